@@ -1,0 +1,84 @@
+//! Phase 1 of training, *compete*: of each map, only the winner of each image (and window) is kept.
+//!
+//! Memory is `maps x windows` values and positions per image, whatever the images' size: the dense code is
+//! forgotten as soon as its maxima are known (section 3.1 of the paper, spatial sparsity).
+
+use crate::encode::Encoder;
+use crate::error::{Result, expect_len};
+use crate::kernels::Kernels;
+use crate::shape::{Shape, Size};
+
+/// The candidates of one or more images, image by image, each windows x maps.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    /// The winners' activations; 0 where nothing rose above the ReLU (and, after selection, for losers).
+    pub values: &'a mut [f32],
+    /// The winners' positions in the code's maps, row by row.
+    pub positions: &'a mut [u32],
+}
+
+impl<K: Kernels> Encoder<'_, K> {
+    /// Encodes a loaded block of images and keeps the winners; the hidden maps stay in `inputs`.
+    ///
+    /// `codes` is scratch for the dense codes of the block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths than the network's times `images`.
+    pub fn compete(
+        &self,
+        grid: Size,
+        images: usize,
+        inputs: &mut [f32],
+        codes: &mut [f32],
+        winners: Candidates<'_>,
+    ) -> Result<()> {
+        let shape = self.network().code();
+        let len = grid.area() * shape.channels;
+        expect_len("winners' values", images * len, winners.values.len())?;
+        expect_len("winners' positions", images * len, winners.positions.len())?;
+        self.hidden(images, inputs)?;
+        self.top(images, inputs, codes)?;
+        let rows =
+            winners.values.chunks_exact_mut(len.max(1)).zip(winners.positions.chunks_exact_mut(len.max(1)));
+        for (code, (values, positions)) in codes.chunks_exact(shape.len().max(1)).zip(rows) {
+            spatial(self.kernels(), shape, grid, code, values, positions);
+        }
+        Ok(())
+    }
+}
+
+/// The spatial winners of one image's dense code.
+pub fn spatial<K: Kernels>(
+    kernels: K,
+    shape: Shape,
+    grid: Size,
+    code: &[f32],
+    values: &mut [f32],
+    positions: &mut [u32],
+) {
+    values.fill(0.0);
+    positions.fill(0);
+    let maps = shape.channels.max(1);
+    let mut windows = values.chunks_exact_mut(maps).zip(positions.chunks_exact_mut(maps));
+    for row in 0..grid.height {
+        let (top, bottom) = share(shape.height, row, grid.height);
+        for column in 0..grid.width {
+            let (left, right) = share(shape.width, column, grid.width);
+            let Some((values, positions)) = windows.next() else { return };
+            for y in top..bottom {
+                let first = y * shape.width + left;
+                let run = code.get(first * maps..(first + right - left) * maps).unwrap_or(&[]);
+                kernels.compete(run, first as u32, values, positions);
+            }
+        }
+    }
+}
+
+/// Part `index` of `size` cut into `parts` (never 0 in a checked sparsity).
+const fn share(size: usize, index: usize, parts: usize) -> (usize, usize) {
+    match ((index * size).checked_div(parts), ((index + 1) * size).checked_div(parts)) {
+        (Some(start), Some(end)) => (start, end),
+        _ => (0, 0),
+    }
+}

@@ -1,0 +1,70 @@
+//! What the core refuses.
+
+use core::fmt;
+
+/// The result of everything in the core that can fail.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// Why a description, a buffer or a number was refused. The core never panics on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Error {
+    /// A description that cannot be: the text says which part, and what it may be.
+    Invalid(&'static str),
+    /// A buffer of the wrong length.
+    Length {
+        /// Which buffer.
+        what: &'static str,
+        /// Elements it must have.
+        expected: usize,
+        /// Elements it has.
+        found: usize,
+    },
+    /// A number that is not finite (infinite or not a number).
+    NotFinite {
+        /// Where: `image`, `weights`, ...
+        what: &'static str,
+        /// The index of the first such element.
+        index: usize,
+    },
+    /// A training step whose gradient is too large or not finite; the weights are as before the step.
+    Diverged {
+        /// The index of the first such element in the flat parameter vector.
+        index: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(what) => f.write_str(what),
+            Self::Length { what, expected, found } => {
+                write!(f, "the {what} must have {expected} elements, but {found} were given")
+            }
+            Self::NotFinite { what, index } => {
+                write!(f, "element {index} of the {what} is not a finite number")
+            }
+            Self::Diverged { index } => {
+                write!(
+                    f,
+                    "training diverged: the gradient of parameter {index} is not finite or absurdly large; lower the learning rate"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// `Ok` when `found` elements are what `what` must have.
+pub(crate) const fn expect_len(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
+}
+
+/// `Ok` when every element is finite, else an error that names the first one that is not.
+pub fn expect_finite(what: &'static str, values: &[f32]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::NotFinite { what, index }),
+    }
+}

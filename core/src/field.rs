@@ -1,0 +1,222 @@
+//! Receptive fields as plain offsets.
+//!
+//! A map that a convolution reads is stored with a border of zeros just wide enough for the layer's kernel
+//! ([`Bordered`]). A receptive field is then always `kernel height` contiguous rows of `kernel width x
+//! channels` numbers, wherever it lies: no clipping, and a filter, an atom or a gradient, stored in the same
+//! order, meets it row by row. A fully-connected layer is the case of one position and one row.
+
+use crate::shape::{Shape, Size, div_ceil};
+
+/// How a map of some [`Shape`] lies in memory with its border of zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Bordered {
+    shape: Shape,
+    kernel: Size,
+}
+
+impl Bordered {
+    /// The border that a "same" convolution with `kernel` needs: `kernel - 1` rows and columns in all, of
+    /// which `(kernel - 1) / 2` come before the map.
+    pub const fn new(shape: Shape, kernel: Size) -> Self {
+        Self { shape, kernel }
+    }
+
+    /// The number of `f32`, border included.
+    #[allow(clippy::len_without_is_empty, reason = "a checked shape is never empty")]
+    pub const fn len(&self) -> usize {
+        (self.shape.height + self.kernel.height - 1) * self.row_stride()
+    }
+
+    /// From an element to the one below it.
+    pub const fn row_stride(&self) -> usize {
+        (self.shape.width + self.kernel.width - 1) * self.shape.channels
+    }
+
+    /// The offset of the map's first element.
+    pub const fn start(&self) -> usize {
+        (self.kernel.height - 1) / 2 * self.row_stride() + (self.kernel.width - 1) / 2 * self.shape.channels
+    }
+
+    /// The map's shape, without the border.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Where a convolution puts the outputs that make up this map.
+    pub const fn placement(&self) -> Placement {
+        Placement { start: self.start(), row_stride: self.row_stride(), step: self.shape.channels }
+    }
+
+    /// The rows of the map inside its border.
+    pub fn rows<'a>(&self, bordered: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+        let len = self.shape.width * self.shape.channels;
+        let inside = bordered.get(self.start()..).unwrap_or(&[]);
+        inside
+            .chunks(self.row_stride().max(1))
+            .take(self.shape.height)
+            .map(move |row| row.get(..len).unwrap_or(row))
+    }
+
+    /// The rows of the map inside its border, to write to.
+    pub fn rows_mut<'a>(&self, bordered: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
+        let len = self.shape.width * self.shape.channels;
+        let inside = bordered.get_mut(self.start()..).unwrap_or(&mut []);
+        inside.chunks_mut(self.row_stride().max(1)).take(self.shape.height).map(move |row| {
+            let end = len.min(row.len());
+            row.get_mut(..end).unwrap_or(&mut [])
+        })
+    }
+
+    /// Lays a plain map out with its border of zeros.
+    pub fn fill(&self, map: &[f32], bordered: &mut [f32]) {
+        bordered.fill(0.0);
+        let row_len = (self.shape.width * self.shape.channels).max(1);
+        for (to, from) in self.rows_mut(bordered).zip(map.chunks_exact(row_len)) {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = *from;
+            }
+        }
+    }
+
+    /// Sets the border to zero and leaves the map.
+    pub fn clear_border(&self, bordered: &mut [f32]) {
+        let stride = self.row_stride().max(1);
+        let top = (self.kernel.height - 1) / 2;
+        let left = (self.kernel.width - 1) / 2 * self.shape.channels;
+        let right = left + self.shape.width * self.shape.channels;
+        for (y, row) in bordered.chunks_mut(stride).enumerate() {
+            if y < top || y >= top + self.shape.height {
+                row.fill(0.0);
+            } else {
+                row.iter_mut().take(left).for_each(|v| *v = 0.0);
+                row.iter_mut().skip(right).for_each(|v| *v = 0.0);
+            }
+        }
+    }
+}
+
+/// Where a convolution writes: position `(y, x)` goes to `start + y * row_stride + x * step`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The offset of the first position.
+    pub start: usize,
+    /// From one row of positions to the next.
+    pub row_stride: usize,
+    /// From one position to the next in its row.
+    pub step: usize,
+}
+
+/// The receptive fields of a layer: their form, and where they lie in the bordered map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// Rows of a field: the kernel's height.
+    pub rows: usize,
+    /// Numbers in a row of a field: the kernel's width times the channels.
+    pub row_len: usize,
+    /// From one row of a field to the next in the bordered map.
+    pub row_stride: usize,
+    /// Rows of positions.
+    pub height: usize,
+    /// Positions in a row.
+    pub width: usize,
+    /// From the field of one position to that of the position below.
+    pub step_down: usize,
+    /// From the field of one position to that of its right neighbour.
+    pub step_right: usize,
+}
+
+impl Fields {
+    /// The fields of a "same" convolution over `bordered` with this stride.
+    pub const fn new(bordered: &Bordered, stride: Size) -> Self {
+        let shape = bordered.shape;
+        Self {
+            rows: bordered.kernel.height,
+            row_len: bordered.kernel.width * shape.channels,
+            row_stride: bordered.row_stride(),
+            height: div_ceil(shape.height, stride.height),
+            width: div_ceil(shape.width, stride.width),
+            step_down: bordered.row_stride() * stride.height,
+            step_right: shape.channels * stride.width,
+        }
+    }
+
+    /// Numbers in a field, and in the filter or atom that goes with it.
+    #[allow(clippy::len_without_is_empty, reason = "a kernel of a checked network is never empty")]
+    pub const fn len(&self) -> usize {
+        self.rows * self.row_len
+    }
+
+    /// The number of positions.
+    pub const fn positions(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// The offset of the field of `position` (row by row) in the bordered map.
+    pub const fn at(&self, position: usize) -> usize {
+        match position.checked_div(self.width) {
+            Some(y) => y * self.step_down + (position - y * self.width) * self.step_right,
+            None => 0,
+        }
+    }
+
+    /// The rows of the field at offset `at`.
+    pub fn field<'a>(&self, at: usize, map: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+        let len = self.row_len;
+        let rest = map.get(at..).unwrap_or(&[]);
+        rest.chunks(self.row_stride.max(1)).take(self.rows).map(move |row| row.get(..len).unwrap_or(&[]))
+    }
+
+    /// The rows of the field at offset `at`, to write to.
+    pub fn field_mut<'a>(
+        &self,
+        at: usize,
+        map: &'a mut [f32],
+    ) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
+        let len = self.row_len;
+        let rest = map.get_mut(at..).unwrap_or(&mut []);
+        rest.chunks_mut(self.row_stride.max(1))
+            .take(self.rows)
+            .map(move |row| row.get_mut(..len).unwrap_or(&mut []))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_field_is_the_neighbourhood_of_its_position() {
+        let bordered = Bordered::new(Shape::new(2, 3, 4), Size::new(3, 2));
+        let map: Vec<f32> = (1..=24).map(|v| v as f32).collect();
+        let mut memory = vec![9.0; bordered.len()];
+        bordered.fill(&map, &mut memory);
+        let fields = Fields::new(&bordered, Size::ONE);
+        // Position (0, 3): the row above is border; the kernel of width 2 reads columns 3 and 4, the border.
+        let rows: Vec<&[f32]> = fields.field(fields.at(3), &memory).collect();
+        assert_eq!(rows, [&[0.0, 0.0, 0.0, 0.0][..], &[7.0, 8.0, 0.0, 0.0], &[15.0, 16.0, 0.0, 0.0]]);
+        // Position (2, 0): the last row; below it is border.
+        let rows: Vec<&[f32]> = fields.field(fields.at(8), &memory).collect();
+        assert_eq!(rows, [&[9.0, 10.0, 11.0, 12.0][..], &[17.0, 18.0, 19.0, 20.0], &[0.0; 4]]);
+    }
+
+    #[test]
+    fn a_stride_keeps_the_ceiling_of_the_positions() {
+        let bordered = Bordered::new(Shape::new(1, 7, 8), Size::square(3));
+        let fields = Fields::new(&bordered, Size::new(2, 3));
+        assert_eq!((fields.height, fields.width), (4, 3));
+        assert_eq!(fields.at(4), 2 * 10 + 3);
+    }
+
+    #[test]
+    fn clearing_the_border_leaves_the_map() {
+        let bordered = Bordered::new(Shape::new(2, 2, 3), Size::new(4, 3));
+        let mut memory = vec![1.0; bordered.len()];
+        bordered.clear_border(&mut memory);
+        assert_eq!(memory.iter().sum::<f32>(), 12.0);
+        assert!(bordered.rows(&memory).all(|row| row.iter().all(|&v| v == 1.0) && row.len() == 6));
+    }
+}

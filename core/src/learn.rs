@@ -1,0 +1,333 @@
+//! Phase 3 of training, *learn*: the gradient, from the survivors alone.
+//!
+//! A survivor is `(map, position, value)` of one image. Its atom, scaled by its value, is added to the
+//! reconstruction; after that, its part of the decoder's gradient is `value * residual patch`, and the delta it
+//! sends down the encoder is one number, `<atom, residual patch>`. Through the last layer that delta reaches the
+//! survivor's receptive field only; below, the deltas of one image are a list of positions, each with a dense
+//! vector over the maps ([`SparseDeltas`]), and overlapping fields merge. Nothing is computed where nothing
+//! survived: there is no dense backward pass.
+//!
+//! The pieces are public because hosts run them in parallel, over images or over ranges of maps. Every number of
+//! a gradient gets its terms image after image in any case, so that neither changes a bit.
+//!
+//! The loss is half the squared error, summed over an image and averaged over the batch (equation 1 of the
+//! paper, up to its constant).
+
+use core::ops::Range;
+
+use crate::error::{Result, expect_len};
+use crate::kernels::Kernels;
+use crate::network::Layer;
+use crate::parameters::{LayerGradient, Parameters, part_mut};
+
+/// The winners of one image after selection: windows x maps, 0 for those that did not survive.
+#[derive(Clone, Copy, Debug)]
+pub struct Winners<'a> {
+    /// Activations.
+    pub values: &'a [f32],
+    /// Positions in the code's maps.
+    pub positions: &'a [u32],
+}
+
+/// One active unit of an image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Survivor {
+    map: usize,
+    position: usize,
+    value: f32,
+}
+
+impl<'a> Winners<'a> {
+    /// The survivors among a range of maps, window by window, with what `extra` holds for each winner.
+    fn survivors<'b>(
+        self,
+        maps: usize,
+        range: Range<usize>,
+        extra: &'b [f32],
+    ) -> impl Iterator<Item = (Survivor, f32)> + use<'a, 'b> {
+        let rows = self.values.chunks_exact(maps.max(1)).zip(self.positions.chunks_exact(maps.max(1)));
+        rows.zip(extra.chunks_exact(maps.max(1))).flat_map(move |((values, positions), extra)| {
+            let row = values.iter().zip(positions).zip(extra).enumerate();
+            row.skip(range.start).take(range.len()).filter(|(_, ((value, _), _))| **value > 0.0).map(
+                |(map, ((value, position), extra))| {
+                    (Survivor { map, position: *position as usize, value: *value }, *extra)
+                },
+            )
+        })
+    }
+}
+
+/// The deltas of one hidden layer of one image: positions x dense maps.
+#[derive(Debug)]
+pub struct SparseDeltas<'a> {
+    /// Positions in the layer's maps, ascending; the first `len` are in use.
+    pub positions: &'a mut [u32],
+    /// A row over the maps for each position.
+    pub values: &'a mut [f32],
+    /// Positions in use.
+    pub len: usize,
+}
+
+/// The gradients of a range of the code's maps: their filters, biases and atoms.
+#[derive(Debug)]
+pub struct TopGradient<'a> {
+    /// The first map of the range.
+    pub first: usize,
+    /// The gradient of the last encoder layer, for the range.
+    pub layer: LayerGradient<'a>,
+    /// The gradient of the atoms, for the range; empty when tied.
+    pub atoms: &'a mut [f32],
+}
+
+/// The learn phase's operations on one image, with everything they read.
+#[derive(Clone, Copy, Debug)]
+pub struct Learner<'a, K> {
+    kernels: K,
+    parameters: Parameters<'a>,
+}
+
+impl<'a, K: Kernels> Learner<'a, K> {
+    /// Operations with these kernels and parameters.
+    pub fn new(kernels: K, parameters: Parameters<'a>) -> Self {
+        Self { kernels, parameters }
+    }
+
+    /// Reconstructs an image from its survivors: `residual` gets the reconstruction minus the image, with the
+    /// border of zeros of the decoder's kernel ([`Network::residual_len`](crate::Network::residual_len) numbers).
+    ///
+    /// `image` is the bordered input of the first layer. Returns half the squared error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths.
+    pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
+        let network = self.parameters.network();
+        let decoder = network.decoder();
+        let bordered = decoder.bordered();
+        expect_len("residual", bordered.len(), residual.len())?;
+        let input = network.layer(0).map_or(bordered, |layer| layer.bordered());
+        expect_len("bordered image", input.len(), image.len())?;
+
+        let bias = self.parameters.decoder_bias();
+        for row in bordered.rows_mut(residual) {
+            for pixel in row.chunks_exact_mut(bias.len().max(1)) {
+                pixel.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
+            }
+        }
+        self.add_atoms(winners, residual);
+        bordered.clear_border(residual);
+
+        let mut loss = 0.0;
+        for (residual, image) in bordered.rows_mut(residual).zip(input.rows(image)) {
+            let mut row = 0.0;
+            for (residual, pixel) in residual.iter_mut().zip(image) {
+                *residual -= pixel;
+                row += *residual * *residual;
+            }
+            loss += row;
+        }
+        Ok(0.5 * loss)
+    }
+
+    /// Adds the survivors' atoms to a bordered image; what sticks out lands on the border.
+    fn add_atoms(&self, winners: Winners<'_>, bordered: &mut [f32]) {
+        let decoder = self.parameters.network().decoder();
+        let (fields, maps) = (decoder.fields(), decoder.conv.maps);
+        let atoms = self.parameters.atoms();
+        for (survivor, _) in winners.survivors(maps, 0..maps, winners.values) {
+            let atom = crate::parameters::part(atoms, survivor.map * fields.len(), fields.len());
+            self.kernels.add_to_field(&fields, fields.at(survivor.position), survivor.value, atom, bordered);
+        }
+    }
+
+    /// The reconstruction of an image from its survivors, `height x width x channels`; `scratch` is
+    /// [`Network::residual_len`](crate::Network::residual_len) long.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths.
+    pub fn reconstruct(&self, winners: Winners<'_>, scratch: &mut [f32], image: &mut [f32]) -> Result<()> {
+        let network = self.parameters.network();
+        let bordered = network.decoder().bordered();
+        expect_len("scratch", bordered.len(), scratch.len())?;
+        expect_len("image", network.input().len(), image.len())?;
+        scratch.fill(0.0);
+        self.add_atoms(winners, scratch);
+        let bias = self.parameters.decoder_bias();
+        let row_len = (network.input().width * network.input().channels).max(1);
+        for (to, from) in image.chunks_exact_mut(row_len).zip(bordered.rows(scratch)) {
+            for ((to, from), bias) in to.iter_mut().zip(from).zip(bias.iter().cycle()) {
+                *to = from + bias;
+            }
+        }
+        Ok(())
+    }
+
+    /// The survivors' deltas: `deltas` (windows x maps) gets `scale * <atom, residual patch>` for each survivor,
+    /// and 0 elsewhere; `residual` is scaled by `scale` (one over the batch) too, once and for all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner.
+    pub fn deltas(
+        &self,
+        scale: f32,
+        winners: Winners<'_>,
+        residual: &mut [f32],
+        deltas: &mut [f32],
+    ) -> Result<()> {
+        expect_len("deltas", winners.values.len(), deltas.len())?;
+        residual.iter_mut().for_each(|v| *v *= scale);
+        let decoder = self.parameters.network().decoder();
+        let (fields, maps) = (decoder.fields(), decoder.conv.maps.max(1));
+        let rows = winners.values.chunks_exact(maps).zip(winners.positions.chunks_exact(maps));
+        for ((values, positions), deltas) in rows.zip(deltas.chunks_exact_mut(maps)) {
+            let atoms = self.parameters.atoms().chunks_exact(fields.len().max(1));
+            for (((value, position), delta), atom) in values.iter().zip(positions).zip(deltas).zip(atoms) {
+                *delta = if *value > 0.0 {
+                    self.kernels.field_dot(&fields, fields.at(*position as usize), residual, atom)
+                } else {
+                    0.0
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one image's part of the gradient of a range of the code's maps.
+    ///
+    /// `input` is the bordered input of the last encoder layer; `residual` and `deltas` are scaled already.
+    pub fn top_gradient(
+        &self,
+        winners: Winners<'_>,
+        deltas: &[f32],
+        residual: &[f32],
+        input: &[f32],
+        gradient: &mut TopGradient<'_>,
+    ) {
+        let network = self.parameters.network();
+        let (decoder, top) = (network.decoder(), network.top());
+        let (atom_fields, fields) = (decoder.fields(), top.fields());
+        let range = gradient.first..gradient.first + gradient.layer.bias.len();
+        for (survivor, delta) in winners.survivors(top.conv.maps, range, deltas) {
+            let place = survivor.map - gradient.first;
+            let filter = part_mut(gradient.layer.filters, place * fields.len(), fields.len());
+            let residual_at = atom_fields.at(survivor.position);
+            if network.is_tied() {
+                self.kernels.add_to_filter(&atom_fields, residual_at, survivor.value, residual, filter);
+            } else {
+                let atom = part_mut(gradient.atoms, place * atom_fields.len(), atom_fields.len());
+                self.kernels.add_to_filter(&atom_fields, residual_at, survivor.value, residual, atom);
+            }
+            self.kernels.add_to_filter(&fields, fields.at(survivor.position), delta, input, filter);
+            if let Some(bias) = gradient.layer.bias.get_mut(place) {
+                *bias += delta;
+            }
+        }
+    }
+
+    /// Adds one image's part of the decoder bias's gradient: the residual summed per channel.
+    pub fn decoder_bias_gradient(&self, residual: &[f32], gradient: &mut [f32]) {
+        for row in self.parameters.network().decoder().bordered().rows(residual) {
+            for pixel in row.chunks_exact(gradient.len().max(1)) {
+                gradient.iter_mut().zip(pixel).for_each(|(to, from)| *to += from);
+            }
+        }
+    }
+
+    /// The deltas of the layer below the last one, from the survivors' deltas.
+    ///
+    /// `input` is the bordered input of the last layer, which says where that layer's units are active; `below`
+    /// is scratch of [`Network::below_len`](crate::Network::below_len).
+    pub fn top_backward(
+        &self,
+        winners: Winners<'_>,
+        deltas: &[f32],
+        input: &[f32],
+        below: &mut [f32],
+        out: &mut SparseDeltas<'_>,
+    ) {
+        let network = self.parameters.network();
+        let top = network.top();
+        let fields = top.fields();
+        let below = part_mut(below, 0, top.bordered().len());
+        below.fill(0.0);
+        let weights = self.parameters.filters(network.depth() - 1).weights;
+        for (survivor, delta) in winners.survivors(top.conv.maps, 0..top.conv.maps, deltas) {
+            let filter = crate::parameters::part(weights, survivor.map * fields.len(), fields.len());
+            self.kernels.add_to_field(&fields, fields.at(survivor.position), delta, filter, below);
+        }
+        gather(&top, input, below, out);
+    }
+
+    /// The deltas of the layer below layer `index` (at least 1), from that layer's.
+    ///
+    /// `input` is the bordered input of layer `index`; `below` as for [`Learner::top_backward`].
+    pub fn hidden_backward(
+        &self,
+        index: usize,
+        deltas: &SparseDeltas<'_>,
+        input: &[f32],
+        below: &mut [f32],
+        out: &mut SparseDeltas<'_>,
+    ) {
+        let Some(layer) = self.parameters.network().layer(index) else { return };
+        let below = part_mut(below, 0, layer.bordered().len());
+        below.fill(0.0);
+        let positions = deltas.positions.get(..deltas.len).unwrap_or(&[]);
+        let weights = self.parameters.filters(index).weights;
+        self.kernels.backpropagate(&layer.fields(), positions, deltas.values, weights, below);
+        gather(&layer, input, below, out);
+    }
+
+    /// Adds one image's part of the gradient of the maps `first..first + gradient.bias.len()` of hidden layer
+    /// `index`, from that layer's deltas. `input` is its bordered input.
+    pub fn hidden_gradient(
+        &self,
+        index: usize,
+        first: usize,
+        deltas: &SparseDeltas<'_>,
+        input: &[f32],
+        gradient: &mut LayerGradient<'_>,
+    ) {
+        let Some(layer) = self.parameters.network().layer(index) else { return };
+        let maps = layer.conv.maps;
+        let positions = deltas.positions.get(..deltas.len).unwrap_or(&[]);
+        let fields = layer.fields();
+        self.kernels.filter_gradients(
+            &fields,
+            positions,
+            deltas.values,
+            maps,
+            first,
+            input,
+            gradient.filters,
+        );
+        for row in deltas.values.chunks_exact(maps.max(1)).take(deltas.len) {
+            gradient.bias.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
+        }
+    }
+}
+
+/// Collects the positions of a layer's input at which a delta arrived at an active unit: the units of the layer
+/// below, whose ReLU lets nothing through where `input` is 0.
+fn gather(layer: &Layer, input: &[f32], below: &[f32], out: &mut SparseDeltas<'_>) {
+    let (bordered, channels) = (layer.bordered(), layer.input.channels.max(1));
+    out.len = 0;
+    let mut free = out.values.chunks_exact_mut(channels).zip(out.positions.iter_mut());
+    let pixels = bordered
+        .rows(below)
+        .zip(bordered.rows(input))
+        .flat_map(|(below, input)| below.chunks_exact(channels).zip(input.chunks_exact(channels)));
+    for (position, (deltas, activations)) in (0u32..).zip(pixels) {
+        if deltas.iter().all(|delta| *delta == 0.0) {
+            continue;
+        }
+        let Some((row, place)) = free.next() else { return };
+        *place = position;
+        for ((to, delta), activation) in row.iter_mut().zip(deltas).zip(activations) {
+            *to = if *activation > 0.0 { *delta } else { 0.0 };
+        }
+        out.len += 1;
+    }
+}

@@ -1,0 +1,57 @@
+//! Winner-take-all autoencoders (Makhzani and Frey, NIPS 2015) without an allocator or an operating system:
+//! training and inference in memory that the caller lends and whose size is a constant.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! image -> Encoder: hidden maps -> code -> spatial winners   (compete)
+//!       -> select: lifetime or k-sparse survivors            (select)
+//!       -> Learner: residual, deltas, gradient               (learn)
+//!       -> Optimizer: parameters
+//! ```
+//!
+//! [`Network`] describes a network as a constant and knows the length of every buffer. [`Trainer`] is the whole
+//! step for a microcontroller; hosts call its parts ([`Encoder`], [`select`], [`Learner`]) from several threads.
+//! All of it is generic over [`Kernels`], the hot loops: [`Scalar`] here, vector instructions in `wta-simd`.
+//!
+//! Nothing in this crate panics, and no function returns a large array by value.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+mod compete;
+mod encode;
+mod error;
+mod field;
+mod kernels;
+mod learn;
+pub mod math;
+mod network;
+mod optimizer;
+mod parameters;
+mod pool;
+mod random;
+mod scalar;
+mod select;
+mod shape;
+mod svm;
+mod trainer;
+
+pub use compete::{Candidates, spatial};
+pub use encode::{Encoder, Inputs, unit_norm};
+pub use error::{Error, Result, expect_finite};
+pub use field::{Bordered, Fields, Placement};
+pub use kernels::{AdamUpdate, Kernels, SgdUpdate};
+pub use learn::{Learner, SparseDeltas, TopGradient, Winners};
+pub use network::{Conv, Layer, MAX_LAYERS, Network};
+pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
+pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};
+pub use pool::Pool;
+pub use random::Random;
+pub use scalar::Scalar;
+pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
+pub use shape::{Shape, Size};
+pub use svm::Svm;
+pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};

@@ -1,0 +1,387 @@
+//! Networks as constants, and the length of every buffer they need.
+//!
+//! One description covers both autoencoders of the paper. CONV-WTA (section 3) is an encoder of "same"
+//! convolutions with ReLU and one linear deconvolution; FC-WTA (section 2) is the same thing over an image of
+//! one position, with kernels of one by one: its units are the maps, its inputs the channels. Selection,
+//! learning and encoding are therefore written once.
+//!
+//! ```
+//! use wta_core::{Conv, Network, Shape, Size};
+//!
+//! // The paper's 128conv5-128conv5-128deconv11 on MNIST; a wrong description fails to compile.
+//! const CONV: Network = match Network::convolutional(
+//!     Shape::new(1, 28, 28),
+//!     &[Conv::same(128, Size::square(5)), Conv::same(128, Size::square(5))],
+//!     Size::square(11),
+//! ) {
+//!     Ok(network) => network,
+//!     Err(_) => panic!("not a network"),
+//! };
+//! static PARAMETERS: [f32; CONV.parameters_len()] = [0.0; CONV.parameters_len()];
+//! assert_eq!(PARAMETERS.len(), 128 * 25 + 128 + 128 * 128 * 25 + 128 + 128 * 121 + 1);
+//! ```
+
+use crate::error::{Error, Result};
+use crate::field::{Bordered, Fields, Placement};
+use crate::shape::{Shape, Size, div_ceil};
+
+/// The most encoder layers that a network may have.
+pub const MAX_LAYERS: usize = 8;
+
+/// No buffer of a network may be longer than this, so that byte counts fit 32-bit machines' address space.
+const MAX_LEN: usize = (isize::MAX as usize) / 16;
+
+/// One encoder layer: a "same" convolution followed by ReLU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Conv {
+    /// Feature maps that the layer makes.
+    pub maps: usize,
+    /// The receptive field in the layer below; may be rectangular.
+    pub kernel: Size,
+    /// Every how many rows and columns the layer has a position.
+    pub stride: Size,
+}
+
+impl Conv {
+    /// A convolution of stride 1.
+    pub const fn same(maps: usize, kernel: Size) -> Self {
+        Self { maps, kernel, stride: Size::ONE }
+    }
+
+    /// A convolution with a stride: `ceil(in / stride)` positions.
+    pub const fn strided(maps: usize, kernel: Size, stride: Size) -> Self {
+        Self { maps, kernel, stride }
+    }
+}
+
+/// A layer in its place: what it reads and how.
+///
+/// The decoder is one of these too, read backwards: its input is the image, its `conv.maps` are the code's
+/// maps, its stride is the product of the encoder's, and its filters are the dictionary's atoms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Layer {
+    /// The shape below.
+    pub input: Shape,
+    /// The convolution.
+    pub conv: Conv,
+}
+
+impl Layer {
+    /// The shape of the maps it makes.
+    pub const fn output(&self) -> Shape {
+        let stride = self.conv.stride;
+        Shape::new(
+            self.conv.maps,
+            div_ceil(self.input.height, stride.height),
+            div_ceil(self.input.width, stride.width),
+        )
+    }
+
+    /// The layout of its input.
+    pub const fn bordered(&self) -> Bordered {
+        Bordered::new(self.input, self.conv.kernel)
+    }
+
+    /// Its receptive fields.
+    pub const fn fields(&self) -> Fields {
+        Fields::new(&self.bordered(), self.conv.stride)
+    }
+
+    /// Numbers in one filter: kernel height x kernel width x input channels, in this order.
+    pub const fn filter_len(&self) -> usize {
+        self.conv.kernel.area() * self.input.channels
+    }
+
+    /// Numbers in all its filters, one filter after the other.
+    pub const fn filters_len(&self) -> usize {
+        self.filter_len() * self.conv.maps
+    }
+
+    const fn check(&self) -> Result<()> {
+        let Conv { maps, kernel, stride } = self.conv;
+        if maps == 0 {
+            return Err(Error::Invalid("a layer needs at least one map"));
+        }
+        if kernel.height == 0 || kernel.width == 0 {
+            return Err(Error::Invalid("a kernel needs at least one row and one column"));
+        }
+        if stride.height == 0 || stride.width == 0 {
+            return Err(Error::Invalid("a stride is at least 1"));
+        }
+        if kernel.height > self.input.height || kernel.width > self.input.width {
+            return Err(Error::Invalid("a kernel is larger than the image it is applied to"));
+        }
+        // A border less than doubles each side, so that this bounds the bordered map too.
+        if self.input.len_within(MAX_LEN / 4).is_none() || self.output().len_within(MAX_LEN / 4).is_none() {
+            return Err(Error::Invalid("a layer's maps are too large to address"));
+        }
+        let filter = Shape::new(self.input.channels, kernel.height, kernel.width);
+        match filter.len_within(MAX_LEN) {
+            Some(len) if maps <= MAX_LEN / MAX_LAYERS / len => Ok(()),
+            _ => Err(Error::Invalid("a layer's filters are too large to address")),
+        }
+    }
+}
+
+/// A winner-take-all autoencoder: encoder layers, and a linear decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Network {
+    input: Shape,
+    convs: [Conv; MAX_LAYERS],
+    depth: usize,
+    decoder_kernel: Size,
+    tied: bool,
+}
+
+impl Network {
+    /// CONV-WTA: `layers` over images of shape `input`, and a deconvolution with a `decoder_kernel` of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for no layers, more than [`MAX_LAYERS`], sizes of 0, a kernel larger than the image it
+    /// is applied to, or more numbers than the machine can address.
+    pub const fn convolutional(input: Shape, layers: &[Conv], decoder_kernel: Size) -> Result<Self> {
+        if input.channels == 0 || input.height == 0 || input.width == 0 {
+            return Err(Error::Invalid("an image needs at least one channel, one row and one column"));
+        }
+        if layers.is_empty() {
+            return Err(Error::Invalid("an encoder needs at least one layer"));
+        }
+        if layers.len() > MAX_LAYERS {
+            return Err(Error::Invalid("an encoder may have at most 8 layers"));
+        }
+        let mut convs = [Conv::same(0, Size::ONE); MAX_LAYERS];
+        let (head, _) = convs.split_at_mut(layers.len());
+        head.copy_from_slice(layers);
+        Self { input, convs, depth: layers.len(), decoder_kernel, tied: false }.checked()
+    }
+
+    /// FC-WTA: vectors of `inputs` numbers, encoder layers of so many `units`, and a linear decoder.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Network::convolutional`].
+    pub const fn fully_connected(inputs: usize, units: &[usize]) -> Result<Self> {
+        if units.len() > MAX_LAYERS {
+            return Err(Error::Invalid("an encoder may have at most 8 layers"));
+        }
+        let mut convs = [Conv::same(0, Size::ONE); MAX_LAYERS];
+        let mut i = 0;
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "i < units.len() <= MAX_LAYERS; const fn has no iterators"
+        )]
+        while i < units.len() {
+            convs[i].maps = units[i];
+            i += 1;
+        }
+        let (layers, _) = convs.split_at(units.len());
+        Self::convolutional(Shape::vector(inputs), layers, Size::ONE)
+    }
+
+    /// The same network with the decoder tied to the encoder: its atoms are the encoder's filters, and the
+    /// gradients of both uses are summed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] unless the encoder has one layer whose kernel is the decoder's.
+    pub const fn tied(mut self) -> Result<Self> {
+        let Some(layer) = self.layer(0) else {
+            return Err(Error::Invalid("an encoder needs at least one layer"));
+        };
+        let (kernel, decoder) = (layer.conv.kernel, self.decoder_kernel);
+        if self.depth != 1 || kernel.height != decoder.height || kernel.width != decoder.width {
+            return Err(Error::Invalid("tied weights need one encoder layer with the decoder's kernel"));
+        }
+        self.tied = true;
+        Ok(self)
+    }
+
+    const fn checked(self) -> Result<Self> {
+        let mut i = 0;
+        while let Some(layer) = self.layer(i) {
+            if let Err(error) = layer.check() {
+                return Err(error);
+            }
+            i += 1;
+        }
+        match self.decoder().check() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The images' shape.
+    pub const fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// The number of encoder layers.
+    pub const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Whether the decoder's atoms are the encoder's filters.
+    pub const fn is_tied(&self) -> bool {
+        self.tied
+    }
+
+    /// Whether every layer has a single position: a fully-connected network.
+    pub const fn is_fully_connected(&self) -> bool {
+        self.input.positions() == 1
+    }
+
+    /// Encoder layer `index`, from 0.
+    pub const fn layer(&self, index: usize) -> Option<Layer> {
+        if index >= self.depth {
+            return None;
+        }
+        let mut input = self.input;
+        let mut i = 0;
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "i <= index < depth <= MAX_LAYERS; const fn has no iterators"
+        )]
+        while i < MAX_LAYERS {
+            let layer = Layer { input, conv: self.convs[i] };
+            if i == index {
+                return Some(layer);
+            }
+            input = layer.output();
+            i += 1;
+        }
+        None
+    }
+
+    /// The encoder's layers, from the image up.
+    pub fn layers(&self) -> impl DoubleEndedIterator<Item = Layer> + use<> {
+        let network = *self;
+        (0..self.depth).filter_map(move |i| network.layer(i))
+    }
+
+    /// The last encoder layer: the one whose maps compete.
+    pub const fn top(&self) -> Layer {
+        match self.layer(self.depth.saturating_sub(1)) {
+            Some(layer) => layer,
+            // No network without a layer can be built.
+            None => Layer { input: self.input, conv: Conv::same(0, Size::ONE) },
+        }
+    }
+
+    /// The shape of the code: the last layer's maps.
+    pub const fn code(&self) -> Shape {
+        self.top().output()
+    }
+
+    /// The decoder, as the layer whose adjoint it is: its filters are the dictionary's atoms.
+    pub const fn decoder(&self) -> Layer {
+        let mut stride = Size::ONE;
+        let mut i = 0;
+        #[allow(clippy::indexing_slicing, reason = "i < MAX_LAYERS; const fn has no iterators")]
+        while i < self.depth && i < MAX_LAYERS {
+            let step = self.convs[i].stride;
+            stride = Size::new(stride.height * step.height, stride.width * step.width);
+            i += 1;
+        }
+        Layer { input: self.input, conv: Conv::strided(self.code().channels, self.decoder_kernel, stride) }
+    }
+
+    /// Numbers in the flat parameter vector; see [`Network::regions`] for what lies where. Gradients and the
+    /// optimiser's moments have the same length.
+    pub const fn parameters_len(&self) -> usize {
+        self.decoder_bias_start() + self.input.channels
+    }
+
+    /// Where the decoder's bias starts; the atoms, when there are any, lie right before it.
+    pub(crate) const fn decoder_bias_start(&self) -> usize {
+        self.layer_start(self.depth) + if self.tied { 0 } else { self.decoder().filters_len() }
+    }
+
+    /// Where the parameters of layer `index` start.
+    pub(crate) const fn layer_start(&self, index: usize) -> usize {
+        let mut start = 0;
+        let mut i = 0;
+        while i < index {
+            if let Some(layer) = self.layer(i) {
+                start += layer.filters_len() + layer.conv.maps;
+            }
+            i += 1;
+        }
+        start
+    }
+
+    /// Numbers in the bordered inputs of all layers of one image, one after the other: what
+    /// [`encode`](crate::encode) and [`compete`](crate::compete) fill and [`learn`](crate::learn) reads.
+    pub const fn inputs_len(&self) -> usize {
+        self.input_start(self.depth)
+    }
+
+    /// Where the bordered input of layer `index` starts in those.
+    pub const fn input_start(&self, index: usize) -> usize {
+        let mut start = 0;
+        let mut i = 0;
+        while i < index {
+            if let Some(layer) = self.layer(i) {
+                start += layer.bordered().len();
+            }
+            i += 1;
+        }
+        start
+    }
+
+    /// Where the outputs of layer `index` go: into the next layer's bordered input, or, for the last layer,
+    /// plainly one position after the other.
+    pub(crate) const fn placement(&self, index: usize) -> Placement {
+        match self.layer(index + 1) {
+            Some(next) => next.bordered().placement(),
+            None => {
+                let code = self.code();
+                Placement { start: 0, row_stride: code.width * code.channels, step: code.channels }
+            }
+        }
+    }
+
+    /// Numbers in the dense code of one image.
+    pub const fn code_len(&self) -> usize {
+        self.code().len()
+    }
+
+    /// Numbers in the residual of one image, with the border that the decoder's kernel needs.
+    pub const fn residual_len(&self) -> usize {
+        self.decoder().bordered().len()
+    }
+
+    /// Numbers in the largest bordered input of a hidden layer (0 when there is one layer): the scratch in which
+    /// [`learn`](crate::learn) gathers a layer's deltas.
+    pub const fn below_len(&self) -> usize {
+        let mut longest = 0;
+        let mut i = 1;
+        while let Some(layer) = self.layer(i) {
+            let len = layer.bordered().len();
+            if len > longest {
+                longest = len;
+            }
+            i += 1;
+        }
+        longest
+    }
+
+    /// The most positions, and the most numbers, in the sparse deltas of a hidden layer of one image.
+    pub const fn deltas_len(&self) -> (usize, usize) {
+        let (mut positions, mut numbers) = (0, 0);
+        let mut i = 1;
+        while let Some(layer) = self.layer(i) {
+            if layer.input.positions() > positions {
+                positions = layer.input.positions();
+            }
+            if layer.input.len() > numbers {
+                numbers = layer.input.len();
+            }
+            i += 1;
+        }
+        (positions, numbers)
+    }
+}

@@ -1,0 +1,135 @@
+//! The kernels written as their definitions: the oracle that every other implementation is tested against, and
+//! what microcontrollers without vector instructions run.
+//!
+//! Sums run in the order of memory; products are rounded before they are added (no fused multiply-add), so that
+//! every machine gets the same bits.
+
+use crate::error::{Error, Result};
+use crate::field::{Fields, Placement};
+use crate::kernels::{AdamUpdate, Kernels, SgdUpdate};
+use crate::math;
+use crate::parameters::Filters;
+use crate::select::{Cut, cut};
+
+/// Scalar kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Scalar;
+
+impl Kernels for Scalar {
+    fn convolve(
+        self,
+        fields: &Fields,
+        filters: Filters<'_>,
+        map: &[f32],
+        placement: Placement,
+        out: &mut [f32],
+    ) {
+        for y in 0..fields.height {
+            for x in 0..fields.width {
+                let at = y * fields.step_down + x * fields.step_right;
+                let to = placement.start + y * placement.row_stride + x * placement.step;
+                let Some(out) = out.get_mut(to..to + filters.bias.len()) else { return };
+                let filters = filters.weights.chunks_exact(fields.len().max(1)).zip(filters.bias);
+                for (out, (filter, bias)) in out.iter_mut().zip(filters) {
+                    let sum = sum_field(*bias, fields, at, map, filter);
+                    *out = if sum > 0.0 { sum } else { 0.0 };
+                }
+            }
+        }
+    }
+
+    fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+        sum_field(0.0, fields, at, map, filter)
+    }
+
+    fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+        let filter = filter.chunks_exact(fields.row_len.max(1));
+        for (to, from) in fields.field_mut(at, map).zip(filter) {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to += scale * from;
+            }
+        }
+    }
+
+    fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+        let filter = filter.chunks_exact_mut(fields.row_len.max(1));
+        for (to, from) in filter.zip(fields.field(at, map)) {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to += scale * from;
+            }
+        }
+    }
+
+    fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
+        for (position, row) in (first..).zip(activations.chunks_exact(values.len().max(1))) {
+            for ((value, winner), activation) in values.iter_mut().zip(positions.iter_mut()).zip(row) {
+                if *activation > *value {
+                    *value = *activation;
+                    *winner = position;
+                }
+            }
+        }
+    }
+
+    fn lifetime_cuts(
+        self,
+        values: &[f32],
+        width: usize,
+        first: usize,
+        keep: usize,
+        cuts: &mut [Cut],
+    ) -> Result<()> {
+        for (column, to) in (first..).zip(cuts) {
+            let column_values =
+                values.chunks_exact(width.max(1)).map(|row| row.get(column).copied().unwrap_or(0.0));
+            *to = cut(column_values, keep).map_err(|error| match error {
+                Error::NotFinite { what, index } => Error::NotFinite { what, index: index * width + column },
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn max(self, from: &[f32], to: &mut [f32]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            if *from > *to {
+                *to = *from;
+            }
+        }
+    }
+
+    fn sgd(self, update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
+        for ((weight, velocity), gradient) in weights.iter_mut().zip(velocity).zip(gradient) {
+            *velocity = update.momentum * *velocity + (gradient + update.decay * *weight);
+            *weight -= update.rate * *velocity;
+        }
+    }
+
+    fn adam(
+        self,
+        update: &AdamUpdate,
+        gradient: &[f32],
+        first_moment: &mut [f32],
+        second_moment: &mut [f32],
+        weights: &mut [f32],
+    ) {
+        let moments = first_moment.iter_mut().zip(second_moment);
+        for ((weight, (first, second)), gradient) in weights.iter_mut().zip(moments).zip(gradient) {
+            let gradient = gradient + update.decay * *weight;
+            *first = update.beta1 * *first + (1.0 - update.beta1) * gradient;
+            *second = update.beta2 * *second + (1.0 - update.beta2) * (gradient * gradient);
+            *weight -= update.rate * (*first / (math::sqrt(*second) * update.root + update.epsilon));
+        }
+    }
+}
+
+fn sum_field(start: f32, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+    let mut sum = start;
+    for (field, filter) in fields.field(at, map).zip(filter.chunks_exact(fields.row_len.max(1))) {
+        for (input, weight) in field.iter().zip(filter) {
+            sum += input * weight;
+        }
+    }
+    sum
+}

@@ -1,0 +1,265 @@
+//! The winner-take-all selections (sections 2 and 3 of the paper).
+//!
+//! - *Spatial*: of each map (or each window of a grid over it) only the largest activation lives; that is
+//!   [`compete`](crate::compete)'s work, and gives one candidate per map and window of each image.
+//! - *Lifetime*: of each map's candidates over the mini-batch, the k largest live. With fully-connected codes
+//!   every activation is a candidate.
+//! - *k-sparse*: of each sample's candidates, the k largest live, for comparison.
+//!
+//! Exactly k live; ties go to the lowest index; whatever is 0 is not active and never lives; a number that is not
+//! finite is refused.
+
+use crate::error::{Error, Result, expect_len};
+use crate::kernels::Kernels;
+use crate::network::Network;
+use crate::shape::Size;
+
+/// Which candidates live.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Keep {
+    /// Every spatial winner: spatial sparsity alone.
+    All,
+    /// The share `rate` of each map's candidates over the batch, at least one.
+    Lifetime {
+        /// More than 0, at most 1.
+        rate: f32,
+    },
+    /// So many candidates of each sample: the k-sparse autoencoder (Makhzani and Frey 2014).
+    PerSample {
+        /// At least 1.
+        count: usize,
+    },
+}
+
+/// How sparse the code is made in training; encoding always uses the dense code.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sparsity {
+    /// Windows that each map is cut into, one winner each; 1 x 1 is the paper's spatial sparsity. Window `i` of
+    /// `n` covers rows (columns) `i * size / n` up to `(i + 1) * size / n`.
+    pub grid: Size,
+    /// Which of the winners live.
+    pub keep: Keep,
+}
+
+impl Sparsity {
+    /// One winner per map, all of which live.
+    pub const SPATIAL: Self = Self { grid: Size::ONE, keep: Keep::All };
+
+    /// One winner per map; the share `rate` of each map's winners over the batch lives.
+    pub const fn lifetime(rate: f32) -> Self {
+        Self { grid: Size::ONE, keep: Keep::Lifetime { rate } }
+    }
+
+    /// `Ok` when this can be done with the codes of `network`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] that names the field.
+    pub fn check(&self, network: &Network) -> Result<()> {
+        let code = network.code();
+        if self.grid.height == 0 || self.grid.width == 0 {
+            return Err(Error::Invalid("a grid of winners needs at least one row and one column"));
+        }
+        if self.grid.height > code.height || self.grid.width > code.width {
+            return Err(Error::Invalid("a grid of winners is finer than the feature maps"));
+        }
+        match self.keep {
+            Keep::Lifetime { rate } if !(rate > 0.0 && rate <= 1.0) => {
+                Err(Error::Invalid("a lifetime rate is more than 0 and at most 1"))
+            }
+            Keep::PerSample { count: 0 } => Err(Error::Invalid("k-sparse keeps at least 1 unit")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Candidates per image: windows x maps.
+    pub const fn winners_len(&self, network: &Network) -> usize {
+        self.grid.area() * network.code().channels
+    }
+}
+
+/// How many of `candidates` live at a lifetime rate: `max(1, round(rate * candidates))`.
+pub fn survivors(rate: f32, candidates: usize) -> usize {
+    // libm's round is half away from zero, like f32::round, which core does not have on all targets.
+    (libm::roundf(rate * candidates as f32) as usize).max(1)
+}
+
+/// What separates survivors from the rest of a sequence of candidates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Cut {
+    /// Larger values live.
+    pub threshold: f32,
+    /// Equal values live up to this index (not included).
+    pub ties_below: u32,
+}
+
+impl Cut {
+    /// Whether candidate `index` lives. 0 and negative values never do.
+    pub fn keeps(&self, index: usize, value: f32) -> bool {
+        value > 0.0
+            && (value > self.threshold || (value == self.threshold && index < self.ties_below as usize))
+    }
+}
+
+/// The cut that keeps the `keep` largest positive values.
+///
+/// A search over the bits of the k-th largest value: positive floats are ordered as their bits are, so that 31
+/// counting passes find it, without scratch memory, without recursion, and in time that depends on nothing but
+/// the length.
+///
+/// # Errors
+///
+/// [`Error::NotFinite`] with the index of the first such value.
+pub fn cut(values: impl Iterator<Item = f32> + Clone, keep: usize) -> Result<Cut> {
+    let mut positive = 0;
+    for (index, value) in values.clone().enumerate() {
+        if !value.is_finite() {
+            return Err(Error::NotFinite { what: "candidates", index });
+        }
+        positive += usize::from(value > 0.0);
+    }
+    if positive <= keep {
+        return Ok(Cut { threshold: 0.0, ties_below: 0 });
+    }
+    let mut threshold = 0u32;
+    for bit in (0..31).rev() {
+        let candidate = threshold | 1 << bit;
+        let at_least = values.clone().filter(|v| *v > 0.0 && v.to_bits() >= candidate).count();
+        if at_least >= keep {
+            threshold = candidate;
+        }
+    }
+    let threshold = f32::from_bits(threshold);
+    let above = values.clone().filter(|v| *v > threshold).count();
+    let mut ties = keep.saturating_sub(above);
+    let mut ties_below = 0;
+    for (index, value) in values.enumerate() {
+        if ties > 0 && value == threshold {
+            ties -= 1;
+            ties_below = index as u32 + 1;
+        }
+    }
+    Ok(Cut { threshold, ties_below })
+}
+
+/// Sets the candidates of one image that do not live to 0: `index` is its place in the batch, `cuts` those of the
+/// maps.
+pub fn apply_lifetime(cuts: &[Cut], index: usize, windows: usize, values: &mut [f32]) {
+    for (window, row) in values.chunks_exact_mut(cuts.len().max(1)).enumerate() {
+        for (value, cut) in row.iter_mut().zip(cuts) {
+            if !cut.keeps(index * windows + window, *value) {
+                *value = 0.0;
+            }
+        }
+    }
+}
+
+/// Sets all but the `count` largest candidates of one sample to 0.
+///
+/// # Errors
+///
+/// [`Error::NotFinite`] with the index of the first such candidate.
+pub fn apply_per_sample(count: usize, values: &mut [f32]) -> Result<()> {
+    let cut = cut(values.iter().copied(), count)?;
+    for (index, value) in values.iter_mut().enumerate() {
+        if !cut.keeps(index, *value) {
+            *value = 0.0;
+        }
+    }
+    Ok(())
+}
+
+/// Selects the survivors of a whole batch: sets the values of the others to 0.
+///
+/// `values` are the candidates image by image, each `windows x maps`; `cuts` is scratch, one per map.
+///
+/// # Errors
+///
+/// [`Error::Length`] for buffers of other lengths, [`Error::NotFinite`] for such a candidate.
+pub fn select<K: Kernels>(
+    kernels: K,
+    network: &Network,
+    sparsity: &Sparsity,
+    values: &mut [f32],
+    cuts: &mut [Cut],
+) -> Result<()> {
+    let maps = network.code().channels;
+    let image_len = sparsity.winners_len(network).max(1);
+    let batch = values.len().checked_div(image_len).unwrap_or(0);
+    expect_len("winners", batch * image_len, values.len())?;
+    match sparsity.keep {
+        Keep::All => crate::error::expect_finite("candidates", values),
+        Keep::PerSample { count } => {
+            values.chunks_exact_mut(image_len).try_for_each(|row| apply_per_sample(count, row))
+        }
+        Keep::Lifetime { rate } => {
+            expect_len("cuts", maps, cuts.len())?;
+            let windows = sparsity.grid.area();
+            let keep = survivors(rate, batch * windows);
+            kernels.lifetime_cuts(values, maps, 0, keep, cuts)?;
+            for (index, row) in values.chunks_exact_mut(image_len).enumerate() {
+                apply_lifetime(cuts, index, windows, row);
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn kept(values: &[f32], keep: usize) -> Vec<usize> {
+        let cut = cut(values.iter().copied(), keep).unwrap();
+        (0..values.len()).filter(|&i| cut.keeps(i, values[i])).collect()
+    }
+
+    /// The definition: sort by value, then by index.
+    fn sorted(values: &[f32], keep: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..values.len()).filter(|&i| values[i] > 0.0).collect();
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+        order.truncate(keep);
+        order.sort_unstable();
+        order
+    }
+
+    #[test]
+    fn ties_go_to_the_lowest_index_and_exactly_k_live() {
+        assert_eq!(kept(&[1.0, 2.0, 2.0, 2.0, 1.0], 2), [1, 2]);
+        assert_eq!(kept(&[3.0; 6], 4), [0, 1, 2, 3]);
+        assert_eq!(kept(&[0.0, 0.0, 0.5], 2), [2], "what is 0 is not active");
+        assert_eq!(kept(&[-1.0, -2.0], 1), [0usize; 0]);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused_by_index() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let error = cut([1.0, bad].into_iter(), 1).unwrap_err();
+            assert_eq!(error, Error::NotFinite { what: "candidates", index: 1 });
+        }
+    }
+
+    #[test]
+    fn the_count_is_rounded_and_at_least_one() {
+        assert_eq!(survivors(0.05, 100), 5);
+        assert_eq!(survivors(0.05, 10), 1);
+        assert_eq!(survivors(0.001, 10), 1);
+        assert_eq!(survivors(0.25, 10), 3, "half is rounded up");
+        assert_eq!(survivors(1.0, 7), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn the_cut_is_the_sort(values in prop::collection::vec(prop_oneof![
+            Just(0.0f32), Just(1.5), Just(f32::MIN_POSITIVE / 2.0), Just(f32::MAX), -1.0f32..2.0, 0.0f32..1e-3
+        ], 0..60), keep in 1usize..20) {
+            prop_assert_eq!(kept(&values, keep), sorted(&values, keep));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Prediction with a linear support vector machine, one class against the rest.
+
+use crate::error::{Error, Result, expect_finite, expect_len};
+
+/// A trained linear classifier in borrowed memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Svm<'a> {
+    features: usize,
+    weights: &'a [f32],
+    bias: &'a [f32],
+}
+
+impl<'a> Svm<'a> {
+    /// A classifier of `features` features: `weights` class by class, one `bias` per class.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for no class or no feature, [`Error::Length`] when the weights are not classes x
+    /// features, [`Error::NotFinite`] for a weight that is not a number.
+    pub fn new(features: usize, weights: &'a [f32], bias: &'a [f32]) -> Result<Self> {
+        if features == 0 || bias.is_empty() {
+            return Err(Error::Invalid("a classifier needs at least one class and one feature"));
+        }
+        expect_len("classifier's weights", features.saturating_mul(bias.len()), weights.len())?;
+        expect_finite("classifier's weights", weights)?;
+        expect_finite("classifier's biases", bias)?;
+        Ok(Self { features, weights, bias })
+    }
+
+    /// The number of classes.
+    pub const fn classes(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// The number of features.
+    pub const fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The decision value of each class, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for another number of features; [`Error::NotFinite`] for such a feature.
+    pub fn scores<'f>(&self, features: &'f [f32]) -> Result<impl Iterator<Item = f32> + use<'a, 'f>> {
+        expect_len("features", self.features, features.len())?;
+        expect_finite("features", features)?;
+        let rows = self.weights.chunks_exact(self.features.max(1)).zip(self.bias);
+        Ok(rows.map(move |(weights, bias)| {
+            let mut sum = 0.0;
+            for (weight, feature) in weights.iter().zip(features) {
+                sum += weight * feature;
+            }
+            sum + bias
+        }))
+    }
+
+    /// The class with the largest decision value; ties go to the lowest class.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Svm::scores`].
+    pub fn classify(&self, features: &[f32]) -> Result<usize> {
+        let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
+        for (class, score) in self.scores(features)?.enumerate() {
+            if score > best_score {
+                (best, best_score) = (class, score);
+            }
+        }
+        Ok(best)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_score_wins_and_ties_go_to_the_lowest_class() {
+        let weights = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+        let svm = Svm::new(2, &weights, &[0.0, 0.5, 0.0]).unwrap();
+        assert_eq!(svm.classify(&[1.0, 0.0]), Ok(0));
+        assert_eq!(svm.classify(&[0.0, 1.0]), Ok(1));
+        assert_eq!(svm.classify(&[-1.0, -9.0]), Ok(0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert!(matches!(
+            Svm::new(2, &[1.0; 5], &[0.0; 2]),
+            Err(Error::Length { expected: 4, found: 5, .. })
+        ));
+        assert!(matches!(Svm::new(1, &[f32::NAN], &[0.0]), Err(Error::NotFinite { index: 0, .. })));
+        assert!(Svm::new(0, &[], &[]).is_err());
+        let svm = Svm::new(2, &[1.0, 2.0], &[0.0]).unwrap();
+        assert!(svm.classify(&[1.0]).is_err());
+        assert!(svm.classify(&[1.0, f32::INFINITY]).is_err());
+    }
+}
