@@ -1,2 +1,33 @@
-//! s
+//! The hot loops of `wta-core` in vector instructions.
+//!
+//! [`Isa`] is the choice: `Isa::detect()` for the fastest instruction set of the processor, or one by name. It
+//! implements [`Kernels`](wta_core::Kernels), so everything in the core takes it.
+//!
+//! The algorithms are written once, in `generic`, over the minimal `Vector` trait; an ISA's module implements that
+//! trait for its register and turns the generic functions into kernels compiled with its `#[target_feature]`s. An
+//! ISA's token (such as `Avx2`) can only be had where the processor has it, which is what makes calling those
+//! kernels sound. `unsafe` lives in this crate alone.
+//!
+//! Between ISAs results differ by rounding (sums are in other orders, and fused): the tests state how much. The
+//! selections and the optimisers' updates are exact on all of them.
+
 #![no_std]
+#![deny(missing_docs)]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+mod generic;
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_macros))]
+#[macro_use]
+mod kernels_macro;
+mod isa;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+pub use isa::{Isa, UnknownIsa};
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::{avx2::Avx2, avx512::Avx512};

@@ -1,0 +1,203 @@
+//! The convolution that finds the maxima: a GEMM of receptive fields and filters that never copies a field.
+//!
+//! Filters are packed into panels of `LANES` filters, weight by weight, so that one load gives the same weight of
+//! `LANES` filters. A tile is `M` positions by `N` panels, held in registers; a field's rows are contiguous in
+//! the bordered map, so the tile walks them with one broadcast per position and weight. Bias and ReLU happen in
+//! registers. A sum starts from the bias and adds the products in the order of the filter, fused.
+
+use wta_core::{Fields, Placement};
+
+use crate::vector::Vector;
+
+/// Panels of `LANES` filters.
+const fn panels(filters: usize, lanes: usize) -> usize {
+    filters.div_ceil(lanes)
+}
+
+/// Length of the packed filters: per panel the biases' place is not needed, only whole panels of weights.
+pub(crate) const fn prepared_len(filters: usize, field_len: usize, lanes: usize) -> usize {
+    panels(filters, lanes) * lanes * field_len
+}
+
+/// Packs filters; missing ones of the last panel are 0.
+pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared: &mut [f32]) {
+    let panel_len = lanes * field_len;
+    if panel_len == 0 {
+        return;
+    }
+    for (filters, panel) in weights.chunks(panel_len).zip(prepared.chunks_exact_mut(panel_len)) {
+        if filters.len() < panel_len {
+            panel.fill(0.0);
+        }
+        for (lane, filter) in filters.chunks_exact(field_len).enumerate() {
+            for (weight, place) in filter.iter().zip(panel.iter_mut().skip(lane).step_by(lanes)) {
+                *place = *weight;
+            }
+        }
+    }
+}
+
+/// Whether all that [`convolve`] touches lies inside its slices.
+pub(crate) fn fits(
+    fields: &Fields,
+    filters: usize,
+    prepared: usize,
+    map: usize,
+    placement: Placement,
+    out: usize,
+    lanes: usize,
+) -> bool {
+    if fields.positions() == 0 || filters == 0 || fields.len() == 0 {
+        return false;
+    }
+    let last = (fields.height - 1) * fields.step_down + (fields.width - 1) * fields.step_right;
+    let map_end = last + (fields.rows - 1) * fields.row_stride + fields.row_len;
+    let out_last =
+        placement.start + (fields.height - 1) * placement.row_stride + (fields.width - 1) * placement.step;
+    map_end <= map && out_last + filters <= out && prepared_len(filters, fields.len(), lanes) <= prepared
+}
+
+/// See [`Kernels::convolve`](wta_core::Kernels::convolve); `M` is the most positions of a tile.
+///
+/// # Safety
+///
+/// [`fits`] must hold, `bias` has one number per filter, and `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
+    fields: &Fields,
+    prepared: &[f32],
+    bias: &[f32],
+    map: &[f32],
+    placement: Placement,
+    out: &mut [f32],
+) {
+    let panel_len = V::LANES * fields.len();
+    let panel_count = panels(bias.len(), V::LANES);
+    let positions = fields.positions();
+    let mut panel = 0;
+    while panel < panel_count {
+        let wide = panel + 1 < panel_count;
+        // SAFETY: `fits` says that the packed filters hold `panel_count` panels.
+        let weights = unsafe { prepared.as_ptr().add(panel * panel_len) };
+        let first = panel * V::LANES;
+        let mut position = 0;
+        while position < positions {
+            let left = positions - position;
+            // The last tile of a long row of positions moves back over positions that are done already: the
+            // same numbers are computed again, which is cheaper than a narrow tile.
+            let start = if left >= M || positions < M { position } else { positions - M };
+            let tile = Tile { fields, map, placement, position: start, first, bias, weights };
+            // SAFETY: the tile's positions lie below `positions`; `fits` covers all their fields and outputs.
+            let done = unsafe {
+                if positions - start >= M {
+                    if wide { tile.run::<V, M, 2>(out) } else { tile.run::<V, M, 1>(out) }
+                } else if left >= 4 {
+                    if wide { tile.run::<V, 4, 2>(out) } else { tile.run::<V, 4, 1>(out) }
+                } else if left >= 2 {
+                    if wide { tile.run::<V, 2, 2>(out) } else { tile.run::<V, 2, 1>(out) }
+                } else if wide {
+                    tile.run::<V, 1, 2>(out)
+                } else {
+                    tile.run::<V, 1, 1>(out)
+                }
+            };
+            position = start + done;
+        }
+        panel += if wide { 2 } else { 1 };
+    }
+}
+
+/// What a tile of outputs is computed from.
+struct Tile<'a> {
+    fields: &'a Fields,
+    map: &'a [f32],
+    placement: Placement,
+    /// The first position.
+    position: usize,
+    /// The first filter.
+    first: usize,
+    bias: &'a [f32],
+    weights: *const f32,
+}
+
+impl Tile<'_> {
+    /// Computes `M` positions of `N` panels, and returns `M`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`convolve`]; positions `position..position + M` exist, and `weights` points to `N` panels.
+    #[inline(always)]
+    unsafe fn run<V: Vector, const M: usize, const N: usize>(&self, out: &mut [f32]) -> usize {
+        let fields = self.fields;
+        let panel_len = V::LANES * fields.len();
+        let filters = self.bias.len();
+
+        // SAFETY: field offsets of existing positions lie inside the map, and the tile stays within each
+        // field's rows; the weights advance by one vector per weight, within their panels.
+        unsafe {
+            let mut accumulators = [[V::splat(0.0); N]; M];
+            for n in 0..N {
+                let start = load_part::<V>(self.bias, self.first + n * V::LANES);
+                for row in accumulators.iter_mut() {
+                    row[n] = start;
+                }
+            }
+            let mut at = [self.map.as_ptr(); M];
+            for (m, at) in at.iter_mut().enumerate() {
+                *at = self.map.as_ptr().add(fields.at(self.position + m));
+            }
+            let mut weights = self.weights;
+            for row in 0..fields.rows {
+                let offset = row * fields.row_stride;
+                for i in offset..offset + fields.row_len {
+                    let mut w = [V::splat(0.0); N];
+                    for (n, w) in w.iter_mut().enumerate() {
+                        *w = V::load(weights.add(n * panel_len));
+                    }
+                    weights = weights.add(V::LANES);
+                    for m in 0..M {
+                        let x = V::splat(*at[m].add(i));
+                        for n in 0..N {
+                            accumulators[m][n] = x.mul_add(w[n], accumulators[m][n]);
+                        }
+                    }
+                }
+            }
+            let zero = V::splat(0.0);
+            for (m, row) in accumulators.iter().enumerate() {
+                let position = self.position + m;
+                let (y, x) = (position / fields.width, position % fields.width);
+                let to = self.placement.start + y * self.placement.row_stride + x * self.placement.step;
+                for (n, sum) in row.iter().enumerate() {
+                    let first = self.first + n * V::LANES;
+                    let count = V::LANES.min(filters - first);
+                    let activation = sum.max(zero);
+                    if count == V::LANES {
+                        activation.store(out.as_mut_ptr().add(to + first));
+                    } else {
+                        let mut lanes = [0.0; 16];
+                        activation.store(lanes.as_mut_ptr());
+                        out.get_unchecked_mut(to + first..to + first + count)
+                            .copy_from_slice(&lanes[..count]);
+                    }
+                }
+            }
+        }
+        M
+    }
+}
+
+/// `LANES` numbers of `values` from `start`; 0 for those beyond its end.
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn load_part<V: Vector>(values: &[f32], start: usize) -> V {
+    let mut lanes = [0.0; 16];
+    for (lane, value) in lanes.iter_mut().take(V::LANES).zip(values.iter().skip(start)) {
+        *lane = *value;
+    }
+    // SAFETY: 16 lanes are the widest register there is.
+    unsafe { V::load(lanes.as_ptr()) }
+}

@@ -1,0 +1,146 @@
+//! Competition and lifetime selection, a vector of maps at a time.
+
+use wta_core::{Cut, Error, Result, cut};
+
+use crate::vector::Vector;
+
+/// See [`Kernels::compete`](wta_core::Kernels::compete).
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn compete<V: Vector>(
+    activations: &[f32],
+    first: u32,
+    values: &mut [f32],
+    positions: &mut [u32],
+) {
+    let maps = values.len().min(positions.len());
+    if maps == 0 {
+        return;
+    }
+    for (position, row) in (first..).zip(activations.chunks_exact(maps)) {
+        let mut i = 0;
+        while i + V::LANES <= maps {
+            // SAFETY: `i + LANES` is within the row, the values and the positions.
+            unsafe {
+                let activation = V::load(row.as_ptr().add(i));
+                activation.compete(position, values.as_mut_ptr().add(i), positions.as_mut_ptr().add(i));
+            }
+            i += V::LANES;
+        }
+        for ((value, winner), activation) in values.iter_mut().zip(positions.iter_mut()).zip(row).skip(i) {
+            if *activation > *value {
+                *value = *activation;
+                *winner = position;
+            }
+        }
+    }
+}
+
+/// See [`Kernels::lifetime_cuts`](wta_core::Kernels::lifetime_cuts): the bit search of [`wta_core::cut`] for a
+/// vector of columns at once. Counting is exact, so that the cuts are the scalar ones.
+///
+/// # Errors
+///
+/// [`Error::NotFinite`] with the index of the first such element of the first such column.
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn lifetime_cuts<V: Vector>(
+    values: &[f32],
+    width: usize,
+    first: usize,
+    keep: usize,
+    cuts: &mut [Cut],
+) -> Result<()> {
+    let rows = values.len().checked_div(width).unwrap_or(0);
+    let whole = if first + cuts.len() <= width { cuts.len() / V::LANES * V::LANES } else { 0 };
+    let (vectors, rest) = cuts.split_at_mut(whole);
+    for (index, cuts) in vectors.chunks_exact_mut(V::LANES).enumerate() {
+        let column = first + index * V::LANES;
+        // SAFETY: columns `column..column + LANES` exist in each of the rows.
+        unsafe { cut_vector::<V>(values, width, rows, column, keep, cuts)? };
+    }
+    for (column, to) in (first + whole..).zip(rest) {
+        *to = cut_column(values, width, column, keep)?;
+    }
+    Ok(())
+}
+
+fn cut_column(values: &[f32], width: usize, column: usize, keep: usize) -> Result<Cut> {
+    let column_values = values.chunks_exact(width.max(1)).map(|row| row.get(column).copied().unwrap_or(0.0));
+    cut(column_values, keep).map_err(|error| match error {
+        Error::NotFinite { what, index } => Error::NotFinite { what, index: index * width + column },
+        other => other,
+    })
+}
+
+/// # Safety
+///
+/// `values` has `rows` rows of `width`, `column + LANES <= width`, and `V`'s instruction set is enabled.
+#[inline(always)]
+unsafe fn cut_vector<V: Vector>(
+    values: &[f32],
+    width: usize,
+    rows: usize,
+    column: usize,
+    keep: usize,
+    cuts: &mut [Cut],
+) -> Result<()> {
+    const INFINITY_BITS: u32 = f32::INFINITY.to_bits();
+    for row in values.chunks_exact(width) {
+        // Negative numbers have the sign bit, and so exceed infinity's bits only without it.
+        if row[column..column + V::LANES].iter().any(|v| v.to_bits() & 0x7fff_ffff >= INFINITY_BITS) {
+            for lane in 0..V::LANES {
+                cut_column(values, width, column + lane, keep)?;
+            }
+        }
+    }
+    let count = |bits: &[u32; 16]| {
+        let mut counts = [0u32; 16];
+        for row in 0..rows {
+            // SAFETY: the columns exist in every row; `bits` and `counts` have room for the widest vector.
+            unsafe {
+                let row = V::load(values.as_ptr().add(row * width + column));
+                row.count_at_least(bits.as_ptr(), counts.as_mut_ptr());
+            }
+        }
+        counts
+    };
+    let positive = count(&[1; 16]);
+    let mut thresholds = [0u32; 16];
+    for bit in (0..31).rev() {
+        let candidates = thresholds.map(|t| t | 1 << bit);
+        let counts = count(&candidates);
+        for ((threshold, candidate), count) in thresholds.iter_mut().zip(candidates).zip(counts) {
+            if count as usize >= keep {
+                *threshold = candidate;
+            }
+        }
+    }
+    let above = count(&thresholds.map(|t| t + 1));
+    for (lane, cut) in cuts.iter_mut().enumerate() {
+        if positive[lane] as usize <= keep {
+            *cut = Cut { threshold: 0.0, ties_below: 0 };
+            continue;
+        }
+        let threshold = f32::from_bits(thresholds[lane]);
+        let mut ties = keep.saturating_sub(above[lane] as usize);
+        let mut ties_below = 0;
+        for row in 0..rows {
+            if ties == 0 {
+                break;
+            }
+            if values.get(row * width + column + lane) == Some(&threshold) {
+                ties -= 1;
+                ties_below = row as u32 + 1;
+            }
+        }
+        *cut = Cut { threshold, ties_below };
+    }
+    Ok(())
+}

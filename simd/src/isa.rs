@@ -1,0 +1,207 @@
+//! The choice of an instruction set at run time.
+
+use core::fmt;
+use core::str::FromStr;
+
+use wta_core::{AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, SgdUpdate};
+
+#[cfg(target_arch = "x86_64")]
+use crate::{Avx2, Avx512};
+
+/// One of the instruction sets that this processor has; itself [`Kernels`], so that a host picks once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// No vector instructions: the oracle, on every machine.
+    Scalar,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    /// AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// A name that no instruction set of this processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownIsa;
+
+impl fmt::Display for UnknownIsa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this processor has no such instruction set; it has ")?;
+        for (index, isa) in Isa::all_available().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            fmt::Display::fmt(&isa, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for UnknownIsa {}
+
+impl Isa {
+    /// The fastest one.
+    pub fn detect() -> Self {
+        Self::all_available().last().unwrap_or(Self::Scalar)
+    }
+
+    /// All of them, from the slowest to the fastest.
+    pub fn all_available() -> impl Iterator<Item = Self> {
+        let all = [
+            Some(Self::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Avx2::new().map(Self::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            Avx512::new().map(Self::Avx512),
+        ];
+        all.into_iter().flatten()
+    }
+
+    /// Its name on the command line and in records.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "avx512",
+        }
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Isa {
+    type Err = UnknownIsa;
+
+    fn from_str(name: &str) -> core::result::Result<Self, UnknownIsa> {
+        Self::all_available().find(|isa| isa.name() == name).ok_or(UnknownIsa)
+    }
+}
+
+/// Calls the same method of the chosen kernels.
+macro_rules! on {
+    ($isa:expr, $kernels:ident => $call:expr) => {
+        match $isa {
+            Isa::Scalar => {
+                let $kernels = Scalar;
+                $call
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2($kernels) => $call,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512($kernels) => $call,
+        }
+    };
+}
+
+impl Kernels for Isa {
+    fn prepared_len(self, filters: usize, field_len: usize) -> usize {
+        on!(self, k => k.prepared_len(filters, field_len))
+    }
+
+    fn prepare(self, weights: &[f32], field_len: usize, prepared: &mut [f32]) {
+        on!(self, k => k.prepare(weights, field_len, prepared))
+    }
+
+    fn convolve(
+        self,
+        fields: &Fields,
+        filters: Filters<'_>,
+        map: &[f32],
+        placement: Placement,
+        out: &mut [f32],
+    ) {
+        on!(self, k => k.convolve(fields, filters, map, placement, out))
+    }
+
+    fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+        on!(self, k => k.field_dot(fields, at, map, filter))
+    }
+
+    fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+        on!(self, k => k.add_to_field(fields, at, scale, filter, map))
+    }
+
+    fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+        on!(self, k => k.add_to_filter(fields, at, scale, map, filter))
+    }
+
+    fn filter_gradients(
+        self,
+        fields: &Fields,
+        positions: &[u32],
+        deltas: &[f32],
+        maps: usize,
+        first: usize,
+        map: &[f32],
+        gradient: &mut [f32],
+    ) {
+        on!(self, k => k.filter_gradients(fields, positions, deltas, maps, first, map, gradient))
+    }
+
+    fn backpropagate(
+        self,
+        fields: &Fields,
+        positions: &[u32],
+        deltas: &[f32],
+        weights: &[f32],
+        below: &mut [f32],
+    ) {
+        on!(self, k => k.backpropagate(fields, positions, deltas, weights, below))
+    }
+
+    fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
+        on!(self, k => k.compete(activations, first, values, positions))
+    }
+
+    fn lifetime_cuts(
+        self,
+        values: &[f32],
+        width: usize,
+        first: usize,
+        keep: usize,
+        cuts: &mut [Cut],
+    ) -> Result<()> {
+        on!(self, k => k.lifetime_cuts(values, width, first, keep, cuts))
+    }
+
+    fn max(self, from: &[f32], to: &mut [f32]) {
+        on!(self, k => k.max(from, to))
+    }
+
+    fn sgd(self, update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
+        on!(self, k => k.sgd(update, gradient, velocity, weights))
+    }
+
+    fn adam(
+        self,
+        update: &AdamUpdate,
+        gradient: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+        weights: &mut [f32],
+    ) {
+        on!(self, k => k.adam(update, gradient, first, second, weights))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn every_available_isa_is_found_by_its_name() {
+        for isa in Isa::all_available() {
+            assert_eq!(isa.name().parse(), Ok(isa));
+        }
+        assert_eq!(Isa::detect(), Isa::all_available().last().unwrap());
+        let error = "mmx".parse::<Isa>().unwrap_err();
+        assert!(error.to_string().contains("scalar"), "{error}");
+    }
+}

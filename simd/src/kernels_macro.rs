@@ -1,0 +1,250 @@
+//! How an ISA module makes [`Kernels`](wta_core::Kernels) of the generic kernels: one definition for all ISAs.
+
+/// Implements `Kernels` for the token `$token` with registers `$vector` and convolution tiles of `$tile`
+/// positions. `$features` is what the token's existence proves the processor to have.
+macro_rules! implement_kernels {
+    ($token:ident, $vector:ty, $tile:literal, $features:literal) => {
+        impl wta_core::Kernels for $token {
+            fn prepared_len(self, filters: usize, field_len: usize) -> usize {
+                $crate::generic::convolve::prepared_len(filters, field_len, <$vector as Vector>::LANES)
+            }
+
+            fn prepare(self, weights: &[f32], field_len: usize, prepared: &mut [f32]) {
+                $crate::generic::convolve::prepare(weights, field_len, <$vector as Vector>::LANES, prepared);
+            }
+
+            fn convolve(
+                self,
+                fields: &Fields,
+                filters: Filters<'_>,
+                map: &[f32],
+                placement: Placement,
+                out: &mut [f32],
+            ) {
+                #[target_feature(enable = $features)]
+                fn run(
+                    fields: &Fields,
+                    filters: Filters<'_>,
+                    map: &[f32],
+                    placement: Placement,
+                    out: &mut [f32],
+                ) {
+                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
+                    unsafe {
+                        let Filters { prepared, bias, .. } = filters;
+                        $crate::generic::convolve::convolve::<$vector, $tile>(
+                            fields, prepared, bias, map, placement, out,
+                        );
+                    }
+                }
+                let lanes = <$vector as Vector>::LANES;
+                let (count, prepared) = (filters.bias.len(), filters.prepared.len());
+                let fits = $crate::generic::convolve::fits;
+                if !fits(fields, count, prepared, map.len(), placement, out.len(), lanes) {
+                    return Scalar.convolve(fields, filters, map, placement, out);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, filters, map, placement, out) }
+            }
+
+            fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+                #[target_feature(enable = $features)]
+                fn run(fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
+                    unsafe { $crate::generic::field::dot::<$vector>(fields, at, map, filter) }
+                }
+                if !$crate::generic::field::fits(fields, at, map.len(), filter.len()) {
+                    return Scalar.field_dot(fields, at, map, filter);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, at, map, filter) }
+            }
+
+            fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+                #[target_feature(enable = $features)]
+                fn run(fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
+                    unsafe { $crate::generic::field::add_to_field::<$vector>(fields, at, scale, filter, map) }
+                }
+                if !$crate::generic::field::fits(fields, at, map.len(), filter.len()) {
+                    return Scalar.add_to_field(fields, at, scale, filter, map);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, at, scale, filter, map) }
+            }
+
+            fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+                #[target_feature(enable = $features)]
+                fn run(fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::field::add_to_filter::<$vector>(fields, at, scale, map, filter)
+                    }
+                }
+                if !$crate::generic::field::fits(fields, at, map.len(), filter.len()) {
+                    return Scalar.add_to_filter(fields, at, scale, map, filter);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, at, scale, map, filter) }
+            }
+
+            fn filter_gradients(
+                self,
+                fields: &Fields,
+                positions: &[u32],
+                deltas: &[f32],
+                maps: usize,
+                first: usize,
+                map: &[f32],
+                gradient: &mut [f32],
+            ) {
+                #[target_feature(enable = $features)]
+                #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
+                fn run(
+                    fields: &Fields,
+                    positions: &[u32],
+                    deltas: &[f32],
+                    maps: usize,
+                    first: usize,
+                    map: &[f32],
+                    gradient: &mut [f32],
+                ) {
+                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::gradient::filter_gradients::<$vector>(
+                            fields, positions, deltas, maps, first, map, gradient,
+                        );
+                    }
+                }
+                let whole = fields.len() > 0 && gradient.len() % fields.len() == 0;
+                if !whole
+                    || first + gradient.len() / fields.len() > maps
+                    || !$crate::generic::gradient::fits(fields, positions, deltas.len(), maps, map.len())
+                {
+                    return Scalar.filter_gradients(fields, positions, deltas, maps, first, map, gradient);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, positions, deltas, maps, first, map, gradient) }
+            }
+
+            fn backpropagate(
+                self,
+                fields: &Fields,
+                positions: &[u32],
+                deltas: &[f32],
+                weights: &[f32],
+                below: &mut [f32],
+            ) {
+                #[target_feature(enable = $features)]
+                fn run(
+                    fields: &Fields,
+                    positions: &[u32],
+                    deltas: &[f32],
+                    maps: usize,
+                    weights: &[f32],
+                    below: &mut [f32],
+                ) {
+                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::gradient::backpropagate::<$vector>(
+                            fields, positions, deltas, maps, weights, below,
+                        );
+                    }
+                }
+                let maps = weights.len().checked_div(fields.len()).unwrap_or(0);
+                if maps == 0
+                    || !$crate::generic::gradient::fits(fields, positions, deltas.len(), maps, below.len())
+                {
+                    return Scalar.backpropagate(fields, positions, deltas, weights, below);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, positions, deltas, maps, weights, below) }
+            }
+
+            fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
+                #[target_feature(enable = $features)]
+                fn run(activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::select::compete::<$vector>(activations, first, values, positions)
+                    }
+                }
+                if values.len() != positions.len() {
+                    return Scalar.compete(activations, first, values, positions);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(activations, first, values, positions) }
+            }
+
+            fn lifetime_cuts(
+                self,
+                values: &[f32],
+                width: usize,
+                first: usize,
+                keep: usize,
+                cuts: &mut [Cut],
+            ) -> Result<()> {
+                #[target_feature(enable = $features)]
+                fn run(
+                    values: &[f32],
+                    width: usize,
+                    first: usize,
+                    keep: usize,
+                    cuts: &mut [Cut],
+                ) -> Result<()> {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::select::lifetime_cuts::<$vector>(values, width, first, keep, cuts)
+                    }
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(values, width, first, keep, cuts) }
+            }
+
+            fn max(self, from: &[f32], to: &mut [f32]) {
+                #[target_feature(enable = $features)]
+                fn run(from: &[f32], to: &mut [f32]) {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe { $crate::generic::field::max::<$vector>(from, to) }
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(from, to) }
+            }
+
+            fn sgd(self, update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
+                #[target_feature(enable = $features)]
+                fn run(update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe { $crate::generic::optimizer::sgd::<$vector>(update, gradient, velocity, weights) }
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(update, gradient, velocity, weights) }
+            }
+
+            fn adam(
+                self,
+                update: &AdamUpdate,
+                gradient: &[f32],
+                first: &mut [f32],
+                second: &mut [f32],
+                weights: &mut [f32],
+            ) {
+                #[target_feature(enable = $features)]
+                fn run(
+                    update: &AdamUpdate,
+                    gradient: &[f32],
+                    first: &mut [f32],
+                    second: &mut [f32],
+                    weights: &mut [f32],
+                ) {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::optimizer::adam::<$vector>(update, gradient, first, second, weights);
+                    }
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(update, gradient, first, second, weights) }
+            }
+        }
+    };
+}

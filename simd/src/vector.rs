@@ -1,0 +1,41 @@
+//! What the generic kernels need of a vector register.
+
+/// A register of `LANES` f32.
+///
+/// # Safety
+///
+/// An implementation's methods may only be called where its instruction set is enabled; the ISA modules see to
+/// that by calling the generic kernels, into which all of this is inlined, from functions with the right
+/// `#[target_feature]`.
+pub(crate) unsafe trait Vector: Copy {
+    /// f32 in a register.
+    const LANES: usize;
+
+    /// All lanes `value`.
+    unsafe fn splat(value: f32) -> Self;
+    /// `LANES` numbers from `from`, which need not be aligned.
+    unsafe fn load(from: *const f32) -> Self;
+    /// `LANES` numbers to `to`, which need not be aligned.
+    unsafe fn store(self, to: *mut f32);
+    /// `self * b + c`, rounded once.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Lane-wise sum.
+    unsafe fn add(self, b: Self) -> Self;
+    /// Lane-wise difference.
+    unsafe fn sub(self, b: Self) -> Self;
+    /// Lane-wise product.
+    unsafe fn mul(self, b: Self) -> Self;
+    /// Lane-wise quotient.
+    unsafe fn div(self, b: Self) -> Self;
+    /// Lane-wise square root, correctly rounded.
+    unsafe fn sqrt(self) -> Self;
+    /// Lane-wise `if self > b { self } else { b }`; `b` where either is not a number.
+    unsafe fn max(self, b: Self) -> Self;
+    /// The sum of the lanes, in a fixed order: halves added until one is left.
+    unsafe fn sum(self) -> f32;
+    /// Where `self > values`: replaces the value in `values` and puts `position` into `positions`.
+    unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32);
+    /// Adds 1 to the lanes of `counts` where `self > 0` and `self`'s bits, as an integer, are at least those of
+    /// `bits`.
+    unsafe fn count_at_least(self, bits: *const u32, counts: *mut u32);
+}

@@ -1,0 +1,135 @@
+//! AVX2 and FMA: 8 lanes, 16 registers.
+
+use core::arch::x86_64::*;
+
+use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, SgdUpdate};
+
+use crate::vector::Vector;
+
+/// Kernels in AVX2 and FMA. A value proves that the processor has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx2 {
+    _proof: (),
+}
+
+impl Avx2 {
+    /// The kernels, if the processor can run them.
+    pub fn new() -> Option<Self> {
+        available().then_some(Self { _proof: () })
+    }
+}
+
+#[cfg(feature = "std")]
+fn available() -> bool {
+    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
+}
+
+#[cfg(not(feature = "std"))]
+fn available() -> bool {
+    cfg!(all(target_feature = "avx2", target_feature = "fma"))
+}
+
+// A tile of 6 positions by 2 registers: 12 sums, 2 weights and 1 broadcast fill 15 of the 16 registers.
+implement_kernels!(Avx2, __m256, 6, "avx2,fma");
+
+// SAFETY: the intrinsics do what the trait says, on 8 lanes; unaligned forms are used for memory.
+unsafe impl Vector for __m256 {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the trait's contract: AVX2 is enabled. So for all below.
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller gives 8 readable numbers.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller gives 8 writable numbers.
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        // SAFETY: FMA is enabled.
+        unsafe { _mm256_fmadd_ps(self, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: AVX is enabled.
+        unsafe { _mm256_add_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: AVX is enabled.
+        unsafe { _mm256_sub_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: AVX is enabled.
+        unsafe { _mm256_mul_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        // SAFETY: AVX is enabled.
+        unsafe { _mm256_div_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: AVX is enabled.
+        unsafe { _mm256_sqrt_ps(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        // SAFETY: AVX is enabled. The instruction gives its second operand where either is not a number.
+        unsafe { _mm256_max_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: AVX is enabled.
+        unsafe {
+            let quad = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
+            let pair = _mm_add_ps(quad, _mm_movehl_ps(quad, quad));
+            _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32) {
+        // SAFETY: the caller gives 8 values and 8 positions.
+        unsafe {
+            let best = _mm256_loadu_ps(values);
+            let wins = _mm256_cmp_ps::<_CMP_GT_OQ>(self, best);
+            if _mm256_movemask_ps(wins) != 0 {
+                _mm256_storeu_ps(values, _mm256_blendv_ps(best, self, wins));
+                let here = _mm256_set1_epi32(position as i32);
+                _mm256_maskstore_epi32(positions.cast(), _mm256_castps_si256(wins), here);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn count_at_least(self, bits: *const u32, counts: *mut u32) {
+        // SAFETY: the caller gives 8 bit patterns and 8 counts. A positive number's bits are a positive integer; a
+        // negative number's are negative and so below all patterns, which are at least 1.
+        unsafe {
+            let less = _mm256_cmpgt_epi32(_mm256_loadu_si256(bits.cast()), _mm256_castps_si256(self));
+            let old = _mm256_loadu_si256(counts.cast());
+            // `less` is -1 where the number is smaller: 1 + less is what is to be added.
+            let more = _mm256_add_epi32(_mm256_set1_epi32(1), less);
+            _mm256_storeu_si256(counts.cast(), _mm256_add_epi32(old, more));
+        }
+    }
+}

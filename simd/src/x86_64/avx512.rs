@@ -1,0 +1,136 @@
+//! AVX-512 (foundation): 16 lanes, 32 registers.
+
+use core::arch::x86_64::*;
+
+use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, SgdUpdate};
+
+use crate::vector::Vector;
+
+/// Kernels in AVX-512. A value proves that the processor has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx512 {
+    _proof: (),
+}
+
+impl Avx512 {
+    /// The kernels, if the processor can run them.
+    pub fn new() -> Option<Self> {
+        available().then_some(Self { _proof: () })
+    }
+}
+
+#[cfg(feature = "std")]
+fn available() -> bool {
+    std::is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(not(feature = "std"))]
+fn available() -> bool {
+    cfg!(target_feature = "avx512f")
+}
+
+// A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and two
+// tiles make a row of a 28 x 28 image.
+implement_kernels!(Avx512, __m512, 14, "avx512f");
+
+// SAFETY: the intrinsics do what the trait says, on 16 lanes; unaligned forms are used for memory.
+unsafe impl Vector for __m512 {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the trait's contract: AVX-512 is enabled. So for all below.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller gives 16 readable numbers.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller gives 16 writable numbers.
+        unsafe { _mm512_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        // SAFETY: AVX-512 is enabled.
+        unsafe { _mm512_fmadd_ps(self, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: AVX-512 is enabled.
+        unsafe { _mm512_add_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: AVX-512 is enabled.
+        unsafe { _mm512_sub_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: AVX-512 is enabled.
+        unsafe { _mm512_mul_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        // SAFETY: AVX-512 is enabled.
+        unsafe { _mm512_div_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: AVX-512 is enabled.
+        unsafe { _mm512_sqrt_ps(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        // SAFETY: AVX-512 is enabled. The instruction gives its second operand where either is not a number.
+        unsafe { _mm512_max_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: AVX-512 is enabled; the shuffles bring the upper half of what is left down.
+        unsafe {
+            let eight = _mm512_add_ps(self, _mm512_shuffle_f32x4::<0b01_00_11_10>(self, self));
+            let four = _mm512_add_ps(eight, _mm512_shuffle_f32x4::<0b10_11_00_01>(eight, eight));
+            let four = _mm512_castps512_ps128(four);
+            let pair = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32) {
+        // SAFETY: the caller gives 16 values and 16 positions; masked stores touch the winners only.
+        unsafe {
+            let wins = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self, _mm512_loadu_ps(values));
+            if wins != 0 {
+                _mm512_mask_storeu_ps(values, wins, self);
+                _mm512_mask_storeu_epi32(positions.cast(), wins, _mm512_set1_epi32(position as i32));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn count_at_least(self, bits: *const u32, counts: *mut u32) {
+        // SAFETY: the caller gives 16 bit patterns and 16 counts. A positive number's bits are a positive integer; a
+        // negative number's are negative and so below all patterns, which are at least 1.
+        unsafe {
+            let patterns = _mm512_loadu_si512(bits.cast());
+            let at_least = _mm512_cmpge_epi32_mask(_mm512_castps_si512(self), patterns);
+            let old = _mm512_loadu_si512(counts.cast());
+            let more = _mm512_mask_add_epi32(old, at_least, old, _mm512_set1_epi32(1));
+            _mm512_storeu_si512(counts.cast(), more);
+        }
+    }
+}
