@@ -18,7 +18,7 @@ use core::ops::Range;
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
-use crate::parameters::{LayerGradient, Parameters, part_mut};
+use crate::parameters::{LayerGradient, Parameters, part, part_mut};
 
 /// The winners of one image after selection: windows x maps, 0 for those that did not survive.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,22 @@ pub struct SparseDeltas<'a> {
     pub values: &'a mut [f32],
     /// Positions in use.
     pub len: usize,
+}
+
+/// The positions in use of [`SparseDeltas`], to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Deltas<'a> {
+    /// Positions in the layer's maps, ascending.
+    pub positions: &'a [u32],
+    /// A row over the maps for each position.
+    pub values: &'a [f32],
+}
+
+impl SparseDeltas<'_> {
+    /// What is in use, for a layer of `maps` maps.
+    pub fn used(&self, maps: usize) -> Deltas<'_> {
+        Deltas { positions: part(self.positions, 0, self.len), values: part(self.values, 0, self.len * maps) }
+    }
 }
 
 /// The gradients of a range of the code's maps: their filters, biases and atoms.
@@ -135,7 +151,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let (fields, maps) = (decoder.fields(), decoder.conv.maps);
         let atoms = self.parameters.atoms();
         for (survivor, _) in winners.survivors(maps, 0..maps, winners.values) {
-            let atom = crate::parameters::part(atoms, survivor.map * fields.len(), fields.len());
+            let atom = part(atoms, survivor.map * fields.len(), fields.len());
             self.kernels.add_to_field(&fields, fields.at(survivor.position), survivor.value, atom, bordered);
         }
     }
@@ -254,7 +270,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         below.fill(0.0);
         let weights = self.parameters.filters(network.depth() - 1).weights;
         for (survivor, delta) in winners.survivors(top.conv.maps, 0..top.conv.maps, deltas) {
-            let filter = crate::parameters::part(weights, survivor.map * fields.len(), fields.len());
+            let filter = part(weights, survivor.map * fields.len(), fields.len());
             self.kernels.add_to_field(&fields, fields.at(survivor.position), delta, filter, below);
         }
         gather(&top, input, below, out);
@@ -266,7 +282,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     pub fn hidden_backward(
         &self,
         index: usize,
-        deltas: &SparseDeltas<'_>,
+        deltas: Deltas<'_>,
         input: &[f32],
         below: &mut [f32],
         out: &mut SparseDeltas<'_>,
@@ -274,9 +290,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let Some(layer) = self.parameters.network().layer(index) else { return };
         let below = part_mut(below, 0, layer.bordered().len());
         below.fill(0.0);
-        let positions = deltas.positions.get(..deltas.len).unwrap_or(&[]);
         let weights = self.parameters.filters(index).weights;
-        self.kernels.backpropagate(&layer.fields(), positions, deltas.values, weights, below);
+        self.kernels.backpropagate(&layer.fields(), deltas.positions, deltas.values, weights, below);
         gather(&layer, input, below, out);
     }
 
@@ -286,24 +301,23 @@ impl<'a, K: Kernels> Learner<'a, K> {
         &self,
         index: usize,
         first: usize,
-        deltas: &SparseDeltas<'_>,
+        deltas: Deltas<'_>,
         input: &[f32],
         gradient: &mut LayerGradient<'_>,
     ) {
         let Some(layer) = self.parameters.network().layer(index) else { return };
         let maps = layer.conv.maps;
-        let positions = deltas.positions.get(..deltas.len).unwrap_or(&[]);
         let fields = layer.fields();
         self.kernels.filter_gradients(
             &fields,
-            positions,
+            deltas.positions,
             deltas.values,
             maps,
             first,
             input,
             gradient.filters,
         );
-        for row in deltas.values.chunks_exact(maps.max(1)).take(deltas.len) {
+        for row in deltas.values.chunks_exact(maps.max(1)) {
             gradient.bias.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
         }
     }

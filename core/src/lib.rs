@@ -44,7 +44,7 @@ pub use encode::{Encoder, Inputs, unit_norm};
 pub use error::{Error, Result, expect_finite};
 pub use field::{Bordered, Fields, Placement};
 pub use kernels::{AdamUpdate, Kernels, SgdUpdate};
-pub use learn::{Learner, SparseDeltas, TopGradient, Winners};
+pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
 pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
 pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};

@@ -200,7 +200,7 @@ impl<'a> Parameters<'a> {
 
 /// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty
 /// slice is never met; it stands where indexing would link a panic into firmware.
-pub(crate) fn part(values: &[f32], start: usize, len: usize) -> &[f32] {
+pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
     values.get(start..start + len).unwrap_or(&[])
 }
 

@@ -217,9 +217,10 @@ impl<'m, K: Kernels> Trainer<'m, K> {
                 SparseDeltas { positions: &mut *lower_positions, values: &mut *lower_values, len: 0 };
             learner.top_backward(winners, deltas, inputs.of(last, 0), below, &mut upper);
             for (index, gradient) in gradients.layers.iter_mut().enumerate().take(last).rev() {
-                learner.hidden_gradient(index, 0, &upper, inputs.of(index, 0), gradient);
+                let deltas = upper.used(gradient.bias.len());
+                learner.hidden_gradient(index, 0, deltas, inputs.of(index, 0), gradient);
                 if index > 0 {
-                    learner.hidden_backward(index, &upper, inputs.of(index, 0), below, &mut lower);
+                    learner.hidden_backward(index, deltas, inputs.of(index, 0), below, &mut lower);
                     core::mem::swap(&mut upper, &mut lower);
                 }
             }

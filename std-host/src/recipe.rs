@@ -1,0 +1,501 @@
+//! Recipes: a TOML file that says everything about an experiment.
+//!
+//! The paper's experiments are compiled into the program ([`all`]); a file of one's own is loaded by its path.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use wta_core::{
+    Conv, Initial, Keep, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Sparsity, Training,
+    training_len,
+};
+
+use crate::data::Kind;
+use crate::error::{Error, Result};
+
+/// The recipes compiled into the program: name and TOML.
+const BUILT_IN: [(&str, &str); 5] = [
+    ("digits-demo", include_str!("../recipes/digits-demo.toml")),
+    ("mnist-fc1000", include_str!("../recipes/mnist-fc1000.toml")),
+    ("mnist-fc2000", include_str!("../recipes/mnist-fc2000.toml")),
+    ("mnist-conv16", include_str!("../recipes/mnist-conv16.toml")),
+    ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
+];
+
+/// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
+const MEMORY_LIMIT: usize = 64 << 30;
+
+/// Everything about an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// A short name.
+    pub name: String,
+    /// One line for a person.
+    pub about: String,
+    /// What it learns from.
+    pub data: Data,
+    /// The autoencoder.
+    pub network: Architecture,
+    /// How sparse the code is in training.
+    pub sparsity: SparsityRecipe,
+    /// How it is trained.
+    pub training: TrainingRecipe,
+    /// The representation for the classifier.
+    #[serde(default)]
+    pub features: Features,
+    /// The classifier.
+    #[serde(default)]
+    pub svm: SvmRecipe,
+}
+
+/// The data set and its preprocessing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Which set.
+    pub set: Kind,
+    /// Pixels (0 to 255) are divided by this.
+    #[serde(default = "Data::default_divisor")]
+    pub divide_by: f32,
+}
+
+impl Data {
+    fn default_divisor() -> f32 {
+        255.0
+    }
+}
+
+/// One number for both directions, or `[rows, columns]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Extent {
+    /// Square.
+    Square(usize),
+    /// Rows and columns.
+    Rectangle([usize; 2]),
+}
+
+impl From<Extent> for Size {
+    fn from(extent: Extent) -> Self {
+        match extent {
+            Extent::Square(side) => Self::square(side),
+            Extent::Rectangle([height, width]) => Self::new(height, width),
+        }
+    }
+}
+
+/// The autoencoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
+pub enum Architecture {
+    /// FC-WTA.
+    FullyConnected {
+        /// Units of each encoder layer.
+        units: Vec<usize>,
+        /// Whether the decoder is the encoder transposed.
+        #[serde(default)]
+        tied: bool,
+        /// Initial weights.
+        initial: InitialRecipe,
+    },
+    /// CONV-WTA.
+    Convolutional {
+        /// The encoder's layers.
+        encoder: Vec<LayerRecipe>,
+        /// The deconvolution's kernel.
+        decoder_kernel: Extent,
+        /// Whether the decoder's atoms are the encoder's filters (one layer only).
+        #[serde(default)]
+        tied: bool,
+        /// Initial weights.
+        initial: InitialRecipe,
+    },
+}
+
+/// One convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerRecipe {
+    /// Feature maps.
+    pub maps: usize,
+    /// Kernel.
+    pub kernel: Extent,
+    /// Stride.
+    #[serde(default = "LayerRecipe::default_stride")]
+    pub stride: Extent,
+}
+
+impl LayerRecipe {
+    fn default_stride() -> Extent {
+        Extent::Square(1)
+    }
+}
+
+/// Initial weights: `"he"` or `{ normal = 0.01 }`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitialRecipe {
+    /// See [`Initial::He`].
+    He,
+    /// A standard deviation.
+    Normal(f32),
+}
+
+/// How sparse the code is in training; without `lifetime` and `per-sample`, spatial sparsity alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SparsityRecipe {
+    /// Windows per map, one winner each.
+    #[serde(default = "SparsityRecipe::default_grid")]
+    pub grid: Extent,
+    /// The share of each map's winners over the batch that lives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<f32>,
+    /// How many winners of each sample live (k-sparse).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_sample: Option<usize>,
+}
+
+impl SparsityRecipe {
+    fn default_grid() -> Extent {
+        Extent::Square(1)
+    }
+}
+
+/// How it is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRecipe {
+    /// Times that every image is seen.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// The method.
+    pub optimizer: OptimizerRecipe,
+    /// Learning rate.
+    pub rate: f32,
+    /// How the rate changes.
+    #[serde(default = "TrainingRecipe::default_schedule")]
+    pub schedule: ScheduleRecipe,
+    /// Weight decay.
+    #[serde(default)]
+    pub decay: f32,
+    /// For the initial weights and the order of the images.
+    #[serde(default = "TrainingRecipe::default_seed")]
+    pub seed: u64,
+}
+
+impl TrainingRecipe {
+    fn default_schedule() -> ScheduleRecipe {
+        ScheduleRecipe::Constant
+    }
+
+    fn default_seed() -> u64 {
+        1
+    }
+}
+
+/// `"adam"` or `{ sgd = { momentum = 0.9 } }`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum OptimizerRecipe {
+    /// Adam with its usual constants.
+    Adam,
+    /// SGD with momentum.
+    Sgd {
+        /// Momentum.
+        momentum: f32,
+    },
+}
+
+/// `"constant"`, `"linear"` or `{ step = { at = 0.7, factor = 0.1 } }`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum ScheduleRecipe {
+    /// No change.
+    Constant,
+    /// Linearly to 0.
+    Linear,
+    /// One step down.
+    Step {
+        /// At which share of all steps.
+        at: f32,
+        /// Times what.
+        factor: f32,
+    },
+}
+
+/// The representation for the classifier: the dense code, max-pooled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Features {
+    /// Pooling; none for fully-connected codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolRecipe>,
+}
+
+/// Max-pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolRecipe {
+    /// Windows.
+    pub kernel: Extent,
+    /// From one to the next.
+    pub stride: Extent,
+}
+
+/// The linear SVM. Features are scaled by one constant, to a norm of 1 on the average.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SvmRecipe {
+    /// Values of C to choose from on held-out training data, ascending.
+    pub c: Vec<f64>,
+    /// The share of the training data held out to choose C.
+    pub held_out: f64,
+    /// Stopping tolerance of the final fit, as in LIBLINEAR.
+    pub tolerance: f64,
+}
+
+impl Default for SvmRecipe {
+    fn default() -> Self {
+        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], held_out: 1.0 / 6.0, tolerance: 0.01 }
+    }
+}
+
+/// The compiled-in recipes.
+///
+/// # Errors
+///
+/// None in a tested build: each is parsed in the tests.
+pub fn all() -> Result<Vec<Recipe>> {
+    BUILT_IN.iter().map(|(name, text)| parse(text, &format!("recipe {name}"))).collect()
+}
+
+/// The TOML of a compiled-in recipe, with its comments.
+pub fn text(name: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// A compiled-in recipe by its name, or a file by its path.
+///
+/// # Errors
+///
+/// One sentence when there is no such recipe or file, or what is wrong in it.
+pub fn load(name_or_path: &str) -> Result<Recipe> {
+    if let Some(text) = text(name_or_path) {
+        return parse(text, &format!("recipe {name_or_path}"));
+    }
+    let path = Path::new(name_or_path);
+    if !path.exists() {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        return Err(Error::Invalid(format!(
+            "there is no recipe and no file {name_or_path}; the recipes are {}",
+            names.join(", ")
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+    parse(&text, &path.display().to_string())
+}
+
+/// Parses a recipe; `origin` names it in errors.
+///
+/// # Errors
+///
+/// One sentence that names the key.
+pub fn parse(text: &str, origin: &str) -> Result<Recipe> {
+    let recipe: Recipe = toml::from_str(text).map_err(|error| {
+        let line =
+            error.span().map_or(0, |span| text.get(..span.start).map_or(0, |t| t.lines().count().max(1)));
+        let message = error.message().replace('\n', " ");
+        Error::Invalid(if line > 0 {
+            format!("{origin}, line {line}: {message}")
+        } else {
+            format!("{origin}: {message}")
+        })
+    })?;
+    recipe.check().map_err(|error| Error::Invalid(format!("{origin}: {error}")))?;
+    Ok(recipe)
+}
+
+impl Recipe {
+    fn check(&self) -> Result<()> {
+        let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
+        if !(self.data.divide_by.is_finite() && self.data.divide_by > 0.0) {
+            return invalid("data.divide_by must be more than 0");
+        }
+        if self.training.epochs == 0 {
+            return invalid("training.epochs must be at least 1");
+        }
+        if self.training.batch == 0 {
+            return invalid("training.batch must be at least 1");
+        }
+        if self.sparsity.lifetime.is_some() && self.sparsity.per_sample.is_some() {
+            return invalid("sparsity takes lifetime or per-sample, not both");
+        }
+        let deviation = match &self.network {
+            Architecture::FullyConnected { initial, .. } | Architecture::Convolutional { initial, .. } => {
+                *initial
+            }
+        };
+        if let InitialRecipe::Normal(deviation) = deviation
+            && !(deviation.is_finite() && deviation > 0.0)
+        {
+            return invalid("network.initial's normal must be more than 0");
+        }
+        if self.svm.c.is_empty() || self.svm.c.iter().any(|c| !(c.is_finite() && *c > 0.0)) {
+            return invalid("svm.c must list at least one value, each more than 0");
+        }
+        if !self.svm.c.is_sorted() {
+            return invalid("svm.c must be in ascending order");
+        }
+        if !(self.svm.held_out > 0.0 && self.svm.held_out < 1.0) {
+            return invalid("svm.held_out must lie between 0 and 1");
+        }
+        if !(self.svm.tolerance.is_finite() && self.svm.tolerance > 0.0) {
+            return invalid("svm.tolerance must be more than 0");
+        }
+        Ok(())
+    }
+
+    /// The network for images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses, with the recipe's part named.
+    pub fn network(&self, image: Shape) -> Result<Network> {
+        let named =
+            |error: wta_core::Error| Error::Invalid(format!("recipe {}, network: {error}", self.name));
+        let (network, tied) = match &self.network {
+            Architecture::FullyConnected { units, tied, .. } => {
+                (Network::fully_connected(image.len(), units).map_err(named)?, *tied)
+            }
+            Architecture::Convolutional { encoder, decoder_kernel, tied, .. } => {
+                let layers: Vec<Conv> =
+                    encoder.iter().map(|l| Conv::strided(l.maps, l.kernel.into(), l.stride.into())).collect();
+                (Network::convolutional(image, &layers, (*decoder_kernel).into()).map_err(named)?, *tied)
+            }
+        };
+        let network = if tied { network.tied().map_err(named)? } else { network };
+        self.pool()
+            .check(network.code())
+            .map_err(|error| Error::Invalid(format!("recipe {}, features: {error}", self.name)))?;
+        Ok(network)
+    }
+
+    /// The initial weights' distribution.
+    pub fn initial(&self) -> Initial {
+        match &self.network {
+            Architecture::FullyConnected { initial, .. } | Architecture::Convolutional { initial, .. } => {
+                match initial {
+                    InitialRecipe::He => Initial::He,
+                    InitialRecipe::Normal(deviation) => Initial::Normal(*deviation),
+                }
+            }
+        }
+    }
+
+    /// The training settings for a data set of `images` images.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names the field, or when the batch is larger than the data set.
+    pub fn training(&self, network: &Network, images: usize) -> Result<Training> {
+        let t = &self.training;
+        if t.batch > images {
+            return Err(Error::Invalid(format!(
+                "recipe {}: training.batch is {}, but the data set has only {images} images",
+                self.name, t.batch
+            )));
+        }
+        let keep = match (self.sparsity.lifetime, self.sparsity.per_sample) {
+            (Some(rate), _) => Keep::Lifetime { rate },
+            (None, Some(count)) => Keep::PerSample { count },
+            (None, None) => Keep::All,
+        };
+        let sparsity = Sparsity { grid: self.sparsity.grid.into(), keep };
+        let optimizer = Optimizer {
+            method: match t.optimizer {
+                OptimizerRecipe::Adam => Method::ADAM,
+                OptimizerRecipe::Sgd { momentum } => Method::Sgd { momentum },
+            },
+            rate: t.rate,
+            schedule: match t.schedule {
+                ScheduleRecipe::Constant => Schedule::Constant,
+                ScheduleRecipe::Linear => Schedule::Linear,
+                ScheduleRecipe::Step { at, factor } => Schedule::Step { at, factor },
+            },
+            decay: t.decay,
+        };
+        let named = |part: &str, error| Error::Invalid(format!("recipe {}, {part}: {error}", self.name));
+        sparsity.check(network).map_err(|error| named("sparsity", error))?;
+        optimizer.check().map_err(|error| named("training", error))?;
+        let len = training_len(network, &sparsity, &optimizer.method, 1);
+        let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1);
+        if len.bytes().saturating_add(per_image.saturating_mul(t.batch)) > MEMORY_LIMIT {
+            return Err(Error::Invalid(format!(
+                "recipe {}: one training step would need more than {} GiB; use fewer maps or a smaller batch",
+                self.name,
+                MEMORY_LIMIT >> 30
+            )));
+        }
+        let steps = (images / t.batch) as u64 * t.epochs as u64;
+        Ok(Training { sparsity, optimizer, batch: t.batch, steps })
+    }
+
+    /// The pooling of the dense code.
+    pub fn pool(&self) -> Pool {
+        match self.features.pool {
+            Some(pool) => Pool { kernel: pool.kernel.into(), stride: pool.stride.into() },
+            None => Pool::NONE,
+        }
+    }
+
+    /// The recipe as TOML.
+    ///
+    /// # Errors
+    ///
+    /// None for a recipe that was parsed.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Error::Invalid(format!("recipe {}: {error}", self.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo_with(from: &str, to: &str) -> String {
+        let text = text("digits-demo").unwrap();
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    }
+
+    #[test]
+    fn every_built_in_recipe_is_sound_and_survives_a_round_trip() {
+        for ((name, _), recipe) in BUILT_IN.iter().zip(all().unwrap()) {
+            assert_eq!(recipe.name, *name);
+            let network = recipe.network(Shape::new(1, 28, 28)).unwrap();
+            recipe.training(&network, 1_000).unwrap();
+            assert_eq!(parse(&recipe.to_toml().unwrap(), "again").unwrap(), recipe);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_senseless_values_are_named() {
+        let error = parse(&demo_with("epochs", "epoch"), "r").unwrap_err().to_string();
+        assert!(error.contains("epoch") && error.contains("line"), "{error}");
+        let network =
+            |text: &str| parse(text, "r").and_then(|r| r.network(Shape::new(1, 28, 28)).map(|n| (r, n)));
+        let error =
+            network(&demo_with("decoder_kernel = 11", "decoder_kernel = 29")).unwrap_err().to_string();
+        assert!(error.contains("kernel is larger"), "{error}");
+        let (recipe, made) = network(&demo_with("rate = ", "rate = -")).unwrap();
+        let error = recipe.training(&made, 1_000).unwrap_err().to_string();
+        assert!(error.contains("learning rate"), "{error}");
+        let (recipe, made) = network(&demo_with("[sparsity]", "[sparsity]\nper-sample = 0")).unwrap();
+        assert!(recipe.training(&made, 1_000).unwrap_err().to_string().contains("at least 1"));
+        let (recipe, made) = network(text("digits-demo").unwrap()).unwrap();
+        assert!(recipe.training(&made, 3).unwrap_err().to_string().contains("only 3 images"));
+    }
+}

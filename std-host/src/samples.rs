@@ -1,0 +1,77 @@
+//! A data set as the network sees it: preprocessed `f32` images in the core's layout.
+
+use wta_core::Shape;
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::recipe::{Architecture, Recipe};
+
+/// A data set with the preprocessing of a recipe, applied image by image as they are asked for.
+#[derive(Debug)]
+pub struct Samples {
+    dataset: Dataset,
+    scale: f32,
+    shape: Shape,
+    planar: bool,
+}
+
+impl Samples {
+    /// The samples of a recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the data set has no image.
+    pub fn new(recipe: &Recipe, dataset: Dataset) -> Result<Self> {
+        if dataset.is_empty() {
+            return Err(Error::Invalid(format!("recipe {}: the data set has no image", recipe.name)));
+        }
+        let image = Shape::new(dataset.channels, dataset.height, dataset.width);
+        let planar = matches!(recipe.network, Architecture::FullyConnected { .. });
+        let shape = if planar { Shape::vector(image.len()) } else { image };
+        Ok(Self { dataset, scale: 1.0 / recipe.data.divide_by, shape, planar })
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    /// Whether there is none; never, after [`Samples::new`].
+    pub fn is_empty(&self) -> bool {
+        self.dataset.is_empty()
+    }
+
+    /// The shape that the network sees: a plain vector for fully-connected ones.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The images' own shape.
+    pub fn image_shape(&self) -> Shape {
+        Shape::new(self.dataset.channels, self.dataset.height, self.dataset.width)
+    }
+
+    /// The labels, when the data set has them.
+    pub fn labels(&self) -> Option<&[u8]> {
+        self.dataset.labels.as_deref()
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.dataset.classes
+    }
+
+    /// Writes image `index`, preprocessed, to `to`; zeros when there is no such image.
+    ///
+    /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
+    pub fn write(&self, index: usize, to: &mut [f32]) {
+        let pixels = self.dataset.image(index).unwrap_or(&[]);
+        if self.planar && self.dataset.channels > 1 {
+            let channels = self.dataset.channels;
+            let order = (0..channels).flat_map(|c| pixels.iter().skip(c).step_by(channels));
+            to.iter_mut().zip(order).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
+        } else {
+            to.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
+        }
+    }
+}
