@@ -35,7 +35,7 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn sum(self) -> f32;
     /// Where `self > values`: replaces the value in `values` and puts `position` into `positions`.
     unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32);
-    /// Adds 1 to the lanes of `counts` where `self > 0` and `self`'s bits, as an integer, are at least those of
-    /// `bits`.
-    unsafe fn count_at_least(self, bits: *const u32, counts: *mut u32);
+    /// Counts, per lane, in how many of `rows` rows, `stride` numbers apart, the number is positive and its bits, as
+    /// an integer, are at least those in `bits` (themselves at least 1).
+    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16];
 }

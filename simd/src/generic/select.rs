@@ -100,29 +100,22 @@ unsafe fn cut_vector<V: Vector>(
             }
         }
     }
-    let count = |bits: &[u32; 16]| {
-        let mut counts = [0u32; 16];
-        for row in 0..rows {
-            // SAFETY: the columns exist in every row; `bits` and `counts` have room for the widest vector.
-            unsafe {
-                let row = V::load(values.as_ptr().add(row * width + column));
-                row.count_at_least(bits.as_ptr(), counts.as_mut_ptr());
-            }
-        }
-        counts
-    };
-    let positive = count(&[1; 16]);
+    let from = values.as_ptr().wrapping_add(column);
+    // SAFETY: the columns exist in every row, for all counts below.
+    let positive = unsafe { V::count_at_least(from, rows, width, &[1; 16]) };
     let mut thresholds = [0u32; 16];
     for bit in (0..31).rev() {
         let candidates = thresholds.map(|t| t | 1 << bit);
-        let counts = count(&candidates);
+        // SAFETY: as above.
+        let counts = unsafe { V::count_at_least(from, rows, width, &candidates) };
         for ((threshold, candidate), count) in thresholds.iter_mut().zip(candidates).zip(counts) {
             if count as usize >= keep {
                 *threshold = candidate;
             }
         }
     }
-    let above = count(&thresholds.map(|t| t + 1));
+    // SAFETY: as above.
+    let above = unsafe { V::count_at_least(from, rows, width, &thresholds.map(|t| t + 1)) };
     for (lane, cut) in cuts.iter_mut().enumerate() {
         if positive[lane] as usize <= keep {
             *cut = Cut { threshold: 0.0, ties_below: 0 };

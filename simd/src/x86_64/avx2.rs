@@ -121,15 +121,21 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(self, bits: *const u32, counts: *mut u32) {
-        // SAFETY: the caller gives 8 bit patterns and 8 counts. A positive number's bits are a positive integer; a
-        // negative number's are negative and so below all patterns, which are at least 1.
+    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
+        // SAFETY: the caller gives `rows` rows of 8 numbers; the arrays hold 16. A positive number's bits are a
+        // positive integer; a negative number's are negative and so below all patterns.
         unsafe {
-            let less = _mm256_cmpgt_epi32(_mm256_loadu_si256(bits.cast()), _mm256_castps_si256(self));
-            let old = _mm256_loadu_si256(counts.cast());
-            // `less` is -1 where the number is smaller: 1 + less is what is to be added.
-            let more = _mm256_add_epi32(_mm256_set1_epi32(1), less);
-            _mm256_storeu_si256(counts.cast(), _mm256_add_epi32(old, more));
+            let patterns = _mm256_loadu_si256(bits.as_ptr().cast());
+            let mut less = _mm256_setzero_si256();
+            for row in 0..rows {
+                let numbers = _mm256_loadu_si256(from.add(row * stride).cast());
+                // A comparison gives -1 where it holds.
+                less = _mm256_add_epi32(less, _mm256_cmpgt_epi32(patterns, numbers));
+            }
+            let mut counts = [0; 16];
+            let all = _mm256_set1_epi32(rows as i32);
+            _mm256_storeu_si256(counts.as_mut_ptr().cast(), _mm256_add_epi32(all, less));
+            counts
         }
     }
 }

@@ -122,15 +122,20 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(self, bits: *const u32, counts: *mut u32) {
-        // SAFETY: the caller gives 16 bit patterns and 16 counts. A positive number's bits are a positive integer; a
-        // negative number's are negative and so below all patterns, which are at least 1.
+    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
+        // SAFETY: the caller gives `rows` rows of 16 numbers. A positive number's bits are a positive integer; a
+        // negative number's are negative and so below all patterns.
         unsafe {
-            let patterns = _mm512_loadu_si512(bits.cast());
-            let at_least = _mm512_cmpge_epi32_mask(_mm512_castps_si512(self), patterns);
-            let old = _mm512_loadu_si512(counts.cast());
-            let more = _mm512_mask_add_epi32(old, at_least, old, _mm512_set1_epi32(1));
-            _mm512_storeu_si512(counts.cast(), more);
+            let patterns = _mm512_loadu_si512(bits.as_ptr().cast());
+            let mut sum = _mm512_setzero_si512();
+            for row in 0..rows {
+                let numbers = _mm512_loadu_si512(from.add(row * stride).cast());
+                let at_least = _mm512_cmpge_epi32_mask(numbers, patterns);
+                sum = _mm512_mask_add_epi32(sum, at_least, sum, _mm512_set1_epi32(1));
+            }
+            let mut counts = [0; 16];
+            _mm512_storeu_si512(counts.as_mut_ptr().cast(), sum);
+            counts
         }
     }
 }

@@ -1,0 +1,20 @@
+//! The scalar kernels, and all that the core builds on them, against PyTorch in float64.
+
+mod reference;
+
+use wta_core::Scalar;
+
+#[test]
+fn layers() {
+    reference::check_layers(Scalar);
+}
+
+#[test]
+fn selections() {
+    reference::check_selections(Scalar);
+}
+
+#[test]
+fn steps() {
+    reference::check_steps(Scalar);
+}

@@ -1,0 +1,132 @@
+//! Pictures of a trained network: its dictionary, its feature maps, and what it makes of images.
+
+use wta_core::{Candidates, Cut, Encoder, Learner, Parameters, Shape, Winners, select};
+use wta_simd::Isa;
+
+use crate::error::Result;
+use crate::picture::{self, Picture};
+use crate::run::Trained;
+use crate::samples::Samples;
+
+/// The most atoms in the dictionary's picture.
+const MOST_ATOMS: usize = 1024;
+
+/// The dictionary: each atom as an image, of the images' shape for fully-connected networks.
+///
+/// # Errors
+///
+/// What the core refuses.
+pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
+    let parameters = Parameters::new(trained.network, &trained.parameters)?;
+    let decoder = trained.network.decoder();
+    let shape = if trained.network.is_fully_connected() {
+        image
+    } else {
+        Shape::new(image.channels, decoder.conv.kernel.height, decoder.conv.kernel.width)
+    };
+    let atoms = decoder.conv.maps.min(MOST_ATOMS);
+    let values = parameters.atoms().get(..atoms * shape.len()).unwrap_or_default();
+    let values = channels_last(trained, shape, values);
+    picture::dictionary(&values, atoms, shape.height, shape.width, shape.channels)
+}
+
+/// Vectors of fully-connected networks hold colours one after the other; pictures hold them side by side.
+fn channels_last(trained: &Trained, shape: Shape, values: &[f32]) -> Vec<f32> {
+    if !trained.network.is_fully_connected() || shape.channels == 1 {
+        return values.to_vec();
+    }
+    let pixels = values.chunks_exact(shape.len()).flat_map(|image| {
+        (0..shape.positions()).flat_map(move |p| image.iter().skip(p).step_by(shape.positions()).copied())
+    });
+    pixels.collect()
+}
+
+/// Some images and what a network makes of them in training: encoded, made sparse, reconstructed.
+pub struct Shown<'a> {
+    trained: &'a Trained,
+    image: Shape,
+    images: Vec<f32>,
+    reconstructions: Vec<f32>,
+    /// The first image's dense code and the positions of its winners.
+    code: Vec<f32>,
+    winners: Vec<(usize, usize)>,
+}
+
+impl<'a> Shown<'a> {
+    /// Encodes the first `count` samples. Lifetime sparsity is applied over a whole training batch of samples, so
+    /// that each image is as sparse as in training.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples, count: usize) -> Result<Self> {
+        let network = trained.network;
+        let batch = trained.recipe.training.batch.min(samples.len()).max(count.min(samples.len()));
+        let sparsity = trained.recipe.training(&network, samples.len().max(trained.recipe.training.batch))?.sparsity;
+        let count = count.min(batch);
+        let parameters = Parameters::new(network, &trained.parameters)?;
+        let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
+        let encoder = Encoder::new(isa, parameters, &mut prepared)?;
+        let winners_len = sparsity.winners_len(&network);
+        let image_len = network.input().len();
+
+        let mut images = vec![0.0; batch * image_len];
+        let mut inputs = vec![0.0; network.inputs_len()];
+        let mut code = vec![0.0; network.code_len()];
+        let mut first_code = Vec::new();
+        let (mut values, mut positions) = (vec![0.0; batch * winners_len], vec![0; batch * winners_len]);
+        let winners = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
+        for (index, (pixels, (values, positions))) in images.chunks_exact_mut(image_len).zip(winners).enumerate() {
+            samples.write(index, pixels);
+            encoder.load(1, 0, pixels, &mut inputs)?;
+            encoder.compete(sparsity.grid, 1, &mut inputs, &mut code, Candidates { values, positions })?;
+            if index == 0 {
+                first_code.clone_from(&code);
+            }
+        }
+        let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels];
+        let first: Vec<(usize, usize)> = survivors(&values, &positions, winners_len, network.code().channels);
+        select(isa, &network, &sparsity, &mut values, &mut cuts)?;
+
+        let learner = Learner::new(isa, parameters);
+        let mut scratch = vec![0.0; network.residual_len()];
+        let mut reconstructions = vec![0.0; count * image_len];
+        let rows = values.chunks_exact(winners_len).zip(positions.chunks_exact(winners_len));
+        for (to, (values, positions)) in reconstructions.chunks_exact_mut(image_len).zip(rows) {
+            learner.reconstruct(Winners { values, positions }, &mut scratch, to)?;
+        }
+        images.truncate(count * image_len);
+        Ok(Self { trained, image: samples.image_shape(), images, reconstructions, code: first_code, winners: first })
+    }
+
+    /// Each image beside its reconstruction from the survivors.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when a number is not finite.
+    pub fn reconstructions(&self) -> Result<Picture> {
+        let images = channels_last(self.trained, self.image, &self.images);
+        let reconstructions = channels_last(self.trained, self.image, &self.reconstructions);
+        let count = images.len() / self.image.len();
+        picture::side_by_side(&images, &reconstructions, count, self.image.height, self.image.width, self.image.channels)
+    }
+
+    /// The first image's feature maps with their spatial winners marked; none for fully-connected codes.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when a number is not finite.
+    pub fn feature_maps(&self) -> Result<Option<Picture>> {
+        let shape = self.trained.network.code();
+        if shape.positions() == 1 {
+            return Ok(None);
+        }
+        picture::feature_maps(&self.code, shape.height, shape.width, shape.channels, &self.winners).map(Some)
+    }
+}
+
+/// The active winners of the first image, as map and position.
+fn survivors(values: &[f32], positions: &[u32], len: usize, maps: usize) -> Vec<(usize, usize)> {
+    let winners = values.iter().zip(positions).take(len).enumerate();
+    winners.filter(|(_, (v, _))| **v > 0.0).map(|(slot, (_, p))| (slot % maps, *p as usize)).collect()
+}

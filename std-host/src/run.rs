@@ -1,0 +1,196 @@
+//! A run directory: everything that one experiment leaves behind.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wta_core::{Network, Shape};
+
+use crate::atomic;
+use crate::error::{Error, Result};
+use crate::model;
+use crate::recipe::{self, Recipe};
+
+/// What `metrics.csv` has for each epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// From 1.
+    pub epoch: u64,
+    /// Half the squared error of an image, averaged over the epoch.
+    pub loss: f64,
+    /// The mean squared error of a pixel.
+    pub pixel_mse: f64,
+    /// The share of maps that never survived in the epoch.
+    pub dead_share: f64,
+    /// The learning rate at the epoch's last step.
+    pub rate: f64,
+    /// Wall-clock time of the epoch.
+    pub seconds: f64,
+}
+
+/// A run directory.
+#[derive(Clone, Debug)]
+pub struct Run {
+    folder: PathBuf,
+}
+
+impl Run {
+    /// The run in this folder, which need not be there yet.
+    pub fn new(folder: impl AsRef<Path>) -> Self {
+        Self { folder: folder.as_ref().to_path_buf() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The checkpoint's path.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.file("checkpoint.safetensors")
+    }
+
+    /// Begins a run: makes the folder and writes the recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the folder holds a run already, or cannot be written.
+    pub fn begin(&self, recipe: &Recipe) -> Result<()> {
+        if self.file("recipe.toml").exists() {
+            return Err(Error::file(
+                &self.folder,
+                "holds a run already; continue it with --resume, or choose another --run folder",
+            ));
+        }
+        atomic::create_dir(&self.folder)?;
+        let text = recipe.to_toml()?;
+        atomic::write(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))
+    }
+
+    /// Whether there is anything to resume.
+    pub fn exists(&self) -> bool {
+        self.file("recipe.toml").exists()
+    }
+
+    /// The run's recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no run here.
+    pub fn recipe(&self) -> Result<Recipe> {
+        let path = self.file("recipe.toml");
+        if !path.exists() {
+            return Err(Error::file(
+                &self.folder,
+                "is not a run folder: it has no recipe.toml; make one with `wta train`",
+            ));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+        recipe::parse(&text, &path.display().to_string())
+    }
+
+    /// `Ok` when this run was made with the same recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when it was made with another.
+    pub fn expect_recipe(&self, recipe: &Recipe) -> Result<()> {
+        let theirs = self.recipe()?;
+        if theirs == *recipe {
+            return Ok(());
+        }
+        let what = if theirs.name == recipe.name {
+            "other settings (epochs, seed or an edited recipe)".to_owned()
+        } else {
+            format!("recipe {}", theirs.name)
+        };
+        Err(Error::file(
+            &self.folder,
+            format!("was made with {what}, not this {}; resume with the same, or choose another --run folder", recipe.name),
+        ))
+    }
+
+    /// The trained parameters.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no model, or not one of this network.
+    pub fn model(&self, network: &Network) -> Result<Vec<f32>> {
+        let path = self.file("model.safetensors");
+        if !path.exists() {
+            return Err(Error::file(&self.folder, "has no model.safetensors yet; finish an epoch of `wta train`"));
+        }
+        model::load(&path, network)
+    }
+
+    /// The metrics of the first `epochs` epochs.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be read.
+    pub fn metrics(&self, epochs: u64) -> Result<Vec<EpochMetrics>> {
+        let path = self.file("metrics.csv");
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let broken = |e: csv::Error| Error::file(&path, format!("cannot be read ({e}); remove it"));
+        let rows = csv::Reader::from_path(&path).map_err(broken)?.into_deserialize();
+        let rows: std::result::Result<Vec<EpochMetrics>, _> = rows.collect();
+        Ok(rows.map_err(broken)?.into_iter().filter(|row| row.epoch <= epochs).collect())
+    }
+
+    /// Writes the metrics.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn save_metrics(&self, rows: &[EpochMetrics]) -> Result<()> {
+        atomic::write(&self.file("metrics.csv"), |to| {
+            let mut writer = csv::Writer::from_writer(to);
+            for row in rows {
+                writer.serialize(row).map_err(std::io::Error::other)?;
+            }
+            writer.flush()
+        })
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn save_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        atomic::write(&self.file(name), |to| {
+            serde_json::to_writer_pretty(&mut *to, value)?;
+            to.write_all(b"\n")
+        })
+    }
+}
+
+/// A trained network: a run's recipe and its parameters, for images of one shape.
+pub struct Trained {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The network.
+    pub network: Network,
+    /// The flat parameter vector.
+    pub parameters: Vec<f32>,
+}
+
+impl Trained {
+    /// Loads a run's network for images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::recipe`] and [`Run::model`].
+    pub fn load(run: &Run, image: Shape) -> Result<Self> {
+        let recipe = run.recipe()?;
+        let network = recipe.network(image)?;
+        let parameters = run.model(&network)?;
+        Ok(Self { recipe, network, parameters })
+    }
+}
