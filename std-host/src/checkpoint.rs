@@ -43,11 +43,13 @@ impl Checkpoint {
         ];
         let mut views = Vec::new();
         for (name, dtype, len, bytes) in parts {
-            let view = TensorView::new(dtype, vec![len], bytes).map_err(|e| Error::file(path, e.to_string()))?;
+            let view =
+                TensorView::new(dtype, vec![len], bytes).map_err(|e| Error::file(path, e.to_string()))?;
             views.push((name, view));
         }
         let metadata = HashMap::from([("checksum".to_owned(), self.checksum().to_string())]);
-        let file = safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
+        let file =
+            safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
         atomic::write(path, |to| to.write_all(&file))
     }
 
@@ -68,12 +70,16 @@ impl Checkpoint {
             }
             Ok(tensor.data())
         };
-        let words = |bytes: &[u8]| -> Vec<u64> { bytes.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w)).collect() };
+        let words = |bytes: &[u8]| -> Vec<u64> {
+            bytes.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w)).collect()
+        };
         let checkpoint = Self {
             parameters: floats_of(data("parameters", Dtype::F32, parameters)?),
             moments: floats_of(data("moments", Dtype::F32, moments)?),
             step: words(data("step", Dtype::U64, 1)?).first().copied().unwrap_or(0),
-            epoch_loss: f64::from_bits(words(data("epoch_loss", Dtype::F64, 1)?).first().copied().unwrap_or(0)),
+            epoch_loss: f64::from_bits(
+                words(data("epoch_loss", Dtype::F64, 1)?).first().copied().unwrap_or(0),
+            ),
             survived: words(data("survived", Dtype::U64, maps)?),
         };
         let stored = header.metadata().as_ref().and_then(|m| m.get("checksum"));

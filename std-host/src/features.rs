@@ -1,11 +1,15 @@
 //! Encoding a whole data set: the dense code, max-pooled, in a stream of blocks.
 
+use std::path::Path;
+
+use npyz::WriterBuilder;
 use rayon::prelude::*;
 use wta_core::{Encoder, Network, Parameters, Pool, Shape};
 use wta_simd::Isa;
 
+use crate::atomic::AtomicFile;
 use crate::batch::block_len;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::Trained;
 use crate::samples::Samples;
 
@@ -49,7 +53,9 @@ impl<'a> FeatureEncoder<'a> {
             let group = features.get_mut(..count * len).unwrap_or_default();
             group.par_chunks_mut(block * len).enumerate().try_for_each_init(
                 || Scratch::new(&network, block),
-                |scratch, (index, features)| self.block(&encoder, samples, first + index * block, scratch, features),
+                |scratch, (index, features)| {
+                    self.block(&encoder, samples, first + index * block, scratch, features)
+                },
             )?;
             consume(group)?;
         }
@@ -104,4 +110,31 @@ pub fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<Item = f3
     features.chunks_exact(shape.len()).flat_map(move |image| {
         (0..shape.channels).flat_map(move |map| image.iter().skip(map).step_by(shape.channels).copied())
     })
+}
+
+/// Writes the features of all samples as a `.npy` array of float32: images x maps x rows x columns, or images x
+/// units for fully-connected networks. Returns its dimensions.
+///
+/// # Errors
+///
+/// What the core refuses, or one sentence when the file cannot be written.
+pub fn write_npy(encoder: &FeatureEncoder<'_>, samples: &Samples, path: &Path) -> Result<Vec<usize>> {
+    let shape = encoder.shape();
+    let mut dimensions = vec![samples.len(), shape.channels];
+    if !encoder.network.is_fully_connected() {
+        dimensions.extend([shape.height, shape.width]);
+    }
+    let sizes: Vec<u64> = dimensions.iter().map(|d| *d as u64).collect();
+    let failed = |error| Error::io("write", path, error);
+    let mut file = AtomicFile::create(path)?;
+    let mut writer = npyz::WriteOptions::new()
+        .default_dtype()
+        .shape(&sizes)
+        .writer(&mut file)
+        .begin_nd()
+        .map_err(failed)?;
+    encoder.run(samples, |features| writer.extend(channels_first(shape, features)).map_err(failed))?;
+    writer.finish().map_err(failed)?;
+    file.commit()?;
+    Ok(dimensions)
 }

@@ -62,7 +62,8 @@ impl<'a> Shown<'a> {
     pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples, count: usize) -> Result<Self> {
         let network = trained.network;
         let batch = trained.recipe.training.batch.min(samples.len()).max(count.min(samples.len()));
-        let sparsity = trained.recipe.training(&network, samples.len().max(trained.recipe.training.batch))?.sparsity;
+        let sparsity =
+            trained.recipe.training(&network, samples.len().max(trained.recipe.training.batch))?.sparsity;
         let count = count.min(batch);
         let parameters = Parameters::new(network, &trained.parameters)?;
         let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
@@ -76,7 +77,9 @@ impl<'a> Shown<'a> {
         let mut first_code = Vec::new();
         let (mut values, mut positions) = (vec![0.0; batch * winners_len], vec![0; batch * winners_len]);
         let winners = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
-        for (index, (pixels, (values, positions))) in images.chunks_exact_mut(image_len).zip(winners).enumerate() {
+        for (index, (pixels, (values, positions))) in
+            images.chunks_exact_mut(image_len).zip(winners).enumerate()
+        {
             samples.write(index, pixels);
             encoder.load(1, 0, pixels, &mut inputs)?;
             encoder.compete(sparsity.grid, 1, &mut inputs, &mut code, Candidates { values, positions })?;
@@ -96,7 +99,14 @@ impl<'a> Shown<'a> {
             learner.reconstruct(Winners { values, positions }, &mut scratch, to)?;
         }
         images.truncate(count * image_len);
-        Ok(Self { trained, image: samples.image_shape(), images, reconstructions, code: first_code, winners: first })
+        Ok(Self {
+            trained,
+            image: samples.image_shape(),
+            images,
+            reconstructions,
+            code: first_code,
+            winners: first,
+        })
     }
 
     /// Each image beside its reconstruction from the survivors.
@@ -108,7 +118,14 @@ impl<'a> Shown<'a> {
         let images = channels_last(self.trained, self.image, &self.images);
         let reconstructions = channels_last(self.trained, self.image, &self.reconstructions);
         let count = images.len() / self.image.len();
-        picture::side_by_side(&images, &reconstructions, count, self.image.height, self.image.width, self.image.channels)
+        picture::side_by_side(
+            &images,
+            &reconstructions,
+            count,
+            self.image.height,
+            self.image.width,
+            self.image.channels,
+        )
     }
 
     /// The first image's feature maps with their spatial winners marked; none for fully-connected codes.

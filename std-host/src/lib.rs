@@ -1,17 +1,21 @@
 //! The host library behind the `wta` program: data sets, recipes, training on all cores, evaluation, pictures.
 //!
-//! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (with [`batch`], one step) -> [`run`] folder; from
-//! there to [`features`] -> [`evaluate`], and to [`gallery`].
+//! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
+//! to [`features`] -> [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`].
 
 pub mod atomic;
 pub mod batch;
 pub mod checkpoint;
 pub mod data;
 pub mod error;
+pub mod evaluate;
 pub mod features;
+pub mod gallery;
 pub mod model;
+pub mod picture;
 pub mod progress;
 pub mod recipe;
 pub mod run;
 pub mod samples;
+pub mod svm;
 pub mod trainer;

@@ -12,6 +12,7 @@ use wta_core::{Network, Role};
 
 use crate::atomic;
 use crate::error::{Error, Result};
+use crate::svm;
 
 /// A parameter tensor in the file.
 struct Tensor {
@@ -26,7 +27,10 @@ struct Tensor {
 ///
 /// One sentence when the file cannot be written.
 pub fn save(path: &Path, network: &Network, parameters: &[f32]) -> Result<()> {
-    let tensors = tensors_of(network, parameters);
+    write(path, &tensors_of(network, parameters))
+}
+
+fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| bytes_of(&t.values)).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
@@ -53,7 +57,10 @@ pub fn load(path: &Path, network: &Network) -> Result<Vec<f32>> {
     for region in &network.regions() {
         let (name, shape) = form(network, region.role);
         let tensor = tensors.tensor(&name).map_err(|_| {
-            Error::file(path, format!("has no tensor {name}: it is a model of another architecture than the recipe's"))
+            Error::file(
+                path,
+                format!("has no tensor {name}: it is a model of another architecture than the recipe's"),
+            )
         })?;
         if tensor.dtype() != Dtype::F32 {
             return Err(Error::file(path, format!("tensor {name} is of type {:?}, not F32", tensor.dtype())));
@@ -67,7 +74,10 @@ pub fn load(path: &Path, network: &Network) -> Result<Vec<f32>> {
         }
         let values = floats_of(tensor.data());
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(Error::file(path, format!("element {index} of tensor {name} is not a finite number")));
+            return Err(Error::file(
+                path,
+                format!("element {index} of tensor {name} is not a finite number"),
+            ));
         }
         let values = from_torch(network, region.role, &values);
         let places = parameters.iter_mut().skip(region.range.start);
@@ -122,7 +132,9 @@ fn to_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
 
 fn from_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
     match layout(network, role) {
-        Some((rows, filter)) => values.chunks_exact(filter).flat_map(|f| transposed(f, filter / rows)).collect(),
+        Some((rows, filter)) => {
+            values.chunks_exact(filter).flat_map(|f| transposed(f, filter / rows)).collect()
+        }
         None => values.to_vec(),
     }
 }
@@ -158,6 +170,24 @@ pub(crate) fn floats_of(bytes: &[u8]) -> Vec<f32> {
     words.iter().map(|w| f32::from_le_bytes(*w)).collect()
 }
 
+/// Writes a classifier: `weight` (classes x features, the features as [`FeatureEncoder`](crate::features::FeatureEncoder)
+/// gives them: positions with their maps side by side) and `bias`.
+///
+/// # Errors
+///
+/// One sentence when the file cannot be written.
+pub fn save_svm(path: &Path, svm: &svm::Model) -> Result<()> {
+    let tensors = [
+        Tensor {
+            name: "weight".to_owned(),
+            shape: vec![svm.classes, svm.features],
+            values: svm.weights.clone(),
+        },
+        Tensor { name: "bias".to_owned(), shape: vec![svm.classes], values: svm.bias.clone() },
+    ];
+    write(path, &tensors)
+}
+
 /// CRC-32 of the parameters' bytes: what `train` prints, so that two trainings can be compared at a glance.
 pub fn checksum(parameters: &[f32]) -> u32 {
     crc32fast::hash(&bytes_of(parameters))
@@ -181,7 +211,11 @@ mod tests {
     fn parameters_survive_the_file_and_lie_as_pytorch_expects() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        for network in [conv(), Network::fully_connected(5, &[3, 4]).unwrap(), Network::fully_connected(5, &[3]).unwrap().tied().unwrap()] {
+        for network in [
+            conv(),
+            Network::fully_connected(5, &[3, 4]).unwrap(),
+            Network::fully_connected(5, &[3]).unwrap().tied().unwrap(),
+        ] {
             let parameters = counting(&network);
             save(&path, &network, &parameters).unwrap();
             assert_eq!(load(&path, &network).unwrap(), parameters);

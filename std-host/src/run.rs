@@ -10,6 +10,19 @@ use crate::error::{Error, Result};
 use crate::model;
 use crate::recipe::{self, Recipe};
 
+/// All that a run folder may hold.
+const FILES: [&str; 9] = [
+    "checkpoint.safetensors",
+    "model.safetensors",
+    "svm.safetensors",
+    "metrics.csv",
+    "eval.json",
+    "dictionary.png",
+    "feature_maps.png",
+    "reconstructions.png",
+    "recipe.toml",
+];
+
 /// What `metrics.csv` has for each epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
@@ -71,6 +84,24 @@ impl Run {
         atomic::write(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))
     }
 
+    /// Removes the files of this run, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when one cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        // The recipe goes last: without it the folder is no run folder.
+        for name in FILES {
+            match std::fs::remove_file(self.file(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", self.file(name), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there is anything to resume.
     pub fn exists(&self) -> bool {
         self.file("recipe.toml").exists()
@@ -110,7 +141,10 @@ impl Run {
         };
         Err(Error::file(
             &self.folder,
-            format!("was made with {what}, not this {}; resume with the same, or choose another --run folder", recipe.name),
+            format!(
+                "was made with {what}, not this {}; resume with the same, or choose another --run folder",
+                recipe.name
+            ),
         ))
     }
 
@@ -122,7 +156,10 @@ impl Run {
     pub fn model(&self, network: &Network) -> Result<Vec<f32>> {
         let path = self.file("model.safetensors");
         if !path.exists() {
-            return Err(Error::file(&self.folder, "has no model.safetensors yet; finish an epoch of `wta train`"));
+            return Err(Error::file(
+                &self.folder,
+                "has no model.safetensors yet; finish an epoch of `wta train`",
+            ));
         }
         model::load(&path, network)
     }

@@ -84,7 +84,7 @@ pub fn train(
             let row = session.end_epoch(epoch + 1, batches, network, training, epoch_start);
             epoch_start = Instant::now();
             progress.message(&format!("epoch {}/{} loss {:.4}", row.epoch, recipe.training.epochs, row.loss));
-            progress.epoch(&format!(
+            progress.line(&format!(
                 "epoch {}/{}: loss {:.4}, pixel error {:.5}, dead atoms {:.1}%, {:.1} s",
                 row.epoch,
                 recipe.training.epochs,

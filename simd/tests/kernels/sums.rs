@@ -1,0 +1,135 @@
+//! Kernels that add up: equal to the scalar ones where sums are exact, and close to them elsewhere.
+
+use proptest::prelude::*;
+use wta_core::{Filters, Kernels, Scalar};
+
+use crate::inputs::{Fenced, Kind, convolve, geometries, kinds, magnitudes};
+use crate::{cases, isas};
+
+/// How far a sum may be from the scalar kernels', relative to the sum of its terms' magnitudes.
+const TOLERANCE: f32 = 1e-6;
+
+/// `magnitudes` has, for each number, the sum of its terms' magnitudes; 0 where nothing may have been written.
+fn expect_close(
+    isa: impl std::fmt::Display,
+    kind: Kind,
+    found: &[f32],
+    expected: &[f32],
+    magnitudes: &[f32],
+) {
+    assert_eq!(found.len(), expected.len());
+    for (index, ((found, expected), magnitude)) in found.iter().zip(expected).zip(magnitudes).enumerate() {
+        let tolerance = if kind == Kind::Whole { 0.0 } else { TOLERANCE * magnitude };
+        assert!((found - expected).abs() <= tolerance, "{isa}, {index}: {found} instead of {expected}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(128))]
+
+    #[test]
+    fn convolution(layer in geometries(), kind in kinds()) {
+        let mut random = layer.random();
+        let fields = &layer.fields;
+        let map = kind.draw(layer.map_len(), &mut random);
+        let weights = kind.draw(layer.maps * fields.len(), &mut random);
+        let bias = kind.draw(layer.maps, &mut random);
+        let untouched = vec![-7.0; layer.out_len()];
+        let out = Fenced::new(&untouched, &mut random);
+
+        let mut expected = untouched.clone();
+        let filters = Filters { weights: &weights, bias: &bias, prepared: &[] };
+        Scalar.convolve(fields, filters, &map, layer.placement, &mut expected);
+        let mut terms = vec![0.0; untouched.len()];
+        let (weights_magnitudes, bias_magnitudes) = (magnitudes(&weights), magnitudes(&bias));
+        let filters = Filters { weights: &weights_magnitudes, bias: &bias_magnitudes, prepared: &[] };
+        Scalar.convolve(fields, filters, &magnitudes(&map), layer.placement, &mut terms);
+        for isa in isas() {
+            let found = convolve(isa, (fields, layer.placement), (&weights, &bias), &map, &out);
+            expect_close(isa, kind, &found, &expected, &terms);
+        }
+    }
+
+    #[test]
+    fn one_field_and_one_filter(layer in geometries(), kind in kinds()) {
+        let mut random = layer.random();
+        let fields = &layer.fields;
+        let map = kind.draw(layer.map_len(), &mut random);
+        let filter = kind.draw(fields.len(), &mut random);
+        let scale = kind.draw(1, &mut random)[0];
+        let (map_magnitudes, filter_magnitudes) = (magnitudes(&map), magnitudes(&filter));
+        let position = random.below(fields.positions() as u32) as usize;
+        let at = fields.at(position);
+        for isa in isas() {
+            let found = isa.field_dot(fields, at, &map, &filter);
+            let expected = Scalar.field_dot(fields, at, &map, &filter);
+            let terms = Scalar.field_dot(fields, at, &map_magnitudes, &filter_magnitudes);
+            expect_close(isa, kind, &[found], &[expected], &[terms]);
+
+            let (mut found, mut expected, mut terms) = (map.clone(), map.to_vec(), map_magnitudes.clone());
+            isa.add_to_field(fields, at, scale, &filter, &mut found);
+            Scalar.add_to_field(fields, at, scale, &filter, &mut expected);
+            Scalar.add_to_field(fields, at, scale.abs(), &filter_magnitudes, &mut terms);
+            expect_close(isa, kind, &found, &expected, &terms);
+            found.expect_fences();
+            let untouched = found.iter().zip(&*map).zip(&expected).filter(|((_, before), after)| before == after);
+            prop_assert!(untouched.into_iter().all(|((found, before), _)| kind == Kind::Real || found == before));
+
+            let (mut found, mut expected, mut terms) = (filter.clone(), filter.to_vec(), filter_magnitudes.clone());
+            isa.add_to_filter(fields, at, scale, &map, &mut found);
+            Scalar.add_to_filter(fields, at, scale, &map, &mut expected);
+            Scalar.add_to_filter(fields, at, scale.abs(), &map_magnitudes, &mut terms);
+            expect_close(isa, kind, &found, &expected, &terms);
+            found.expect_fences();
+        }
+    }
+
+    #[test]
+    fn gradients_of_a_range_of_filters(layer in geometries(), kind in kinds(), share in (0.0f32..1.0, 0.0f32..1.0)) {
+        let mut random = layer.random();
+        let (fields, maps) = (&layer.fields, layer.maps);
+        let positions = layer.some_positions(&mut random);
+        let positions = Fenced::new(&positions, &mut random);
+        let deltas = kind.draw(positions.len() * maps, &mut random);
+        let map = kind.draw(layer.map_len(), &mut random);
+        let first = (share.0 * maps as f32) as usize;
+        let range = 1 + (share.1 * (maps - first - 1) as f32) as usize;
+        let gradient = kind.draw(range * fields.len(), &mut random);
+        let mut expected = gradient.to_vec();
+        Scalar.filter_gradients(fields, &positions, &deltas, maps, first, &map, &mut expected);
+        let mut terms = magnitudes(&gradient);
+        let (delta_magnitudes, map_magnitudes) = (magnitudes(&deltas), magnitudes(&map));
+        Scalar.filter_gradients(fields, &positions, &delta_magnitudes, maps, first, &map_magnitudes, &mut terms);
+        for isa in isas() {
+            let mut found = gradient.clone();
+            isa.filter_gradients(fields, &positions, &deltas, maps, first, &map, &mut found);
+            expect_close(isa, kind, &found, &expected, &terms);
+            found.expect_fences();
+        }
+    }
+
+    #[test]
+    fn backpropagation(layer in geometries(), kind in kinds()) {
+        let mut random = layer.random();
+        let (fields, maps) = (&layer.fields, layer.maps);
+        let positions = layer.some_positions(&mut random);
+        let positions = Fenced::new(&positions, &mut random);
+        let deltas = kind.draw(positions.len() * maps, &mut random);
+        let weights = kind.draw(maps * fields.len(), &mut random);
+        let below = kind.draw(layer.map_len(), &mut random);
+        let mut expected = below.to_vec();
+        Scalar.backpropagate(fields, &positions, &deltas, &weights, &mut expected);
+        // Only what a field covers may change.
+        let mut terms = vec![0.0; below.len()];
+        Scalar.backpropagate(fields, &positions, &magnitudes(&deltas), &magnitudes(&weights), &mut terms);
+        let covered = terms.iter().map(|sum| *sum > 0.0);
+        let starts = below.iter().zip(covered).map(|(start, covered)| if covered { start.abs() } else { 0.0 });
+        let terms: Vec<f32> = terms.iter().zip(starts).map(|(sum, start)| sum + start).collect();
+        for isa in isas() {
+            let mut found = below.clone();
+            isa.backpropagate(fields, &positions, &deltas, &weights, &mut found);
+            expect_close(isa, kind, &found, &expected, &terms);
+            found.expect_fences();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `wta data`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use wta::data::inventory;
+use wta::error::{Error, Result};
+
+use super::print;
+
+/// Arguments of `wta data`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The folder that holds `mnist/` and other data sets.
+    folder: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let entries = inventory::inventory(&arguments.folder)?;
+    print(&inventory::table(&entries))?;
+    if inventory::all_good(&entries) {
+        return Ok(());
+    }
+    Err(Error::file(&arguments.folder, "has files that differ from the published ones; get them again"))
+}

@@ -1,0 +1,46 @@
+//! The program's commands, one file each.
+
+pub(crate) mod data;
+pub(crate) mod demo;
+pub(crate) mod encode;
+pub(crate) mod eval;
+pub(crate) mod recipes;
+pub(crate) mod show;
+pub(crate) mod train;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use wta::data::{Dataset, Kind, Split, load};
+use wta::error::{Error, Result};
+use wta::recipe::Recipe;
+use wta::samples::Samples;
+
+/// Loads the data set of a recipe.
+fn samples(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Samples> {
+    Samples::new(recipe, dataset(recipe, data, split)?)
+}
+
+fn dataset(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Dataset> {
+    let folder = match (recipe.data.set, data) {
+        (_, Some(folder)) => folder,
+        (Kind::Digits, None) => Path::new(""),
+        (Kind::Mnist, None) => {
+            return Err(Error::Invalid(format!(
+                "recipe {} needs --data with the folder of its data set",
+                recipe.name
+            )));
+        }
+    };
+    load(recipe.data.set, folder, split)
+}
+
+/// Prints a result; a closed pipe (as of `| head`) is not an error.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", "standard output", error))
+        }
+        _ => Ok(()),
+    }
+}

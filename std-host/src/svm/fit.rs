@@ -1,0 +1,296 @@
+//! Training: the groups of classes side by side on rayon's threads.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use super::group::{Group, Task};
+use super::lanes::LANES;
+use super::model::check_labels;
+use super::{Model, Rows};
+use crate::error::{Error, Result};
+
+/// How often the caller hears of progress, and so can stop.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+
+/// When a class counts as solved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stop {
+    /// When the largest and the smallest projected gradient of the dual differ by no more than this: LIBLINEAR's
+    /// measure, and scikit-learn's `tol`. Below about 1e-5 the rounding of `f32` is in the way.
+    Gradient(f64),
+    /// When the duality gap is no more than this share of the primal objective, which is then at most this
+    /// share above its minimum. Below about 1e-6 the rounding of `f32` is in the way.
+    Gap(f64),
+}
+
+impl Stop {
+    pub(super) fn value(self) -> f64 {
+        match self {
+            Self::Gradient(value) | Self::Gap(value) => value,
+        }
+    }
+}
+
+/// How to train.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// When a class counts as solved.
+    pub stop: Stop,
+    /// The most passes over the active rows; a class not solved by then is reported as such.
+    pub max_epochs: usize,
+    /// Determines the order of the rows, and with it the last bits of the result.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1 }
+    }
+}
+
+/// How far training is, for the caller's progress callback.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// The penalty of the problem being solved.
+    pub c: f64,
+    /// Which problem of a search for `C` this is, from 0; the last one is the final training.
+    pub problem: usize,
+    /// How many problems there are at most, 1 without a search.
+    pub problems: usize,
+    /// The most passes over the data of any class so far.
+    pub epochs: usize,
+    /// Classes solved so far.
+    pub classes_done: usize,
+    /// Classes in all.
+    pub classes: usize,
+}
+
+/// Called about ten times a second; `Break` ends training with [`Error::Interrupted`].
+pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
+/// How training ended for one class against the rest, evaluated on all training rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassReport {
+    /// The primal objective (see [`Model::objective`]).
+    pub primal: f64,
+    /// The dual objective, a lower bound of the primal's minimum.
+    pub dual: f64,
+    /// The largest less the smallest projected gradient of the dual.
+    pub violation: f64,
+    /// How many rows have a part in the weights.
+    pub support_vectors: usize,
+    /// Passes over the active rows.
+    pub epochs: usize,
+    /// Whether the stopping measure was met; otherwise [`Options::max_epochs`] ended training.
+    pub converged: bool,
+    /// How many rows are labelled with this class; with 0 the class is never predicted in earnest.
+    pub examples: usize,
+}
+
+/// How training ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// `[class]`.
+    pub classes: Vec<ClassReport>,
+}
+
+impl Report {
+    /// Whether every class met the stopping measure.
+    pub fn converged(&self) -> bool {
+        self.classes.iter().all(|class| class.converged)
+    }
+
+    /// What a person should know, one sentence each: classes without examples, classes that were not solved.
+    pub fn warnings(&self) -> Vec<String> {
+        let list = |chosen: fn(&ClassReport) -> bool| {
+            let numbers = self.classes.iter().enumerate().filter(|(_, class)| chosen(class));
+            numbers.map(|(number, _)| number.to_string()).collect::<Vec<_>>()
+        };
+        let mut warnings = Vec::new();
+        let missing = list(|class| class.examples == 0);
+        if !missing.is_empty() {
+            warnings.push(format!("no training example has the label {}", missing.join(", ")));
+        }
+        let open = list(|class| !class.converged);
+        if !open.is_empty() {
+            let epochs = self.classes.iter().map(|class| class.epochs).max().unwrap_or(0);
+            let open = open.join(", ");
+            warnings.push(format!("the SVM of class {open} was not solved in {epochs} epochs: allow more"));
+        }
+        warnings
+    }
+}
+
+/// Trains one SVM per class against the rest, on the threads of rayon's current pool; the result does not depend
+/// on their number.
+///
+/// `labels` holds one label below `classes` for each row.
+///
+/// # Errors
+///
+/// If the shapes do not fit, a label is out of range, fewer than two classes occur, `c` or an option is out of range,
+/// or `on_progress` asks to stop.
+pub fn fit(
+    rows: &Rows,
+    labels: &[u8],
+    classes: usize,
+    c: f64,
+    options: &Options,
+    on_progress: OnProgress,
+) -> Result<(Model, Report)> {
+    let mut trainer = Trainer::new(rows, labels, classes)?;
+    let all = trainer.all_rows();
+    let report = trainer.solve(&all, c, options, (0, 1), on_progress)?;
+    Ok((trainer.model(), report))
+}
+
+/// Problems on the same rows, each started from the solution of the one before.
+pub(super) struct Trainer<'a> {
+    rows: &'a Rows,
+    labels: &'a [u8],
+    classes: usize,
+    norms: Vec<f32>,
+    groups: Vec<Group>,
+}
+
+impl<'a> Trainer<'a> {
+    /// Checks the training set; everything starts at zero.
+    pub(super) fn new(rows: &'a Rows, labels: &'a [u8], classes: usize) -> Result<Self> {
+        check_labels(rows, labels)?;
+        if !(2..=256).contains(&classes) {
+            return Err(Error::Invalid(format!("the SVM takes 2 to 256 classes, got {classes}")));
+        }
+        if u32::try_from(rows.len()).is_err() {
+            return Err(Error::Invalid(format!("the SVM takes fewer than 2^32 rows, got {}", rows.len())));
+        }
+        if let Some(row) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            let label = labels[row];
+            return Err(Error::Invalid(format!(
+                "the label of row {row} is {label}, but there are only {classes} classes"
+            )));
+        }
+        if labels.windows(2).all(|pair| pair[0] == pair[1]) {
+            let found = labels.first().map_or("none".to_string(), |label| format!("only class {label}"));
+            return Err(Error::Invalid(format!(
+                "the SVM needs examples of at least two classes, but the labels name {found}"
+            )));
+        }
+        let mut norms = Vec::with_capacity(rows.len());
+        for row in 0..rows.len() {
+            let norm = (rows.squared_norm(row) + 1.0) as f32;
+            if norm > 1e12 {
+                return Err(Error::Invalid(format!(
+                    "the features of row {row} have a norm above 1e6, too large to train on: scale them first"
+                )));
+            }
+            norms.push(norm);
+        }
+        let groups = group_sizes(classes).scan(0, |first, count| {
+            let group = Group::new(*first, count, rows);
+            *first += count;
+            Some(group)
+        });
+        Ok(Self { rows, labels, classes, norms, groups: groups.collect() })
+    }
+
+    /// The indices of all rows, for [`solve`](Self::solve).
+    pub(super) fn all_rows(&self) -> Vec<u32> {
+        (0..self.rows.len() as u32).collect()
+    }
+
+    /// Solves the problem on the rows `members` with penalty `c`, from where the last one ended; the rows of the last
+    /// one must be among the members. `place` is the problem's number and their number, for `on_progress`.
+    pub(super) fn solve(
+        &mut self,
+        members: &[u32],
+        c: f64,
+        options: &Options,
+        place: (usize, usize),
+        on_progress: OnProgress,
+    ) -> Result<Report> {
+        check_penalty(c)?;
+        let stop = options.stop;
+        if !(stop.value() > 0.0 && stop.value() < f64::INFINITY) {
+            return Err(Error::Invalid(format!(
+                "the SVM's tolerance must be positive, got {}",
+                stop.value()
+            )));
+        }
+        if options.max_epochs == 0 {
+            return Err(Error::Invalid("the SVM needs at least one epoch, got max_epochs = 0".into()));
+        }
+        let Options { max_epochs, seed, .. } = *options;
+        let Self { rows, labels, ref norms, .. } = *self;
+        let task = Task { rows, labels, norms, members, c, stop, max_epochs, seed };
+        self.groups.par_iter_mut().for_each(|group| group.begin(&task));
+        loop {
+            // How many steps fit a round depends on the clock; what the steps compute does not.
+            self.groups.par_iter_mut().for_each(|group| {
+                let start = Instant::now();
+                while !group.is_done() && start.elapsed() < REPORT_EVERY {
+                    group.step(&task);
+                }
+            });
+            let classes_done = self.groups.iter().map(Group::classes_done).sum();
+            let epochs = self.groups.iter().map(Group::epochs).max().unwrap_or(0);
+            let (problem, problems) = place;
+            let progress = Progress { c, problem, problems, epochs, classes_done, classes: self.classes };
+            let flow = on_progress(progress);
+            if classes_done == self.classes {
+                return Ok(self.report(members));
+            }
+            if flow.is_break() {
+                return Err(Error::Interrupted(format!(
+                    "the SVM was stopped after {epochs} epochs, with {classes_done} of {} classes solved",
+                    self.classes
+                )));
+            }
+        }
+    }
+
+    /// The solution of the last problem.
+    pub(super) fn model(&self) -> Model {
+        let features = self.rows.features();
+        let mut weights = Vec::with_capacity(self.classes * features);
+        let mut bias = Vec::with_capacity(self.classes);
+        for group in &self.groups {
+            group.append_to(&mut weights, &mut bias);
+        }
+        Model { classes: self.classes, features, weights, bias }
+    }
+
+    fn report(&self, members: &[u32]) -> Report {
+        let mut examples = vec![0; self.classes];
+        for &row in members {
+            examples[usize::from(self.labels[row as usize])] += 1;
+        }
+        let summaries = self.groups.iter().flat_map(Group::summaries);
+        let classes = summaries.zip(examples).map(|(summary, examples)| ClassReport {
+            primal: summary.primal,
+            dual: summary.dual,
+            violation: summary.violation,
+            support_vectors: summary.support,
+            epochs: summary.epochs,
+            converged: summary.converged,
+            examples,
+        });
+        Report { classes: classes.collect() }
+    }
+}
+
+/// Refuses a penalty for which `f32` has no room.
+pub(super) fn check_penalty(c: f64) -> Result<()> {
+    if (1e-9..=1e9).contains(&c) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("the SVM's C must be between 1e-9 and 1e9, got {c}")))
+}
+
+/// How many classes each group takes: as even as can be, in at least two groups where two threads gain from it. It
+/// depends on the number of classes alone, and so the result does not depend on the threads.
+fn group_sizes(classes: usize) -> impl Iterator<Item = usize> {
+    let groups = classes.div_ceil(LANES).max(if classes > 3 { 2 } else { 1 });
+    (0..groups).map(move |group| (group + 1) * classes / groups - group * classes / groups)
+}

@@ -1,0 +1,166 @@
+//! The examples: sparse rows in compressed form (CSR), checked as they come in.
+
+use super::lanes::Entry;
+use crate::error::{Error, Result};
+
+/// Examples by features, `f32`, of which only the non-zeros are stored.
+///
+/// Every value is finite and every index is below [`features`](Self::features): the pushes refuse anything else,
+/// so that what takes `&Rows` need not check again.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    features: usize,
+    /// `starts[r]..starts[r + 1]` are the non-zeros of row `r`.
+    starts: Vec<usize>,
+    entries: Vec<Entry>,
+}
+
+impl Rows {
+    /// No rows yet, of `features` features each.
+    ///
+    /// # Errors
+    ///
+    /// If `features` is 0, or so many that an index does not fit 32 bits.
+    pub fn new(features: usize) -> Result<Self> {
+        if features == 0 {
+            return Err(Error::Invalid("the SVM needs at least one feature per example, got 0".into()));
+        }
+        if u32::try_from(features).is_err() {
+            return Err(Error::Invalid(format!("the SVM takes fewer than 2^32 features, got {features}")));
+        }
+        Ok(Self { features, starts: vec![0], entries: Vec::new() })
+    }
+
+    /// Rows from a dense matrix, row after row.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new) and [`push_dense`](Self::push_dense), or if the length of `matrix` is not a multiple of
+    /// `features`.
+    pub fn from_dense(features: usize, matrix: &[f32]) -> Result<Self> {
+        let mut rows = Self::new(features)?;
+        if !matrix.len().is_multiple_of(features) {
+            let length = matrix.len();
+            return Err(Error::Invalid(format!(
+                "a matrix of {length} values cannot be cut into rows of {features} features"
+            )));
+        }
+        for row in matrix.chunks_exact(features) {
+            rows.push_dense(row)?;
+        }
+        Ok(rows)
+    }
+
+    /// Appends a row given with its zeros; on an error nothing is appended.
+    ///
+    /// # Errors
+    ///
+    /// If `row` does not have [`features`](Self::features) values, or one of them is not finite.
+    pub fn push_dense(&mut self, row: &[f32]) -> Result<()> {
+        if row.len() != self.features {
+            return Err(Error::Invalid(format!(
+                "row {} has {} features where {} are expected",
+                self.len(),
+                row.len(),
+                self.features
+            )));
+        }
+        if let Some(column) = row.iter().position(|v| !v.is_finite()) {
+            return Err(not_finite(self.len(), column, row[column]));
+        }
+        for (column, &value) in (0u32..).zip(row) {
+            if value != 0.0 {
+                self.entries.push(Entry { index: column, value });
+            }
+        }
+        self.starts.push(self.entries.len());
+        Ok(())
+    }
+
+    /// Appends a row given by its non-zeros, in increasing order of index; on an error nothing is appended.
+    ///
+    /// # Errors
+    ///
+    /// If the lengths differ, the indices do not increase or reach [`features`](Self::features), or a value is not
+    /// finite.
+    pub fn push_sparse(&mut self, indices: &[u32], values: &[f32]) -> Result<()> {
+        let row = self.len();
+        if indices.len() != values.len() {
+            return Err(Error::Invalid(format!(
+                "row {row} has {} indices for {} values",
+                indices.len(),
+                values.len()
+            )));
+        }
+        if let Some(k) = indices.windows(2).position(|pair| pair[0] >= pair[1]) {
+            let (a, b) = (indices[k], indices[k + 1]);
+            return Err(Error::Invalid(format!(
+                "the indices of row {row} must increase, but {b} comes after {a}"
+            )));
+        }
+        if let Some(&last) = indices.last().filter(|&&last| last as usize >= self.features) {
+            let features = self.features;
+            return Err(Error::Invalid(format!(
+                "row {row} has an index {last}, but there are only {features} features"
+            )));
+        }
+        if let Some(k) = values.iter().position(|v| !v.is_finite()) {
+            return Err(not_finite(row, indices[k] as usize, values[k]));
+        }
+        for (&index, &value) in indices.iter().zip(values) {
+            if value != 0.0 {
+                self.entries.push(Entry { index, value });
+            }
+        }
+        self.starts.push(self.entries.len());
+        Ok(())
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of features of every row, zeros included.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The number of non-zeros of all rows.
+    pub fn nonzeros(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The non-zeros of row `row`: their features, increasing, and their values.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is not below [`len`](Self::len), as a slice does.
+    pub fn row(&self, row: usize) -> &[Entry] {
+        &self.entries[self.starts[row]..self.starts[row + 1]]
+    }
+
+    /// The squared Euclidean norm of row `row`.
+    pub(super) fn squared_norm(&self, row: usize) -> f64 {
+        self.row(row).iter().map(|entry| f64::from(entry.value) * f64::from(entry.value)).sum()
+    }
+
+    /// All non-zeros, row after row.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// All non-zeros, whose values may be changed to other finite ones.
+    pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
+        &mut self.entries
+    }
+}
+
+fn not_finite(row: usize, column: usize, value: f32) -> Error {
+    Error::Invalid(format!("the feature at row {row}, column {column} is {value}: features must be finite"))
+}

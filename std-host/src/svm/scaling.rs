@@ -1,0 +1,148 @@
+//! Bringing features to a common scale. Only factors, no offsets: zeros stay zeros.
+
+use super::{Model, Rows};
+use crate::error::{Error, Result};
+
+/// Positive factors for the features, found on the training rows and applied to every set alike.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scaling {
+    /// One factor for everything.
+    Global(f32),
+    /// One factor for each feature.
+    PerFeature(Vec<f32>),
+}
+
+impl Scaling {
+    /// The factor that brings the average Euclidean norm of `rows` to 1; 1 if all rows are zero.
+    ///
+    /// Then `C` means about the same whatever the features are.
+    pub fn unit_average_norm(rows: &Rows) -> Self {
+        let sum: f64 = (0..rows.len()).map(|row| rows.squared_norm(row).sqrt()).sum();
+        Self::Global(reciprocal(sum / rows.len() as f64))
+    }
+
+    /// The factors that bring each feature's root mean square over `rows` to `1 / sqrt(features)`, so that rows have
+    /// a norm of about 1; a feature that is zero throughout keeps its factor of 1.
+    pub fn per_feature(rows: &Rows) -> Self {
+        let mut sums = vec![0.0f64; rows.features()];
+        for entry in rows.entries() {
+            sums[entry.index as usize] += f64::from(entry.value) * f64::from(entry.value);
+        }
+        let target = rows.features() as f64 / rows.len() as f64;
+        Self::PerFeature(sums.iter().map(|sum| reciprocal((sum * target).sqrt())).collect())
+    }
+
+    /// Multiplies `rows` by the factors.
+    ///
+    /// # Errors
+    ///
+    /// If the number of features differs, or a product is not finite; `rows` are then unchanged.
+    pub fn apply(&self, rows: &mut Rows) -> Result<()> {
+        self.check(rows.features())?;
+        if rows.entries().iter().any(|entry| !(entry.value * self.factor(entry.index as usize)).is_finite()) {
+            return Err(Error::Invalid(
+                "scaling the features makes some of them infinite: they are too large for the factors".into(),
+            ));
+        }
+        for entry in rows.entries_mut() {
+            entry.value *= self.factor(entry.index as usize);
+        }
+        Ok(())
+    }
+
+    /// Moves the factors into a model trained on scaled rows, so that it takes rows as they were before.
+    ///
+    /// # Errors
+    ///
+    /// If the number of features differs.
+    pub fn fold_into(&self, model: &mut Model) -> Result<()> {
+        self.check(model.features)?;
+        for weights in model.weights.chunks_exact_mut(model.features) {
+            for (feature, weight) in weights.iter_mut().enumerate() {
+                *weight *= self.factor(feature);
+            }
+        }
+        Ok(())
+    }
+
+    fn factor(&self, feature: usize) -> f32 {
+        match self {
+            Self::Global(factor) => *factor,
+            Self::PerFeature(factors) => factors[feature],
+        }
+    }
+
+    fn check(&self, features: usize) -> Result<()> {
+        match self {
+            Self::PerFeature(factors) if factors.len() != features => Err(Error::Invalid(format!(
+                "the scaling has {} factors, but there are {features} features",
+                factors.len()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `1 / size` as a factor; 1 where that is no positive finite number.
+fn reciprocal(size: f64) -> f32 {
+    let factor = (1.0 / size) as f32;
+    if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn global_scaling_gives_unit_average_norm() {
+        let mut rows = Rows::from_dense(2, &[3.0, 4.0, 0.0, 0.0, 0.0, 1.0]).unwrap();
+        let scaling = Scaling::unit_average_norm(&rows);
+        assert_eq!(scaling, Scaling::Global(0.5));
+        scaling.apply(&mut rows).unwrap();
+        assert_eq!(rows.row(0).1, [1.5, 2.0]);
+    }
+
+    #[test]
+    fn per_feature_scaling_equalises_and_keeps_empty_features() {
+        let mut rows = Rows::from_dense(3, &[3.0, 0.0, 100.0, 4.0, 0.0, 0.0]).unwrap();
+        let scaling = Scaling::per_feature(&rows);
+        scaling.apply(&mut rows).unwrap();
+        let square = |row: usize, k: usize| rows.row(row).1[k] * rows.row(row).1[k];
+        assert!((square(0, 0) + square(1, 0) - 2.0 / 3.0).abs() < 1e-6);
+        assert!((square(0, 1) - 2.0 / 3.0).abs() < 1e-6);
+        let Scaling::PerFeature(factors) = scaling else { panic!("per feature") };
+        assert_eq!(factors[1], 1.0);
+    }
+
+    #[test]
+    fn zero_rows_and_no_rows_keep_a_factor_of_one() {
+        let zeros = Rows::from_dense(2, &[0.0; 4]).unwrap();
+        assert_eq!(Scaling::unit_average_norm(&zeros), Scaling::Global(1.0));
+        let none = Rows::new(2).unwrap();
+        assert_eq!(Scaling::unit_average_norm(&none), Scaling::Global(1.0));
+        assert_eq!(Scaling::per_feature(&none), Scaling::PerFeature(vec![1.0, 1.0]));
+    }
+
+    #[test]
+    fn overflow_and_wrong_lengths_are_refused_without_a_trace() {
+        let mut rows = Rows::from_dense(2, &[1.0, 1e30]).unwrap();
+        assert!(Scaling::Global(1e30).apply(&mut rows).is_err());
+        assert_eq!(rows.row(0).1, [1.0, 1e30]);
+        assert!(
+            Scaling::PerFeature(vec![1.0]).apply(&mut rows).unwrap_err().to_string().contains("1 factors")
+        );
+    }
+
+    #[test]
+    fn a_folded_model_scores_raw_rows_as_before() {
+        let raw = Rows::from_dense(2, &[2.0, 3.0]).unwrap();
+        let scaling = Scaling::PerFeature(vec![0.5, 0.25]);
+        let mut scaled = raw.clone();
+        scaling.apply(&mut scaled).unwrap();
+        let mut model = Model { classes: 1, features: 2, weights: vec![8.0, 16.0], bias: vec![1.0] };
+        let before = model.scores(scaled.row(0).0, scaled.row(0).1).unwrap();
+        scaling.fold_into(&mut model).unwrap();
+        assert_eq!(model.scores(raw.row(0).0, raw.row(0).1).unwrap(), before);
+        assert_eq!(before, [21.0]);
+    }
+}
