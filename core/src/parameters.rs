@@ -106,7 +106,9 @@ pub enum Initial {
     /// One standard deviation for all of them.
     Normal(f32),
     /// Filters by He et al. (2015), `sqrt(2 / inputs of the filter)`, so that several ReLU layers keep the scale
-    /// of the signal; atoms `1 / sqrt(numbers in the atom)`, so that an atom's norm is about 1.
+    /// of the signal; atoms `0.1 / sqrt(numbers in the atom)`, a norm of about 0.1: reconstructions start near 0,
+    /// and the first steps' deltas are too small to push units below their ReLU for good (with a norm of 1, a
+    /// quarter of the demo's atoms die in the first epochs).
     He,
 }
 
@@ -121,7 +123,7 @@ impl Initial {
     fn atom_deviation(self, atom_len: usize) -> f32 {
         match self {
             Self::Normal(deviation) => deviation,
-            Self::He => math::sqrt(1.0 / atom_len.max(1) as f32),
+            Self::He => 0.1 * math::sqrt(1.0 / atom_len.max(1) as f32),
         }
     }
 }

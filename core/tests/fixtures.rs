@@ -1,5 +1,7 @@
 //! The scalar kernels, and all that the core builds on them, against PyTorch in float64.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
 mod reference;
 
 use wta_core::Scalar;

@@ -1,5 +1,7 @@
 //! Memory is a constant: a network described as one, trained in memory whose lengths the compiler knows.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
 use std::sync::Mutex;
 
 use wta_core::{

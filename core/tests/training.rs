@@ -1,5 +1,7 @@
 //! Training as a whole: the loss falls; whatever is wrong is refused, and a refusal changes nothing.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
 mod owned;
 
 use owned::Memory;

@@ -1,5 +1,7 @@
 //! Every instruction set of this processor, and all that the core builds on it, against PyTorch in float64.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
 #[path = "../../core/tests/reference/mod.rs"]
 mod reference;
 

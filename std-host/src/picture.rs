@@ -14,7 +14,7 @@ const GAP: Rgb<u8> = Rgb([40, 44, 60]);
 const MARK: Rgb<u8> = Rgb([255, 70, 40]);
 
 /// Small tiles are enlarged until they are at least this wide and high.
-const SMALLEST_TILE: usize = 40;
+const SMALLEST_TILE: usize = 64;
 
 /// A picture wider than this is too wide to look at: tiles are enlarged less.
 const WIDEST: usize = 1600;

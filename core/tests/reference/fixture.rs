@@ -116,13 +116,12 @@ impl Fixture {
         assert_eq!(found.len(), expected.len(), "{self}: elements of {name}");
         let largest = expected.iter().fold(0.0, |largest: f64, v| largest.max(v.abs()));
         for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
-            // Negated, so that NaN fails.
-            if !((f64::from(*found) - expected).abs() <= TOLERANCE * largest) {
-                panic!(
-                    "{self}: {name}[{index}] must be {expected:e} but is {found:e}; \
-                     the largest element is {largest:e}, the tolerance {TOLERANCE:e} of it"
-                );
-            }
+            let close = (f64::from(*found) - expected).abs() <= TOLERANCE * largest;
+            assert!(
+                close,
+                "{self}: {name}[{index}] must be {expected:e} but is {found:e}; \
+                 the largest element is {largest:e}, the tolerance {TOLERANCE:e} of it"
+            );
         }
     }
 

@@ -42,25 +42,32 @@ fn expect_same(isa: impl std::fmt::Display, found: &[f32], expected: &[f32]) {
     }
 }
 
-fn expect_same_cuts(
-    (width, values): &(usize, Vec<f32>),
+/// A selection to make: of which matrix, from which column on in how many columns, and how many are kept.
+struct Selection {
+    width: usize,
+    values: Vec<f32>,
     first: usize,
-    count: usize,
+    columns: usize,
     keep: usize,
-    random: &mut Random,
-) {
-    let run = |kernels: &dyn Fn(&[f32], &mut [Cut]) -> Result<()>, random: &mut Random| {
+}
+
+impl Selection {
+    fn cuts(&self, kernels: impl Kernels, random: &mut Random) -> Result<Vec<Cut>> {
+        let Self { width, ref values, first, columns, keep } = *self;
         let values = Fenced::new(values, random);
-        let mut cuts = Fenced::new(&vec![Cut { threshold: 3.0, ties_below: 3 }; count], random);
-        let result = kernels(&values, &mut cuts);
+        let mut cuts = Fenced::new(&vec![Cut { threshold: 3.0, ties_below: 3 }; columns], random);
+        let result = kernels.lifetime_cuts(&values, width, first, keep, &mut cuts);
         cuts.expect_fences();
         // After an error the cuts mean nothing.
         result.map(|()| cuts.to_vec())
-    };
-    let expected = run(&|values, cuts| Scalar.lifetime_cuts(values, *width, first, keep, cuts), random);
-    for isa in isas() {
-        let found = run(&|values, cuts| isa.lifetime_cuts(values, *width, first, keep, cuts), random);
-        assert_eq!(found, expected, "{isa}");
+    }
+
+    fn expect_same_cuts(&self, seed: u64) {
+        let mut random = Random::new(seed);
+        let expected = self.cuts(Scalar, &mut random);
+        for isa in isas() {
+            assert_eq!(self.cuts(isa, &mut random), expected, "{isa}");
+        }
     }
 }
 
@@ -94,21 +101,25 @@ proptest! {
 
     #[test]
     fn lifetime_cuts_of_a_range(
-        matrix in matrix(false),
+        (width, values) in matrix(false),
         share in (0.0f32..1.0, 0.0f32..1.2),
         keep in 1usize..16,
         seed in any::<u64>(),
     ) {
         // At times the range is empty, at times it goes beyond the matrix.
-        let first = (share.0 * matrix.0 as f32) as usize;
-        let count = (share.1 * (matrix.0 - first) as f32) as usize;
-        expect_same_cuts(&matrix, first, count, keep, &mut Random::new(seed));
-        expect_same_cuts(&matrix, 0, matrix.0, keep, &mut Random::new(seed));
+        let first = (share.0 * width as f32) as usize;
+        let columns = (share.1 * (width - first) as f32) as usize;
+        Selection { width, values: values.clone(), first, columns, keep }.expect_same_cuts(seed);
+        Selection { width, values, first: 0, columns: width, keep }.expect_same_cuts(seed);
     }
 
     #[test]
-    fn lifetime_cuts_refuse_the_same_element(matrix in matrix(true), keep in 1usize..16, seed in any::<u64>()) {
-        expect_same_cuts(&matrix, 0, matrix.0, keep, &mut Random::new(seed));
+    fn lifetime_cuts_refuse_the_same_element(
+        (width, values) in matrix(true),
+        keep in 1usize..16,
+        seed in any::<u64>(),
+    ) {
+        Selection { width, values, first: 0, columns: width, keep }.expect_same_cuts(seed);
     }
 
     #[test]

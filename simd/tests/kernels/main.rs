@@ -1,6 +1,8 @@
 //! Every kernel of every instruction set of this processor against the scalar kernels, on sizes that are multiples
 //! of nothing, on buffers off alignment, and inside fences that catch a write beyond a slice.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
 mod bounds;
 mod exact;
 mod inputs;
