@@ -6,7 +6,7 @@
 mod dense;
 mod owned;
 
-use dense::{Decisions, Outcome, add_gradient};
+use dense::{Decisions, Gradient, Outcome, add_gradient};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
@@ -14,8 +14,8 @@ use wta_core::{
     Random, Scalar, Schedule, Shape, Size, Sparsity, Training, select,
 };
 
-/// How far the gradient in f32 may be from that in f64, relative to the largest element of its region (and no less
-/// than a hundredth of that to the largest of all, for regions whose terms cancel).
+/// How far the gradient in f32 may be from that in f64, relative to the largest element of its region; where terms
+/// cancel, relative to a hundredth of their magnitudes' sum, or of the largest element of all.
 const TOLERANCE: f64 = 1e-4;
 
 /// How far f32 may be from f64 before a decision (a ReLU, a winner) is wrong and not only close.
@@ -162,7 +162,7 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
 
     let decided = decide(case, &parameters, &images);
     let (images, parameters) = (f64s(&images), f64s(&parameters));
-    let (mut expected, mut expected_loss) = (vec![0.0; parameters.len()], 0.0);
+    let (mut expected, mut expected_loss) = (Gradient::new(parameters.len()), 0.0);
     let scale = 1.0 / case.batch as f64;
     for (image, (decisions, code)) in images.chunks_exact(network.input().len()).zip(&decided) {
         let outcome = add_gradient(&network, &parameters, image, decisions, scale, &mut expected);
@@ -174,11 +174,12 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
         "{loss} {expected_loss}"
     );
     let largest = |values: &[f64]| values.iter().fold(0.0, |largest: f64, v| largest.max(v.abs()));
-    let largest_of_all = largest(&expected);
+    let largest_of_all = largest(&expected.values);
     for region in &network.regions() {
-        let scale = largest(&expected[region.range.clone()]).max(0.01 * largest_of_all);
+        let terms = largest(&expected.magnitudes[region.range.clone()]);
+        let scale = largest(&expected.values[region.range.clone()]).max(0.01 * largest_of_all.max(terms));
         for index in region.range.clone() {
-            let (expected, found) = (expected[index], found[index]);
+            let (expected, found) = (expected.values[index], found[index]);
             prop_assert!(
                 (f64::from(found) - expected).abs() <= TOLERANCE * scale,
                 "{:?}, parameter {}: {} instead of {}; the largest is {}",

@@ -23,11 +23,13 @@ mod generic;
 #[macro_use]
 mod kernels_macro;
 mod isa;
+mod prefetch;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use isa::{Isa, UnknownIsa};
+pub use prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{avx2::Avx2, avx512::Avx512};

@@ -19,6 +19,9 @@ use crate::run::{Run, Trained};
 use crate::samples::Samples;
 use crate::svm::{self, Rows, Scaling};
 
+/// While C is chosen, an objective within this share of its minimum does.
+const SEARCH_GAP: f64 = 1e-2;
+
 /// How to evaluate.
 pub struct Plan<'a> {
     /// The instruction set.
@@ -111,12 +114,13 @@ pub fn evaluate(
 
     let start = Instant::now();
     progress.phase("svm", 0);
-    let choice = svm::Choice { grid: &recipe.svm.c, held_out: recipe.svm.held_out, seed: plan.seed };
-    let options = svm::Options {
-        stop: svm::Stop::Gradient(recipe.svm.tolerance),
-        seed: plan.seed,
-        ..Default::default()
+    let search = svm::Search {
+        grid: recipe.svm.c.clone(),
+        held_out: recipe.svm.held_out,
+        stop: svm::Stop::Gap(SEARCH_GAP),
     };
+    let options =
+        svm::Options { stop: svm::Stop::Gap(recipe.svm.gap), seed: plan.seed, ..Default::default() };
     let mut on_progress = |state: svm::Progress| {
         progress.message(&format!(
             "C = {}, {} of {} classes, pass {}",
@@ -124,27 +128,34 @@ pub fn evaluate(
         ));
         if plan.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let chosen =
-        svm::choose_and_fit(&train_rows, &labels, train.classes(), &choice, &options, &mut on_progress)?;
+    let (mut model, report, choice) =
+        svm::choose_and_fit(&train_rows, &labels, train.classes(), &search, &options, &mut on_progress)?;
     progress.finish();
-    for warning in chosen.report.warnings() {
+    for warning in report.warnings() {
         progress.line(&format!("warning: {warning}"));
     }
     let svm_seconds = start.elapsed().as_secs_f64();
-    let mut model = chosen.model;
+    if choice.at_edge {
+        progress.line(&format!(
+            "note: C = {} is at the edge of the recipe's svm.c; a wider grid may do better",
+            choice.c
+        ));
+    }
+    let rate = |trial: &svm::Trial| (trial.c, trial.errors as f64 / choice.held_out.max(1) as f64);
+    let trials = choice.trials.iter().map(rate).collect();
     let test_error = model.error_rate(&test_rows, test_labels)?;
     let training_error = model.error_rate(&train_rows, &labels)?;
     scaling.fold_into(&mut model)?;
     Ok(Evaluation {
         test_error,
         training_error,
-        c: chosen.c,
-        held_out: chosen.tried,
+        c: choice.c,
+        held_out: trials,
         labels: labels.len(),
         seed: plan.seed,
         features: train_rows.features(),
         density: train_rows.nonzeros() as f64 / (train_rows.len() * train_rows.features()) as f64,
-        converged: chosen.report.converged(),
+        converged: report.converged(),
         isa: plan.isa.to_string(),
         encode_seconds,
         svm_seconds,

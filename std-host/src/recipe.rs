@@ -253,13 +253,13 @@ pub struct SvmRecipe {
     pub c: Vec<f64>,
     /// The share of the training data held out to choose C.
     pub held_out: f64,
-    /// Stopping tolerance of the final fit, as in LIBLINEAR.
-    pub tolerance: f64,
+    /// The final fit stops when its objective is proven to be within this share of the minimum (the duality gap).
+    pub gap: f64,
 }
 
 impl Default for SvmRecipe {
     fn default() -> Self {
-        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], held_out: 1.0 / 6.0, tolerance: 0.01 }
+        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], held_out: 1.0 / 6.0, gap: 1e-3 }
     }
 }
 
@@ -352,8 +352,8 @@ impl Recipe {
         if !(self.svm.held_out > 0.0 && self.svm.held_out < 1.0) {
             return invalid("svm.held_out must lie between 0 and 1");
         }
-        if !(self.svm.tolerance.is_finite() && self.svm.tolerance > 0.0) {
-            return invalid("svm.tolerance must be more than 0");
+        if !(self.svm.gap.is_finite() && self.svm.gap > 0.0) {
+            return invalid("svm.gap must be more than 0");
         }
         Ok(())
     }

@@ -20,6 +20,26 @@ pub(crate) struct Outcome {
     pub(crate) loss: f64,
 }
 
+/// A gradient, and how much its sums cancelled.
+pub(crate) struct Gradient {
+    /// One number per parameter.
+    pub(crate) values: Vec<f64>,
+    /// The sums of their terms' magnitudes.
+    pub(crate) magnitudes: Vec<f64>,
+}
+
+impl Gradient {
+    /// Nothing yet, for so many parameters.
+    pub(crate) fn new(parameters: usize) -> Self {
+        Self { values: vec![0.0; parameters], magnitudes: vec![0.0; parameters] }
+    }
+
+    fn add(&mut self, parameter: usize, term: f64) {
+        self.values[parameter] += term;
+        self.magnitudes[parameter] += term.abs();
+    }
+}
+
 /// The rows (columns) of a layer's input that a kernel of length `kernel` covers at position `position`: pairs of
 /// the index in the kernel and the index in the input.
 fn covered(
@@ -76,7 +96,7 @@ pub(crate) fn add_gradient(
     image: &[f64],
     decisions: &Decisions,
     scale: f64,
-    gradient: &mut [f64],
+    gradient: &mut Gradient,
 ) -> Outcome {
     let layers: Vec<Layer> = network.layers().collect();
     let last = layers.len() - 1;
@@ -105,29 +125,29 @@ pub(crate) fn add_gradient(
 
     // Backward.
     residual.iter_mut().for_each(|r| *r *= scale);
+    let bias = region(network, Role::DecoderBias).start;
     for (index, residual) in residual.iter().enumerate() {
-        gradient[region(network, Role::DecoderBias)][index % channels] += residual;
+        gradient.add(bias + index % channels, *residual);
     }
     let mut from_above = vec![0.0; code.len()];
-    let atoms_gradient = &mut gradient[atoms(network)];
+    let atoms = atoms(network);
     for_each_product(&decoder, |unit, weight, pixel| {
-        atoms_gradient[weight] += code[unit] * residual[pixel];
-        from_above[unit] += parameters[atoms(network)][weight] * residual[pixel];
+        gradient.add(atoms.start + weight, code[unit] * residual[pixel]);
+        from_above[unit] += parameters[atoms.start + weight] * residual[pixel];
     });
     for (index, layer) in layers.iter().enumerate().rev() {
         let lives = if index == last { &decisions.survivors } else { &decisions.hidden[index] };
         let deltas: Vec<f64> =
             from_above.iter().zip(lives).map(|(delta, lives)| if *lives { *delta } else { 0.0 }).collect();
-        let bias_gradient = &mut gradient[region(network, Role::Bias { layer: index })];
+        let bias = region(network, Role::Bias { layer: index }).start;
         for (unit, delta) in deltas.iter().enumerate() {
-            bias_gradient[unit % layer.conv.maps] += delta;
+            gradient.add(bias + unit % layer.conv.maps, *delta);
         }
-        let weights = &parameters[region(network, Role::Filters { layer: index })];
-        let filters_gradient = &mut gradient[region(network, Role::Filters { layer: index })];
+        let filters = region(network, Role::Filters { layer: index });
         from_above = vec![0.0; layer.input.len()];
         for_each_product(layer, |unit, weight, input| {
-            filters_gradient[weight] += deltas[unit] * inputs[index][input];
-            from_above[input] += deltas[unit] * weights[weight];
+            gradient.add(filters.start + weight, deltas[unit] * inputs[index][input]);
+            from_above[input] += deltas[unit] * parameters[filters.start + weight];
         });
     }
     Outcome { sums, loss }

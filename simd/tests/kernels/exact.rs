@@ -72,7 +72,7 @@ impl Selection {
 }
 
 proptest! {
-    #![proptest_config(cases(512))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn competition(

@@ -31,7 +31,7 @@ fn added_to(before: &[f32], terms: &[f32]) -> Vec<f32> {
 }
 
 proptest! {
-    #![proptest_config(cases(128))]
+    #![proptest_config(cases(80))]
 
     #[test]
     fn convolution(layer in geometries(), kind in kinds()) {

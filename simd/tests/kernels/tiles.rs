@@ -22,7 +22,7 @@ fn bits(values: impl IntoIterator<Item = f32>) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(cases(128))]
+    #![proptest_config(cases(80))]
 
     #[test]
     fn convolution_of_fewer_positions_with_fewer_filters(

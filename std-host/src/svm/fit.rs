@@ -17,8 +17,8 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// When a class counts as solved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stop {
-    /// When the largest and the smallest projected gradient of the dual differ by no more than this: LIBLINEAR's
-    /// measure, and scikit-learn's `tol`. Below about 1e-5 the rounding of `f32` is in the way.
+    /// When the largest and the smallest projected gradient of the dual, 0 included, differ by no more than this:
+    /// LIBLINEAR's measure, and scikit-learn's `tol`, except that gradients all alike do not count as solved. Below about 1e-5 the rounding of `f32` is in the way.
     Gradient(f64),
     /// When the duality gap is no more than this share of the primal objective, which is then at most this
     /// share above its minimum. Below about 1e-6 the rounding of `f32` is in the way.
@@ -77,7 +77,7 @@ pub struct ClassReport {
     pub primal: f64,
     /// The dual objective, a lower bound of the primal's minimum.
     pub dual: f64,
-    /// The largest less the smallest projected gradient of the dual.
+    /// The largest less the smallest projected gradient of the dual, 0 included.
     pub violation: f64,
     /// How many rows have a part in the weights.
     pub support_vectors: usize,
@@ -85,7 +85,7 @@ pub struct ClassReport {
     pub epochs: usize,
     /// Whether the stopping measure was met; otherwise [`Options::max_epochs`] ended training.
     pub converged: bool,
-    /// How many rows are labelled with this class; with 0 the class is never predicted in earnest.
+    /// How many rows are labelled with this class; with 0 it only learns to say no.
     pub examples: usize,
 }
 
@@ -239,7 +239,7 @@ impl<'a> Trainer<'a> {
             let progress = Progress { c, problem, problems, epochs, classes_done, classes: self.classes };
             let flow = on_progress(progress);
             if classes_done == self.classes {
-                return Ok(self.report(members));
+                return self.report(members);
             }
             if flow.is_break() {
                 return Err(Error::Interrupted(format!(
@@ -261,7 +261,17 @@ impl<'a> Trainer<'a> {
         Model { classes: self.classes, features, weights, bias }
     }
 
-    fn report(&self, members: &[u32]) -> Report {
+    /// The solution of the last problem, to come back to.
+    pub(super) fn state(&self) -> Vec<Group> {
+        self.groups.clone()
+    }
+
+    /// Comes back to an earlier solution.
+    pub(super) fn restore(&mut self, state: Vec<Group>) {
+        self.groups = state;
+    }
+
+    fn report(&self, members: &[u32]) -> Result<Report> {
         let mut examples = vec![0; self.classes];
         for &row in members {
             examples[usize::from(self.labels[row as usize])] += 1;
@@ -271,12 +281,18 @@ impl<'a> Trainer<'a> {
             primal: summary.primal,
             dual: summary.dual,
             violation: summary.violation,
-            support_vectors: summary.support,
+            support_vectors: summary.support_vectors,
             epochs: summary.epochs,
             converged: summary.converged,
             examples,
         });
-        Report { classes: classes.collect() }
+        let report = Report { classes: classes.collect() };
+        if let Some(class) = report.classes.iter().position(|class| !class.primal.is_finite()) {
+            return Err(Error::Invalid(format!(
+                "the SVM of class {class} has grown beyond the numbers of f32: scale the features or lower C"
+            )));
+        }
+        Ok(report)
     }
 }
 

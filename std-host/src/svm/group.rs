@@ -8,36 +8,35 @@
 //!
 //! A row leaves the active list when no class of the group is likely to move it any more. A class whose stopping
 //! measure looks met *rests*: it moves nothing and keeps no row active, so that the list shrinks to what the slow
-//! classes need. When all rest, the weights are rebuilt in double precision and every row is looked at again: a class
-//! that meets the measure there is *done*, the others go on.
+//! classes need. When all rest, the weights are rebuilt in double precision and every row is looked at again: a
+//! class that meets the measure there is *done*, the others go on.
 
-use super::Rows;
+use wta_core::Random;
+use wta_simd::prefetch;
+
 use super::lanes::{LANES, Lanes, WideLanes, row_axpy, row_axpy_wide, row_dot};
-use super::random::Random;
+use super::{Rows, Stop};
+
+/// Steps are this much longer than to the minimum of the coordinate (successive over-relaxation), which saves about
+/// a tenth of the epochs; any factor below 2 converges.
+const RELAXATION: f32 = 1.2;
+
+/// A class that looked solved and was not must come this much closer before it is looked at again.
+const TIGHTEN: f64 = 0.7;
 
 /// What all groups have in common while one problem is solved.
 pub(super) struct Task<'a> {
     pub(super) rows: &'a Rows,
+    /// `[row]`.
     pub(super) labels: &'a [u8],
     /// The squared norm of each row, with the bias's 1.
     pub(super) norms: &'a [f32],
     /// The rows that take part.
     pub(super) members: &'a [u32],
     pub(super) c: f64,
-    pub(super) stop: super::Stop,
+    pub(super) stop: Stop,
     pub(super) max_epochs: usize,
     pub(super) seed: u64,
-}
-
-/// The state of one class while it is solved.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum State {
-    /// Moving.
-    Busy,
-    /// Looks solved, to be confirmed by a look at all rows.
-    Resting,
-    /// Confirmed as solved.
-    Done,
 }
 
 /// What a look at all rows found out about one class.
@@ -46,13 +45,25 @@ pub(super) struct Summary {
     pub(super) primal: f64,
     pub(super) dual: f64,
     pub(super) violation: f64,
-    pub(super) support: usize,
+    pub(super) support_vectors: usize,
     pub(super) epochs: usize,
     pub(super) converged: bool,
 }
 
+/// How far one class is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    /// Moving.
+    Busy,
+    /// Looks solved, to be confirmed by a look at all rows.
+    Resting,
+    /// Confirmed as solved, or given up.
+    Done,
+}
+
 /// Up to [`LANES`] consecutive classes, their weights and dual variables. Both survive from one problem to the
 /// next, which is the warm start.
+#[derive(Clone)]
 pub(super) struct Group {
     first_class: usize,
     count: usize,
@@ -60,46 +71,20 @@ pub(super) struct Group {
     weights: Vec<Lanes>,
     /// `[row][lane]`, of all rows, whether they take part or not.
     alpha: Vec<Lanes>,
+    /// The rows that an epoch visits.
     active: Vec<u32>,
     random: Random,
     state: [State; LANES],
     /// A row at `alpha = 0` with a gradient above this is not worth another visit.
     shrink_above: Lanes,
-    /// What a lane must reach to rest; tightened whenever the look at all rows does not confirm it.
+    /// What the measure must come down to for the class to rest.
     target: WideLanes,
     epochs: usize,
-    gap: f64,
     summaries: [Summary; LANES],
 }
 
-/// Sums over one pass of the rows.
-struct Sums {
-    /// The largest and smallest projected gradient.
-    highest: Lanes,
-    lowest: Lanes,
-    /// Sum of the squared hinges.
-    loss: WideLanes,
-    /// Sum of `alpha^2 / (4 C) - alpha`.
-    dual: WideLanes,
-}
-
-impl Sums {
-    fn new() -> Self {
-        Self {
-            highest: [f32::NEG_INFINITY; LANES],
-            lowest: [f32::INFINITY; LANES],
-            loss: [0.0; LANES],
-            dual: [0.0; LANES],
-        }
-    }
-
-    fn violation(&self, lane: usize) -> f64 {
-        f64::from(self.highest[lane] - self.lowest[lane]).max(0.0)
-    }
-}
-
 impl Group {
-    /// The classes `first_class..first_class + count`, at `alpha = 0`.
+    /// The classes `first_class..first_class + count`, at `alpha = 0`; `count` is at most [`LANES`].
     pub(super) fn new(first_class: usize, count: usize, rows: &Rows) -> Self {
         Self {
             first_class,
@@ -107,198 +92,151 @@ impl Group {
             weights: vec![[0.0; LANES]; rows.features() + 1],
             alpha: vec![[0.0; LANES]; rows.len()],
             active: Vec::new(),
-            random: Random::new(0, 0),
+            random: Random::new(0),
             state: [State::Done; LANES],
             shrink_above: [f32::INFINITY; LANES],
             target: [0.0; LANES],
             epochs: 0,
-            gap: 1.0,
             summaries: [Summary::default(); LANES],
         }
     }
 
     /// Prepares for `task`, keeping weights and dual variables as the start.
     pub(super) fn begin(&mut self, task: &Task) {
-        self.random = Random::new(task.seed, self.first_class as u64);
+        self.random = Random::stream(task.seed, self.first_class as u64);
         self.active.clear();
         self.active.extend_from_slice(task.members);
         self.shrink_above = [f32::INFINITY; LANES];
         self.target = [task.stop.value(); LANES];
         self.state = std::array::from_fn(|lane| if lane < self.count { State::Busy } else { State::Done });
         self.epochs = 0;
-        self.gap = 1.0;
     }
 
-    /// Whether there is nothing left to do for `task`.
+    /// Whether there is nothing left to do.
     pub(super) fn is_done(&self) -> bool {
         self.state.iter().all(|state| *state == State::Done)
     }
 
-    /// One step: an epoch over the active rows or, if all classes rest or time is up, a look at all rows.
+    /// One step: an epoch over the active rows or, if every class rests or has had its epochs, a look at all rows.
     pub(super) fn step(&mut self, task: &Task) {
-        if self.epochs >= task.max_epochs {
-            self.confirm(task);
-            self.state = [State::Done; LANES];
-        } else if !self.state.contains(&State::Busy) {
-            self.confirm(task);
-        } else {
+        let out_of_epochs = self.epochs >= task.max_epochs;
+        if self.state.contains(&State::Busy) && !out_of_epochs {
             self.epoch(task);
+        } else {
+            self.confirm(task);
+            if out_of_epochs {
+                self.state = [State::Done; LANES];
+            }
         }
     }
 
     /// Visits the active rows once, in random order.
     fn epoch(&mut self, task: &Task) {
         self.epochs += 1;
-        let ev = |n: &str, d: f32| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-        let early = self.gap > ev("EG", 0.1) as f64;
-        let chunk = if early { ev("CE", 128.0) as usize } else { ev("CH", 2.0) as usize };
-        let chunk = (self.active.len() / 64).clamp(1, chunk);
-        let omega = ev("OM", 1.0);
-        let shf = ev("SH", 1.0);
-        let offset = self.random.below(chunk);
-        let chunks = (self.active.len() + offset).div_ceil(chunk);
-        let mut order: Vec<u32> = (0..chunks as u32).collect();
-        self.random.shuffle(&mut order);
-        let quarter = (0.25 / task.c) as f32;
-        let bias = task.rows.features();
-        let busy: [bool; LANES] = self.state.map(|state| state == State::Busy);
-        let mut sums = Sums::new();
-        let touch = ev("TO", 1.0) > 0.0;
-        for &chunk_i in &order {
-            let begin = (chunk_i as usize * chunk).saturating_sub(offset);
-            let end = ((chunk_i as usize + 1) * chunk - offset).min(self.active.len());
-            let mut local: Vec<u32> = (begin as u32..end as u32).collect();
-            if chunk > 4 {
-                self.random.shuffle(&mut local);
+        self.random.shuffle(&mut self.active);
+        let busy = self.state.map(|state| state == State::Busy);
+        let mut sums = Sums::new(task.c);
+        let mut kept = 0;
+        for position in 0..self.active.len() {
+            let row = self.active[position];
+            if let Some(&next) = self.active.get(position + 1) {
+                prefetch(task.rows.row(next as usize));
             }
-            if touch && early {
-                for &r in &self.active[begin..end] {
-                    super::lanes::touch(task.rows.row(r as usize));
-                }
+            let look = self.look(task, row);
+            let row = row as usize;
+            let step = RELAXATION / (task.norms[row] + sums.curvature());
+            let alpha = &mut self.alpha[row];
+            let mut change = [0.0; LANES];
+            let mut keep = [false; LANES];
+            for l in 0..LANES {
+                let before = alpha[l];
+                let after = if busy[l] { (before - look.gradient[l] * step).max(0.0) } else { before };
+                alpha[l] = after;
+                change[l] = (after - before) * look.signs[l];
+                keep[l] = busy[l] & ((after > 0.0) | (look.gradient[l] <= self.shrink_above[l]));
             }
-            for &position in &local {
-                let position = position as usize;
-                let row = self.active[position] as usize;
-                let entries = task.rows.row(row);
-                let dots = row_dot(&self.weights, entries);
-                let signs = self.signs(task.labels[row]);
-                let alpha = &mut self.alpha[row];
-                let step = omega / (task.norms[row] + 2.0 * quarter);
-                let mut factors = [0.0; LANES];
-                let mut keep = [false; LANES];
-                for l in 0..LANES {
-                    let before = alpha[l];
-                    let margin = signs[l] * (dots[l] + self.weights[bias][l]);
-                    let gradient = margin - 1.0 + 2.0 * quarter * before;
-                    let projected = if before > 0.0 { gradient } else { gradient.min(0.0) };
-                    sums.highest[l] = sums.highest[l].max(projected);
-                    sums.lowest[l] = sums.lowest[l].min(projected);
-                    let after = if busy[l] { (before - gradient * step).max(0.0) } else { before };
-                    alpha[l] = after;
-                    factors[l] = (after - before) * signs[l];
-                    keep[l] = busy[l] & ((after > 0.0) | (gradient <= shf * self.shrink_above[l]));
-                    let hinge = (1.0 - margin).max(0.0);
-                    sums.loss[l] += f64::from(hinge * hinge);
-                    sums.dual[l] += f64::from(after * (after * quarter - 1.0));
-                }
-                if factors != [0.0; LANES] {
-                    row_axpy(&mut self.weights, entries, &factors);
-                    add(&mut self.weights[bias], &factors);
-                }
-                if !keep.contains(&true) {
-                    self.active[position] = u32::MAX;
-                }
+            sums.add(&look, alpha);
+            if change != [0.0; LANES] {
+                row_axpy(&mut self.weights, task.rows.row(row), &change);
+                let bias = &mut self.weights[task.rows.features()];
+                *bias = std::array::from_fn(|l| bias[l] + change[l]);
+            }
+            if keep.contains(&true) {
+                self.active[kept] = self.active[position];
+                kept += 1;
             }
         }
-        self.active.retain(|r| *r != u32::MAX);
-        self.after_epoch(task, &sums);
+        self.active.truncate(kept);
+        self.rest(task, &sums);
     }
 
-    /// Puts to rest the classes that look solved; sets the threshold of shrinking for the others.
-    fn after_epoch(&mut self, task: &Task, sums: &Sums) {
-        let squares = squares(&self.weights);
-        let mut gap = 0.0f64;
-        for l in 0..LANES {
+    /// Puts the classes that look solved to rest; sets the threshold of shrinking for the others.
+    fn rest(&mut self, task: &Task, sums: &Sums) {
+        let squares = match task.stop {
+            Stop::Gradient(_) => [0.0; LANES],
+            Stop::Gap(_) => squares(&self.weights),
+        };
+        for (l, &square) in squares.iter().enumerate() {
             if self.state[l] != State::Busy {
                 continue;
             }
-            let primal = 0.5 * squares[l] + task.c * sums.loss[l];
-            gap = gap.max(relative_gap(primal, -0.5 * squares[l] - sums.dual[l]));
+            // The rows that left the list have no part in the sums: no alpha, and no hinge to speak of.
             let measure = match task.stop {
-                super::Stop::Gradient(_) => sums.violation(l),
-                super::Stop::Gap(_) => {
-                    let primal = 0.5 * squares[l] + task.c * sums.loss[l];
-                    relative_gap(primal, -0.5 * squares[l] - sums.dual[l])
-                }
+                Stop::Gradient(_) => sums.violation(l),
+                Stop::Gap(_) => relative_gap(sums.primal(square, l), sums.dual(square, l)),
             };
             if measure <= self.target[l] || self.active.is_empty() {
                 self.state[l] = State::Resting;
             }
             self.shrink_above[l] = if sums.highest[l] > 0.0 { sums.highest[l] } else { f32::INFINITY };
         }
-        self.gap = gap;
     }
 
     /// Rebuilds the weights from the dual variables, looks at all rows with them, and decides for each class that is
-    /// not done whether it is; for the others, makes the rows active that they need.
+    /// not done whether it is; makes those rows active that the others need.
     fn confirm(&mut self, task: &Task) {
         self.rebuild(task);
-        let quarter = 0.25 / task.c;
-        let bias = task.rows.features();
-        let mut sums = Sums::new();
-        let mut support = [0usize; LANES];
-        // The least gradient among the rows at zero, negative: a row is needed if it is below the highest violation.
-        let mut gradients = Vec::with_capacity(task.members.len());
-        for &row in task.members {
-            let row = row as usize;
-            let entries = task.rows.row(row);
-            let dots = row_dot(&self.weights, entries);
-            let signs = self.signs(task.labels[row]);
-            let alpha = &self.alpha[row];
-            let mut at_zero = [f32::NEG_INFINITY; LANES];
+        let mut sums = Sums::new(task.c);
+        let mut support_vectors = [0; LANES];
+        // Of each member: the gradients of the classes for which it is at zero, for the others below all thresholds.
+        let mut at_zero = Vec::with_capacity(task.members.len());
+        for (position, &row) in task.members.iter().enumerate() {
+            if let Some(&next) = task.members.get(position + 1) {
+                prefetch(task.rows.row(next as usize));
+            }
+            let look = self.look(task, row);
+            let alpha = &self.alpha[row as usize];
+            sums.add(&look, alpha);
+            let mut gradients = look.gradient;
             for l in 0..LANES {
-                let margin = signs[l] * (dots[l] + self.weights[bias][l]);
-                let gradient = margin - 1.0 + 2.0 * quarter as f32 * alpha[l];
-                let projected = if alpha[l] > 0.0 { gradient } else { gradient.min(0.0) };
-                sums.highest[l] = sums.highest[l].max(projected);
-                sums.lowest[l] = sums.lowest[l].min(projected);
-                let hinge = f64::from((1.0 - margin).max(0.0));
-                sums.loss[l] += hinge * hinge;
-                let a = f64::from(alpha[l]);
-                sums.dual[l] += a * (a * quarter - 1.0);
-                support[l] += usize::from(a > 0.0);
-                if a == 0.0 {
-                    at_zero[l] = gradient;
+                if alpha[l] > 0.0 {
+                    gradients[l] = f32::NEG_INFINITY;
+                    support_vectors[l] += 1;
                 }
             }
-            gradients.push(at_zero);
+            at_zero.push(gradients);
         }
         let squares = squares(&self.weights);
-        for l in 0..LANES {
+        for (l, &square) in squares.iter().enumerate() {
             if self.state[l] == State::Done {
                 continue;
             }
-            let primal = 0.5 * squares[l] + task.c * sums.loss[l];
-            let dual = -0.5 * squares[l] - sums.dual[l];
+            let (primal, dual) = (sums.primal(square, l), sums.dual(square, l));
+            let violation = sums.violation(l);
             let measure = match task.stop {
-                super::Stop::Gradient(_) => sums.violation(l),
-                super::Stop::Gap(_) => relative_gap(primal, dual),
+                Stop::Gradient(_) => violation,
+                Stop::Gap(_) => relative_gap(primal, dual),
             };
             let converged = measure <= task.stop.value();
-            self.summaries[l] = Summary {
-                primal,
-                dual,
-                violation: sums.violation(l),
-                support: support[l],
-                epochs: self.epochs,
-                converged,
-            };
+            let support_vectors = support_vectors[l];
+            let epochs = self.epochs;
+            self.summaries[l] = Summary { primal, dual, violation, support_vectors, epochs, converged };
             self.state[l] = if converged { State::Done } else { State::Busy };
-            self.target[l] *= 0.7;
-            self.shrink_above[l] = sums.highest[l].max(0.0);
+            self.target[l] *= TIGHTEN;
+            self.shrink_above[l] = sums.highest[l];
         }
         self.active.clear();
-        for (&row, gradients) in task.members.iter().zip(&gradients) {
+        for (&row, gradients) in task.members.iter().zip(&at_zero) {
             let needed = |l: usize| self.state[l] == State::Busy && gradients[l] <= self.shrink_above[l];
             if (0..LANES).any(needed) {
                 self.active.push(row);
@@ -313,15 +251,11 @@ impl Group {
         for &row in task.members {
             let row = row as usize;
             let alpha = &self.alpha[row];
-            if *alpha == [0.0; LANES] {
-                continue;
-            }
-            let signs = self.signs(task.labels[row]);
-            let factors: WideLanes = std::array::from_fn(|l| f64::from(alpha[l] * signs[l]));
-            let entries = task.rows.row(row);
-            row_axpy_wide(&mut wide, entries, &factors);
-            for l in 0..LANES {
-                wide[bias][l] += factors[l];
+            if *alpha != [0.0; LANES] {
+                let signs = self.signs(task.labels[row]);
+                let factors: WideLanes = std::array::from_fn(|l| f64::from(alpha[l] * signs[l]));
+                row_axpy_wide(&mut wide, task.rows.row(row), &factors);
+                wide[bias] = std::array::from_fn(|l| wide[bias][l] + factors[l]);
             }
         }
         for (weights, wide) in self.weights.iter_mut().zip(&wide) {
@@ -329,21 +263,40 @@ impl Group {
         }
     }
 
-    /// 1 for the lane of the class `label`, -1 for the other classes.
+    /// Where the classes stand on one row.
+    #[inline(always)]
+    fn look(&self, task: &Task, row: u32) -> Look {
+        let row = row as usize;
+        let curvature = (0.5 / task.c) as f32;
+        let dots = row_dot(&self.weights, task.rows.row(row));
+        let bias = &self.weights[task.rows.features()];
+        let alpha = &self.alpha[row];
+        let signs = self.signs(task.labels[row]);
+        let excess: Lanes = std::array::from_fn(|l| signs[l] * (dots[l] + bias[l]) - 1.0);
+        let gradient: Lanes = std::array::from_fn(|l| excess[l] + curvature * alpha[l]);
+        let projected =
+            std::array::from_fn(|l| if alpha[l] > 0.0 { gradient[l] } else { gradient[l].min(0.0) });
+        Look { signs, hinge: excess.map(|excess| (-excess).max(0.0)), gradient, projected }
+    }
+
+    /// 1 for the lane of the class `label`, -1 for the others.
     #[inline(always)]
     fn signs(&self, label: u8) -> Lanes {
         let own = usize::from(label).wrapping_sub(self.first_class);
         std::array::from_fn(|l| if l == own { 1.0 } else { -1.0 })
     }
 
+    /// How training ended, for each class of the group.
     pub(super) fn summaries(&self) -> &[Summary] {
         &self.summaries[..self.count]
     }
 
+    /// Epochs of the current problem.
     pub(super) fn epochs(&self) -> usize {
         self.epochs
     }
 
+    /// How many classes are done.
     pub(super) fn classes_done(&self) -> usize {
         self.state[..self.count].iter().filter(|state| **state == State::Done).count()
     }
@@ -358,10 +311,61 @@ impl Group {
     }
 }
 
-#[inline(always)]
-fn add(sum: &mut Lanes, x: &Lanes) {
-    for l in 0..LANES {
-        sum[l] += x[l];
+/// Where the classes stand on one row.
+struct Look {
+    signs: Lanes,
+    /// `max(0, 1 - margin)`.
+    hinge: Lanes,
+    /// The dual's gradient by the row's alpha.
+    gradient: Lanes,
+    /// The gradient, or 0 where it points out of `alpha >= 0`.
+    projected: Lanes,
+}
+
+/// Sums over one pass of the rows.
+struct Sums {
+    c: f64,
+    /// The largest and smallest projected gradient, with 0 among them: gradients that are all alike are no optimum.
+    highest: Lanes,
+    lowest: Lanes,
+    /// Sum of the squared hinges.
+    loss: WideLanes,
+    /// Sum of `alpha^2 / (4 C) - alpha`.
+    penalty: WideLanes,
+}
+
+impl Sums {
+    fn new(c: f64) -> Self {
+        let (zero, wide) = ([0.0; LANES], [0.0; LANES]);
+        Self { c, highest: zero, lowest: zero, loss: wide, penalty: wide }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, look: &Look, alpha: &Lanes) {
+        let quarter = (0.25 / self.c) as f32;
+        for (l, &alpha) in alpha.iter().enumerate() {
+            self.highest[l] = self.highest[l].max(look.projected[l]);
+            self.lowest[l] = self.lowest[l].min(look.projected[l]);
+            self.loss[l] += f64::from(look.hinge[l] * look.hinge[l]);
+            self.penalty[l] += f64::from(alpha * (alpha * quarter - 1.0));
+        }
+    }
+
+    /// The second derivative of `alpha^2 / (4 C)`.
+    fn curvature(&self) -> f32 {
+        (0.5 / self.c) as f32
+    }
+
+    fn violation(&self, lane: usize) -> f64 {
+        f64::from(self.highest[lane] - self.lowest[lane])
+    }
+
+    fn primal(&self, square: f64, lane: usize) -> f64 {
+        0.5 * square + self.c * self.loss[lane]
+    }
+
+    fn dual(&self, square: f64, lane: usize) -> f64 {
+        -0.5 * square - self.penalty[lane]
     }
 }
 

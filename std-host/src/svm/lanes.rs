@@ -24,7 +24,7 @@ pub type WideLanes = [f64; LANES];
 
 /// Dot products of one sparse row with every lane of `weights` (`[feature][lane]`).
 ///
-/// Four partial sums hide the latency of the additions; their order is fixed. `indices` must be below
+/// Four partial sums hide the latency of the additions; their order is fixed. The indices must be below
 /// `weights.len()`, which [`Rows`](super::Rows) guarantees.
 #[inline]
 pub fn row_dot(weights: &[Lanes], row: &[Entry]) -> Lanes {
@@ -44,7 +44,7 @@ pub fn row_dot(weights: &[Lanes], row: &[Entry]) -> Lanes {
 
 /// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`).
 ///
-/// `indices` must be below `weights.len()`, which [`Rows`](super::Rows) guarantees.
+/// The indices must be below `weights.len()`, which [`Rows`](super::Rows) guarantees.
 #[inline]
 pub fn row_axpy(weights: &mut [Lanes], row: &[Entry], factors: &Lanes) {
     for &Entry { index, value } in row {
@@ -63,19 +63,49 @@ pub fn row_axpy_wide(weights: &mut [WideLanes], row: &[Entry], factors: &WideLan
     }
 }
 
-/// Brings a row into the cache.
-#[inline]
-pub fn touch(row: &[Entry]) {
-    let mut sum = 0u32;
-    for line in row.chunks(8) {
-        sum = sum.wrapping_add(line[0].index);
-    }
-    std::hint::black_box(sum);
-}
-
 #[inline(always)]
 fn add_scaled(sum: &mut Lanes, factor: f32, x: &Lanes) {
     for l in 0..LANES {
         sum[l] += factor * x[l];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights and a row of `nonzeros` values whose sums are exact in `f32`.
+    fn example(nonzeros: usize) -> (Vec<Lanes>, Vec<Entry>) {
+        let weights = (0..40).map(|f| std::array::from_fn(|l| (f * 3 + l * 5) as f32 - 60.0)).collect();
+        let entry = |k: usize| Entry { index: 2 * k as u32 + 1, value: k as f32 * 0.5 - 2.0 };
+        (weights, (0..nonzeros).map(entry).collect())
+    }
+
+    #[test]
+    fn dot_is_the_sum_over_nonzeros_for_every_length() {
+        for nonzeros in 0..=19 {
+            let (weights, row) = example(nonzeros);
+            let expected: Lanes =
+                std::array::from_fn(|l| row.iter().map(|e| e.value * weights[e.index as usize][l]).sum());
+            assert_eq!(row_dot(&weights, &row), expected, "{nonzeros} non-zeros");
+        }
+    }
+
+    #[test]
+    fn axpy_changes_the_rows_features_and_no_others() {
+        let (before, row) = example(7);
+        let factors = std::array::from_fn(|l| l as f32 - 3.0);
+        let mut narrow = before.clone();
+        row_axpy(&mut narrow, &row, &factors);
+        let mut wide: Vec<WideLanes> = before.iter().map(|w| w.map(f64::from)).collect();
+        row_axpy_wide(&mut wide, &row, &factors.map(f64::from));
+        for f in 0..before.len() {
+            let value = row.iter().find(|e| e.index as usize == f).map_or(0.0, |e| e.value);
+            for l in 0..LANES {
+                let expected = before[f][l] + value * factors[l];
+                assert_eq!(narrow[f][l], expected, "feature {f}, lane {l}");
+                assert_eq!(wide[f][l], f64::from(expected), "feature {f}, lane {l}");
+            }
+        }
     }
 }

@@ -168,7 +168,7 @@ mod tests {
         let rows = Rows::from_dense(2, &[3.0, 1.0, 1.0, 3.0, 0.5, 0.0]).unwrap();
         assert_eq!(model().predict(&rows).unwrap(), [0, 1, 0]);
         assert_eq!(model().predict_dense(&[1.0, 3.0]).unwrap(), 1);
-        assert_eq!(model().scores(&[1], &[2.0]).unwrap(), [0.0, 2.5, 2.5]);
+        assert_eq!(model().scores(&[Entry { index: 1, value: 2.0 }]).unwrap(), [0.0, 2.5, 2.5]);
         assert_eq!(model().error_rate(&rows, &[0, 2, 0]).unwrap(), 1.0 / 3.0);
         assert_eq!(model().errors_among(&rows, &[0, 2, 1], &[1, 2]), 2);
         assert_eq!(model().errors_among(&rows, &[0, 2, 1], &[0]), 0);
@@ -189,7 +189,9 @@ mod tests {
         assert!(model().objective(&rows, &[0], 1.0).is_err());
         assert!(model().predict_dense(&[1.0]).is_err());
         assert!(model().predict_dense(&[1.0, f32::NAN]).unwrap_err().to_string().contains("column 1 is NaN"));
-        assert!(model().scores(&[2], &[1.0]).unwrap_err().to_string().contains("feature 2"));
+        assert!(
+            model().scores(&[Entry { index: 2, value: 1.0 }]).unwrap_err().to_string().contains("feature 2")
+        );
         let rows = Rows::from_dense(2, &[1.0, 2.0]).unwrap();
         assert!(model().error_rate(&rows, &[0, 1]).unwrap_err().to_string().contains("2 labels for 1 rows"));
     }

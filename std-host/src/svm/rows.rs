@@ -136,7 +136,7 @@ impl Rows {
         self.entries.len()
     }
 
-    /// The non-zeros of row `row`: their features, increasing, and their values.
+    /// The non-zeros of row `row`, in increasing order of feature.
     ///
     /// # Panics
     ///
@@ -163,4 +163,50 @@ impl Rows {
 
 fn not_finite(row: usize, column: usize, value: f32) -> Error {
     Error::Invalid(format!("the feature at row {row}, column {column} is {value}: features must be finite"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(result: Result<()>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn dense_and_sparse_pushes_store_the_same() {
+        let mut rows = Rows::new(5).unwrap();
+        rows.push_dense(&[0.0, 1.5, 0.0, -0.0, -2.0]).unwrap();
+        rows.push_dense(&[0.0; 5]).unwrap();
+        rows.push_sparse(&[1, 2, 4], &[1.5, 0.0, -2.0]).unwrap();
+        assert_eq!((rows.len(), rows.features(), rows.nonzeros()), (3, 5, 4));
+        assert_eq!(rows.row(0), [Entry { index: 1, value: 1.5 }, Entry { index: 4, value: -2.0 }]);
+        assert_eq!(rows.row(1), []);
+        assert_eq!(rows.row(2), rows.row(0));
+        assert_eq!(rows.squared_norm(0), 6.25);
+    }
+
+    #[test]
+    fn bad_values_are_refused_by_row_and_column_and_leave_no_trace() {
+        let mut rows = Rows::new(3).unwrap();
+        rows.push_dense(&[1.0, 2.0, 3.0]).unwrap();
+        let error = message(rows.push_dense(&[1.0, 0.0, f32::NAN]));
+        assert!(error.contains("row 1, column 2 is NaN"), "{error}");
+        let error = message(rows.push_sparse(&[1], &[f32::INFINITY]));
+        assert!(error.contains("row 1, column 1 is inf"), "{error}");
+        assert_eq!((rows.len(), rows.nonzeros()), (1, 3));
+    }
+
+    #[test]
+    fn bad_shapes_are_refused() {
+        assert!(Rows::new(0).is_err());
+        let mut rows = Rows::new(3).unwrap();
+        assert!(message(rows.push_dense(&[1.0; 2])).contains("2 features where 3"));
+        assert!(message(rows.push_sparse(&[0, 1], &[1.0])).contains("2 indices for 1"));
+        assert!(message(rows.push_sparse(&[1, 1], &[1.0, 1.0])).contains("must increase"));
+        assert!(message(rows.push_sparse(&[3], &[1.0])).contains("index 3"));
+        assert!(rows.is_empty());
+        assert!(Rows::from_dense(3, &[1.0; 7]).is_err());
+        assert_eq!(Rows::from_dense(3, &[1.0; 6]).unwrap().len(), 2);
+    }
 }

@@ -1,0 +1,274 @@
+//! The SVM trainer against what it promises, by computations that share no code with it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ops::ControlFlow;
+
+use proptest::prelude::*;
+use wta::svm::{Model, OnProgress, Options, Report, Rows, Scaling, Search, Stop, choose_and_fit, fit};
+
+fn quiet() -> impl FnMut(wta::svm::Progress) -> ControlFlow<()> {
+    |_| ControlFlow::Continue(())
+}
+
+fn options(stop: Stop) -> Options {
+    Options { stop, max_epochs: 20_000, seed: 7 }
+}
+
+/// A small generator, so that examples do not depend on the trainer's.
+struct Noise(u32);
+
+impl Noise {
+    /// Uniform in -1..1.
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0 as f32 / u32::MAX as f32 * 2.0 - 1.0
+    }
+}
+
+/// Half-empty noisy examples with a centre for each class, and on purpose a constant feature, a feature that is
+/// always zero, an all-zero row and duplicates with equal and with different labels.
+fn example(rows: usize, features: usize, classes: usize, seed: u32) -> (Vec<f32>, Vec<u8>) {
+    let mut noise = Noise(seed.wrapping_mul(2654435761) | 1);
+    let centres: Vec<f32> = (0..classes * features).map(|_| noise.next()).collect();
+    let mut matrix = Vec::new();
+    let mut labels = Vec::new();
+    for row in 0..rows {
+        let class = row % classes;
+        labels.push(class as u8);
+        for feature in 0..features {
+            let value = (centres[class * features + feature] + noise.next()).max(0.0);
+            matrix.push(match (row, feature) {
+                (3, _) => 0.0,
+                (_, 0) => 1.0,
+                (_, 1) => 0.0,
+                _ => value,
+            });
+        }
+    }
+    for (from, to) in [(0, classes), (1, classes + 2)] {
+        if to < rows {
+            matrix.copy_within(from * features..(from + 1) * features, to * features);
+        }
+    }
+    (matrix, labels)
+}
+
+/// Primal and dual objective of one class, straight from the definition. The dual is taken at `alpha = 2 C hinge`,
+/// which is the optimum if the weights are, and a lower bound of the primal's minimum whatever they are.
+fn objectives(matrix: &[f32], labels: &[u8], model: &Model, class: usize, c: f64) -> (f64, f64) {
+    let features = model.features;
+    let weights = &model.weights[class * features..(class + 1) * features];
+    let bias = f64::from(model.bias[class]);
+    let mut sum = vec![0.0; features + 1];
+    let (mut loss, mut linear) = (0.0, 0.0);
+    for (x, &label) in matrix.chunks_exact(features).zip(labels) {
+        let y = if usize::from(label) == class { 1.0 } else { -1.0 };
+        let score: f64 =
+            x.iter().zip(weights).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum::<f64>() + bias;
+        let hinge = (1.0 - y * score).max(0.0);
+        let alpha = 2.0 * c * hinge;
+        loss += hinge * hinge;
+        linear += alpha - alpha * alpha / (4.0 * c);
+        for (sum, &x) in sum.iter_mut().zip(x) {
+            *sum += alpha * y * f64::from(x);
+        }
+        sum[features] += alpha * y;
+    }
+    let norm: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() + bias * bias;
+    (0.5 * norm + c * loss, linear - 0.5 * sum.iter().map(|s| s * s).sum::<f64>())
+}
+
+fn train(
+    matrix: &[f32],
+    features: usize,
+    labels: &[u8],
+    classes: usize,
+    c: f64,
+    stop: Stop,
+) -> (Model, Report) {
+    let rows = Rows::from_dense(features, matrix).unwrap();
+    fit(&rows, labels, classes, c, &options(stop), &mut quiet()).unwrap()
+}
+
+#[test]
+fn two_points_have_the_solution_of_the_definition() {
+    // By symmetry b = 0, and w minimises w^2 / 2 + 2 C (1 - w)^2.
+    for c in [0.01, 1.0, 100.0] {
+        let (model, report) = train(&[1.0, -1.0], 1, &[0, 1], 2, c, Stop::Gradient(1e-5));
+        let expected = (4.0 * c / (1.0 + 4.0 * c)) as f32;
+        assert!(report.converged());
+        assert!((model.weights[0] - expected).abs() < 1e-4, "{:?} for C = {c}", model.weights);
+        assert!((model.weights[1] + expected).abs() < 1e-4);
+        assert!(model.bias.iter().all(|b| b.abs() < 1e-4));
+    }
+}
+
+#[test]
+fn zero_rows_train_the_bias_alone() {
+    // Three against one: b^2 / 2 + C (3 (1 - b)^2 + (1 + b)^2) has its minimum at 4 C / (1 + 8 C).
+    let (model, _) = train(&[0.0; 8], 2, &[0, 0, 1, 0], 2, 1.0, Stop::Gradient(1e-5));
+    assert_eq!(model.weights, [0.0; 4]);
+    assert!((model.bias[0] - 4.0 / 9.0).abs() < 1e-5 && (model.bias[1] + 4.0 / 9.0).abs() < 1e-5);
+}
+
+#[test]
+fn a_class_without_examples_is_reported_and_never_wins_here() {
+    let (matrix, labels) = example(40, 5, 2, 1);
+    let (model, report) = train(&matrix, 5, &labels, 3, 1.0, Stop::Gap(1e-3));
+    assert_eq!(report.warnings(), ["no training example has the label 2"]);
+    assert_eq!(report.classes[2].examples, 0);
+    let rows = Rows::from_dense(5, &matrix).unwrap();
+    assert!(model.predict(&rows).unwrap().iter().all(|&label| label < 2));
+}
+
+#[test]
+fn the_result_does_not_depend_on_the_number_of_threads() {
+    let (matrix, labels) = example(300, 23, 10, 3);
+    let on_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| train(&matrix, 23, &labels, 10, 1.0, Stop::Gradient(1e-2)))
+    };
+    let bits = |model: &Model| -> Vec<u32> {
+        model.weights.iter().chain(&model.bias).map(|w| w.to_bits()).collect()
+    };
+    let (one, two, four) = (on_threads(1), on_threads(2), on_threads(4));
+    assert_eq!(bits(&one.0), bits(&two.0));
+    assert_eq!(bits(&one.0), bits(&four.0));
+    assert_eq!(one.1, two.1);
+}
+
+#[test]
+fn more_epochs_are_asked_for_when_they_run_out() {
+    let (matrix, labels) = example(200, 9, 3, 4);
+    let rows = Rows::from_dense(9, &matrix).unwrap();
+    let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, seed: 1 };
+    let (model, report) = fit(&rows, &labels, 3, 10.0, &options, &mut quiet()).unwrap();
+    assert!(!report.converged());
+    assert_eq!(report.warnings(), ["the SVM of class 0, 1, 2 was not solved in 3 epochs: allow more"]);
+    // What is reported is nevertheless the truth about the model.
+    for (class, report) in report.classes.iter().enumerate() {
+        let (primal, _) = objectives(&matrix, &labels, &model, class, 10.0);
+        assert!((report.primal - primal).abs() < 1e-4 * primal);
+    }
+}
+
+#[test]
+fn progress_is_heard_and_can_stop_training() {
+    let (matrix, labels) = example(50, 6, 5, 5);
+    let rows = Rows::from_dense(6, &matrix).unwrap();
+    let mut last = None;
+    let mut listen = |progress| {
+        last = Some(progress);
+        ControlFlow::Continue(())
+    };
+    fit(&rows, &labels, 5, 1.0, &Options::default(), &mut listen).unwrap();
+    let last = last.unwrap();
+    assert_eq!((last.classes_done, last.classes, last.problem, last.problems), (5, 5, 0, 1));
+    // Too hard to be solved before the first report, so that `Break` is heard.
+    let (matrix, labels) = example(3000, 60, 5, 5);
+    let rows = Rows::from_dense(60, &matrix).unwrap();
+    let options = Options { stop: Stop::Gradient(1e-12), max_epochs: usize::MAX, seed: 1 };
+    let stop: OnProgress = &mut |_| ControlFlow::Break(());
+    let error = fit(&rows, &labels, 5, 1e6, &options, stop).unwrap_err();
+    assert!(matches!(error, wta::error::Error::Interrupted(_)), "{error}");
+}
+
+#[test]
+fn bad_requests_get_one_sentence() {
+    let rows = Rows::from_dense(1, &[1.0, 2.0, 3.0]).unwrap();
+    let message = |labels: &[u8], classes, c, options: Options| {
+        fit(&rows, labels, classes, c, &options, &mut quiet()).unwrap_err().to_string()
+    };
+    let good = Options::default();
+    assert!(message(&[0, 1], 2, 1.0, good).contains("2 labels for 3 rows"));
+    assert!(message(&[0, 1, 2], 2, 1.0, good).contains("label of row 2 is 2"));
+    assert!(message(&[1, 1, 1], 2, 1.0, good).contains("only class 1"));
+    assert!(message(&[0, 0, 0], 1, 1.0, good).contains("2 to 256 classes"));
+    for c in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(message(&[0, 1, 1], 2, c, good).contains("C must be"), "{c}");
+    }
+    assert!(message(&[0, 1, 1], 2, 1.0, options(Stop::Gap(0.0))).contains("tolerance"));
+    assert!(message(&[0, 1, 1], 2, 1.0, Options { max_epochs: 0, ..good }).contains("max_epochs"));
+    let large = Rows::from_dense(1, &[1.0, 1e30]).unwrap();
+    let error = fit(&large, &[0, 1], 2, 1.0, &good, &mut quiet()).unwrap_err().to_string();
+    assert!(error.contains("row 1") && error.contains("scale"), "{error}");
+    let none = Rows::new(4).unwrap();
+    let error = fit(&none, &[], 2, 1.0, &good, &mut quiet()).unwrap_err().to_string();
+    assert!(error.contains("name none"), "{error}");
+}
+
+#[test]
+fn choosing_c_finds_the_fewest_errors_and_ends_where_training_from_zero_does() {
+    let (matrix, labels) = example(600, 12, 3, 8);
+    let mut rows = Rows::from_dense(12, &matrix).unwrap();
+    Scaling::unit_average_norm(&rows).apply(&mut rows).unwrap();
+    let search = Search { grid: vec![0.001, 0.1, 1.0, 30.0], held_out: 0.25, stop: Stop::Gap(1e-2) };
+    let options = options(Stop::Gap(1e-5));
+    let mut problems = Vec::new();
+    let mut listen = |progress: wta::svm::Progress| {
+        problems.push((progress.problem, progress.problems));
+        ControlFlow::Continue(())
+    };
+    let (model, report, choice) = choose_and_fit(&rows, &labels, 3, &search, &options, &mut listen).unwrap();
+    assert_eq!(choice.held_out, 150);
+    assert_eq!(problems.last(), Some(&(4, 5)));
+    let fewest = choice.trials.iter().map(|trial| trial.errors).min().unwrap();
+    let first = choice.trials.iter().find(|trial| trial.errors == fewest).unwrap();
+    assert_eq!(choice.c, first.c);
+    assert_eq!(report.classes.iter().map(|class| class.examples).sum::<usize>(), 600);
+    let (cold, _) = fit(&rows, &labels, 3, choice.c, &options, &mut quiet()).unwrap();
+    let warm = model.objective(&rows, &labels, choice.c).unwrap();
+    for (warm, cold) in warm.iter().zip(cold.objective(&rows, &labels, choice.c).unwrap()) {
+        assert!((warm - cold).abs() < 2e-5 * cold, "{warm} against {cold}");
+    }
+    let again = choose_and_fit(&rows, &labels, 3, &search, &options, &mut quiet()).unwrap();
+    assert_eq!((again.0, again.2), (model, choice));
+}
+
+#[test]
+fn a_grid_of_one_is_plain_training_and_bad_grids_are_refused() {
+    let (matrix, labels) = example(60, 5, 3, 9);
+    let rows = Rows::from_dense(5, &matrix).unwrap();
+    let with = |grid: &[f64]| {
+        let search = Search { grid: grid.to_vec(), ..Search::default() };
+        choose_and_fit(&rows, &labels, 3, &search, &Options::default(), &mut quiet())
+    };
+    let (model, _, choice) = with(&[1.0]).unwrap();
+    assert_eq!(model, fit(&rows, &labels, 3, 1.0, &Options::default(), &mut quiet()).unwrap().0);
+    assert!(choice.trials.is_empty() && !choice.at_edge);
+    assert!(with(&[]).unwrap_err().to_string().contains("at least one value"));
+    assert!(with(&[1.0, 1.0]).unwrap_err().to_string().contains("must increase"));
+    assert!(with(&[-1.0, 1.0]).unwrap_err().to_string().contains("C must be"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_class_is_solved_by_an_independent_measure(
+        classes in prop::sample::select(vec![2usize, 3, 9, 10, 17]),
+        features in 2usize..20,
+        rows in 40usize..120,
+        c in prop::sample::select(vec![0.03, 1.0, 20.0]),
+        by_gap in any::<bool>(),
+        seed in any::<u32>(),
+    ) {
+        let (matrix, labels) = example(rows, features, classes, seed);
+        let stop = if by_gap { Stop::Gap(1e-5) } else { Stop::Gradient(1e-4) };
+        let (model, report) = train(&matrix, features, &labels, classes, c, stop);
+        prop_assert!(report.converged(), "{:?}", report);
+        let rows = Rows::from_dense(features, &matrix).unwrap();
+        let own = model.objective(&rows, &labels, c).unwrap();
+        for (class, &own) in own.iter().enumerate() {
+            let (primal, dual) = objectives(&matrix, &labels, &model, class, c);
+            prop_assert!((own - primal).abs() < 1e-9 * primal);
+            prop_assert!((report.classes[class].primal - primal).abs() < 1e-4 * primal);
+            prop_assert!(report.classes[class].dual <= primal * (1.0 + 1e-4));
+            // The bound at 2 C hinge is loose by the square of the distance, times up to C |x|^2.
+            prop_assert!(primal - dual < 2e-2 * primal, "class {}: {} and {}", class, primal, dual);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The `wta` program as a user runs it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod program {
+    pub(crate) mod support;
+}
+
+use std::fs;
+
+use program::support::{Folder, shrunken_mnist, wta};
+
+/// A recipe that trains in a moment.
+const SMALL: &str = r#"
+name = "small"
+about = "for the tests"
+[data]
+set = "mnist"
+[network]
+kind = "convolutional"
+encoder = [{ maps = 8, kernel = 5 }]
+decoder_kernel = 7
+initial = "he"
+[sparsity]
+lifetime = 0.2
+[training]
+epochs = 3
+batch = 50
+optimizer = "adam"
+rate = 2e-3
+[features]
+pool = { kernel = 5, stride = 3 }
+[svm]
+c = [1.0, 10.0]
+"#;
+
+fn small(folder: &Folder) -> String {
+    folder.write("small.toml", SMALL)
+}
+
+#[test]
+fn the_demo_learns_digits_and_draws_them() {
+    let folder = Folder::new();
+    let run = folder.path("demo");
+    let out = wta(&["demo", "--run", &run]).succeeds();
+    let error: f64 = out.value_after("test error: ").trim_end_matches('%').parse().unwrap();
+    assert!(error <= 4.0, "test error {error}%");
+    for picture in ["dictionary.png", "feature_maps.png", "reconstructions.png"] {
+        assert!(out.stdout.contains(picture));
+        let png = fs::read(folder.path(&format!("demo/{picture}"))).unwrap();
+        assert!(png.starts_with(b"\x89PNG") && png.len() > 500, "{picture}");
+    }
+    let eval = fs::read_to_string(folder.path("demo/eval.json")).unwrap();
+    assert!(eval.contains("\"test_error\""), "{eval}");
+    // A second demo replaces the first, and the weights are the same.
+    let again = wta(&["demo", "--run", &run]).succeeds();
+    assert_eq!(out.value_after("weights checksum: "), again.value_after("weights checksum: "));
+}
+
+#[test]
+fn threads_and_interruptions_do_not_change_the_weights() {
+    let folder = Folder::new();
+    let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
+    let checksum = |run: &str, more: &[&str]| {
+        let run = folder.path(run);
+        let arguments = [&["train", &recipe, "--data", &data, "--run", &run][..], more].concat();
+        wta(&arguments).succeeds().value_after("weights checksum: ")
+    };
+    let one = checksum("one", &["--threads", "1"]);
+    assert_eq!(one, checksum("two", &["--threads", "2"]));
+    assert_ne!(one, checksum("seed", &["--seed", "9"]));
+
+    // Killed at several moments, and resumed each time.
+    let run = folder.path("killed");
+    for milliseconds in [40, 150, 300, 450] {
+        wta(&["train", &recipe, "--data", &data, "--run", &run, "--resume"]).killed_after(milliseconds);
+    }
+    assert_eq!(one, checksum("killed", &["--resume"]));
+    let metrics = fs::read_to_string(folder.path("killed/metrics.csv")).unwrap();
+    assert_eq!(metrics.lines().count(), 4, "a header and three epochs: {metrics}");
+    // A finished run resumed is finished.
+    assert_eq!(one, checksum("killed", &["--resume"]));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_the_step_and_says_how_to_go_on() {
+    let folder = Folder::new();
+    let (recipe, data, run) = (small(&folder), shrunken_mnist(&folder), folder.path("run"));
+    let arguments = ["train", &recipe, "--data", &data, "--run", &run, "--epochs", "200"];
+    let out = wta(&arguments).interrupted_when(|| std::path::Path::new(&run).join("recipe.toml").exists());
+    assert_eq!(out.code, Some(130), "{out:?}");
+    assert!(out.stderr.contains("continue with --resume"), "{out:?}");
+    assert!(folder.exists("run/checkpoint.safetensors"));
+}
+
+#[test]
+fn encode_writes_what_numpy_expects() {
+    let folder = Folder::new();
+    let (recipe, data, run) = (small(&folder), shrunken_mnist(&folder), folder.path("run"));
+    wta(&["train", &recipe, "--data", &data, "--run", &run, "--epochs", "1"]).succeeds();
+    let file = folder.path("features.npy");
+    let out = wta(&["encode", "--run", &run, "--data", &data, "--split", "test", "--out", &file]).succeeds();
+    assert!(out.stdout.contains("[200, 8, 10, 10]"), "{out:?}");
+    let bytes = fs::read(&file).unwrap();
+    let header = String::from_utf8_lossy(&bytes[..128]).into_owned();
+    assert!(header.contains("'<f4'") && header.contains("(200, 8, 10, 10"), "{header}");
+    assert_eq!((bytes.len() - 128) % 16, 0);
+    assert!(bytes.len() >= 200 * 800 * 4);
+    let out = wta(&["eval", "--run", &run, "--data", &data, "--labels", "200"]).succeeds();
+    assert!(out.stdout.contains("test error: "), "{out:?}");
+    wta(&["show", "--run", &run]).succeeds();
+    assert!(folder.exists("run/feature_maps.png"));
+}
+
+#[test]
+fn recipes_are_listed_printed_and_trained_from_a_file() {
+    let list = wta(&["recipes"]).succeeds().stdout;
+    for name in ["digits-demo", "mnist-fc1000", "mnist-fc2000", "mnist-conv16", "mnist-conv128"] {
+        assert!(list.contains(name), "{list}");
+        assert!(wta(&["recipes", name]).succeeds().stdout.contains(&format!("name = \"{name}\"")));
+    }
+}
+
+#[test]
+fn bad_input_gets_one_sentence_and_leaves_the_run_alone() {
+    let folder = Folder::new();
+    let (recipe, data, run) = (small(&folder), shrunken_mnist(&folder), folder.path("run"));
+    wta(&["train", &recipe, "--data", &data, "--run", &run, "--epochs", "1"]).succeeds();
+    let before = folder.snapshot("run");
+
+    let train = |recipe: &str, data: &str, run: &str| {
+        let arguments = ["train", recipe, "--data", data, "--run", run];
+        wta(&arguments)
+    };
+    let other = folder.path("other");
+    train(&recipe, &folder.path("nowhere"), &other).fails("is not a folder");
+    train("no-such-recipe", &data, &other).fails("there is no recipe");
+    train(&recipe, &data, &run).fails("holds a run already");
+    wta(&["train", &recipe, "--data", &data, "--run", &run, "--resume"]).fails("other settings");
+    wta(&["train", "mnist-conv16", "--data", &data, "--run", &run, "--resume"])
+        .fails("was made with recipe small");
+    wta(&["train", &recipe, "--data", &data, "--run", &other, "--isa", "mmx"])
+        .fails("no such instruction set");
+    wta(&["train", &recipe, "--run", &other]).fails("needs --data");
+    wta(&["train", &recipe, "--data", &data, "--run", &other, "--epochs", "0"]).fails("at least 1");
+    wta(&["eval", "--run", &folder.path("nowhere"), "--data", &data]).fails("is not a run folder");
+    wta(&["eval", "--run", &run, "--data", &data, "--labels", "3"]).fails("--labels 3");
+    wta(&["encode", "--run", &run, "--data", &data, "--split", "test", "--out", &folder.path("no/a.npy")])
+        .fails("cannot write");
+    wta(&["data", &folder.path("nowhere")]).fails("is not a folder");
+    let file = folder.write("file", "");
+    train(&recipe, &data, &format!("{file}/run")).fails("cannot create the folder");
+
+    let wrong = |from: &str, to: &str| {
+        assert!(SMALL.contains(from));
+        folder.write("wrong.toml", &SMALL.replace(from, to))
+    };
+    for (from, to, sentence) in [
+        ("epochs = 3", "epochs = 3\nepoch = 4", "epoch"),
+        ("lifetime = 0.2", "lifetime = -0.2", "more than 0"),
+        ("lifetime = 0.2", "lifetime = nan", "more than 0"),
+        ("lifetime = 0.2", "per-sample = 0", "at least 1"),
+        ("rate = 2e-3", "rate = -1", "learning rate"),
+        ("kernel = 5 }]", "kernel = 29 }]", "kernel is larger"),
+        ("decoder_kernel = 7", "decoder_kernel = [7, 99]", "kernel is larger"),
+        ("maps = 8", "maps = 0", "at least one map"),
+        ("maps = 8", "maps = 999999999999", "too large"),
+        ("maps = 8", "maps = 90000000", "GiB"),
+        ("batch = 50", "batch = 100000", "only"),
+        ("batch = 50", "batch = 0", "at least 1"),
+        ("set = \"mnist\"", "set = \"imagenet\"", "imagenet"),
+        ("name = \"small\"", "name = ", "line"),
+    ] {
+        train(&wrong(from, to), &data, &other).fails(sentence);
+    }
+    assert!(!folder.exists("other/model.safetensors"));
+    assert_eq!(before, folder.snapshot("run"), "a failed command changed the run");
+}
+
+#[test]
+fn broken_data_files_get_one_sentence() {
+    let folder = Folder::new();
+    let recipe = small(&folder);
+    let images = "mnist/train-images-idx3-ubyte";
+    let labels = "mnist/train-labels-idx1-ubyte";
+    let broken = |file: &str, change: &dyn Fn(&mut Vec<u8>), sentence: &str| {
+        let data = shrunken_mnist(&folder);
+        let path = format!("{data}/{file}");
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")]).fails(sentence);
+    };
+    broken(images, &|b| b.truncate(b.len() / 2), "is cut off");
+    broken(images, &|b| b[2] = 13, "is not an IDX file");
+    broken(images, &|b| b[4..8].copy_from_slice(&4_000_000_000u32.to_be_bytes()), "which cannot be");
+    broken(images, &|b| b.clear(), "is cut off inside its header");
+    broken(labels, &|b| b[9] = 12, "only 10 classes");
+    broken(
+        labels,
+        &|b| {
+            b.pop();
+            b[7] -= 1
+        },
+        "labels for",
+    );
+    let data = shrunken_mnist(&folder);
+    fs::remove_file(format!("{data}/{images}")).unwrap();
+    wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")]).fails("has no train-images");
+    let whole = folder.bundled("train-images-idx3-ubyte.gz");
+    fs::write(format!("{data}/{images}.gz"), &whole[..whole.len() / 2]).unwrap();
+    wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")]).fails("is cut off");
+    assert!(!folder.exists("run"));
+}
+
+#[test]
+fn broken_run_files_get_one_sentence() {
+    let folder = Folder::new();
+    let (recipe, data, run) = (small(&folder), shrunken_mnist(&folder), folder.path("run"));
+    wta(&["train", &recipe, "--data", &data, "--run", &run, "--epochs", "1"]).succeeds();
+    let model = folder.path("run/model.safetensors");
+    let eval = || wta(&["eval", "--run", &run, "--data", &data]);
+    let whole = fs::read(&model).unwrap();
+
+    let mut bytes = whole.clone();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&model, &bytes).unwrap();
+    eval().fails("is not a finite number");
+    fs::write(&model, &whole[..whole.len() / 3]).unwrap();
+    eval().fails("not a whole safetensors file");
+    fs::write(&model, b"").unwrap();
+    eval().fails("not a whole safetensors file");
+    fs::write(&model, &whole).unwrap();
+
+    let text = fs::read_to_string(folder.path("run/recipe.toml")).unwrap();
+    fs::write(folder.path("run/recipe.toml"), text.replace("maps = 8", "maps = 9")).unwrap();
+    eval()
+        .fails("tensor encoder.0.weight has shape [8, 1, 5, 5], but the recipe's network needs [9, 1, 5, 5]");
+    fs::write(folder.path("run/recipe.toml"), &text).unwrap();
+
+    let checkpoint = folder.path("run/checkpoint.safetensors");
+    let mut bytes = fs::read(&checkpoint).unwrap();
+    let last = bytes.len() - 5;
+    bytes[last] ^= 4;
+    fs::write(&checkpoint, &bytes).unwrap();
+    let resume = ["train", &recipe, "--data", &data, "--run", &run, "--resume", "--epochs", "1"];
+    wta(&resume).fails("is damaged");
+    eval().succeeds();
+}
+
+/// Needs root, to mount a tmpfs; says so where it cannot.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_the_last_checkpoint_stays() {
+    let folder = Folder::new();
+    let Some(small_disk) = folder.tmpfs("disk", "900k") else {
+        program::support::skipped("a full disk: mounting a tmpfs needs root");
+        return;
+    };
+    let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
+    let wide =
+        folder.write("wide.toml", &fs::read_to_string(&recipe).unwrap().replace("maps = 8", "maps = 256"));
+    let run = format!("{}/run", small_disk.path());
+    let out = wta(&["train", &wide, "--data", &data, "--run", &run]).fails("cannot write");
+    assert!(out.stderr.contains("No space left"), "{out:?}");
+    let names: Vec<String> =
+        fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{names:?}");
+}
