@@ -107,6 +107,14 @@ pub struct Placement {
     pub step: usize,
 }
 
+impl Placement {
+    /// Where position `(y, x)` goes. What is beyond all memory saturates, so that it lies outside every slice.
+    pub const fn at(&self, y: usize, x: usize) -> usize {
+        let row = self.start.saturating_add(y.saturating_mul(self.row_stride));
+        row.saturating_add(x.saturating_mul(self.step))
+    }
+}
+
 /// The receptive fields of a layer: their form, and where they lie in the bordered map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {
@@ -144,20 +152,31 @@ impl Fields {
     /// Numbers in a field, and in the filter or atom that goes with it.
     #[allow(clippy::len_without_is_empty, reason = "a kernel of a checked network is never empty")]
     pub const fn len(&self) -> usize {
-        self.rows * self.row_len
+        self.rows.saturating_mul(self.row_len)
     }
 
     /// The number of positions.
     pub const fn positions(&self) -> usize {
-        self.height * self.width
+        self.height.saturating_mul(self.width)
     }
 
     /// The offset of the field of `position` (row by row) in the bordered map.
     pub const fn at(&self, position: usize) -> usize {
         match position.checked_div(self.width) {
-            Some(y) => y * self.step_down + (position - y * self.width) * self.step_right,
+            Some(y) => self.offset(y, position - y * self.width),
             None => 0,
         }
+    }
+
+    /// The offset of the field of position `(y, x)`. Like everything here, what is beyond all memory saturates, so
+    /// that it lies outside every slice.
+    pub const fn offset(&self, y: usize, x: usize) -> usize {
+        y.saturating_mul(self.step_down).saturating_add(x.saturating_mul(self.step_right))
+    }
+
+    /// From the offset of a field to the end of its last row.
+    pub const fn extent(&self) -> usize {
+        self.rows.saturating_sub(1).saturating_mul(self.row_stride).saturating_add(self.row_len)
     }
 
     /// The rows of the field at offset `at`.

@@ -27,9 +27,9 @@ impl Kernels for Scalar {
     ) {
         for y in 0..fields.height {
             for x in 0..fields.width {
-                let at = y * fields.step_down + x * fields.step_right;
-                let to = placement.start + y * placement.row_stride + x * placement.step;
-                let Some(out) = out.get_mut(to..to + filters.bias.len()) else { return };
+                let at = fields.offset(y, x);
+                let outputs = out.get_mut(placement.at(y, x)..).unwrap_or_default();
+                let Some(out) = outputs.get_mut(..filters.bias.len()) else { return };
                 let filters = filters.weights.chunks_exact(fields.len().max(1)).zip(filters.bias);
                 for (out, (filter, bias)) in out.iter_mut().zip(filters) {
                     let sum = sum_field(*bias, fields, at, map, filter);

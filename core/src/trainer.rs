@@ -177,8 +177,11 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let parameters = Parameters::new(network, self.parameters)?;
         let encoder = Encoder::new(self.kernels, parameters, prepared)?;
         let mut found = 0;
-        let rows = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
-        for (image, (values, positions)) in images.clone().zip(rows) {
+        let mut rows = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
+        for image in images.clone() {
+            let Some((values, positions)) = rows.next() else {
+                return Err(Error::Length { what: "batch", expected: batch, found: batch + 1 });
+            };
             encoder.load(1, 0, image, inputs)?;
             encoder.compete(sparsity.grid, 1, inputs, code, Candidates { values, positions })?;
             found += 1;

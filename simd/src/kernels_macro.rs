@@ -118,7 +118,7 @@ macro_rules! implement_kernels {
                 }
                 let whole = fields.len() > 0 && gradient.len() % fields.len() == 0;
                 if !whole
-                    || first + gradient.len() / fields.len() > maps
+                    || first.saturating_add(gradient.len() / fields.len()) > maps
                     || !$crate::generic::gradient::fits(fields, positions, deltas.len(), maps, map.len())
                 {
                     return Scalar.filter_gradients(fields, positions, deltas, maps, first, map, gradient);

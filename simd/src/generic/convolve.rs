@@ -14,14 +14,14 @@ const fn panels(filters: usize, lanes: usize) -> usize {
     filters.div_ceil(lanes)
 }
 
-/// Length of the packed filters: per panel the biases' place is not needed, only whole panels of weights.
+/// Length of the packed filters: whole panels.
 pub(crate) const fn prepared_len(filters: usize, field_len: usize, lanes: usize) -> usize {
-    panels(filters, lanes) * lanes * field_len
+    (panels(filters, lanes) * lanes).saturating_mul(field_len)
 }
 
 /// Packs filters; missing ones of the last panel are 0.
 pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared: &mut [f32]) {
-    let panel_len = lanes * field_len;
+    let panel_len = lanes.saturating_mul(field_len);
     if panel_len == 0 {
         return;
     }
@@ -50,11 +50,11 @@ pub(crate) fn fits(
     if fields.positions() == 0 || filters == 0 || fields.len() == 0 {
         return false;
     }
-    let last = (fields.height - 1) * fields.step_down + (fields.width - 1) * fields.step_right;
-    let map_end = last + (fields.rows - 1) * fields.row_stride + fields.row_len;
-    let out_last =
-        placement.start + (fields.height - 1) * placement.row_stride + (fields.width - 1) * placement.step;
-    map_end <= map && out_last + filters <= out && prepared_len(filters, fields.len(), lanes) <= prepared
+    // All of this saturates: a description beyond all memory ends beyond every slice.
+    let (bottom, right) = (fields.height - 1, fields.width - 1);
+    fields.offset(bottom, right).saturating_add(fields.extent()) <= map
+        && placement.at(bottom, right).saturating_add(filters) <= out
+        && prepared_len(filters, fields.len(), lanes) <= prepared
 }
 
 /// See [`Kernels::convolve`](wta_core::Kernels::convolve); `M` is the most positions of a tile.
@@ -167,7 +167,7 @@ impl Tile<'_> {
             for (m, row) in accumulators.iter().enumerate() {
                 let position = self.position + m;
                 let (y, x) = (position / fields.width, position % fields.width);
-                let to = self.placement.start + y * self.placement.row_stride + x * self.placement.step;
+                let to = self.placement.at(y, x);
                 for (n, sum) in row.iter().enumerate() {
                     let first = self.first + n * V::LANES;
                     let count = V::LANES.min(filters - first);

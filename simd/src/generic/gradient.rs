@@ -12,10 +12,10 @@ const TILE: usize = 8;
 pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usize, map: usize) -> bool {
     fields.rows > 0
         && fields.width > 0
-        && positions.len() * maps <= deltas
-        && positions.iter().all(|p| {
-            let end = fields.at(*p as usize) + (fields.rows - 1) * fields.row_stride + fields.row_len;
-            (*p as usize) < fields.positions() && end <= map
+        && positions.len().saturating_mul(maps) <= deltas
+        && positions.iter().all(|position| {
+            let position = *position as usize;
+            position < fields.positions() && fields.at(position).saturating_add(fields.extent()) <= map
         })
 }
 

@@ -58,7 +58,7 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
     cuts: &mut [Cut],
 ) -> Result<()> {
     let rows = values.len().checked_div(width).unwrap_or(0);
-    let whole = if first + cuts.len() <= width { cuts.len() / V::LANES * V::LANES } else { 0 };
+    let whole = if first.saturating_add(cuts.len()) <= width { cuts.len() / V::LANES * V::LANES } else { 0 };
     let (vectors, rest) = cuts.split_at_mut(whole);
     for (index, cuts) in vectors.chunks_exact_mut(V::LANES).enumerate() {
         let column = first + index * V::LANES;
