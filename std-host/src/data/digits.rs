@@ -1,46 +1,75 @@
-//! The bundled digits: a real subset of MNIST (`fixtures/digits`), for the demo and the tests.
+//! The bundled digits: a real subset of MNIST, part of the program, for the demo and the tests.
+//!
+//! `fixtures/digits/README.md` says where they come from and how they were chosen.
 
-use std::io::Read;
 use std::path::Path;
 
-use flate2::read::GzDecoder;
-
-use super::{Dataset, Split, idx, mnist};
 use crate::error::Result;
+
+use super::source::Source;
+use super::{Dataset, Split, mnist};
 
 macro_rules! bundled {
     ($name:literal) => {
-        include_bytes!(concat!("../../../fixtures/digits/", $name, ".gz"))
+        (
+            include_bytes!(concat!("../../../fixtures/digits/", $name, ".gz")),
+            concat!("bundled ", $name, ".gz"),
+        )
     };
 }
 
 /// Loads a split.
 pub(super) fn load(split: Split) -> Result<Dataset> {
-    let (images, labels): (&[u8], &[u8]) = match split {
+    let ((images, images_name), (labels, labels_name)): ((&[u8], _), (&[u8], _)) = match split {
         Split::Train => (bundled!("train-images-idx3-ubyte"), bundled!("train-labels-idx1-ubyte")),
         Split::Test => (bundled!("t10k-images-idx3-ubyte"), bundled!("t10k-labels-idx1-ubyte")),
     };
-    let origin = Path::new("the bundled digits");
-    let open = |bytes| -> Box<dyn Read> { Box::new(GzDecoder::new(bytes)) };
-    let images = idx::images(&mut *open(images), None, origin)?;
-    let labels = idx::labels(&mut *open(labels), None, origin)?;
-    Dataset::labelled(images, labels, mnist::CLASSES, origin)
+    mnist::read(
+        Source::bytes(images, Path::new(images_name))?,
+        Source::bytes(labels, Path::new(labels_name))?,
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn they_are_whole_and_balanced() {
-        for (split, at_least) in [(Split::Train, 2_000), (Split::Test, 1_000)] {
+    fn they_are_digits_and_balanced() {
+        for (split, count) in [(Split::Train, 4_800), (Split::Test, 1_000)] {
             let set = load(split).unwrap();
-            assert!(set.len() >= at_least && (set.height, set.width, set.channels) == (28, 28, 1));
-            let labels = set.labels.unwrap();
-            for digit in 0..10u8 {
-                let count = labels.iter().filter(|label| **label == digit).count();
-                assert_eq!(count, labels.len() / 10, "digit {digit}");
+            assert_eq!((set.len(), set.height, set.width, set.channels, set.classes), (count, 28, 28, 1, 10));
+            let labels = set.labels.as_deref().unwrap();
+            for digit in 0..10 {
+                assert_eq!(
+                    labels.iter().filter(|label| **label == digit).count(),
+                    count / 10,
+                    "digit {digit}"
+                );
             }
+            // The published mean is 0.1307 of full scale.
+            let mean =
+                set.pixels.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / set.pixels.len() as f64;
+            assert!((mean / 255.0 - 0.1307).abs() < 0.004, "mean {mean}");
         }
+    }
+
+    #[test]
+    fn any_part_of_them_has_every_class() {
+        let labels = load(Split::Train).unwrap().labels.unwrap();
+        for (batch, labels) in labels.chunks(100).enumerate() {
+            let classes: HashSet<u8> = labels.iter().copied().collect();
+            assert_eq!(classes.len(), 10, "batch {batch}");
+        }
+    }
+
+    #[test]
+    fn no_digit_is_in_both_splits() {
+        let (train, test) = (load(Split::Train).unwrap(), load(Split::Test).unwrap());
+        let train: HashSet<&[u8]> = (0..train.len()).filter_map(|i| train.image(i)).collect();
+        assert_eq!(train.len(), 4_800, "and none is there twice");
+        assert!((0..test.len()).filter_map(|i| test.image(i)).all(|digit| !train.contains(digit)));
     }
 }

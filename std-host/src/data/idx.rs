@@ -1,232 +1,227 @@
-//! The IDX format of the MNIST files: a magic number, the dimensions, then bytes.
+//! The IDX format of the MNIST files: `00 00`, the type of the elements, the number of dimensions, each dimension
+//! as a big-endian 32-bit number, then the elements.
 //!
-//! `00 00 08 N`, then N big-endian 32-bit sizes; 08 means unsigned bytes. A header is believed only as far as the
-//! file has the bytes for it: nothing is allocated by its word.
-
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
-
-use flate2::read::MultiGzDecoder;
+//! Here the elements are unsigned bytes. The header is not believed: nothing is allocated before its promise has
+//! been compared with the file's length.
 
 use crate::error::{Error, Result};
 
-/// What can be meant by a file that is larger than this is not a set of small images.
-const MOST_BYTES: u64 = 8 << 30;
+use super::source::Source;
+
+/// The type code of unsigned bytes.
+const UNSIGNED_BYTE: u8 = 8;
 
 /// Images of one byte a pixel.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Images {
     pub(super) count: usize,
     pub(super) height: usize,
     pub(super) width: usize,
+    /// Image by image, row by row; `count * height * width` of them, at least one.
     pub(super) pixels: Vec<u8>,
 }
 
-/// Reads images from a file, gzip-compressed when its name ends in `.gz`.
-pub(super) fn read_images(path: &Path) -> Result<Images> {
-    open(path, images)
-}
-
-/// Reads labels.
-pub(super) fn read_labels(path: &Path) -> Result<Vec<u8>> {
-    open(path, labels)
-}
-
-fn open<T>(path: &Path, parse: impl FnOnce(&mut dyn Read, Option<u64>, &Path) -> Result<T>) -> Result<T> {
-    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
-    if !metadata.is_file() {
-        return Err(Error::file(path, "is not a file"));
-    }
-    let mut reader = BufReader::new(file);
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        parse(&mut MultiGzDecoder::new(reader), None, path)
-    } else {
-        parse(&mut reader, Some(metadata.len()), path)
-    }
-}
-
-/// Parses images; `length` is the source's, when known.
-pub(super) fn images(from: &mut dyn Read, length: Option<u64>, path: &Path) -> Result<Images> {
-    let (sizes, pixels) = content::<3>(from, length, path, "images")?;
-    let [count, height, width] = sizes;
-    if height == 0 || width == 0 {
-        return Err(Error::file(
-            path,
-            format!("has images of {height} x {width} pixels; get the file again"),
-        ));
-    }
+/// Reads a file of images.
+pub(super) fn images(source: Source<'_>) -> Result<Images> {
+    let ([count, height, width], pixels) = elements(source, "images")?;
     Ok(Images { count, height, width, pixels })
 }
 
-/// Parses labels; `length` is the source's, when known.
-pub(super) fn labels(from: &mut dyn Read, length: Option<u64>, path: &Path) -> Result<Vec<u8>> {
-    content::<1>(from, length, path, "labels").map(|(_, labels)| labels)
+/// Reads a file of labels; there is at least one.
+pub(super) fn labels(source: Source<'_>) -> Result<Vec<u8>> {
+    elements::<1>(source, "labels").map(|(_, labels)| labels)
 }
 
-fn content<const N: usize>(
-    from: &mut dyn Read,
-    length: Option<u64>,
-    path: &Path,
-    what: &str,
-) -> Result<([usize; N], Vec<u8>)> {
-    let magic = word(from, path)?;
-    if magic != [0, 0, 8, N as u8] {
+/// Reads a whole file with `N` dimensions.
+fn elements<const N: usize>(mut source: Source<'_>, what: &str) -> Result<([usize; N], Vec<u8>)> {
+    let name = source.name().to_path_buf();
+    let refuse = |problem: String| Err(Error::file(&name, problem));
+    if source.stored() == 0 {
+        return refuse("is empty; get the file again".to_owned());
+    }
+    let mut magic = [0; 4];
+    let mut words = [[0; 4]; N];
+    if source.fill(&mut magic)? < magic.len() {
+        return refuse("is cut off inside its header; get the file again".to_owned());
+    }
+    let [zero, also_zero, element, dimensions] = magic;
+    if (zero, also_zero) != (0, 0) {
         let [a, b, c, d] = magic;
-        return Err(Error::file(
-            path,
-            format!(
-                "is not an IDX file of {what}: it starts with {a:02x}{b:02x}{c:02x}{d:02x}, not 000008{N:02x}"
-            ),
+        return refuse(format!(
+            "is not an IDX file: it starts with {a:02x} {b:02x} {c:02x} {d:02x}, not with 00 00; get the file again"
         ));
     }
-    let mut sizes = [0usize; N];
-    for size in &mut sizes {
-        *size = u32::from_be_bytes(word(from, path)?) as usize;
+    if element != UNSIGNED_BYTE {
+        return refuse(format!(
+            "has elements of IDX type 0x{element:02x}, but {what} are unsigned bytes, 0x08; give the file of {what}"
+        ));
     }
-    let promised = sizes.iter().try_fold(1u64, |product, size| product.checked_mul(*size as u64));
-    let dimensions = sizes.map(|size| size.to_string()).join(" x ");
-    let absurd =
-        || Error::file(path, format!("promises {dimensions} bytes of {what}, which cannot be; get it again"));
-    let promised = promised.filter(|p| *p <= MOST_BYTES).ok_or_else(absurd)?;
-    if promised == 0 {
-        return Err(Error::file(path, format!("holds no {what} ({dimensions})")));
+    if usize::from(dimensions) != N {
+        return refuse(format!("has {dimensions} dimensions, but {what} have {N}; give the file of {what}"));
     }
-    if let Some(length) = length {
-        let header = 4 + 4 * N as u64;
-        let found = length.saturating_sub(header);
-        if found < promised {
-            return Err(truncated(path, &dimensions, promised, found));
-        }
+    if source.fill(words.as_flattened_mut())? < 4 * N {
+        return refuse("is cut off inside its header; get the file again".to_owned());
     }
-    // With a known length this is what the file has; in a compressed one it grows as the bytes come.
-    let mut bytes = Vec::new();
-    let read = from.take(promised).read_to_end(&mut bytes);
-    match read {
-        Err(error) if is_cut(&error) => {
-            return Err(truncated(path, &dimensions, promised, bytes.len() as u64));
-        }
-        Err(error) => return Err(damaged(path, &error)),
-        Ok(_) if (bytes.len() as u64) < promised => {
-            return Err(truncated(path, &dimensions, promised, bytes.len() as u64));
-        }
-        Ok(_) => {}
-    }
-    let mut more = [0];
-    match from.read(&mut more) {
-        Ok(0) => Ok((sizes, bytes)),
-        Ok(_) => Err(Error::file(
-            path,
-            format!("has more bytes than the {dimensions} of its header; get it again"),
-        )),
-        Err(error) if is_cut(&error) => {
-            Err(Error::file(path, "is cut off inside its gzip trailer; get it again"))
-        }
-        Err(error) => Err(damaged(path, &error)),
-    }
-}
 
-fn word(from: &mut dyn Read, path: &Path) -> Result<[u8; 4]> {
-    let mut bytes = [0; 4];
-    from.read_exact(&mut bytes).map_err(|error| {
-        if is_cut(&error) {
-            Error::file(path, "is cut off inside its header; get it again")
-        } else {
-            damaged(path, &error)
-        }
-    })?;
-    Ok(bytes)
-}
+    let sizes = words.map(u32::from_be_bytes);
+    let shape = sizes.map(|size| size.to_string()).join(" x ");
+    if sizes.contains(&0) {
+        return refuse(format!("holds no {what}: its header says {shape}; get the file again"));
+    }
+    let room = source.most().saturating_sub(4 + 4 * N as u64);
+    let promise = sizes.iter().try_fold(1u64, |product, size| product.checked_mul(u64::from(*size)));
+    let Some(promise) = promise.filter(|promise| *promise <= room) else {
+        return refuse(format!(
+            "is cut off: its header promises {shape} bytes of {what}, but a file of {} bytes holds at most {room}; \
+             get the file again",
+            source.stored()
+        ));
+    };
 
-fn is_cut(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::UnexpectedEof
-}
-
-fn truncated(path: &Path, dimensions: &str, promised: u64, found: u64) -> Error {
-    Error::file(
-        path,
-        format!(
-            "is cut off: {dimensions} needs {promised} bytes after the header, but there are {found}; get it again"
-        ),
-    )
-}
-
-fn damaged(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(path, format!("cannot be decompressed or read ({error}); get it again"))
+    let bytes = source.read(promise)?;
+    if (bytes.len() as u64) < promise {
+        return refuse(format!(
+            "is cut off: its header promises {shape} bytes of {what}, but there are {}; get the file again",
+            bytes.len()
+        ));
+    }
+    // For gzip this also compares the checksum, which comes last.
+    if source.fill(&mut [0])? > 0 {
+        return refuse(format!(
+            "has more than the {shape} bytes of {what} in its header; get the file again"
+        ));
+    }
+    Ok((sizes.map(|size| size as usize), bytes))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::io::Write;
+    use std::path::Path;
 
-    fn image_file(count: u32, height: u32, width: u32, bytes: usize) -> Vec<u8> {
-        let mut file = vec![0, 0, 8, 3];
-        [count, height, width].iter().for_each(|size| file.extend(size.to_be_bytes()));
-        file.extend((0..bytes).map(|i| i as u8));
+    use proptest::prelude::*;
+
+    use super::super::source::tests::gzip;
+    use super::*;
+
+    fn file(sizes: &[u32], elements: usize) -> Vec<u8> {
+        let mut file = vec![0, 0, 8, sizes.len() as u8];
+        sizes.iter().for_each(|size| file.extend(size.to_be_bytes()));
+        file.extend((0..elements).map(|i| (i * 37 % 251) as u8));
         file
     }
 
-    fn parse(file: &[u8], known: bool) -> Result<Images> {
-        images(&mut &file[..], known.then_some(file.len() as u64), Path::new("x"))
+    fn read(bytes: &[u8]) -> Result<Images> {
+        images(Source::bytes(bytes, Path::new("some/file"))?)
     }
 
-    fn refused(file: &[u8], needle: &str) {
-        for known in [true, false] {
-            let error = parse(file, known).err().map(|e| e.to_string()).unwrap_or_default();
-            assert!(error.contains(needle) && !error.contains('\n'), "{error:?} should say {needle:?}");
+    fn read_labels(bytes: &[u8]) -> Result<Vec<u8>> {
+        labels(Source::bytes(bytes, Path::new("some/file"))?)
+    }
+
+    #[track_caller]
+    fn refused<T: std::fmt::Debug>(result: Result<T>, expected: &str) {
+        let sentence = result.unwrap_err().to_string();
+        assert!(sentence.starts_with("some/file: ") && !sentence.contains('\n'), "{sentence}");
+        assert!(sentence.contains(expected) && sentence.contains("; g"), "{sentence} / {expected}");
+    }
+
+    #[test]
+    fn images_and_labels_are_read() {
+        let plain = file(&[2, 3, 4], 24);
+        let images = read(&plain).unwrap();
+        assert_eq!((images.count, images.height, images.width), (2, 3, 4));
+        assert_eq!(images.pixels, plain[16..]);
+        assert_eq!(read(&gzip(&plain)).unwrap(), images);
+        assert_eq!(read_labels(&[0, 0, 8, 1, 0, 0, 0, 2, 7, 9]).unwrap(), [7, 9]);
+        let blank = [&file(&[1000, 28, 28], 0)[..], &vec![0; 784_000]].concat();
+        assert_eq!(read(&gzip(&blank)).unwrap().count, 1000, "the best compression there is");
+    }
+
+    #[test]
+    fn headers_are_checked() {
+        refused(read(b""), "is empty");
+        refused(read(&gzip(b"")), "cut off inside its header");
+        refused(read(&[0, 0, 8]), "cut off inside its header");
+        refused(read(&file(&[2, 3, 4], 24)[..15]), "cut off inside its header");
+        refused(read(b"<html>not found</html>"), "is not an IDX file: it starts with 3c 68 74 6d");
+        refused(read(&[0, 0, 13, 3, 0, 0, 0, 1]), "IDX type 0x0d");
+        refused(read(&file(&[5], 5)), "has 1 dimensions, but images have 3; give the file of images");
+        refused(read_labels(&file(&[2, 3, 4], 24)), "has 3 dimensions, but labels have 1");
+        refused(read(&file(&[0, 28, 28], 0)), "holds no images: its header says 0 x 28 x 28");
+        refused(read(&file(&[3, 28, 0], 0)), "holds no images");
+        refused(read_labels(&file(&[0], 0)), "holds no labels");
+    }
+
+    #[test]
+    fn sizes_are_checked_before_anything_is_allocated() {
+        refused(
+            read(&file(&[2, 3, 4], 23)),
+            "promises 2 x 3 x 4 bytes of images, but a file of 39 bytes holds at most 23",
+        );
+        refused(read(&file(&[2, 3, 4], 25)), "has more than the 2 x 3 x 4 bytes");
+        let four_billion = file(&[4_000_000_000, 28, 28], 100);
+        let overflowing = file(&[u32::MAX; 3], 100);
+        for lie in [&four_billion, &overflowing] {
+            refused(read(lie), "but a file of 116 bytes holds at most 100");
+            refused(read(&gzip(lie)), "holds at most");
         }
     }
 
     #[test]
-    fn a_good_file_is_read() {
-        let images = parse(&image_file(2, 3, 4, 24), true).unwrap();
-        assert_eq!((images.count, images.height, images.width, images.pixels.len()), (2, 3, 4, 24));
-        assert_eq!(labels(&mut &[0, 0, 8, 1, 0, 0, 0, 2, 7, 9][..], None, Path::new("x")).unwrap(), [7, 9]);
-    }
-
-    #[test]
-    fn bad_files_are_refused_in_one_sentence() {
-        refused(&[], "cut off inside its header");
-        refused(&[0, 0, 8, 3, 0, 0], "cut off inside its header");
-        refused(&[0, 0, 13, 3, 0, 0, 0, 1], "not an IDX file");
-        refused(&image_file(2, 3, 4, 23), "needs 24 bytes");
-        refused(&image_file(2, 3, 4, 25), "more bytes");
-        refused(&image_file(4_000_000_000, 28, 28, 100), "cannot be");
-        refused(&image_file(u32::MAX, u32::MAX, u32::MAX, 100), "cannot be");
-        refused(&image_file(100_000, 28, 28, 100), "cut off");
-        refused(&image_file(0, 28, 28, 0), "holds no images");
-        refused(&image_file(5, 0, 28, 0), "holds no images");
-    }
-
-    #[test]
-    fn gzip_is_read_and_half_of_it_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("images.gz");
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(&image_file(50, 28, 28, 50 * 784)).unwrap();
-        let whole = encoder.finish().unwrap();
-        std::fs::write(&path, &whole).unwrap();
-        assert_eq!(read_images(&path).unwrap().count, 50);
-        for cut in [0, 5, whole.len() / 2, whole.len() - 1] {
-            std::fs::write(&path, &whole[..cut]).unwrap();
-            let error = read_images(&path).err().unwrap().to_string();
-            assert!(error.contains("cut off"), "{cut}: {error}");
-        }
-        std::fs::write(&path, image_file(1, 2, 2, 4)).unwrap();
-        assert!(read_images(&path).is_err(), "not gzip at all");
-        assert!(read_images(folder.path()).err().unwrap().to_string().contains("is not a file"));
+    fn compressed_sizes_are_checked_too() {
+        let whole = gzip(&file(&[50, 28, 28], 50 * 784));
+        assert_eq!(read(&whole).unwrap().count, 50);
+        refused(read(&whole[..whole.len() / 2]), "is a gzip file that is cut off");
+        refused(read(&whole[..whole.len() - 1]), "is a gzip file that is cut off");
+        refused(read(&gzip(&file(&[2, 3, 4], 23))), "promises 2 x 3 x 4 bytes of images, but there are 23");
+        refused(read(&gzip(&file(&[2, 3, 4], 25))), "has more than the 2 x 3 x 4 bytes");
+        refused(read(&[&whole[..], b"junk"].concat()), "other bytes follow its end");
+        let mut damaged = whole.clone();
+        let last = damaged.len() - 1;
+        damaged[last - 7] ^= 1;
+        refused(read(&damaged), "is a damaged gzip file");
     }
 
     proptest! {
         #[test]
-        fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..64), cut in 0usize..40) {
-            let _ = parse(&bytes, true);
-            let _ = parse(&bytes, false);
-            let good = image_file(2, 3, 4, 24);
-            let result = parse(&good[..cut.min(good.len())], cut % 2 == 0);
-            prop_assert_eq!(result.is_ok(), cut >= good.len());
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
+            let _ = read_labels(&bytes);
+            let _ = read(&[&[0x1f, 0x8b, 8, 0][..], &bytes].concat());
+            let _ = read(&gzip(&bytes));
+        }
+
+        #[test]
+        fn any_sizes_are_read_or_refused(sizes in any::<[u32; 3]>(), elements in 0usize..200) {
+            let bytes = file(&sizes, elements);
+            let whole = sizes.iter().map(|size| u128::from(*size)).product::<u128>() == elements as u128;
+            prop_assert_eq!(read(&bytes).is_ok(), whole && elements > 0);
+            prop_assert_eq!(read(&gzip(&bytes)).is_ok(), whole && elements > 0);
+        }
+
+        #[test]
+        fn small_sizes_are_read_when_they_fit(sizes in prop::array::uniform3(0u32..4), elements in 0usize..30) {
+            let fits = sizes.iter().product::<u32>() as usize == elements && elements > 0;
+            prop_assert_eq!(read(&file(&sizes, elements)).is_ok(), fits);
+        }
+
+        #[test]
+        fn every_truncation_is_refused(share in 0.0..1.0f64) {
+            let plain = file(&[20, 5, 5], 500);
+            let packed = gzip(&plain);
+            for whole in [plain, packed] {
+                let cut = (share * whole.len() as f64) as usize;
+                prop_assert!(read(&whole[..cut.min(whole.len() - 1)]).is_err());
+            }
+        }
+
+        #[test]
+        fn a_changed_byte_does_not_panic(at in any::<prop::sample::Index>(), with in any::<u8>()) {
+            for mut bytes in [file(&[20, 5, 5], 500), gzip(&file(&[20, 5, 5], 500))] {
+                let at = at.index(bytes.len());
+                bytes[at] = with;
+                let _ = read(&bytes);
+            }
         }
     }
 }

@@ -1,135 +1,371 @@
-//! What data sets a folder has, checked against published checksums.
+//! What a folder has of the data sets that are known, checked against what was published.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use md5::{Digest, Md5};
 
 use super::mnist;
+use super::source::Source;
 use crate::error::{Error, Result};
 
-/// MD5 of the uncompressed files, as published.
-const MNIST: [(&str, &str); 4] = [
-    ("train-images-idx3-ubyte", "6bbc9ace898e44ae57da46a324031adb"),
-    ("train-labels-idx1-ubyte", "a25bea736e30d166cdddb491f175f624"),
-    ("t10k-images-idx3-ubyte", "2646ac647ad5339dbf082846283269ea"),
-    ("t10k-labels-idx1-ubyte", "27ae3e4e09519cfbb04c629615203637"),
+/// How a file is compared with the published one.
+#[derive(Clone, Copy)]
+enum Check {
+    /// The MD5 of its content, decompressed.
+    Md5(&'static str),
+    /// A batch of CIFAR-10: 10,000 times a label and 32 x 32 x 3 bytes.
+    CifarBatch,
+    /// A MATLAB 5 file of so many bytes.
+    Matlab(u64),
+}
+
+const MNIST: [(&str, Check); 4] = {
+    let [train_images, train_labels, test_images, test_labels] = mnist::NAMES;
+    [
+        (train_images, Check::Md5("6bbc9ace898e44ae57da46a324031adb")),
+        (train_labels, Check::Md5("a25bea736e30d166cdddb491f175f624")),
+        (test_images, Check::Md5("2646ac647ad5339dbf082846283269ea")),
+        (test_labels, Check::Md5("27ae3e4e09519cfbb04c329615203637")),
+    ]
+};
+
+const CIFAR_10: [(&str, Check); 6] = [
+    ("data_batch_1.bin", Check::CifarBatch),
+    ("data_batch_2.bin", Check::CifarBatch),
+    ("data_batch_3.bin", Check::CifarBatch),
+    ("data_batch_4.bin", Check::CifarBatch),
+    ("data_batch_5.bin", Check::CifarBatch),
+    ("test_batch.bin", Check::CifarBatch),
+];
+
+const SVHN: [(&str, Check); 3] = [
+    ("train_32x32.mat", Check::Matlab(182_040_794)),
+    ("test_32x32.mat", Check::Matlab(64_275_384)),
+    ("extra_32x32.mat", Check::Matlab(1_329_278_602)),
 ];
 
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Its content is the published one.
-    Good,
-    /// Its content is another; its MD5.
-    Differs(String),
-    /// It cannot be read to the end; why.
-    Broken(String),
     /// It is not there.
     Missing,
+    /// Its checksum is the published one.
+    Good,
+    /// Size and format are the published ones; the content is not compared.
+    Plausible,
+    /// Its checksum is not the published one, but this (MD5, hexadecimal, of the content decompressed).
+    Differs(String),
+    /// It cannot be read, or not in its published size or format; why, and what to do.
+    Broken(String),
 }
 
-/// One file of a data set.
+/// A file of a known data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The data set.
+    /// The data set's name.
     pub set: &'static str,
-    /// Its path, or where it should be.
-    pub path: PathBuf,
-    /// Bytes on disk.
-    pub size: u64,
+    /// Where the file is, or should be, below the folder that was asked for.
+    pub file: PathBuf,
+    /// Bytes on the disk, as stored; `None` when the file is missing or unreadable.
+    pub size: Option<u64>,
     /// What is known of it.
     pub state: State,
 }
 
-/// Looks through a folder.
+impl Entry {
+    /// Whether the file is there and is not what it should be.
+    pub fn is_wrong(&self) -> bool {
+        matches!(self.state, State::Differs(_) | State::Broken(_))
+    }
+}
+
+/// Looks in `dir` for every file of the known data sets and checks those that are there.
+///
+/// Of a file that is there both plain and compressed, it is the plain one, as for [`super::load`]. MNIST is read
+/// whole, and so is CIFAR-10: expect a second or two.
 ///
 /// # Errors
 ///
-/// One sentence when it is not a folder.
-pub fn inventory(folder: &Path) -> Result<Vec<Entry>> {
-    if !folder.is_dir() {
-        return Err(Error::file(folder, "is not a folder; give the one that holds mnist/"));
+/// One sentence when `dir` is not a folder. What is wrong with a file is in its [`State`].
+pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
+    if !dir.is_dir() {
+        return Err(Error::file(dir, "is not a folder; give the one that holds mnist/ and other data sets"));
     }
-    Ok(MNIST.iter().map(|(name, published)| entry(folder, name, published)).collect())
-}
-
-/// Whether no file is broken or other than the published one; missing files are no fault.
-pub fn all_good(entries: &[Entry]) -> bool {
-    entries.iter().all(|entry| matches!(entry.state, State::Good | State::Missing))
-}
-
-/// The entries as a table.
-pub fn table(entries: &[Entry]) -> String {
-    let shown = |entry: &Entry| entry.path.display().to_string();
-    let width = entries.iter().map(|entry| shown(entry).len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for entry in entries {
-        let state = match &entry.state {
-            State::Good => "ok, as published".to_owned(),
-            State::Differs(found) => format!("DIFFERS from the published file (MD5 {found})"),
-            State::Broken(why) => format!("BROKEN: {why}"),
-            State::Missing => "missing".to_owned(),
+    let entry = |set, home: &Path, (name, check): &(&str, Check)| {
+        let path = match check {
+            Check::Md5(_) => mnist::find(home, name),
+            Check::CifarBatch | Check::Matlab(_) => Some(home.join(name)).filter(|path| path.exists()),
         };
+        let (size, state) = match &path {
+            None => (None, State::Missing),
+            Some(path) => examine(path, *check),
+        };
+        let path = path.unwrap_or_else(|| home.join(name));
+        let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
+        Entry { set, file, size, state }
+    };
+    let (mnist, cifar_10, svhn) = (mnist::home(dir), dir.join("cifar-10-batches-bin"), dir.join("svhn"));
+    Ok(MNIST
+        .iter()
+        .map(|file| entry("MNIST", &mnist, file))
+        .chain(CIFAR_10.iter().map(|file| entry("CIFAR-10", &cifar_10, file)))
+        .chain(SVHN.iter().map(|file| entry("SVHN", &svhn, file)))
+        .collect())
+}
+
+/// Whether every file that is there is what it should be. Missing files are no fault.
+pub fn all_good(entries: &[Entry]) -> bool {
+    !entries.iter().any(Entry::is_wrong)
+}
+
+/// The entries as a table for people: a line of headings, then a line for each, with aligned columns.
+pub fn table(entries: &[Entry]) -> String {
+    let rows: Vec<[String; 4]> = entries.iter().map(row).collect();
+    let headings = ["data set", "file", "bytes", "state"].map(str::to_owned);
+    let mut widths = [0; 4];
+    for row in rows.iter().chain([&headings]) {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+    }
+    let [set_width, file_width, size_width, _] = widths;
+    let mut text = String::new();
+    for [set, file, size, state] in [headings].iter().chain(&rows) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:8} {:width$} {:>12}  {state}", entry.set, shown(entry), entry.size);
+        let _ = writeln!(text, "{set:set_width$}  {file:file_width$}  {size:>size_width$}  {state}");
     }
     text
 }
 
-fn entry(folder: &Path, name: &str, published: &str) -> Entry {
-    let Some(path) = mnist::candidates(folder, name).find(|path| path.is_file()) else {
-        return Entry { set: "mnist", path: folder.join("mnist").join(name), size: 0, state: State::Missing };
+fn row(entry: &Entry) -> [String; 4] {
+    let state = match &entry.state {
+        State::Missing => "missing".to_owned(),
+        State::Good => "present, checksum ok".to_owned(),
+        State::Plausible => "present, size and format ok, checksum not checked".to_owned(),
+        State::Differs(md5) => format!("present, checksum DIFFERS: MD5 {md5}; get the file again"),
+        State::Broken(problem) => format!("present, BROKEN: {problem}"),
     };
-    let size = path.metadata().map_or(0, |metadata| metadata.len());
-    let state = match checksum(&path) {
-        Ok(found) if found == published => State::Good,
-        Ok(found) => State::Differs(found),
-        Err(error) => State::Broken(error.to_string()),
-    };
-    Entry { set: "mnist", path, size, state }
+    let size = entry.size.map_or_else(|| "-".to_owned(), grouped);
+    [entry.set.to_owned(), entry.file.display().to_string(), size, state]
 }
 
-/// MD5 of a file's content, decompressed when its name ends in `.gz`.
-fn checksum(path: &Path) -> std::io::Result<String> {
-    let file = BufReader::new(File::open(path)?);
-    let compressed = path.extension().is_some_and(|extension| extension == "gz");
-    let mut reader: Box<dyn Read> =
-        if compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Size and state of a file that is there.
+fn examine(path: &Path, check: Check) -> (Option<u64>, State) {
+    let source = Source::open(path);
+    let size = source.as_ref().ok().map(Source::stored);
+    let state = source.and_then(|source| match check {
+        Check::Md5(published) => compare_md5(source, published),
+        Check::CifarBatch => check_cifar_batch(source),
+        Check::Matlab(bytes) => check_matlab(source, bytes),
+    });
+    let state = state.unwrap_or_else(|error| match error {
+        // The table's line names the file already.
+        Error::File { problem, .. } => State::Broken(problem),
+        error => State::Broken(error.to_string()),
+    });
+    (size, state)
+}
+
+fn compare_md5(mut source: Source<'_>, published: &str) -> Result<State> {
     let mut hasher = Md5::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match reader.read(&mut buffer)? {
-            0 => break,
-            read => hasher.update(buffer.get(..read).unwrap_or_default()),
+        let read = source.fill(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+    let found = hasher.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    Ok(if found == published { State::Good } else { State::Differs(found) })
+}
+
+fn check_cifar_batch(mut source: Source<'_>) -> Result<State> {
+    const IMAGES: u64 = 10_000;
+    let mut record = [0; 1 + 32 * 32 * 3];
+    if let Some(problem) = wrong_size(&source, IMAGES * record.len() as u64) {
+        return Ok(problem);
+    }
+    for index in 0..IMAGES {
+        if source.fill(&mut record)? < record.len() {
+            return Ok(State::Broken(format!("ends inside image {index}; get the file again")));
+        }
+        let [label, ..] = record;
+        if label > 9 {
+            let problem = format!(
+                "the label at index {index} is {label}, but labels go from 0 to 9; get the file again"
+            );
+            return Ok(State::Broken(problem));
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(State::Plausible)
+}
+
+fn check_matlab(mut source: Source<'_>, bytes: u64) -> Result<State> {
+    let mut header = [0; 128];
+    source.fill(&mut header)?;
+    // The end: version 1.0 and, by the order of its letters, little-endian numbers.
+    if !header.starts_with(b"MATLAB 5.0 MAT-file") || !header.ends_with(b"\x00\x01IM") {
+        return Ok(State::Broken("is not a MATLAB 5 file; get the file again".to_owned()));
+    }
+    Ok(wrong_size(&source, bytes).unwrap_or(State::Plausible))
+}
+
+fn wrong_size(source: &Source<'_>, published: u64) -> Option<State> {
+    (source.stored() != published).then(|| {
+        let published = grouped(published);
+        State::Broken(format!("the published file has {published} bytes; get the file again"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::io::{Seek, SeekFrom, Write};
+
+    use tempfile::TempDir;
+
+    use super::super::source::tests::gzip;
     use super::*;
 
-    #[test]
-    fn files_are_found_and_wrong_ones_named() {
+    fn folder(files: &[(&str, &[u8])]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        assert!(all_good(&inventory(folder.path()).unwrap()), "nothing there is no fault");
-        std::fs::create_dir(folder.path().join("mnist")).unwrap();
-        std::fs::write(folder.path().join("mnist/train-images-idx3-ubyte"), b"abc").unwrap();
-        std::fs::write(folder.path().join("mnist/t10k-labels-idx1-ubyte.gz"), b"abc").unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    /// A file of so many bytes: `start`, then zeros that take no space on the disk.
+    fn sparse(folder: &TempDir, name: &str, start: &[u8], bytes: u64) -> PathBuf {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = File::create(&path).unwrap();
+        file.write_all(start).unwrap();
+        file.set_len(bytes).unwrap();
+        path
+    }
+
+    fn state(entries: &[Entry], file: &str) -> State {
+        entries.iter().find(|entry| entry.file == Path::new(file)).expect(file).state.clone()
+    }
+
+    #[test]
+    fn an_empty_folder_has_nothing_wrong() {
+        let entries = inventory(folder(&[]).path()).unwrap();
+        assert_eq!(entries.len(), 4 + 6 + 3);
+        assert!(entries.iter().all(|entry| entry.state == State::Missing && entry.size.is_none()));
+        assert!(all_good(&entries));
+        assert!(inventory(Path::new("/no/such/folder")).unwrap_err().to_string().contains("is not a folder"));
+    }
+
+    #[test]
+    fn checksums_are_of_the_decompressed_content() {
+        const ABC: &str = "900150983cd24fb0d6963f7d28e17f72";
+        for bytes in [&b"abc"[..], &gzip(b"abc")] {
+            let state = |md5| compare_md5(Source::bytes(bytes, Path::new("x")).unwrap(), md5).unwrap();
+            assert_eq!(state(ABC), State::Good);
+            assert_eq!(state("900150983cd24fb0d6963f7d28e17f73"), State::Differs(ABC.to_owned()));
+        }
+    }
+
+    #[test]
+    fn wrong_files_are_told_from_missing_ones() {
+        let folder = folder(&[
+            ("mnist/train-images-idx3-ubyte", b"abc"),
+            ("mnist/train-labels-idx1-ubyte.gz", &gzip(b"abc")[..20]),
+        ]);
+        fs::create_dir(folder.path().join("mnist/t10k-labels-idx1-ubyte")).unwrap();
         let entries = inventory(folder.path()).unwrap();
-        assert_eq!(entries[0].state, State::Differs("900150983cd24fb0d6963f7d28e17f72".to_owned()));
-        assert!(matches!(entries[3].state, State::Broken(_)));
+        let is_broken = |file, expected: &str| match state(&entries, file) {
+            State::Broken(problem) => assert!(problem.contains(expected), "{problem}"),
+            other => panic!("{file}: {other:?}"),
+        };
+        assert!(matches!(state(&entries, "mnist/train-images-idx3-ubyte"), State::Differs(_)));
+        is_broken("mnist/train-labels-idx1-ubyte.gz", "cut off");
+        is_broken("mnist/t10k-labels-idx1-ubyte", "not a file");
+        assert_eq!(state(&entries, "mnist/t10k-images-idx3-ubyte"), State::Missing);
         assert!(!all_good(&entries));
-        let table = table(&entries);
-        assert!(
-            table.contains("DIFFERS") && table.contains("BROKEN") && table.contains("missing"),
-            "{table}"
-        );
-        assert!(inventory(Path::new("/nowhere")).is_err());
+        let inside = inventory(&folder.path().join("mnist")).unwrap();
+        assert!(matches!(state(&inside, "train-images-idx3-ubyte"), State::Differs(_)), "the folder itself");
+    }
+
+    #[test]
+    fn cifar_batches_are_checked_for_size_and_labels() {
+        let folder = folder(&[("cifar-10-batches-bin/data_batch_2.bin", b"abc")]);
+        sparse(&folder, "cifar-10-batches-bin/data_batch_1.bin", &[9], 30_730_000);
+        let path = sparse(&folder, "cifar-10-batches-bin/test_batch.bin", &[], 30_730_000);
+        let mut file = File::options().write(true).open(path).unwrap();
+        file.seek(SeekFrom::Start(9_999 * 3073)).unwrap();
+        file.write_all(&[12]).unwrap();
+        let entries = inventory(folder.path()).unwrap();
+        let broken = |file| match state(&entries, &format!("cifar-10-batches-bin/{file}")) {
+            State::Broken(problem) => problem,
+            other => panic!("{file}: {other:?}"),
+        };
+        assert_eq!(state(&entries, "cifar-10-batches-bin/data_batch_1.bin"), State::Plausible);
+        assert_eq!(broken("data_batch_2.bin"), "the published file has 30,730,000 bytes; get the file again");
+        assert!(broken("test_batch.bin").starts_with("the label at index 9999 is 12"));
+    }
+
+    #[test]
+    fn svhn_files_are_checked_for_size_and_header() {
+        let mut header = *b"MATLAB 5.0 MAT-file, Platform: GLNXA64, Created on: some day                                                                \x00\x01IM";
+        let folder = folder(&[("svhn/extra_32x32.mat", b"<html>")]);
+        sparse(&folder, "svhn/test_32x32.mat", &header, 64_275_384);
+        sparse(&folder, "svhn/train_32x32.mat", &header, 64_275_384);
+        let entries = inventory(folder.path()).unwrap();
+        assert_eq!(state(&entries, "svhn/test_32x32.mat"), State::Plausible);
+        for (file, problem) in [("train", "182,040,794 bytes"), ("extra", "not a MATLAB 5 file")] {
+            let state = state(&entries, &format!("svhn/{file}_32x32.mat"));
+            assert!(matches!(&state, State::Broken(found) if found.contains(problem)), "{state:?}");
+        }
+        header[127] = b'X';
+        sparse(&folder, "svhn/test_32x32.mat", &header, 64_275_384);
+        assert!(inventory(folder.path()).unwrap()[11].is_wrong());
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        let entry = |file: &str, size, state| Entry { set: "MNIST", file: file.into(), size, state };
+        let entries = [
+            entry("mnist/a", Some(1_234_567), State::Good),
+            entry("mnist/longer", None, State::Missing),
+            entry("b", Some(12), State::Differs("0123".to_owned())),
+            entry("c", Some(123), State::Broken("is empty; get the file again".to_owned())),
+            entry("d", Some(1_000), State::Plausible),
+        ];
+        let expected = "\
+data set  file              bytes  state
+MNIST     mnist/a       1,234,567  present, checksum ok
+MNIST     mnist/longer          -  missing
+MNIST     b                    12  present, checksum DIFFERS: MD5 0123; get the file again
+MNIST     c                   123  present, BROKEN: is empty; get the file again
+MNIST     d                 1,000  present, size and format ok, checksum not checked
+";
+        assert_eq!(table(&entries), expected);
+    }
+
+    /// `WTA_DATA=DIR cargo test -- --ignored` with the four published MNIST files in `DIR/mnist`.
+    #[test]
+    #[ignore = "needs the published MNIST files in $WTA_DATA/mnist"]
+    fn the_published_files_are_good() {
+        let entries = inventory(Path::new(&std::env::var_os("WTA_DATA").unwrap())).unwrap();
+        assert!(entries.iter().filter(|entry| entry.set == "MNIST").all(|entry| entry.state == State::Good));
+        assert!(all_good(&entries), "{}", table(&entries));
     }
 }

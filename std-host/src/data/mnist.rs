@@ -2,83 +2,158 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, Split, idx};
 use crate::error::{Error, Result};
 
-/// Digits.
-pub(super) const CLASSES: usize = 10;
+use super::source::Source;
+use super::{Dataset, Split, idx};
+
+/// The folder that people keep the files in.
+pub(super) const FOLDER: &str = "mnist";
 
 /// The files' names, without `.gz`.
-pub(super) const fn names(split: Split) -> (&'static str, &'static str) {
-    match split {
-        Split::Train => ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-        Split::Test => ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-    }
-}
+pub(super) const NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
 
-/// Loads a split from `folder/mnist`, or from `folder` itself when the files are there.
+/// One class per digit.
+const CLASSES: usize = 10;
+
+/// Loads a split from `folder/mnist`, or from `folder` itself when that holds the files.
 pub(super) fn load(folder: &Path, split: Split) -> Result<Dataset> {
-    let (images, labels) = names(split);
-    let images = idx::read_images(&find(folder, images)?)?;
-    let labels_path = find(folder, labels)?;
-    let labels = idx::read_labels(&labels_path)?;
-    Dataset::labelled(images, labels, CLASSES, &labels_path)
-}
-
-/// A file, plain or compressed, in `folder/mnist` or `folder`.
-fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     if !folder.is_dir() {
-        return Err(Error::file(folder, "is not a folder; give --data the folder that holds mnist/"));
+        return Err(Error::file(folder, "is not a folder; give the one that holds mnist/"));
     }
-    candidates(folder, name).find(|path| path.exists()).ok_or_else(|| {
-        Error::file(
-            folder.join("mnist"),
-            format!("has no {name} (or {name}.gz); put the four MNIST files there"),
-        )
-    })
+    let home = home(folder);
+    let [train_images, train_labels, test_images, test_labels] = NAMES;
+    let (images, labels) = match split {
+        Split::Train => (train_images, train_labels),
+        Split::Test => (test_images, test_labels),
+    };
+    let found = |name: &str| {
+        find(&home, name).ok_or_else(|| {
+            Error::file(
+                home.join(name),
+                "is not there, nor is it with .gz; put the four MNIST files into that folder",
+            )
+        })
+    };
+    // Both are looked for before the first is read: a missing one is told at once.
+    let (images, labels) = (found(images)?, found(labels)?);
+    read(Source::open(&images)?, Source::open(&labels)?)
 }
 
-/// Where a file may be.
-pub(super) fn candidates(folder: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
-    let compressed = format!("{name}.gz");
-    let folders = [folder.join("mnist"), folder.to_path_buf()];
-    let name = name.to_owned();
-    folders.into_iter().flat_map(move |folder| [folder.join(&name), folder.join(&compressed)])
+/// Joins images and labels.
+pub(super) fn read(images: Source<'_>, labels: Source<'_>) -> Result<Dataset> {
+    let labels_file = labels.name().to_path_buf();
+    let images_file = images.name().to_path_buf();
+    // The labels are small, so what is wrong with them is known soon.
+    let labels = idx::labels(labels)?;
+    let images = idx::images(images)?;
+    if labels.len() != images.count {
+        return Err(Error::file(
+            labels_file,
+            format!(
+                "has {} labels, but {} has {} images; get both files again",
+                labels.len(),
+                images_file.display(),
+                images.count
+            ),
+        ));
+    }
+    let (height, width) = (images.height, images.width);
+    Dataset { channels: 1, height, width, pixels: images.pixels, labels: Some(labels), classes: CLASSES }
+        .checked(&labels_file)
+}
+
+/// Where the files are: the first of `folder/mnist` and `folder` that has any of them.
+pub(super) fn home(folder: &Path) -> PathBuf {
+    let usual = folder.join(FOLDER);
+    let holds = |folder: &Path| NAMES.iter().any(|name| find(folder, name).is_some());
+    if !holds(&usual) && holds(folder) { folder.to_path_buf() } else { usual }
+}
+
+/// The file `name` in `home`, or else `name.gz`.
+pub(super) fn find(home: &Path, name: &str) -> Option<PathBuf> {
+    [home.join(name), home.join(format!("{name}.gz"))].into_iter().find(|path| path.exists())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::super::source::tests::gzip;
     use super::*;
 
-    fn folder(images: &[u8], labels: &[u8]) -> tempfile::TempDir {
+    /// Two images of one pixel.
+    const IMAGES: [u8; 18] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 6];
+
+    const LABELS: [u8; 10] = [0, 0, 8, 1, 0, 0, 0, 2, 3, 9];
+
+    fn folder(files: &[(&str, &[u8])]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("mnist")).unwrap();
-        let (images_name, labels_name) = names(Split::Test);
-        std::fs::write(folder.path().join("mnist").join(images_name), images).unwrap();
-        std::fs::write(folder.path().join("mnist").join(labels_name), labels).unwrap();
+        fs::create_dir(folder.path().join("mnist")).unwrap();
+        files.iter().for_each(|(name, bytes)| fs::write(folder.path().join(name), bytes).unwrap());
         folder
     }
 
-    const IMAGES: [u8; 18] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 6];
-
-    #[test]
-    fn images_and_labels_are_joined() {
-        let folder = folder(&IMAGES, &[0, 0, 8, 1, 0, 0, 0, 2, 3, 9]);
-        let set = load(folder.path(), Split::Test).unwrap();
-        assert_eq!((set.len(), set.image(1), set.labels.as_deref()), (2, Some(&[6][..]), Some(&[3, 9][..])));
-        assert_eq!(set.image(2), None);
-        assert_eq!(load(&folder.path().join("mnist"), Split::Test).unwrap(), set, "the folder itself");
+    fn sentence(folder: &Path, split: Split) -> String {
+        let sentence = load(folder, split).unwrap_err().to_string();
+        assert!(!sentence.contains('\n'), "{sentence}");
+        sentence
     }
 
     #[test]
-    fn what_does_not_fit_together_is_refused() {
-        let sentence =
-            |labels: &[u8]| load(folder(&IMAGES, labels).path(), Split::Test).unwrap_err().to_string();
-        assert!(sentence(&[0, 0, 8, 1, 0, 0, 0, 1, 3]).contains("1 labels for 2 images"));
-        assert!(sentence(&[0, 0, 8, 1, 0, 0, 0, 2, 3, 12]).contains("label 1 is 12"));
-        let missing = load(Path::new("/nowhere"), Split::Train).unwrap_err().to_string();
-        assert!(missing.contains("is not a folder"), "{missing}");
-        let empty = tempfile::tempdir().unwrap();
-        assert!(load(empty.path(), Split::Train).unwrap_err().to_string().contains("has no train-images"));
+    fn images_and_labels_are_joined() {
+        let folder = folder(&[
+            ("mnist/t10k-images-idx3-ubyte", &IMAGES),
+            ("mnist/t10k-labels-idx1-ubyte.gz", &gzip(&LABELS)),
+        ]);
+        let set = load(folder.path(), Split::Test).unwrap();
+        assert_eq!((set.len(), set.image(1), set.labels.as_deref()), (2, Some(&[6][..]), Some(&[3, 9][..])));
+        assert_eq!(load(&folder.path().join("mnist"), Split::Test).unwrap(), set, "the folder itself");
+        let missing = sentence(folder.path(), Split::Train);
+        assert!(missing.contains("mnist/train-images-idx3-ubyte: is not there"), "{missing}");
+    }
+
+    #[test]
+    fn a_name_may_lie_about_compression() {
+        let folder = folder(&[
+            ("mnist/train-images-idx3-ubyte", &gzip(&IMAGES)),
+            ("mnist/train-labels-idx1-ubyte.gz", &LABELS),
+        ]);
+        assert_eq!(load(folder.path(), Split::Train).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn labels_must_fit_the_images_and_the_classes() {
+        let with = |labels: &[u8]| {
+            let files =
+                [("mnist/t10k-images-idx3-ubyte", &IMAGES[..]), ("mnist/t10k-labels-idx1-ubyte", labels)];
+            sentence(folder(&files).path(), Split::Test)
+        };
+        let fewer = with(&[0, 0, 8, 1, 0, 0, 0, 1, 3]);
+        assert!(
+            fewer.contains("labels-idx1-ubyte: has 1 labels, but ") && fewer.contains("has 2 images"),
+            "{fewer}"
+        );
+        let twelve = with(&[0, 0, 8, 1, 0, 0, 0, 2, 3, 12]);
+        assert!(twelve.contains("labels-idx1-ubyte: the label at index 1 is 12"), "{twelve}");
+        assert!(with(&[0, 0, 8, 1, 0, 0, 0, 2, 3, 10]).contains("is 10"));
+        assert!(with(&LABELS[..9]).contains("is cut off"));
+    }
+
+    #[test]
+    fn missing_folders_and_files_are_named() {
+        assert!(sentence(Path::new("/no/such/folder"), Split::Train).contains("is not a folder"));
+        let empty = folder(&[]);
+        assert!(sentence(empty.path(), Split::Test).contains("mnist/t10k-images-idx3-ubyte: is not there"));
+        fs::create_dir(empty.path().join("mnist/t10k-images-idx3-ubyte")).unwrap();
+        fs::write(empty.path().join("mnist/t10k-labels-idx1-ubyte"), LABELS).unwrap();
+        assert!(sentence(empty.path(), Split::Test).contains("is not a file"));
     }
 }
