@@ -2,7 +2,7 @@
 //! deconvolution, and the chain rule through all of it. No receptive field, border or survivor is known here; only
 //! the layout of the flat parameter vector is shared with the core.
 
-use wta_core::{Conv, Layer, Network, Role, Shape};
+use wta_core::{Conv, Layer, Network, Role};
 
 /// What f32 decided, image by image: the gradient is that of a function in which these are constants.
 pub(crate) struct Decisions {
@@ -15,28 +15,31 @@ pub(crate) struct Decisions {
 /// What the definition gives for one image.
 pub(crate) struct Outcome {
     /// For each layer, before the ReLU.
-    pub(crate) sums: Vec<Vec<f64>>,
+    pub(crate) sums: Vec<Vec<Sum>>,
     /// Half the squared error.
-    pub(crate) loss: f64,
+    pub(crate) loss: Sum,
 }
 
-/// A gradient, and how much its sums cancelled.
-pub(crate) struct Gradient {
-    /// One number per parameter.
-    pub(crate) values: Vec<f64>,
-    /// The sums of their terms' magnitudes.
-    pub(crate) magnitudes: Vec<f64>,
+/// A sum of products, and what it would be if no term had another's sign, in it or in the sums that it was made
+/// from: rounding errors are proportional to that, however much the sum cancels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sum {
+    pub(crate) value: f64,
+    pub(crate) magnitude: f64,
 }
 
-impl Gradient {
-    /// Nothing yet, for so many parameters.
-    pub(crate) fn new(parameters: usize) -> Self {
-        Self { values: vec![0.0; parameters], magnitudes: vec![0.0; parameters] }
+impl Sum {
+    fn exact(value: f64) -> Self {
+        Self { value, magnitude: value.abs() }
     }
 
-    fn add(&mut self, parameter: usize, term: f64) {
-        self.values[parameter] += term;
-        self.magnitudes[parameter] += term.abs();
+    fn add(&mut self, term: Self) {
+        self.value += term.value;
+        self.magnitude += term.magnitude;
+    }
+
+    fn add_product(&mut self, a: Self, b: Self) {
+        self.add(Self { value: a.value * b.value, magnitude: a.magnitude * b.magnitude });
     }
 }
 
@@ -89,65 +92,73 @@ fn atoms(network: &Network) -> std::ops::Range<usize> {
     region(network, if network.is_tied() { Role::Filters { layer: 0 } } else { Role::Atoms })
 }
 
+/// The units that live; 0 for the others.
+fn masked(sums: &[Sum], lives: &[bool]) -> Vec<Sum> {
+    sums.iter().zip(lives).map(|(sum, lives)| if *lives { *sum } else { Sum::default() }).collect()
+}
+
 /// Adds `scale` times the gradient of the loss of one image to `gradient`.
 pub(crate) fn add_gradient(
     network: &Network,
-    parameters: &[f64],
-    image: &[f64],
+    parameters: &[f32],
+    image: &[f32],
     decisions: &Decisions,
     scale: f64,
-    gradient: &mut Gradient,
+    gradient: &mut [Sum],
 ) -> Outcome {
+    let exact = |values: &[f32]| values.iter().map(|v| Sum::exact(f64::from(*v))).collect::<Vec<_>>();
+    let (parameters, image) = (exact(parameters), exact(image));
     let layers: Vec<Layer> = network.layers().collect();
     let last = layers.len() - 1;
+    let lives = |layer| if layer == last { &decisions.survivors } else { &decisions.hidden[layer] };
 
     // Forward.
-    let (mut inputs, mut sums) = (vec![image.to_vec()], Vec::new());
+    let (mut inputs, mut sums) = (vec![image.clone()], Vec::new());
     for (index, layer) in layers.iter().enumerate() {
-        let weights = &parameters[region(network, Role::Filters { layer: index })];
+        let filters = region(network, Role::Filters { layer: index }).start;
         let bias = &parameters[region(network, Role::Bias { layer: index })];
-        let mut sum: Vec<f64> = bias.iter().copied().cycle().take(layer.output().len()).collect();
-        for_each_product(layer, |unit, weight, input| sum[unit] += weights[weight] * inputs[index][input]);
-        let lives = if index == last { &decisions.survivors } else { &decisions.hidden[index] };
-        inputs.push(sum.iter().zip(lives).map(|(sum, lives)| if *lives { *sum } else { 0.0 }).collect());
+        let mut sum: Vec<Sum> = bias.iter().copied().cycle().take(layer.output().len()).collect();
+        for_each_product(layer, |unit, weight, input| {
+            sum[unit].add_product(parameters[filters + weight], inputs[index][input]);
+        });
+        inputs.push(masked(&sum, lives(index)));
         sums.push(sum);
     }
     let code = &inputs[last + 1];
-    let decoder = network.decoder();
-    let Shape { channels, .. } = network.input();
-    let bias = &parameters[region(network, Role::DecoderBias)];
-    let mut residual: Vec<f64> = bias.iter().copied().cycle().take(image.len()).collect();
+    let (decoder, atoms) = (network.decoder(), atoms(network).start);
+    let bias = region(network, Role::DecoderBias);
+    let channels = bias.len();
+    let mut residual: Vec<Sum> = parameters[bias.clone()].iter().copied().cycle().take(image.len()).collect();
     for_each_product(&decoder, |unit, weight, pixel| {
-        residual[pixel] += code[unit] * parameters[atoms(network)][weight];
+        residual[pixel].add_product(code[unit], parameters[atoms + weight]);
     });
-    residual.iter_mut().zip(image).for_each(|(to, pixel)| *to -= pixel);
-    let loss = 0.5 * residual.iter().map(|r| r * r).sum::<f64>();
+    let mut loss = Sum::default();
+    for (residual, pixel) in residual.iter_mut().zip(&image) {
+        residual.add_product(*pixel, Sum { value: -1.0, magnitude: 1.0 });
+        loss.add_product(*residual, Sum { value: 0.5 * residual.value, magnitude: 0.5 * residual.magnitude });
+    }
 
     // Backward.
-    residual.iter_mut().for_each(|r| *r *= scale);
-    let bias = region(network, Role::DecoderBias).start;
-    for (index, residual) in residual.iter().enumerate() {
-        gradient.add(bias + index % channels, *residual);
+    for (index, residual) in residual.iter_mut().enumerate() {
+        *residual = Sum { value: scale * residual.value, magnitude: scale * residual.magnitude };
+        gradient[bias.start + index % channels].add(*residual);
     }
-    let mut from_above = vec![0.0; code.len()];
-    let atoms = atoms(network);
+    let mut from_above = vec![Sum::default(); code.len()];
     for_each_product(&decoder, |unit, weight, pixel| {
-        gradient.add(atoms.start + weight, code[unit] * residual[pixel]);
-        from_above[unit] += parameters[atoms.start + weight] * residual[pixel];
+        gradient[atoms + weight].add_product(code[unit], residual[pixel]);
+        from_above[unit].add_product(parameters[atoms + weight], residual[pixel]);
     });
     for (index, layer) in layers.iter().enumerate().rev() {
-        let lives = if index == last { &decisions.survivors } else { &decisions.hidden[index] };
-        let deltas: Vec<f64> =
-            from_above.iter().zip(lives).map(|(delta, lives)| if *lives { *delta } else { 0.0 }).collect();
+        let deltas = masked(&from_above, lives(index));
         let bias = region(network, Role::Bias { layer: index }).start;
         for (unit, delta) in deltas.iter().enumerate() {
-            gradient.add(bias + unit % layer.conv.maps, *delta);
+            gradient[bias + unit % layer.conv.maps].add(*delta);
         }
-        let filters = region(network, Role::Filters { layer: index });
-        from_above = vec![0.0; layer.input.len()];
+        let filters = region(network, Role::Filters { layer: index }).start;
+        from_above = vec![Sum::default(); layer.input.len()];
         for_each_product(layer, |unit, weight, input| {
-            gradient.add(filters.start + weight, deltas[unit] * inputs[index][input]);
-            from_above[input] += deltas[unit] * parameters[filters.start + weight];
+            gradient[filters + weight].add_product(deltas[unit], inputs[index][input]);
+            from_above[input].add_product(deltas[unit], parameters[filters + weight]);
         });
     }
     Outcome { sums, loss }
