@@ -58,7 +58,6 @@ pub fn spatial<K: Kernels>(
     positions: &mut [u32],
 ) {
     values.fill(0.0);
-    positions.fill(0);
     let maps = shape.channels.max(1);
     let mut windows = values.chunks_exact_mut(maps).zip(positions.chunks_exact_mut(maps));
     for row in 0..grid.height {
@@ -66,6 +65,8 @@ pub fn spatial<K: Kernels>(
         for column in 0..grid.width {
             let (left, right) = share(shape.width, column, grid.width);
             let Some((values, positions)) = windows.next() else { return };
+            // Where nothing rises above the ReLU, all are equal: the lowest position.
+            positions.fill((top * shape.width + left) as u32);
             for y in top..bottom {
                 let first = y * shape.width + left;
                 let run = code.get(first * maps..(first + right - left) * maps).unwrap_or(&[]);

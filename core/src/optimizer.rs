@@ -85,8 +85,10 @@ impl Optimizer {
         if !(self.rate > 0.0 && self.rate <= 1e6) {
             return Err(Error::Invalid("a learning rate is more than 0 and at most a million"));
         }
-        if !(self.decay >= 0.0 && self.decay * self.rate <= 1.0) {
-            return Err(Error::Invalid("weight decay is at least 0, and times the learning rate at most 1"));
+        if !(self.decay >= 0.0 && self.decay <= 1e6 && self.decay * self.rate <= 1.0) {
+            return Err(Error::Invalid(
+                "weight decay is 0 to a million, and times the learning rate at most 1",
+            ));
         }
         match self.method {
             Method::Sgd { momentum } if !unit(momentum) => {

@@ -165,7 +165,7 @@ fn bad_input_gets_one_sentence_and_leaves_the_run_alone() {
         ("kernel = 5 }]", "kernel = 29 }]", "kernel is larger"),
         ("decoder_kernel = 7", "decoder_kernel = [7, 99]", "kernel is larger"),
         ("maps = 8", "maps = 0", "at least one map"),
-        ("maps = 8", "maps = 999999999999", "too large"),
+        ("maps = 8", "maps = 9999999999999999", "too large"),
         ("maps = 8", "maps = 90000000", "GiB"),
         ("batch = 50", "batch = 100000", "only"),
         ("batch = 50", "batch = 0", "at least 1"),
@@ -193,21 +193,27 @@ fn broken_data_files_get_one_sentence() {
         wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")]).fails(sentence);
     };
     broken(images, &|b| b.truncate(b.len() / 2), "is cut off");
-    broken(images, &|b| b[2] = 13, "is not an IDX file");
-    broken(images, &|b| b[4..8].copy_from_slice(&4_000_000_000u32.to_be_bytes()), "which cannot be");
-    broken(images, &|b| b.clear(), "is cut off inside its header");
-    broken(labels, &|b| b[9] = 12, "only 10 classes");
+    broken(images, &|b| b[0] = 1, "is not an IDX file");
+    broken(images, &|b| b[2] = 13, "IDX type 0x0d");
+    broken(
+        images,
+        &|b| b[4..8].copy_from_slice(&4_000_000_000u32.to_be_bytes()),
+        "promises 4000000000 x 28 x 28",
+    );
+    broken(images, &|b| b.clear(), "is empty");
+    broken(labels, &|b| b[9] = 12, "12");
     broken(
         labels,
         &|b| {
             b.pop();
             b[7] -= 1
         },
-        "labels for",
+        "labels",
     );
     let data = shrunken_mnist(&folder);
     fs::remove_file(format!("{data}/{images}")).unwrap();
-    wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")]).fails("has no train-images");
+    wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")])
+        .fails("train-images-idx3-ubyte: is not there");
     let whole = folder.bundled("train-images-idx3-ubyte.gz");
     fs::write(format!("{data}/{images}.gz"), &whole[..whole.len() / 2]).unwrap();
     wta(&["train", &recipe, "--data", &data, "--run", &folder.path("run")]).fails("is cut off");
@@ -255,7 +261,7 @@ fn broken_run_files_get_one_sentence() {
 #[test]
 fn a_full_disk_is_said_and_the_last_checkpoint_stays() {
     let folder = Folder::new();
-    let Some(small_disk) = folder.tmpfs("disk", "900k") else {
+    let Some(small_disk) = folder.tmpfs("disk", "300k") else {
         program::support::skipped("a full disk: mounting a tmpfs needs root");
         return;
     };

@@ -14,12 +14,12 @@ pub(crate) fn check(kernels: impl Kernels, fixture: &Fixture) {
     let mut memory = Memory::new(kernels, &network, &training, initial_parameters(fixture, &network));
 
     let mut losses = Vec::new();
-    let mut codes = Vec::new();
+    let mut parameters_before = Vec::new();
     let mut trainer = memory.trainer(kernels, network, training).unwrap();
     for step in 1..=training.steps {
         let batch = fixture.tensor(&format!("batch{step}")).channels_last();
         let images = batch.chunks_exact(network.input().len());
-        codes.push(trainer.parameters().to_vec());
+        parameters_before.push(trainer.parameters().to_vec());
 
         losses.push(trainer.step(images).unwrap_or_else(|error| panic!("{fixture}, step {step}: {error}")));
 
@@ -33,7 +33,7 @@ pub(crate) fn check(kernels: impl Kernels, fixture: &Fixture) {
         }
     }
     fixture.expect_close("loss", &losses);
-    for (step, parameters) in (1..).zip(codes) {
+    for (step, parameters) in (1..).zip(parameters_before) {
         check_code(kernels, fixture, &network, &training, step, &parameters);
     }
 }
