@@ -314,7 +314,7 @@ impl Network {
     }
 
     /// Numbers in the bordered inputs of all layers of one image, one after the other: what
-    /// [`encode`](crate::encode) and [`compete`](crate::compete) fill and [`learn`](crate::learn) reads.
+    /// [`Encoder`](crate::Encoder) fills and [`Learner`](crate::Learner) reads.
     pub const fn inputs_len(&self) -> usize {
         self.input_start(self.depth)
     }
@@ -355,7 +355,7 @@ impl Network {
     }
 
     /// Numbers in the largest bordered input of a hidden layer (0 when there is one layer): the scratch in which
-    /// [`learn`](crate::learn) gathers a layer's deltas.
+    /// [`Learner`](crate::Learner) gathers a layer's deltas.
     pub const fn below_len(&self) -> usize {
         let mut longest = 0;
         let mut i = 1;

@@ -1,7 +1,7 @@
 //! The winner-take-all selections (sections 2 and 3 of the paper).
 //!
 //! - *Spatial*: of each map (or each window of a grid over it) only the largest activation lives; that is
-//!   [`compete`](crate::compete)'s work, and gives one candidate per map and window of each image.
+//!   [`Encoder::compete`](crate::Encoder::compete)'s work, and gives one candidate per map and window of each image.
 //! - *Lifetime*: of each map's candidates over the mini-batch, the k largest live. With fully-connected codes
 //!   every activation is a candidate.
 //! - *k-sparse*: of each sample's candidates, the k largest live, for comparison.
