@@ -7,7 +7,7 @@
 //!   their order.
 //!
 //! Every number gets its terms in the same order whatever the number of threads, so results are the same bit for
-//! bit. Nothing is allocated after [`BatchTrainer::new`].
+//! bit. All large buffers are allocated once, in [`BatchTrainer::new`].
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
