@@ -3,9 +3,10 @@
 //! Memory is `maps x windows` values and positions per image, whatever the images' size: the dense code is
 //! forgotten as soon as its maxima are known (section 3.1 of the paper, spatial sparsity).
 
-use crate::encode::Encoder;
+use crate::encode::{Encoder, Inputs};
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
+use crate::parameters::part_mut;
 use crate::shape::{Shape, Size};
 
 /// The candidates of one or more images, image by image, each windows x maps.
@@ -20,7 +21,8 @@ pub struct Candidates<'a> {
 impl<K: Kernels> Encoder<'_, K> {
     /// Encodes a loaded block of images and keeps the winners; the hidden maps stay in `inputs`.
     ///
-    /// `codes` is scratch for the dense codes of the block.
+    /// `codes` is scratch for the dense codes of the block, or, where the kernels [screen](crate::screen), for what that
+    /// finds; `scratch` is [`Encoder::scratch_len`] long.
     ///
     /// # Errors
     ///
@@ -30,6 +32,7 @@ impl<K: Kernels> Encoder<'_, K> {
         grid: Size,
         images: usize,
         inputs: &mut [f32],
+        scratch: &mut [f32],
         codes: &mut [f32],
         winners: Candidates<'_>,
     ) -> Result<()> {
@@ -37,10 +40,22 @@ impl<K: Kernels> Encoder<'_, K> {
         let len = grid.area() * shape.channels;
         expect_len("winners' values", images * len, winners.values.len())?;
         expect_len("winners' positions", images * len, winners.positions.len())?;
-        self.hidden(images, inputs)?;
-        self.top(images, inputs, codes)?;
+        self.hidden(images, inputs, scratch)?;
         let rows =
             winners.values.chunks_exact_mut(len.max(1)).zip(winners.positions.chunks_exact_mut(len.max(1)));
+        if self.screens(grid) {
+            let inputs = Inputs::new(self.network(), images, inputs)?;
+            let screen_len = Self::screen_len(self.kernels(), &self.network());
+            let screens =
+                codes.chunks_exact_mut(shape.len().max(1)).map(|code| part_mut(code, 0, screen_len));
+            for ((image, screen), (values, positions)) in screens.enumerate().zip(rows) {
+                let input = inputs.of(self.network().depth() - 1, image);
+                self.screen(input, scratch, screen)?;
+                self.refine(input, screen, None, values, positions)?;
+            }
+            return Ok(());
+        }
+        self.top(images, inputs, scratch, codes)?;
         for (code, (values, positions)) in codes.chunks_exact(shape.len().max(1)).zip(rows) {
             spatial(self.kernels(), shape, grid, code, values, positions);
         }

@@ -5,10 +5,10 @@
 //! one image.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::field::Placement;
-use crate::kernels::Kernels;
+use crate::field::{Fields, Placement};
+use crate::kernels::{Kernels, Tiling};
 use crate::math::inference;
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::parameters::{Filters, Parameters, part, part_mut};
 
 /// Where the input of each layer lies in the buffer of a block of images.
@@ -37,6 +37,38 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// Filters of one panel to be laid out as the kernels want them; see [`Encoder::preparations`].
+#[derive(Debug)]
+pub struct Preparation<'a> {
+    fields: Fields,
+    tiled: bool,
+    weights: &'a [f32],
+    prepared: &'a mut [f32],
+}
+
+impl Preparation<'_> {
+    /// Does it.
+    pub fn run<K: Kernels>(self, kernels: K) {
+        if self.tiled {
+            kernels.prepare_tiles(&self.fields, self.weights, self.prepared);
+        } else {
+            kernels.prepare(self.weights, self.fields.len(), self.prepared);
+        }
+    }
+}
+
+/// How the kernels compute a layer by tiles, where they do.
+pub(crate) fn tiling<K: Kernels>(kernels: K, layer: &Layer) -> Option<Tiling> {
+    kernels.tiling(&layer.fields(), layer.conv.maps)
+}
+
+fn layer_prepared_len<K: Kernels>(kernels: K, layer: &Layer) -> usize {
+    match tiling(kernels, layer) {
+        Some(tiling) => tiling.prepared_len,
+        None => kernels.prepared_len(layer.conv.maps, layer.filter_len()),
+    }
+}
+
 /// An encoder ready to run: kernels, parameters, and the filters as the kernels want them.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder<'a, K> {
@@ -48,7 +80,12 @@ pub struct Encoder<'a, K> {
 impl<'a, K: Kernels> Encoder<'a, K> {
     /// Length of the buffer that [`Encoder::new`] fills; 0 for the scalar kernels.
     pub fn prepared_len(kernels: K, network: &Network) -> usize {
-        network.layers().map(|layer| kernels.prepared_len(layer.conv.maps, layer.filter_len())).sum()
+        network.layers().map(|layer| layer_prepared_len(kernels, &layer)).sum()
+    }
+
+    /// Length of the scratch memory that encoding needs; 0 for the scalar kernels.
+    pub fn scratch_len(kernels: K, network: &Network) -> usize {
+        network.layers().filter_map(|layer| tiling(kernels, &layer)).map(|t| t.scratch_len).max().unwrap_or(0)
     }
 
     /// Prepares the filters. To be done again whenever the parameters have changed.
@@ -57,15 +94,50 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     ///
     /// [`Error::Length`] unless `prepared` is [`Encoder::prepared_len`] long.
     pub fn new(kernels: K, parameters: Parameters<'a>, prepared: &'a mut [f32]) -> Result<Self> {
+        Self::preparations(kernels, parameters, prepared)?.for_each(|preparation| preparation.run(kernels));
+        Self::prepared(kernels, parameters, prepared)
+    }
+
+    /// The preparation of the filters in parts that may be done in any order, or at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::new`].
+    pub fn preparations<'p>(
+        kernels: K,
+        parameters: Parameters<'p>,
+        prepared: &'p mut [f32],
+    ) -> Result<impl Iterator<Item = Preparation<'p>>> {
         let network = parameters.network();
         expect_len("prepared filters", Self::prepared_len(kernels, &network), prepared.len())?;
-        let mut rest = &mut *prepared;
-        for (index, layer) in network.layers().enumerate() {
-            let len = kernels.prepared_len(layer.conv.maps, layer.filter_len());
-            let Some((place, more)) = rest.split_at_mut_checked(len) else { break };
-            kernels.prepare(parameters.filters(index).weights, layer.filter_len(), place);
+        let mut rest = prepared;
+        Ok(network.layers().enumerate().flat_map(move |(index, layer)| {
+            let fields = layer.fields();
+            let tiling = tiling(kernels, &layer);
+            let maps = tiling.map_or(kernels.panel_maps(), |tiling| tiling.panel_maps).max(1);
+            let (place, more) = core::mem::take(&mut rest)
+                .split_at_mut_checked(layer_prepared_len(kernels, &layer))
+                .unwrap_or_default();
             rest = more;
-        }
+            let panels = layer.conv.maps.div_ceil(maps).max(1);
+            let panel_len = (place.len() / panels).max(1);
+            let weights = parameters.filters(index).weights.chunks((maps * layer.filter_len()).max(1));
+            weights.zip(place.chunks_exact_mut(panel_len)).map(move |(weights, prepared)| Preparation {
+                fields,
+                tiled: tiling.is_some(),
+                weights,
+                prepared,
+            })
+        }))
+    }
+
+    /// An encoder whose [`Encoder::preparations`] have all been done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::new`].
+    pub fn prepared(kernels: K, parameters: Parameters<'a>, prepared: &'a [f32]) -> Result<Self> {
+        expect_len("prepared filters", Self::prepared_len(kernels, &parameters.network()), prepared.len())?;
         Ok(Self { kernels, parameters, prepared })
     }
 
@@ -79,12 +151,10 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         self.parameters.network()
     }
 
-    fn filters(&self, index: usize) -> Filters<'a> {
+    /// The filters of a layer, prepared.
+    pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
         let network = self.network();
-        let len_of = |i| {
-            let layer = network.layer(i);
-            layer.map_or(0, |layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len()))
-        };
+        let len_of = |i| network.layer(i).map_or(0, |layer| layer_prepared_len(self.kernels, &layer));
         let start = (0..index).map(len_of).sum();
         Filters { prepared: part(self.prepared, start, len_of(index)), ..self.parameters.filters(index) }
     }
@@ -114,23 +184,37 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `inputs` is `images` times [`Network::inputs_len`] long.
-    pub fn hidden(&self, images: usize, inputs: &mut [f32]) -> Result<()> {
+    /// [`Error::Length`] unless `inputs` is `images` times [`Network::inputs_len`] long and `scratch` is
+    /// [`Encoder::scratch_len`] long.
+    pub fn hidden(&self, images: usize, inputs: &mut [f32], scratch: &mut [f32]) -> Result<()> {
+        (1..self.network().depth()).try_for_each(|index| self.hidden_layer(index, images, inputs, scratch))
+    }
+
+    /// Runs layer `index - 1` over a block: fills the bordered input of layer `index`, which is not the first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::hidden`].
+    pub fn hidden_layer(
+        &self,
+        index: usize,
+        images: usize,
+        inputs: &mut [f32],
+        scratch: &mut [f32],
+    ) -> Result<()> {
         let network = self.network();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
-        for index in 1..network.depth() {
-            let (below, above) =
-                inputs.split_at_mut_checked(images * network.input_start(index)).unwrap_or_default();
-            let from = part(
-                below,
-                images * network.input_start(index - 1),
-                below.len() - images * network.input_start(index - 1),
-            );
-            let len = images * network.layer(index).map_or(0, |layer| layer.bordered().len());
-            let to = part_mut(above, 0, len);
-            to.fill(0.0);
-            self.run(index - 1, images, from, to);
-        }
+        expect_len("scratch", Self::scratch_len(self.kernels, &network), scratch.len())?;
+        let (Some(layer), Some(below)) = (network.layer(index), index.checked_sub(1)) else {
+            return Err(Error::Invalid("this network has no such hidden layer"));
+        };
+        let (lower, upper) =
+            inputs.split_at_mut_checked(images * network.input_start(index)).unwrap_or_default();
+        let from = lower.get(images * network.input_start(below)..).unwrap_or(&[]);
+        let bordered = layer.bordered();
+        let to = part_mut(upper, 0, images * bordered.len());
+        to.chunks_exact_mut(bordered.len().max(1)).for_each(|map| bordered.clear_border(map));
+        self.run(below, images, from, scratch, to);
         Ok(())
     }
 
@@ -139,26 +223,27 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` as for
-    /// [`Encoder::hidden`].
-    pub fn top(&self, images: usize, inputs: &[f32], codes: &mut [f32]) -> Result<()> {
+    /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and `scratch` as
+    /// for [`Encoder::hidden`].
+    pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
         let network = self.network();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
+        expect_len("scratch", Self::scratch_len(self.kernels, &network), scratch.len())?;
         expect_len("codes", images * network.code_len(), codes.len())?;
         let last = network.depth() - 1;
         let start = images * network.input_start(last);
-        self.run(last, images, part(inputs, start, inputs.len() - start), codes);
+        self.run(last, images, part(inputs, start, inputs.len() - start), scratch, codes);
         Ok(())
     }
 
     /// Layer `index` over a block: `from` holds its bordered inputs, `to` takes the next layer's.
-    fn run(&self, index: usize, images: usize, from: &[f32], to: &mut [f32]) {
+    fn run(&self, index: usize, images: usize, from: &[f32], scratch: &mut [f32], to: &mut [f32]) {
         let network = self.network();
         let Some(layer) = network.layer(index) else { return };
         let (fields, filters, placement) = (layer.fields(), self.filters(index), network.placement(index));
         if fields.positions() == 1 && layer.input.positions() == 1 {
             // Fully connected: the images of the block are the positions of one wide convolution.
-            let fields = crate::Fields { width: images, step_right: layer.bordered().len(), ..fields };
+            let fields = Fields { width: images, step_right: layer.bordered().len(), ..fields };
             let placement = Placement { step: layer.conv.maps, ..placement };
             self.kernels.convolve(&fields, filters, from, placement, to);
             return;
@@ -167,10 +252,15 @@ impl<'a, K: Kernels> Encoder<'a, K> {
             Some(next) => next.bordered().len(),
             None => network.code_len(),
         };
+        let tiled = tiling(self.kernels, &layer).is_some();
         for (from, to) in
             from.chunks_exact(layer.bordered().len().max(1)).zip(to.chunks_exact_mut(to_len.max(1)))
         {
-            self.kernels.convolve(&fields, filters, from, placement, to);
+            if tiled {
+                self.kernels.convolve_tiles(&fields, filters, from, placement, scratch, to);
+            } else {
+                self.kernels.convolve(&fields, filters, from, placement, to);
+            }
         }
     }
 }

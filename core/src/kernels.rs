@@ -8,6 +8,45 @@ use crate::field::{Fields, Placement};
 use crate::parameters::Filters;
 use crate::select::Cut;
 
+/// How kernels cut a layer's maps into tiles that they compute with fewer multiplications than
+/// [`Kernels::convolve`] takes, and what they need for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Tiling {
+    /// Rows and columns of a tile; those at the lower and the right edge may be cut.
+    pub side: usize,
+    /// Rows of tiles.
+    pub down: usize,
+    /// Tiles in a row.
+    pub across: usize,
+    /// Maps in a panel of prepared filters; a last panel may have fewer.
+    pub panel_maps: usize,
+    /// Numbers in a prepared panel.
+    pub panel_len: usize,
+    /// Numbers in all prepared panels.
+    pub prepared_len: usize,
+    /// Numbers of scratch memory.
+    pub scratch_len: usize,
+}
+
+impl Tiling {
+    /// The number of tiles.
+    pub const fn tiles(&self) -> usize {
+        self.down.saturating_mul(self.across)
+    }
+}
+
+/// What a screening finds out about an image: see [`Kernels::screen`].
+#[derive(Debug)]
+pub struct Screened<'a> {
+    /// For each tile (row by row) and map, about the largest activation.
+    pub maxima: &'a mut [f32],
+    /// For each map, the largest of those.
+    pub best: &'a mut [f32],
+    /// For each map, how far the two may be from the truth; where it is not finite, they say nothing.
+    pub slack: &'a mut [f32],
+}
+
 /// The hot loops of training and inference.
 ///
 /// Every implementation computes each number in a fixed order, whatever the sizes around it, so that splitting
@@ -34,6 +73,68 @@ pub trait Kernels: Copy + Send + Sync {
         filters: Filters<'_>,
         map: &[f32],
         placement: Placement,
+        out: &mut [f32],
+    );
+
+    /// The maps in a panel of prepared filters: any whole number of panels can be prepared by itself.
+    fn panel_maps(self) -> usize {
+        1
+    }
+
+    /// How these kernels compute a layer of so many filters by tiles, where they do: [`prepare_tiles`],
+    /// [`convolve_tiles`] and [`screen`] are then to be used instead of [`prepare`] and [`convolve`].
+    ///
+    /// [`prepare`]: Self::prepare
+    /// [`convolve`]: Self::convolve
+    /// [`prepare_tiles`]: Self::prepare_tiles
+    /// [`convolve_tiles`]: Self::convolve_tiles
+    /// [`screen`]: Self::screen
+    fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+        let _ = (fields, filters);
+        None
+    }
+
+    /// [`prepare`](Self::prepare) for tiles: `weights` are the filters of whole panels (but for the layer's last one).
+    fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+        let _ = (fields, weights, prepared);
+    }
+
+    /// [`convolve`](Self::convolve) by tiles: the same up to rounding, which the kernels bound.
+    fn convolve_tiles(
+        self,
+        fields: &Fields,
+        filters: Filters<'_>,
+        map: &[f32],
+        placement: Placement,
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let _ = scratch;
+        self.convolve(fields, filters, map, placement, out);
+    }
+
+    /// The maxima of a layer's maps, tile by tile, without the maps: each within the map's slack of what
+    /// [`activations`](Self::activations) gives for the best position of the tile.
+    fn screen(
+        self,
+        fields: &Fields,
+        filters: Filters<'_>,
+        map: &[f32],
+        scratch: &mut [f32],
+        screened: Screened<'_>,
+    ) {
+        let _ = (fields, filters, map, scratch);
+        screened.slack.fill(f32::INFINITY);
+    }
+
+    /// One filter at some positions: the numbers that [`convolve`](Self::convolve) computes, to the last bit.
+    fn activations(
+        self,
+        fields: &Fields,
+        positions: &[u32],
+        map: &[f32],
+        filter: &[f32],
+        bias: f32,
         out: &mut [f32],
     );
 

@@ -34,16 +34,17 @@ mod parameters;
 mod pool;
 mod random;
 mod scalar;
+mod screen;
 mod select;
 mod shape;
 mod svm;
 mod trainer;
 
 pub use compete::{Candidates, spatial};
-pub use encode::{Encoder, Inputs, unit_norm};
+pub use encode::{Encoder, Inputs, Preparation, unit_norm};
 pub use error::{Error, Result, expect_finite};
 pub use field::{Bordered, Fields, Placement};
-pub use kernels::{AdamUpdate, Kernels, SgdUpdate};
+pub use kernels::{AdamUpdate, Kernels, Screened, SgdUpdate, Tiling};
 pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
 pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
@@ -51,6 +52,7 @@ pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Reg
 pub use pool::Pool;
 pub use random::Random;
 pub use scalar::Scalar;
+pub use screen::lower_bounds;
 pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
 pub use shape::{Shape, Size};
 pub use svm::Svm;

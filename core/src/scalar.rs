@@ -39,6 +39,21 @@ impl Kernels for Scalar {
         }
     }
 
+    fn activations(
+        self,
+        fields: &Fields,
+        positions: &[u32],
+        map: &[f32],
+        filter: &[f32],
+        bias: f32,
+        out: &mut [f32],
+    ) {
+        for (position, out) in positions.iter().zip(out) {
+            let sum = sum_field(bias, fields, fields.at(*position as usize), map, filter);
+            *out = if sum > 0.0 { sum } else { 0.0 };
+        }
+    }
+
     fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
         sum_field(0.0, fields, at, map, filter)
     }

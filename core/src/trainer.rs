@@ -81,7 +81,7 @@ pub const fn training_len(
 /// Scratch memory of a [`Trainer`]; its content does not matter between steps.
 #[derive(Debug)]
 pub struct Scratch<'m> {
-    /// [`TrainingLen::floats`], plus what the kernels prepare ([`Encoder::prepared_len`]).
+    /// [`TrainingLen::floats`], plus what the kernels need ([`Encoder::prepared_len`], [`Encoder::scratch_len`]).
     pub floats: &'m mut [f32],
     /// [`TrainingLen::indices`].
     pub indices: &'m mut [u32],
@@ -125,7 +125,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         }
         let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
         expect_len("moments", len.moments, moments.len())?;
-        let floats = len.floats + Encoder::prepared_len(kernels, &network);
+        let kernels_len = Encoder::prepared_len(kernels, &network) + Encoder::scratch_len(kernels, &network);
+        let floats = len.floats + kernels_len;
         expect_len("scratch floats", floats, scratch.floats.len())?;
         expect_len("scratch indices", len.indices, scratch.indices.len())?;
         expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
@@ -169,6 +170,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let upper_values = take(delta_values);
         let lower_values = take(delta_values);
         let prepared = take(Encoder::prepared_len(self.kernels, &network));
+        let encoding = take(Encoder::scratch_len(self.kernels, &network));
         let mut indices = &mut *self.scratch.indices;
         let positions = split_off(&mut indices, batch * winners_len);
         let upper_positions = split_off(&mut indices, delta_positions);
@@ -183,7 +185,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
                 return Err(Error::Length { what: "batch", expected: batch, found: batch + 1 });
             };
             encoder.load(1, 0, image, inputs)?;
-            encoder.compete(sparsity.grid, 1, inputs, code, Candidates { values, positions })?;
+            let candidates = Candidates { values, positions };
+            encoder.compete(sparsity.grid, 1, inputs, encoding, code, candidates)?;
             found += 1;
         }
         expect_len("batch", batch, found)?;
@@ -199,7 +202,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         for (image, (values, positions)) in images.zip(rows) {
             let winners = Winners { values, positions };
             encoder.load(1, 0, image, inputs)?;
-            encoder.hidden(1, inputs)?;
+            encoder.hidden(1, inputs, encoding)?;
             let inputs = Inputs::new(network, 1, inputs)?;
             loss += learner.residual(inputs.of(0, 0), winners, residual)?;
             learner.deltas(scale, winners, residual, deltas)?;

@@ -90,7 +90,7 @@ fn decide(case: &Case, parameters: &[f32], images: &[f32]) -> Vec<(Decisions, Ve
     let (mut values, mut positions) = (vec![0.0; batch * len], vec![0; batch * len]);
     let mut codes = vec![0.0; batch * network.code_len()];
     let winners = Candidates { values: &mut values, positions: &mut positions };
-    encoder.compete(case.sparsity.grid, batch, &mut inputs, &mut codes, winners).unwrap();
+    encoder.compete(case.sparsity.grid, batch, &mut inputs, &mut [], &mut codes, winners).unwrap();
     let maps = network.code().channels;
     let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; maps];
     select(Scalar, &network, &case.sparsity, &mut values, &mut cuts).unwrap();

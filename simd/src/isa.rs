@@ -3,7 +3,9 @@
 use core::fmt;
 use core::str::FromStr;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, SgdUpdate};
+use wta_core::{
+    AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, Screened, SgdUpdate, Tiling,
+};
 
 #[cfg(target_arch = "x86_64")]
 use crate::{Avx2, Avx512};
@@ -116,6 +118,53 @@ impl Kernels for Isa {
         out: &mut [f32],
     ) {
         on!(self, k => k.convolve(fields, filters, map, placement, out))
+    }
+
+    fn panel_maps(self) -> usize {
+        on!(self, k => k.panel_maps())
+    }
+
+    fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+        on!(self, k => k.tiling(fields, filters))
+    }
+
+    fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+        on!(self, k => k.prepare_tiles(fields, weights, prepared))
+    }
+
+    fn convolve_tiles(
+        self,
+        fields: &Fields,
+        filters: Filters<'_>,
+        map: &[f32],
+        placement: Placement,
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        on!(self, k => k.convolve_tiles(fields, filters, map, placement, scratch, out))
+    }
+
+    fn screen(
+        self,
+        fields: &Fields,
+        filters: Filters<'_>,
+        map: &[f32],
+        scratch: &mut [f32],
+        screened: Screened<'_>,
+    ) {
+        on!(self, k => k.screen(fields, filters, map, scratch, screened))
+    }
+
+    fn activations(
+        self,
+        fields: &Fields,
+        positions: &[u32],
+        map: &[f32],
+        filter: &[f32],
+        bias: f32,
+        out: &mut [f32],
+    ) {
+        on!(self, k => k.activations(fields, positions, map, filter, bias, out))
     }
 
     fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {

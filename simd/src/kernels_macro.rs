@@ -47,6 +47,130 @@ macro_rules! implement_kernels {
                 unsafe { run(fields, filters, map, placement, out) }
             }
 
+            fn panel_maps(self) -> usize {
+                <$vector as Vector>::LANES
+            }
+
+            fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+                let plan = $crate::generic::winograd::Plan::new(fields, filters, <$vector as Vector>::LANES)?;
+                Some(plan.tiling())
+            }
+
+            fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+                use $crate::generic::winograd::{Plan, prepare};
+                #[target_feature(enable = $features)]
+                fn run(plan: &Plan, weights: &[f32], prepared: &mut [f32]) {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe { prepare::<$vector>(plan, weights, prepared) }
+                }
+                let filters = weights.len().checked_div(fields.len()).unwrap_or(0);
+                let Some(plan) = Plan::for_panels(fields, filters, <$vector as Vector>::LANES) else {
+                    return;
+                };
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(&plan, weights, prepared) }
+            }
+
+            fn convolve_tiles(
+                self,
+                fields: &Fields,
+                filters: Filters<'_>,
+                map: &[f32],
+                placement: Placement,
+                scratch: &mut [f32],
+                out: &mut [f32],
+            ) {
+                use $crate::generic::winograd::{Layer, Plan, outputs_fit};
+                #[target_feature(enable = $features)]
+                fn convolve_tiles(
+                    layer: &Layer<'_>,
+                    placement: Placement,
+                    scratch: &mut [f32],
+                    out: &mut [f32],
+                ) {
+                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                    unsafe { layer.convolve::<$vector, $tile>(placement, scratch, out) }
+                }
+                let Filters { prepared, bias, .. } = filters;
+                let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
+                let fits = |layer: &Layer<'_>| {
+                    layer.fits(scratch.len()) && outputs_fit(fields, bias.len(), placement, out.len())
+                };
+                let layer = plan.as_ref().map(|plan| Layer { plan, fields, prepared, bias, map });
+                let Some(layer) = layer.filter(fits) else {
+                    return Scalar.convolve(fields, filters, map, placement, out);
+                };
+                // SAFETY: the token proves the instruction set.
+                unsafe { convolve_tiles(&layer, placement, scratch, out) }
+            }
+
+            fn screen(
+                self,
+                fields: &Fields,
+                filters: Filters<'_>,
+                map: &[f32],
+                scratch: &mut [f32],
+                screened: Screened<'_>,
+            ) {
+                use $crate::generic::winograd::{Layer, Plan};
+                #[target_feature(enable = $features)]
+                fn screen_tiles(layer: &Layer<'_>, scratch: &mut [f32], screened: Screened<'_>) {
+                    let Screened { maxima, best, slack } = screened;
+                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                    unsafe { layer.screen::<$vector, $tile>(scratch, maxima, best, slack) }
+                }
+                let Filters { prepared, bias, .. } = filters;
+                let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
+                let fits = |layer: &Layer<'_>| {
+                    let tiles = layer.plan.tiling().tiles();
+                    layer.fits(scratch.len())
+                        && screened.maxima.len() == tiles.saturating_mul(bias.len())
+                        && screened.best.len() == bias.len()
+                        && screened.slack.len() == bias.len()
+                };
+                let layer = plan.as_ref().map(|plan| Layer { plan, fields, prepared, bias, map });
+                let Some(layer) = layer.filter(fits) else {
+                    return screened.slack.fill(f32::INFINITY);
+                };
+                // SAFETY: the token proves the instruction set.
+                unsafe { screen_tiles(&layer, scratch, screened) }
+            }
+
+            fn activations(
+                self,
+                fields: &Fields,
+                positions: &[u32],
+                map: &[f32],
+                filter: &[f32],
+                bias: f32,
+                out: &mut [f32],
+            ) {
+                #[target_feature(enable = $features)]
+                fn run(
+                    fields: &Fields,
+                    positions: &[u32],
+                    map: &[f32],
+                    filter: &[f32],
+                    bias: f32,
+                    out: &mut [f32],
+                ) {
+                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                    unsafe {
+                        $crate::generic::convolve::activations::<$vector>(
+                            fields, positions, map, filter, bias, out,
+                        );
+                    }
+                }
+                let fits = filter.len() == fields.len()
+                    && out.len() == positions.len()
+                    && $crate::generic::gradient::fits(fields, positions, 0, 0, map.len());
+                if !fits {
+                    return Scalar.activations(fields, positions, map, filter, bias, out);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(fields, positions, map, filter, bias, out) }
+            }
+
             fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
                 #[target_feature(enable = $features)]
                 fn run(fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {

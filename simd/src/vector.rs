@@ -19,6 +19,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self * b + c`, rounded once.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `a * b + c` of single numbers, rounded once.
+    unsafe fn fused(a: f32, b: f32, c: f32) -> f32;
     /// Lane-wise sum.
     unsafe fn add(self, b: Self) -> Self;
     /// Lane-wise difference.

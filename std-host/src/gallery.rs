@@ -68,6 +68,7 @@ impl<'a> Shown<'a> {
         let parameters = Parameters::new(network, &trained.parameters)?;
         let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
         let encoder = Encoder::new(isa, parameters, &mut prepared)?;
+        let mut scratch = vec![0.0; Encoder::scratch_len(isa, &network)];
         let winners_len = sparsity.winners_len(&network);
         let image_len = network.input().len();
 
@@ -82,7 +83,8 @@ impl<'a> Shown<'a> {
         {
             samples.write(index, pixels);
             encoder.load(1, 0, pixels, &mut inputs)?;
-            encoder.compete(sparsity.grid, 1, &mut inputs, &mut code, Candidates { values, positions })?;
+            let candidates = Candidates { values, positions };
+            encoder.compete(sparsity.grid, 1, &mut inputs, &mut scratch, &mut code, candidates)?;
             if index == 0 {
                 first_code.clone_from(&code);
             }

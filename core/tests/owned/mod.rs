@@ -25,7 +25,12 @@ impl Memory {
         Self {
             parameters,
             moments: vec![0.0; len.moments],
-            floats: vec![f32::NAN; len.floats + Encoder::prepared_len(kernels, network)],
+            floats: vec![
+                f32::NAN;
+                len.floats
+                    + Encoder::prepared_len(kernels, network)
+                    + Encoder::scratch_len(kernels, network)
+            ],
             indices: vec![u32::MAX; len.indices],
             cuts: vec![Cut { threshold: f32::NAN, ties_below: u32::MAX }; len.cuts],
         }

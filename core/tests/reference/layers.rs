@@ -97,7 +97,8 @@ fn check_dense_block(kernels: impl Kernels, fixture: &Fixture, inputs: usize, un
         encoder.load(batch, index, vector, &mut block).unwrap();
     }
     let mut codes = vec![f32::NAN; batch * units];
-    encoder.top(batch, &block, &mut codes).unwrap();
+    let mut scratch = vec![0.0; Encoder::scratch_len(kernels, &network)];
+    encoder.top(batch, &block, &mut scratch, &mut codes).unwrap();
     fixture.expect_close("y", &codes);
 }
 

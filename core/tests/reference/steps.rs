@@ -156,7 +156,8 @@ fn check_code(
     let (mut values, mut positions) =
         (vec![f32::NAN; batch * winners_len], vec![u32::MAX; batch * winners_len]);
     let candidates = Candidates { values: &mut values, positions: &mut positions };
-    encoder.compete(sparsity.grid, batch, &mut inputs, &mut codes, candidates).unwrap();
+    let mut scratch = vec![f32::NAN; Encoder::scratch_len(kernels, network)];
+    encoder.compete(sparsity.grid, batch, &mut inputs, &mut scratch, &mut codes, candidates).unwrap();
 
     let name = |tensor: &str| format!("step{step}.{tensor}");
     fixture.expect_close(&name("code.value"), &swap_axes(&values, batch, windows, maps));

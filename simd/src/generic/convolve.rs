@@ -187,6 +187,49 @@ impl Tile<'_> {
     }
 }
 
+/// Positions whose sums [`activations`] holds at once: enough that none waits for the one before.
+const CHAINS: usize = 16;
+
+/// See [`Kernels::activations`](wta_core::Kernels::activations): the sums of [`convolve`], term by term, of one filter.
+///
+/// # Safety
+///
+/// The fields of all positions lie inside the map, the filter has their length, there is an output for each
+/// position, and `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn activations<V: Vector>(
+    fields: &Fields,
+    positions: &[u32],
+    map: &[f32],
+    filter: &[f32],
+    bias: f32,
+    out: &mut [f32],
+) {
+    for (positions, out) in positions.chunks(CHAINS).zip(out.chunks_mut(CHAINS)) {
+        // Missing positions repeat the first.
+        let mut at = [map.as_ptr(); CHAINS];
+        for (index, at) in at.iter_mut().enumerate() {
+            let position = positions.get(index).unwrap_or(&positions[0]);
+            *at = map.as_ptr().wrapping_add(fields.at(*position as usize));
+        }
+        let mut sums = [bias; CHAINS];
+        for row in 0..fields.rows {
+            for i in 0..fields.row_len {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let weight = *filter.get_unchecked(row * fields.row_len + i);
+                    for (sum, at) in sums.iter_mut().zip(at) {
+                        *sum = V::fused(*at.add(row * fields.row_stride + i), weight, *sum);
+                    }
+                }
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = if sum > 0.0 { sum } else { 0.0 };
+        }
+    }
+}
+
 /// `LANES` numbers of `values` from `start`; 0 for those beyond its end.
 ///
 /// # Safety

@@ -8,3 +8,4 @@ pub(crate) mod field;
 pub(crate) mod gradient;
 pub(crate) mod optimizer;
 pub(crate) mod select;
+pub(crate) mod winograd;

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, SgdUpdate};
+use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
 
 use crate::vector::Vector;
 
@@ -58,6 +58,12 @@ unsafe impl Vector for __m256 {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         // SAFETY: FMA is enabled.
         unsafe { _mm256_fmadd_ps(self, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn fused(a: f32, b: f32, c: f32) -> f32 {
+        // SAFETY: FMA is enabled.
+        unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
 
     #[inline(always)]

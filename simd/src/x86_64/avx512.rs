@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, SgdUpdate};
+use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
 
 use crate::vector::Vector;
 
@@ -21,17 +21,17 @@ impl Avx512 {
 
 #[cfg(feature = "std")]
 fn available() -> bool {
-    std::is_x86_feature_detected!("avx512f")
+    std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("fma")
 }
 
 #[cfg(not(feature = "std"))]
 fn available() -> bool {
-    cfg!(target_feature = "avx512f")
+    cfg!(all(target_feature = "avx512f", target_feature = "fma"))
 }
 
 // A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and two
 // tiles make a row of a 28 x 28 image.
-implement_kernels!(Avx512, __m512, 14, "avx512f");
+implement_kernels!(Avx512, __m512, 14, "avx512f,fma");
 
 // SAFETY: the intrinsics do what the trait says, on 16 lanes; unaligned forms are used for memory.
 unsafe impl Vector for __m512 {
@@ -59,6 +59,12 @@ unsafe impl Vector for __m512 {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         // SAFETY: AVX-512 is enabled.
         unsafe { _mm512_fmadd_ps(self, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn fused(a: f32, b: f32, c: f32) -> f32 {
+        // SAFETY: FMA is enabled.
+        unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
 
     #[inline(always)]
