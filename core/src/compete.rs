@@ -36,11 +36,28 @@ impl<K: Kernels> Encoder<'_, K> {
         codes: &mut [f32],
         winners: Candidates<'_>,
     ) -> Result<()> {
+        self.hidden(images, inputs, scratch)?;
+        self.compete_top(grid, images, inputs, scratch, codes, winners)
+    }
+
+    /// [`Encoder::compete`] for a block whose hidden maps are filled.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::compete`].
+    pub fn compete_top(
+        &self,
+        grid: Size,
+        images: usize,
+        inputs: &[f32],
+        scratch: &mut [f32],
+        codes: &mut [f32],
+        winners: Candidates<'_>,
+    ) -> Result<()> {
         let shape = self.network().code();
         let len = grid.area() * shape.channels;
         expect_len("winners' values", images * len, winners.values.len())?;
         expect_len("winners' positions", images * len, winners.positions.len())?;
-        self.hidden(images, inputs, scratch)?;
         let rows =
             winners.values.chunks_exact_mut(len.max(1)).zip(winners.positions.chunks_exact_mut(len.max(1)));
         if self.screens(grid) {

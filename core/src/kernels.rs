@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::field::{Fields, Placement};
 use crate::parameters::Filters;
-use crate::select::Cut;
+use crate::select::{Cut, cut};
 
 /// How kernels cut a layer's maps into tiles that they compute with fewer multiplications than
 /// [`Kernels::convolve`] takes, and what they need for it.
@@ -214,6 +214,25 @@ pub trait Kernels: Copy + Send + Sync {
         keep: usize,
         cuts: &mut [Cut],
     ) -> Result<()>;
+
+    /// [`lifetime_cuts`](Self::lifetime_cuts) of one row of candidates.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of the first such element.
+    fn row_cut(self, values: &[f32], keep: usize) -> Result<Cut> {
+        cut(values.iter().copied(), keep)
+    }
+
+    /// Fully connected units on images that lie in columns: for each unit (of which `bias` has one number each) and
+    /// each image, `max(0, bias + <weights, image>)`, a row per unit.
+    ///
+    /// `weights` is units x inputs, `columns` inputs x images.
+    fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]);
+
+    /// `out += sum of scale * row`, over rows of a matrix whose rows are `stride` numbers apart, in their order; of
+    /// each row as many numbers as `out` has.
+    fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
 
     /// `to = max(to, from)`, element by element: pooling.
     fn max(self, from: &[f32], to: &mut [f32]);

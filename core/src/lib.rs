@@ -39,6 +39,7 @@ mod select;
 mod shape;
 mod svm;
 mod trainer;
+mod units;
 
 pub use compete::{Candidates, spatial};
 pub use encode::{Encoder, Inputs, Preparation, unit_norm};
@@ -57,3 +58,4 @@ pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, sel
 pub use shape::{Shape, Size};
 pub use svm::Svm;
 pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
+pub use units::{UnitSurvivors, Units};

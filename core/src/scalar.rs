@@ -106,6 +106,33 @@ impl Kernels for Scalar {
         Ok(())
     }
 
+    fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]) {
+        let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
+        let width = (columns.len() / inputs).max(1);
+        let rows = out.chunks_exact_mut(width).zip(weights.chunks_exact(inputs));
+        for ((row, weights), bias) in rows.zip(bias) {
+            row.fill(*bias);
+            for (weight, inputs) in weights.iter().zip(columns.chunks_exact(width)) {
+                for (sum, input) in row.iter_mut().zip(inputs) {
+                    *sum += input * weight;
+                }
+            }
+            for sum in row {
+                *sum = if *sum > 0.0 { *sum } else { 0.0 };
+            }
+        }
+    }
+
+    fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+        for (scale, row) in scales.iter().zip(rows) {
+            let start = (*row as usize).saturating_mul(stride);
+            let Some(row) = matrix.get(start..start.saturating_add(out.len())) else { continue };
+            for (to, from) in out.iter_mut().zip(row) {
+                *to += scale * from;
+            }
+        }
+    }
+
     fn max(self, from: &[f32], to: &mut [f32]) {
         for (to, from) in to.iter_mut().zip(from) {
             if *from > *to {

@@ -218,6 +218,18 @@ impl Kernels for Isa {
         on!(self, k => k.lifetime_cuts(values, width, first, keep, cuts))
     }
 
+    fn row_cut(self, values: &[f32], keep: usize) -> Result<Cut> {
+        on!(self, k => k.row_cut(values, keep))
+    }
+
+    fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]) {
+        on!(self, k => k.unit_activations(weights, bias, columns, out))
+    }
+
+    fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+        on!(self, k => k.combine(scales, rows, matrix, stride, out))
+    }
+
     fn max(self, from: &[f32], to: &mut [f32]) {
         on!(self, k => k.max(from, to))
     }

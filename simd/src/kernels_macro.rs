@@ -1,9 +1,9 @@
 //! How an ISA module makes [`Kernels`](wta_core::Kernels) of the generic kernels: one definition for all ISAs.
 
-/// Implements `Kernels` for the token `$token` with registers `$vector` and convolution tiles of `$tile`
-/// positions. `$features` is what the token's existence proves the processor to have.
+/// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile` positions, and
+/// products of 6 units by `$vectors` registers of images. `$features` is what the token's existence proves the processor to have.
 macro_rules! implement_kernels {
-    ($token:ident, $vector:ty, $tile:literal, $features:literal) => {
+    ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $features:literal) => {
         impl wta_core::Kernels for $token {
             fn prepared_len(self, filters: usize, field_len: usize) -> usize {
                 $crate::generic::convolve::prepared_len(filters, field_len, <$vector as Vector>::LANES)
@@ -323,6 +323,50 @@ macro_rules! implement_kernels {
                 }
                 // SAFETY: the token proves the instruction set.
                 unsafe { run(values, width, first, keep, cuts) }
+            }
+
+            fn row_cut(self, values: &[f32], keep: usize) -> Result<Cut> {
+                #[target_feature(enable = $features)]
+                fn run(values: &[f32], keep: usize) -> Result<Cut> {
+                    // SAFETY: the instruction set is enabled here.
+                    unsafe { $crate::generic::select::row_cut::<$vector>(values, keep) }
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { run(values, keep) }
+            }
+
+            fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]) {
+                use $crate::generic::units::{activations, fits};
+                #[target_feature(enable = $features)]
+                fn unit_activations(
+                    sizes: (usize, usize),
+                    weights: &[f32],
+                    bias: &[f32],
+                    columns: &[f32],
+                    out: &mut [f32],
+                ) {
+                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                    unsafe { activations::<$vector, 6, $vectors>(sizes, weights, bias, columns, out) }
+                }
+                let lanes = <$vector as Vector>::LANES;
+                let Some(sizes) = fits(weights.len(), bias.len(), columns.len(), out.len(), lanes) else {
+                    return Scalar.unit_activations(weights, bias, columns, out);
+                };
+                // SAFETY: the token proves the instruction set.
+                unsafe { unit_activations(sizes, weights, bias, columns, out) }
+            }
+
+            fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+                #[target_feature(enable = $features)]
+                fn combine(scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                    unsafe { $crate::generic::units::combine::<$vector>(scales, rows, matrix, stride, out) }
+                }
+                if !$crate::generic::units::rows_fit(scales, rows, matrix.len(), stride, out.len()) {
+                    return Scalar.combine(scales, rows, matrix, stride, out);
+                }
+                // SAFETY: the token proves the instruction set.
+                unsafe { combine(scales, rows, matrix, stride, out) }
             }
 
             fn max(self, from: &[f32], to: &mut [f32]) {

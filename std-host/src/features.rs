@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use wta_core::{Encoder, Network, Parameters, Pool, Shape};
 use wta_simd::Isa;
 
+use crate::aligned::Aligned;
 use crate::atomic::AtomicFile;
 use crate::batch::block_len;
 use crate::error::{Error, Result};
@@ -44,7 +45,7 @@ impl<'a> FeatureEncoder<'a> {
     pub fn run(&self, samples: &Samples, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let network = self.network;
         let parameters = Parameters::from_outside(network, self.parameters)?;
-        let mut prepared = vec![0.0; Encoder::prepared_len(self.isa, &network)];
+        let mut prepared = Aligned::zeros(Encoder::prepared_len(self.isa, &network));
         let encoder = Encoder::new(self.isa, parameters, &mut prepared)?;
         let (len, block) = (self.shape().len(), block_len(&network));
         let mut features = vec![0.0; GROUP.min(samples.len()) * len];
@@ -52,7 +53,7 @@ impl<'a> FeatureEncoder<'a> {
             let count = GROUP.min(samples.len() - first);
             let group = features.get_mut(..count * len).unwrap_or_default();
             group.par_chunks_mut(block * len).enumerate().try_for_each_init(
-                || Scratch::new(&network, block),
+                || Scratch::new(self.isa, &network, block),
                 |scratch, (index, features)| {
                     self.block(&encoder, samples, first + index * block, scratch, features)
                 },
@@ -79,8 +80,8 @@ impl<'a> FeatureEncoder<'a> {
             samples.write(first + image, &mut scratch.pixels);
             encoder.load(images, image, &scratch.pixels, inputs)?;
         }
-        encoder.hidden(images, inputs)?;
-        encoder.top(images, inputs, codes)?;
+        encoder.hidden(images, inputs, &mut scratch.encoding)?;
+        encoder.top(images, inputs, &mut scratch.encoding, codes)?;
         for (code, features) in codes.chunks_exact(network.code_len()).zip(features.chunks_exact_mut(len)) {
             self.pool.run(self.isa, network.code(), code, features)?;
         }
@@ -91,16 +92,19 @@ impl<'a> FeatureEncoder<'a> {
 /// What a thread needs for a block of images.
 struct Scratch {
     pixels: Vec<f32>,
-    inputs: Vec<f32>,
-    codes: Vec<f32>,
+    inputs: Aligned,
+    codes: Aligned,
+    /// The encoder's.
+    encoding: Aligned,
 }
 
 impl Scratch {
-    fn new(network: &Network, block: usize) -> Self {
+    fn new(isa: Isa, network: &Network, block: usize) -> Self {
         Self {
             pixels: vec![0.0; network.input().len()],
-            inputs: vec![0.0; block * network.inputs_len()],
-            codes: vec![0.0; block * network.code_len()],
+            inputs: Aligned::zeros(block * network.inputs_len()),
+            codes: Aligned::zeros(block * network.code_len()),
+            encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
         }
     }
 }

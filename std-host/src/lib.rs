@@ -3,6 +3,7 @@
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
 //! to [`features`] -> [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`].
 
+pub mod aligned;
 pub mod atomic;
 pub mod batch;
 pub mod checkpoint;
@@ -17,5 +18,6 @@ pub mod progress;
 pub mod recipe;
 pub mod run;
 pub mod samples;
+pub mod stopwatch;
 pub mod svm;
 pub mod trainer;

@@ -77,7 +77,7 @@ pub fn train(
         let image_len = network.input().len();
         let images = pixels.par_chunks_mut(image_len).zip(chosen);
         images.for_each(|(to, index)| samples.write(index, to));
-        session.step(&pixels, network.code().channels).map_err(|error| session.explain(error, run))?;
+        session.step(&pixels).map_err(|error| session.explain(error, run))?;
         progress.inc(1);
 
         if place + 1 == batches {
@@ -147,7 +147,8 @@ impl Session {
         if resumed && run.checkpoint().exists() {
             let checkpoint =
                 Checkpoint::load(&run.checkpoint(), trainer.parameters.len(), trainer.moments.len(), maps)?;
-            (trainer.parameters, trainer.moments) = (checkpoint.parameters, checkpoint.moments);
+            trainer.parameters.copy_from_slice(&checkpoint.parameters);
+            trainer.moments.copy_from_slice(&checkpoint.moments);
             trainer.step = checkpoint.step;
             (session_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
         } else {
@@ -156,13 +157,9 @@ impl Session {
         Ok(Self { trainer, epoch_loss: session_loss, survived })
     }
 
-    fn step(&mut self, pixels: &[f32], maps: usize) -> Result<()> {
+    fn step(&mut self, pixels: &[f32]) -> Result<()> {
         self.epoch_loss += f64::from(self.trainer.step(pixels)?);
-        for row in self.trainer.last_winners().chunks_exact(maps) {
-            for (count, value) in self.survived.iter_mut().zip(row) {
-                *count += u64::from(*value > 0.0);
-            }
-        }
+        self.trainer.count_survivors(&mut self.survived);
         Ok(())
     }
 
@@ -191,8 +188,8 @@ impl Session {
 
     fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
-            parameters: self.trainer.parameters.clone(),
-            moments: self.trainer.moments.clone(),
+            parameters: self.trainer.parameters.to_vec(),
+            moments: self.trainer.moments.to_vec(),
             step: self.trainer.step,
             epoch_loss: self.epoch_loss,
             survived: self.survived.clone(),

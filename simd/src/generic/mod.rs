@@ -8,4 +8,5 @@ pub(crate) mod field;
 pub(crate) mod gradient;
 pub(crate) mod optimizer;
 pub(crate) mod select;
+pub(crate) mod units;
 pub(crate) mod winograd;

@@ -71,6 +71,55 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
     Ok(())
 }
 
+/// See [`Kernels::row_cut`](wta_core::Kernels::row_cut): the bit search with all lanes on the same row.
+///
+/// # Errors
+///
+/// [`Error::NotFinite`] with the index of the first such element.
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<Cut> {
+    const INFINITY_BITS: u32 = f32::INFINITY.to_bits();
+    let whole = values.len() / V::LANES;
+    let (vectors, rest) = values.split_at(whole * V::LANES);
+    let infinite = values.iter().filter(|v| v.to_bits() & 0x7fff_ffff >= INFINITY_BITS).count();
+    if infinite > 0 {
+        return cut(values.iter().copied(), keep);
+    }
+    let at_least = |bits: u32| {
+        // SAFETY: `whole` vectors of `values`.
+        let lanes = unsafe { V::count_at_least(vectors.as_ptr(), whole, V::LANES, &[bits; 16]) };
+        let more = rest.iter().filter(|v| **v > 0.0 && v.to_bits() >= bits).count();
+        lanes.iter().take(V::LANES).sum::<u32>() as usize + more
+    };
+    if at_least(1) <= keep {
+        return Ok(Cut { threshold: 0.0, ties_below: 0 });
+    }
+    let mut threshold = 0;
+    for bit in (0..31).rev() {
+        let candidate = threshold | 1 << bit;
+        if at_least(candidate) >= keep {
+            threshold = candidate;
+        }
+    }
+    let mut ties = keep.saturating_sub(at_least(threshold + 1));
+    let threshold = f32::from_bits(threshold);
+    let mut ties_below = 0;
+    for (index, value) in (0u32..).zip(values) {
+        if ties == 0 {
+            break;
+        }
+        if *value == threshold {
+            ties -= 1;
+            ties_below = index + 1;
+        }
+    }
+    Ok(Cut { threshold, ties_below })
+}
+
 fn cut_column(values: &[f32], width: usize, column: usize, keep: usize) -> Result<Cut> {
     let column_values = values.chunks_exact(width.max(1)).map(|row| row.get(column).copied().unwrap_or(0.0));
     cut(column_values, keep).map_err(|error| match error {

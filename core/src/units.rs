@@ -1,0 +1,128 @@
+//! FC-WTA unit by unit: one fully-connected layer with lifetime sparsity, without codes and without a gradient.
+//!
+//! Lifetime sparsity is a unit's own affair (section 2 of the paper): its activations over the batch are a row, the k
+//! largest of which survive. So the batch is laid out in columns, a unit's row is computed, its survivors are
+//! noted, and the row is forgotten ([`Units::compete`]). After the images have been reconstructed, the gradient of
+//! a unit needs its own survivors alone ([`Kernels::combine`]): it can update the unit's weights at once.
+//!
+//! Every number gets its terms in the order of [`Trainer`](crate::Trainer), so that the weights are the same to the bit.
+
+use crate::error::{Error, Result, expect_len};
+use crate::kernels::Kernels;
+use crate::network::Network;
+use crate::parameters::{Parameters, part};
+use crate::select::Cut;
+
+/// The survivors of some units: for each unit `keep` places, of which the first `count` are in use.
+#[derive(Debug)]
+pub struct UnitSurvivors<'a> {
+    /// The surviving activations of each unit, image by image.
+    pub values: &'a mut [f32],
+    /// The images that they belong to.
+    pub images: &'a mut [u32],
+    /// How many each unit has.
+    pub counts: &'a mut [u32],
+}
+
+/// The operations on single units, with everything they read.
+#[derive(Clone, Copy, Debug)]
+pub struct Units<'a, K> {
+    kernels: K,
+    parameters: Parameters<'a>,
+}
+
+impl<'a, K: Kernels> Units<'a, K> {
+    /// Whether a network can be trained unit by unit: it is fully connected with one encoder layer.
+    pub const fn apply_to(network: &Network) -> bool {
+        network.is_fully_connected() && network.depth() == 1
+    }
+
+    /// Operations with these kernels and parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] unless [`Units::apply_to`] the network.
+    pub fn new(kernels: K, parameters: Parameters<'a>) -> Result<Self> {
+        if Self::apply_to(&parameters.network()) {
+            Ok(Self { kernels, parameters })
+        } else {
+            Err(Error::Invalid(
+                "only a fully-connected network with one encoder layer is trained unit by unit",
+            ))
+        }
+    }
+
+    /// Numbers in a row of [`Units::compete`]'s columns for a batch: whole vectors.
+    pub fn width(kernels: K, batch: usize) -> usize {
+        batch.next_multiple_of(kernels.panel_maps().max(1))
+    }
+
+    /// Finds the survivors of the units from `first` on, as many as `survivors` has counts.
+    ///
+    /// `columns` holds the batch input by input: for each of the network's inputs a row of [`Units::width`] numbers, one
+    /// per image; what is beyond the batch does not matter. `codes` is scratch of a row per unit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for buffers of other lengths, [`Error::NotFinite`] with `image * units + unit` for an activation
+    /// that is not finite.
+    pub fn compete(
+        &self,
+        first: usize,
+        batch: usize,
+        columns: &[f32],
+        codes: &mut [f32],
+        survivors: UnitSurvivors<'_>,
+    ) -> Result<()> {
+        let network = self.parameters.network();
+        let (inputs, width) = (network.input().channels, Self::width(self.kernels, batch));
+        let units = survivors.counts.len();
+        let keep = survivors.values.len().checked_div(units).unwrap_or(0);
+        expect_len("columns", inputs * width, columns.len())?;
+        expect_len("codes", units * width, codes.len())?;
+        expect_len("survivors' values", units * keep, survivors.values.len())?;
+        expect_len("survivors' images", units * keep, survivors.images.len())?;
+        let filters = self.parameters.filters(0);
+        let weights = part(filters.weights, first * inputs, units * inputs);
+        self.kernels.unit_activations(weights, part(filters.bias, first, units), columns, codes);
+
+        let rows = codes.chunks_exact_mut(width.max(1)).zip(survivors.counts);
+        let places = survivors
+            .values
+            .chunks_exact_mut(keep.max(1))
+            .zip(survivors.images.chunks_exact_mut(keep.max(1)));
+        for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
+            // Beyond the batch, columns are padding.
+            row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
+            let cut = self.kernels.row_cut(row, keep).map_err(|error| match error {
+                Error::NotFinite { what, index } => {
+                    Error::NotFinite { what, index: index * network.code().channels + unit }
+                }
+                other => other,
+            })?;
+            *count = note(&cut, row, values, images);
+        }
+        Ok(())
+    }
+
+    /// The delta of a survivor: the product of the unit's atom with its image's residual.
+    pub fn delta(&self, unit: usize, residual: &[f32]) -> f32 {
+        let fields = self.parameters.network().decoder().fields();
+        let atom = part(self.parameters.atoms(), unit * fields.len(), fields.len());
+        self.kernels.field_dot(&fields, 0, residual, atom)
+    }
+}
+
+/// Notes the elements that a cut keeps, in their order.
+fn note(cut: &Cut, row: &[f32], values: &mut [f32], images: &mut [u32]) -> u32 {
+    let mut count = 0;
+    let mut places = values.iter_mut().zip(images);
+    for (image, value) in row.iter().enumerate() {
+        if cut.keeps(image, *value) {
+            let Some((to, place)) = places.next() else { break };
+            (*to, *place) = (*value, image as u32);
+            count += 1;
+        }
+    }
+    count
+}

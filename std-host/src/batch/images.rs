@@ -1,0 +1,453 @@
+//! Training image by image: any network, any sparsity.
+//!
+//! - *compete*: blocks of images in parallel; hidden maps are kept, since the host has the memory, so that *learn* need
+//!   not compute them again. Where the kernels screen the last layer, its maps are never written.
+//! - *select*: ranges of maps in parallel; after a screening twice, first on what the winners are at least.
+//! - *learn*: residuals and deltas by image, then gradients by ranges of maps, each going through the images in
+//!   their order.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+use wta_core::{
+    Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner, Network,
+    Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
+    expect_sane, lower_bounds, select, survivors,
+};
+
+use super::{Common, State, UPDATE_CHUNK, chunks_or_empty};
+use crate::aligned::Aligned;
+use crate::error::Result;
+use crate::stopwatch::Phase;
+
+/// Images of a block of a fully-connected network, so that a block is a matrix product; a few of the
+/// convolution's tiles.
+const FULLY_CONNECTED_BLOCK: usize = 28;
+
+/// Maps whose gradient one task computes: a vector of the widest instruction set.
+const MAPS_PER_TASK: usize = 16;
+
+/// What a thread needs for itself.
+struct Scratch {
+    codes: Aligned,
+    below: Aligned,
+    /// The encoder's.
+    encoding: Aligned,
+}
+
+/// The deltas of one hidden layer of one image; the first `len` rows are in use.
+struct HiddenDeltas {
+    maps: usize,
+    positions: Vec<u32>,
+    values: Vec<f32>,
+    len: usize,
+}
+
+impl HiddenDeltas {
+    fn new(shape: Shape) -> Self {
+        let (positions, values) = (vec![0; shape.positions()], vec![0.0; shape.len()]);
+        Self { maps: shape.channels, positions, values, len: 0 }
+    }
+
+    fn fill(&mut self, write: impl FnOnce(&mut SparseDeltas<'_>)) {
+        let mut view = SparseDeltas { positions: &mut self.positions, values: &mut self.values, len: 0 };
+        write(&mut view);
+        self.len = view.len;
+    }
+
+    fn used(&self) -> Deltas<'_> {
+        let values = self.values.get(..self.len * self.maps).unwrap_or_default();
+        Deltas { positions: self.positions.get(..self.len).unwrap_or_default(), values }
+    }
+}
+
+/// What one image leaves behind for the gradients.
+struct ImageState {
+    residual: Aligned,
+    deltas: Vec<f32>,
+    /// By hidden layer, from the first.
+    hidden: Vec<HiddenDeltas>,
+    loss: f32,
+}
+
+/// Everything that a step needs besides parameters and moments.
+pub(super) struct Images {
+    network: Network,
+    gradient: Aligned,
+    prepared: Aligned,
+    inputs: Aligned,
+    /// Image by image; empty where the last layer is not screened.
+    screens: Aligned,
+    values: Vec<f32>,
+    positions: Vec<u32>,
+    cuts: Vec<Cut>,
+    images: Vec<ImageState>,
+    scratch: Vec<Mutex<Scratch>>,
+}
+
+impl Images {
+    pub(super) fn new<K: Kernels>(common: &Common<K>) -> Self {
+        let Common { kernels, network, training } = *common;
+        let winners = training.sparsity.winners_len(&network);
+        let block = block_len(&network).min(training.batch);
+        let image = || ImageState {
+            residual: Aligned::zeros(network.residual_len()),
+            deltas: vec![0.0; winners],
+            hidden: network.layers().skip(1).map(|layer| HiddenDeltas::new(layer.input)).collect(),
+            loss: 0.0,
+        };
+        let screen_len = Encoder::screen_len(kernels, &network);
+        let screens = if training.sparsity.grid == Size::ONE { screen_len } else { 0 };
+        let codes = if screens > 0 { 0 } else { block * network.code_len() };
+        let scratch = || {
+            Mutex::new(Scratch {
+                codes: Aligned::zeros(codes),
+                below: Aligned::zeros(network.below_len()),
+                encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
+            })
+        };
+        Self {
+            network,
+            gradient: Aligned::zeros(network.parameters_len()),
+            prepared: Aligned::zeros(Encoder::prepared_len(kernels, &network)),
+            inputs: Aligned::zeros(training.batch * network.inputs_len()),
+            screens: Aligned::zeros(training.batch * screens),
+            values: vec![0.0; training.batch * winners],
+            positions: vec![0; training.batch * winners],
+            cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels],
+            images: (0..training.batch).map(|_| image()).collect(),
+            scratch: (0..rayon::current_num_threads() + 1).map(|_| scratch()).collect(),
+        }
+    }
+
+    pub(super) fn count_survivors(&self, counts: &mut [u64]) {
+        for row in self.values.chunks_exact(self.network.code().channels) {
+            for (count, value) in counts.iter_mut().zip(row) {
+                *count += u64::from(*value > 0.0);
+            }
+        }
+    }
+
+    pub(super) fn step<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
+        self.compete(&state, batch)?;
+        self.select(&state)?;
+        let loss = self.learn(&state)?;
+        self.update(state)?;
+        Ok(loss)
+    }
+
+    fn compete<K: Kernels>(&mut self, state: &State<'_, K>, batch: &[f32]) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let (image_len, winners_len) = (network.input().len(), training.sparsity.winners_len(&network));
+        let (block, last) = (block_len(&network), network.depth() - 1);
+        let parameters = Parameters::new(network, state.parameters)?;
+        state.stopwatch.time(Phase::Prepare, || -> Result<()> {
+            let preparations = Encoder::preparations(kernels, parameters, &mut self.prepared)?;
+            let preparations: Vec<_> = preparations.collect();
+            preparations.into_par_iter().for_each(|preparation| preparation.run(kernels));
+            Ok(())
+        })?;
+        let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
+        let (scratch, stopwatch) = (&self.scratch, state.stopwatch);
+        let screen_len = self.screens.len() / training.batch;
+        let blocks = self
+            .inputs
+            .par_chunks_mut(block * network.inputs_len())
+            .zip(self.values.par_chunks_mut(block * winners_len))
+            .zip(self.positions.par_chunks_mut(block * winners_len))
+            .zip(batch.par_chunks(block * image_len));
+        let screens = chunks_or_empty(&mut self.screens, block * screen_len);
+        let mut screens: Vec<_> = screens.take(training.batch.div_ceil(block)).collect();
+        blocks.zip(&mut screens).try_for_each(
+            |((((inputs, values), positions), pixels), screens)| -> Result<()> {
+                let images = pixels.len() / image_len;
+                with_scratch(scratch, |scratch| -> Result<()> {
+                    stopwatch.time_task(Phase::Compete { layer: 0 }, || {
+                        for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
+                            encoder.load(images, image, pixels, inputs)?;
+                        }
+                        wta_core::Result::Ok(())
+                    })?;
+                    for layer in 1..=last {
+                        stopwatch.time_task(Phase::Compete { layer: layer - 1 }, || {
+                            encoder.hidden_layer(layer, images, inputs, &mut scratch.encoding)
+                        })?;
+                    }
+                    stopwatch.time_task(Phase::Compete { layer: last }, || -> Result<()> {
+                        if screen_len == 0 {
+                            let codes =
+                                scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
+                            let winners = Candidates { values, positions };
+                            let grid = training.sparsity.grid;
+                            encoder.compete_top(
+                                grid,
+                                images,
+                                inputs,
+                                &mut scratch.encoding,
+                                codes,
+                                winners,
+                            )?;
+                            return Ok(());
+                        }
+                        let inputs = Inputs::new(network, images, inputs)?;
+                        let rows =
+                            screens.chunks_exact_mut(screen_len).zip(values.chunks_exact_mut(winners_len));
+                        for (image, (screen, values)) in rows.enumerate() {
+                            encoder.screen(inputs.of(last, image), &mut scratch.encoding, screen)?;
+                            lower_bounds(screen, values);
+                        }
+                        Ok(())
+                    })
+                })
+            },
+        )
+    }
+
+    /// The winners of a screened batch, exactly, where they may survive.
+    fn refine<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let (last, maps) = (network.depth() - 1, network.code().channels);
+        let screen_len = self.screens.len() / training.batch;
+        let cuts = match training.sparsity.keep {
+            Keep::Lifetime { rate } => {
+                let keep = survivors(rate, training.batch);
+                cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
+                Some(&self.cuts[..])
+            }
+            Keep::All | Keep::PerSample { .. } => None,
+        };
+        let parameters = Parameters::new(network, state.parameters)?;
+        let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
+        let inputs = BatchInputs::new(network, training.batch, &self.inputs);
+        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        rows.zip(self.screens.par_chunks(screen_len)).enumerate().try_for_each(
+            |(image, ((values, positions), screen))| {
+                encoder.refine(inputs.of(last, image)?, screen, cuts, values, positions)
+            },
+        )?;
+        Ok(())
+    }
+
+    fn select<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let sparsity = training.sparsity;
+        let winners_len = sparsity.winners_len(&network);
+        if !self.screens.is_empty() {
+            state.stopwatch.time(Phase::Refine, || self.refine(state))?;
+        }
+        state.stopwatch.time(Phase::Select, || {
+            match sparsity.keep {
+                Keep::All => select(kernels, &network, &sparsity, &mut self.values, &mut self.cuts)?,
+                Keep::PerSample { count } => {
+                    self.values
+                        .par_chunks_mut(winners_len)
+                        .try_for_each(|row| apply_per_sample(count, row))?;
+                }
+                Keep::Lifetime { rate } => {
+                    let windows = sparsity.grid.area();
+                    let keep = survivors(rate, training.batch * windows);
+                    cut_columns(kernels, &self.values, network.code().channels, keep, &mut self.cuts)?;
+                    let cuts = &self.cuts;
+                    let rows = self.values.par_chunks_mut(winners_len).enumerate();
+                    rows.for_each(|(image, row)| apply_lifetime(cuts, image, windows, row));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn learn<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<f32> {
+        let Common { kernels, network, training } = state.common;
+        let learner = Learner::new(kernels, Parameters::new(network, state.parameters)?);
+        let winners_len = training.sparsity.winners_len(&network);
+        let scale = 1.0 / training.batch as f32;
+        let (scratch, inputs) = (&self.scratch, BatchInputs::new(network, training.batch, &self.inputs));
+        let batch = BatchWinners { len: winners_len, values: &self.values, positions: &self.positions };
+        let last = network.depth() - 1;
+
+        self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| {
+            let winners = batch.of(index);
+            image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
+            learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)?;
+            with_scratch(scratch, |scratch| -> wta_core::Result<()> {
+                let below = &mut scratch.below;
+                for layer in (0..last).rev() {
+                    let (lower, upper) = image.hidden.split_at_mut(layer + 1);
+                    let Some(deltas) = lower.last_mut() else { break };
+                    let above = inputs.of(layer + 1, index)?;
+                    deltas.fill(|out| match upper.first() {
+                        None => learner.top_backward(winners, &image.deltas, above, below, out),
+                        Some(from) => learner.hidden_backward(layer + 1, from.used(), above, below, out),
+                    });
+                }
+                Ok(())
+            })
+        })?;
+
+        self.gradient.par_chunks_mut(UPDATE_CHUNK).for_each(|chunk| chunk.fill(0.0));
+        let images = &self.images;
+        let mut gradients = Gradients::new(&network, &mut self.gradient)?;
+        let (hidden, top) = gradients.layers.split_at_mut(last);
+        if let Some(top) = top.first_mut() {
+            let atom_len = if network.is_tied() { 0 } else { network.decoder().filter_len() };
+            let tasks = map_tasks(top, network.top().filter_len());
+            let atoms = chunks_or_empty(gradients.atoms, MAPS_PER_TASK * atom_len);
+            let tasks: Vec<_> = tasks.into_iter().zip(atoms).collect();
+            let decoder_bias = &mut *gradients.decoder_bias;
+            rayon::join(
+                || {
+                    tasks.into_par_iter().try_for_each(|((range, layer), atoms)| -> Result<()> {
+                        let mut gradient = TopGradient { first: range.start, layer, atoms };
+                        for (index, image) in images.iter().enumerate() {
+                            let input = inputs.of(last, index)?;
+                            let winners = batch.of(index);
+                            learner.top_gradient(
+                                winners,
+                                &image.deltas,
+                                &image.residual,
+                                input,
+                                &mut gradient,
+                            );
+                        }
+                        Ok(())
+                    })
+                },
+                || {
+                    for image in images {
+                        learner.decoder_bias_gradient(&image.residual, decoder_bias);
+                    }
+                },
+            )
+            .0?;
+        }
+        for (index, layer) in hidden.iter_mut().enumerate() {
+            let filter_len = network.layer(index).map_or(1, |layer| layer.filter_len());
+            let tasks = map_tasks(layer, filter_len);
+            tasks.into_par_iter().try_for_each(|(range, mut gradient)| -> Result<()> {
+                for (image, state) in images.iter().enumerate() {
+                    let Some(deltas) = state.hidden.get(index) else { continue };
+                    let input = inputs.of(index, image)?;
+                    learner.hidden_gradient(index, range.start, deltas.used(), input, &mut gradient);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(self.images.iter().map(|image| image.loss).sum::<f32>() * scale)
+    }
+
+    fn update<K: Kernels>(&mut self, state: State<'_, K>) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let optimizer = training.optimizer;
+        let chunks = self.gradient.par_chunks(UPDATE_CHUNK).enumerate();
+        // The first offending index of all chunks, so that the error does not depend on the threads.
+        let insane =
+            chunks.filter_map(|(i, chunk)| expect_sane(i * UPDATE_CHUNK, chunk).err()).min_by_key(|error| {
+                if let wta_core::Error::Diverged { index } = error { *index } else { usize::MAX }
+            });
+        if let Some(error) = insane {
+            return Err(error.into());
+        }
+        let update = optimizer.update(state.step, training.steps);
+        let len = network.parameters_len();
+        let (first, second) = state.moments.split_at_mut(len);
+        let (mut gradient, mut first, mut second) = (&self.gradient[..], first, second);
+        let mut parameters = state.parameters;
+        for region in &network.regions() {
+            let len = region.range.len();
+            let g = gradient.split_off(..len).unwrap_or_default();
+            let m = first.split_off_mut(..len).unwrap_or_default();
+            let v = if second.is_empty() { &mut [] } else { second.split_off_mut(..len).unwrap_or_default() };
+            let w = parameters.split_off_mut(..len).unwrap_or_default();
+            let decays = region.role.decays();
+            let v = chunks_or_empty(v, UPDATE_CHUNK);
+            let chunks =
+                m.chunks_mut(UPDATE_CHUNK).zip(v).zip(w.chunks_mut(UPDATE_CHUNK)).zip(g.chunks(UPDATE_CHUNK));
+            chunks
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .for_each(|(((m, v), w), g)| update.apply(kernels, decays, g, m, v, w));
+        }
+        Ok(())
+    }
+}
+
+/// [`Kernels::lifetime_cuts`] of all columns, in parallel.
+fn cut_columns<K: Kernels>(
+    kernels: K,
+    values: &[f32],
+    maps: usize,
+    keep: usize,
+    cuts: &mut [Cut],
+) -> wta_core::Result<()> {
+    cuts.par_chunks_mut(MAPS_PER_TASK)
+        .enumerate()
+        .try_for_each(|(task, cuts)| kernels.lifetime_cuts(values, maps, task * MAPS_PER_TASK, keep, cuts))
+}
+
+/// The layer inputs of a batch: block after block, each laid out layer by layer.
+#[derive(Clone, Copy)]
+struct BatchInputs<'a> {
+    network: Network,
+    batch: usize,
+    values: &'a [f32],
+}
+
+impl<'a> BatchInputs<'a> {
+    fn new(network: Network, batch: usize, values: &'a [f32]) -> Self {
+        Self { network, batch, values }
+    }
+
+    /// The bordered input of a layer for an image of the batch.
+    fn of(&self, layer: usize, image: usize) -> wta_core::Result<&'a [f32]> {
+        let block = block_len(&self.network);
+        let first = image / block * block;
+        let images = block.min(self.batch - first);
+        let len = self.network.inputs_len();
+        let values = self.values.get(first * len..(first + images) * len).unwrap_or_default();
+        Ok(Inputs::new(self.network, images, values)?.of(layer, image - first))
+    }
+}
+
+/// The winners of a batch.
+#[derive(Clone, Copy)]
+struct BatchWinners<'a> {
+    len: usize,
+    values: &'a [f32],
+    positions: &'a [u32],
+}
+
+impl<'a> BatchWinners<'a> {
+    fn of(&self, image: usize) -> Winners<'a> {
+        let range = image * self.len..(image + 1) * self.len;
+        Winners {
+            values: self.values.get(range.clone()).unwrap_or_default(),
+            positions: self.positions.get(range).unwrap_or_default(),
+        }
+    }
+}
+
+/// Images that are encoded together: several make a matrix product of a fully-connected layer, while a
+/// convolution has enough positions in one.
+pub(crate) fn block_len(network: &Network) -> usize {
+    if network.is_fully_connected() { FULLY_CONNECTED_BLOCK } else { 1 }
+}
+
+/// Cuts a layer's gradient into ranges of maps.
+fn map_tasks<'a>(
+    gradient: &'a mut LayerGradient<'_>,
+    filter_len: usize,
+) -> Vec<(Range<usize>, LayerGradient<'a>)> {
+    let filters = gradient.filters.chunks_mut(MAPS_PER_TASK * filter_len);
+    let tasks = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
+    let range = |task: usize, len: usize| task * MAPS_PER_TASK..task * MAPS_PER_TASK + len;
+    tasks.map(|(task, (filters, bias))| (range(task, bias.len()), LayerGradient { filters, bias })).collect()
+}
+
+/// Runs `work` with the scratch memory of this thread.
+fn with_scratch<T>(scratch: &[Mutex<Scratch>], work: impl FnOnce(&mut Scratch) -> T) -> T {
+    let index = rayon::current_thread_index().map_or(0, |i| i + 1) % scratch.len();
+    // Never contended: each thread of the pool has its own, and the caller's thread the first.
+    let mut guard = scratch[index].lock().unwrap_or_else(PoisonError::into_inner);
+    work(&mut guard)
+}

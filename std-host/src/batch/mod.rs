@@ -1,0 +1,235 @@
+//! One training step on all threads.
+//!
+//! Two trainers share the form *compete, select, learn, update*: [`images`] for any network, which goes through the
+//! batch image by image, and [`units`] for a fully-connected layer with lifetime sparsity, which goes through the
+//! layer unit by unit and never stores a code or a gradient. Both give the weights of the core's sequential
+//! [`Trainer`](wta_core::Trainer), to the bit, whatever the number of threads: every number gets its terms in
+//! the same order. All large buffers are allocated once.
+
+mod images;
+mod units;
+
+use wta_core::{Keep, Kernels, Network, Training};
+
+use crate::aligned::Aligned;
+use crate::error::Result;
+use crate::stopwatch::Stopwatch;
+
+pub(crate) use images::block_len;
+
+/// Parameters that one task updates.
+const UPDATE_CHUNK: usize = 1 << 14;
+
+/// A network in training on all threads of the current rayon pool.
+pub struct BatchTrainer<K> {
+    /// The flat parameter vector.
+    pub parameters: Aligned,
+    /// The optimiser's moments.
+    pub moments: Aligned,
+    /// Steps done.
+    pub step: u64,
+    /// Where the time goes; it stands still unless it is replaced by one that runs.
+    pub stopwatch: Stopwatch,
+    common: Common<K>,
+    method: Method,
+}
+
+/// What both ways of training read.
+#[derive(Clone, Copy)]
+struct Common<K> {
+    kernels: K,
+    network: Network,
+    training: Training,
+}
+
+/// How the batch is gone through.
+enum Method {
+    Images(Box<images::Images>),
+    Units(Box<units::UnitLists>),
+}
+
+impl<K: Kernels> BatchTrainer<K> {
+    /// Memory for training `network`; parameters and moments are 0.
+    pub fn new(kernels: K, network: Network, training: Training) -> Self {
+        let common = Common { kernels, network, training };
+        let by_unit = wta_core::Units::<K>::apply_to(&network);
+        let method = match training.sparsity.keep {
+            Keep::Lifetime { rate } if by_unit => {
+                Method::Units(Box::new(units::UnitLists::new(&common, rate)))
+            }
+            _ => Method::Images(Box::new(images::Images::new(&common))),
+        };
+        Self {
+            parameters: Aligned::zeros(network.parameters_len()),
+            moments: Aligned::zeros(network.parameters_len() * training.optimizer.method.moments()),
+            step: 0,
+            stopwatch: Stopwatch::default(),
+            common,
+            method,
+        }
+    }
+
+    /// One step on a batch of images, one after the other. Returns the loss: half the squared error summed over an
+    /// image, averaged over the batch.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wta_core::Trainer::step`]; parameters and moments are then as before the step.
+    pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
+        let expected = self.common.training.batch * self.common.network.input().len();
+        if batch.len() != expected {
+            return Err(wta_core::Error::Length { what: "batch", expected, found: batch.len() }.into());
+        }
+        let state = State {
+            common: self.common,
+            step: self.step,
+            parameters: &mut self.parameters,
+            moments: &mut self.moments,
+            stopwatch: &self.stopwatch,
+        };
+        let loss = match &mut self.method {
+            Method::Images(images) => images.step(state, batch)?,
+            Method::Units(units) => units.step(state, batch)?,
+        };
+        self.step += 1;
+        Ok(loss)
+    }
+
+    /// Adds to each map's count in how many images (and windows) of the last batch it survived.
+    pub fn count_survivors(&self, counts: &mut [u64]) {
+        match &self.method {
+            Method::Images(images) => images.count_survivors(counts),
+            Method::Units(units) => units.count_survivors(counts),
+        }
+    }
+}
+
+/// What a step changes.
+struct State<'a, K> {
+    common: Common<K>,
+    step: u64,
+    parameters: &'a mut [f32],
+    moments: &'a mut [f32],
+    stopwatch: &'a Stopwatch,
+}
+
+/// Chunks of a slice, or empty slices without end for an empty one.
+fn chunks_or_empty(values: &mut [f32], len: usize) -> impl Iterator<Item = &mut [f32]> {
+    let none = values.is_empty();
+    values
+        .chunks_mut(len.max(1))
+        .map(Some)
+        .chain(std::iter::repeat_with(move || none.then_some(&mut [][..])))
+        .map_while(|c| c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wta_core::{
+        Conv, Cut, Initial, Method, Optimizer, Random, Scalar, Schedule, Scratch as CoreScratch, Shape, Size,
+        Sparsity, Trainer, training_len,
+    };
+
+    fn training(keep: Keep, grid: Size, method: Method) -> Training {
+        let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
+        Training { sparsity: Sparsity { grid, keep }, optimizer, batch: 30, steps: 10 }
+    }
+
+    fn images(network: &Network, seed: u64, count: usize) -> Vec<f32> {
+        let mut random = Random::new(seed);
+        (0..count * network.input().len()).map(|_| random.uniform()).collect()
+    }
+
+    /// Four steps with the sequential trainer of the core.
+    fn sequential(network: Network, training: Training) -> (Vec<f32>, Vec<f32>) {
+        let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
+        let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
+        network.initialise(Initial::He, 5, &mut parameters).unwrap();
+        let (mut floats, mut indices) = (vec![0.0; len.floats], vec![0; len.indices]);
+        let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
+        let scratch = CoreScratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
+        let mut trainer =
+            Trainer::new(Scalar, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
+        let mut losses = Vec::new();
+        for step in 0..4 {
+            let batch = images(&network, step, training.batch);
+            losses.push(trainer.step(batch.chunks_exact(network.input().len())).unwrap());
+        }
+        (parameters, losses)
+    }
+
+    fn parallel<K: Kernels>(
+        kernels: K,
+        network: Network,
+        training: Training,
+        threads: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut trainer = BatchTrainer::new(kernels, network, training);
+            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            let losses =
+                (0..4).map(|s| trainer.step(&images(&network, s, training.batch)).unwrap()).collect();
+            (trainer.parameters.to_vec(), losses)
+        })
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit_and_the_core_agrees() {
+        let conv = Network::convolutional(
+            Shape::new(2, 9, 8),
+            &[
+                Conv::same(19, Size::new(3, 4)),
+                Conv::strided(7, Size::square(3), Size::new(2, 1)),
+                Conv::same(21, Size::square(3)),
+            ],
+            Size::square(5),
+        )
+        .unwrap();
+        let one =
+            Network::convolutional(Shape::new(1, 8, 8), &[Conv::same(9, Size::square(3))], Size::square(3));
+        let cases = [
+            (conv, training(Keep::Lifetime { rate: 0.2 }, Size::new(2, 2), Method::ADAM)),
+            (conv, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
+            (one.unwrap().tied().unwrap(), training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            (
+                Network::fully_connected(37, &[41, 35]).unwrap(),
+                training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM),
+            ),
+            (
+                Network::fully_connected(37, &[50]).unwrap(),
+                training(Keep::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
+            ),
+        ];
+        for (index, (network, training)) in cases.into_iter().enumerate() {
+            let (expected, expected_losses) = sequential(network, training);
+            let (scalar, losses) = parallel(Scalar, network, training, 3);
+            assert!(scalar == expected, "case {index}: parallel scalar differs from the core");
+            for (a, b) in losses.iter().zip(&expected_losses) {
+                assert!((a / b - 1.0).abs() < 1e-5, "case {index}: losses {losses:?} {expected_losses:?}");
+            }
+            for isa in wta_simd::Isa::all_available() {
+                let (first, _) = parallel(isa, network, training, 1);
+                let (second, _) = parallel(isa, network, training, 2);
+                assert!(first == second, "case {index}, {isa}: threads change the result");
+                let worst = first.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 2e-3, "case {index}, {isa}: differs from the oracle by {worst}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_diverged_step_changes_nothing() {
+        let network = Network::fully_connected(4, &[8]).unwrap();
+        let mut trainer = BatchTrainer::new(Scalar, network, training(Keep::All, Size::ONE, Method::ADAM));
+        trainer.parameters.fill(1e15);
+        let before = trainer.parameters.to_vec();
+        assert!(trainer.step(&[1e10; 120]).is_err());
+        assert!(
+            trainer.parameters[..] == before[..]
+                && trainer.moments.iter().all(|v| *v == 0.0)
+                && trainer.step == 0
+        );
+    }
+}
