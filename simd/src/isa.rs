@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use wta_core::{AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, SgdUpdate};
 
+#[cfg(target_arch = "aarch64")]
+use crate::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::{Avx2, Avx512};
 
@@ -19,6 +21,9 @@ pub enum Isa {
     /// AVX-512.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 /// A name that no instruction set of this processor has.
@@ -52,6 +57,8 @@ impl Isa {
             Avx2::new().map(Self::Avx2),
             #[cfg(target_arch = "x86_64")]
             Avx512::new().map(Self::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Neon::new().map(Self::Neon),
         ];
         all.into_iter().flatten()
     }
@@ -64,6 +71,8 @@ impl Isa {
             Self::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "neon",
         }
     }
 }
@@ -94,6 +103,8 @@ macro_rules! on {
             Isa::Avx2($kernels) => $call,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512($kernels) => $call,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon($kernels) => $call,
         }
     };
 }
@@ -203,5 +214,14 @@ mod tests {
         assert_eq!(Isa::detect(), Isa::all_available().last().unwrap());
         let error = "mmx".parse::<Isa>().unwrap_err();
         assert!(error.to_string().contains("scalar"), "{error}");
+    }
+
+    /// The tests over all instruction sets would pass without it, having tested nothing.
+    #[cfg(target_arch = "aarch64")]
+    #[test]
+    fn neon_is_there_and_the_fastest() {
+        let neon = "neon".parse::<Isa>().unwrap();
+        assert_eq!(neon.to_string(), "neon");
+        assert_eq!(Isa::detect(), neon);
     }
 }
