@@ -1,6 +1,7 @@
 //! NEON: 4 lanes, 32 registers.
 
 use core::arch::aarch64::*;
+use core::ops::Range;
 
 use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, SgdUpdate};
 
@@ -57,6 +58,43 @@ unsafe impl Vector for float32x4_t {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         // SAFETY: NEON is enabled. The instruction adds to its first operand.
         unsafe { vfmaq_f32(c, self, b) }
+    }
+
+    // A load of 4 inputs serves 4 weights: the instruction multiplies by one lane as well as by a whole vector.
+    #[inline(always)]
+    unsafe fn add_products<const M: usize, const N: usize>(
+        sums: &mut [[Self; N]; M],
+        at: &[*const f32; M],
+        inputs: Range<usize>,
+        weights: *const f32,
+        stride: usize,
+    ) {
+        let mut weights = weights;
+        let mut i = inputs.start;
+        // SAFETY: the caller gives the numbers and the weights.
+        unsafe {
+            while i + 4 <= inputs.end {
+                let mut x = [Self::splat(0.0); M];
+                for m in 0..M {
+                    x[m] = Self::load(at[m].add(i));
+                }
+                add_lane::<0, M, N>(sums, &x, weights, stride);
+                add_lane::<1, M, N>(sums, &x, weights.add(4), stride);
+                add_lane::<2, M, N>(sums, &x, weights.add(8), stride);
+                add_lane::<3, M, N>(sums, &x, weights.add(12), stride);
+                weights = weights.add(16);
+                i += 4;
+            }
+            while i < inputs.end {
+                let mut x = [Self::splat(0.0); M];
+                for m in 0..M {
+                    x[m] = Self::splat(*at[m].add(i));
+                }
+                add_lane::<0, M, N>(sums, &x, weights, stride);
+                weights = weights.add(4);
+                i += 1;
+            }
+        }
     }
 
     #[inline(always)]
@@ -134,6 +172,29 @@ unsafe impl Vector for float32x4_t {
             let mut counts = [0; 16];
             vst1q_u32(counts.as_mut_ptr(), sum);
             counts
+        }
+    }
+}
+
+/// Adds lane `L` of each of `x` times one vector of each of `N` rows of weights, which are `stride` numbers apart.
+///
+/// # Safety
+///
+/// `weights` has the vectors, and NEON is enabled.
+#[inline(always)]
+unsafe fn add_lane<const L: i32, const M: usize, const N: usize>(
+    sums: &mut [[float32x4_t; N]; M],
+    x: &[float32x4_t; M],
+    weights: *const f32,
+    stride: usize,
+) {
+    for n in 0..N {
+        // SAFETY: the caller gives the weights.
+        unsafe {
+            let w = vld1q_f32(weights.add(n * stride));
+            for m in 0..M {
+                sums[m][n] = vfmaq_laneq_f32::<L>(sums[m][n], w, x[m]);
+            }
         }
     }
 }
