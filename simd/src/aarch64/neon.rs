@@ -76,10 +76,7 @@ unsafe impl Vector for float32x4_t {
         // SAFETY: the caller gives the numbers and the weights.
         unsafe {
             while i + 4 <= inputs.end {
-                let mut x = [Self::splat(0.0); M];
-                for m in 0..M {
-                    x[m] = Self::load(at[m].add(i));
-                }
+                let x = at.map(|at| Self::load(at.add(i)));
                 add_lane::<0, M, N>(sums, &x, weights, stride);
                 add_lane::<1, M, N>(sums, &x, weights.add(4), stride);
                 add_lane::<2, M, N>(sums, &x, weights.add(8), stride);
@@ -88,10 +85,7 @@ unsafe impl Vector for float32x4_t {
                 i += 4;
             }
             while i < inputs.end {
-                let mut x = [Self::splat(0.0); M];
-                for m in 0..M {
-                    x[m] = Self::splat(*at[m].add(i));
-                }
+                let x = at.map(|at| Self::splat(*at.add(i)));
                 add_lane::<0, M, N>(sums, &x, weights, stride);
                 weights = weights.add(4);
                 i += 1;
@@ -190,12 +184,12 @@ unsafe fn add_lane<const L: i32, const M: usize, const N: usize>(
     weights: *const f32,
     stride: usize,
 ) {
-    for n in 0..N {
-        // SAFETY: the caller gives the weights.
-        unsafe {
+    // SAFETY: the caller gives the weights.
+    unsafe {
+        for n in 0..N {
             let w = vld1q_f32(weights.add(n * stride));
-            for m in 0..M {
-                sums[m][n] = vfmaq_laneq_f32::<L>(sums[m][n], w, x[m]);
+            for (sums, x) in sums.iter_mut().zip(x) {
+                sums[n] = vfmaq_laneq_f32::<L>(sums[n], w, *x);
             }
         }
     }
