@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use wta_core::{AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, SgdUpdate};
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use crate::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::{Avx2, Avx512};
@@ -22,7 +22,7 @@ pub enum Isa {
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
     /// NEON.
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
     Neon(Neon),
 }
 
@@ -57,7 +57,7 @@ impl Isa {
             Avx2::new().map(Self::Avx2),
             #[cfg(target_arch = "x86_64")]
             Avx512::new().map(Self::Avx512),
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             Neon::new().map(Self::Neon),
         ];
         all.into_iter().flatten()
@@ -71,7 +71,7 @@ impl Isa {
             Self::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512",
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             Self::Neon(_) => "neon",
         }
     }
@@ -103,7 +103,7 @@ macro_rules! on {
             Isa::Avx2($kernels) => $call,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512($kernels) => $call,
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             Isa::Neon($kernels) => $call,
         }
     };
