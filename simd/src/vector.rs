@@ -21,9 +21,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self * b + c`, rounded once.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
-    /// Adds to `M` x `N` sums, for each of `inputs` in order, `self * b + c` of that number behind each of `M`
-    /// pointers, in all lanes, and the next vector of each of `N` rows of `weights`, which are `stride` numbers
-    /// apart.
+    /// For each `i` of `inputs`, in order: to the sums of `m` and `n` adds number `i` behind pointer `m` times the next
+    /// vector of row `n` of `weights`, each product and sum rounded once. The rows are `stride` numbers apart.
     #[inline(always)]
     unsafe fn add_products<const M: usize, const N: usize>(
         sums: &mut [[Self; N]; M],
