@@ -7,6 +7,8 @@ use wta_core::{
     AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, Screened, SgdUpdate, Tiling,
 };
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+use crate::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::{Avx2, Avx512};
 
@@ -21,6 +23,9 @@ pub enum Isa {
     /// AVX-512.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON.
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    Neon(Neon),
 }
 
 /// A name that no instruction set of this processor has.
@@ -54,6 +59,8 @@ impl Isa {
             Avx2::new().map(Self::Avx2),
             #[cfg(target_arch = "x86_64")]
             Avx512::new().map(Self::Avx512),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Neon::new().map(Self::Neon),
         ];
         all.into_iter().flatten()
     }
@@ -66,6 +73,8 @@ impl Isa {
             Self::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512",
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Self::Neon(_) => "neon",
         }
     }
 }
@@ -96,6 +105,8 @@ macro_rules! on {
             Isa::Avx2($kernels) => $call,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512($kernels) => $call,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Isa::Neon($kernels) => $call,
         }
     };
 }
@@ -264,5 +275,14 @@ mod tests {
         assert_eq!(Isa::detect(), Isa::all_available().last().unwrap());
         let error = "mmx".parse::<Isa>().unwrap_err();
         assert!(error.to_string().contains("scalar"), "{error}");
+    }
+
+    /// The tests over all instruction sets would pass without it, having tested nothing.
+    #[cfg(target_arch = "aarch64")]
+    #[test]
+    fn neon_is_there_and_the_fastest() {
+        let neon = "neon".parse::<Isa>().unwrap();
+        assert_eq!(neon.to_string(), "neon");
+        assert_eq!(Isa::detect(), neon);
     }
 }

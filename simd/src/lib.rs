@@ -17,18 +17,31 @@
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+    allow(dead_code)
+)]
 mod generic;
-#[cfg_attr(not(target_arch = "x86_64"), allow(unused_macros))]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+    allow(unused_macros)
+)]
 #[macro_use]
 mod kernels_macro;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod aarch64;
 mod isa;
 mod prefetch;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+    allow(dead_code)
+)]
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub use aarch64::neon::Neon;
 pub use isa::{Isa, UnknownIsa};
 pub use prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,7 @@
 //! What the generic kernels need of a vector register.
 
+use core::ops::Range;
+
 /// A register of `LANES` f32.
 ///
 /// # Safety
@@ -21,6 +23,34 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// `a * b + c` of single numbers, rounded once.
     unsafe fn fused(a: f32, b: f32, c: f32) -> f32;
+    /// For each `i` of `inputs`, in order: to the sums of `m` and `n` adds number `i` behind pointer `m` times the next
+    /// vector of row `n` of `weights`, each product and sum rounded once. The rows are `stride` numbers apart.
+    #[inline(always)]
+    unsafe fn add_products<const M: usize, const N: usize>(
+        sums: &mut [[Self; N]; M],
+        at: &[*const f32; M],
+        inputs: Range<usize>,
+        weights: *const f32,
+        stride: usize,
+    ) {
+        let mut weights = weights;
+        for i in inputs {
+            // SAFETY: the caller gives the numbers and the weights.
+            unsafe {
+                let mut w = [Self::splat(0.0); N];
+                for (n, w) in w.iter_mut().enumerate() {
+                    *w = Self::load(weights.add(n * stride));
+                }
+                weights = weights.add(Self::LANES);
+                for m in 0..M {
+                    let x = Self::splat(*at[m].add(i));
+                    for n in 0..N {
+                        sums[m][n] = x.mul_add(w[n], sums[m][n]);
+                    }
+                }
+            }
+        }
+    }
     /// Lane-wise sum.
     unsafe fn add(self, b: Self) -> Self;
     /// Lane-wise difference.

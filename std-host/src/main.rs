@@ -27,7 +27,7 @@ struct Program {
     /// Threads [default: one per processor].
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Instruction set: scalar, avx2, avx512 [default: the fastest there is].
+    /// Instruction set: scalar, avx2, avx512, neon [default: the fastest there is].
     #[arg(long, global = true, value_name = "NAME")]
     isa: Option<String>,
 }

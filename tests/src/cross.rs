@@ -76,10 +76,8 @@ impl Cross {
         })
     }
 
-    /// A compiler of programs for Linux on aarch64, which run in QEMU; `limit` seconds each.
-    ///
-    /// They are linked statically: with shared libraries threads hang in qemu-user 7.2.
-    pub fn for_aarch64_linux(limit: u32) -> Availability<Self> {
+    /// A compiler for Linux on aarch64 that goes as far as libraries and their assembly.
+    pub fn for_aarch64_libraries() -> Availability<Self> {
         let target = "aarch64-unknown-linux-gnu";
         let compiler = if has_library("rustc", target) {
             Compiler::Default
@@ -95,12 +93,20 @@ impl Cross {
         {
             return Availability::Missing(why);
         }
+        Availability::Ready(Self { target, compiler, linker: None, runner: None, flags: Vec::new() })
+    }
+
+    /// The same with a linker, for programs that run in QEMU; `limit` seconds each.
+    ///
+    /// They are linked statically: with shared libraries threads hang in qemu-user 7.2.
+    pub fn for_aarch64_linux(limit: u32) -> Availability<Self> {
         let linker = emulator::find("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu");
-        linker.and(emulator::find("qemu-aarch64", "qemu-user")).and_then(|(linker, qemu)| {
+        let tools = linker.and(emulator::find("qemu-aarch64", "qemu-user"));
+        Self::for_aarch64_libraries().and(tools).and_then(|(cross, (linker, qemu))| {
             // `timeout` because killing cargo would leave the emulator running.
             let runner = Some(format!("timeout --kill-after=5 {limit} {} -cpu max", qemu.display()));
             let flags = vec!["-Ctarget-feature=+crt-static"];
-            Availability::Ready(Self { target, compiler, linker: Some(linker), runner, flags })
+            Availability::Ready(Self { linker: Some(linker), runner, flags, ..cross })
         })
     }
 

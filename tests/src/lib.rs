@@ -4,6 +4,7 @@
 //! [`Cross`] finds a compiler, [`emulator`] an emulator; both answer with [`Availability`], and [`require`] turns
 //! "missing" into a skipped test that people see, or into a failure where `.ci/run` promised that all is there.
 
+pub mod assembly;
 mod availability;
 mod cross;
 pub mod emulator;

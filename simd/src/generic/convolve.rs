@@ -149,29 +149,24 @@ impl Tile<'_> {
             let mut weights = self.weights;
             for row in 0..fields.rows {
                 let offset = row * fields.row_stride;
-                for i in offset..offset + fields.row_len {
-                    let mut w = [V::splat(0.0); N];
-                    for (n, w) in w.iter_mut().enumerate() {
-                        *w = V::load(weights.add(n * panel_len));
-                    }
-                    weights = weights.add(V::LANES);
-                    for m in 0..M {
-                        let x = V::splat(*at[m].add(i));
-                        for n in 0..N {
-                            accumulators[m][n] = x.mul_add(w[n], accumulators[m][n]);
-                        }
-                    }
+                let inputs = offset..offset + fields.row_len;
+                V::add_products(&mut accumulators, &at, inputs, weights, panel_len);
+                weights = weights.add(fields.row_len * V::LANES);
+            }
+            // A copy, so that the loop below, which is not unrolled, does not keep the sums above in memory.
+            let mut activations = [[V::splat(0.0); N]; M];
+            for m in 0..M {
+                for n in 0..N {
+                    activations[m][n] = accumulators[m][n].max(V::splat(0.0));
                 }
             }
-            let zero = V::splat(0.0);
-            for (m, row) in accumulators.iter().enumerate() {
+            for (m, row) in activations.iter().enumerate() {
                 let position = self.position + m;
                 let (y, x) = (position / fields.width, position % fields.width);
                 let to = self.placement.at(y, x);
-                for (n, sum) in row.iter().enumerate() {
+                for (n, activation) in row.iter().enumerate() {
                     let first = self.first + n * V::LANES;
                     let count = V::LANES.min(filters - first);
-                    let activation = sum.max(zero);
                     if count == V::LANES {
                         activation.store(out.as_mut_ptr().add(to + first));
                     } else {

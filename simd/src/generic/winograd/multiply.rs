@@ -73,20 +73,7 @@ impl Product {
             for (m, row) in rows.iter_mut().enumerate() {
                 *row = self.v.add((first + m) * self.v_stride);
             }
-            let mut u = self.u;
-            for channel in 0..self.channels {
-                let mut filters = [V::splat(0.0); N];
-                for (n, filter) in filters.iter_mut().enumerate() {
-                    *filter = V::load(u.add(n * self.u_stride));
-                }
-                u = u.add(V::LANES);
-                for (row, sums) in rows.iter().zip(sums.iter_mut()) {
-                    let x = V::splat(*row.add(channel));
-                    for (filter, sum) in filters.iter().zip(sums.iter_mut()) {
-                        *sum = x.mul_add(*filter, *sum);
-                    }
-                }
-            }
+            V::add_products(&mut sums, &rows, 0..self.channels, self.u, self.u_stride);
             for (m, sums) in sums.iter().enumerate() {
                 let to = self.m.add((first + m) * self.m_stride);
                 for (n, sum) in sums.iter().enumerate() {
