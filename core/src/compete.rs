@@ -68,7 +68,7 @@ impl<K: Kernels> Encoder<'_, K> {
             for ((image, screen), (values, positions)) in screens.enumerate().zip(rows) {
                 let input = inputs.of(self.network().depth() - 1, image);
                 self.screen(input, scratch, screen)?;
-                self.refine(input, screen, None, values, positions)?;
+                self.refine(input, screen, values, positions)?;
             }
             return Ok(());
         }

@@ -224,11 +224,19 @@ pub trait Kernels: Copy + Send + Sync {
         cut(values.iter().copied(), keep)
     }
 
-    /// Fully connected units on images that lie in columns: for each unit (of which `bias` has one number each) and
-    /// each image, `max(0, bias + <weights, image>)`, a row per unit.
+    /// Fully connected units on a batch of images: for each unit and each image, `max(0, bias + <weights, image>)`, a
+    /// row per unit, which is padded to whole [panels](Self::panel_maps).
     ///
-    /// `weights` is units x inputs, `columns` inputs x images.
-    fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]);
+    /// `weights` has so many numbers for each of the units, of which `bias` has one each; `images` is the batch, and
+    /// `prepared` what [`prepare`](Self::prepare) made of it.
+    fn unit_activations(
+        self,
+        weights: &[f32],
+        bias: &[f32],
+        images: &[f32],
+        prepared: &[f32],
+        out: &mut [f32],
+    );
 
     /// `out += sum of scale * row`, over rows of a matrix whose rows are `stride` numbers apart, in their order; of
     /// each row as many numbers as `out` has.

@@ -53,7 +53,6 @@ pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Reg
 pub use pool::Pool;
 pub use random::Random;
 pub use scalar::Scalar;
-pub use screen::lower_bounds;
 pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
 pub use shape::{Shape, Size};
 pub use svm::Svm;

@@ -106,19 +106,14 @@ impl Kernels for Scalar {
         Ok(())
     }
 
-    fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]) {
+    fn unit_activations(self, weights: &[f32], bias: &[f32], images: &[f32], _: &[f32], out: &mut [f32]) {
         let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
-        let width = (columns.len() / inputs).max(1);
-        let rows = out.chunks_exact_mut(width).zip(weights.chunks_exact(inputs));
+        let rows = out.chunks_exact_mut((images.len() / inputs).max(1)).zip(weights.chunks_exact(inputs));
         for ((row, weights), bias) in rows.zip(bias) {
-            row.fill(*bias);
-            for (weight, inputs) in weights.iter().zip(columns.chunks_exact(width)) {
-                for (sum, input) in row.iter_mut().zip(inputs) {
-                    *sum += input * weight;
-                }
-            }
-            for sum in row {
-                *sum = if *sum > 0.0 { *sum } else { 0.0 };
+            for (out, image) in row.iter_mut().zip(images.chunks_exact(inputs)) {
+                let products = image.iter().zip(weights).map(|(input, weight)| input * weight);
+                let sum = products.fold(*bias, |sum, product| sum + product);
+                *out = if sum > 0.0 { sum } else { 0.0 };
             }
         }
     }

@@ -3,8 +3,8 @@
 //! Kernels that compute a layer by tiles ([`Kernels::tiling`]) find each tile's maximum with a fifth of the
 //! multiplications, and prove how far it can be from the truth, which is what [`Kernels::convolve`] computes. Only the
 //! maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude is then
-//! evaluated exactly ([`Encoder::refine`]): the tiles that may hold a map's maximum, and, with lifetime sparsity, only
-//! for the images whose winner may survive ([`lower_bounds`]). Winners and their values are those of the direct
+//! evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), and, with lifetime sparsity, only for
+//! the images whose winner may survive ([`Encoder::refine_map`]). Winners and their values are those of the direct
 //! convolution to the last bit; how they were found leaves no trace in the weights.
 
 use crate::encode::{Encoder, tiling};
@@ -12,7 +12,6 @@ use crate::error::{Result, expect_len};
 use crate::kernels::{Kernels, Screened, Tiling};
 use crate::network::Network;
 use crate::parameters::part;
-use crate::select::Cut;
 use crate::shape::Size;
 
 /// Positions of a tile that are evaluated together; no kernels have larger tiles.
@@ -56,18 +55,16 @@ impl<K: Kernels> Encoder<'_, K> {
         Ok(())
     }
 
-    /// The winners of one image that has been screened: of each map, or, given cuts of the [`lower_bounds`] of a whole
-    /// batch, of each map where it may survive; 0 elsewhere.
+    /// The winners of one image that has been screened, of all maps.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) unless there is a value, a position and a cut for each map, and
-    /// `screen` is as for [`Encoder::screen`].
+    /// [`Error::Length`](crate::Error::Length) unless there is a value and a position for each map, and `screen` is as
+    /// for [`Encoder::screen`].
     pub fn refine(
         &self,
         input: &[f32],
         screen: &[f32],
-        cuts: Option<&[Cut]>,
         values: &mut [f32],
         positions: &mut [u32],
     ) -> Result<()> {
@@ -76,25 +73,68 @@ impl<K: Kernels> Encoder<'_, K> {
         expect_len("screen", Self::screen_len(self.kernels(), &network), screen.len())?;
         expect_len("winners' values", maps, values.len())?;
         expect_len("winners' positions", maps, positions.len())?;
-        if let Some(cuts) = cuts {
-            expect_len("cuts", maps, cuts.len())?;
-        }
-        let (maxima, bounds) =
-            screen.split_at_checked(screen.len().saturating_sub(2 * maps)).unwrap_or_default();
-        let bounds = bounds.iter().take(maps).zip(bounds.iter().skip(maps));
-        let winners = values.iter_mut().zip(positions);
-        for (map, ((best, slack), (value, position))) in bounds.zip(winners).enumerate() {
-            let threshold = cuts.and_then(|cuts| cuts.get(map)).map_or(0.0, |cut| cut.threshold);
-            // What is not a number excludes nothing.
-            let hopeless = best + slack < threshold || best + slack <= 0.0;
+        for (map, (value, position)) in values.iter_mut().zip(positions).enumerate() {
+            let screen = MapScreen::new(screen, maps, map);
             (*value, *position) =
-                if hopeless { (0.0, 0) } else { self.winner(map, input, maxima, best - 2.0 * slack) };
+                if screen.upper() > 0.0 { self.winner(map, input, &screen) } else { (0.0, 0) };
         }
         Ok(())
     }
 
-    /// The winner of one map among the tiles whose maximum is at least `least`.
-    fn winner(&self, map: usize, input: &[f32], maxima: &[f32], least: f32) -> (f32, u32) {
+    /// The winners of one map that may be among the `keep` largest of a batch of screened images: the others'
+    /// values are 0. Those that promise most are evaluated first, until no other can come near.
+    ///
+    /// `inputs` gives an image's bordered input of the last layer, `screens` holds [`Encoder::screen`]'s results image by
+    /// image; `largest` is scratch for `keep` numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) unless there is a screen and a position for each value, or when `largest`
+    /// is empty.
+    pub fn refine_map<'i>(
+        &self,
+        map: usize,
+        inputs: impl Fn(usize) -> &'i [f32],
+        screens: &[f32],
+        largest: &mut [f32],
+        values: &mut [f32],
+        positions: &mut [u32],
+    ) -> Result<()> {
+        let network = self.network();
+        let (maps, screen_len) = (network.code().channels, Self::screen_len(self.kernels(), &network));
+        expect_len("screens", values.len() * screen_len, screens.len())?;
+        expect_len("winners' positions", values.len(), positions.len())?;
+        let screen = |image: usize| MapScreen::new(part(screens, image * screen_len, screen_len), maps, map);
+        largest.fill(0.0);
+        // Until an image's turn comes, its value says what it may be at most.
+        for (image, (value, position)) in values.iter_mut().zip(positions.iter_mut()).enumerate() {
+            (*value, *position) = (screen(image).upper(), PENDING);
+        }
+        loop {
+            let pending = values.iter().zip(positions.iter()).enumerate();
+            let pending = pending.filter(|(_, (_, position))| **position == PENDING);
+            let next = pending.fold(None, |best: Option<(usize, f32)>, (image, (upper, _))| match best {
+                Some((_, most)) if most >= *upper => best,
+                _ => Some((image, *upper)),
+            });
+            let least = largest.last().copied().unwrap_or(f32::INFINITY);
+            let Some((image, _)) = next.filter(|(_, upper)| *upper >= least && *upper > 0.0) else { break };
+            let (value, position) = self.winner(map, inputs(image), &screen(image));
+            insert(value, largest);
+            if let (Some(to), Some(at)) = (values.get_mut(image), positions.get_mut(image)) {
+                (*to, *at) = (value, position);
+            }
+        }
+        for (value, position) in values.iter_mut().zip(positions) {
+            if *position == PENDING {
+                (*value, *position) = (0.0, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// The winner of one map: its tiles are evaluated, the most promising first, until no other can hold it.
+    fn winner(&self, map: usize, input: &[f32], screen: &MapScreen<'_>) -> (f32, u32) {
         let network = self.network();
         let (layer, code) = (network.top(), network.code());
         let Some(tiling) = Self::screen_tiling(self.kernels(), &network) else { return (0.0, 0) };
@@ -102,10 +142,13 @@ impl<K: Kernels> Encoder<'_, K> {
         let filter = part(filters.weights, map * fields.len(), fields.len());
         let bias = filters.bias.get(map).copied().unwrap_or(0.0);
         let mut winner = (0.0, 0);
-        for (tile, maximum) in maxima.iter().skip(map).step_by(code.channels.max(1)).enumerate() {
-            if *maximum < least {
-                continue;
+        let mut last = None;
+        while let Some((tile, maximum)) = screen.after(last) {
+            // What is not a number excludes nothing.
+            if maximum + screen.slack < winner.0 {
+                break;
             }
+            last = Some((tile, maximum));
             let (y, x) =
                 (tile / tiling.across.max(1) * tiling.side, tile % tiling.across.max(1) * tiling.side);
             let rows = y..(y + tiling.side).min(code.height);
@@ -132,13 +175,53 @@ impl<K: Kernels> Encoder<'_, K> {
     }
 }
 
-/// What the winners of a screened image are at least, one number for each map: cutting those of a batch as the
-/// winners will be cut says which winners cannot survive.
-pub fn lower_bounds(screen: &[f32], bounds: &mut [f32]) {
-    let maps = bounds.len();
-    let rest = screen.get(screen.len().saturating_sub(2 * maps)..).unwrap_or(&[]);
-    for (bound, (best, slack)) in bounds.iter_mut().zip(rest.iter().zip(rest.iter().skip(maps))) {
-        let lower = best - slack;
-        *bound = if lower > 0.0 && lower < f32::INFINITY { lower } else { 0.0 };
+/// A position that no map has: the image has not been evaluated.
+const PENDING: u32 = u32::MAX;
+
+/// What the screening of an image says about one map.
+struct MapScreen<'a> {
+    maxima: &'a [f32],
+    maps: usize,
+    map: usize,
+    best: f32,
+    slack: f32,
+}
+
+impl<'a> MapScreen<'a> {
+    fn new(screen: &'a [f32], maps: usize, map: usize) -> Self {
+        let (maxima, bounds) =
+            screen.split_at_checked(screen.len().saturating_sub(2 * maps)).unwrap_or_default();
+        let slack =
+            bounds.get(maps + map).copied().filter(|slack| slack.is_finite()).unwrap_or(f32::INFINITY);
+        Self { maxima, maps, map, best: bounds.get(map).copied().unwrap_or(0.0), slack }
+    }
+
+    /// What the map's winner is at most.
+    fn upper(&self) -> f32 {
+        if self.slack < f32::INFINITY { self.best + self.slack } else { f32::INFINITY }
+    }
+
+    /// The tile with the largest maximum after the last one seen; of equal ones the first comes first.
+    fn after(&self, last: Option<(usize, f32)>) -> Option<(usize, f32)> {
+        let mut next: Option<(usize, f32)> = None;
+        for (tile, maximum) in self.maxima.iter().skip(self.map).step_by(self.maps.max(1)).enumerate() {
+            // Where nothing is known, all tiles are alike.
+            let maximum = if self.slack < f32::INFINITY { *maximum } else { 0.0 };
+            let seen = last.is_some_and(|(at, value)| maximum > value || (maximum == value && tile <= at));
+            if !seen && next.is_none_or(|(_, value)| maximum > value) {
+                next = Some((tile, maximum));
+            }
+        }
+        next
+    }
+}
+
+/// Puts a number into a list of the largest so far, largest first.
+fn insert(value: f32, largest: &mut [f32]) {
+    let mut value = value;
+    for place in largest {
+        if value > *place {
+            core::mem::swap(place, &mut value);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! FC-WTA unit by unit: one fully-connected layer with lifetime sparsity, without codes and without a gradient.
 //!
 //! Lifetime sparsity is a unit's own affair (section 2 of the paper): its activations over the batch are a row, the k
-//! largest of which survive. So the batch is laid out in columns, a unit's row is computed, its survivors are
+//! largest of which survive. So a unit's row is computed, its survivors are
 //! noted, and the row is forgotten ([`Units::compete`]). After the images have been reconstructed, the gradient of
 //! a unit needs its own survivors alone ([`Kernels::combine`]): it can update the unit's weights at once.
 //!
@@ -52,15 +52,15 @@ impl<'a, K: Kernels> Units<'a, K> {
         }
     }
 
-    /// Numbers in a row of [`Units::compete`]'s columns for a batch: whole vectors.
+    /// Numbers in a row of [`Units::compete`]'s codes for a batch: whole panels.
     pub fn width(kernels: K, batch: usize) -> usize {
         batch.next_multiple_of(kernels.panel_maps().max(1))
     }
 
     /// Finds the survivors of the units from `first` on, as many as `survivors` has counts.
     ///
-    /// `columns` holds the batch input by input: for each of the network's inputs a row of [`Units::width`] numbers, one
-    /// per image; what is beyond the batch does not matter. `codes` is scratch of a row per unit.
+    /// `images` is the batch, one image after the other, and `prepared` what [`Kernels::prepare`] made of it; `codes` is
+    /// scratch of a row of [`Units::width`] numbers per unit.
     ///
     /// # Errors
     ///
@@ -70,7 +70,8 @@ impl<'a, K: Kernels> Units<'a, K> {
         &self,
         first: usize,
         batch: usize,
-        columns: &[f32],
+        images: &[f32],
+        prepared: &[f32],
         codes: &mut [f32],
         survivors: UnitSurvivors<'_>,
     ) -> Result<()> {
@@ -78,13 +79,14 @@ impl<'a, K: Kernels> Units<'a, K> {
         let (inputs, width) = (network.input().channels, Self::width(self.kernels, batch));
         let units = survivors.counts.len();
         let keep = survivors.values.len().checked_div(units).unwrap_or(0);
-        expect_len("columns", inputs * width, columns.len())?;
+        expect_len("batch", batch * inputs, images.len())?;
+        expect_len("prepared batch", self.kernels.prepared_len(batch, inputs), prepared.len())?;
         expect_len("codes", units * width, codes.len())?;
         expect_len("survivors' values", units * keep, survivors.values.len())?;
         expect_len("survivors' images", units * keep, survivors.images.len())?;
         let filters = self.parameters.filters(0);
         let weights = part(filters.weights, first * inputs, units * inputs);
-        self.kernels.unit_activations(weights, part(filters.bias, first, units), columns, codes);
+        self.kernels.unit_activations(weights, part(filters.bias, first, units), images, prepared, codes);
 
         let rows = codes.chunks_exact_mut(width.max(1)).zip(survivors.counts);
         let places = survivors

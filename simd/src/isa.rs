@@ -233,8 +233,15 @@ impl Kernels for Isa {
         on!(self, k => k.row_cut(values, keep))
     }
 
-    fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]) {
-        on!(self, k => k.unit_activations(weights, bias, columns, out))
+    fn unit_activations(
+        self,
+        weights: &[f32],
+        bias: &[f32],
+        images: &[f32],
+        prepared: &[f32],
+        out: &mut [f32],
+    ) {
+        on!(self, k => k.unit_activations(weights, bias, images, prepared, out))
     }
 
     fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {

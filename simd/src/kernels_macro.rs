@@ -335,25 +335,33 @@ macro_rules! implement_kernels {
                 unsafe { run(values, keep) }
             }
 
-            fn unit_activations(self, weights: &[f32], bias: &[f32], columns: &[f32], out: &mut [f32]) {
-                use $crate::generic::units::{activations, fits};
+            fn unit_activations(
+                self,
+                weights: &[f32],
+                bias: &[f32],
+                images: &[f32],
+                prepared: &[f32],
+                out: &mut [f32],
+            ) {
+                use $crate::generic::units::{Sizes, activations};
                 #[target_feature(enable = $features)]
                 fn unit_activations(
-                    sizes: (usize, usize),
+                    sizes: Sizes,
                     weights: &[f32],
                     bias: &[f32],
-                    columns: &[f32],
+                    prepared: &[f32],
                     out: &mut [f32],
                 ) {
                     // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { activations::<$vector, 6, $vectors>(sizes, weights, bias, columns, out) }
+                    unsafe { activations::<$vector, 6, $vectors>(sizes, weights, bias, prepared, out) }
                 }
                 let lanes = <$vector as Vector>::LANES;
-                let Some(sizes) = fits(weights.len(), bias.len(), columns.len(), out.len(), lanes) else {
-                    return Scalar.unit_activations(weights, bias, columns, out);
+                let Some(sizes) = Sizes::new(weights.len(), bias.len(), prepared.len(), out.len(), lanes)
+                else {
+                    return Scalar.unit_activations(weights, bias, images, prepared, out);
                 };
                 // SAFETY: the token proves the instruction set.
-                unsafe { unit_activations(sizes, weights, bias, columns, out) }
+                unsafe { unit_activations(sizes, weights, bias, prepared, out) }
             }
 
             fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {

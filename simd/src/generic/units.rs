@@ -2,141 +2,105 @@
 
 use crate::vector::Vector;
 
-/// Whether the operands of [`activations`] have the lengths that it wants: returns inputs and images.
-pub(crate) fn fits(
-    weights: usize,
-    units: usize,
-    columns: usize,
-    out: usize,
-    lanes: usize,
-) -> Option<(usize, usize)> {
-    let inputs = weights.checked_div(units)?;
-    let width = columns.checked_div(inputs)?;
-    let exact = inputs * units == weights && inputs.checked_mul(width)? == columns;
-    (exact && width % lanes == 0 && units.checked_mul(width)? <= out).then_some((inputs, width))
+/// How the operands of [`activations`] lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    inputs: usize,
+    panels: usize,
 }
 
-/// The operands of a block of units.
-struct Block {
-    inputs: usize,
-    width: usize,
-    weights: *const f32,
-    bias: *const f32,
-    columns: *const f32,
-    out: *mut f32,
+impl Sizes {
+    /// The sizes, if they fit the slices' lengths.
+    pub(crate) fn new(
+        weights: usize,
+        units: usize,
+        prepared: usize,
+        out: usize,
+        lanes: usize,
+    ) -> Option<Self> {
+        let inputs = weights.checked_div(units)?;
+        let panels = prepared.checked_div(inputs.checked_mul(lanes)?)?;
+        let fits = inputs * units == weights
+            && panels.checked_mul(inputs * lanes)? == prepared
+            && units.checked_mul(panels * lanes)? == out;
+        fits.then_some(Self { inputs, panels })
+    }
 }
 
 /// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations): a product of matrices in register tiles of
-/// `M` units by `N` vectors of images. A sum starts from the bias and adds the inputs in their order, fused.
+/// `M` units by `N` panels of images. A sum starts from the bias and adds the inputs in their order, fused.
 ///
 /// # Safety
 ///
-/// [`fits`] gave `inputs` and `width`, and `V`'s instruction set is enabled.
+/// The sizes are those of the slices, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn activations<V: Vector, const M: usize, const N: usize>(
-    (inputs, width): (usize, usize),
+    sizes: Sizes,
     weights: &[f32],
     bias: &[f32],
-    columns: &[f32],
+    prepared: &[f32],
     out: &mut [f32],
 ) {
-    let vectors = width / V::LANES;
-    let mut unit = 0;
-    while unit < bias.len() {
-        let units = M.min(bias.len() - unit);
-        let mut vector = 0;
-        while vector < vectors {
-            let count = N.min(vectors - vector);
-            // SAFETY: `units` units from `unit` on and `count` vectors from `vector` on exist.
-            unsafe {
-                let block = Block {
-                    inputs,
-                    width,
-                    weights: weights.as_ptr().add(unit * inputs),
-                    bias: bias.as_ptr().add(unit),
-                    columns: columns.as_ptr().add(vector * V::LANES),
-                    out: out.as_mut_ptr().add(unit * width + vector * V::LANES),
-                };
-                match (units == M, count) {
-                    (true, n) if n == N => block.tile::<V, M, N>(),
-                    (true, 4) if N > 4 => block.tile::<V, M, 4>(),
-                    (true, 3) if N > 3 => block.tile::<V, M, 3>(),
-                    (true, 2) if N > 2 => block.tile::<V, M, 2>(),
-                    (true, _) => block.columns::<V, M>(count),
-                    (false, _) => (0..units).for_each(|unit| block.unit(unit).columns::<V, 1>(count)),
-                }
+    let Sizes { inputs, panels } = sizes;
+    let mut block = |unit: usize, panel: usize| Block {
+        sizes,
+        weights: weights.as_ptr().wrapping_add(unit * inputs),
+        bias: bias.as_ptr().wrapping_add(unit),
+        images: prepared.as_ptr().wrapping_add(panel * inputs * V::LANES),
+        out: out.as_mut_ptr().wrapping_add((unit * panels + panel) * V::LANES),
+    };
+    let whole = bias.len() / M * M;
+    let mut panel = 0;
+    while panel < panels {
+        let wide = panels - panel >= N;
+        // SAFETY: the units and the panels of each block exist.
+        unsafe {
+            for unit in (0..whole).step_by(M) {
+                if wide { block(unit, panel).tile::<V, M, N>() } else { block(unit, panel).tile::<V, M, 1>() }
             }
-            vector += count;
+            for unit in whole..bias.len() {
+                if wide { block(unit, panel).tile::<V, 1, N>() } else { block(unit, panel).tile::<V, 1, 1>() }
+            }
         }
-        unit += units;
+        panel += if wide { N } else { 1 };
     }
 }
 
+/// The operands of a register tile.
+struct Block {
+    sizes: Sizes,
+    weights: *const f32,
+    bias: *const f32,
+    images: *const f32,
+    out: *mut f32,
+}
+
 impl Block {
-    /// The same block from a later unit on.
-    ///
     /// # Safety
     ///
-    /// The unit exists.
-    #[inline(always)]
-    unsafe fn unit(&self, unit: usize) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe {
-            Self {
-                weights: self.weights.add(unit * self.inputs),
-                bias: self.bias.add(unit),
-                out: self.out.add(unit * self.width),
-                ..*self
-            }
-        }
-    }
-
-    /// `count` vectors, one after the other.
-    ///
-    /// # Safety
-    ///
-    /// `M` units and `count` vectors exist; `V`'s instruction set is enabled.
-    #[inline(always)]
-    unsafe fn columns<V: Vector, const M: usize>(&self, count: usize) {
-        for vector in 0..count {
-            // SAFETY: the vector exists.
-            unsafe {
-                let (columns, out) = (self.columns.add(vector * V::LANES), self.out.add(vector * V::LANES));
-                Self { columns, out, ..*self }.tile::<V, M, 1>();
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `M` units and `N` vectors exist; `V`'s instruction set is enabled.
+    /// `M` units and `N` panels exist; `V`'s instruction set is enabled.
     #[inline(always)]
     unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self) {
+        let Sizes { inputs, panels } = self.sizes;
         // SAFETY: the caller's promise.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; M];
-            let mut weights = [self.weights; M];
-            for (m, (sums, weights)) in sums.iter_mut().zip(weights.iter_mut()).enumerate() {
-                *sums = [V::splat(*self.bias.add(m)); N];
-                *weights = self.weights.add(m * self.inputs);
+            let mut rows = [self.weights; M];
+            for m in 0..M {
+                sums[m] = [V::splat(*self.bias.add(m)); N];
+                rows[m] = self.weights.add(m * inputs);
             }
-            let mut columns = self.columns;
-            for input in 0..self.inputs {
-                let mut x = [V::splat(0.0); N];
-                for (n, x) in x.iter_mut().enumerate() {
-                    *x = V::load(columns.add(n * V::LANES));
-                }
-                columns = columns.add(self.width);
-                for (sums, weights) in sums.iter_mut().zip(weights) {
-                    let weight = V::splat(*weights.add(input));
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum = weight.mul_add(x, *sum);
-                    }
+            V::add_products(&mut sums, &rows, 0..inputs, self.images, inputs * V::LANES);
+            // A copy, so that the stores do not keep the sums above in memory.
+            let mut activations = [[V::splat(0.0); N]; M];
+            for m in 0..M {
+                for n in 0..N {
+                    activations[m][n] = sums[m][n].max(V::splat(0.0));
                 }
             }
-            for (m, sums) in sums.iter().enumerate() {
-                for (n, sum) in sums.iter().enumerate() {
-                    sum.max(V::splat(0.0)).store(self.out.add(m * self.width + n * V::LANES));
+            for (m, activations) in activations.iter().enumerate() {
+                for (n, activation) in activations.iter().enumerate() {
+                    activation.store(self.out.add((m * panels + n) * V::LANES));
                 }
             }
         }

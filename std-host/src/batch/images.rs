@@ -2,7 +2,7 @@
 //!
 //! - *compete*: blocks of images in parallel; hidden maps are kept, since the host has the memory, so that *learn* need
 //!   not compute them again. Where the kernels screen the last layer, its maps are never written.
-//! - *select*: ranges of maps in parallel; after a screening twice, first on what the winners are at least.
+//! - *select*: ranges of maps in parallel; after a screening, the exact winners are found first.
 //! - *learn*: residuals and deltas by image, then gradients by ranges of maps, each going through the images in
 //!   their order.
 
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use wta_core::{
     Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner, Network,
     Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
-    expect_sane, lower_bounds, select, survivors,
+    expect_sane, select, survivors,
 };
 
 use super::{Common, State, UPDATE_CHUNK, chunks_or_empty};
@@ -79,6 +79,9 @@ pub(super) struct Images {
     inputs: Aligned,
     /// Image by image; empty where the last layer is not screened.
     screens: Aligned,
+    /// The winners after a screening, map by map; empty where there is none.
+    columns: Vec<f32>,
+    column_positions: Vec<u32>,
     values: Vec<f32>,
     positions: Vec<u32>,
     cuts: Vec<Cut>,
@@ -113,6 +116,8 @@ impl Images {
             prepared: Aligned::zeros(Encoder::prepared_len(kernels, &network)),
             inputs: Aligned::zeros(training.batch * network.inputs_len()),
             screens: Aligned::zeros(training.batch * screens),
+            columns: vec![0.0; if screens > 0 { training.batch * winners } else { 0 }],
+            column_positions: vec![0; if screens > 0 { training.batch * winners } else { 0 }],
             values: vec![0.0; training.batch * winners],
             positions: vec![0; training.batch * winners],
             cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels],
@@ -191,11 +196,8 @@ impl Images {
                             return Ok(());
                         }
                         let inputs = Inputs::new(network, images, inputs)?;
-                        let rows =
-                            screens.chunks_exact_mut(screen_len).zip(values.chunks_exact_mut(winners_len));
-                        for (image, (screen, values)) in rows.enumerate() {
+                        for (image, screen) in screens.chunks_exact_mut(screen_len).enumerate() {
                             encoder.screen(inputs.of(last, image), &mut scratch.encoding, screen)?;
-                            lower_bounds(screen, values);
                         }
                         Ok(())
                     })
@@ -204,28 +206,40 @@ impl Images {
         )
     }
 
-    /// The winners of a screened batch, exactly, where they may survive.
+    /// The exact winners of a screened batch; with lifetime sparsity, 0 for those that cannot survive.
     fn refine<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let (last, maps) = (network.depth() - 1, network.code().channels);
-        let screen_len = self.screens.len() / training.batch;
-        let cuts = match training.sparsity.keep {
-            Keep::Lifetime { rate } => {
-                let keep = survivors(rate, training.batch);
-                cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
-                Some(&self.cuts[..])
-            }
-            Keep::All | Keep::PerSample { .. } => None,
-        };
         let parameters = Parameters::new(network, state.parameters)?;
         let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
         let inputs = BatchInputs::new(network, training.batch, &self.inputs);
-        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
-        rows.zip(self.screens.par_chunks(screen_len)).enumerate().try_for_each(
-            |(image, ((values, positions), screen))| {
-                encoder.refine(inputs.of(last, image)?, screen, cuts, values, positions)
+        let screens = &self.screens;
+        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps)).enumerate();
+        let Keep::Lifetime { rate } = training.sparsity.keep else {
+            let screen_len = screens.len() / training.batch;
+            rows.zip(screens.par_chunks(screen_len)).try_for_each(
+                |((image, (values, positions)), screen)| {
+                    encoder.refine(inputs.of(last, image)?, screen, values, positions)
+                },
+            )?;
+            return Ok(());
+        };
+        let keep = survivors(rate, training.batch);
+        let columns = self.columns.par_chunks_mut(training.batch);
+        columns.zip(self.column_positions.par_chunks_mut(training.batch)).enumerate().try_for_each_init(
+            || vec![0.0; keep],
+            |largest, (map, (values, positions))| {
+                let input = |image| inputs.of(last, image).unwrap_or_default();
+                encoder.refine_map(map, input, screens, largest, values, positions)
             },
         )?;
+        let (columns, column_positions) = (&self.columns, &self.column_positions);
+        rows.for_each(|(image, (values, positions))| {
+            let column = columns.iter().skip(image).step_by(training.batch);
+            values.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+            let column = column_positions.iter().skip(image).step_by(training.batch);
+            positions.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+        });
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Training unit by unit: a fully-connected layer with lifetime sparsity.
 //!
 //! ```text
-//! batch ──▶ columns (input by input) ──compete, by units──▶ survivors of each unit: image, value
+//! batch ──▶ panels of images ──compete, by units──▶ survivors of each unit: image, value
 //!                                                              │ turned round: survivors of each image
 //!   images by pixels ◀── reconstruct, by ranges of pixels ◀────┘
 //!       │
@@ -34,8 +34,8 @@ const SAFE_GRADIENT: f32 = 1e17;
 
 /// Everything that a step needs besides parameters and moments.
 pub(super) struct UnitLists {
-    /// The batch input by input, padded to whole vectors.
-    columns: Aligned,
+    /// The batch in panels.
+    prepared: Aligned,
     /// The residuals of all images, then the images: all that gradients are combined from.
     rows: Aligned,
     /// For each unit, `keep` places.
@@ -105,7 +105,7 @@ impl UnitLists {
         let (inputs, units) = (network.input().len(), network.code().channels);
         let keep = survivors(rate, batch);
         Self {
-            columns: Aligned::zeros(inputs * Units::width(common.kernels, batch)),
+            prepared: Aligned::zeros(common.kernels.prepared_len(batch, inputs)),
             rows: Aligned::zeros(2 * batch * inputs),
             values: vec![0.0; units * keep],
             images: vec![0; units * keep],
@@ -128,7 +128,7 @@ impl UnitLists {
         let stopwatch = state.stopwatch;
         let units = Units::new(kernels, Parameters::new(network, state.parameters)?)?;
         stopwatch.time(Phase::Prepare, || self.load(&state, batch))?;
-        stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, training.batch))?;
+        stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, &state))?;
         stopwatch.time(Phase::Select, || {
             let Self { by_image, counts, keep, images, values, .. } = self;
             by_image.fill(training.batch, counts, *keep, images, values);
@@ -142,35 +142,29 @@ impl UnitLists {
         Ok(loss)
     }
 
-    /// Copies the batch, row by row and column by column.
+    /// Copies the batch, and packs it in panels.
     fn load<K: Kernels>(&mut self, state: &State<'_, K>, batch: &[f32]) -> Result<()> {
         let Common { kernels, network, training } = state.common;
-        let (inputs, width) = (network.input().len(), Units::width(kernels, training.batch));
+        let inputs = network.input().len();
         let rows = self.rows.get_mut(training.batch * inputs..).unwrap_or_default();
         rows.par_chunks_mut(inputs).zip(batch.par_chunks(inputs)).try_for_each(|(to, image)| {
             to.copy_from_slice(image);
             expect_finite("image", image)
         })?;
-        let columns = self.columns.par_chunks_mut(PIXELS_PER_TASK * width).enumerate();
-        columns.for_each(|(task, columns)| {
-            let first = task * PIXELS_PER_TASK;
-            for (image, pixels) in batch.chunks_exact(inputs).enumerate() {
-                let pixels = pixels.iter().skip(first);
-                columns
-                    .iter_mut()
-                    .skip(image)
-                    .step_by(width)
-                    .zip(pixels)
-                    .for_each(|(to, pixel)| *to = *pixel);
-            }
-        });
+        let images = kernels.panel_maps();
+        let panels = self.prepared.par_chunks_mut(kernels.prepared_len(images, inputs).max(1));
+        panels
+            .zip(batch.par_chunks(images * inputs))
+            .for_each(|(panel, images)| kernels.prepare(images, inputs, panel));
         Ok(())
     }
 
-    fn compete<K: Kernels>(&mut self, units: &Units<'_, K>, batch: usize) -> Result<()> {
+    fn compete<K: Kernels>(&mut self, units: &Units<'_, K>, state: &State<'_, K>) -> Result<()> {
+        let batch = state.common.training.batch;
         let places = UNITS_PER_TASK * self.keep;
-        let width = self.columns.len() / self.decoder_bias.len();
-        let columns = &self.columns;
+        let width = Units::width(state.common.kernels, batch);
+        let inputs = self.decoder_bias.len();
+        let (rows, prepared) = (self.rows.get(batch * inputs..).unwrap_or_default(), &self.prepared);
         self.counts
             .par_chunks_mut(UNITS_PER_TASK)
             .zip(self.values.par_chunks_mut(places))
@@ -181,7 +175,7 @@ impl UnitLists {
                 |codes, (task, ((counts, values), images))| {
                     let codes = codes.get_mut(..counts.len() * width).unwrap_or_default();
                     let survivors = UnitSurvivors { values, images, counts };
-                    units.compete(task * UNITS_PER_TASK, batch, columns, codes, survivors)
+                    units.compete(task * UNITS_PER_TASK, batch, rows, prepared, codes, survivors)
                 },
             )?;
         Ok(())

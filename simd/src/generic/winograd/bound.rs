@@ -37,7 +37,7 @@ pub(super) unsafe fn add_norms<V: Vector>(plan: &Plan, inputs: &[f32], count: us
         for tile in 0..count {
             // SAFETY: the caller's promise.
             let square = unsafe {
-                let row = inputs.as_ptr().add((p * plan.block + tile) * plan.padded);
+                let row = inputs.as_ptr().add(p * plan.inputs_stride() + tile * plan.padded);
                 let mut sum = V::splat(0.0);
                 let mut channel = 0;
                 while channel < plan.padded {
@@ -114,8 +114,7 @@ pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &
             filter_factor = V::splat(14.0 * U * a * g).mul_add(norm, filter_factor);
         }
         for (panel, to) in slack.chunks_mut(V::LANES).enumerate() {
-            let norms =
-                layer.prepared.as_ptr().add(panel * plan.panel_len() + AREA * plan.channels * V::LANES);
+            let norms = layer.prepared.as_ptr().add(panel * plan.panel_len() + AREA * plan.filters_stride());
             let mut sum = filter_factor.mul(V::load(norms.add(AREA * V::LANES)));
             for (p, factor) in factors.iter().enumerate() {
                 sum = factor.mul_add(V::load(norms.add(p * V::LANES)), sum);

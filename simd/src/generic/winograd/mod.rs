@@ -28,8 +28,8 @@ const AREA: usize = POINTS * POINTS;
 /// Numbers of a block's transformed inputs: most of a second-level cache of 1 MiB.
 const BLOCK_LEN: usize = 64 * 3300;
 
-/// Vectors that are brought into line with the cache, and with them their rows, are twice as fast to read.
-const ALIGNMENT: usize = 16;
+/// Numbers in a line of the cache: vectors that straddle two lines are half as fast to read.
+const LINE: usize = 16;
 
 /// How a layer is cut up.
 #[derive(Clone, Copy, Debug)]
@@ -78,27 +78,40 @@ impl Plan {
             return None;
         }
         let padded = channels.checked_next_multiple_of(lanes)?;
-        (AREA * channels + AREA + 1).checked_mul(lanes)?;
+        (AREA * (channels + 2)).checked_mul(lanes + LINE)?;
         Some(Self { channels, padded, filters, across: 0, down: 0, block: 0, lanes })
+    }
+
+    // From one point to the next there is a line more than needed: powers of two would put the 64 points of a tile into
+    // the same few places of the cache.
+
+    /// From a point's transformed filters in a panel to the next one's.
+    fn filters_stride(&self) -> usize {
+        self.channels * self.lanes + LINE
+    }
+
+    /// From a point's transformed inputs of a block to the next one's.
+    fn inputs_stride(&self) -> usize {
+        self.block * self.padded + LINE
+    }
+
+    /// From a point's sums of a block and two panels to the next one's.
+    fn sums_stride(&self) -> usize {
+        self.block * 2 * self.lanes + LINE
     }
 
     /// Numbers of a prepared panel: transformed filters, their norms at each point, the norms of the filters.
     fn panel_len(&self) -> usize {
-        (AREA * self.channels + AREA + 1) * self.lanes
+        AREA * self.filters_stride() + (AREA + 1) * self.lanes
     }
 
     fn panels(&self) -> usize {
         self.filters.div_ceil(self.lanes)
     }
 
-    /// Numbers of a block's sums: two panels.
-    fn sums_len(&self) -> usize {
-        AREA * self.block * 2 * self.lanes
-    }
-
     /// What the core is told.
     pub(crate) fn tiling(&self) -> Tiling {
-        let scratch = AREA * self.block * self.padded + self.sums_len() + AREA * self.padded + AREA;
+        let scratch = AREA * (self.inputs_stride() + self.sums_stride() + self.padded + 1);
         Tiling {
             side: SIDE,
             down: self.down,
@@ -106,7 +119,7 @@ impl Plan {
             panel_maps: self.lanes,
             panel_len: self.panel_len(),
             prepared_len: self.panels() * self.panel_len(),
-            scratch_len: scratch + ALIGNMENT,
+            scratch_len: scratch + LINE,
         }
     }
 
@@ -134,7 +147,7 @@ pub(crate) unsafe fn prepare<V: Vector>(plan: &Plan, weights: &[f32], prepared: 
     let filter_len = KERNEL * KERNEL * plan.channels;
     let panels = prepared.chunks_exact_mut(plan.panel_len());
     for (filters, panel) in weights.chunks(V::LANES * filter_len).zip(panels) {
-        let (points, norms) = panel.split_at_mut(AREA * plan.channels * V::LANES);
+        let (points, norms) = panel.split_at_mut(AREA * plan.filters_stride());
         norms.fill(0.0);
         for channel in 0..plan.channels {
             // SAFETY: `points` has `AREA * channels` vectors, `norms` has `AREA + 1`.
@@ -155,7 +168,7 @@ pub(crate) unsafe fn prepare<V: Vector>(plan: &Plan, weights: &[f32], prepared: 
                     let row = transform::filter([0, 1, 2, 3, 4].map(|x: usize| columns[x][y]));
                     for (x, point) in row.into_iter().enumerate() {
                         let p = y * POINTS + x;
-                        point.store(points.as_mut_ptr().add((p * plan.channels + channel) * V::LANES));
+                        point.store(points.as_mut_ptr().add(p * plan.filters_stride() + channel * V::LANES));
                         let norm = norm.add(p * V::LANES);
                         point.mul_add(point, V::load(norm)).store(norm);
                     }
@@ -207,10 +220,10 @@ struct Scratch<'a> {
 
 impl<'a> Scratch<'a> {
     fn new(plan: &Plan, scratch: &'a mut [f32]) -> Self {
-        // At most 15 elements of the `ALIGNMENT` that the length has for it.
-        let skip = scratch.as_ptr().align_offset(64).min(ALIGNMENT - 1);
-        let (inputs, rest) = scratch[skip..].split_at_mut(AREA * plan.block * plan.padded);
-        let (sums, rest) = rest.split_at_mut(plan.sums_len());
+        // The length has a line more for this.
+        let skip = scratch.as_ptr().align_offset(4 * LINE).min(LINE - 1);
+        let (inputs, rest) = scratch[skip..].split_at_mut(AREA * plan.inputs_stride());
+        let (sums, rest) = rest.split_at_mut(AREA * plan.sums_stride());
         let (patch, rest) = rest.split_at_mut(AREA * plan.padded);
         Self { inputs, sums, patch, norms: &mut rest[..AREA] }
     }
@@ -373,7 +386,8 @@ impl Layer<'_> {
     /// As for [`Layer::convolve`]; the tile exists, and so does place `slot` in the block.
     #[inline(always)]
     unsafe fn transform_input<V: Vector>(&self, scratch: &mut Scratch<'_>, tile: usize, slot: usize) {
-        let Plan { channels, padded, across, block, .. } = *self.plan;
+        let Plan { channels, padded, across, .. } = *self.plan;
+        let stride = self.plan.inputs_stride();
         let (y, x) = (tile / across * SIDE, tile % across * SIDE);
         let (rows, columns) = (self.fields.height + KERNEL - 1 - y, self.fields.width + KERNEL - 1 - x);
         let at = self.fields.offset(y, x);
@@ -391,7 +405,8 @@ impl Layer<'_> {
         let mut channel = 0;
         while channel < padded {
             // SAFETY: the patch has `POINTS` rows and columns of pixels of `padded` channels (or the map, where they are the
-            // same); the block has `AREA` matrices of `block` rows of `padded` numbers.
+            // same); the block has `AREA` matrices of `block` rows of `padded`
+            // numbers.
             unsafe {
                 let mut half = [[V::splat(0.0); POINTS]; POINTS];
                 for (x, half) in half.iter_mut().enumerate() {
@@ -402,7 +417,7 @@ impl Layer<'_> {
                 for y in 0..POINTS {
                     let row = transform::input([0, 1, 2, 3, 4, 5, 6, 7].map(|x: usize| half[x][y]));
                     for (x, point) in row.into_iter().enumerate() {
-                        point.store(to.add((y * POINTS + x) * block * padded + channel));
+                        point.store(to.add((y * POINTS + x) * stride + channel));
                     }
                 }
             }
@@ -439,19 +454,22 @@ impl Layer<'_> {
         panel: usize,
         count: usize,
     ) {
-        let Plan { channels, padded, block, .. } = *self.plan;
+        let Plan { channels, padded, .. } = *self.plan;
         let height = tile_height(count, MAX);
         for p in 0..AREA {
             // SAFETY: the products lie inside their buffers, as their lengths say.
             unsafe {
                 let product = Product {
-                    v: scratch.inputs.as_ptr().add(p * block * padded),
+                    v: scratch.inputs.as_ptr().add(p * self.plan.inputs_stride()),
                     v_stride: padded,
                     channels,
                     tiles: count,
-                    u: self.prepared.as_ptr().add(panel * self.plan.panel_len() + p * channels * V::LANES),
+                    u: self
+                        .prepared
+                        .as_ptr()
+                        .add(panel * self.plan.panel_len() + p * self.plan.filters_stride()),
                     u_stride: self.plan.panel_len(),
-                    m: scratch.sums.as_mut_ptr().add(p * block * 2 * V::LANES),
+                    m: scratch.sums.as_mut_ptr().add(p * self.plan.sums_stride()),
                     m_stride: 2 * V::LANES,
                 };
                 product.run::<V, MAX, N>(height);
@@ -472,7 +490,7 @@ impl Layer<'_> {
         n: usize,
         bias: V,
     ) -> [[V; SIDE]; SIDE] {
-        let stride = self.plan.block * 2 * V::LANES;
+        let stride = self.plan.sums_stride();
         // SAFETY: `AREA` matrices of `block` rows of two vectors.
         unsafe {
             let from = scratch.sums.as_ptr().add((tile * 2 + n) * V::LANES);
