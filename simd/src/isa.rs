@@ -5,6 +5,7 @@ use core::str::FromStr;
 
 use wta_core::{AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, SgdUpdate};
 
+use crate::peak::Peak;
 #[cfg(target_arch = "x86_64")]
 use crate::{Avx2, Avx512};
 
@@ -96,6 +97,23 @@ macro_rules! on {
             Isa::Avx512($kernels) => $call,
         }
     };
+}
+
+impl Isa {
+    /// So many rounds of independent multiply-adds in registers, each of
+    /// [`operations_per_round`](Self::operations_per_round): the most arithmetic that a thread can do, for a host to
+    /// time. Returns what came out, for nobody but the compiler.
+    pub fn fused_multiply_adds(self, rounds: u64) -> f32 {
+        on!(self, k => k.fused_multiply_adds(rounds))
+    }
+
+    /// Multiplications and additions in a round of [`fused_multiply_adds`](Self::fused_multiply_adds).
+    pub fn operations_per_round(self) -> u64 {
+        fn of<P: Peak>(_: P) -> u64 {
+            P::OPERATIONS_PER_ROUND
+        }
+        on!(self, k => of(k))
+    }
 }
 
 impl Kernels for Isa {

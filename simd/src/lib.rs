@@ -23,6 +23,9 @@ mod generic;
 #[macro_use]
 mod kernels_macro;
 mod isa;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_macros))]
+#[macro_use]
+mod peak;
 mod prefetch;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod vector;
