@@ -20,6 +20,7 @@ use wta_core::{
 };
 
 use crate::error::Result;
+use crate::stopwatch::{Phase, Stopwatch};
 
 /// Images of a block of a fully-connected network, so that a block is a matrix product; a few of the
 /// convolution's tiles.
@@ -83,6 +84,8 @@ pub struct BatchTrainer<K> {
     pub moments: Vec<f32>,
     /// Steps done.
     pub step: u64,
+    /// Adds up the times of the phases; stands still unless replaced by a running one.
+    pub stopwatch: Stopwatch,
     gradient: Vec<f32>,
     prepared: Vec<f32>,
     inputs: Vec<f32>,
@@ -115,6 +118,7 @@ impl<K: Kernels> BatchTrainer<K> {
             parameters: vec![0.0; network.parameters_len()],
             moments: vec![0.0; network.parameters_len() * training.optimizer.method.moments()],
             step: 0,
+            stopwatch: Stopwatch::default(),
             gradient: vec![0.0; network.parameters_len()],
             prepared: vec![0.0; Encoder::prepared_len(kernels, &network)],
             inputs: vec![0.0; training.batch * network.inputs_len()],
@@ -143,10 +147,11 @@ impl<K: Kernels> BatchTrainer<K> {
     ///
     /// As for [`wta_core::Trainer::step`]; parameters and moments are then as before the step.
     pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
+        let stopwatch = self.stopwatch.clone();
         self.compete(batch)?;
-        self.select()?;
+        stopwatch.time(Phase::Select, || self.select())?;
         let loss = self.learn()?;
-        self.update()?;
+        stopwatch.time(Phase::Update, || self.update())?;
         self.step += 1;
         Ok(loss)
     }
@@ -160,7 +165,8 @@ impl<K: Kernels> BatchTrainer<K> {
             return Err(wta_core::Error::Length { what: "batch", expected, found: batch.len() }.into());
         }
         let parameters = Parameters::new(network, &self.parameters)?;
-        let encoder = Encoder::new(self.kernels, parameters, &mut self.prepared)?;
+        let (kernels, prepared, stopwatch) = (self.kernels, &mut self.prepared[..], &self.stopwatch);
+        let encoder = stopwatch.time(Phase::Prepare, move || Encoder::new(kernels, parameters, prepared))?;
         let scratch = &self.scratch;
         let blocks = self
             .inputs
@@ -168,7 +174,7 @@ impl<K: Kernels> BatchTrainer<K> {
             .zip(self.values.par_chunks_mut(block * winners_len))
             .zip(self.positions.par_chunks_mut(block * winners_len))
             .zip(batch.par_chunks(block * image_len));
-        blocks.try_for_each(|(((inputs, values), positions), pixels)| {
+        let encode = |(((inputs, values), positions), pixels): (((&mut [f32], _), _), &[f32])| {
             let images = pixels.len() / image_len;
             for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
                 encoder.load(images, image, pixels, inputs)?;
@@ -177,7 +183,9 @@ impl<K: Kernels> BatchTrainer<K> {
                 let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
                 encoder.compete(sparsity.grid, images, inputs, codes, Candidates { values, positions })
             })
-        })?;
+        };
+        // All layers in one.
+        stopwatch.time(Phase::Compete { layer: network.depth() - 1 }, || blocks.try_for_each(encode))?;
         Ok(())
     }
 
@@ -213,27 +221,33 @@ impl<K: Kernels> BatchTrainer<K> {
         let (scratch, inputs) = (&self.scratch, BatchInputs::new(network, self.training.batch, &self.inputs));
         let batch = BatchWinners { len: winners_len, values: &self.values, positions: &self.positions };
         let last = network.depth() - 1;
+        let stopwatch = &self.stopwatch;
 
         self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| {
             let winners = batch.of(index);
-            image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
-            learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)?;
+            let input = inputs.of(0, index)?;
+            let residual = || learner.residual(input, winners, &mut image.residual);
+            image.loss = stopwatch.time_task(Phase::Reconstruct, residual)?;
+            let deltas = || learner.deltas(scale, winners, &mut image.residual, &mut image.deltas);
+            stopwatch.time_task(Phase::Learn { layer: last }, deltas)?;
             with_scratch(scratch, |scratch| -> wta_core::Result<()> {
                 let below = &mut scratch.below;
                 for layer in (0..last).rev() {
                     let (lower, upper) = image.hidden.split_at_mut(layer + 1);
                     let Some(deltas) = lower.last_mut() else { break };
                     let above = inputs.of(layer + 1, index)?;
-                    deltas.fill(|out| match upper.first() {
+                    let backward = |out: &mut SparseDeltas<'_>| match upper.first() {
                         None => learner.top_backward(winners, &image.deltas, above, below, out),
                         Some(from) => learner.hidden_backward(layer + 1, from.used(), above, below, out),
-                    });
+                    };
+                    stopwatch.time_task(Phase::Learn { layer }, || deltas.fill(backward));
                 }
                 Ok(())
             })
         })?;
 
-        self.gradient.par_chunks_mut(UPDATE_CHUNK).for_each(|chunk| chunk.fill(0.0));
+        let clear = || self.gradient.par_chunks_mut(UPDATE_CHUNK).for_each(|chunk| chunk.fill(0.0));
+        stopwatch.time(Phase::Learn { layer: last }, clear);
         let images = &self.images;
         let mut gradients = Gradients::new(&network, &mut self.gradient)?;
         let (hidden, top) = gradients.layers.split_at_mut(last);
@@ -243,43 +257,47 @@ impl<K: Kernels> BatchTrainer<K> {
             let atoms = chunks_or_empty(gradients.atoms, MAPS_PER_TASK * atom_len);
             let tasks: Vec<_> = tasks.into_iter().zip(atoms).collect();
             let decoder_bias = &mut *gradients.decoder_bias;
-            rayon::join(
-                || {
-                    tasks.into_par_iter().try_for_each(|((range, layer), atoms)| -> Result<()> {
-                        let mut gradient = TopGradient { first: range.start, layer, atoms };
-                        for (index, image) in images.iter().enumerate() {
-                            let input = inputs.of(last, index)?;
-                            let winners = batch.of(index);
-                            learner.top_gradient(
-                                winners,
-                                &image.deltas,
-                                &image.residual,
-                                input,
-                                &mut gradient,
-                            );
+            let gradients = || {
+                rayon::join(
+                    || {
+                        tasks.into_par_iter().try_for_each(|((range, layer), atoms)| -> Result<()> {
+                            let mut gradient = TopGradient { first: range.start, layer, atoms };
+                            for (index, image) in images.iter().enumerate() {
+                                let input = inputs.of(last, index)?;
+                                let winners = batch.of(index);
+                                learner.top_gradient(
+                                    winners,
+                                    &image.deltas,
+                                    &image.residual,
+                                    input,
+                                    &mut gradient,
+                                );
+                            }
+                            Ok(())
+                        })
+                    },
+                    || {
+                        for image in images {
+                            learner.decoder_bias_gradient(&image.residual, decoder_bias);
                         }
-                        Ok(())
-                    })
-                },
-                || {
-                    for image in images {
-                        learner.decoder_bias_gradient(&image.residual, decoder_bias);
-                    }
-                },
-            )
-            .0?;
+                    },
+                )
+            };
+            stopwatch.time(Phase::Learn { layer: last }, gradients).0?;
         }
         for (index, layer) in hidden.iter_mut().enumerate() {
             let filter_len = network.layer(index).map_or(1, |layer| layer.filter_len());
             let tasks = map_tasks(layer, filter_len);
-            tasks.into_par_iter().try_for_each(|(range, mut gradient)| -> Result<()> {
+            let tasks = tasks.into_par_iter();
+            let gradients = |(range, mut gradient): (Range<usize>, LayerGradient<'_>)| -> Result<()> {
                 for (image, state) in images.iter().enumerate() {
                     let Some(deltas) = state.hidden.get(index) else { continue };
                     let input = inputs.of(index, image)?;
                     learner.hidden_gradient(index, range.start, deltas.used(), input, &mut gradient);
                 }
                 Ok(())
-            })?;
+            };
+            stopwatch.time(Phase::Learn { layer: index }, || tasks.try_for_each(gradients))?;
         }
         Ok(self.images.iter().map(|image| image.loss).sum::<f32>() * scale)
     }
