@@ -215,7 +215,8 @@ pub fn profile(subject: &Subject, settings: Settings<'_>, progress: &Progress) -
 
     let peak = peaks.iter().find(|peak| peak.isa == isa.name() && peak.threads == threads);
     let peak_gflops = peak.map_or(f64::NAN, |peak| peak.gflops);
-    let nominal = Nominal::new(subject.network, subject.training);
+    let prepared = Encoder::prepared_len(isa, &subject.network);
+    let nominal = Nominal::new(subject.network, subject.training, prepared);
     let depth = subject.network.depth();
     let phases: Vec<PhaseReport> =
         rows(depth, &steps.times).iter().map(|row| row.report(&nominal, &steps.times, peak_gflops)).collect();
@@ -509,7 +510,7 @@ mod tests {
         assert_eq!(rows[2].covers, [learn(3), learn(2)]);
 
         let network = Case::named("conv64x3").unwrap();
-        let nominal = Nominal::new(network.network, network.training(100));
+        let nominal = Nominal::new(network.network, network.training(100), 0);
         let row = Row { timed: compete(1), covers: vec![compete(1), compete(0)] };
         let seconds = Duration::from_millis(250);
         let stopwatch = Stopwatch::new(1);

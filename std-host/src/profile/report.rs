@@ -107,12 +107,12 @@ impl Report {
         );
         for phase in &self.phases {
             text += &format!(
-                "{:width$} {:10.3} {:>8} {:>9} {:8.1} {:>8}\n",
+                "{:width$} {:10.3} {:>8} {:>9} {:>8} {:>8}\n",
                 phase.name,
                 phase.ms,
                 percent(phase.ms / self.step_ms),
                 number(phase.gflops),
-                phase.gb_s,
+                number(phase.gb_s),
                 if phase.gflops > 0.0 { percent(phase.share_of_peak) } else { String::new() }
             );
         }
@@ -146,9 +146,9 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-/// Blank for no arithmetic at all.
-fn number(gflops: f64) -> String {
-    if gflops > 0.0 { format!("{gflops:.1}") } else { String::new() }
+/// Blank for nothing at all.
+fn number(rate: f64) -> String {
+    if rate > 0.0 { format!("{rate:.1}") } else { String::new() }
 }
 
 #[cfg(test)]
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(words("compete")[4..], ["2", "3.000", "75.0%", "250.0", "12.0", "125.0%"]);
         assert_eq!(words("select"), ["select", "0.500", "12.5%", "12.0"]);
         assert_eq!(words("encode")[1..4], ["2.000", "90.0", "45.0%"]);
-        let end = |start, what| line(start).find(what).unwrap() + what.len();
+        let end = |start: &str, what: &str| line(start).find(what).unwrap() + what.len();
         assert_eq!(end("phase", "of peak"), end("compete", "125.0%"));
         assert_eq!(end("phase", "GFLOP/s"), end("encode", "90.0"));
         assert_eq!(end("phase", " ms"), end("rest", "0.500"));

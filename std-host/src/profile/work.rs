@@ -6,7 +6,7 @@
 //!
 //! | phase | operations | bytes / 4 |
 //! | --- | --- | --- |
-//! | prepare | 0 | filters and biases of all layers, read and written |
+//! | prepare | 0 | filters of all layers read, what the kernels make of them written; 0 if they make nothing |
 //! | compete, per layer | `B P M (2F + 1)`: multiply-adds and the bias | input, filters, biases, output (of the last layer only the winners and their positions) |
 //! | select | 0: comparisons do not count | winners read and written |
 //! | refine | 0: not part of the direct algorithm | 0 |
@@ -54,18 +54,24 @@ impl std::iter::Sum for Work {
 pub struct Nominal {
     network: Network,
     training: Training,
+    prepared: usize,
 }
 
 impl Nominal {
-    /// That of one step.
-    pub fn new(network: Network, training: Training) -> Self {
-        Self { network, training }
+    /// That of one step with kernels that prepare so many numbers
+    /// ([`Encoder::prepared_len`](wta_core::Encoder::prepared_len)).
+    pub fn new(network: Network, training: Training, prepared: usize) -> Self {
+        Self { network, training, prepared }
     }
 
     /// That of a phase.
     pub fn of(&self, phase: Phase) -> Work {
         let (operations, numbers) = match phase {
-            Phase::Prepare => (0.0, 2.0 * self.network.layers().map(|layer| weights(&layer)).sum::<f64>()),
+            Phase::Prepare if self.prepared == 0 => (0.0, 0.0),
+            Phase::Prepare => {
+                let filters: usize = self.network.layers().map(|layer| layer.filters_len()).sum();
+                (0.0, (filters + self.prepared) as f64)
+            }
             Phase::Compete { layer } => self.network.layer(layer).map_or((0.0, 0.0), |l| self.compete(&l)),
             Phase::Select => (0.0, 2.0 * self.batch() * self.winners()),
             Phase::Refine => (0.0, 0.0),
@@ -223,7 +229,7 @@ mod tests {
 
     /// Lifetime sparsity that leaves one survivor of each map in the batch.
     fn nominal() -> Nominal {
-        Nominal::new(network(), training(Sparsity::lifetime(0.3), Method::Sgd { momentum: 0.9 }, 0.0))
+        Nominal::new(network(), training(Sparsity::lifetime(0.3), Method::Sgd { momentum: 0.9 }, 0.0), 0)
     }
 
     /// Every operation of the forward pass, one by one.
@@ -279,11 +285,11 @@ mod tests {
         assert_eq!((reached(1), reached(0)), (3, 7 * 3));
         // With every winner of 40 windows alive the maps are full.
         let crowded = Sparsity { grid: Size::new(8, 5), keep: Keep::All };
-        let full = Nominal::new(network(), training(crowded, Method::ADAM, 0.0));
+        let full = Nominal::new(network(), training(crowded, Method::ADAM, 0.0), 0);
         assert_eq!(full.survivors(), (BATCH * 40 * 4) as f64);
         assert_eq!(full.touched(0), (BATCH * 20 * 17) as f64);
         let sparse = Sparsity { grid: Size::ONE, keep: Keep::PerSample { count: 2 } };
-        assert_eq!(Nominal::new(network(), training(sparse, Method::ADAM, 0.0)).survivors(), 6.0);
+        assert_eq!(Nominal::new(network(), training(sparse, Method::ADAM, 0.0), 0).survivors(), 6.0);
     }
 
     /// Every operation of learning, survivor by survivor, for images on which no fields overlap.
@@ -341,7 +347,7 @@ mod tests {
         let network = Network::fully_connected(5, &[7]).unwrap();
         let (filters, biases) = (5 * 7 + 7 * 5, 7 + 5);
         let of = |method, decay| {
-            let work = Nominal::new(network, training(Sparsity::SPATIAL, method, decay)).of(Phase::Update);
+            let work = Nominal::new(network, training(Sparsity::SPATIAL, method, decay), 0).of(Phase::Update);
             (work.operations, work.bytes)
         };
         let all = f64::from(filters + biases);
@@ -352,9 +358,10 @@ mod tests {
     #[test]
     fn bytes_are_each_number_once() {
         let network = Network::fully_connected(5, &[7]).unwrap();
-        let nominal = Nominal::new(network, training(Sparsity::lifetime(0.3), Method::ADAM, 0.0));
+        let nominal = Nominal::new(network, training(Sparsity::lifetime(0.3), Method::ADAM, 0.0), 48);
         let bytes = |phase| nominal.of(phase).bytes;
-        assert_eq!(bytes(Phase::Prepare), 4.0 * 2.0 * (35.0 + 7.0));
+        assert_eq!(bytes(Phase::Prepare), 4.0 * (35.0 + 48.0));
+        assert_eq!(Nominal { prepared: 0, ..nominal }.of(Phase::Prepare).bytes, 0.0);
         assert_eq!(bytes(Phase::Compete { layer: 0 }), 4.0 * (3.0 * 5.0 + 35.0 + 7.0 + 2.0 * 3.0 * 7.0));
         assert_eq!(nominal.encode().bytes, 4.0 * (3.0 * 5.0 + 35.0 + 7.0 + 3.0 * 7.0));
         assert_eq!(bytes(Phase::Select), 4.0 * 2.0 * 3.0 * 7.0);
