@@ -150,7 +150,7 @@ fn a_profile_says_where_the_time_of_a_step_goes() {
     // Medians of two are means: the phases' sum is the step without what threads wait.
     let phases = json["phases"].as_array().unwrap();
     let sum: f64 = phases.iter().map(|phase| phase["ms"].as_f64().unwrap()).sum();
-    assert!(sum > 0.4 * number("step_ms") && sum <= 1.01 * number("step_ms"), "{sum} ms: {json}");
+    assert!(sum > 0.3 * number("step_ms") && sum <= 1.01 * number("step_ms"), "{sum} ms: {json}");
     let phase = |name: &str| phases.iter().find(|phase| phase["name"].as_str().unwrap().starts_with(name));
     for name in ["compete", "select", "learn", "update"] {
         let phase = phase(name).unwrap_or_else(|| panic!("no {name} in {json}"));
