@@ -465,7 +465,7 @@ mod tests {
             real.fill(step, batch);
         }
         assert!(batches[0] != batches[1], "1,000 digits are two batches");
-        assert!(batches[0] == batches[2] && batches[0].iter().any(|pixel| *pixel == 0.0));
+        assert!(batches[0] == batches[2] && batches[0].contains(&0.0));
         let report = profile(&noise, settings(&stop, 1), &silent()).unwrap();
         assert_eq!((report.recipe.as_deref(), report.case), (Some("digits-demo"), None));
     }

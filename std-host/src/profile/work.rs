@@ -15,9 +15,9 @@
 //! | learn, layer below | from the last layer `2 F' S`, from others `2 F' M' T'` to bring the deltas down through the filters of the layer above (`'`); `T M (2F + 1)` for the gradients | those filters, deltas written and read, activations, receptive fields, gradients |
 //! | update | a parameter: SGD 4, Adam 13, weight decay 2 more | gradient, moments and parameters read, the latter two written |
 //!
-//! `T` is the number of a layer's positions at which a delta arrives ([`Nominal::touched`]). What an implementation saves (by
-//! Winograd's algorithm, say, or by screening candidates) makes it faster than the nominal work would allow, and its
-//! share of the peak may exceed 100%; what lies in caches may exceed the memory's speed.
+//! `T` is the number of a layer's positions at which a delta arrives ([`Nominal::touched`]). What an implementation
+//! saves (by Winograd's algorithm, say, or by screening candidates) makes it faster than the nominal work would allow,
+//! and its share of the peak may exceed 100%; what lies in caches may exceed the memory's speed.
 
 use wta_core::{Keep, Layer, Method, Network, Size, Training, survivors};
 
