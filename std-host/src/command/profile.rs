@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use wta::data::Split;
 use wta::error::{Error, Result};
-use wta::profile::cases::Case;
+use wta::profile::cases::{Case, cases};
 use wta::profile::report::NOTES;
-use wta::profile::{Settings, Subject, profile};
+use wta::profile::{Settings, Subject, profile, words};
 use wta::progress::Progress;
 use wta::recipe;
 
@@ -16,25 +16,7 @@ use crate::Context;
 
 /// Arguments of `wta profile`.
 #[derive(Args)]
-#[command(after_help = format!("\
-Measured are the most multiply-adds that each instruction set does, training steps on all threads, and encoding the same
-batch to dense codes (without pooling, and without preparing the filters, which is done once for a network).
-
-{NOTES}
-
-The peak memory is the process's at the end of the steps, before the dense codes and the copy.
-
-The cases, with untied weights, SGD with momentum 0.9 and noise for images:
-  fc1000, fc2000   784-1000-784 and 784-2000-784, lifetime sparsity 5%
-  conv16           16conv5-16conv5-16deconv11 on 1x28x28, spatial sparsity
-  conv64x3         64conv5-64conv5-64conv5-64deconv11 on 1x28x28, lifetime sparsity 5%
-  conv128          128conv5-128conv5-128deconv11 on 1x28x28, lifetime sparsity 5%
-  cifar64x3        64conv5-64conv5-64conv5-64deconv7 on 3x32x32, lifetime sparsity 5%
-
-Examples:
-  wta profile --case conv128
-  wta profile --case fc2000 --threads 1 --isa avx2 --json
-  wta profile mnist-conv16 --data ~/data --batch 50 --steps 100"))]
+#[command(after_help = help())]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     recipe: Option<String>,
@@ -53,6 +35,32 @@ pub(crate) struct Arguments {
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
+}
+
+/// What `--help` says beyond the arguments.
+fn help() -> String {
+    let cases = cases().unwrap_or_default();
+    let lines = cases.iter().map(|case| {
+        format!("  {:10} {}\n", case.name, words::network_and_sparsity(&case.network, &case.sparsity))
+    });
+    format!(
+        "\
+Measured are the most multiply-adds that each instruction set does, training steps on all threads,
+and encoding the same batch to dense codes (without pooling, and without preparing the filters,
+which is done once for a network).
+
+{NOTES}
+
+The peak memory is the process's at the end of the steps, before the dense codes and the copy.
+
+The cases, with untied weights, SGD with momentum 0.9 and noise for images:
+{}
+Examples:
+  wta profile --case conv128
+  wta profile --case fc2000 --threads 1 --isa avx2 --json
+  wta profile mnist-conv16 --data ~/data --batch 50 --steps 100",
+        lines.collect::<String>()
+    )
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {

@@ -10,12 +10,13 @@ pub mod encode;
 pub mod memory;
 pub mod peak;
 pub mod report;
+pub mod words;
 pub mod work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wta_core::{Encoder, Initial, Keep, Network, Parameters, Random, Shape, Size, Training};
+use wta_core::{Encoder, Initial, Network, Parameters, Random, Shape, Training};
 use wta_simd::Isa;
 
 use crate::batch::BatchTrainer;
@@ -135,50 +136,6 @@ impl Subject {
             }
         }
     }
-
-    /// The network and its sparsity in words, as papers write them.
-    fn words(&self) -> String {
-        let sparsity = self.training.sparsity;
-        let keep = match sparsity.keep {
-            Keep::All => "every winner".to_owned(),
-            Keep::Lifetime { rate } => format!("lifetime {}%", f64::from((rate * 1e4).round()) / 100.0),
-            Keep::PerSample { count } => format!("{count} of each sample"),
-        };
-        let grid = match sparsity.grid {
-            Size::ONE => String::new(),
-            Size { height, width } => format!(", {height}x{width} winners"),
-        };
-        format!("{}{grid}, {keep}", network_in_words(&self.network))
-    }
-}
-
-/// `1x28x28, 128conv5-128conv5-128deconv11`, or `784-1000-784`.
-fn network_in_words(network: &Network) -> String {
-    let input = network.input();
-    let tied = if network.is_tied() { ", tied" } else { "" };
-    if network.is_fully_connected() {
-        let units: String = network.layers().map(|layer| format!("{}-", layer.conv.maps)).collect();
-        return format!("{0}-{units}{0}{tied}", input.len());
-    }
-    let size = |size: Size| {
-        let Size { height, width } = size;
-        if height == width { format!("{height}") } else { format!("{height}x{width}") }
-    };
-    let layers = network.layers().map(|layer| {
-        let stride = layer.conv.stride;
-        let stride = if stride == Size::ONE { String::new() } else { format!("/{}", size(stride)) };
-        format!("{}conv{}{stride}-", layer.conv.maps, size(layer.conv.kernel))
-    });
-    let decoder = network.decoder().conv;
-    format!(
-        "{}x{}x{}, {}{}deconv{}{tied}",
-        input.channels,
-        input.height,
-        input.width,
-        layers.collect::<String>(),
-        decoder.maps,
-        size(decoder.kernel)
-    )
 }
 
 /// How to measure.
@@ -226,7 +183,7 @@ pub fn profile(subject: &Subject, settings: Settings<'_>, progress: &Progress) -
     Ok(Report {
         case: subject.case.clone(),
         recipe: subject.recipe.clone(),
-        network: subject.words(),
+        network: words::network_and_sparsity(&subject.network, &subject.training.sparsity),
         isa: isa.name(),
         threads,
         batch: subject.training.batch,
@@ -528,15 +485,5 @@ mod tests {
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
         assert!(median(vec![]).is_nan());
         assert_eq!(fastest(&[3.0, 1.0, 2.0]), 1.0);
-    }
-
-    #[test]
-    fn networks_are_written_as_in_papers() {
-        let words = |name| network_in_words(&Case::named(name).unwrap().network);
-        assert_eq!(words("fc2000"), "784-2000-784");
-        assert_eq!(words("cifar64x3"), "3x32x32, 64conv5-64conv5-64conv5-64deconv7");
-        let conv = [wta_core::Conv::strided(6, Size::new(3, 5), Size::square(2))];
-        let network = Network::convolutional(Shape::new(1, 8, 9), &conv, Size::square(3)).unwrap();
-        assert_eq!(network_in_words(&network), "1x8x9, 6conv3x5/2-6deconv3");
     }
 }

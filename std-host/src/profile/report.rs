@@ -6,10 +6,11 @@ use super::peak::Peak;
 
 /// What to know about the numbers before believing them.
 pub const NOTES: &str = "\
-GFLOP/s and GB/s are nominal: the operations of the direct algorithm, and each number moved once, over the time. An
-algorithm that saves operations (Winograd's, say) may exceed 100% of the peak, and what fits the caches may exceed the
-copy's speed. Times are medians; those of parallel tasks are summed and divided by the number of threads. `rest` is what
-no phase accounts for: threads waiting for each other, above all.";
+GFLOP/s and GB/s are nominal: the operations of the direct algorithm, and each number moved once,
+over the time. An algorithm that saves operations (Winograd's, say) may exceed 100% of the peak, and
+what fits the caches may exceed the copy's speed. Times are medians; those of parallel tasks are
+summed and divided by the number of threads. `rest` is what no phase accounts for: threads waiting
+for each other, above all.";
 
 /// A whole profile. As JSON it is one object with these names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
