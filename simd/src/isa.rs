@@ -9,6 +9,7 @@ use wta_core::{
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use crate::Neon;
+use crate::peak::Peak;
 #[cfg(target_arch = "x86_64")]
 use crate::{Avx2, Avx512};
 
@@ -109,6 +110,23 @@ macro_rules! on {
             Isa::Neon($kernels) => $call,
         }
     };
+}
+
+impl Isa {
+    /// So many rounds of independent multiply-adds in registers, each of
+    /// [`operations_per_round`](Self::operations_per_round): the most arithmetic that a thread can do, for a host to
+    /// time. Returns what came out, for nobody but the compiler.
+    pub fn fused_multiply_adds(self, rounds: u64) -> f32 {
+        on!(self, k => k.fused_multiply_adds(rounds))
+    }
+
+    /// Multiplications and additions in a round of [`fused_multiply_adds`](Self::fused_multiply_adds).
+    pub fn operations_per_round(self) -> u64 {
+        fn of<P: Peak>(_: P) -> u64 {
+            P::OPERATIONS_PER_ROUND
+        }
+        on!(self, k => of(k))
+    }
 }
 
 impl Kernels for Isa {

@@ -1,7 +1,8 @@
 //! The host library behind the `wta` program: data sets, recipes, training on all cores, evaluation, pictures.
 //!
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
-//! to [`features`] -> [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`].
+//! to [`features`] -> [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
+//! a step goes, by the trainer's [`stopwatch`].
 
 pub mod aligned;
 pub mod atomic;
@@ -14,6 +15,7 @@ pub mod features;
 pub mod gallery;
 pub mod model;
 pub mod picture;
+pub mod profile;
 pub mod progress;
 pub mod recipe;
 pub mod run;

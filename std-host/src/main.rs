@@ -19,7 +19,8 @@ mod command;
   wta recipes mnist-conv16 > my.toml                          start a recipe of your own
   wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
   wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
-  wta show --run runs/fc2000                                  pictures of what was learnt"
+  wta show --run runs/fc2000                                  pictures of what was learnt
+  wta profile mnist-fc2000                                    where the time of a training step goes"
 )]
 struct Program {
     #[command(subcommand)]
@@ -46,6 +47,8 @@ enum Command {
     Eval(command::eval::Arguments),
     /// Write pictures: dictionary, feature maps, reconstructions.
     Show(command::show::Arguments),
+    /// Measure the phases of a training step, and encoding, against the machine's peak.
+    Profile(command::profile::Arguments),
     /// Say which data sets are in a folder, checked against published checksums.
     Data(command::data::Arguments),
 }
@@ -97,6 +100,7 @@ fn run(program: Program) -> Result<()> {
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
+        Command::Profile(arguments) => command::profile::run(&arguments, &context),
         Command::Data(arguments) => command::data::run(&arguments),
     }
 }

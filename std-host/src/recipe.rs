@@ -318,6 +318,24 @@ pub fn parse(text: &str, origin: &str) -> Result<Recipe> {
     Ok(recipe)
 }
 
+/// About the bytes that a training step needs on the host.
+pub(crate) fn step_bytes(network: &Network, training: &Training) -> usize {
+    let len = training_len(network, &training.sparsity, &training.optimizer.method, 1);
+    let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1);
+    len.bytes().saturating_add(per_image.saturating_mul(training.batch))
+}
+
+/// `Ok` unless a training step needs more memory than can be meant; `who` begins the error's sentence.
+pub(crate) fn expect_memory(who: &str, network: &Network, training: &Training) -> Result<()> {
+    if step_bytes(network, training) <= MEMORY_LIMIT {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "{who}: one training step would need more than {} GiB; use fewer maps or a smaller batch",
+        MEMORY_LIMIT >> 30
+    )))
+}
+
 impl Recipe {
     fn check(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
@@ -430,17 +448,10 @@ impl Recipe {
         let named = |part: &str, error| Error::Invalid(format!("recipe {}, {part}: {error}", self.name));
         sparsity.check(network).map_err(|error| named("sparsity", error))?;
         optimizer.check().map_err(|error| named("training", error))?;
-        let len = training_len(network, &sparsity, &optimizer.method, 1);
-        let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1);
-        if len.bytes().saturating_add(per_image.saturating_mul(t.batch)) > MEMORY_LIMIT {
-            return Err(Error::Invalid(format!(
-                "recipe {}: one training step would need more than {} GiB; use fewer maps or a smaller batch",
-                self.name,
-                MEMORY_LIMIT >> 30
-            )));
-        }
+        let training = Training { sparsity, optimizer, batch: t.batch, steps: 0 };
+        expect_memory(&format!("recipe {}", self.name), network, &training)?;
         let steps = (images / t.batch) as u64 * t.epochs as u64;
-        Ok(Training { sparsity, optimizer, batch: t.batch, steps })
+        Ok(Training { steps, ..training })
     }
 
     /// The pooling of the dense code.

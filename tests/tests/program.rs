@@ -122,6 +122,93 @@ fn recipes_are_listed_printed_and_trained_from_a_file() {
     }
 }
 
+/// The JSON of a profile of two steps.
+fn profiled(arguments: &[&str]) -> serde_json::Value {
+    let out = wta(&[&["profile", "--steps", "2", "--json"], arguments].concat()).succeeds();
+    serde_json::from_str(&out.stdout).unwrap()
+}
+
+#[test]
+fn a_profile_says_where_the_time_of_a_step_goes() {
+    let json = profiled(&["--case", "fc1000", "--threads", "2"]);
+    let number = |key: &str| json[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {json}"));
+    for key in ["step_ms", "step_ms_min", "encode_ms", "encode_ms_min", "peak_gflops", "copy_gb_s"] {
+        assert!(number(key) > 0.0, "{key} in {json}");
+    }
+    assert!(number("step_ms_min") <= number("step_ms"), "{json}");
+    for (key, value) in [("threads", 2.0), ("batch", 100.0), ("steps", 2.0)] {
+        assert_eq!(number(key), value, "{key}");
+    }
+    assert_eq!(json["case"], "fc1000");
+    let isa = json["isa"].as_str().unwrap();
+    assert!(json["peaks"].as_array().unwrap().iter().any(|peak| peak["isa"] == isa && peak["threads"] == 1));
+    // Networks of 1000 units do not train in less than their parameters, moments and gradients.
+    let memory = json["peak_memory_bytes"].as_f64();
+    assert!(memory.unwrap_or(f64::INFINITY) > 3.0 * 4.0 * 1.5e6 || !cfg!(target_os = "linux"), "{json}");
+    assert_eq!(memory.is_some(), cfg!(target_os = "linux"));
+
+    // Medians of two are means: the phases' sum is the step without what threads wait.
+    let phases = json["phases"].as_array().unwrap();
+    let sum: f64 = phases.iter().map(|phase| phase["ms"].as_f64().unwrap()).sum();
+    assert!(sum > 0.3 * number("step_ms") && sum <= 1.01 * number("step_ms"), "{sum} ms: {json}");
+    let phase = |name: &str| phases.iter().find(|phase| phase["name"].as_str().unwrap().starts_with(name));
+    for name in ["compete", "select", "learn", "update"] {
+        let phase = phase(name).unwrap_or_else(|| panic!("no {name} in {json}"));
+        for key in ["ms", "gflops", "gb_s", "share_of_peak"] {
+            assert!(phase[key].as_f64().unwrap() >= 0.0, "{key} of {name}");
+        }
+    }
+    // 100 images, 1000 units, 784 products and sums each, and the bias.
+    let compete = phase("compete").unwrap();
+    let operations = compete["gflops"].as_f64().unwrap() * 1e6 * compete["ms"].as_f64().unwrap();
+    assert!((operations / (100.0 * 1000.0 * (2.0 * 784.0 + 1.0)) - 1.0).abs() < 1e-6, "{compete}");
+    let share = compete["gflops"].as_f64().unwrap() / number("peak_gflops");
+    assert!((compete["share_of_peak"].as_f64().unwrap() / share - 1.0).abs() < 1e-6, "{compete}");
+}
+
+#[test]
+fn a_recipe_is_profiled_on_noise_and_on_its_data() {
+    let folder = Folder::new();
+    let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
+    let noise = profiled(&[&recipe, "--isa", "scalar", "--threads", "1", "--batch", "7"]);
+    assert_eq!((noise["recipe"].as_str(), noise["isa"].as_str()), (Some("small"), Some("scalar")));
+    assert_eq!((noise["batch"].as_u64(), noise["threads"].as_u64()), (Some(7), Some(1)));
+    assert!(noise.get("case").is_none());
+    let real = profiled(&[&recipe, "--data", &data]);
+    assert_eq!(real["batch"], 50);
+    assert_eq!(real["network"], noise["network"]);
+
+    let table = wta(&["profile", &recipe, "--steps", "1", "--threads", "1"]).succeeds().stdout;
+    for part in
+        ["recipe small: 1x28x28, 8conv5-8deconv7, lifetime 20%, batch 50", "1 thread", "GFLOP/s", "of peak"]
+    {
+        assert!(table.contains(part), "{part:?} is not in {table}");
+    }
+    let help = wta(&["profile", "--help"]).succeeds().stdout;
+    for part in ["Examples:", "nominal", "fc1000", "cifar64x3", "--steps", "preparing the filters"] {
+        assert!(help.contains(part), "{part:?} is not in {help}");
+    }
+}
+
+#[test]
+fn a_profile_that_makes_no_sense_gets_one_sentence() {
+    let folder = Folder::new();
+    let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
+    let profile = |arguments: &[&str]| wta(&[&["profile"], arguments].concat());
+    profile(&[]).fails("give a recipe");
+    profile(&["mnist-fc1000", "--case", "fc1000"]).fails("not both");
+    profile(&["--case", "fc1001"]).fails("fc1000, fc2000, conv16, conv64x3, conv128, cifar64x3");
+    profile(&["no-such-recipe"]).fails("there is no recipe");
+    profile(&["--case", "fc1000", "--steps", "0"]).fails("--steps must be at least 1");
+    profile(&["--case", "fc1000", "--batch", "0"]).fails("--batch must be at least 1");
+    profile(&[&recipe, "--batch", "0"]).fails("--batch must be at least 1");
+    profile(&["--case", "conv128", "--batch", "18446744073709551615"]).fails("GiB");
+    profile(&[&recipe, "--batch", "18446744073709551615"]).fails("GiB");
+    profile(&[&recipe, "--data", &data, "--batch", "1001"]).fails("only 1000 images");
+    profile(&["--case", "fc1000", "--data", &data]).fails("--data goes with a recipe");
+    profile(&[&recipe, "--data", &folder.path("nowhere")]).fails("is not a folder");
+}
+
 #[test]
 fn bad_input_gets_one_sentence_and_leaves_the_run_alone() {
     let folder = Folder::new();

@@ -83,29 +83,27 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
 #[inline(always)]
 pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<Cut> {
     const INFINITY_BITS: u32 = f32::INFINITY.to_bits();
-    let whole = values.len() / V::LANES;
-    let (vectors, rest) = values.split_at(whole * V::LANES);
+    let (vectors, rest) = values.split_at(values.len() / V::LANES * V::LANES);
     let infinite = values.iter().filter(|v| v.to_bits() & 0x7fff_ffff >= INFINITY_BITS).count();
     if infinite > 0 {
         return cut(values.iter().copied(), keep);
     }
-    let at_least = |bits: u32| {
-        // SAFETY: `whole` vectors of `values`.
-        let lanes = unsafe { V::count_at_least(vectors.as_ptr(), whole, V::LANES, &[bits; 16]) };
-        let more = rest.iter().filter(|v| **v > 0.0 && v.to_bits() >= bits).count();
-        lanes.iter().take(V::LANES).sum::<u32>() as usize + more
-    };
-    if at_least(1) <= keep {
+    // SAFETY: the caller has the instruction set; so below.
+    let positive = unsafe { row_count::<V>(vectors, rest, 1) };
+    if positive <= keep {
         return Ok(Cut { threshold: 0.0, ties_below: 0 });
     }
     let mut threshold = 0;
     for bit in (0..31).rev() {
         let candidate = threshold | 1 << bit;
-        if at_least(candidate) >= keep {
+        // SAFETY: as above.
+        if unsafe { row_count::<V>(vectors, rest, candidate) } >= keep {
             threshold = candidate;
         }
     }
-    let mut ties = keep.saturating_sub(at_least(threshold + 1));
+    // SAFETY: as above.
+    let above = unsafe { row_count::<V>(vectors, rest, threshold + 1) };
+    let mut ties = keep.saturating_sub(above);
     let threshold = f32::from_bits(threshold);
     let mut ties_below = 0;
     for (index, value) in (0u32..).zip(values) {
@@ -118,6 +116,20 @@ pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<C
         }
     }
     Ok(Cut { threshold, ties_below })
+}
+
+/// How many numbers of whole vectors and a rest are positive with at least these bits (at least 1).
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+unsafe fn row_count<V: Vector>(vectors: &[f32], rest: &[f32], bits: u32) -> usize {
+    // SAFETY: `vectors` holds as many whole vectors.
+    let lanes =
+        unsafe { V::count_at_least(vectors.as_ptr(), vectors.len() / V::LANES, V::LANES, &[bits; 16]) };
+    let more = rest.iter().filter(|v| **v > 0.0 && v.to_bits() >= bits).count();
+    lanes.iter().take(V::LANES).sum::<u32>() as usize + more
 }
 
 fn cut_column(values: &[f32], width: usize, column: usize, keep: usize) -> Result<Cut> {

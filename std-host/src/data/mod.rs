@@ -12,6 +12,7 @@ mod source;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use wta_core::Shape;
 
 use crate::error::{Error, Result};
 
@@ -23,6 +24,15 @@ pub enum Kind {
     Digits,
     /// MNIST, in the folder `mnist/`.
     Mnist,
+}
+
+impl Kind {
+    /// The shape of its images.
+    pub fn image_shape(self) -> Shape {
+        match self {
+            Self::Digits | Self::Mnist => Shape::new(1, 28, 28),
+        }
+    }
 }
 
 /// The part of a data set.
@@ -173,6 +183,8 @@ mod tests {
 
     #[test]
     fn the_digits_need_no_folder() {
-        assert_eq!(load(Kind::Digits, Path::new("/no/such/folder"), Split::Test).unwrap().len(), 1_000);
+        let digits = load(Kind::Digits, Path::new("/no/such/folder"), Split::Test).unwrap();
+        assert_eq!(digits.len(), 1_000);
+        assert_eq!(Shape::new(digits.channels, digits.height, digits.width), Kind::Digits.image_shape());
     }
 }

@@ -165,7 +165,7 @@ pub(crate) unsafe fn prepare<V: Vector>(plan: &Plan, weights: &[f32], prepared: 
                 }
                 let norm = norms.as_mut_ptr();
                 for y in 0..POINTS {
-                    let row = transform::filter([0, 1, 2, 3, 4].map(|x: usize| columns[x][y]));
+                    let row = transform::filter(transform::row(&columns, y));
                     for (x, point) in row.into_iter().enumerate() {
                         let p = y * POINTS + x;
                         point.store(points.as_mut_ptr().add(p * plan.filters_stride() + channel * V::LANES));
@@ -411,11 +411,11 @@ impl Layer<'_> {
                 let mut half = [[V::splat(0.0); POINTS]; POINTS];
                 for (x, half) in half.iter_mut().enumerate() {
                     let from = from.add(x * padded + channel);
-                    let column = [0, 1, 2, 3, 4, 5, 6, 7].map(|y: usize| V::load(from.add(y * row_stride)));
+                    let column = load_column(from, row_stride);
                     *half = transform::input(column);
                 }
                 for y in 0..POINTS {
-                    let row = transform::input([0, 1, 2, 3, 4, 5, 6, 7].map(|x: usize| half[x][y]));
+                    let row = transform::input(transform::row(&half, y));
                     for (x, point) in row.into_iter().enumerate() {
                         point.store(to.add((y * POINTS + x) * stride + channel));
                     }
@@ -496,19 +496,36 @@ impl Layer<'_> {
             let from = scratch.sums.as_ptr().add((tile * 2 + n) * V::LANES);
             let mut half = [[V::splat(0.0); SIDE]; POINTS];
             for (x, half) in half.iter_mut().enumerate() {
-                let column =
-                    [0, 1, 2, 3, 4, 5, 6, 7].map(|y: usize| V::load(from.add((y * POINTS + x) * stride)));
+                let column = load_column(from.add(x * stride), POINTS * stride);
                 *half = transform::output(column);
             }
             let mut outputs = [[bias; SIDE]; SIDE];
             for (y, row) in outputs.iter_mut().enumerate() {
-                let sums = transform::output([0, 1, 2, 3, 4, 5, 6, 7].map(|x: usize| half[x][y]));
+                let sums = transform::output(transform::row(&half, y));
                 for (output, sum) in row.iter_mut().zip(sums) {
                     *output = sum.add(bias);
                 }
             }
             outputs
         }
+    }
+}
+
+/// A column of vectors that are `stride` numbers apart. (A loop, not `map`: a closure would be compiled without the
+/// instruction set.)
+///
+/// # Safety
+///
+/// The vectors exist; `V`'s instruction set is enabled.
+#[inline(always)]
+unsafe fn load_column<V: Vector>(from: *const f32, stride: usize) -> [V; POINTS] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut column = [V::splat(0.0); POINTS];
+        for (y, vector) in column.iter_mut().enumerate() {
+            *vector = V::load(from.add(y * stride));
+        }
+        column
     }
 }
 

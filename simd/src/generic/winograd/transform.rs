@@ -43,15 +43,14 @@ pub(super) unsafe fn input<V: Vector>(d: [V; POINTS]) -> [V; POINTS] {
     let [d0, d1, d2, d3, d4, d5, d6, d7] = d;
     // SAFETY: the caller's promise.
     unsafe {
-        let c = |value: f32| V::splat(value);
-        let first = c(5.25).mul_add(d2.sub(d4), d6.sub(d0));
-        let last = c(5.25).mul_add(d3.sub(d5), d7.sub(d1));
-        let even1 = c(-4.25).mul_add(d4, d2.add(d6));
-        let odd1 = c(-4.25).mul_add(d3, d1.add(d5));
-        let even2 = c(0.25).mul_add(d2, c(-1.25).mul_add(d4, d6));
-        let odd2 = c(0.5).mul_add(d1, c(-2.5).mul_add(d3, d5.add(d5)));
-        let even3 = c(4.0).mul_add(d2, c(-5.0).mul_add(d4, d6));
-        let odd3 = c(0.5).mul_add(d5, c(-2.5).mul_add(d3, d1.add(d1)));
+        let first = V::splat(5.25).mul_add(d2.sub(d4), d6.sub(d0));
+        let last = V::splat(5.25).mul_add(d3.sub(d5), d7.sub(d1));
+        let even1 = V::splat(-4.25).mul_add(d4, d2.add(d6));
+        let odd1 = V::splat(-4.25).mul_add(d3, d1.add(d5));
+        let even2 = V::splat(0.25).mul_add(d2, V::splat(-1.25).mul_add(d4, d6));
+        let odd2 = V::splat(0.5).mul_add(d1, V::splat(-2.5).mul_add(d3, d5.add(d5)));
+        let even3 = V::splat(4.0).mul_add(d2, V::splat(-5.0).mul_add(d4, d6));
+        let odd3 = V::splat(0.5).mul_add(d5, V::splat(-2.5).mul_add(d3, d1.add(d1)));
         [
             first,
             even1.add(odd1),
@@ -75,13 +74,12 @@ pub(super) unsafe fn filter<V: Vector>(g: [V; KERNEL]) -> [V; POINTS] {
     let [g0, g1, g2, g3, g4] = g;
     // SAFETY: the caller's promise.
     unsafe {
-        let c = |value: f32| V::splat(value);
-        let even1 = g0.add(g2).add(g4).mul(c(-2.0 / 9.0));
-        let odd1 = g1.add(g3).mul(c(-2.0 / 9.0));
-        let even2 = c(4.0).mul_add(g2, c(16.0).mul_add(g4, g0)).mul(c(1.0 / 90.0));
-        let odd2 = c(4.0).mul_add(g3, g1).mul(c(1.0 / 45.0));
-        let even3 = c(4.0).mul_add(g2, c(16.0).mul_add(g0, g4)).mul(c(2.0 / 45.0));
-        let odd3 = c(4.0).mul_add(g1, g3).mul(c(4.0 / 45.0));
+        let even1 = g0.add(g2).add(g4).mul(V::splat(-2.0 / 9.0));
+        let odd1 = g1.add(g3).mul(V::splat(-2.0 / 9.0));
+        let even2 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g4, g0)).mul(V::splat(1.0 / 90.0));
+        let odd2 = V::splat(4.0).mul_add(g3, g1).mul(V::splat(1.0 / 45.0));
+        let even3 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g0, g4)).mul(V::splat(2.0 / 45.0));
+        let odd3 = V::splat(4.0).mul_add(g1, g3).mul(V::splat(4.0 / 45.0));
         [
             V::splat(0.0).sub(g0),
             even1.add(odd1),
@@ -105,17 +103,29 @@ pub(super) unsafe fn output<V: Vector>(m: [V; POINTS]) -> [V; SIDE] {
     let [m0, m1, m2, m3, m4, m5, m6, m7] = m;
     // SAFETY: the caller's promise.
     unsafe {
-        let c = |value: f32| V::splat(value);
         let (sum1, difference1) = (m1.add(m2), m1.sub(m2));
         let (sum2, difference2) = (m3.add(m4), m3.sub(m4));
         let (sum3, difference3) = (m5.add(m6), m5.sub(m6));
         [
             m0.add(sum1).add(sum2.add(sum3)),
-            c(0.5).mul_add(difference3, c(2.0).mul_add(difference2, difference1)),
-            c(0.25).mul_add(sum3, c(4.0).mul_add(sum2, sum1)),
-            c(0.125).mul_add(difference3, c(8.0).mul_add(difference2, difference1)).add(m7),
+            V::splat(0.5).mul_add(difference3, V::splat(2.0).mul_add(difference2, difference1)),
+            V::splat(0.25).mul_add(sum3, V::splat(4.0).mul_add(sum2, sum1)),
+            V::splat(0.125).mul_add(difference3, V::splat(8.0).mul_add(difference2, difference1)).add(m7),
         ]
     }
+}
+
+/// Row `y` of what lies by columns.
+#[inline(always)]
+pub(super) fn row<V: Vector, const ROWS: usize, const COLUMNS: usize>(
+    columns: &[[V; ROWS]; COLUMNS],
+    y: usize,
+) -> [V; COLUMNS] {
+    let mut row = [columns[0][y]; COLUMNS];
+    for (to, column) in row.iter_mut().zip(columns) {
+        *to = column[y];
+    }
+    row
 }
 
 /// The largest magnitude in each column of `A^T`.

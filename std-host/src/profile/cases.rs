@@ -1,0 +1,102 @@
+//! Networks of the paper to measure, by name: those of `wta profile --case` and of the benchmarks.
+
+use wta_core::{
+    Conv, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity, Training,
+};
+
+use crate::error::{Error, Result};
+
+/// Images of a mini-batch, as in the paper.
+pub const BATCH: usize = 100;
+
+/// The initial weights of every case.
+pub const INITIAL: Initial = Initial::He;
+
+/// The seed of weights and images.
+pub const SEED: u64 = 1;
+
+/// A network to measure, with the sparsity that the paper trains it with.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Its name on the command line and in records.
+    pub name: &'static str,
+    /// The network.
+    pub network: Network,
+    /// The sparsity.
+    pub sparsity: Sparsity,
+}
+
+/// All of them.
+///
+/// # Errors
+///
+/// None: they are all networks.
+pub fn cases() -> Result<Vec<Case>> {
+    let mnist = Shape::new(1, 28, 28);
+    let conv = |image, maps, layers, atom| {
+        let layers = vec![Conv::same(maps, Size::square(5)); layers];
+        Network::convolutional(image, &layers, Size::square(atom))
+    };
+    let lifetime = Sparsity::lifetime(0.05);
+    let case = |name, network, sparsity| Case { name, network, sparsity };
+    Ok(vec![
+        case("fc1000", Network::fully_connected(784, &[1000])?, lifetime),
+        case("fc2000", Network::fully_connected(784, &[2000])?, lifetime),
+        case("conv16", conv(mnist, 16, 2, 11)?, Sparsity::SPATIAL),
+        case("conv64x3", conv(mnist, 64, 3, 11)?, lifetime),
+        case("conv128", conv(mnist, 128, 2, 11)?, lifetime),
+        case("cifar64x3", conv(Shape::new(3, 32, 32), 64, 3, 7)?, lifetime),
+    ])
+}
+
+impl Case {
+    /// The case of this name.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that lists the names.
+    pub fn named(name: &str) -> Result<Self> {
+        let cases = cases()?;
+        cases.iter().find(|case| case.name == name).copied().ok_or_else(|| {
+            let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
+            Error::Invalid(format!("there is no case {name}; the cases are {}", names.join(", ")))
+        })
+    }
+
+    /// How it is trained: SGD with momentum, at a rate so small that the weights stay as good as they are and every
+    /// step has the same work.
+    pub fn training(&self, batch: usize) -> Training {
+        let method = Method::Sgd { momentum: 0.9 };
+        let optimizer = Optimizer { method, rate: 1e-4, schedule: Schedule::Constant, decay: 0.0 };
+        Training { sparsity: self.sparsity, optimizer, batch, steps: u64::MAX }
+    }
+}
+
+/// So many images of a shape, one after the other: reproducible noise between 0 and 1.
+pub fn noise(image: Shape, count: usize) -> Vec<f32> {
+    let mut random = Random::new(SEED);
+    (0..count * image.len()).map(|_| random.uniform()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_find_their_case_and_others_are_told_what_there_is() {
+        for case in cases().unwrap() {
+            assert_eq!(Case::named(case.name).unwrap().network, case.network);
+            case.training(BATCH).sparsity.check(&case.network).unwrap();
+        }
+        let error = Case::named("conv127").unwrap_err().to_string();
+        assert!(error.contains("conv127") && error.contains("fc1000, fc2000, conv16, "), "{error}");
+    }
+
+    #[test]
+    fn noise_is_reproducible_and_in_range() {
+        let pixels = noise(Shape::new(3, 4, 5), 7);
+        assert_eq!(pixels.len(), 420);
+        assert!(pixels.iter().all(|pixel| (0.0..1.0).contains(pixel)));
+        assert_eq!(pixels, noise(Shape::new(3, 4, 5), 7));
+    }
+}

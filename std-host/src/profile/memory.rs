@@ -1,0 +1,64 @@
+//! What the operating system says about memory; Linux alone says it.
+
+use std::fs;
+
+/// The most memory that this process has had, in bytes.
+pub fn peak() -> Option<u64> {
+    kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+}
+
+/// How much memory can still be had without swapping, in bytes.
+pub fn available() -> Option<u64> {
+    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
+/// The size of the processor's largest cache, in bytes.
+pub fn largest_cache() -> Option<u64> {
+    let caches = fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?;
+    let sizes = caches.filter_map(|cache| fs::read_to_string(cache.ok()?.path().join("size")).ok());
+    sizes.filter_map(|size| with_unit(size.trim())).max()
+}
+
+/// The value of a line such as `VmHWM:     1234 kB`.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1 << 10)
+}
+
+/// `32768K`, `32M`, or plain bytes.
+fn with_unit(size: &str) -> Option<u64> {
+    let (digits, unit) = match size.as_bytes().last()? {
+        b'K' => (size.strip_suffix('K')?, 1 << 10),
+        b'M' => (size.strip_suffix('M')?, 1 << 20),
+        _ => (size, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_lines_are_read() {
+        let status = "Name:\twta\nVmPeak:\t  9000 kB\nVmHWM:\t  1234 kB\nVmRSS: 1 kB\n";
+        assert_eq!(kilobytes(status, "VmHWM:"), Some(1234 << 10));
+        assert_eq!(kilobytes(status, "VmSwap:"), None);
+        assert_eq!(kilobytes("VmHWM: many kB", "VmHWM:"), None);
+        assert_eq!(
+            ["32768K", "32M", "64", "", "K"].map(with_unit),
+            [Some(32 << 20), Some(32 << 20), Some(64), None, None]
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn touching_memory_raises_the_peak() {
+        let before = peak().unwrap();
+        let memory = vec![1u8; 64 << 20];
+        assert!(std::hint::black_box(&memory).iter().all(|byte| *byte == 1));
+        // The kernel's counts may lag by some pages.
+        assert!(peak().unwrap() >= before.max(60 << 20));
+        assert!(available().unwrap() > 1 << 20);
+    }
+}

@@ -1,0 +1,490 @@
+//! How long the phases of a training step take, and how that compares with what the machine can do.
+//!
+//! [`profile`] measures a [`Subject`] into a [`Report`]: first the [`peak`] of the arithmetic, then steps and
+//! encodings of the network, and at last the copy of memory, whose large blocks would otherwise show in the process's
+//! peak memory. [`work`] says what each phase has to do; the trainer's [`stopwatch`](crate::stopwatch) says in
+//! which time.
+
+pub mod cases;
+pub mod encode;
+pub mod memory;
+pub mod peak;
+pub mod report;
+pub mod words;
+pub mod work;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use wta_core::{Encoder, Initial, Network, Parameters, Random, Shape, Training};
+use wta_simd::Isa;
+
+use crate::aligned::Aligned;
+use crate::batch::BatchTrainer;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::recipe::{self, Architecture, Recipe};
+use crate::samples::Samples;
+use crate::stopwatch::{Phase, Stopwatch, Times};
+
+use cases::Case;
+use encode::Codes;
+use report::{PhaseReport, Report};
+use work::{Nominal, Work};
+
+/// Unless told, so many steps and encodings are measured ...
+const REPEATS: usize = 30;
+
+/// ... or fewer, when they have taken this long ...
+const LONG_ENOUGH: Duration = Duration::from_secs(10);
+
+/// ... but not fewer than this.
+const FEWEST: usize = 3;
+
+/// Steps and encodings that are not measured: caches, branch predictors and freshly mapped memory warm up.
+const WARM_UP: usize = 2;
+
+/// What is measured.
+#[derive(Debug)]
+pub struct Subject {
+    case: Option<String>,
+    recipe: Option<String>,
+    network: Network,
+    training: Training,
+    initial: Initial,
+    seed: u64,
+    images: Images,
+}
+
+/// What the network sees.
+#[derive(Debug)]
+enum Images {
+    /// The same noise in every step.
+    Noise(Vec<f32>),
+    /// A data set, in the order of the first epoch of a training.
+    Samples { samples: Samples, order: Vec<usize> },
+}
+
+impl Subject {
+    /// A case, with another batch than its own if there is one.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a batch of 0 or beyond all memory.
+    pub fn case(case: &Case, batch: Option<usize>) -> Result<Self> {
+        let batch = expect_batch(batch)?.unwrap_or(cases::BATCH);
+        let training = case.training(batch);
+        recipe::expect_memory(&format!("case {}", case.name), &case.network, &training)?;
+        expect_available(&case.network, &training)?;
+        Ok(Self {
+            case: Some(case.name.to_owned()),
+            recipe: None,
+            network: case.network,
+            training,
+            initial: cases::INITIAL,
+            seed: cases::SEED,
+            images: Images::Noise(cases::noise(case.network.input(), batch)),
+        })
+    }
+
+    /// A recipe, with another batch than its own if there is one; without samples, on noise of its data set's shape.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a batch of 0, beyond the samples or beyond all memory, or whatever else is wrong in the recipe.
+    pub fn recipe(recipe: &Recipe, batch: Option<usize>, samples: Option<Samples>) -> Result<Self> {
+        let mut recipe = recipe.clone();
+        recipe.training.batch = expect_batch(batch)?.unwrap_or(recipe.training.batch);
+        let batch = recipe.training.batch;
+        let shape = match (&samples, &recipe.network) {
+            (Some(samples), _) => samples.shape(),
+            (None, Architecture::FullyConnected { .. }) => Shape::vector(recipe.data.set.image_shape().len()),
+            (None, Architecture::Convolutional { .. }) => recipe.data.set.image_shape(),
+        };
+        let network = recipe.network(shape)?;
+        let training = recipe.training(&network, samples.as_ref().map_or(batch, Samples::len))?;
+        expect_available(&network, &training)?;
+        let images = match samples {
+            None => Images::Noise(cases::noise(shape, batch)),
+            Some(samples) => {
+                let mut order: Vec<usize> = (0..samples.len()).collect();
+                Random::stream(recipe.training.seed, 1).shuffle(&mut order);
+                Images::Samples { samples, order }
+            }
+        };
+        Ok(Self {
+            case: None,
+            recipe: Some(recipe.name.clone()),
+            network,
+            // As at the start of a training that never ends.
+            training: Training { steps: u64::MAX, ..training },
+            initial: recipe.initial(),
+            seed: recipe.training.seed,
+            images,
+        })
+    }
+
+    /// The images of a step into `batch`.
+    fn fill(&self, step: usize, batch: &mut [f32]) {
+        match &self.images {
+            Images::Noise(noise) => batch.copy_from_slice(noise),
+            Images::Samples { samples, order } => {
+                let start = step % (order.len() / self.training.batch).max(1) * self.training.batch;
+                let images = batch.chunks_exact_mut(self.network.input().len());
+                for (to, index) in images.zip(order.iter().skip(start)) {
+                    samples.write(*index, to);
+                }
+            }
+        }
+    }
+}
+
+/// How to measure.
+#[derive(Clone, Copy)]
+pub struct Settings<'a> {
+    /// The instruction set.
+    pub isa: Isa,
+    /// Exactly so many steps and encodings; without, enough for a stable median.
+    pub steps: Option<usize>,
+    /// Set from outside (Ctrl-C): stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// Measures, on the threads of the current pool.
+///
+/// # Errors
+///
+/// One sentence for 0 steps, a step that the core refuses, and [`Error::Interrupted`] after `stop`.
+pub fn profile(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Result<Report> {
+    if settings.steps == Some(0) {
+        return Err(Error::Invalid("--steps must be at least 1".to_owned()));
+    }
+    let (isa, threads) = (settings.isa, rayon::current_num_threads());
+    let total = settings.steps.unwrap_or(REPEATS) as u64;
+    let peaks = peak::peaks();
+
+    progress.phase("training steps", total);
+    let (steps, parameters) = steps(subject, settings, progress)?;
+    let peak_memory_bytes = memory::peak();
+    progress.phase("encodings", total);
+    let encodings = encodings(subject, &parameters, settings, progress)?;
+    progress.finish();
+    let copy_gb_s = peak::copy_gb_s();
+
+    let peak = peaks.iter().find(|peak| peak.isa == isa.name() && peak.threads == threads);
+    let peak_gflops = peak.map_or(f64::NAN, |peak| peak.gflops);
+    let prepared = Encoder::prepared_len(isa, &subject.network);
+    let nominal = Nominal::new(subject.network, subject.training, prepared);
+    let depth = subject.network.depth();
+    let phases: Vec<PhaseReport> =
+        rows(depth, &steps.times).iter().map(|row| row.report(&nominal, &steps.times, peak_gflops)).collect();
+    let step_ms = median(steps.ms.clone());
+    let encode_ms = median(encodings.clone());
+    let step_work: Work = Phase::all(depth).map(|phase| nominal.of(phase)).sum();
+    Ok(Report {
+        case: subject.case.clone(),
+        recipe: subject.recipe.clone(),
+        network: words::network_and_sparsity(&subject.network, &subject.training.sparsity),
+        isa: isa.name(),
+        threads,
+        batch: subject.training.batch,
+        steps: steps.ms.len(),
+        step_ms,
+        step_ms_min: fastest(&steps.ms),
+        step_gflops: step_work.operations / step_ms / 1e6,
+        encodings: encodings.len(),
+        encode_ms,
+        encode_ms_min: fastest(&encodings),
+        encode_gflops: nominal.encode().operations / encode_ms / 1e6,
+        peak_gflops,
+        copy_gb_s,
+        rest_ms: (step_ms - phases.iter().map(|phase| phase.ms).sum::<f64>()).max(0.0),
+        phases,
+        peaks,
+        peak_memory_bytes,
+    })
+}
+
+/// What the steps took.
+struct Steps {
+    /// Each of them, in milliseconds.
+    ms: Vec<f64>,
+    /// The phases of each.
+    times: Vec<Times>,
+}
+
+/// Measures steps; returns the parameters after the last too.
+fn steps(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Result<(Steps, Vec<f32>)> {
+    let mut trainer = BatchTrainer::new(settings.isa, subject.network, subject.training);
+    subject.network.initialise(subject.initial, subject.seed, &mut trainer.parameters)?;
+    let stopwatch = Stopwatch::new(rayon::current_num_threads());
+    trainer.stopwatch = stopwatch.clone();
+    let mut batch = vec![0.0; subject.training.batch * subject.network.input().len()];
+    let (mut times, mut number) = (Vec::new(), 0);
+    let ms = repeat(settings, progress, || {
+        subject.fill(number, &mut batch);
+        number += 1;
+        let start = Instant::now();
+        let loss = trainer.step(&batch);
+        let elapsed = start.elapsed();
+        times.push(stopwatch.take());
+        loss.map(|_| elapsed)
+    })?;
+    Ok((Steps { ms, times: times.split_off(WARM_UP) }, trainer.parameters.to_vec()))
+}
+
+/// Measures encodings, in milliseconds each. Preparing the filters, which is done once for a network, does not count.
+fn encodings(
+    subject: &Subject,
+    parameters: &[f32],
+    settings: Settings<'_>,
+    progress: &Progress,
+) -> Result<Vec<f64>> {
+    let (network, images) = (subject.network, subject.training.batch);
+    let mut prepared = Aligned::zeros(Encoder::prepared_len(settings.isa, &network));
+    let parameters = Parameters::from_outside(network, parameters)?;
+    let encoder = Encoder::new(settings.isa, parameters, &mut prepared)?;
+    let mut batch = vec![0.0; images * network.input().len()];
+    subject.fill(0, &mut batch);
+    let mut codes = Codes::new(settings.isa, network, images);
+    repeat(settings, progress, || {
+        let start = Instant::now();
+        codes.encode(&encoder, &batch)?;
+        Ok(start.elapsed())
+    })
+}
+
+/// Calls `once` a few times to warm up and then as often as `settings` say; returns its times in milliseconds.
+fn repeat(
+    settings: Settings<'_>,
+    progress: &Progress,
+    mut once: impl FnMut() -> Result<Duration>,
+) -> Result<Vec<f64>> {
+    for _ in 0..WARM_UP {
+        once()?;
+    }
+    let start = Instant::now();
+    let mut ms = Vec::new();
+    while match settings.steps {
+        Some(steps) => ms.len() < steps,
+        None => ms.len() < FEWEST || (ms.len() < REPEATS && start.elapsed() < LONG_ENOUGH),
+    } {
+        if settings.stop.load(Ordering::Relaxed) {
+            progress.finish();
+            return Err(Error::Interrupted("the profile is not complete; run it again".to_owned()));
+        }
+        ms.push(once()?.as_secs_f64() * 1e3);
+        progress.inc(1);
+    }
+    Ok(ms)
+}
+
+/// A line of the report: the phase that was timed, and the phases whose work was done in that time.
+#[derive(Debug, PartialEq)]
+struct Row {
+    timed: Phase,
+    covers: Vec<Phase>,
+}
+
+/// The phases that took any time. The trainer may time several layers as one: an encoder layer without a time of its
+/// own is part of the nearest one with a time, and so is a layer in learning.
+fn rows(depth: usize, times: &[Times]) -> Vec<Row> {
+    let taken = |phase: Phase| times.iter().any(|times| !times.of(phase).is_zero());
+    let mut rows: Vec<Row> = Phase::all(depth)
+        .filter(|phase| taken(*phase))
+        .map(|phase| Row { timed: phase, covers: vec![phase] })
+        .collect();
+    for phase in Phase::all(depth).filter(|phase| !taken(*phase)) {
+        let Some((learns, layer)) = place(phase) else { continue };
+        let nearest = rows
+            .iter_mut()
+            .filter_map(|row| match place(row.timed) {
+                Some((kind, of)) if kind == learns => Some((of.abs_diff(layer), row)),
+                _ => None,
+            })
+            .min_by_key(|(distance, _)| *distance);
+        if let Some((_, row)) = nearest {
+            row.covers.push(phase);
+        }
+    }
+    rows
+}
+
+/// Whether a layer's phase is one of learning, and the layer.
+fn place(phase: Phase) -> Option<(bool, usize)> {
+    match phase {
+        Phase::Compete { layer } => Some((false, layer)),
+        Phase::Learn { layer } => Some((true, layer)),
+        _ => None,
+    }
+}
+
+impl Row {
+    fn report(&self, nominal: &Nominal, times: &[Times], peak_gflops: f64) -> PhaseReport {
+        let ms = median(times.iter().map(|times| times.of(self.timed).as_secs_f64() * 1e3).collect());
+        let work: Work = self.covers.iter().map(|phase| nominal.of(*phase)).sum();
+        // A phase may be too short for the clock in most steps.
+        let per_second = |amount: f64| if ms > 0.0 { amount / ms / 1e6 } else { 0.0 };
+        let gflops = per_second(work.operations);
+        PhaseReport {
+            name: self.name(),
+            ms,
+            gflops,
+            gb_s: per_second(work.bytes),
+            share_of_peak: gflops / peak_gflops,
+        }
+    }
+
+    fn name(&self) -> String {
+        let layers = || self.covers.iter().filter_map(|phase| place(*phase)).map(|(_, layer)| layer + 1);
+        match (place(self.timed), layers().min(), layers().max()) {
+            (Some((learns, _)), Some(first), Some(last)) if first < last => {
+                format!("{}, layers {first} to {last}", if learns { "learn" } else { "compete" })
+            }
+            _ => self.timed.to_string(),
+        }
+    }
+}
+
+/// The middle one, or the mean of the middle two.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+    let half = values.len() / 2;
+    if values.len() % 2 == 1 { middle(half) } else { (middle(half.wrapping_sub(1)) + middle(half)) / 2.0 }
+}
+
+fn fastest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn expect_batch(batch: Option<usize>) -> Result<Option<usize>> {
+    match batch {
+        Some(0) => Err(Error::Invalid("--batch must be at least 1".to_owned())),
+        batch => Ok(batch),
+    }
+}
+
+/// `Ok` when the steps and the dense codes fit into the memory that is free, where the system says how much.
+fn expect_available(network: &Network, training: &Training) -> Result<()> {
+    let per_image = 4 * (network.code_len() + 2 * network.input().len());
+    let needed =
+        recipe::step_bytes(network, training).saturating_add(per_image.saturating_mul(training.batch));
+    match memory::available() {
+        Some(available) if needed as u64 > available => Err(Error::Invalid(format!(
+            "a batch of {} images needs about {} MB, but only {} MB of memory are free; give a smaller --batch",
+            training.batch,
+            needed / 1_000_000,
+            available / 1_000_000
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(stop: &AtomicBool, steps: usize) -> Settings<'_> {
+        Settings { isa: Isa::detect(), steps: Some(steps), stop }
+    }
+
+    fn silent() -> Progress {
+        Progress::lines(Box::new(std::io::sink()))
+    }
+
+    #[test]
+    fn the_phases_are_the_step() {
+        let subject = Subject::case(&Case::named("conv16").unwrap(), Some(20)).unwrap();
+        let report = profile(&subject, settings(&AtomicBool::new(false), 4), &silent()).unwrap();
+        assert_eq!((report.steps, report.encodings, report.batch), (4, 4, 20));
+        assert!(report.step_ms_min > 0.0 && report.step_ms_min <= report.step_ms, "{report:?}");
+        assert!(report.encode_ms_min > 0.0 && report.encode_ms_min <= report.encode_ms, "{report:?}");
+        let sum: f64 = report.phases.iter().map(|phase| phase.ms).sum();
+        assert!(sum > 0.3 * report.step_ms && sum < 1.2 * report.step_ms, "{report:?}");
+        assert!(report.network.contains("16conv5-16conv5-16deconv11"), "{report:?}");
+        for start in ["compete", "select", "learn, layer 1", "update"] {
+            assert!(report.phases.iter().any(|phase| phase.name.starts_with(start)), "{start}: {report:?}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_is_measured_on_noise_or_on_its_data() {
+        let recipe = recipe::load("digits-demo").unwrap();
+        let stop = AtomicBool::new(false);
+        let noise = Subject::recipe(&recipe, Some(9), None).unwrap();
+        let samples =
+            crate::data::load(crate::data::Kind::Digits, std::path::Path::new(""), crate::data::Split::Test);
+        let samples = Samples::new(&recipe, samples.unwrap()).unwrap();
+        let real = Subject::recipe(&recipe, Some(499), Some(samples)).unwrap();
+        assert_eq!(noise.network, real.network);
+        let mut batches = [vec![0.0; 499 * 784], vec![0.0; 499 * 784], vec![0.0; 499 * 784]];
+        for (step, batch) in batches.iter_mut().enumerate() {
+            real.fill(step, batch);
+        }
+        assert!(batches[0] != batches[1], "1,000 digits are two batches");
+        assert!(batches[0] == batches[2] && batches[0].contains(&0.0));
+        let report = profile(&noise, settings(&stop, 1), &silent()).unwrap();
+        assert_eq!((report.recipe.as_deref(), report.case), (Some("digits-demo"), None));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let case = Case::named("fc1000").unwrap();
+        let error = |batch| Subject::case(&case, Some(batch)).unwrap_err().to_string();
+        assert!(error(0).contains("--batch must be at least 1"));
+        assert!(error(usize::MAX).contains("GiB"), "{}", error(usize::MAX));
+        let subject = Subject::case(&case, Some(2)).unwrap();
+        let refused = profile(&subject, settings(&AtomicBool::new(false), 0), &silent());
+        assert!(refused.unwrap_err().to_string().contains("--steps must be at least 1"));
+        let stopped = profile(&subject, settings(&AtomicBool::new(true), 3), &silent());
+        assert!(matches!(stopped, Err(Error::Interrupted(_))));
+        let far = Training { batch: 1 << 36, ..subject.training };
+        if memory::available().is_some() {
+            assert!(expect_available(&subject.network, &far).unwrap_err().to_string().contains("MB"));
+        }
+    }
+
+    /// Times of a step in which these phases, and no others, took any time.
+    fn times(phases: &[Phase]) -> Times {
+        let stopwatch = Stopwatch::new(1);
+        for phase in phases {
+            stopwatch.time(*phase, || std::thread::sleep(Duration::from_micros(50)));
+        }
+        stopwatch.take()
+    }
+
+    #[test]
+    fn layers_without_a_time_belong_to_their_neighbours() {
+        let (compete, learn) = (|layer| Phase::Compete { layer }, |layer| Phase::Learn { layer });
+        let timed = [compete(2), Phase::Select, learn(3), learn(0), Phase::Update];
+        let rows = rows(4, &[times(&[]), times(&timed)]);
+        let names: Vec<String> = rows.iter().map(Row::name).collect();
+        assert_eq!(
+            names,
+            ["compete, layers 1 to 4", "select", "learn, layers 3 to 4", "learn, layers 1 to 2", "update"]
+        );
+        assert_eq!(rows[0].covers, [compete(2), compete(0), compete(1), compete(3)]);
+        assert_eq!(rows[2].covers, [learn(3), learn(2)]);
+
+        let network = Case::named("conv64x3").unwrap();
+        let nominal = Nominal::new(network.network, network.training(100), 0);
+        let row = Row { timed: compete(1), covers: vec![compete(1), compete(0)] };
+        let seconds = Duration::from_millis(250);
+        let stopwatch = Stopwatch::new(1);
+        stopwatch.time(compete(1), || std::thread::sleep(seconds));
+        let report = row.report(&nominal, &[stopwatch.take()], 1000.0);
+        let both = nominal.of(compete(0)).operations + nominal.of(compete(1)).operations;
+        assert!(report.ms >= 250.0);
+        assert!((report.gflops * report.ms * 1e6 / both - 1.0).abs() < 1e-9);
+        assert!((report.share_of_peak * 1000.0 / report.gflops - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn medians_are_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(vec![]).is_nan());
+        assert_eq!(fastest(&[3.0, 1.0, 2.0]), 1.0);
+    }
+}
