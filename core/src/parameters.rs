@@ -221,6 +221,14 @@ pub struct LayerGradient<'a> {
     pub bias: &'a mut [f32],
 }
 
+impl LayerGradient<'_> {
+    /// Sets all of it to 0.
+    pub fn clear(&mut self) {
+        self.filters.fill(0.0);
+        self.bias.fill(0.0);
+    }
+}
+
 /// See [`LayerGradient`].
 #[derive(Debug)]
 pub struct Gradients<'a> {

@@ -235,7 +235,7 @@ macro_rules! implement_kernels {
                 ) {
                     // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
                     unsafe {
-                        $crate::generic::gradient::filter_gradients::<$vector>(
+                        $crate::generic::gradient::filter_gradients::<$vector, $vectors>(
                             fields, positions, deltas, maps, first, map, gradient,
                         );
                     }

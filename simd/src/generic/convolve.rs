@@ -207,22 +207,84 @@ pub(crate) unsafe fn activations<V: Vector>(
             let position = positions.get(index).unwrap_or(&positions[0]);
             *at = map.as_ptr().wrapping_add(fields.at(*position as usize));
         }
-        let mut sums = [bias; CHAINS];
-        for row in 0..fields.rows {
-            for i in 0..fields.row_len {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let weight = *filter.get_unchecked(row * fields.row_len + i);
-                    for (sum, at) in sums.iter_mut().zip(at) {
-                        *sum = V::fused(*at.add(row * fields.row_stride + i), weight, *sum);
-                    }
-                }
+        // SAFETY: the fields lie inside the map.
+        let sums = unsafe {
+            if fields.row_len % 4 == 0 {
+                chains::<V>(fields, &at, filter, bias)
+            } else {
+                single_chains::<V>(fields, &at, filter, bias)
             }
-        }
+        };
         for (out, sum) in out.iter_mut().zip(sums) {
             *out = if sum > 0.0 { sum } else { 0.0 };
         }
     }
+}
+
+/// The sums of one filter at the fields behind each pointer, a vector of positions at a time.
+///
+/// # Safety
+///
+/// As for [`activations`]; the rows of fields are a multiple of 4 long.
+#[inline(always)]
+unsafe fn chains<V: Vector>(
+    fields: &Fields,
+    at: &[*const f32; CHAINS],
+    filter: &[f32],
+    bias: f32,
+) -> [f32; CHAINS] {
+    // SAFETY: the caller's promise; there are at most 4 vectors of `CHAINS` positions.
+    unsafe {
+        let mut sums = [V::splat(bias); 4];
+        let mut filter = filter.as_ptr();
+        for row in 0..fields.rows {
+            let mut i = row * fields.row_stride;
+            let end = i + fields.row_len;
+            while i < end {
+                for (sum, at) in sums.iter_mut().zip(at.chunks_exact(V::LANES)) {
+                    let [a, b, c, d] = V::load_across(at, i);
+                    *sum = a.mul_add(V::splat(*filter), *sum);
+                    *sum = b.mul_add(V::splat(*filter.add(1)), *sum);
+                    *sum = c.mul_add(V::splat(*filter.add(2)), *sum);
+                    *sum = d.mul_add(V::splat(*filter.add(3)), *sum);
+                }
+                filter = filter.add(4);
+                i += 4;
+            }
+        }
+        let mut out = [0.0; CHAINS];
+        for (sum, out) in sums.iter().zip(out.chunks_exact_mut(V::LANES)) {
+            sum.store(out.as_mut_ptr());
+        }
+        out
+    }
+}
+
+/// [`chains`] for rows of any length.
+///
+/// # Safety
+///
+/// As for [`activations`].
+#[inline(always)]
+unsafe fn single_chains<V: Vector>(
+    fields: &Fields,
+    at: &[*const f32; CHAINS],
+    filter: &[f32],
+    bias: f32,
+) -> [f32; CHAINS] {
+    let mut sums = [bias; CHAINS];
+    for row in 0..fields.rows {
+        for i in 0..fields.row_len {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let weight = *filter.get_unchecked(row * fields.row_len + i);
+                for (sum, at) in sums.iter_mut().zip(at) {
+                    *sum = V::fused(*at.add(row * fields.row_stride + i), weight, *sum);
+                }
+            }
+        }
+    }
+    sums
 }
 
 /// `LANES` numbers of `values` from `start`; 0 for those beyond its end.

@@ -28,7 +28,7 @@ impl Sizes {
 }
 
 /// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations): a product of matrices in register tiles of
-/// `M` units by `N` panels of images. A sum starts from the bias and adds the inputs in their order, fused.
+/// `M` units by `N` panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
 ///
 /// # Safety
 ///
@@ -52,17 +52,24 @@ pub(crate) unsafe fn activations<V: Vector, const M: usize, const N: usize>(
     let whole = bias.len() / M * M;
     let mut panel = 0;
     while panel < panels {
-        let wide = panels - panel >= N;
+        let count = N.min(panels - panel);
         // SAFETY: the units and the panels of each block exist.
         unsafe {
             for unit in (0..whole).step_by(M) {
-                if wide { block(unit, panel).tile::<V, M, N>() } else { block(unit, panel).tile::<V, M, 1>() }
+                match count {
+                    4 if N >= 4 => block(unit, panel).tile::<V, M, 4>(),
+                    3 if N >= 3 => block(unit, panel).tile::<V, M, 3>(),
+                    2 if N >= 2 => block(unit, panel).tile::<V, M, 2>(),
+                    _ => block(unit, panel).tile::<V, M, 1>(),
+                }
             }
             for unit in whole..bias.len() {
-                if wide { block(unit, panel).tile::<V, 1, N>() } else { block(unit, panel).tile::<V, 1, 1>() }
+                for panel in panel..panel + count {
+                    block(unit, panel).tile::<V, 1, 1>();
+                }
             }
         }
-        panel += if wide { N } else { 1 };
+        panel += count;
     }
 }
 

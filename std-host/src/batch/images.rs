@@ -280,26 +280,35 @@ impl Images {
         let batch = BatchWinners { len: winners_len, values: &self.values, positions: &self.positions };
         let last = network.depth() - 1;
 
-        self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| {
+        let stopwatch = state.stopwatch;
+
+        self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| -> Result<()> {
             let winners = batch.of(index);
-            image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
-            learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)?;
+            stopwatch.time_task(Phase::Reconstruct, || -> Result<()> {
+                image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
+                Ok(())
+            })?;
+            stopwatch.time_task(Phase::Learn { layer: last }, || {
+                learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)
+            })?;
             with_scratch(scratch, |scratch| -> wta_core::Result<()> {
                 let below = &mut scratch.below;
                 for layer in (0..last).rev() {
                     let (lower, upper) = image.hidden.split_at_mut(layer + 1);
                     let Some(deltas) = lower.last_mut() else { break };
                     let above = inputs.of(layer + 1, index)?;
-                    deltas.fill(|out| match upper.first() {
-                        None => learner.top_backward(winners, &image.deltas, above, below, out),
-                        Some(from) => learner.hidden_backward(layer + 1, from.used(), above, below, out),
+                    stopwatch.time_task(Phase::Learn { layer }, || {
+                        deltas.fill(|out| match upper.first() {
+                            None => learner.top_backward(winners, &image.deltas, above, below, out),
+                            Some(from) => learner.hidden_backward(layer + 1, from.used(), above, below, out),
+                        });
                     });
                 }
                 Ok(())
-            })
+            })?;
+            Ok(())
         })?;
 
-        self.gradient.par_chunks_mut(UPDATE_CHUNK).for_each(|chunk| chunk.fill(0.0));
         let images = &self.images;
         let mut gradients = Gradients::new(&network, &mut self.gradient)?;
         let (hidden, top) = gradients.layers.split_at_mut(last);
@@ -309,42 +318,44 @@ impl Images {
             let atoms = chunks_or_empty(gradients.atoms, MAPS_PER_TASK * atom_len);
             let tasks: Vec<_> = tasks.into_iter().zip(atoms).collect();
             let decoder_bias = &mut *gradients.decoder_bias;
-            rayon::join(
-                || {
-                    tasks.into_par_iter().try_for_each(|((range, layer), atoms)| -> Result<()> {
-                        let mut gradient = TopGradient { first: range.start, layer, atoms };
-                        for (index, image) in images.iter().enumerate() {
-                            let input = inputs.of(last, index)?;
-                            let winners = batch.of(index);
-                            learner.top_gradient(
-                                winners,
-                                &image.deltas,
-                                &image.residual,
-                                input,
-                                &mut gradient,
-                            );
-                        }
-                        Ok(())
-                    })
-                },
-                || {
-                    for image in images {
-                        learner.decoder_bias_gradient(&image.residual, decoder_bias);
-                    }
-                },
-            )
-            .0?;
+            let gradients = |((range, layer), atoms): (MapTask<'_>, _)| -> Result<()> {
+                let mut gradient = TopGradient { first: range.start, layer, atoms };
+                gradient.clear();
+                for (index, image) in images.iter().enumerate() {
+                    let input = inputs.of(last, index)?;
+                    learner.top_gradient(
+                        batch.of(index),
+                        &image.deltas,
+                        &image.residual,
+                        input,
+                        &mut gradient,
+                    );
+                }
+                Ok(())
+            };
+            let bias_gradient = || {
+                decoder_bias.fill(0.0);
+                for image in images {
+                    learner.decoder_bias_gradient(&image.residual, decoder_bias);
+                }
+            };
+            stopwatch.time(Phase::Learn { layer: last }, || {
+                rayon::join(|| tasks.into_par_iter().try_for_each(gradients), bias_gradient).0
+            })?;
         }
         for (index, layer) in hidden.iter_mut().enumerate() {
             let filter_len = network.layer(index).map_or(1, |layer| layer.filter_len());
             let tasks = map_tasks(layer, filter_len);
-            tasks.into_par_iter().try_for_each(|(range, mut gradient)| -> Result<()> {
-                for (image, state) in images.iter().enumerate() {
-                    let Some(deltas) = state.hidden.get(index) else { continue };
-                    let input = inputs.of(index, image)?;
-                    learner.hidden_gradient(index, range.start, deltas.used(), input, &mut gradient);
-                }
-                Ok(())
+            stopwatch.time(Phase::Learn { layer: index }, || {
+                tasks.into_par_iter().try_for_each(|(range, mut gradient)| -> Result<()> {
+                    gradient.clear();
+                    for (image, state) in images.iter().enumerate() {
+                        let Some(deltas) = state.hidden.get(index) else { continue };
+                        let input = inputs.of(index, image)?;
+                        learner.hidden_gradient(index, range.start, deltas.used(), input, &mut gradient);
+                    }
+                    Ok(())
+                })
             })?;
         }
         Ok(self.images.iter().map(|image| image.loss).sum::<f32>() * scale)
@@ -447,11 +458,11 @@ pub(crate) fn block_len(network: &Network) -> usize {
     if network.is_fully_connected() { FULLY_CONNECTED_BLOCK } else { 1 }
 }
 
+/// A range of maps, and its part of a layer's gradient.
+type MapTask<'a> = (Range<usize>, LayerGradient<'a>);
+
 /// Cuts a layer's gradient into ranges of maps.
-fn map_tasks<'a>(
-    gradient: &'a mut LayerGradient<'_>,
-    filter_len: usize,
-) -> Vec<(Range<usize>, LayerGradient<'a>)> {
+fn map_tasks<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<MapTask<'a>> {
     let filters = gradient.filters.chunks_mut(MAPS_PER_TASK * filter_len);
     let tasks = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
     let range = |task: usize, len: usize| task * MAPS_PER_TASK..task * MAPS_PER_TASK + len;
