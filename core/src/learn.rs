@@ -275,13 +275,22 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let top = network.top();
         let fields = top.fields();
         let below = part_mut(below, 0, top.bordered().len());
-        below.fill(0.0);
+        let survivors = || winners.survivors(top.conv.maps, 0..top.conv.maps, deltas);
+        let few = survivors().nth(FEW).is_none();
+        let touched = |row| {
+            if few {
+                touched(&top, row, survivors().map(|(survivor, _)| survivor.position))
+            } else {
+                0..usize::MAX
+            }
+        };
+        clear(&top, touched, below);
         let weights = self.parameters.filters(network.depth() - 1).weights;
-        for (survivor, delta) in winners.survivors(top.conv.maps, 0..top.conv.maps, deltas) {
+        for (survivor, delta) in survivors() {
             let filter = part(weights, survivor.map * fields.len(), fields.len());
             self.kernels.add_to_field(&fields, fields.at(survivor.position), delta, filter, below);
         }
-        gather(&top, input, below, out);
+        gather(&top, input, touched, below, out);
     }
 
     /// The deltas of the layer below layer `index` (at least 1), from that layer's.
@@ -297,10 +306,19 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ) {
         let Some(layer) = self.parameters.network().layer(index) else { return };
         let below = part_mut(below, 0, layer.bordered().len());
-        below.fill(0.0);
+        let (positions, width) = (deltas.positions, layer.output().width);
+        let touched = |row: usize| {
+            // Positions ascend: those whose fields reach the row are neighbours in the list.
+            let first = (row + 1).saturating_sub(layer.conv.kernel.height).div_ceil(layer.conv.stride.height);
+            let end = row / layer.conv.stride.height.max(1) + 1;
+            let before = |y: usize| positions.partition_point(|position| (*position as usize) < y * width);
+            let reaching = positions.get(before(first)..before(end)).unwrap_or(&[]);
+            touched(&layer, row, reaching.iter().map(|position| *position as usize))
+        };
+        clear(&layer, touched, below);
         let weights = self.parameters.filters(index).weights;
         self.kernels.backpropagate(&layer.fields(), deltas.positions, deltas.values, weights, below);
-        gather(&layer, input, below, out);
+        gather(&layer, input, touched, below, out);
     }
 
     /// Adds one image's part of the gradient of the maps `first..first + gradient.bias.len()` of hidden layer
@@ -331,26 +349,64 @@ impl<'a, K: Kernels> Learner<'a, K> {
     }
 }
 
+/// With no more survivors than this, an image's deltas leave most of the layer below untouched.
+const FEW: usize = 32;
+
+/// The columns of a bordered map's row that the fields of some positions reach.
+fn touched(layer: &Layer, row: usize, positions: impl Iterator<Item = usize>) -> Range<usize> {
+    let (kernel, stride, width) = (layer.conv.kernel, layer.conv.stride, layer.output().width.max(1));
+    let mut columns = Range { start: usize::MAX, end: 0 };
+    for position in positions {
+        let y = position / width;
+        let (top, left) = (y * stride.height, (position - y * width) * stride.width);
+        if (top..top + kernel.height).contains(&row) {
+            columns = columns.start.min(left)..columns.end.max(left + kernel.width);
+        }
+    }
+    columns
+}
+
+/// Sets what is touched of a bordered map to 0; the rest is not read.
+fn clear(layer: &Layer, touched: impl Fn(usize) -> Range<usize>, below: &mut [f32]) {
+    let (bordered, channels) = (layer.bordered(), layer.input.channels);
+    for (row, values) in below.chunks_mut(bordered.row_stride().max(1)).enumerate() {
+        let columns = touched(row);
+        let end = columns.end.saturating_mul(channels).min(values.len());
+        if let Some(touched) = values.get_mut(columns.start.saturating_mul(channels)..end) {
+            touched.fill(0.0);
+        }
+    }
+}
+
 /// Collects the positions of a layer's input at which a delta arrived at an active unit: the units of the layer
 /// below, whose ReLU lets nothing through where `input` is 0.
-fn gather(layer: &Layer, input: &[f32], below: &[f32], out: &mut SparseDeltas<'_>) {
-    let (bordered, channels) = (layer.bordered(), layer.input.channels.max(1));
+fn gather(
+    layer: &Layer,
+    input: &[f32],
+    touched: impl Fn(usize) -> Range<usize>,
+    below: &[f32],
+    out: &mut SparseDeltas<'_>,
+) {
+    let (shape, bordered) = (layer.input, layer.bordered());
+    let (top, left) = ((layer.conv.kernel.height - 1) / 2, (layer.conv.kernel.width - 1) / 2);
+    let channels = shape.channels;
     out.len = 0;
-    let mut free = out.values.chunks_exact_mut(channels).zip(out.positions.iter_mut());
-    let pixels = bordered
-        .rows(below)
-        .zip(bordered.rows(input))
-        .flat_map(|(below, input)| below.chunks_exact(channels).zip(input.chunks_exact(channels)));
-    for (position, (deltas, activations)) in (0u32..).zip(pixels) {
-        // All bits but the signs, without a branch for each, so that the compiler can use vector instructions.
-        if deltas.iter().fold(0, |bits, delta| bits | delta.to_bits() << 1) == 0 {
-            continue;
+    let mut free = out.values.chunks_exact_mut(channels.max(1)).zip(out.positions.iter_mut());
+    for y in 0..shape.height {
+        let columns = touched(y + top);
+        for x in columns.start.max(left)..columns.end.min(left + shape.width) {
+            let at = (y + top) * bordered.row_stride() + x * channels;
+            let (deltas, activations) = (part(below, at, channels), part(input, at, channels));
+            // All bits but the signs, without a branch for each, so that the compiler can use vector instructions.
+            if deltas.iter().fold(0, |bits, delta| bits | delta.to_bits() << 1) == 0 {
+                continue;
+            }
+            let Some((row, place)) = free.next() else { return };
+            *place = (y * shape.width + x - left) as u32;
+            for ((to, delta), activation) in row.iter_mut().zip(deltas).zip(activations) {
+                *to = if *activation > 0.0 { *delta } else { 0.0 };
+            }
+            out.len += 1;
         }
-        let Some((row, place)) = free.next() else { return };
-        *place = position;
-        for ((to, delta), activation) in row.iter_mut().zip(deltas).zip(activations) {
-            *to = if *activation > 0.0 { *delta } else { 0.0 };
-        }
-        out.len += 1;
     }
 }

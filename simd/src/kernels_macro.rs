@@ -270,7 +270,7 @@ macro_rules! implement_kernels {
                 ) {
                     // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
                     unsafe {
-                        $crate::generic::gradient::backpropagate::<$vector>(
+                        $crate::generic::gradient::backpropagate::<$vector, $vectors>(
                             fields, positions, deltas, maps, weights, below,
                         );
                     }

@@ -16,8 +16,8 @@ const CHUNK: usize = 64;
 /// Filters of a tile of wide rows.
 const FILTERS: usize = 4;
 
-/// Deltas that are not 0 and that one turn of [`backpropagate`] adds.
-const NONZEROS: usize = 256;
+/// Positions of a tile of [`backpropagate`].
+const POSITIONS: usize = 6;
 
 /// Whether the fields of all positions lie inside a map of `map` numbers, and there is a row of deltas for each.
 pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usize, map: usize) -> bool {
@@ -268,14 +268,15 @@ impl Chunk<'_> {
     }
 }
 
-/// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): for each position, a strip of the field is
-/// held in registers while all filters are added to it.
+/// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): a product of matrices in register tiles of `POSITIONS`
+/// positions by `N` vectors of a field's row. What a position adds is summed over the filters first; for ascending
+/// positions, nothing depends on which of them share a tile.
 ///
 /// # Safety
 ///
 /// [`fits`] must hold for `below`, `weights` is `maps` whole filters, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn backpropagate<V: Vector>(
+pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
     fields: &Fields,
     positions: &[u32],
     deltas: &[f32],
@@ -283,75 +284,130 @@ pub(crate) unsafe fn backpropagate<V: Vector>(
     weights: &[f32],
     below: &mut [f32],
 ) {
-    let field_len = fields.len();
-    for (position, deltas) in positions.iter().zip(deltas.chunks_exact(maps)) {
-        let at = fields.at(*position as usize);
-        // ReLU leaves many zeros: only the others are gone through, again and again.
-        let mut filters = deltas.iter().enumerate().filter(|(_, delta)| **delta != 0.0);
-        loop {
-            let (mut list, mut count) = ([(0, 0.0); NONZEROS], 0);
-            for (place, (filter, delta)) in list.iter_mut().zip(&mut filters) {
-                *place = (filter * field_len, *delta);
-                count += 1;
-            }
-            if count == 0 {
-                break;
-            }
-            let list = &list[..count];
-            for row in 0..fields.rows {
-                // SAFETY: `fits` covers the field's rows in `below`, and `weights` holds `maps` filters.
-                unsafe {
-                    let to = below.as_mut_ptr().add(at + row * fields.row_stride);
-                    let w = weights.as_ptr().add(row * fields.row_len);
-                    let mut i = 0;
-                    while i + 8 * V::LANES <= fields.row_len {
-                        strip::<V, 8>(list, w.add(i), to.add(i));
-                        i += 8 * V::LANES;
-                    }
-                    while i + 4 * V::LANES <= fields.row_len {
-                        strip::<V, 4>(list, w.add(i), to.add(i));
-                        i += 4 * V::LANES;
-                    }
-                    while i + V::LANES <= fields.row_len {
-                        strip::<V, 1>(list, w.add(i), to.add(i));
-                        i += V::LANES;
-                    }
-                    while i < fields.row_len {
-                        let mut sum = *to.add(i);
-                        for (filter, delta) in list {
-                            sum += delta * *w.add(filter + i);
-                        }
-                        *to.add(i) = sum;
-                        i += 1;
-                    }
+    let to = below.as_mut_ptr();
+    for (positions, deltas) in positions.chunks(POSITIONS).zip(deltas.chunks(POSITIONS * maps)) {
+        let mut at = [to; POSITIONS];
+        for (at, position) in at.iter_mut().zip(positions) {
+            *at = to.wrapping_add(fields.at(*position as usize));
+        }
+        let strip = |row: usize, i: usize| Strip {
+            at: &at,
+            offset: row * fields.row_stride + i,
+            deltas: deltas.as_ptr(),
+            maps,
+            weights: weights.as_ptr().wrapping_add(row * fields.row_len + i),
+            stride: fields.len(),
+        };
+        let wide = fields.row_len / (N * V::LANES) * (N * V::LANES);
+        let whole = fields.row_len / V::LANES * V::LANES;
+        // From the end of the fields to their beginning: where fields of ascending positions overlap, what the first
+        // position adds is then added first, as it would be without the tile.
+        for row in (0..fields.rows).rev() {
+            // SAFETY: `fits` covers the rows of all fields in `below`, and `weights` holds `maps` filters.
+            unsafe {
+                if whole < fields.row_len {
+                    strip(row, whole).add_rest::<V>(positions.len(), fields.row_len - whole);
+                }
+                for i in (wide..whole).step_by(V::LANES).rev() {
+                    strip(row, i).add::<V, 1>(positions.len());
+                }
+                for i in (0..wide).step_by(N * V::LANES).rev() {
+                    strip(row, i).add::<V, N>(positions.len());
                 }
             }
         }
     }
 }
 
-/// `N` vectors of a field's row: `to += sum over filters of delta * weights`; `list` says where each filter begins, and
-/// its delta.
-///
-/// # Safety
-///
-/// `to` has `N` vectors, and so has `weights` from each filter of the list on.
-#[inline(always)]
-unsafe fn strip<V: Vector, const N: usize>(list: &[(usize, f32)], weights: *const f32, to: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = [V::splat(0.0); N];
-        for (n, sum) in sums.iter_mut().enumerate() {
-            *sum = V::load(to.add(n * V::LANES));
-        }
-        for (filter, delta) in list {
-            let (scale, w) = (V::splat(*delta), weights.add(*filter));
-            for (n, sum) in sums.iter_mut().enumerate() {
-                *sum = scale.mul_add(V::load(w.add(n * V::LANES)), *sum);
+/// A part of a row of some positions' fields, and what is to be added to it.
+struct Strip<'a> {
+    /// The positions' fields.
+    at: &'a [*mut f32; POSITIONS],
+    /// Where in each field the part begins.
+    offset: usize,
+    /// A row of `maps` numbers per position.
+    deltas: *const f32,
+    maps: usize,
+    /// The part of the first filter; the next one's is `stride` further on.
+    weights: *const f32,
+    stride: usize,
+}
+
+impl Strip<'_> {
+    /// Adds to `N` vectors of the first `positions` fields.
+    ///
+    /// # Safety
+    ///
+    /// They exist, and so do the deltas and the weights; `V`'s instruction set is enabled.
+    #[inline(always)]
+    unsafe fn add<V: Vector, const N: usize>(&self, positions: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if positions == POSITIONS {
+                self.tile::<V, POSITIONS, N>(0);
+            } else {
+                for position in 0..positions {
+                    self.tile::<V, 1, N>(position);
+                }
             }
         }
-        for (n, sum) in sums.iter().enumerate() {
-            sum.store(to.add(n * V::LANES));
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Strip::add`], for `M` positions from `first` on.
+    #[inline(always)]
+    unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, first: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [[V::splat(0.0); N]; M];
+            let (mut deltas, mut weights) = (self.deltas.add(first * self.maps), self.weights);
+            for _ in 0..self.maps {
+                let mut w = [V::splat(0.0); N];
+                for (n, w) in w.iter_mut().enumerate() {
+                    *w = V::load(weights.add(n * V::LANES));
+                }
+                for (m, sums) in sums.iter_mut().enumerate() {
+                    let delta = V::splat(*deltas.add(m * self.maps));
+                    for (sum, w) in sums.iter_mut().zip(w) {
+                        *sum = delta.mul_add(w, *sum);
+                    }
+                }
+                deltas = deltas.add(1);
+                weights = weights.wrapping_add(self.stride);
+            }
+            // A copy, so that the loop below does not keep the sums above in memory.
+            let sums = sums;
+            for m in 0..M {
+                // Fields overlap: one position after the other.
+                let to = self.at[first + m].add(self.offset);
+                for n in 0..N {
+                    let to = to.add(n * V::LANES);
+                    V::load(to).add(sums[m][n]).store(to);
+                }
+            }
+        }
+    }
+
+    /// Adds to the end of a row, shorter than a vector.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Strip::add`], with `left` numbers in place of the vectors.
+    #[inline(always)]
+    unsafe fn add_rest<V: Vector>(&self, positions: usize, left: usize) {
+        for i in (0..left).rev() {
+            for (position, at) in self.at.iter().enumerate().take(positions) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let mut sum = 0.0;
+                    for map in 0..self.maps {
+                        let delta = *self.deltas.add(position * self.maps + map);
+                        sum = V::fused(delta, *self.weights.add(map * self.stride + i), sum);
+                    }
+                    *at.add(self.offset + i) += sum;
+                }
+            }
         }
     }
 }

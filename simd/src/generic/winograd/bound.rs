@@ -6,10 +6,10 @@
 //! products of [`OUTPUT_GAIN`] or the row sums of magnitudes [`INPUT_GAIN`], [`FILTER_GAIN`] in both directions). To first
 //! order in `u`, with the constants rounded up to make up for the rest:
 //!
-//! - A transformed input passes at most 10 roundings: it is off by no more than `10 u b x` in norm.
-//! - A transformed filter passes at most 14 roundings: it is off by no more than `14 u g w`.
-//! - The sum over `C` channels is off by `C u |U| |V|`; the transform of the sums and the bias, 12 roundings, by
-//!   `12 u a |U| |V|` summed over the points.
+//! - A transformed input passes at most 6 roundings, 3 in each direction: it is off by no more than `6 u b x` in norm.
+//! - A transformed filter passes at most 10 roundings, 5 in each direction: it is off by no more than `10 u g w`.
+//! - The sum over `C` channels is off by `C u |U| |V|`; the transform of the sums and the bias, 9 roundings, by
+//!   `9 u a |U| |V|` summed over the points.
 //! - The direct sum over `n = 25 C` products is off by `(n + 1) u (5 w x + bias)`, since a field is 25 pixels.
 //!
 //! So outputs differ by no more than the sum of these, where `V` is the largest of the tiles. All of it is positive, so
@@ -109,9 +109,9 @@ pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &
             let a = OUTPUT_GAIN[y] * OUTPUT_GAIN[x];
             let b = INPUT_GAIN[y] * INPUT_GAIN[x];
             let g = FILTER_GAIN[y] * FILTER_GAIN[x];
-            let transformed = V::splat(10.0 * U * b).mul(pixel);
-            *factor = V::splat((channels + 12.0) * U).mul_add(norm, transformed).mul(V::splat(a));
-            filter_factor = V::splat(14.0 * U * a * g).mul_add(norm, filter_factor);
+            let transformed = V::splat(7.0 * U * b).mul(pixel);
+            *factor = V::splat((channels + 10.0) * U).mul_add(norm, transformed).mul(V::splat(a));
+            filter_factor = V::splat(11.0 * U * a * g).mul_add(norm, filter_factor);
         }
         for (panel, to) in slack.chunks_mut(V::LANES).enumerate() {
             let norms = layer.prepared.as_ptr().add(panel * plan.panel_len() + AREA * plan.filters_stride());
