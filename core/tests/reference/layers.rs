@@ -58,6 +58,17 @@ fn check_encoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer) 
     for (input, y) in inputs.iter().zip(y.chunks_exact_mut(output.len())) {
         kernels.convolve(&fields, filters, input, placement, y);
     }
+    if let Some(tiling) = kernels.tiling(&fields, maps) {
+        let mut prepared = vec![f32::NAN; tiling.prepared_len];
+        kernels.prepare_tiles(&fields, &weights, &mut prepared);
+        let filters = Filters { prepared: &prepared, ..filters };
+        let mut scratch = vec![f32::NAN; tiling.scratch_len];
+        let mut y = vec![f32::NAN; y.len()];
+        for (input, y) in inputs.iter().zip(y.chunks_exact_mut(output.len())) {
+            kernels.convolve_tiles(&fields, filters, input, placement, &mut scratch, y);
+        }
+        fixture.expect_close_channels_last("y", &y);
+    }
     fixture.expect_close_channels_last("y", &y);
 
     // Backward: the learner's sparse deltas, with all positions listed, and nothing where the ReLU is 0.

@@ -24,7 +24,7 @@ const TOLERANCE: f64 = 1e-5;
 
 /// Checks all layers: forward and backward passes, pooling.
 pub(crate) fn check_layers(kernels: impl Kernels) {
-    check_folder("layers", 24, |fixture| match fixture.text("layer") {
+    check_folder("layers", 25, |fixture| match fixture.text("layer") {
         "conv" => layers::check_convolution(kernels, fixture),
         "deconv" => layers::check_deconvolution(kernels, fixture),
         "dense" => layers::check_dense(kernels, fixture),
@@ -45,7 +45,7 @@ pub(crate) fn check_selections(kernels: impl Kernels) {
 
 /// Checks all training runs: codes, reconstructions, losses, gradients and parameters of every step.
 pub(crate) fn check_steps(kernels: impl Kernels) {
-    check_folder("steps", 18, |fixture| steps::check(kernels, fixture));
+    check_folder("steps", 19, |fixture| steps::check(kernels, fixture));
 }
 
 /// Runs `check` on every file of a folder; a file more or less than `count`, or a tensor that `check` did not look

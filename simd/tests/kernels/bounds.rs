@@ -2,7 +2,7 @@
 //! the scalar kernels make of it.
 
 use proptest::prelude::*;
-use wta_core::{Fields, Filters, Kernels, Placement, Random, Scalar};
+use wta_core::{Fields, Filters, Kernels, Placement, Random, Scalar, Screened};
 
 use crate::inputs::{Canary, Fenced, Kind, geometries, prepare};
 use crate::{cases, isas};
@@ -141,6 +141,14 @@ fn run_all(fields: &Fields, placement: Placement, first: usize) {
         let filters = Filters { weights: &numbers, bias: &numbers, prepared: &numbers };
         isa.convolve(fields, filters, &numbers, placement, &mut out);
         isa.field_dot(fields, 0, &numbers, &numbers);
+        isa.tiling(fields, filters.bias.len());
+        isa.tiling(fields, usize::MAX);
+        isa.prepare_tiles(fields, &numbers, &mut out);
+        isa.convolve_tiles(fields, filters, &numbers, placement, &mut [0.0; 64], &mut out);
+        let (mut maxima, mut best, mut slack) = ([0.0; 64], [0.0; 64], [0.0; 64]);
+        let screened = Screened { maxima: &mut maxima, best: &mut best, slack: &mut slack };
+        isa.screen(fields, filters, &numbers, &mut [0.0; 64], screened);
+        isa.activations(fields, &[0, 3, u32::MAX], &numbers, &numbers, 1.0, &mut [0.0; 3]);
         isa.add_to_field(fields, 0, 2.0, &numbers, &mut out);
         isa.add_to_filter(fields, 0, 2.0, &numbers, &mut out);
         isa.filter_gradients(fields, &[0, 1], &numbers, 10, first, &numbers, &mut out[..60]);
@@ -171,6 +179,25 @@ fn descriptions_with(number: usize) -> impl Iterator<Item = (Fields, Placement)>
     ];
     let fields = fields.into_iter().map(|fields| (fields, PLACEMENT));
     fields.chain(placements.into_iter().map(|placement| (FIELDS, placement)))
+}
+
+/// A layer that tiles would be worth while for, if its sizes were true.
+const WIDE: Fields =
+    Fields { rows: 5, row_len: 40, row_stride: 160, height: 16, width: 16, step_down: 160, step_right: 8 };
+
+#[test]
+fn wide_layers_beyond_all_memory() {
+    for number in [0, usize::MAX, usize::MAX / 2, usize::MAX / 25, usize::MAX / 400, 1 << 40, 5 << 20] {
+        for fields in [
+            Fields { height: number, ..WIDE },
+            Fields { width: number, ..WIDE },
+            Fields { row_len: number / 5 * 5, step_right: number / 5, ..WIDE },
+            Fields { row_stride: number, step_down: number, ..WIDE },
+            WIDE,
+        ] {
+            run_all(&fields, PLACEMENT, 0);
+        }
+    }
 }
 
 #[test]

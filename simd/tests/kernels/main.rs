@@ -8,6 +8,8 @@ mod exact;
 mod inputs;
 mod sums;
 mod tiles;
+mod units;
+mod winograd;
 
 use proptest::test_runner::Config;
 use wta_simd::Isa;

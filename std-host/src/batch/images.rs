@@ -138,7 +138,8 @@ impl Images {
         self.compete(&state, batch)?;
         self.select(&state)?;
         let loss = self.learn(&state)?;
-        self.update(state)?;
+        let stopwatch = state.stopwatch;
+        stopwatch.time(Phase::Update, || self.update(state))?;
         Ok(loss)
     }
 

@@ -60,13 +60,18 @@ impl Plan {
         let (tiles, padded) = (down.checked_mul(across)?, channels.checked_next_multiple_of(lanes)?);
         let panels = filters.div_ceil(lanes);
         // Vector operations: multiplications, and about 700 in the transforms of a tile's channels and 400 of its maps.
-        let direct = fields.positions().checked_mul(fields.row_len * KERNEL)?.checked_mul(panels)?;
-        let vectors = padded / lanes;
-        let own = (AREA * channels).checked_mul(panels)?.checked_add(700 * vectors + 400 * panels)?;
-        if tiles.checked_mul(own)? > direct {
+        let direct =
+            fields.row_len.checked_mul(KERNEL)?.checked_mul(fields.positions())?.checked_mul(panels)?;
+        let multiplications = AREA.checked_mul(channels)?.checked_mul(panels)?;
+        let transforms = (padded / lanes).checked_mul(700)?.checked_add(panels.checked_mul(400)?)?;
+        if tiles.checked_mul(multiplications.checked_add(transforms)?)? > direct {
             return None;
         }
-        let blocks = tiles.checked_mul(AREA * padded)?.div_ceil(BLOCK_LEN);
+        // So that no length below overflows: all are less than 4096 times this.
+        if direct > usize::MAX / 4096 {
+            return None;
+        }
+        let blocks = tiles.checked_mul(AREA.checked_mul(padded)?)?.div_ceil(BLOCK_LEN);
         let block = tiles.div_ceil(blocks.min(tiles));
         Some(Self { channels, padded, filters, across, down, block, lanes })
     }
@@ -78,7 +83,8 @@ impl Plan {
             return None;
         }
         let padded = channels.checked_next_multiple_of(lanes)?;
-        (AREA * (channels + 2)).checked_mul(lanes + LINE)?;
+        // So that the length of a panel does not overflow.
+        padded.checked_add(2)?.checked_mul(AREA * (lanes + LINE))?;
         Some(Self { channels, padded, filters, across: 0, down: 0, block: 0, lanes })
     }
 

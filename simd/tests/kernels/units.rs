@@ -1,0 +1,121 @@
+//! Fully-connected units and combinations of rows.
+
+use proptest::prelude::*;
+use wta_core::{Kernels, Random, Scalar, cut};
+
+use crate::inputs::{Fenced, Kind, kinds};
+use crate::{cases, isas};
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(120))]
+
+    /// Whole numbers are summed exactly, so that all instruction sets agree to the bit; what is beyond the batch is
+    /// padding.
+    #[test]
+    fn activations(
+        (inputs, units, images) in (1usize..60, 1usize..40, 1usize..130),
+        kind in kinds(),
+        seed in any::<u64>(),
+    ) {
+        let mut random = Random::new(seed);
+        let weights = kind.draw(units * inputs, &mut random);
+        let bias = kind.draw(units, &mut random);
+        let batch = kind.draw(images * inputs, &mut random);
+        let mut expected = vec![0.0; units * images];
+        Scalar.unit_activations(&weights, &bias, &batch, &[], &mut expected);
+        for isa in isas() {
+            let mut prepared = Fenced::new(&vec![f32::NAN; isa.prepared_len(images, inputs)], &mut random);
+            isa.prepare(&batch, inputs, &mut prepared);
+            prepared.expect_fences();
+            let width = images.next_multiple_of(isa.panel_maps());
+            let mut found = Fenced::new(&vec![f32::NAN; units * width], &mut random);
+            isa.unit_activations(&weights, &bias, &batch, &prepared, &mut found);
+            found.expect_fences();
+            let mut alone = vec![f32::NAN; width];
+            for (unit, (found, expected)) in found.chunks(width).zip(expected.chunks(images)).enumerate() {
+                for (found, expected) in found.iter().zip(expected) {
+                    let tolerance = if kind == Kind::Whole { 0.0 } else { 1e-5 * (1.0 + inputs as f32) };
+                    prop_assert!((found - expected).abs() <= tolerance, "{isa}: {found}, {expected}");
+                }
+                // A unit's row does not depend on the units beside it.
+                let weights = &weights[unit * inputs..(unit + 1) * inputs];
+                isa.unit_activations(weights, &bias[unit..=unit], &batch, &prepared, &mut alone);
+                prop_assert_eq!(bits(&found[..images]), bits(&alone[..images]), "{}", isa);
+            }
+        }
+    }
+
+    #[test]
+    fn combinations(
+        (rows, len, gap, count) in (1usize..20, 0usize..200, 0usize..5, 0usize..12),
+        (kind, beyond) in (kinds(), any::<bool>()),
+        seed in any::<u64>(),
+    ) {
+        let mut random = Random::new(seed);
+        let stride = len + gap;
+        let matrix = kind.draw((rows * stride).saturating_sub(gap), &mut random);
+        let mut list: Vec<u32> = (0..count).map(|_| random.below(rows as u32)).collect();
+        if beyond {
+            list.push(rows as u32 + random.below(3));
+            list.push(u32::MAX);
+        }
+        let scales = kind.draw(list.len(), &mut random);
+        let before = kind.draw(len, &mut random);
+        let mut expected = before.to_vec();
+        Scalar.combine(&scales, &list, &matrix, stride, &mut expected);
+        for isa in isas() {
+            let mut found = before.clone();
+            isa.combine(&scales, &list, &matrix, stride, &mut found);
+            found.expect_fences();
+            for (found, expected) in found.iter().zip(&expected) {
+                let tolerance = if kind == Kind::Whole { 0.0 } else { 1e-5 * (2.0 + count as f32) };
+                prop_assert!((found - expected).abs() <= tolerance, "{isa}: {found}, {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn row_cuts(
+        values in prop::collection::vec(
+            prop_oneof![
+                8 => (-2i8..6).prop_map(|v| f32::from(v) * 0.5),
+                4 => -1.0f32..2.0,
+                1 => Just(f32::MAX),
+                1 => Just(f32::from_bits(1)),
+                1 => Just(-0.0f32),
+            ],
+            0..140,
+        ),
+        (bad, keep) in (prop::option::weighted(0.2, 0usize..140), 1usize..20),
+        seed in any::<u64>(),
+    ) {
+        let mut values = values;
+        if let Some(place) = bad.and_then(|place| values.get_mut(place)) {
+            *place = if seed % 2 == 0 { f32::NAN } else { f32::INFINITY };
+        }
+        let values = Fenced::new(&values, &mut Random::new(seed));
+        for isa in isas() {
+            prop_assert_eq!(isa.row_cut(&values, keep), cut(values.iter().copied(), keep), "{}", isa);
+        }
+    }
+}
+
+/// Lengths that do not belong together are the scalar kernels' affair.
+#[test]
+fn lengths_that_do_not_fit() {
+    let numbers = vec![1.0; 64];
+    for isa in isas() {
+        for (weights, units, out) in [(10, 3, 64), (0, 0, 0), (12, 3, 2), (64, 64, 64)] {
+            let mut found = Fenced::new(&numbers[..out], &mut Random::new(1));
+            isa.unit_activations(&numbers[..weights], &numbers[..units], &numbers, &numbers, &mut found);
+            found.expect_fences();
+        }
+        let mut found = Fenced::new(&numbers[..5], &mut Random::new(1));
+        isa.combine(&numbers[..3], &[1, 2], &numbers, usize::MAX / 2, &mut found);
+        found.expect_fences();
+    }
+}

@@ -1,0 +1,278 @@
+//! Winograd's algorithm against the direct one: its outputs and maxima lie within the bound that it states, and what
+//! is built on that, screening, finds the very winners of the direct convolution.
+
+use proptest::prelude::*;
+use wta_core::{
+    Bordered, Candidates, Conv, Encoder, Filters, Kernels, Network, Parameters, Placement, Random, Screened,
+    Shape, Size, spatial,
+};
+use wta_simd::Isa;
+
+use crate::inputs::{Fenced, convolve};
+use crate::{cases, isas};
+
+/// A 5 x 5 layer, often one that tiles are worth while for.
+#[derive(Clone, Debug)]
+struct Case {
+    input: Shape,
+    maps: usize,
+    seed: u64,
+    /// Whole numbers, of which many are equal; numbers that are mostly alike; or normally distributed ones.
+    kind: u8,
+}
+
+fn layers() -> impl Strategy<Value = Case> {
+    let sizes = (5usize..=24, 5usize..=19, 1usize..=40, 1usize..=50);
+    (sizes, any::<u64>(), 0u8..3).prop_map(|((height, width, channels, maps), seed, kind)| Case {
+        input: Shape::new(channels, height, width),
+        maps,
+        seed,
+        kind,
+    })
+}
+
+impl Case {
+    fn network(&self) -> Network {
+        Network::convolutional(self.input, &[Conv::same(self.maps, Size::square(5))], Size::ONE).unwrap()
+    }
+
+    /// The bordered input, after a ReLU; filters; biases.
+    fn draw(&self, random: &mut Random) -> (Fenced<f32>, Fenced<f32>, Fenced<f32>) {
+        let bordered = Bordered::new(self.input, Size::square(5));
+        let number = |random: &mut Random| match self.kind {
+            0 => random.below(4) as f32 - 1.0,
+            // A background with a few strokes, as hidden maps of digits have.
+            1 if random.below(8) > 0 => 0.25,
+            _ => random.normal(),
+        };
+        let plain: Vec<f32> = (0..self.input.len()).map(|_| number(random).max(0.0)).collect();
+        let mut map = Fenced::new(&vec![0.0; bordered.len()], random);
+        bordered.fill(&plain, &mut map);
+        let filters = self.network().top().filters_len();
+        let weights: Vec<f32> = (0..filters).map(|_| number(random) - 0.2).collect();
+        let bias: Vec<f32> = (0..self.maps).map(|_| number(random)).collect();
+        (map, Fenced::new(&weights, random), Fenced::new(&bias, random))
+    }
+}
+
+/// What the direct algorithm makes of a layer: positions x maps.
+fn direct(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) -> Fenced<f32> {
+    let layer = case.network().top();
+    let placement = Placement { start: 0, row_stride: case.input.width * case.maps, step: case.maps };
+    let out = Fenced::new(&vec![0.0; layer.output().len()], &mut Random::new(case.seed));
+    convolve(isa, (&layer.fields(), placement), (weights, bias), map, &out)
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn outputs_and_maxima_lie_within_the_bound(case in layers()) {
+        let mut random = Random::new(case.seed);
+        let (map, weights, bias) = case.draw(&mut random);
+        let layer = case.network().top();
+        let (fields, output, maps) = (layer.fields(), layer.output(), case.maps);
+        let placement = Placement { start: 0, row_stride: output.width * maps, step: maps };
+        for isa in isas() {
+            let Some(tiling) = isa.tiling(&fields, maps) else { continue };
+            let mut prepared = Fenced::new(&vec![f32::NAN; tiling.prepared_len], &mut random);
+            isa.prepare_tiles(&fields, &weights, &mut prepared);
+            prepared.expect_fences();
+            let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
+            let mut scratch = Fenced::new(&vec![f32::NAN; tiling.scratch_len], &mut random);
+            let mut found = Fenced::new(&vec![0.0; output.len()], &mut random);
+            isa.convolve_tiles(&fields, filters, &map, placement, &mut scratch, &mut found);
+            let mut maxima = Fenced::new(&vec![f32::NAN; tiling.tiles() * maps], &mut random);
+            let mut best = Fenced::new(&vec![f32::NAN; maps], &mut random);
+            let mut slack = Fenced::new(&vec![f32::NAN; maps], &mut random);
+            let screened = Screened { maxima: &mut maxima, best: &mut best, slack: &mut slack };
+            isa.screen(&fields, filters, &map, &mut scratch, screened);
+            [&found, &scratch, &maxima, &best, &slack].into_iter().for_each(Fenced::expect_fences);
+
+            let expected = direct(isa, &case, &map, &weights, &bias);
+            let mut tile_maxima = vec![0.0f32; tiling.tiles() * maps];
+            for (position, (found, expected)) in found.chunks(maps).zip(expected.chunks(maps)).enumerate() {
+                let (y, x) = (position / output.width / 4, position % output.width / 4);
+                for (m, (found, expected)) in found.iter().zip(expected).enumerate() {
+                    prop_assert!((found - expected).abs() <= slack[m], "{isa}: {found}, {expected}, {}", slack[m]);
+                    // Not a bound that says nothing.
+                    prop_assert!(slack[m] < 0.02 * (1.0 + bias[m].abs()) * (25 * case.input.channels) as f32);
+                    let tile = &mut tile_maxima[(y * tiling.across + x) * maps + m];
+                    *tile = tile.max(*found);
+                }
+            }
+            // The same outputs, of which only the maxima are kept.
+            prop_assert_eq!(bits(&maxima), bits(&tile_maxima), "{}", isa);
+            for (m, best) in best.iter().enumerate() {
+                let largest = tile_maxima.iter().skip(m).step_by(maps).fold(0.0, |a: f32, b| a.max(*b));
+                prop_assert_eq!(*best, largest, "{}", isa);
+            }
+        }
+    }
+
+    #[test]
+    fn activations_are_those_of_the_convolution(case in layers(), count in 1usize..40) {
+        let mut random = Random::new(case.seed);
+        let (map, weights, bias) = case.draw(&mut random);
+        let fields = case.network().top().fields();
+        let positions: Vec<u32> = (0..count).map(|_| random.below(fields.positions() as u32)).collect();
+        let m = random.below(case.maps as u32) as usize;
+        let filter = Fenced::new(&weights[m * fields.len()..(m + 1) * fields.len()], &mut random);
+        for isa in isas() {
+            let expected = direct(isa, &case, &map, &weights, &bias);
+            let expected: Vec<f32> = positions.iter().map(|p| expected[*p as usize * case.maps + m]).collect();
+            let mut found = Fenced::new(&vec![0.0; count], &mut random);
+            isa.activations(&fields, &positions, &map, &filter, bias[m], &mut found);
+            found.expect_fences();
+            prop_assert_eq!(bits(&found), bits(&expected), "{}", isa);
+        }
+    }
+
+    #[test]
+    fn screening_finds_the_winners_of_the_direct_convolution(case in layers(), batch in 1usize..5, keep in 1usize..4) {
+        let mut random = Random::new(case.seed);
+        let network = case.network();
+        let (weights, bias) = { let (_, weights, bias) = case.draw(&mut random); (weights, bias) };
+        let inputs: Vec<_> = (0..batch).map(|_| case.draw(&mut random).0).collect();
+        let mut parameters = vec![0.0; network.parameters_len()];
+        parameters[..weights.len()].copy_from_slice(&weights);
+        parameters[weights.len()..weights.len() + bias.len()].copy_from_slice(&bias);
+        for isa in isas() {
+            let parameters = Parameters::new(network, &parameters).unwrap();
+            let mut prepared = vec![f32::NAN; Encoder::prepared_len(isa, &network)];
+            let encoder = Encoder::new(isa, parameters, &mut prepared).unwrap();
+            if !encoder.screens(Size::ONE) {
+                continue;
+            }
+            let maps = case.maps;
+            let mut winners = Vec::new();
+            for input in &inputs {
+                let code = direct(isa, &case, input, &weights, &bias);
+                let (mut values, mut positions) = (vec![0.0; maps], vec![0; maps]);
+                spatial(isa, network.code(), Size::ONE, &code, &mut values, &mut positions);
+                winners.push((values, positions));
+            }
+            // Image by image, as the core's trainer does it.
+            let mut scratch = vec![f32::NAN; Encoder::scratch_len(isa, &network)];
+            let mut code = vec![f32::NAN; network.code_len()];
+            for (input, (values, positions)) in inputs.iter().zip(&winners) {
+                let (mut found, mut at) = (vec![f32::NAN; maps], vec![7; maps]);
+                let candidates = Candidates { values: &mut found, positions: &mut at };
+                encoder.compete_top(Size::ONE, 1, input, &mut scratch, &mut code, candidates).unwrap();
+                prop_assert_eq!(bits(&found), bits(values), "{}", isa);
+                let active = |list: &[u32]| -> Vec<u32> {
+                    list.iter().zip(values).filter(|(_, v)| **v > 0.0).map(|(p, _)| *p).collect()
+                };
+                prop_assert_eq!(active(&at), active(positions), "{}", isa);
+            }
+            // Map by map over a batch, as the host's does it: the k largest, and nothing else where they differ.
+            let screen_len = Encoder::screen_len(isa, &network);
+            let mut screens = vec![f32::NAN; batch * screen_len];
+            for (input, screen) in inputs.iter().zip(screens.chunks_exact_mut(screen_len)) {
+                encoder.screen(input, &mut scratch, screen).unwrap();
+            }
+            for m in 0..maps {
+                let (mut found, mut at) = (vec![f32::NAN; batch], vec![7; batch]);
+                let mut largest = vec![0.0; keep];
+                let input = |image: usize| &inputs[image][..];
+                encoder.refine_map(m, input, &screens, &mut largest, &mut found, &mut at).unwrap();
+                let column: Vec<f32> = winners.iter().map(|(values, _)| values[m]).collect();
+                let cut = wta_core::cut(column.iter().copied(), keep).unwrap();
+                let found_cut = wta_core::cut(found.iter().copied(), keep).unwrap();
+                for image in 0..batch {
+                    let kept = cut.keeps(image, column[image]);
+                    prop_assert_eq!(found_cut.keeps(image, found[image]), kept, "{}, {:?}, {:?}", isa, &column, &found);
+                    if kept {
+                        prop_assert_eq!(found[image].to_bits(), column[image].to_bits(), "{}", isa);
+                        prop_assert_eq!(at[image], winners[image].1[m], "{}", isa);
+                    } else {
+                        prop_assert!(found[image] == 0.0 || found[image] == column[image], "{}", isa);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Overflow on the way: the bound says nothing, and everything is evaluated.
+    #[test]
+    fn huge_numbers_are_found_all_the_same(case in layers(), power in 10i32..38) {
+        let mut random = Random::new(case.seed);
+        let network = case.network();
+        let (mut map, weights, bias) = case.draw(&mut random);
+        map.iter_mut().for_each(|v| *v *= 10f32.powi(power));
+        let mut parameters = vec![0.0; network.parameters_len()];
+        parameters[..weights.len()].copy_from_slice(&weights);
+        parameters[weights.len()..weights.len() + bias.len()].copy_from_slice(&bias);
+        for isa in isas() {
+            let parameters = Parameters::new(network, &parameters).unwrap();
+            let mut prepared = vec![f32::NAN; Encoder::prepared_len(isa, &network)];
+            let encoder = Encoder::new(isa, parameters, &mut prepared).unwrap();
+            let code = direct(isa, &case, &map, &weights, &bias);
+            let (mut values, mut positions) = (vec![0.0; case.maps], vec![0; case.maps]);
+            spatial(isa, network.code(), Size::ONE, &code, &mut values, &mut positions);
+            let mut scratch = vec![f32::NAN; Encoder::scratch_len(isa, &network)];
+            let mut code = vec![f32::NAN; network.code_len()];
+            let (mut found, mut at) = (vec![f32::NAN; case.maps], vec![7; case.maps]);
+            if encoder.screens(Size::ONE) {
+                let candidates = Candidates { values: &mut found, positions: &mut at };
+                encoder.compete_top(Size::ONE, 1, &map, &mut scratch, &mut code, candidates).unwrap();
+                prop_assert_eq!(bits(&found), bits(&values), "{}", isa);
+            }
+        }
+    }
+}
+
+/// The layers of the paper's networks are computed by tiles, those of few channels directly.
+#[test]
+fn wide_layers_are_computed_by_tiles() {
+    for isa in isas().filter(|isa| *isa != Isa::Scalar) {
+        let tiled = |channels, maps, kernel, stride| {
+            let conv = Conv::strided(maps, Size::square(kernel), Size::square(stride));
+            let network = Network::convolutional(Shape::new(channels, 28, 28), &[conv], Size::ONE).unwrap();
+            isa.tiling(&network.top().fields(), maps).is_some()
+        };
+        assert!(tiled(16, 16, 5, 1) && tiled(64, 64, 5, 1) && tiled(128, 128, 5, 1), "{isa}");
+        assert!(!tiled(1, 128, 5, 1) && !tiled(64, 64, 3, 1) && !tiled(64, 64, 5, 2), "{isa}");
+    }
+}
+
+/// Too short slices: nothing is touched outside them, and the outputs are the scalar kernels' or none.
+#[test]
+fn short_slices_are_left_alone() {
+    let case = Case { input: Shape::new(9, 11, 10), maps: 21, seed: 3, kind: 0 };
+    let mut random = Random::new(case.seed);
+    let (map, weights, bias) = case.draw(&mut random);
+    let layer = case.network().top();
+    let (fields, maps) = (layer.fields(), case.maps);
+    let placement = Placement { start: 0, row_stride: 10 * maps, step: maps };
+    for isa in isas() {
+        let Some(tiling) = isa.tiling(&fields, maps) else { continue };
+        let mut prepared = Fenced::new(&vec![0.0; tiling.prepared_len], &mut random);
+        isa.prepare_tiles(&fields, &weights, &mut prepared);
+        let expected = direct(isa, &case, &map, &weights, &bias);
+        for part in 0..4 {
+            let cut = |list: &Fenced<f32>, which: usize, random: &mut Random| {
+                Fenced::new(&list[..list.len() - usize::from(part == which)], random)
+            };
+            let (map, prepared) = (cut(&map, 0, &mut random), cut(&prepared, 1, &mut random));
+            let mut scratch = vec![0.0; tiling.scratch_len - usize::from(part == 2)];
+            let mut out = cut(&expected, 3, &mut random);
+            out.fill(-1.0);
+            let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
+            isa.convolve_tiles(&fields, filters, &map, placement, &mut scratch, &mut out);
+            out.expect_fences();
+            let (mut maxima, mut best) = (vec![0.0; tiling.tiles() * maps], vec![0.0; maps]);
+            let mut slack = vec![0.0; maps - usize::from(part == 3)];
+            let screened = Screened { maxima: &mut maxima, best: &mut best, slack: &mut slack };
+            isa.screen(&fields, filters, &map, &mut scratch, screened);
+            assert!(slack.iter().all(|slack| *slack == f32::INFINITY), "{isa}, {part}");
+            // The last position needs the missing input, or is the missing output.
+            let whole = expected.len() - maps;
+            assert!(out[..whole] == expected[..whole], "{isa}, {part}");
+        }
+    }
+}
