@@ -127,7 +127,8 @@ pub trait Kernels: Copy + Send + Sync {
         screened.slack.fill(f32::INFINITY);
     }
 
-    /// One filter at some positions: the numbers that [`convolve`](Self::convolve) computes, to the last bit.
+    /// One filter at some positions: `max(0, bias + <filter, receptive field>)`, computed as
+    /// [`field_dot`](Self::field_dot) is.
     fn activations(
         self,
         fields: &Fields,

@@ -49,7 +49,7 @@ impl Kernels for Scalar {
         out: &mut [f32],
     ) {
         for (position, out) in positions.iter().zip(out) {
-            let sum = sum_field(bias, fields, fields.at(*position as usize), map, filter);
+            let sum = bias + sum_field(0.0, fields, fields.at(*position as usize), map, filter);
             *out = if sum > 0.0 { sum } else { 0.0 };
         }
     }

@@ -1,11 +1,11 @@
 //! Screening: the same winners for a fraction of the arithmetic.
 //!
-//! Kernels that compute a layer by tiles ([`Kernels::tiling`]) find each tile's maximum with a fifth of the
-//! multiplications, and prove how far it can be from the truth, which is what [`Kernels::convolve`] computes. Only the
+//! Kernels that compute a layer by tiles ([`Kernels::tiling`]) find each tile's maximum with a sixth of the
+//! multiplications, and prove how far it can be from the truth, which is what [`Kernels::activations`] computes. Only the
 //! maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude is then
 //! evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), and, with lifetime sparsity, only for
-//! the images whose winner may survive ([`Encoder::refine_map`]). Winners and their values are those of the direct
-//! convolution to the last bit; how they were found leaves no trace in the weights.
+//! the images whose winner may survive ([`Encoder::refine_map`]). Winners and their values are those of evaluating
+//! every position, to the last bit; how they were found leaves no trace in the weights.
 
 use crate::encode::{Encoder, tiling};
 use crate::error::{Result, expect_len};

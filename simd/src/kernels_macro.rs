@@ -156,7 +156,7 @@ macro_rules! implement_kernels {
                 ) {
                     // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
                     unsafe {
-                        $crate::generic::convolve::activations::<$vector>(
+                        $crate::generic::field::activations::<$vector>(
                             fields, positions, map, filter, bias, out,
                         );
                     }

@@ -51,8 +51,6 @@ pub(crate) unsafe trait Vector: Copy {
             }
         }
     }
-    /// Numbers `i..i + 4` behind each of the first `LANES` pointers: vector `k` has number `i + k` of all of them.
-    unsafe fn load_across(at: &[*const f32], i: usize) -> [Self; 4];
     /// Lane-wise sum.
     unsafe fn add(self, b: Self) -> Self;
     /// Lane-wise difference.

@@ -101,29 +101,6 @@ unsafe impl Vector for float32x4_t {
     }
 
     #[inline(always)]
-    unsafe fn load_across(at: &[*const f32], i: usize) -> [Self; 4] {
-        // SAFETY: the caller gives 4 pointers with numbers `i..i + 4`; pairs of numbers are transposed as numbers of 64
-        // bits.
-        unsafe {
-            let mut rows = [vdupq_n_f32(0.0); 4];
-            for (row, at) in rows.iter_mut().zip(at) {
-                *row = vld1q_f32(at.add(i));
-            }
-            let [a, b, c, d] = rows;
-            let (even, odd) =
-                (vreinterpretq_f64_f32(vtrn1q_f32(a, b)), vreinterpretq_f64_f32(vtrn2q_f32(a, b)));
-            let (even2, odd2) =
-                (vreinterpretq_f64_f32(vtrn1q_f32(c, d)), vreinterpretq_f64_f32(vtrn2q_f32(c, d)));
-            [
-                vreinterpretq_f32_f64(vtrn1q_f64(even, even2)),
-                vreinterpretq_f32_f64(vtrn1q_f64(odd, odd2)),
-                vreinterpretq_f32_f64(vtrn2q_f64(even, even2)),
-                vreinterpretq_f32_f64(vtrn2q_f64(odd, odd2)),
-            ]
-        }
-    }
-
-    #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: NEON is enabled.
         unsafe { vaddq_f32(self, b) }

@@ -17,24 +17,79 @@ pub(crate) fn fits(fields: &Fields, at: usize, map: usize, filter: usize) -> boo
 /// [`fits`] must hold, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn dot<V: Vector>(fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+    // SAFETY: the caller's promise.
+    let [dot] = unsafe { dots::<V, 1>(fields, [map.as_ptr().wrapping_add(at)], filter) };
+    dot
+}
+
+/// [`dot`] of one filter with the fields behind several pointers.
+///
+/// # Safety
+///
+/// The fields exist, the filter has their length, and `V`'s instruction set is enabled.
+#[inline(always)]
+unsafe fn dots<V: Vector, const N: usize>(fields: &Fields, at: [*const f32; N], filter: &[f32]) -> [f32; N] {
     // SAFETY: `row * row_stride + i < ` the field's extent and `row * row_len + i < ` the filter's length.
     unsafe {
-        let mut sum = V::splat(0.0);
-        let mut tail = 0.0;
+        let mut sums = [V::splat(0.0); N];
+        let mut tails = [0.0; N];
         for row in 0..fields.rows {
-            let x = map.as_ptr().add(at + row * fields.row_stride);
+            let offset = row * fields.row_stride;
             let w = filter.as_ptr().add(row * fields.row_len);
             let mut i = 0;
             while i + V::LANES <= fields.row_len {
-                sum = V::load(x.add(i)).mul_add(V::load(w.add(i)), sum);
+                let weights = V::load(w.add(i));
+                for (sum, at) in sums.iter_mut().zip(at) {
+                    *sum = V::load(at.add(offset + i)).mul_add(weights, *sum);
+                }
                 i += V::LANES;
             }
             while i < fields.row_len {
-                tail += *x.add(i) * *w.add(i);
+                for (tail, at) in tails.iter_mut().zip(at) {
+                    *tail += *at.add(offset + i) * *w.add(i);
+                }
                 i += 1;
             }
         }
-        sum.sum() + tail
+        let mut dots = [0.0; N];
+        for (dot, (sum, tail)) in dots.iter_mut().zip(sums.iter().zip(tails)) {
+            *dot = sum.sum() + tail;
+        }
+        dots
+    }
+}
+
+/// Positions whose sums [`activations`] holds at once: enough that none waits for the one before.
+const POSITIONS: usize = 8;
+
+/// See [`Kernels::activations`](wta_core::Kernels::activations).
+///
+/// # Safety
+///
+/// The fields of all positions lie inside the map, the filter has their length, there is an output for each
+/// position, and `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn activations<V: Vector>(
+    fields: &Fields,
+    positions: &[u32],
+    map: &[f32],
+    filter: &[f32],
+    bias: f32,
+    out: &mut [f32],
+) {
+    for (positions, out) in positions.chunks(POSITIONS).zip(out.chunks_mut(POSITIONS)) {
+        // Missing positions repeat the first.
+        let mut at = [map.as_ptr(); POSITIONS];
+        for (index, at) in at.iter_mut().enumerate() {
+            let position = positions.get(index).unwrap_or(&positions[0]);
+            *at = map.as_ptr().wrapping_add(fields.at(*position as usize));
+        }
+        // SAFETY: the caller's promise.
+        let dots = unsafe { dots::<V, POSITIONS>(fields, at, filter) };
+        for (out, dot) in out.iter_mut().zip(dots) {
+            let sum = bias + dot;
+            *out = if sum > 0.0 { sum } else { 0.0 };
+        }
     }
 }
 

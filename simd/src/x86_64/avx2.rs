@@ -68,29 +68,6 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
-    unsafe fn load_across(at: &[*const f32], i: usize) -> [Self; 4] {
-        // SAFETY: the caller gives 8 pointers with numbers `i..i + 4`. Register `j` takes pointers `j` and `j + 4`, so that
-        // transposing 4 x 4 numbers within each half puts the pointers in order.
-        unsafe {
-            let mut quads = [_mm256_setzero_ps(); 4];
-            for (j, quad) in quads.iter_mut().enumerate() {
-                let low = _mm_loadu_ps(at.get_unchecked(j).add(i));
-                let high = _mm_loadu_ps(at.get_unchecked(j + 4).add(i));
-                *quad = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
-            }
-            let [a, b, c, d] = quads;
-            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-            let (low2, high2) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-            [
-                _mm256_shuffle_ps::<0b01_00_01_00>(low, low2),
-                _mm256_shuffle_ps::<0b11_10_11_10>(low, low2),
-                _mm256_shuffle_ps::<0b01_00_01_00>(high, high2),
-                _mm256_shuffle_ps::<0b11_10_11_10>(high, high2),
-            ]
-        }
-    }
-
-    #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: AVX is enabled.
         unsafe { _mm256_add_ps(self, b) }

@@ -69,30 +69,6 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
-    unsafe fn load_across(at: &[*const f32], i: usize) -> [Self; 4] {
-        // SAFETY: the caller gives 16 pointers with numbers `i..i + 4`. Register `j` takes pointers `j`, `j + 4`, `j + 8`
-        // and `j + 12`, so that transposing 4 x 4 numbers within each quarter puts the pointers in order.
-        unsafe {
-            let mut quads = [_mm512_setzero_ps(); 4];
-            for (j, quad) in quads.iter_mut().enumerate() {
-                *quad = _mm512_castps128_ps512(_mm_loadu_ps(at.get_unchecked(j).add(i)));
-                *quad = _mm512_insertf32x4::<1>(*quad, _mm_loadu_ps(at.get_unchecked(j + 4).add(i)));
-                *quad = _mm512_insertf32x4::<2>(*quad, _mm_loadu_ps(at.get_unchecked(j + 8).add(i)));
-                *quad = _mm512_insertf32x4::<3>(*quad, _mm_loadu_ps(at.get_unchecked(j + 12).add(i)));
-            }
-            let [a, b, c, d] = quads;
-            let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-            let (low2, high2) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
-            [
-                _mm512_shuffle_ps::<0b01_00_01_00>(low, low2),
-                _mm512_shuffle_ps::<0b11_10_11_10>(low, low2),
-                _mm512_shuffle_ps::<0b01_00_01_00>(high, high2),
-                _mm512_shuffle_ps::<0b11_10_11_10>(high, high2),
-            ]
-        }
-    }
-
-    #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: AVX-512 is enabled.
         unsafe { _mm512_add_ps(self, b) }

@@ -127,8 +127,8 @@ fn chunks_or_empty(values: &mut [f32], len: usize) -> impl Iterator<Item = &mut 
 mod tests {
     use super::*;
     use wta_core::{
-        Conv, Cut, Initial, Method, Optimizer, Random, Scalar, Schedule, Scratch as CoreScratch, Shape, Size,
-        Sparsity, Trainer, training_len,
+        Conv, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule, Scratch as CoreScratch,
+        Shape, Size, Sparsity, Trainer, training_len,
     };
 
     fn training(keep: Keep, grid: Size, method: Method) -> Training {
@@ -142,15 +142,16 @@ mod tests {
     }
 
     /// Four steps with the sequential trainer of the core.
-    fn sequential(network: Network, training: Training) -> (Vec<f32>, Vec<f32>) {
+    fn sequential<K: Kernels>(kernels: K, network: Network, training: Training) -> (Vec<f32>, Vec<f32>) {
         let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
         let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
         network.initialise(Initial::He, 5, &mut parameters).unwrap();
-        let (mut floats, mut indices) = (vec![0.0; len.floats], vec![0; len.indices]);
+        let kernels_len = Encoder::prepared_len(kernels, &network) + Encoder::scratch_len(kernels, &network);
+        let (mut floats, mut indices) = (vec![0.0; len.floats + kernels_len], vec![0; len.indices]);
         let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
         let scratch = CoreScratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
         let mut trainer =
-            Trainer::new(Scalar, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
+            Trainer::new(kernels, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
         let mut losses = Vec::new();
         for step in 0..4 {
             let batch = images(&network, step, training.batch);
@@ -189,7 +190,22 @@ mod tests {
         .unwrap();
         let one =
             Network::convolutional(Shape::new(1, 8, 8), &[Conv::same(9, Size::square(3))], Size::square(3));
+        // Layers that are computed by tiles, and screened.
+        let wide = Network::convolutional(
+            Shape::new(1, 13, 11),
+            &[
+                Conv::same(9, Size::square(5)),
+                Conv::same(20, Size::square(5)),
+                Conv::same(18, Size::square(5)),
+            ],
+            Size::square(7),
+        )
+        .unwrap();
         let cases = [
+            (wide, training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            (wide, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
+            (wide, training(Keep::PerSample { count: 5 }, Size::ONE, Method::ADAM)),
+            (wide, training(Keep::Lifetime { rate: 0.1 }, Size::new(2, 1), Method::Sgd { momentum: 0.9 })),
             (conv, training(Keep::Lifetime { rate: 0.2 }, Size::new(2, 2), Method::ADAM)),
             (conv, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
             (one.unwrap().tied().unwrap(), training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
@@ -199,11 +215,19 @@ mod tests {
             ),
             (
                 Network::fully_connected(37, &[50]).unwrap(),
+                training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::Sgd { momentum: 0.9 }),
+            ),
+            (
+                Network::fully_connected(133, &[61]).unwrap().tied().unwrap(),
+                training(Keep::Lifetime { rate: 0.04 }, Size::ONE, Method::ADAM),
+            ),
+            (
+                Network::fully_connected(37, &[50]).unwrap(),
                 training(Keep::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
             ),
         ];
         for (index, (network, training)) in cases.into_iter().enumerate() {
-            let (expected, expected_losses) = sequential(network, training);
+            let (expected, expected_losses) = sequential(Scalar, network, training);
             let (scalar, losses) = parallel(Scalar, network, training, 3);
             assert!(scalar == expected, "case {index}: parallel scalar differs from the core");
             for (a, b) in losses.iter().zip(&expected_losses) {
@@ -213,6 +237,8 @@ mod tests {
                 let (first, _) = parallel(isa, network, training, 1);
                 let (second, _) = parallel(isa, network, training, 2);
                 assert!(first == second, "case {index}, {isa}: threads change the result");
+                let (alone, _) = sequential(isa, network, training);
+                assert!(first == alone, "case {index}, {isa}: differs from the core with the same kernels");
                 let worst = first.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(worst < 2e-3, "case {index}, {isa}: differs from the oracle by {worst}");
             }
@@ -222,14 +248,20 @@ mod tests {
     #[test]
     fn a_diverged_step_changes_nothing() {
         let network = Network::fully_connected(4, &[8]).unwrap();
-        let mut trainer = BatchTrainer::new(Scalar, network, training(Keep::All, Size::ONE, Method::ADAM));
-        trainer.parameters.fill(1e15);
-        let before = trainer.parameters.to_vec();
-        assert!(trainer.step(&[1e10; 120]).is_err());
-        assert!(
-            trainer.parameters[..] == before[..]
-                && trainer.moments.iter().all(|v| *v == 0.0)
-                && trainer.step == 0
-        );
+        let keeps = [Keep::All, Keep::Lifetime { rate: 0.3 }];
+        for (network, keep) in
+            [network, network.tied().unwrap()].into_iter().flat_map(|n| keeps.map(|keep| (n, keep)))
+        {
+            let mut trainer = BatchTrainer::new(Scalar, network, training(keep, Size::ONE, Method::ADAM));
+            trainer.parameters.fill(1e15);
+            let before = trainer.parameters.to_vec();
+            let error = trainer.step(&[1e10; 120]).unwrap_err().to_string();
+            assert!(error.contains("gradient of parameter 0 "), "{error}");
+            assert!(trainer.parameters[..] == before[..] && trainer.moments.iter().all(|v| *v == 0.0));
+            assert_eq!(trainer.step, 0);
+            // Large, but not too large: the same step goes through with the tamer numbers.
+            trainer.parameters.fill(1.0);
+            assert!(trainer.step(&[1e5; 120]).is_ok());
+        }
     }
 }

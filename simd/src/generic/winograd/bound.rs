@@ -1,4 +1,4 @@
-//! How far the maxima of Winograd's algorithm may be from those of the direct convolution.
+//! How far the maxima of Winograd's algorithm may be from those of evaluating every position.
 //!
 //! Write `u` for half a unit in the last place (2^-24), `|.|` for the Euclidean norm over the channels, `V` and `U` for
 //! the transformed input and filter at one of the 64 points, `x` for the norm of the largest pixel that a tile sees,
@@ -10,7 +10,9 @@
 //! - A transformed filter passes at most 10 roundings, 5 in each direction: it is off by no more than `10 u g w`.
 //! - The sum over `C` channels is off by `C u |U| |V|`; the transform of the sums and the bias, 9 roundings, by
 //!   `9 u a |U| |V|` summed over the points.
-//! - The direct sum over `n = 25 C` products is off by `(n + 1) u (5 w x + bias)`, since a field is 25 pixels.
+//! - An evaluation ([`field::activations`](crate::generic::field::activations)) sums `25 C` products in lanes, the tails of
+//!   the five rows apart: with `L` lanes no number passes more than `25 C / L + 10 L + 10` roundings, so that it is off by
+//!   as many times `u (5 w x + bias)`, since a field is 25 pixels.
 //!
 //! So outputs differ by no more than the sum of these, where `V` is the largest of the tiles. All of it is positive, so
 //! that computing the bound itself in f32, and comparing with it, loses less than the 5% that are added; norms whose squares could underflow count as [`FLOOR`]. A bound that is not
@@ -100,7 +102,8 @@ pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &
     // SAFETY: vectors of `norms` and of the panels' norms, as their lengths say.
     unsafe {
         let pixel = V::splat(largest_pixel::<V>(layer)).max(V::splat(FLOOR)).sqrt();
-        let direct = (25.0 * channels + 1.0) * U;
+        let lanes = V::LANES as f32;
+        let direct = (25.0 * channels / lanes + 10.0 * lanes + 10.0) * U;
         let mut factors = [V::splat(0.0); AREA];
         let mut filter_factor = V::splat(5.0 * direct).mul(pixel);
         for (p, factor) in factors.iter_mut().enumerate() {
