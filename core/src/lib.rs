@@ -53,6 +53,7 @@ pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Reg
 pub use pool::Pool;
 pub use random::Random;
 pub use scalar::Scalar;
+pub use screen::{promises, thresholds};
 pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
 pub use shape::{Shape, Size};
 pub use svm::Svm;

@@ -4,7 +4,8 @@
 //! multiplications, and prove how far it can be from the truth, which is what [`Kernels::activations`] computes. Only the
 //! maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude is then
 //! evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), and, with lifetime sparsity, only for
-//! the images whose winner may survive ([`Encoder::refine_map`]). Winners and their values are those of evaluating
+//! the images whose winner may survive: first those that promise most ([`Encoder::refine_promising`]), then those
+//! that may be no less than these turned out to be ([`thresholds`], [`Encoder::refine_open`]). Winners and their values are those of evaluating
 //! every position, to the last bit; how they were found leaves no trace in the weights.
 
 use crate::encode::{Encoder, tiling};
@@ -12,6 +13,7 @@ use crate::error::{Result, expect_len};
 use crate::kernels::{Kernels, Screened, Tiling};
 use crate::network::Network;
 use crate::parameters::part;
+use crate::select::Cut;
 use crate::shape::Size;
 
 /// Positions of a tile that are evaluated together; no kernels have larger tiles.
@@ -68,6 +70,67 @@ impl<K: Kernels> Encoder<'_, K> {
         values: &mut [f32],
         positions: &mut [u32],
     ) -> Result<()> {
+        self.refine_where(input, screen, values, positions, |_, _, _| Wanted::Now)
+    }
+
+    /// Lifetime sparsity's first round: of one image, the winners that promise to be among a map's largest, which are
+    /// those that `cuts` keep of a batch of [`promises`]. The others stay open.
+    ///
+    /// `image` is the image's place in the batch.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::refine`], and unless there is a cut for each map.
+    pub fn refine_promising(
+        &self,
+        image: usize,
+        input: &[f32],
+        screen: &[f32],
+        cuts: &[Cut],
+        values: &mut [f32],
+        positions: &mut [u32],
+    ) -> Result<()> {
+        expect_len("cuts", self.network().code().channels, cuts.len())?;
+        self.refine_where(input, screen, values, positions, |map, screen, _| {
+            let promising = cuts.get(map).is_some_and(|cut| cut.keeps(image, screen.promise()));
+            if promising { Wanted::Now } else { Wanted::Later }
+        })
+    }
+
+    /// Lifetime sparsity's second round: of one image, the open winners that may still be at least their map's
+    /// threshold; the others are 0.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::refine`], and unless there is a threshold for each map.
+    pub fn refine_open(
+        &self,
+        input: &[f32],
+        screen: &[f32],
+        thresholds: &[f32],
+        values: &mut [f32],
+        positions: &mut [u32],
+    ) -> Result<()> {
+        expect_len("thresholds", self.network().code().channels, thresholds.len())?;
+        self.refine_where(input, screen, values, positions, |map, screen, value| {
+            let threshold = thresholds.get(map).copied().unwrap_or(0.0);
+            match (value < 0.0, screen.upper() >= threshold) {
+                (false, _) => Wanted::Done,
+                (true, true) => Wanted::Now,
+                (true, false) => Wanted::Never,
+            }
+        })
+    }
+
+    /// Evaluates the winners that are wanted.
+    fn refine_where(
+        &self,
+        input: &[f32],
+        screen: &[f32],
+        values: &mut [f32],
+        positions: &mut [u32],
+        wanted: impl Fn(usize, &MapScreen<'_>, f32) -> Wanted,
+    ) -> Result<()> {
         let network = self.network();
         let maps = network.code().channels;
         expect_len("screen", Self::screen_len(self.kernels(), &network), screen.len())?;
@@ -75,60 +138,12 @@ impl<K: Kernels> Encoder<'_, K> {
         expect_len("winners' positions", maps, positions.len())?;
         for (map, (value, position)) in values.iter_mut().zip(positions).enumerate() {
             let screen = MapScreen::new(screen, maps, map);
-            (*value, *position) =
-                if screen.upper() > 0.0 { self.winner(map, input, &screen) } else { (0.0, 0) };
-        }
-        Ok(())
-    }
-
-    /// The winners of one map that may be among the `keep` largest of a batch of screened images: the others'
-    /// values are 0. Those that promise most are evaluated first, until no other can come near.
-    ///
-    /// `inputs` gives an image's bordered input of the last layer, `screens` holds [`Encoder::screen`]'s results image by
-    /// image; `largest` is scratch for `keep` numbers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Length`](crate::Error::Length) unless there is a screen and a position for each value, or when `largest`
-    /// is empty.
-    pub fn refine_map<'i>(
-        &self,
-        map: usize,
-        inputs: impl Fn(usize) -> &'i [f32],
-        screens: &[f32],
-        largest: &mut [f32],
-        values: &mut [f32],
-        positions: &mut [u32],
-    ) -> Result<()> {
-        let network = self.network();
-        let (maps, screen_len) = (network.code().channels, Self::screen_len(self.kernels(), &network));
-        expect_len("screens", values.len() * screen_len, screens.len())?;
-        expect_len("winners' positions", values.len(), positions.len())?;
-        let screen = |image: usize| MapScreen::new(part(screens, image * screen_len, screen_len), maps, map);
-        largest.fill(0.0);
-        // Until an image's turn comes, its value says what it may be at most.
-        for (image, (value, position)) in values.iter_mut().zip(positions.iter_mut()).enumerate() {
-            (*value, *position) = (screen(image).upper(), PENDING);
-        }
-        loop {
-            let pending = values.iter().zip(positions.iter()).enumerate();
-            let pending = pending.filter(|(_, (_, position))| **position == PENDING);
-            let next = pending.fold(None, |best: Option<(usize, f32)>, (image, (upper, _))| match best {
-                Some((_, most)) if most >= *upper => best,
-                _ => Some((image, *upper)),
-            });
-            let least = largest.last().copied().unwrap_or(f32::INFINITY);
-            let Some((image, _)) = next.filter(|(_, upper)| *upper >= least && *upper > 0.0) else { break };
-            let (value, position) = self.winner(map, inputs(image), &screen(image));
-            insert(value, largest);
-            if let (Some(to), Some(at)) = (values.get_mut(image), positions.get_mut(image)) {
-                (*to, *at) = (value, position);
-            }
-        }
-        for (value, position) in values.iter_mut().zip(positions) {
-            if *position == PENDING {
-                (*value, *position) = (0.0, 0);
-            }
+            (*value, *position) = match wanted(map, &screen, *value) {
+                Wanted::Now if screen.upper() > 0.0 => self.winner(map, input, &screen),
+                Wanted::Now | Wanted::Never => (0.0, 0),
+                Wanted::Later => (OPEN, 0),
+                Wanted::Done => continue,
+            };
         }
         Ok(())
     }
@@ -175,8 +190,46 @@ impl<K: Kernels> Encoder<'_, K> {
     }
 }
 
-/// A position that no map has: the image has not been evaluated.
-const PENDING: u32 = u32::MAX;
+/// Whether a winner is to be evaluated.
+enum Wanted {
+    Now,
+    Later,
+    Never,
+    /// It has been.
+    Done,
+}
+
+/// The value of a winner that has not been evaluated; no activation is negative.
+const OPEN: f32 = -1.0;
+
+/// What the winners of a screened image promise to be, one number for each map: what is known to be close, and the
+/// largest number there is where nothing is known.
+pub fn promises(screen: &[f32], promises: &mut [f32]) {
+    let maps = promises.len();
+    for (map, promise) in promises.iter_mut().enumerate() {
+        *promise = MapScreen::new(screen, maps, map).promise();
+    }
+}
+
+/// What a winner must be at least to be among the `keep` largest of its map, as far as is known from the winners of a
+/// batch that have been evaluated: the least of them, if there are as many. `values` is images x maps.
+pub fn thresholds(values: &[f32], keep: usize, counts: &mut [u32], thresholds: &mut [f32]) {
+    counts.fill(0);
+    thresholds.fill(f32::INFINITY);
+    for row in values.chunks_exact(thresholds.len().max(1)) {
+        for ((value, count), threshold) in row.iter().zip(counts.iter_mut()).zip(thresholds.iter_mut()) {
+            if *value >= 0.0 {
+                *count += 1;
+                *threshold = threshold.min(*value);
+            }
+        }
+    }
+    for (count, threshold) in counts.iter().zip(thresholds) {
+        if (*count as usize) < keep {
+            *threshold = 0.0;
+        }
+    }
+}
 
 /// What the screening of an image says about one map.
 struct MapScreen<'a> {
@@ -201,6 +254,11 @@ impl<'a> MapScreen<'a> {
         if self.slack < f32::INFINITY { self.best + self.slack } else { f32::INFINITY }
     }
 
+    /// The number to go by before the winner has been evaluated.
+    fn promise(&self) -> f32 {
+        if self.slack < f32::INFINITY { self.best.clamp(0.0, f32::MAX) } else { f32::MAX }
+    }
+
     /// The tile with the largest maximum after the last one seen; of equal ones the first comes first.
     fn after(&self, last: Option<(usize, f32)>) -> Option<(usize, f32)> {
         let mut next: Option<(usize, f32)> = None;
@@ -213,15 +271,5 @@ impl<'a> MapScreen<'a> {
             }
         }
         next
-    }
-}
-
-/// Puts a number into a list of the largest so far, largest first.
-fn insert(value: f32, largest: &mut [f32]) {
-    let mut value = value;
-    for place in largest {
-        if value > *place {
-            core::mem::swap(place, &mut value);
-        }
     }
 }

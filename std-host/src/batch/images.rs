@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use wta_core::{
     Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner, Network,
     Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
-    expect_sane, select, survivors,
+    expect_sane, promises, select, survivors, thresholds,
 };
 
 use super::{Common, State, UPDATE_CHUNK, chunks_or_empty};
@@ -79,9 +79,9 @@ pub(super) struct Images {
     inputs: Aligned,
     /// Image by image; empty where the last layer is not screened.
     screens: Aligned,
-    /// The winners after a screening, map by map; empty where there is none.
-    columns: Vec<f32>,
-    column_positions: Vec<u32>,
+    /// Of each map, after a screening: how many winners have been evaluated, and what others must be at least.
+    counts: Vec<u32>,
+    thresholds: Vec<f32>,
     values: Vec<f32>,
     positions: Vec<u32>,
     cuts: Vec<Cut>,
@@ -116,8 +116,8 @@ impl Images {
             prepared: Aligned::zeros(Encoder::prepared_len(kernels, &network)),
             inputs: Aligned::zeros(training.batch * network.inputs_len()),
             screens: Aligned::zeros(training.batch * screens),
-            columns: vec![0.0; if screens > 0 { training.batch * winners } else { 0 }],
-            column_positions: vec![0; if screens > 0 { training.batch * winners } else { 0 }],
+            counts: vec![0; network.code().channels],
+            thresholds: vec![0.0; network.code().channels],
             values: vec![0.0; training.batch * winners],
             positions: vec![0; training.batch * winners],
             cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels],
@@ -214,33 +214,30 @@ impl Images {
         let parameters = Parameters::new(network, state.parameters)?;
         let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
         let inputs = BatchInputs::new(network, training.batch, &self.inputs);
-        let screens = &self.screens;
-        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps)).enumerate();
+        let screen_len = self.screens.len() / training.batch;
+        let screens = || self.screens.par_chunks(screen_len).enumerate();
         let Keep::Lifetime { rate } = training.sparsity.keep else {
-            let screen_len = screens.len() / training.batch;
-            rows.zip(screens.par_chunks(screen_len)).try_for_each(
-                |((image, (values, positions)), screen)| {
-                    encoder.refine(inputs.of(last, image)?, screen, values, positions)
-                },
-            )?;
+            let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+            rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
+                encoder.refine(inputs.of(last, image)?, screen, values, positions)
+            })?;
             return Ok(());
         };
         let keep = survivors(rate, training.batch);
-        let columns = self.columns.par_chunks_mut(training.batch);
-        columns.zip(self.column_positions.par_chunks_mut(training.batch)).enumerate().try_for_each_init(
-            || vec![0.0; keep],
-            |largest, (map, (values, positions))| {
-                let input = |image| inputs.of(last, image).unwrap_or_default();
-                encoder.refine_map(map, input, screens, largest, values, positions)
-            },
-        )?;
-        let (columns, column_positions) = (&self.columns, &self.column_positions);
-        rows.for_each(|(image, (values, positions))| {
-            let column = columns.iter().skip(image).step_by(training.batch);
-            values.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-            let column = column_positions.iter().skip(image).step_by(training.batch);
-            positions.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-        });
+        let rows = self.values.par_chunks_mut(maps);
+        rows.zip(screens()).for_each(|(values, (_, screen))| promises(screen, values));
+        cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
+        let cuts = &self.cuts;
+        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
+            encoder.refine_promising(image, inputs.of(last, image)?, screen, cuts, values, positions)
+        })?;
+        thresholds(&self.values, keep, &mut self.counts, &mut self.thresholds);
+        let least = &self.thresholds;
+        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
+            encoder.refine_open(inputs.of(last, image)?, screen, least, values, positions)
+        })?;
         Ok(())
     }
 
