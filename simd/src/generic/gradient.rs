@@ -156,10 +156,10 @@ impl Chunk<'_> {
             }
             // A copy, so that the loop below does not keep the sums above in memory.
             let sums = sums;
-            for m in 0..M {
-                for n in 0..N {
+            for (m, sums) in sums.iter().enumerate() {
+                for (n, sum) in sums.iter().enumerate() {
                     let to = to.add(m * stride + n * V::LANES);
-                    V::load(to).add(sums[m][n]).store(to);
+                    V::load(to).add(*sum).store(to);
                 }
             }
         }
@@ -378,12 +378,12 @@ impl Strip<'_> {
             }
             // A copy, so that the loop below does not keep the sums above in memory.
             let sums = sums;
-            for m in 0..M {
+            for (at, sums) in self.at.iter().skip(first).zip(&sums) {
                 // Fields overlap: one position after the other.
-                let to = self.at[first + m].add(self.offset);
-                for n in 0..N {
+                let to = at.add(self.offset);
+                for (n, sum) in sums.iter().enumerate() {
                     let to = to.add(n * V::LANES);
-                    V::load(to).add(sums[m][n]).store(to);
+                    V::load(to).add(*sum).store(to);
                 }
             }
         }
