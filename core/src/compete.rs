@@ -21,7 +21,7 @@ pub struct Candidates<'a> {
 impl<K: Kernels> Encoder<'_, K> {
     /// Encodes a loaded block of images and keeps the winners; the hidden maps stay in `inputs`.
     ///
-    /// `codes` is scratch for the dense codes of the block, or, where the kernels [screen](crate::screen), for what that
+    /// `codes` is scratch for the dense codes of the block, or, where the kernels screen ([`Encoder::screens`]), for what that
     /// finds; `scratch` is [`Encoder::scratch_len`] long.
     ///
     /// # Errors

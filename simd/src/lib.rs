@@ -28,12 +28,15 @@ mod generic;
 )]
 #[macro_use]
 mod kernels_macro;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+    allow(dead_code, unused_macros)
+)]
+#[macro_use]
+mod peak;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
 mod isa;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_macros))]
-#[macro_use]
-mod peak;
 mod prefetch;
 #[cfg_attr(
     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),

@@ -1,7 +1,7 @@
 //! One training step on all threads.
 //!
-//! Two trainers share the form *compete, select, learn, update*: [`images`] for any network, which goes through the
-//! batch image by image, and [`units`] for a fully-connected layer with lifetime sparsity, which goes through the
+//! Two trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
+//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity, which goes through the
 //! layer unit by unit and never stores a code or a gradient. Both give the weights of the core's sequential
 //! [`Trainer`](wta_core::Trainer), to the bit, whatever the number of threads: every number gets its terms in
 //! the same order. All large buffers are allocated once.
