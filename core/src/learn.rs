@@ -276,7 +276,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let fields = top.fields();
         let below = part_mut(below, 0, top.bordered().len());
         let survivors = || winners.survivors(top.conv.maps, 0..top.conv.maps, deltas);
-        let few = survivors().nth(FEW).is_none();
+        // To look for what few survivors touch is less work than to go through a wide layer.
+        let few = survivors().nth(top.input.channels / 4).is_none();
         let touched = |row| {
             if few {
                 touched(&top, row, survivors().map(|(survivor, _)| survivor.position))
@@ -348,9 +349,6 @@ impl<'a, K: Kernels> Learner<'a, K> {
         }
     }
 }
-
-/// With no more survivors than this, an image's deltas leave most of the layer below untouched.
-const FEW: usize = 32;
 
 /// The columns of a bordered map's row that the fields of some positions reach.
 fn touched(layer: &Layer, row: usize, positions: impl Iterator<Item = usize>) -> Range<usize> {

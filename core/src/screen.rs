@@ -166,16 +166,15 @@ impl<K: Kernels> Encoder<'_, K> {
             last = Some((tile, maximum));
             let (y, x) =
                 (tile / tiling.across.max(1) * tiling.side, tile % tiling.across.max(1) * tiling.side);
-            let rows = y..(y + tiling.side).min(code.height);
-            let inside = rows.flat_map(|y| {
-                (x..(x + tiling.side).min(code.width)).map(move |x| (y * code.width + x) as u32)
-            });
             let (mut positions, mut values) = ([0; MAX_TILE], [0.0; MAX_TILE]);
-            let mut count = 0;
-            for (place, position) in positions.iter_mut().zip(inside) {
-                *place = position;
-                count += 1;
+            let mut places = positions.iter_mut();
+            let columns = x..(x + tiling.side).min(code.width);
+            for y in y..(y + tiling.side).min(code.height) {
+                for (x, place) in columns.clone().zip(&mut places) {
+                    *place = (y * code.width + x) as u32;
+                }
             }
+            let count = MAX_TILE - places.len();
             let positions = positions.get(..count).unwrap_or(&[]);
             let values = values.get_mut(..count).unwrap_or(&mut []);
             self.kernels().activations(&fields, positions, input, filter, bias, values);

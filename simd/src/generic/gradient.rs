@@ -19,15 +19,17 @@ const FILTERS: usize = 4;
 /// Positions of a tile of [`backpropagate`].
 const POSITIONS: usize = 6;
 
-/// Whether the fields of all positions lie inside a map of `map` numbers, and there is a row of deltas for each.
+/// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas for each
+/// position.
 pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usize, map: usize) -> bool {
+    let (bottom, right) = (fields.height.saturating_sub(1), fields.width.saturating_sub(1));
+    let count = fields.positions();
     fields.rows > 0
         && fields.width > 0
         && positions.len().saturating_mul(maps) <= deltas
-        && positions.iter().all(|position| {
-            let position = *position as usize;
-            position < fields.positions() && fields.at(position).saturating_add(fields.extent()) <= map
-        })
+        // No field reaches further than the last one.
+        && fields.offset(bottom, right).saturating_add(fields.extent()) <= map
+        && positions.iter().all(|position| (*position as usize) < count)
 }
 
 /// See [`Kernels::filter_gradients`](wta_core::Kernels::filter_gradients): the sums over a chunk of positions are made in
