@@ -35,6 +35,7 @@ mod isa;
 #[macro_use]
 mod peak;
 mod prefetch;
+pub mod sparse;
 #[cfg_attr(
     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
     allow(dead_code)
