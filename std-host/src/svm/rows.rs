@@ -227,6 +227,29 @@ mod tests {
     }
 
     #[test]
+    fn the_threads_do_not_change_the_rows_nor_which_error_is_told() {
+        let matrix: Vec<f32> = (0..7 * 1_100).map(|i| ((i * i) % 5) as f32).collect();
+        let mut one_by_one = Rows::new(7).unwrap();
+        for row in matrix.chunks_exact(7) {
+            one_by_one.push_dense(row).unwrap();
+        }
+        let mut bad: Vec<&[f32]> = matrix.chunks_exact(7).collect();
+        let not_finite = [f32::NEG_INFINITY; 7];
+        bad[300] = &not_finite;
+        bad[900] = &[1.0];
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut rows = Rows::from_dense(7, &matrix).unwrap();
+                assert_eq!((&rows.starts, &rows.entries), (&one_by_one.starts, &one_by_one.entries));
+                let error = message(rows.extend_dense(&bad));
+                assert!(error.contains("row 1400, column 0 is -inf"), "{error}");
+                assert_eq!((rows.len(), rows.nonzeros()), (1_100, one_by_one.nonzeros()));
+            });
+        }
+    }
+
+    #[test]
     fn bad_values_are_refused_by_row_and_column_and_leave_no_trace() {
         let mut rows = Rows::new(3).unwrap();
         rows.push_dense(&[1.0, 2.0, 3.0]).unwrap();
