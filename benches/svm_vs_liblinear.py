@@ -5,6 +5,8 @@
     svm_vs_liblinear.py --binary target/release/examples/svm_npy --features F.npy --labels L.npy
 
 With --mnist, the features are a random layer of rectified units on the IDX files in DIR, a quarter of them non-zero.
+Both solvers get the features scaled to a norm of 1 on the average, as `wta eval` does (svm/scaling.rs). Features of
+more than two dimensions, as `wta encode` writes those of convolutional networks, are flattened.
 Every set of weights is judged by the same float64 objective, computed here. Exits with 1 if an objective of ours is
 more than 0.1% above that of LinearSVC run to convergence (at tolerances that promise it), or if ours is the slower
 one at the same tolerance.
@@ -69,7 +71,7 @@ def main():
     parser.add_argument("--binary", required=True, help="the built example svm_npy")
     parser.add_argument("--mnist", help="folder of the IDX files")
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--features", help="float32, N x D, .npy")
+    parser.add_argument("--features", help="float32, N x D or more dimensions, .npy")
     parser.add_argument("--labels", help="uint8, N, .npy")
     parser.add_argument("-C", type=float, default=1.0)
     parser.add_argument("--repeat", type=int, default=3, help="the least time of this many runs counts")
@@ -79,13 +81,16 @@ def main():
         features, labels = random_layer(arguments.mnist, arguments.rows)
     elif arguments.features and arguments.labels:
         features, labels = np.load(arguments.features), np.load(arguments.labels)
+        features = features.reshape(len(features), -1)
     else:
         parser.error("give --mnist, or --features and --labels")
     if len(np.unique(labels)) != labels.max() + 1 or labels.max() < 2:
         parser.error("the labels must be 0 to K - 1 with K at least 3, each of them in use")
+    # In place and sparse before float64: 60,000 x 12,800 features are 3 GB as they are.
     features = features.astype(np.float32, copy=False)
-    features = features / np.float32(np.linalg.norm(features, axis=1).mean())
-    sparse = scipy.sparse.csr_matrix(features.astype(np.float64))
+    blocks = [features[first : first + 1000] for first in range(0, len(features), 1000)]
+    features /= np.float32(np.concatenate([np.linalg.norm(block, axis=1) for block in blocks]).mean())
+    sparse = scipy.sparse.csr_matrix(features).astype(np.float64)
     share = sparse.nnz / features.size
     print(f"{features.shape[0]} x {features.shape[1]}, {share:.1%} non-zero, {labels.max() + 1} classes, C = {arguments.C:g}")
 

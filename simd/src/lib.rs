@@ -38,6 +38,7 @@ mod peak;
 mod aarch64;
 mod isa;
 mod prefetch;
+pub mod sparse;
 #[cfg_attr(
     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
     allow(dead_code)

@@ -176,13 +176,15 @@ fn encode(
     let mut wanted = chosen.map(|chosen| chosen.iter().copied().peekable());
     let mut index = 0;
     encoder.run(samples, |features| {
+        let mut taken = Vec::with_capacity(features.len() / len);
         for row in features.chunks_exact(len) {
             let take = wanted.as_mut().is_none_or(|wanted| wanted.next_if_eq(&index).is_some());
             if take {
-                rows.push_dense(row)?;
+                taken.push(row);
             }
             index += 1;
         }
+        rows.extend_dense(&taken)?;
         progress.inc((features.len() / len) as u64);
         if plan.stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted(

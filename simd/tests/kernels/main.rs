@@ -6,6 +6,7 @@
 mod bounds;
 mod exact;
 mod inputs;
+mod sparse;
 mod sums;
 mod tiles;
 mod units;

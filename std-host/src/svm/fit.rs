@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
+use wta_simd::Isa;
 
 use super::group::{Group, Task};
 use super::lanes::LANES;
@@ -177,15 +178,12 @@ impl<'a> Trainer<'a> {
                 "the SVM needs examples of at least two classes, but the labels name {found}"
             )));
         }
-        let mut norms = Vec::with_capacity(rows.len());
-        for row in 0..rows.len() {
-            let norm = (rows.squared_norm(row) + 1.0) as f32;
-            if norm > 1e12 {
-                return Err(Error::Invalid(format!(
-                    "the features of row {row} have a norm above 1e6, too large to train on: scale them first"
-                )));
-            }
-            norms.push(norm);
+        let norm = |row| (rows.squared_norm(row) + 1.0) as f32;
+        let norms: Vec<f32> = (0..rows.len()).into_par_iter().map(norm).collect();
+        if let Some(row) = norms.iter().position(|norm| *norm > 1e12) {
+            return Err(Error::Invalid(format!(
+                "the features of row {row} have a norm above 1e6, too large to train on: scale them first"
+            )));
         }
         let groups = group_sizes(classes).scan(0, |first, count| {
             let group = Group::new(*first, count, rows);
@@ -223,7 +221,8 @@ impl<'a> Trainer<'a> {
         }
         let Options { max_epochs, seed, .. } = *options;
         let Self { rows, labels, ref norms, .. } = *self;
-        let task = Task { rows, labels, norms, members, c, stop, max_epochs, seed };
+        let isa = Isa::detect();
+        let task = Task { isa, rows, labels, norms, members, c, stop, max_epochs, seed };
         self.groups.par_iter_mut().for_each(|group| group.begin(&task));
         loop {
             // How many steps fit a round depends on the clock; what the steps compute does not.

@@ -12,9 +12,9 @@
 //! class that meets the measure there is *done*, the others go on.
 
 use wta_core::Random;
-use wta_simd::prefetch;
+use wta_simd::{Isa, prefetch};
 
-use super::lanes::{LANES, Lanes, WideLanes, row_axpy, row_axpy_wide, row_dot};
+use super::lanes::{LANES, Lanes, WideLanes, row_axpy_wide};
 use super::{Rows, Stop};
 
 /// Steps are this much longer than to the minimum of the coordinate (successive over-relaxation), which saves about
@@ -26,6 +26,8 @@ const TIGHTEN: f64 = 0.7;
 
 /// What all groups have in common while one problem is solved.
 pub(super) struct Task<'a> {
+    /// For the hot loops; it does not change a bit.
+    pub(super) isa: Isa,
     pub(super) rows: &'a Rows,
     /// `[row]`.
     pub(super) labels: &'a [u8],
@@ -157,7 +159,7 @@ impl Group {
             }
             sums.add(&look, alpha);
             if change != [0.0; LANES] {
-                row_axpy(&mut self.weights, task.rows.row(row), &change);
+                task.isa.row_axpy(&mut self.weights, task.rows.row(row), &change);
                 let bias = &mut self.weights[task.rows.features()];
                 *bias = std::array::from_fn(|l| bias[l] + change[l]);
             }
@@ -268,7 +270,7 @@ impl Group {
     fn look(&self, task: &Task, row: u32) -> Look {
         let row = row as usize;
         let curvature = (0.5 / task.c) as f32;
-        let dots = row_dot(&self.weights, task.rows.row(row));
+        let dots = task.isa.row_dot(&self.weights, task.rows.row(row));
         let bias = &self.weights[task.rows.features()];
         let alpha = &self.alpha[row];
         let signs = self.signs(task.labels[row]);

@@ -1,58 +1,18 @@
-//! The hot loops: one sparse row against the weights of eight classes at once.
+//! Sparse rows and the weights of eight classes at once.
 //!
 //! Weights are interleaved by class, one [`Lanes`] per feature, so that each non-zero of a row costs one vector
-//! operation whatever the class. The loops are plain arithmetic on fixed arrays, which LLVM turns into vector
-//! instructions; there is no fused multiply-add, so every machine computes the same bits.
+//! operation whatever the class. The hot loops are those of [`wta_simd::sparse`]; every instruction set computes the same
+//! bits.
 
-/// A non-zero of a sparse row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Entry {
-    /// The feature.
-    pub index: u32,
-    /// Its value.
-    pub value: f32,
-}
-
-/// Classes that are trained in step with one another: the width of one AVX register of `f32`.
-pub const LANES: usize = 8;
-
-/// One `f32` for each class of a group; lanes without a class are zero throughout.
-pub type Lanes = [f32; LANES];
+pub use wta_simd::sparse::{Entry, LANES, Lanes};
 
 /// One `f64` for each class of a group, for sums over many rows.
 pub type WideLanes = [f64; LANES];
 
-/// Dot products of one sparse row with every lane of `weights` (`[feature][lane]`).
-///
-/// Four partial sums hide the latency of the additions; their order is fixed. The indices must be below
-/// `weights.len()`, which [`Rows`](super::Rows) guarantees.
-#[inline]
-pub fn row_dot(weights: &[Lanes], row: &[Entry]) -> Lanes {
-    let mut sums = [[0.0f32; LANES]; 4];
-    let (quads, rest) = row.as_chunks::<4>();
-    for quad in quads {
-        for (sum, entry) in sums.iter_mut().zip(quad) {
-            add_scaled(sum, entry.value, &weights[entry.index as usize]);
-        }
-    }
-    for entry in rest {
-        add_scaled(&mut sums[0], entry.value, &weights[entry.index as usize]);
-    }
-    let [a, b, c, d] = sums;
-    std::array::from_fn(|l| (a[l] + b[l]) + (c[l] + d[l]))
-}
-
-/// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`).
+/// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`) in double precision, to rebuild
+/// them from the dual variables without accumulated rounding.
 ///
 /// The indices must be below `weights.len()`, which [`Rows`](super::Rows) guarantees.
-#[inline]
-pub fn row_axpy(weights: &mut [Lanes], row: &[Entry], factors: &Lanes) {
-    for &Entry { index, value } in row {
-        add_scaled(&mut weights[index as usize], value, factors);
-    }
-}
-
-/// [`row_axpy`] in double precision, to rebuild the weights from the dual variables without accumulated rounding.
 #[inline]
 pub fn row_axpy_wide(weights: &mut [WideLanes], row: &[Entry], factors: &WideLanes) {
     for &Entry { index, value } in row {
@@ -60,13 +20,6 @@ pub fn row_axpy_wide(weights: &mut [WideLanes], row: &[Entry], factors: &WideLan
         for l in 0..LANES {
             weight[l] += f64::from(value) * factors[l];
         }
-    }
-}
-
-#[inline(always)]
-fn add_scaled(sum: &mut Lanes, factor: f32, x: &Lanes) {
-    for l in 0..LANES {
-        sum[l] += factor * x[l];
     }
 }
 
@@ -82,29 +35,16 @@ mod tests {
     }
 
     #[test]
-    fn dot_is_the_sum_over_nonzeros_for_every_length() {
-        for nonzeros in 0..=19 {
-            let (weights, row) = example(nonzeros);
-            let expected: Lanes =
-                std::array::from_fn(|l| row.iter().map(|e| e.value * weights[e.index as usize][l]).sum());
-            assert_eq!(row_dot(&weights, &row), expected, "{nonzeros} non-zeros");
-        }
-    }
-
-    #[test]
     fn axpy_changes_the_rows_features_and_no_others() {
         let (before, row) = example(7);
-        let factors = std::array::from_fn(|l| l as f32 - 3.0);
-        let mut narrow = before.clone();
-        row_axpy(&mut narrow, &row, &factors);
+        let factors: WideLanes = std::array::from_fn(|l| l as f64 - 3.0);
         let mut wide: Vec<WideLanes> = before.iter().map(|w| w.map(f64::from)).collect();
-        row_axpy_wide(&mut wide, &row, &factors.map(f64::from));
+        row_axpy_wide(&mut wide, &row, &factors);
         for f in 0..before.len() {
             let value = row.iter().find(|e| e.index as usize == f).map_or(0.0, |e| e.value);
             for l in 0..LANES {
-                let expected = before[f][l] + value * factors[l];
-                assert_eq!(narrow[f][l], expected, "feature {f}, lane {l}");
-                assert_eq!(wide[f][l], f64::from(expected), "feature {f}, lane {l}");
+                let expected = f64::from(before[f][l]) + f64::from(value) * factors[l];
+                assert_eq!(wide[f][l], expected, "feature {f}, lane {l}");
             }
         }
     }
