@@ -13,8 +13,7 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    Error as CoreError, Kernels, Parameters, UnitSurvivors, Units, Update, expect_finite, expect_sane,
-    survivors,
+    Error as CoreError, Kernels, Parameters, UnitSurvivors, Units, expect_finite, expect_sane, survivors,
 };
 
 use super::{Common, State};
@@ -321,20 +320,9 @@ impl UnitLists {
             },
         );
         let (w, m, v) = (weights.decoder_bias, first.decoder_bias, second.decoder_bias);
-        update_decoder_bias(kernels, &update, &self.decoder_bias, m, v, w);
+        update.apply(kernels, false, &self.decoder_bias, m, v, w);
         Ok(())
     }
-}
-
-fn update_decoder_bias<K: Kernels>(
-    kernels: K,
-    update: &Update,
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    weights: &mut [f32],
-) {
-    update.apply(kernels, false, gradient, first, second, weights);
 }
 
 /// One unit's survivors.
