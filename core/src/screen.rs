@@ -5,16 +5,17 @@
 //! maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude is then
 //! evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), and, with lifetime sparsity, only for
 //! the images whose winner may survive: first those that promise most ([`Encoder::refine_promising`]), then those
-//! that may be no less than these turned out to be ([`thresholds`], [`Encoder::refine_open`]). Winners and their values are those of evaluating
-//! every position, to the last bit; how they were found leaves no trace in the weights.
+//! that may be no less than these turned out to be ([`thresholds`], [`Encoder::refine_open`]). Winners and their values
+//! are those of evaluating every position, to the last bit; how they were found leaves no trace in the weights.
 
 use crate::encode::{Encoder, tiling};
 use crate::error::{Result, expect_len};
+use crate::field::Fields;
 use crate::kernels::{Kernels, Screened, Tiling};
 use crate::network::Network;
-use crate::parameters::part;
+use crate::parameters::{Filters, part};
 use crate::select::Cut;
-use crate::shape::Size;
+use crate::shape::{Shape, Size};
 
 /// Positions of a tile that are evaluated together; no kernels have larger tiles.
 const MAX_TILE: usize = 64;
@@ -136,10 +137,14 @@ impl<K: Kernels> Encoder<'_, K> {
         expect_len("screen", Self::screen_len(self.kernels(), &network), screen.len())?;
         expect_len("winners' values", maps, values.len())?;
         expect_len("winners' positions", maps, positions.len())?;
+        let Some(tiling) = Self::screen_tiling(self.kernels(), &network) else { return Ok(()) };
+        let (code, fields) = (network.code(), network.top().fields());
+        let filters = self.filters(network.depth() - 1);
+        let top = Top { kernels: self.kernels(), code, tiling, fields, filters, input };
         for (map, (value, position)) in values.iter_mut().zip(positions).enumerate() {
             let screen = MapScreen::new(screen, maps, map);
             (*value, *position) = match wanted(map, &screen, *value) {
-                Wanted::Now if screen.upper() > 0.0 => self.winner(map, input, &screen),
+                Wanted::Now if screen.upper() > 0.0 => top.winner(map, &screen),
                 Wanted::Now | Wanted::Never => (0.0, 0),
                 Wanted::Later => (OPEN, 0),
                 Wanted::Done => continue,
@@ -147,13 +152,22 @@ impl<K: Kernels> Encoder<'_, K> {
         }
         Ok(())
     }
+}
 
+/// The last layer of one image, worked out once for all its maps.
+struct Top<'a, K> {
+    kernels: K,
+    code: Shape,
+    tiling: Tiling,
+    fields: Fields,
+    filters: Filters<'a>,
+    input: &'a [f32],
+}
+
+impl<K: Kernels> Top<'_, K> {
     /// The winner of one map: its tiles are evaluated, the most promising first, until no other can hold it.
-    fn winner(&self, map: usize, input: &[f32], screen: &MapScreen<'_>) -> (f32, u32) {
-        let network = self.network();
-        let (layer, code) = (network.top(), network.code());
-        let Some(tiling) = Self::screen_tiling(self.kernels(), &network) else { return (0.0, 0) };
-        let (fields, filters) = (layer.fields(), self.filters(network.depth() - 1));
+    fn winner(&self, map: usize, screen: &MapScreen<'_>) -> (f32, u32) {
+        let Self { kernels, code, tiling, fields, filters, input } = *self;
         let filter = part(filters.weights, map * fields.len(), fields.len());
         let bias = filters.bias.get(map).copied().unwrap_or(0.0);
         let mut winner = (0.0, 0);
@@ -177,7 +191,7 @@ impl<K: Kernels> Encoder<'_, K> {
             let count = MAX_TILE - places.len();
             let positions = positions.get(..count).unwrap_or(&[]);
             let values = values.get_mut(..count).unwrap_or(&mut []);
-            self.kernels().activations(&fields, positions, input, filter, bias, values);
+            kernels.activations(&fields, positions, input, filter, bias, values);
             for (value, position) in values.iter().zip(positions) {
                 let (largest, at) = winner;
                 if *value > largest || (*value == largest && *position < at) {

@@ -14,6 +14,7 @@ pub mod evaluate;
 pub mod features;
 pub mod gallery;
 pub mod model;
+pub mod per_thread;
 pub mod picture;
 pub mod profile;
 pub mod progress;

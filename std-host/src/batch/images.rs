@@ -7,7 +7,6 @@
 //!   their order.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use wta_core::{
@@ -19,6 +18,7 @@ use wta_core::{
 use super::{Common, State, UPDATE_CHUNK, chunks_or_empty};
 use crate::aligned::Aligned;
 use crate::error::Result;
+use crate::per_thread::PerThread;
 use crate::stopwatch::Phase;
 
 /// Images of a block of a fully-connected network, so that a block is a matrix product; a few of the
@@ -86,7 +86,7 @@ pub(super) struct Images {
     positions: Vec<u32>,
     cuts: Vec<Cut>,
     images: Vec<ImageState>,
-    scratch: Vec<Mutex<Scratch>>,
+    scratch: PerThread<Scratch>,
 }
 
 impl Images {
@@ -103,12 +103,10 @@ impl Images {
         let screen_len = Encoder::screen_len(kernels, &network);
         let screens = if training.sparsity.grid == Size::ONE { screen_len } else { 0 };
         let codes = if screens > 0 { 0 } else { block * network.code_len() };
-        let scratch = || {
-            Mutex::new(Scratch {
-                codes: Aligned::zeros(codes),
-                below: Aligned::zeros(network.below_len()),
-                encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
-            })
+        let scratch = || Scratch {
+            codes: Aligned::zeros(codes),
+            below: Aligned::zeros(network.below_len()),
+            encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
         };
         Self {
             network,
@@ -122,7 +120,7 @@ impl Images {
             positions: vec![0; training.batch * winners],
             cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels],
             images: (0..training.batch).map(|_| image()).collect(),
-            scratch: (0..rayon::current_num_threads() + 1).map(|_| scratch()).collect(),
+            scratch: PerThread::new(scratch),
         }
     }
 
@@ -168,7 +166,7 @@ impl Images {
         blocks.zip(&mut screens).try_for_each(
             |((((inputs, values), positions), pixels), screens)| -> Result<()> {
                 let images = pixels.len() / image_len;
-                with_scratch(scratch, |scratch| -> Result<()> {
+                scratch.with(|scratch| -> Result<()> {
                     stopwatch.time_task(Phase::Compete { layer: 0 }, || {
                         for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
                             encoder.load(images, image, pixels, inputs)?;
@@ -289,7 +287,7 @@ impl Images {
             stopwatch.time_task(Phase::Learn { layer: last }, || {
                 learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)
             })?;
-            with_scratch(scratch, |scratch| -> wta_core::Result<()> {
+            scratch.with(|scratch| -> wta_core::Result<()> {
                 let below = &mut scratch.below;
                 for layer in (0..last).rev() {
                     let (lower, upper) = image.hidden.split_at_mut(layer + 1);
@@ -465,12 +463,4 @@ fn map_tasks<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<
     let tasks = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
     let range = |task: usize, len: usize| task * MAPS_PER_TASK..task * MAPS_PER_TASK + len;
     tasks.map(|(task, (filters, bias))| (range(task, bias.len()), LayerGradient { filters, bias })).collect()
-}
-
-/// Runs `work` with the scratch memory of this thread.
-fn with_scratch<T>(scratch: &[Mutex<Scratch>], work: impl FnOnce(&mut Scratch) -> T) -> T {
-    let index = rayon::current_thread_index().map_or(0, |i| i + 1) % scratch.len();
-    // Never contended: each thread of the pool has its own, and the caller's thread the first.
-    let mut guard = scratch[index].lock().unwrap_or_else(PoisonError::into_inner);
-    work(&mut guard)
 }

@@ -1,13 +1,12 @@
 //! The dense codes of a batch of images, on all threads: what encoding costs, without pooling.
 
-use std::sync::{Mutex, PoisonError};
-
 use rayon::prelude::*;
 use wta_core::{Encoder, Kernels, Network};
 
 use crate::aligned::Aligned;
 use crate::batch::block_len;
 use crate::error::Result;
+use crate::per_thread::PerThread;
 
 /// Memory for the dense codes of a batch; allocated once, so that encoding is all that is measured.
 pub struct Codes {
@@ -15,7 +14,7 @@ pub struct Codes {
     /// Images that are encoded together.
     block: usize,
     /// One per thread.
-    scratch: Vec<Mutex<Scratch>>,
+    scratch: PerThread<Scratch>,
     values: Aligned,
 }
 
@@ -33,12 +32,12 @@ impl Codes {
         let block = if network.is_fully_connected() { share.max(1) } else { 1 };
         let scratch = || {
             let inputs = Aligned::zeros(block * network.inputs_len());
-            Mutex::new(Scratch { inputs, encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)) })
+            Scratch { inputs, encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)) }
         };
         Self {
             network,
             block,
-            scratch: (0..rayon::current_num_threads() + 1).map(|_| scratch()).collect(),
+            scratch: PerThread::new(scratch),
             values: Aligned::zeros(images * network.code_len()),
         }
     }
@@ -58,17 +57,15 @@ impl Codes {
         }
         let codes = self.values.par_chunks_mut(self.block * code_len);
         codes.zip(images.par_chunks(self.block * image_len)).try_for_each(|(codes, pixels)| {
-            let thread = rayon::current_thread_index().map_or(0, |index| index + 1) % scratch.len();
-            // Never contended: each thread of the pool has its own, and the caller's thread the first.
-            let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            let Scratch { inputs, encoding } = &mut *scratch;
-            let count = pixels.len() / image_len;
-            let inputs = inputs.get_mut(..count * network.inputs_len()).unwrap_or_default();
-            for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
-                encoder.load(count, image, pixels, inputs)?;
-            }
-            encoder.hidden(count, inputs, encoding)?;
-            encoder.top(count, inputs, encoding, codes)
+            scratch.with(|Scratch { inputs, encoding }| {
+                let count = pixels.len() / image_len;
+                let inputs = inputs.get_mut(..count * network.inputs_len()).unwrap_or_default();
+                for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
+                    encoder.load(count, image, pixels, inputs)?;
+                }
+                encoder.hidden(count, inputs, encoding)?;
+                encoder.top(count, inputs, encoding, codes)
+            })
         })?;
         Ok(&self.values)
     }
