@@ -213,3 +213,79 @@ pub fn write_npy(encoder: &FeatureEncoder, samples: &Samples, path: &Path) -> Re
     file.commit()?;
     Ok(dimensions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use crate::recipe::{self, Recipe};
+    use crate::run::Below;
+    use wta_core::{Initial, Random, Scalar};
+
+    fn trained(recipe: &Recipe, image: Shape, below: Option<Box<Below>>) -> Trained {
+        let network = recipe.network(image).unwrap();
+        let mut parameters = vec![0.0; network.parameters_len()];
+        network.initialise(Initial::He, 3, &mut parameters).unwrap();
+        Trained { recipe: recipe.clone(), network, parameters, below }
+    }
+
+    /// Encodes and pools one input with the core's scalar kernels.
+    fn by_definition(layer: &Trained, input: &[f32]) -> Vec<f32> {
+        let network = layer.network;
+        let mut prepared = vec![0.0; Encoder::prepared_len(Scalar, &network)];
+        let parameters = Parameters::new(network, &layer.parameters).unwrap();
+        let encoder = Encoder::new(Scalar, parameters, &mut prepared).unwrap();
+        let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+        let mut scratch = vec![0.0; Encoder::scratch_len(Scalar, &network)];
+        encoder.load(1, 0, input, &mut inputs).unwrap();
+        encoder.hidden(1, &mut inputs, &mut scratch).unwrap();
+        encoder.top(1, &inputs, &mut scratch, &mut code).unwrap();
+        let mut pooled = vec![0.0; layer.features_shape().len()];
+        layer.recipe.pool().run(Scalar, network.code(), &code, &mut pooled).unwrap();
+        pooled
+    }
+
+    #[test]
+    fn a_stack_encodes_the_scaled_pooled_features_of_the_layer_below() {
+        let text = r#"
+            name = "two"
+            about = "test"
+            data = { set = "mnist" }
+            network = { kind = "convolutional", encoder = [{ maps = 9, kernel = 3 }], decoder_kernel = 3, initial = "he" }
+            sparsity = {}
+            training = { epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }
+            features = { pool = { kernel = 3, stride = 2 } }
+            below.name = "one"
+            below.about = "test"
+            below.data = { set = "mnist" }
+            below.network = { kind = "convolutional", encoder = [{ maps = 7, kernel = 5 }], decoder_kernel = 7, initial = "he" }
+            below.sparsity = {}
+            below.training = { epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }
+            below.features = { pool = { kernel = 3, stride = 2 } }
+        "#;
+        let recipe = recipe::parse(text, "test").unwrap();
+        let mut random = Random::new(4);
+        let pixels: Vec<u8> = (0..5 * 14 * 13).map(|_| (255.0 * random.uniform()) as u8).collect();
+        let dataset = Dataset { channels: 1, height: 14, width: 13, pixels, labels: None, classes: 0 };
+        let samples = Samples::new(&recipe, dataset).unwrap();
+        let image = samples.image_shape();
+        let lower = trained(recipe.below.as_ref().unwrap(), image, None);
+        let below = Below { trained: lower.clone(), scale: 2.5 };
+        let upper = trained(&recipe, image, Some(Box::new(below)));
+
+        let encoder = FeatureEncoder::new(Isa::detect(), &upper).unwrap();
+        assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
+        let mut features = vec![0.0; 3 * encoder.shape().len()];
+        encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
+        for (features, index) in features.chunks_exact(encoder.shape().len()).zip([4, 0, 2]) {
+            let mut pixels = vec![0.0; image.len()];
+            samples.write(index, &mut pixels);
+            let input: Vec<f32> = by_definition(&lower, &pixels).iter().map(|v| 2.5 * v).collect();
+            let expected = by_definition(&upper, &input);
+            assert!(expected.iter().any(|v| *v > 0.0));
+            for (found, expected) in features.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+            }
+        }
+    }
+}
