@@ -54,7 +54,7 @@ impl<K: Kernels> BatchTrainer<K> {
         let common = Common { kernels, network, training };
         let by_unit = wta_core::Units::<K>::apply_to(&network);
         let method = match training.sparsity.keep {
-            Keep::Lifetime { rate } if by_unit => {
+            Keep::Lifetime { rate } if by_unit && training.corruption.is_none() => {
                 Method::Units(Box::new(units::UnitLists::new(&common, rate)))
             }
             _ => Method::Images(Box::new(images::Images::new(&common))),
@@ -127,13 +127,18 @@ fn chunks_or_empty(values: &mut [f32], len: usize) -> impl Iterator<Item = &mut 
 mod tests {
     use super::*;
     use wta_core::{
-        Conv, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule, Scratch as CoreScratch,
-        Shape, Size, Sparsity, Trainer, training_len,
+        Conv, Corruption, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule,
+        Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
     };
 
     fn training(keep: Keep, grid: Size, method: Method) -> Training {
         let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
-        Training { sparsity: Sparsity { grid, keep }, optimizer, batch: 30, steps: 10 }
+        let sparsity = Sparsity { grid, keep };
+        Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
+    }
+
+    fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
+        Training { corruption: Corruption { input, hidden, seed: 9 }, ..training }
     }
 
     fn images(network: &Network, seed: u64, count: usize) -> Vec<f32> {
@@ -226,7 +231,32 @@ mod tests {
                 training(Keep::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
             ),
         ];
-        for (index, (network, training)) in cases.into_iter().enumerate() {
+        let dense = |network: Network| {
+            let code = network.code();
+            (network, training(Keep::All, Size::new(code.height, code.width), Method::ADAM))
+        };
+        let fully_connected = Network::fully_connected(37, &[50]).unwrap();
+        let (_, every_position) = dense(wide);
+        let lifetime = training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::ADAM);
+        let corrupted = [
+            (wide, corrupted(0.2, 0.0, lifetime)),
+            (wide, corrupted(0.2, 0.5, lifetime)),
+            (conv, corrupted(0.3, 0.5, dense(conv).1)),
+            (wide, corrupted(0.0, 0.5, every_position)),
+            (
+                conv,
+                corrupted(0.1, 0.3, training(Keep::PerSample { count: 20 }, Size::new(2, 3), Method::ADAM)),
+            ),
+            (fully_connected, corrupted(0.2, 0.0, lifetime)),
+            (fully_connected, corrupted(0.2, 0.5, dense(fully_connected).1)),
+            (fully_connected.tied().unwrap(), corrupted(0.0, 0.5, dense(fully_connected).1)),
+            (
+                Network::fully_connected(37, &[41, 35]).unwrap(),
+                corrupted(0.2, 0.5, training(Keep::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
+            ),
+        ];
+        let cases = cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted);
+        for (index, (network, training)) in cases.enumerate() {
             let (expected, expected_losses) = sequential(Scalar, network, training);
             let (scalar, losses) = parallel(Scalar, network, training, 3);
             assert!(scalar == expected, "case {index}: parallel scalar differs from the core");
