@@ -1,7 +1,7 @@
 //! One training step on all threads.
 //!
 //! Two trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
-//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity, which goes through the
+//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a dense code, which goes through the
 //! layer unit by unit and never stores a code or a gradient. Both give the weights of the core's sequential
 //! [`Trainer`](wta_core::Trainer), to the bit, whatever the number of threads: every number gets its terms in
 //! the same order. All large buffers are allocated once.
@@ -9,7 +9,7 @@
 mod images;
 mod units;
 
-use wta_core::{Keep, Kernels, Network, Training};
+use wta_core::{Keep, Kernels, Network, Training, survivors};
 
 use crate::aligned::Aligned;
 use crate::error::Result;
@@ -53,10 +53,10 @@ impl<K: Kernels> BatchTrainer<K> {
     pub fn new(kernels: K, network: Network, training: Training) -> Self {
         let common = Common { kernels, network, training };
         let by_unit = wta_core::Units::<K>::apply_to(&network);
+        let by_units = |keep| Method::Units(Box::new(units::UnitLists::new(&common, keep)));
         let method = match training.sparsity.keep {
-            Keep::Lifetime { rate } if by_unit && training.corruption.is_none() => {
-                Method::Units(Box::new(units::UnitLists::new(&common, rate)))
-            }
+            Keep::Lifetime { rate } if by_unit => by_units(survivors(rate, training.batch)),
+            Keep::All if by_unit => by_units(training.batch),
             _ => Method::Images(Box::new(images::Images::new(&common))),
         };
         Self {
