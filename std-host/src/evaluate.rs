@@ -103,7 +103,7 @@ pub fn evaluate(
     let start = Instant::now();
     let chosen = choose_labels(train_labels, train.classes(), plan.labels, plan.seed)?;
     let labels: Vec<u8> = chosen.iter().filter_map(|i| train_labels.get(*i).copied()).collect();
-    let encoder = FeatureEncoder::new(plan.isa, trained);
+    let encoder = FeatureEncoder::new(plan.isa, trained)?;
     progress.phase("encode", (train.len() + test.len()) as u64);
     let mut train_rows = encode(&encoder, train, Some(&chosen), plan, progress)?;
     let mut test_rows = encode(&encoder, test, None, plan, progress)?;
@@ -165,7 +165,7 @@ pub fn evaluate(
 
 /// The features of all samples, or of those chosen (ascending).
 fn encode(
-    encoder: &FeatureEncoder<'_>,
+    encoder: &FeatureEncoder,
     samples: &Samples,
     chosen: Option<&[usize]>,
     plan: &Plan<'_>,

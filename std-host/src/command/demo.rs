@@ -9,7 +9,7 @@ use wta::evaluate::{Plan, evaluate};
 use wta::progress::Progress;
 use wta::recipe;
 use wta::run::{Run, Trained};
-use wta::trainer::{Settings, train};
+use wta::trainer::{MEMORY, Settings, train};
 
 use super::{print, samples};
 use crate::Context;
@@ -46,10 +46,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         rayon::current_num_threads()
     ))?;
     let progress = Progress::stderr();
-    let settings = Settings { isa: context.isa, resume: false, stop: context.stop };
+    let settings = Settings { isa: context.isa, resume: false, memory: MEMORY, stop: context.stop };
     let outcome = train(&recipe, &train_set, &run, settings, &progress)?;
     super::train::report(&outcome)?;
-    let trained = Trained::load(&run, train_set.shape())?;
+    let trained = Trained::load(&run, train_set.image_shape())?;
     let plan = Plan { isa: context.isa, labels: None, seed: 1, stop: context.stop };
     let evaluation = evaluate(&trained, &train_set, &test_set, &plan, &progress)?;
     evaluation.save(&run)?;

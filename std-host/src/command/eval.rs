@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = run.recipe()?;
     let train = samples(&recipe, arguments.data.as_deref(), Split::Train)?;
     let test = samples(&recipe, arguments.data.as_deref(), Split::Test)?;
-    let trained = Trained::load(&run, train.shape())?;
+    let trained = Trained::load(&run, train.image_shape())?;
     let plan = Plan { isa: context.isa, labels: arguments.labels, seed: arguments.seed, stop: context.stop };
     let evaluation = evaluate(&trained, &train, &test, &plan, &Progress::stderr())?;
     evaluation.save(&run)?;
