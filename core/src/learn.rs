@@ -10,6 +10,10 @@
 //! The pieces are public because hosts run them in parallel, over images or over ranges of maps. Every number of
 //! a gradient gets its terms image after image in any case, so that neither changes a bit.
 //!
+//! Where every position is a window of its own and many units survive, survivors are not looked for one by one: the
+//! winners' values are then rows over the maps already, and go through the kernels of hidden layers. Which way an image
+//! goes depends on its survivors alone.
+//!
 //! The loss is half the squared error, summed over an image and averaged over the batch (equation 1 of the
 //! paper, up to its constant).
 
@@ -19,6 +23,13 @@ use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
 use crate::parameters::{LayerGradient, Parameters, part, part_mut};
+use crate::shape::Shape;
+
+/// A code of which at least one unit in so many survives is gone through as a whole.
+const DENSE: usize = 12;
+
+/// Positions that are gone through at once in a dense code.
+const ROWS: usize = 48;
 
 /// The winners of one image after selection: windows x maps, 0 for those that did not survive.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +49,12 @@ struct Survivor {
 }
 
 impl<'a> Winners<'a> {
+    /// Whether these are better gone through as a whole: see the head of this file.
+    fn are_dense(self, code: Shape) -> bool {
+        let survivors = || self.values.iter().filter(|value| **value > 0.0).count();
+        code.positions() > 1 && self.values.len() == code.len() && survivors() * DENSE >= code.len()
+    }
+
     /// The survivors among a range of maps, window by window, with what `extra` holds for each winner.
     fn survivors<'b>(
         self,
@@ -158,6 +175,12 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let decoder = self.parameters.network().decoder();
         let (fields, maps) = (decoder.fields(), decoder.conv.maps);
         let atoms = self.parameters.atoms();
+        if winners.are_dense(self.parameters.network().code()) {
+            for_each_rows(winners.values, maps, |rows| {
+                self.kernels.backpropagate(&fields, rows.positions, rows.values, atoms, bordered);
+            });
+            return;
+        }
         for (survivor, _) in winners.survivors(maps, 0..maps, winners.values) {
             let atom = part(atoms, survivor.map * fields.len(), fields.len());
             self.kernels.add_to_field(&fields, fields.at(survivor.position), survivor.value, atom, bordered);
@@ -233,6 +256,27 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let (decoder, top) = (network.decoder(), network.top());
         let (atom_fields, fields) = (decoder.fields(), top.fields());
         let range = gradient.first..gradient.first + gradient.layer.bias.len();
+        if winners.are_dense(network.code()) {
+            let maps = top.conv.maps;
+            let LayerGradient { filters, bias } = &mut gradient.layer;
+            let atoms = if network.is_tied() { &mut **filters } else { &mut *gradient.atoms };
+            for_each_rows(winners.values, maps, |Deltas { positions, values }| {
+                self.kernels.filter_gradients(
+                    &atom_fields,
+                    positions,
+                    values,
+                    maps,
+                    range.start,
+                    residual,
+                    atoms,
+                );
+            });
+            for_each_rows(deltas, maps, |Deltas { positions, values }| {
+                self.kernels.filter_gradients(&fields, positions, values, maps, range.start, input, filters);
+            });
+            add_rows(deltas, maps, range.start, bias);
+            return;
+        }
         for (survivor, delta) in winners.survivors(top.conv.maps, range, deltas) {
             let place = survivor.map - gradient.first;
             let filter = part_mut(gradient.layer.filters, place * fields.len(), fields.len());
@@ -287,6 +331,13 @@ impl<'a, K: Kernels> Learner<'a, K> {
         };
         clear(&top, touched, below);
         let weights = self.parameters.filters(network.depth() - 1).weights;
+        if winners.are_dense(network.code()) {
+            for_each_rows(deltas, top.conv.maps, |Deltas { positions, values }| {
+                self.kernels.backpropagate(&fields, positions, values, weights, below);
+            });
+            gather(&top, input, touched, below, out);
+            return;
+        }
         for (survivor, delta) in survivors() {
             let filter = part(weights, survivor.map * fields.len(), fields.len());
             self.kernels.add_to_field(&fields, fields.at(survivor.position), delta, filter, below);
@@ -344,9 +395,24 @@ impl<'a, K: Kernels> Learner<'a, K> {
             input,
             gradient.filters,
         );
-        for row in deltas.values.chunks_exact(maps.max(1)) {
-            gradient.bias.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
-        }
+        add_rows(deltas.values, maps, first, gradient.bias);
+    }
+}
+
+/// Rows over the maps of all positions, a few at a time.
+fn for_each_rows(values: &[f32], maps: usize, mut visit: impl FnMut(Deltas<'_>)) {
+    let maps = maps.max(1);
+    let mut positions = [0; ROWS];
+    for (chunk, values) in values.chunks(ROWS * maps).enumerate() {
+        positions.iter_mut().zip((chunk * ROWS) as u32..).for_each(|(to, position)| *to = position);
+        visit(Deltas { positions: part(&positions, 0, values.len() / maps), values });
+    }
+}
+
+/// Adds up rows over the maps from map `first` on.
+fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f32]) {
+    for row in values.chunks_exact(maps.max(1)) {
+        sums.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
     }
 }
 

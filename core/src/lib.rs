@@ -22,6 +22,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod compete;
+mod corruption;
 mod encode;
 mod error;
 mod field;
@@ -42,6 +43,7 @@ mod trainer;
 mod units;
 
 pub use compete::{Candidates, spatial};
+pub use corruption::Corruption;
 pub use encode::{Encoder, Inputs, Preparation, unit_norm};
 pub use error::{Error, Result, expect_finite};
 pub use field::{Bordered, Fields, Placement};

@@ -6,6 +6,7 @@
 //! [`training_len`], a constant.
 
 use crate::compete::Candidates;
+use crate::corruption::Corruption;
 use crate::encode::{Encoder, Inputs};
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
@@ -21,6 +22,8 @@ use crate::select::{Cut, Sparsity, select};
 pub struct Training {
     /// How sparse the code is.
     pub sparsity: Sparsity,
+    /// What is hidden from the network in training (denoising, dropout).
+    pub corruption: Corruption,
     /// How gradients become updates.
     pub optimizer: Optimizer,
     /// Images per step.
@@ -119,6 +122,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         scratch: Scratch<'m>,
     ) -> Result<Self> {
         training.sparsity.check(&network)?;
+        training.corruption.check()?;
         training.optimizer.check()?;
         if training.batch == 0 {
             return Err(Error::Invalid("a batch has at least one image"));
@@ -154,7 +158,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     /// The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let (network, training) = (self.network, self.training);
-        let Training { sparsity, optimizer, batch, steps } = training;
+        let Training { sparsity, corruption, optimizer, batch, steps } = training;
         let winners_len = sparsity.winners_len(&network).max(1);
         let (delta_positions, delta_values) = network.deltas_len();
 
@@ -178,6 +182,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
 
         let parameters = Parameters::new(network, self.parameters)?;
         let encoder = Encoder::new(self.kernels, parameters, prepared)?;
+        let layout = network.layer(0).map_or(network.decoder().bordered(), |layer| layer.bordered());
         let mut found = 0;
         let mut rows = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
         for image in images.clone() {
@@ -185,6 +190,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
                 return Err(Error::Length { what: "batch", expected: batch, found: batch + 1 });
             };
             encoder.load(1, 0, image, inputs)?;
+            corruption.corrupt_input(self.step, found, &layout, inputs);
             let candidates = Candidates { values, positions };
             encoder.compete(sparsity.grid, 1, inputs, encoding, code, candidates)?;
             found += 1;
@@ -192,6 +198,9 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         expect_len("batch", batch, found)?;
 
         select(self.kernels, &network, &sparsity, values, self.scratch.cuts)?;
+        for (index, values) in values.chunks_exact_mut(winners_len).enumerate() {
+            corruption.drop_hidden(self.step, index, values);
+        }
 
         let learner = Learner::new(self.kernels, parameters);
         gradient.fill(0.0);
@@ -199,13 +208,16 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
         let rows = values.chunks_exact(winners_len).zip(positions.chunks_exact(winners_len));
-        for (image, (values, positions)) in images.zip(rows) {
+        for (index, (image, (values, positions))) in images.zip(rows).enumerate() {
             let winners = Winners { values, positions };
             encoder.load(1, 0, image, inputs)?;
+            // The reconstruction is compared with the clean image, so that no second copy of it is needed.
+            loss += learner.residual(Inputs::new(network, 1, inputs)?.of(0, 0), winners, residual)?;
+            corruption.corrupt_input(self.step, index, &layout, inputs);
             encoder.hidden(1, inputs, encoding)?;
             let inputs = Inputs::new(network, 1, inputs)?;
-            loss += learner.residual(inputs.of(0, 0), winners, residual)?;
             learner.deltas(scale, winners, residual, deltas)?;
+            corruption.scale_deltas(deltas);
             learner.decoder_bias_gradient(residual, gradients.decoder_bias);
 
             let last = network.depth() - 1;

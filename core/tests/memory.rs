@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wta_core::{
-    Conv, Cut, Initial, Keep, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Shape, Size,
-    Sparsity, Trainer, Training, TrainingLen, training_len,
+    Conv, Corruption, Cut, Initial, Keep, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch,
+    Shape, Size, Sparsity, Trainer, Training, TrainingLen, training_len,
 };
 
 /// Fails to compile for a wrong description.
@@ -25,6 +25,7 @@ const NET: Network = valid(Network::convolutional(
 ));
 const TRAINING: Training = Training {
     sparsity: Sparsity { grid: Size::new(1, 2), keep: Keep::Lifetime { rate: 0.25 } },
+    corruption: Corruption::NONE,
     optimizer: Optimizer { method: Method::ADAM, rate: 1e-3, schedule: Schedule::Linear, decay: 1e-4 },
     batch: 6,
     steps: 10,

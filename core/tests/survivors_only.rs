@@ -10,8 +10,8 @@ use dense::{Decisions, Outcome, Sum, add_gradient};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Cut, Encoder, Initial, Inputs, Keep, Layer, Method, Network, Optimizer, Parameters,
-    Random, Scalar, Schedule, Shape, Size, Sparsity, Training, select,
+    Candidates, Conv, Corruption, Cut, Encoder, Initial, Inputs, Keep, Layer, Method, Network, Optimizer,
+    Parameters, Random, Scalar, Schedule, Shape, Size, Sparsity, Training, select,
 };
 
 /// How far the gradient in f32 may be from that in f64, relative to the largest element of its region.
@@ -151,7 +151,13 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
         schedule: Schedule::Constant,
         decay: 0.0,
     };
-    let training = Training { sparsity: case.sparsity, optimizer, batch: case.batch, steps: 1 };
+    let training = Training {
+        sparsity: case.sparsity,
+        corruption: Corruption::NONE,
+        optimizer,
+        batch: case.batch,
+        steps: 1,
+    };
     let mut random = Random::new(case.seed);
     let mut parameters = vec![0.0; network.parameters_len()];
     network.initialise(Initial::He, random.next_u64(), &mut parameters).unwrap();

@@ -6,8 +6,8 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    Conv, Error, Initial, Keep, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch, Shape, Size,
-    Sparsity, Trainer, Training,
+    Conv, Corruption, Error, Initial, Keep, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
+    Shape, Size, Sparsity, Trainer, Training,
 };
 
 const BATCH: usize = 8;
@@ -23,7 +23,12 @@ fn fully_connected() -> Network {
 
 fn training(keep: Keep, method: Method, rate: f32) -> Training {
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
-    Training { sparsity: Sparsity { grid: Size::ONE, keep }, optimizer, batch: BATCH, steps: 50 }
+    let sparsity = Sparsity { grid: Size::ONE, keep };
+    Training { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
+}
+
+fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
+    Training { corruption: Corruption { input, hidden, seed: 4 }, ..training }
 }
 
 fn parameters(network: &Network) -> Vec<f32> {
@@ -47,6 +52,7 @@ fn the_loss_falls() {
         (fully_connected(), training(lifetime, momentum, 1e-2)),
         (fully_connected(), training(Keep::PerSample { count: 6 }, Method::ADAM, 1e-2)),
         (fully_connected().tied().unwrap(), training(lifetime, Method::ADAM, 1e-2)),
+        (fully_connected(), corrupted(0.2, 0.2, training(Keep::All, Method::ADAM, 1e-2))),
     ] {
         let batch = images(&network, BATCH);
         let mut memory = Memory::new(Scalar, &network, &training, parameters(&network));
@@ -61,7 +67,7 @@ fn the_loss_falls() {
 #[test]
 fn training_continues_where_it_was_interrupted() {
     let network = convolutional();
-    let training = training(Keep::Lifetime { rate: 0.25 }, Method::ADAM, 1e-3);
+    let training = corrupted(0.2, 0.3, training(Keep::Lifetime { rate: 0.25 }, Method::ADAM, 1e-3));
     let batch = images(&network, BATCH);
     let batch = || batch.chunks_exact(network.input().len());
     let mut whole = Memory::new(Scalar, &network, &training, parameters(&network));
@@ -215,6 +221,8 @@ fn senseless_settings_and_parameters_are_refused() {
         Training { batch: 0, ..good },
         Training { optimizer: Optimizer { rate: 0.0, ..optimizer }, ..good },
         Training { sparsity: Sparsity::lifetime(0.0), ..good },
+        Training { corruption: Corruption { input: 1.0, ..Corruption::NONE }, ..good },
+        Training { corruption: Corruption { hidden: -0.1, ..Corruption::NONE }, ..good },
         Training { sparsity: Sparsity::lifetime(1.1), ..good },
         Training { sparsity: Sparsity { grid: Size::new(9, 1), keep: Keep::All }, ..good },
     ] {

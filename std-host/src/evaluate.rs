@@ -20,7 +20,7 @@ use crate::samples::Samples;
 use crate::svm::{self, Rows, Scaling};
 
 /// While C is chosen, an objective within this share of its minimum does.
-const SEARCH_GAP: f64 = 1e-2;
+pub(crate) const SEARCH_GAP: f64 = 1e-2;
 
 /// How to evaluate.
 pub struct Plan<'a> {

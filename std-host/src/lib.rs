@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
 //! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) ->
-//! [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
+//! [`evaluate`] (with [`svm`]; without the test set: [`validate`], which [`search`] chooses by), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
 //! a step goes, by the trainer's [`stopwatch`].
 
 pub mod aligned;
@@ -24,6 +24,8 @@ pub mod progress;
 pub mod recipe;
 pub mod run;
 pub mod samples;
+pub mod search;
 pub mod stopwatch;
 pub mod svm;
 pub mod trainer;
+pub mod validate;

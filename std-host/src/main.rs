@@ -45,6 +45,8 @@ enum Command {
     Encode(command::encode::Arguments),
     /// Train a linear SVM on the features and print its test error.
     Eval(command::eval::Arguments),
+    /// Try combinations of a recipe's settings, by their error on held-out training images.
+    Search(command::search::Arguments),
     /// Write pictures: dictionary, feature maps, reconstructions.
     Show(command::show::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
@@ -99,6 +101,7 @@ fn run(program: Program) -> Result<()> {
         Command::Train(arguments) => command::train::run(&arguments, &context),
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
+        Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
         Command::Data(arguments) => command::data::run(&arguments),

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wta_core::{
-    Conv, Initial, Keep, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Sparsity, Training,
-    training_len,
+    Conv, Corruption, Initial, Keep, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Sparsity,
+    Training, training_len,
 };
 
 use crate::data::Kind;
@@ -24,7 +24,10 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mnist-fc1000", include_str!("../recipes/mnist-fc1000.toml")),
     ("mnist-fc2000", include_str!("../recipes/mnist-fc2000.toml")),
     ("mnist-fc-stacked", include_str!("../recipes/mnist-fc-stacked.toml")),
+    ("mnist-dropout-ae", include_str!("../recipes/mnist-dropout-ae.toml")),
+    ("mnist-ksparse", include_str!("../recipes/mnist-ksparse.toml")),
     ("mnist-conv16", include_str!("../recipes/mnist-conv16.toml")),
+    ("mnist-conv-dropout", include_str!("../recipes/mnist-conv-dropout.toml")),
     ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
     ("mnist-conv-stacked", include_str!("../recipes/mnist-conv-stacked.toml")),
     ("mnist-conv16-stacked", include_str!("../recipes/mnist-conv16-stacked.toml")),
@@ -47,6 +50,9 @@ pub struct Recipe {
     pub network: Architecture,
     /// How sparse the code is in training.
     pub sparsity: SparsityRecipe,
+    /// What training hides from the network.
+    #[serde(default, skip_serializing_if = "CorruptionRecipe::is_none")]
+    pub corruption: CorruptionRecipe,
     /// How it is trained.
     pub training: TrainingRecipe,
     /// The representation for the classifier.
@@ -171,6 +177,23 @@ pub struct SparsityRecipe {
 impl SparsityRecipe {
     fn default_grid() -> Extent {
         Extent::Square(1)
+    }
+}
+
+/// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout a part of
+/// the code. It is drawn by the seed of `[training]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorruptionRecipe {
+    /// The share of the image's numbers that is set to 0 before encoding.
+    pub input: f32,
+    /// The share of the selected units of the code that is dropped.
+    pub hidden: f32,
+}
+
+impl CorruptionRecipe {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -332,7 +355,8 @@ pub fn parse(text: &str, origin: &str) -> Result<Recipe> {
 /// About the bytes that a training step needs on the host.
 pub(crate) fn step_bytes(network: &Network, training: &Training) -> usize {
     let len = training_len(network, &training.sparsity, &training.optimizer.method, 1);
-    let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1);
+    let winners = 3 * training.sparsity.winners_len(network);
+    let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1 + winners);
     len.bytes().saturating_add(per_image.saturating_mul(training.batch))
 }
 
@@ -369,6 +393,10 @@ impl Recipe {
         }
         if self.sparsity.lifetime.is_some() && self.sparsity.per_sample.is_some() {
             return invalid("sparsity takes lifetime or per-sample, not both");
+        }
+        let shares = [("input", self.corruption.input), ("hidden", self.corruption.hidden)];
+        if let Some((name, _)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
+            return invalid(&format!("corruption.{name} must be at least 0 and less than 1"));
         }
         let deviation = match &self.network {
             Architecture::FullyConnected { initial, .. } | Architecture::Convolutional { initial, .. } => {
@@ -508,7 +536,9 @@ impl Recipe {
         let named = |part: &str, error| Error::Invalid(format!("recipe {}, {part}: {error}", self.name));
         sparsity.check(network).map_err(|error| named("sparsity", error))?;
         optimizer.check().map_err(|error| named("training", error))?;
-        let training = Training { sparsity, optimizer, batch: t.batch, steps: 0 };
+        let CorruptionRecipe { input, hidden } = self.corruption;
+        let corruption = Corruption { input, hidden, seed: t.seed };
+        let training = Training { sparsity, corruption, optimizer, batch: t.batch, steps: 0 };
         expect_memory(&format!("recipe {}", self.name), network, &training)?;
         let steps = (images / t.batch) as u64 * t.epochs as u64;
         Ok(Training { steps, ..training })
@@ -566,6 +596,12 @@ mod tests {
         assert!(error.contains("learning rate"), "{error}");
         let (recipe, made) = network(&demo_with("[sparsity]", "[sparsity]\nper-sample = 0")).unwrap();
         assert!(recipe.training(&made, 1_000).unwrap_err().to_string().contains("at least 1"));
+        for wrong in ["input = 1", "hidden = -0.5", "hidden = nan", "input = 0.2\nnoise = 1"] {
+            let table = format!("[corruption]\n{wrong}\n[sparsity]");
+            let error = parse(&demo_with("[sparsity]", &table), "r").unwrap_err().to_string();
+            let name = wrong.split([' ', '\n']).find(|word| error.contains(*word) && word.len() > 4);
+            assert!(name.is_some(), "{wrong}: {error}");
+        }
         let (recipe, made) = network(text("digits-demo").unwrap()).unwrap();
         assert!(recipe.training(&made, 3).unwrap_err().to_string().contains("only 3 images"));
     }

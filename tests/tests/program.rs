@@ -362,3 +362,81 @@ fn a_full_disk_is_said_and_the_last_checkpoint_stays() {
         fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{names:?}");
 }
+
+/// `search.csv` without the times, which differ.
+fn search_results(folder: &Folder, search: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(folder.path(&format!("{search}/search.csv"))).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let seconds = reader.headers().unwrap().iter().position(|name| name == "seconds").unwrap();
+    let rows = reader.records().map(|row| {
+        let cells = row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>();
+        cells.into_iter().enumerate().filter(|(column, _)| *column != seconds).map(|(_, cell)| cell).collect()
+    });
+    rows.collect()
+}
+
+#[test]
+fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
+    let folder = Folder::new();
+    let search = folder.path("search");
+    let arguments = ["search", "digits-demo", "--epochs", "1", "--run", &search, "--set"];
+    let out =
+        wta(&[&arguments[..], &["training.rate=2e-3,1e6", "--set", "svm.c=[10.0]"]].concat()).succeeds();
+    assert!(out.stdout.contains("1/2  training.rate = 0.002, svm.c = [10.0]: held-out error "), "{out:?}");
+    assert!(out.stdout.contains("2/2  training.rate = 1000000.0, svm.c = [10.0]: step "), "{out:?}");
+    assert!(out.stdout.trim_end().ends_with("-  training.rate = 1000000.0, svm.c = [10.0]"), "{out:?}");
+    let rows = search_results(&folder, "search");
+    assert_eq!((rows.len(), &rows[0][0][..], &rows[1][2][..]), (2, "0.002", ""), "{rows:?}");
+    assert!(rows[1][6].contains("training diverged"), "{rows:?}");
+
+    // More values: what is finished is not done again. The best is last of the three, and first in the table.
+    let before = fs::read_to_string(folder.path("search/search.csv")).unwrap();
+    let more = [&arguments[..], &["training.rate=1e-6,2e-3,1e6", "--set", "svm.c=[10.0]"]].concat();
+    let out = wta(&more).succeeds();
+    let after = fs::read_to_string(folder.path("search/search.csv")).unwrap();
+    assert!(after.starts_with(&before) && after.lines().count() == 4, "{before}\n{after}");
+    let table = out.stdout.rsplit_once("held-out error\n").unwrap().1;
+    let order: Vec<&str> = table.lines().map(|line| line.split(['=', ',']).nth(1).unwrap().trim()).collect();
+    assert_eq!(order, ["0.002", "0.000001", "1000000.0"], "{table}");
+
+    // The same recipe trained and evaluated by hand, with a second C so that eval holds a part out.
+    let text = wta(&["recipes", "digits-demo"]).succeeds().stdout;
+    let text = text.replace("epochs = 8", "epochs = 1").replace("[1.0, 3.0, 10.0, 30.0]", "[10.0, 1e4]");
+    let (recipe, run) = (folder.write("demo.toml", &text), folder.path("run"));
+    wta(&["train", &recipe, "--run", &run]).succeeds();
+    let eval = wta(&["eval", "--run", &run]).succeeds().stdout;
+    let error = eval.lines().find_map(|line| line.trim_start().strip_prefix("10 ")).unwrap();
+    let percent = format!("{:.2}%", 100.0 * rows[0][2].parse::<f64>().unwrap());
+    assert!(error.contains(&percent), "search says {percent}, eval says {eval}");
+
+    wta(&["search", "digits-demo", "--run", &search, "--set", "svm.c=[1.0]"]).fails("another recipe");
+    wta(&[&arguments[..], &["training.decay=0.0"]].concat()).fails("over other keys");
+    wta(&[&arguments[..], &["training.speed=1"]].concat()).fails("unknown field `speed`");
+    wta(&["search", "digits-demo", "--run", &run, "--set", "svm.c=[1.0]"]).fails("is a run folder");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_search_needs_no_test_images_and_goes_on_after_ctrl_c() {
+    let folder = Folder::new();
+    let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
+    for name in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
+        fs::remove_file(format!("{data}/mnist/{name}")).unwrap();
+    }
+    let arguments = |run: &str| -> Vec<String> {
+        let run = folder.path(run);
+        let words = ["search", &recipe, "--data", &data, "--run", &run, "--epochs", "40"];
+        let words = words.into_iter().chain(["--set", "sparsity.lifetime=0.2,0.4"]);
+        words.map(str::to_owned).collect()
+    };
+    let program = |run: &str| wta(&arguments(run).iter().map(String::as_str).collect::<Vec<_>>());
+    program("whole").succeeds();
+    let trial = std::path::PathBuf::from(folder.path("part/trial/checkpoint.safetensors"));
+    let out = program("part").interrupted_when(|| trial.exists());
+    assert_eq!(out.code, Some(130), "{out:?}");
+    assert!(out.stderr.contains("0 of 2 combinations are finished"), "{out:?}");
+    assert!(trial.exists());
+    program("part").succeeds();
+    assert_eq!(search_results(&folder, "part"), search_results(&folder, "whole"));
+    assert!(!folder.exists("part/trial"));
+}

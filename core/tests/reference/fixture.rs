@@ -145,6 +145,11 @@ impl Fixture {
         self.config.get(key).unwrap_or_else(|| panic!("{self}: no {key} in the config"))
     }
 
+    /// Whether there is such a setting.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.config.get(key).is_some()
+    }
+
     /// A setting that is a word.
     pub(crate) fn text(&self, key: &str) -> &str {
         self.setting(key).as_str().unwrap_or_else(|| panic!("{self}: {key} is not a text"))

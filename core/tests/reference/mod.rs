@@ -45,7 +45,7 @@ pub(crate) fn check_selections(kernels: impl Kernels) {
 
 /// Checks all training runs: codes, reconstructions, losses, gradients and parameters of every step.
 pub(crate) fn check_steps(kernels: impl Kernels) {
-    check_folder("steps", 19, |fixture| steps::check(kernels, fixture));
+    check_folder("steps", 26, |fixture| steps::check(kernels, fixture));
 }
 
 /// Runs `check` on every file of a folder; a file more or less than `count`, or a tensor that `check` did not look

@@ -1,8 +1,8 @@
 //! Whole training runs of three steps: codes, reconstructions, losses, gradients, parameters.
 
 use wta_core::{
-    Candidates, Conv, Cut, Encoder, Keep, Kernels, Learner, Method, Network, Optimizer, Parameters, Region,
-    Role, Schedule, Shape, Size, Sparsity, Training, Winners, select,
+    Candidates, Conv, Corruption, Cut, Encoder, Keep, Kernels, Learner, Method, Network, Optimizer,
+    Parameters, Region, Role, Schedule, Shape, Size, Sparsity, Training, Winners, select,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -69,7 +69,7 @@ fn training(fixture: &Fixture) -> Training {
     let keep = match fixture.text("selection") {
         "lifetime" => Keep::Lifetime { rate: fixture.number("lifetime_rate") },
         "k_sparse" => Keep::PerSample { count: fixture.count("k") },
-        "spatial" => Keep::All,
+        "spatial" | "all" => Keep::All,
         other => panic!("{fixture}: no test for the selection {other}"),
     };
     let method = match fixture.text("optimizer") {
@@ -81,7 +81,17 @@ fn training(fixture: &Fixture) -> Training {
         },
         other => panic!("{fixture}: no test for the optimiser {other}"),
     };
+    let corruption = if fixture.has("corruption_seed") {
+        Corruption {
+            input: fixture.number("input_dropout"),
+            hidden: fixture.number("hidden_dropout"),
+            seed: fixture.count("corruption_seed") as u64,
+        }
+    } else {
+        Corruption::NONE
+    };
     Training {
+        corruption,
         sparsity: Sparsity {
             grid: if is_convolutional(fixture) { fixture.size("grid") } else { Size::ONE },
             keep,
@@ -141,7 +151,7 @@ fn check_code(
     step: usize,
     parameters: &[f32],
 ) {
-    let (batch, sparsity) = (training.batch, training.sparsity);
+    let (batch, sparsity, corruption) = (training.batch, training.sparsity, training.corruption);
     let parameters = Parameters::new(*network, parameters).unwrap();
     let mut prepared = vec![f32::NAN; Encoder::prepared_len(kernels, network)];
     let encoder = Encoder::new(kernels, parameters, &mut prepared).unwrap();
@@ -150,6 +160,10 @@ fn check_code(
     let images = fixture.tensor(&format!("batch{step}")).channels_last();
     for (index, image) in images.chunks_exact(network.input().len()).enumerate() {
         encoder.load(batch, index, image, &mut inputs).unwrap();
+    }
+    let layout = network.layer(0).unwrap().bordered();
+    for (index, image) in inputs.chunks_exact_mut(layout.len()).take(batch).enumerate() {
+        corruption.corrupt_input(step as u64 - 1, index, &layout, image);
     }
     let (windows, maps) = (sparsity.grid.area(), network.code().channels);
     let winners_len = windows * maps;
@@ -175,6 +189,14 @@ fn check_code(
     select(kernels, network, &sparsity, &mut values, &mut cuts).unwrap();
     let active: Vec<f32> = values.iter().map(|value| f32::from(*value > 0.0)).collect();
     fixture.expect_exact(&name("code.active"), &swap_axes(&active, batch, windows, maps));
+
+    for (index, values) in values.chunks_exact_mut(winners_len).enumerate() {
+        corruption.drop_hidden(step as u64 - 1, index, values);
+    }
+    if corruption.hidden > 0.0 {
+        let kept: Vec<f32> = values.iter().map(|value| f32::from(*value > 0.0)).collect();
+        fixture.expect_exact(&name("code.kept"), &swap_axes(&kept, batch, windows, maps));
+    }
 
     let learner = Learner::new(kernels, parameters);
     let mut scratch = vec![f32::NAN; network.residual_len()];

@@ -299,6 +299,7 @@ pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
             maps,
             weights: weights.as_ptr().wrapping_add(row * fields.row_len + i),
             stride: fields.len(),
+            end: weights.as_ptr_range().end,
         };
         let wide = fields.row_len / (N * V::LANES) * (N * V::LANES);
         let whole = fields.row_len / V::LANES * V::LANES;
@@ -333,6 +334,8 @@ struct Strip<'a> {
     /// The part of the first filter; the next one's is `stride` further on.
     weights: *const f32,
     stride: usize,
+    /// Where the weights end.
+    end: *const f32,
 }
 
 impl Strip<'_> {
@@ -398,16 +401,48 @@ impl Strip<'_> {
     /// As for [`Strip::add`], with `left` numbers in place of the vectors.
     #[inline(always)]
     unsafe fn add_rest<V: Vector>(&self, positions: usize, left: usize) {
-        for i in (0..left).rev() {
-            for (position, at) in self.at.iter().enumerate().take(positions) {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let mut sum = 0.0;
-                    for map in 0..self.maps {
-                        let delta = *self.deltas.add(position * self.maps + map);
-                        sum = V::fused(delta, *self.weights.add(map * self.stride + i), sum);
-                    }
-                    *at.add(self.offset + i) += sum;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if positions == POSITIONS {
+                self.rest::<V, POSITIONS>(0, left);
+            } else {
+                for position in 0..positions {
+                    self.rest::<V, 1>(position, left);
+                }
+            }
+        }
+    }
+
+    /// [`Strip::tile`] for the end of a row.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Strip::add_rest`], for `M` positions from `first` on.
+    #[inline(always)]
+    unsafe fn rest<V: Vector, const M: usize>(&self, first: usize, left: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [V::splat(0.0); M];
+            let (mut deltas, mut weights) = (self.deltas.add(first * self.maps), self.weights);
+            for _ in 0..self.maps {
+                // What follows the row may be loaded where there is something: it goes nowhere.
+                let w = if weights.wrapping_add(V::LANES) <= self.end {
+                    V::load(weights)
+                } else {
+                    load_part::<V>(core::slice::from_raw_parts(weights, left), 0)
+                };
+                for (m, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::splat(*deltas.add(m * self.maps)).mul_add(w, *sum);
+                }
+                deltas = deltas.add(1);
+                weights = weights.wrapping_add(self.stride);
+            }
+            for (at, sum) in self.at.iter().skip(first).zip(sums) {
+                let mut lanes = [0.0; 16];
+                sum.store(lanes.as_mut_ptr());
+                let to = at.add(self.offset);
+                for (i, sum) in lanes.iter().enumerate().take(left) {
+                    *to.add(i) += sum;
                 }
             }
         }

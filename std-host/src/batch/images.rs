@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use wta_core::{
-    Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner, Network,
-    Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
+    Bordered, Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner,
+    Network, Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
     expect_sane, promises, select, survivors, thresholds,
 };
 
@@ -32,6 +32,8 @@ const MAPS_PER_TASK: usize = 16;
 struct Scratch {
     codes: Aligned,
     below: Aligned,
+    /// The image before its corruption, with its border; empty where the input is not corrupted.
+    clean: Aligned,
     /// The encoder's.
     encoding: Aligned,
 }
@@ -103,9 +105,11 @@ impl Images {
         let screen_len = Encoder::screen_len(kernels, &network);
         let screens = if training.sparsity.grid == Size::ONE { screen_len } else { 0 };
         let codes = if screens > 0 { 0 } else { block * network.code_len() };
+        let clean = if training.corruption.input > 0.0 { input_layout(&network).len() } else { 0 };
         let scratch = || Scratch {
             codes: Aligned::zeros(codes),
             below: Aligned::zeros(network.below_len()),
+            clean: Aligned::zeros(clean),
             encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
         };
         Self {
@@ -135,7 +139,7 @@ impl Images {
     pub(super) fn step<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
         self.compete(&state, batch)?;
         self.select(&state)?;
-        let loss = self.learn(&state)?;
+        let loss = self.learn(&state, batch)?;
         let stopwatch = state.stopwatch;
         stopwatch.time(Phase::Update, || self.update(state))?;
         Ok(loss)
@@ -154,6 +158,7 @@ impl Images {
         })?;
         let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
         let (scratch, stopwatch) = (&self.scratch, state.stopwatch);
+        let (layout, corruption) = (input_layout(&network), training.corruption);
         let screen_len = self.screens.len() / training.batch;
         let blocks = self
             .inputs
@@ -163,13 +168,17 @@ impl Images {
             .zip(batch.par_chunks(block * image_len));
         let screens = chunks_or_empty(&mut self.screens, block * screen_len);
         let mut screens: Vec<_> = screens.take(training.batch.div_ceil(block)).collect();
-        blocks.zip(&mut screens).try_for_each(
-            |((((inputs, values), positions), pixels), screens)| -> Result<()> {
+        blocks.zip(&mut screens).enumerate().try_for_each(
+            |(first, ((((inputs, values), positions), pixels), screens))| -> Result<()> {
                 let images = pixels.len() / image_len;
                 scratch.with(|scratch| -> Result<()> {
                     stopwatch.time_task(Phase::Compete { layer: 0 }, || {
                         for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
                             encoder.load(images, image, pixels, inputs)?;
+                        }
+                        let bordered = inputs.chunks_exact_mut(layout.len()).take(images);
+                        for (image, bordered) in (first * block..).zip(bordered) {
+                            corruption.corrupt_input(state.step, image, &layout, bordered);
                         }
                         wta_core::Result::Ok(())
                     })?;
@@ -263,11 +272,16 @@ impl Images {
                     rows.for_each(|(image, row)| apply_lifetime(cuts, image, windows, row));
                 }
             }
+            let corruption = training.corruption;
+            if corruption.hidden > 0.0 {
+                let rows = self.values.par_chunks_mut(winners_len).enumerate();
+                rows.for_each(|(image, row)| corruption.drop_hidden(state.step, image, row));
+            }
             Ok(())
         })
     }
 
-    fn learn<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<f32> {
+    fn learn<K: Kernels>(&mut self, state: &State<'_, K>, pixels: &[f32]) -> Result<f32> {
         let Common { kernels, network, training } = state.common;
         let learner = Learner::new(kernels, Parameters::new(network, state.parameters)?);
         let winners_len = training.sparsity.winners_len(&network);
@@ -275,17 +289,29 @@ impl Images {
         let (scratch, inputs) = (&self.scratch, BatchInputs::new(network, training.batch, &self.inputs));
         let batch = BatchWinners { len: winners_len, values: &self.values, positions: &self.positions };
         let last = network.depth() - 1;
+        let (layout, image_len, corruption) =
+            (input_layout(&network), network.input().len(), training.corruption);
 
         let stopwatch = state.stopwatch;
 
         self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| -> Result<()> {
             let winners = batch.of(index);
             stopwatch.time_task(Phase::Reconstruct, || -> Result<()> {
-                image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
+                if corruption.input == 0.0 {
+                    image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
+                    return Ok(());
+                }
+                let pixels = pixels.get(index * image_len..(index + 1) * image_len).unwrap_or_default();
+                image.loss = scratch.with(|scratch| {
+                    layout.fill(pixels, &mut scratch.clean);
+                    learner.residual(&scratch.clean, winners, &mut image.residual)
+                })?;
                 Ok(())
             })?;
             stopwatch.time_task(Phase::Learn { layer: last }, || {
-                learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)
+                learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)?;
+                corruption.scale_deltas(&mut image.deltas);
+                wta_core::Result::Ok(())
             })?;
             scratch.with(|scratch| -> wta_core::Result<()> {
                 let below = &mut scratch.below;
@@ -452,6 +478,11 @@ impl<'a> BatchWinners<'a> {
 /// convolution has enough positions in one.
 pub(crate) fn block_len(network: &Network) -> usize {
     if network.is_fully_connected() { FULLY_CONNECTED_BLOCK } else { 1 }
+}
+
+/// How the first layer's input lies in memory.
+fn input_layout(network: &Network) -> Bordered {
+    network.layer(0).map_or(network.decoder().bordered(), |layer| layer.bordered())
 }
 
 /// A range of maps, and its part of a layer's gradient.

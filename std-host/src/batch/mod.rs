@@ -1,7 +1,7 @@
 //! One training step on all threads.
 //!
 //! Two trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
-//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity, which goes through the
+//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a dense code, which goes through the
 //! layer unit by unit and never stores a code or a gradient. Both give the weights of the core's sequential
 //! [`Trainer`](wta_core::Trainer), to the bit, whatever the number of threads: every number gets its terms in
 //! the same order. All large buffers are allocated once.
@@ -9,7 +9,7 @@
 mod images;
 mod units;
 
-use wta_core::{Keep, Kernels, Network, Training};
+use wta_core::{Keep, Kernels, Network, Training, survivors};
 
 use crate::aligned::Aligned;
 use crate::error::Result;
@@ -53,10 +53,10 @@ impl<K: Kernels> BatchTrainer<K> {
     pub fn new(kernels: K, network: Network, training: Training) -> Self {
         let common = Common { kernels, network, training };
         let by_unit = wta_core::Units::<K>::apply_to(&network);
+        let by_units = |keep| Method::Units(Box::new(units::UnitLists::new(&common, keep)));
         let method = match training.sparsity.keep {
-            Keep::Lifetime { rate } if by_unit => {
-                Method::Units(Box::new(units::UnitLists::new(&common, rate)))
-            }
+            Keep::Lifetime { rate } if by_unit => by_units(survivors(rate, training.batch)),
+            Keep::All if by_unit => by_units(training.batch),
             _ => Method::Images(Box::new(images::Images::new(&common))),
         };
         Self {
@@ -127,13 +127,18 @@ fn chunks_or_empty(values: &mut [f32], len: usize) -> impl Iterator<Item = &mut 
 mod tests {
     use super::*;
     use wta_core::{
-        Conv, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule, Scratch as CoreScratch,
-        Shape, Size, Sparsity, Trainer, training_len,
+        Conv, Corruption, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule,
+        Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
     };
 
     fn training(keep: Keep, grid: Size, method: Method) -> Training {
         let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
-        Training { sparsity: Sparsity { grid, keep }, optimizer, batch: 30, steps: 10 }
+        let sparsity = Sparsity { grid, keep };
+        Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
+    }
+
+    fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
+        Training { corruption: Corruption { input, hidden, seed: 9 }, ..training }
     }
 
     fn images(network: &Network, seed: u64, count: usize) -> Vec<f32> {
@@ -226,7 +231,32 @@ mod tests {
                 training(Keep::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
             ),
         ];
-        for (index, (network, training)) in cases.into_iter().enumerate() {
+        let dense = |network: Network| {
+            let code = network.code();
+            (network, training(Keep::All, Size::new(code.height, code.width), Method::ADAM))
+        };
+        let fully_connected = Network::fully_connected(37, &[50]).unwrap();
+        let (_, every_position) = dense(wide);
+        let lifetime = training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::ADAM);
+        let corrupted = [
+            (wide, corrupted(0.2, 0.0, lifetime)),
+            (wide, corrupted(0.2, 0.5, lifetime)),
+            (conv, corrupted(0.3, 0.5, dense(conv).1)),
+            (wide, corrupted(0.0, 0.5, every_position)),
+            (
+                conv,
+                corrupted(0.1, 0.3, training(Keep::PerSample { count: 20 }, Size::new(2, 3), Method::ADAM)),
+            ),
+            (fully_connected, corrupted(0.2, 0.0, lifetime)),
+            (fully_connected, corrupted(0.2, 0.5, dense(fully_connected).1)),
+            (fully_connected.tied().unwrap(), corrupted(0.0, 0.5, dense(fully_connected).1)),
+            (
+                Network::fully_connected(37, &[41, 35]).unwrap(),
+                corrupted(0.2, 0.5, training(Keep::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
+            ),
+        ];
+        let cases = cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted);
+        for (index, (network, training)) in cases.enumerate() {
             let (expected, expected_losses) = sequential(Scalar, network, training);
             let (scalar, losses) = parallel(Scalar, network, training, 3);
             assert!(scalar == expected, "case {index}: parallel scalar differs from the core");

@@ -1,4 +1,5 @@
-//! Training unit by unit: a fully-connected layer with lifetime sparsity.
+//! Training unit by unit: a fully-connected layer with lifetime sparsity, or with a dense code, of which every unit survives
+//! wherever it is active.
 //!
 //! ```text
 //! batch ──▶ panels of images ──compete, by units──▶ survivors of each unit: image, value
@@ -13,7 +14,7 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    Error as CoreError, Kernels, Parameters, UnitSurvivors, Units, expect_finite, expect_sane, survivors,
+    Corruption, Error as CoreError, Kernels, Parameters, UnitSurvivors, Units, expect_finite, expect_sane,
 };
 
 use super::{Common, State};
@@ -35,7 +36,7 @@ const SAFE_GRADIENT: f32 = 1e17;
 pub(super) struct UnitLists {
     /// The batch in panels.
     prepared: Aligned,
-    /// The residuals of all images, then the images: all that gradients are combined from.
+    /// The residuals of all images, then the images as the network sees them: all that gradients are combined from.
     rows: Aligned,
     /// For each unit, `keep` places.
     values: Vec<f32>,
@@ -44,6 +45,8 @@ pub(super) struct UnitLists {
     counts: Vec<u32>,
     keep: usize,
     by_image: ByImage,
+    /// With hidden dropout: for each image, what each unit's value is multiplied by.
+    factors: Vec<f32>,
     decoder_bias: Vec<f32>,
 }
 
@@ -99,10 +102,11 @@ impl ByImage {
 }
 
 impl UnitLists {
-    pub(super) fn new<K: Kernels>(common: &Common<K>, rate: f32) -> Self {
+    /// Memory for units that survive in `keep` images each.
+    pub(super) fn new<K: Kernels>(common: &Common<K>, keep: usize) -> Self {
         let (network, batch) = (common.network, common.training.batch);
         let (inputs, units) = (network.input().len(), network.code().channels);
-        let keep = survivors(rate, batch);
+        let factors = if common.training.corruption.hidden > 0.0 { batch * units } else { 0 };
         Self {
             prepared: Aligned::zeros(common.kernels.prepared_len(batch, inputs)),
             rows: Aligned::zeros(2 * batch * inputs),
@@ -112,6 +116,7 @@ impl UnitLists {
             counts: vec![0; units],
             keep,
             by_image: ByImage::default(),
+            factors: vec![0.0; factors],
             decoder_bias: vec![0.0; inputs],
         }
     }
@@ -129,11 +134,15 @@ impl UnitLists {
         stopwatch.time(Phase::Prepare, || self.load(&state, batch))?;
         stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, &state))?;
         stopwatch.time(Phase::Select, || {
+            self.drop_hidden(&state);
             let Self { by_image, counts, keep, images, values, .. } = self;
             by_image.fill(training.batch, counts, *keep, images, values);
         });
-        let (loss, largest) = stopwatch.time(Phase::Reconstruct, || self.reconstruct(&state))?;
-        stopwatch.time(Phase::Learn { layer: 0 }, || self.find_deltas(&units, network.input().len()));
+        let (loss, largest) = stopwatch.time(Phase::Reconstruct, || self.reconstruct(&state, batch))?;
+        let corruption = training.corruption;
+        stopwatch.time(Phase::Learn { layer: 0 }, || {
+            self.find_deltas(&units, network.input().len(), corruption);
+        });
         stopwatch.time(Phase::Update, || {
             self.expect_sane(&state, largest)?;
             self.update(state)
@@ -141,21 +150,52 @@ impl UnitLists {
         Ok(loss)
     }
 
-    /// Copies the batch, and packs it in panels.
+    /// Copies the batch, corrupts it if it is to be, and packs it in panels.
     fn load<K: Kernels>(&mut self, state: &State<'_, K>, batch: &[f32]) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let inputs = network.input().len();
         let rows = self.rows.get_mut(training.batch * inputs..).unwrap_or_default();
-        rows.par_chunks_mut(inputs).zip(batch.par_chunks(inputs)).try_for_each(|(to, image)| {
-            to.copy_from_slice(image);
-            expect_finite("image", image)
-        })?;
+        let (layout, corruption) = (network.decoder().bordered(), training.corruption);
+        rows.par_chunks_mut(inputs).zip(batch.par_chunks(inputs)).enumerate().try_for_each(
+            |(index, (to, image))| {
+                to.copy_from_slice(image);
+                expect_finite("image", image)?;
+                corruption.corrupt_input(state.step, index, &layout, to);
+                wta_core::Result::Ok(())
+            },
+        )?;
         let images = kernels.panel_maps();
         let panels = self.prepared.par_chunks_mut(kernels.prepared_len(images, inputs).max(1));
         panels
-            .zip(batch.par_chunks(images * inputs))
+            .zip(rows.par_chunks(images * inputs))
             .for_each(|(panel, images)| kernels.prepare(images, inputs, panel));
         Ok(())
+    }
+
+    /// Drops survivors and scales the others, before anything else is made of them.
+    fn drop_hidden<K: Kernels>(&mut self, state: &State<'_, K>) {
+        let (corruption, units) = (state.common.training.corruption, self.counts.len());
+        if self.factors.is_empty() {
+            return;
+        }
+        self.factors.par_chunks_mut(units).enumerate().for_each(|(image, factors)| {
+            factors.fill(1.0);
+            corruption.drop_hidden(state.step, image, factors);
+        });
+        let factors = &self.factors;
+        let lists = self.values.par_chunks_mut(self.keep).zip(self.images.par_chunks_mut(self.keep));
+        lists.zip(&mut self.counts).enumerate().for_each(|(unit, ((values, images), count))| {
+            let mut kept = 0;
+            for index in 0..*count as usize {
+                let (value, image) = (values[index], images[index]);
+                let factor = factors[image as usize * units + unit];
+                if factor > 0.0 {
+                    (values[kept], images[kept]) = (factor * value, image);
+                    kept += 1;
+                }
+            }
+            *count = kept as u32;
+        });
     }
 
     fn compete<K: Kernels>(&mut self, units: &Units<'_, K>, state: &State<'_, K>) -> Result<()> {
@@ -180,12 +220,12 @@ impl UnitLists {
         Ok(())
     }
 
-    /// Residuals over the batch, the decoder bias's gradient, the loss and the largest residual.
-    fn reconstruct<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<(f32, f32)> {
+    /// Residuals over the batch (of the clean `images`), the decoder bias's gradient, the loss and the largest residual.
+    fn reconstruct<K: Kernels>(&mut self, state: &State<'_, K>, images: &[f32]) -> Result<(f32, f32)> {
         let Common { kernels, network, training } = state.common;
         let (inputs, scale) = (network.input().len(), 1.0 / training.batch as f32);
         let parameters = Parameters::new(network, state.parameters)?;
-        let (residuals, images) = self.rows.split_at_mut(training.batch * inputs);
+        let residuals = self.rows.get_mut(..training.batch * inputs).unwrap_or_default();
         // For each range of pixels, its part of each image's residual.
         let mut tasks: Vec<Vec<&mut [f32]>> = Vec::new();
         tasks.resize_with(inputs.div_ceil(PIXELS_PER_TASK), || Vec::with_capacity(training.batch));
@@ -194,7 +234,7 @@ impl UnitLists {
                 task.push(part);
             }
         }
-        let (by_image, images) = (&self.by_image, &*images);
+        let by_image = &self.by_image;
         let parts = tasks.into_par_iter().zip(self.decoder_bias.par_chunks_mut(PIXELS_PER_TASK)).enumerate();
         let sums: Vec<(f32, f32)> = parts
             .map(|(task, (residuals, gradient))| {
@@ -227,7 +267,7 @@ impl UnitLists {
         Ok((0.5 * loss * scale, largest))
     }
 
-    fn find_deltas<K: Kernels>(&mut self, units: &Units<'_, K>, inputs: usize) {
+    fn find_deltas<K: Kernels>(&mut self, units: &Units<'_, K>, inputs: usize, corruption: Corruption) {
         let places = UNITS_PER_TASK * self.keep;
         let (keep, rows) = (self.keep, &self.rows);
         let lists = self.deltas.par_chunks_mut(places).zip(self.images.par_chunks(places));
@@ -239,6 +279,7 @@ impl UnitLists {
                         let start = *image as usize * inputs;
                         *delta = units.delta(unit, rows.get(start..start + inputs).unwrap_or_default());
                     }
+                    corruption.scale_deltas(deltas.get_mut(..*count as usize).unwrap_or_default());
                 }
             },
         );

@@ -6,6 +6,7 @@ pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod profile;
 pub(crate) mod recipes;
+pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod train;
 

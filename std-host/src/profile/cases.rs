@@ -1,7 +1,7 @@
 //! Networks of the paper to measure, by name: those of `wta profile --case` and of the benchmarks.
 
 use wta_core::{
-    Conv, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity, Training,
+    Conv, Corruption, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity, Training,
 };
 
 use crate::error::{Error, Result};
@@ -68,7 +68,8 @@ impl Case {
     pub fn training(&self, batch: usize) -> Training {
         let method = Method::Sgd { momentum: 0.9 };
         let optimizer = Optimizer { method, rate: 1e-4, schedule: Schedule::Constant, decay: 0.0 };
-        Training { sparsity: self.sparsity, optimizer, batch, steps: u64::MAX }
+        let corruption = Corruption::NONE;
+        Training { sparsity: self.sparsity, corruption, optimizer, batch, steps: u64::MAX }
     }
 }
 

@@ -208,13 +208,13 @@ fn multiply_adds_and_bias(layer: &Layer) -> f64 {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use wta_core::{Conv, Optimizer, Schedule, Shape, Sparsity};
+    use wta_core::{Conv, Corruption, Optimizer, Schedule, Shape, Sparsity};
 
     const BATCH: usize = 3;
 
     fn training(sparsity: Sparsity, method: Method, decay: f32) -> Training {
         let optimizer = Optimizer { method, rate: 0.1, schedule: Schedule::Constant, decay };
-        Training { sparsity, optimizer, batch: BATCH, steps: 1 }
+        Training { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 1 }
     }
 
     /// Three layers, one of them with a stride, whose survivors' fields fit into the image.

@@ -3,6 +3,7 @@
 use wta_core::Random;
 
 use super::fit::{OnProgress, Options, Report, Stop, Trainer, check_penalty};
+use super::group::Group;
 use super::{Model, Rows};
 use crate::error::{Error, Result};
 
@@ -71,6 +72,40 @@ pub fn choose_and_fit(
         let report = trainer.solve(&all, c, options, (0, 1), on_progress)?;
         return Ok((trainer.model(), report, Choice { c, trials: Vec::new(), held_out: 0, at_edge: false }));
     }
+    let (choice, state) = try_grid(&mut trainer, (rows, labels, classes), search, options, on_progress)?;
+    trainer.restore(state);
+    let problems = search.grid.len() + 1;
+    let report = trainer.solve(&all, choice.c, options, (problems - 1, problems), on_progress)?;
+    Ok((trainer.model(), report, choice))
+}
+
+/// The first half of [`choose_and_fit`]: chooses `C` on a held-out part, also where there is only one, for the sake of its
+/// errors, and trains on nothing else.
+///
+/// # Errors
+///
+/// As [`choose_and_fit`].
+pub fn choose(
+    rows: &Rows,
+    labels: &[u8],
+    classes: usize,
+    search: &Search,
+    options: &Options,
+    on_progress: OnProgress,
+) -> Result<Choice> {
+    check_grid(&search.grid)?;
+    let mut trainer = Trainer::new(rows, labels, classes)?;
+    Ok(try_grid(&mut trainer, (rows, labels, classes), search, options, on_progress)?.0)
+}
+
+/// Tries the grid on the held-out part of the examples (rows, labels, classes): the choice, and the trainer's state for it.
+fn try_grid(
+    trainer: &mut Trainer<'_>,
+    (rows, labels, classes): (&Rows, &[u8], usize),
+    search: &Search,
+    options: &Options,
+    on_progress: OnProgress,
+) -> Result<(Choice, Vec<Group>)> {
     let (training, held_out) = split(labels, classes, search.held_out, options.seed)?;
     let problems = search.grid.len() + 1;
     let loose = Options { stop: search.stop, ..*options };
@@ -91,10 +126,8 @@ pub fn choose_and_fit(
         }
     }
     let Some((Trial { c, .. }, state)) = best else { return Err(empty_grid()) };
-    trainer.restore(state);
-    let report = trainer.solve(&all, c, options, (problems - 1, problems), on_progress)?;
     let at_edge = search.grid.first() == Some(&c) || search.grid.last() == Some(&c);
-    Ok((trainer.model(), report, Choice { c, trials, held_out: held_out.len(), at_edge }))
+    Ok((Choice { c, trials, held_out: held_out.len(), at_edge }, state))
 }
 
 /// Whether the last trials are clearly worse than the best: both of them, or the last by over two standard

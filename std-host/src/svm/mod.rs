@@ -18,7 +18,7 @@ mod model;
 mod rows;
 mod scaling;
 
-pub use choose::{Choice, Search, Trial, choose_and_fit};
+pub use choose::{Choice, Search, Trial, choose, choose_and_fit};
 pub use fit::{ClassReport, OnProgress, Options, Progress, Report, Stop, fit};
 pub use lanes::Entry;
 pub use model::Model;

@@ -3,8 +3,8 @@
 //! A small FC-WTA autoencoder learns bars: images of 4 x 4 pixels, each a few full rows and columns.
 
 use wta_core::{
-    Cut, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch, Sparsity, Trainer,
-    Training, TrainingLen, training_len,
+    Corruption, Cut, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
+    Sparsity, Trainer, Training, TrainingLen, training_len,
 };
 
 const SIDE: usize = 4;
@@ -22,6 +22,7 @@ const NETWORK: Network = match Network::fully_connected(PIXELS, &[UNITS]) {
 
 const TRAINING: Training = Training {
     sparsity: Sparsity::lifetime(0.1),
+    corruption: Corruption::NONE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 0.05,

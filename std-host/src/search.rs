@@ -1,0 +1,167 @@
+//! Which settings of a recipe are best: trains every combination and counts its errors on held-out training images.
+//!
+//! No test image is used, nor even loaded. The folder holds `search.toml` (the recipe that is varied), `search.csv` (a row
+//! for each finished combination) and, while one is being trained, its run folder `trial`: a search that is
+//! started again goes on where it was, and may be given more values of the same keys.
+
+mod space;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+pub use space::{Axis, Combination, combinations, settings};
+pub use table::{Results, Row};
+
+use crate::atomic;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::recipe::{self, Recipe};
+use crate::run::{Run, Trained};
+use crate::samples::Samples;
+use crate::trainer::{Settings, train};
+use crate::validate::validate;
+
+/// For the part that is held out: the default of `wta eval`.
+const SPLIT_SEED: u64 = 1;
+
+/// A search in a folder.
+pub struct Search {
+    folder: PathBuf,
+    /// What is tried, in this order.
+    pub combinations: Vec<Combination>,
+    /// What is finished.
+    pub results: Results,
+}
+
+impl Search {
+    /// Begins a search over all combinations of the axes, or opens the one in this folder.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a combination that makes no sense, a folder that holds the search of another recipe or other keys,
+    /// or files that cannot be written.
+    pub fn open(folder: &Path, base: &Recipe, axes: &[Axis]) -> Result<Self> {
+        let combinations = combinations(base, axes)?;
+        if Run::new(folder).exists() {
+            return Err(Error::file(
+                folder,
+                "is a run folder, not one of a search; choose another --run folder",
+            ));
+        }
+        let file = folder.join("search.toml");
+        if file.exists() {
+            let text = std::fs::read_to_string(&file).map_err(|error| Error::io("read", &file, error))?;
+            if recipe::parse(&text, &file.display().to_string())? != *base {
+                return Err(Error::file(
+                    folder,
+                    "holds a search with another recipe, seed or number of epochs; choose another --run folder",
+                ));
+            }
+        } else {
+            atomic::create_dir(folder)?;
+            let text = base.to_toml()?;
+            atomic::write(&file, |to| to.write_all(text.as_bytes()))?;
+        }
+        let keys = axes.iter().map(|axis| axis.key.clone()).collect();
+        let results = Results::load(folder.join("search.csv"), keys)?;
+        Ok(Self { folder: folder.to_path_buf(), combinations, results })
+    }
+
+    /// Trains and validates what is not finished yet; `report` is told of every combination, with its index.
+    ///
+    /// A training that diverges is a result like any other.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a recipe that the data do not allow (before any is trained), for files that cannot be written, and
+    /// [`Error::Interrupted`] after `settings.stop`.
+    pub fn run(
+        &mut self,
+        samples: &Samples,
+        settings: Settings<'_>,
+        progress: &Progress,
+        mut report: impl FnMut(usize, &Row) -> Result<()>,
+    ) -> Result<()> {
+        for Combination { recipe, .. } in &self.combinations {
+            for layer in recipe.layers() {
+                layer.training(&layer.network(samples.image_shape())?, samples.len())?;
+            }
+        }
+        for index in 0..self.combinations.len() {
+            let Some(combination) = self.combinations.get(index) else { break };
+            if let Some(row) = self.results.of(&combination.values) {
+                report(index, row)?;
+                continue;
+            }
+            let row = self.try_one(combination, samples, settings, progress).map_err(|error| match error {
+                Error::Interrupted(_) => Error::Interrupted(format!(
+                    "{} of {} combinations are finished and the next one is saved; the same command goes on from there",
+                    self.results.rows.len(),
+                    self.combinations.len()
+                )),
+                error => error,
+            })?;
+            self.results.push(row)?;
+            self.trial().remove()?;
+            // Empty now, unless someone put a file of their own into it.
+            let _ = std::fs::remove_dir(self.trial().folder());
+            if let Some(row) = self.results.rows.last() {
+                report(index, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The finished ones among this search's combinations, the best first.
+    pub fn ranking(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> =
+            self.combinations.iter().filter_map(|combination| self.results.of(&combination.values)).collect();
+        rows.sort_by(|a, b| a.rank().total_cmp(&b.rank()));
+        rows
+    }
+
+    fn trial(&self) -> Run {
+        Run::new(self.folder.join("trial"))
+    }
+
+    fn try_one(
+        &self,
+        combination: &Combination,
+        samples: &Samples,
+        settings: Settings<'_>,
+        progress: &Progress,
+    ) -> Result<Row> {
+        let start = Instant::now();
+        let (recipe, run) = (&combination.recipe, self.trial());
+        // What is left of another combination is of no use: the order of the values was changed.
+        if run.exists() && run.expect_recipe(recipe).is_err() {
+            run.remove()?;
+        }
+        let mut row = Row {
+            values: combination.values.clone(),
+            error: None,
+            c: None,
+            loss: None,
+            dead_share: None,
+            seconds: 0.0,
+            note: String::new(),
+        };
+        match train(recipe, samples, &run, Settings { resume: true, ..settings }, progress) {
+            Ok(outcome) => {
+                let trained = Trained::load(&run, samples.image_shape())?;
+                let found = validate(&trained, samples, settings.isa, SPLIT_SEED, settings.stop, progress)?;
+                (row.error, row.c) = (Some(found.error), Some(found.c));
+                (row.loss, row.dead_share) = (Some(outcome.loss), Some(outcome.dead_share));
+            }
+            // The settings have been checked: what remains is a step that could not be done.
+            Err(Error::Invalid(problem)) if !settings.stop.load(Ordering::Relaxed) => {
+                row.note = problem.replace(&run.folder().display().to_string(), "trial");
+            }
+            Err(error) => return Err(error),
+        }
+        row.seconds = start.elapsed().as_secs_f64();
+        Ok(row)
+    }
+}

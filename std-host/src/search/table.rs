@@ -1,0 +1,151 @@
+//! `search.csv`: what each finished combination came to.
+
+use std::path::PathBuf;
+
+use crate::atomic;
+use crate::error::{Error, Result};
+
+/// The columns after those of the keys.
+const COLUMNS: [&str; 6] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note"];
+
+/// A finished combination.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The values as TOML, in the order of the keys.
+    pub values: Vec<String>,
+    /// The share of held-out training images classified wrongly; none for a training that diverged.
+    pub error: Option<f64>,
+    /// The best C.
+    pub c: Option<f64>,
+    /// Of the last epoch.
+    pub loss: Option<f64>,
+    /// The share of maps that never survived in the last epoch.
+    pub dead_share: Option<f64>,
+    /// Time to train (without what was done before an interruption) and validate.
+    pub seconds: f64,
+    /// Why there is no error; else empty.
+    pub note: String,
+}
+
+impl Row {
+    /// What rows are sorted by: the error, those without one last.
+    pub fn rank(&self) -> f64 {
+        self.error.unwrap_or(f64::INFINITY)
+    }
+}
+
+/// The file and its rows.
+#[derive(Debug)]
+pub struct Results {
+    path: PathBuf,
+    keys: Vec<String>,
+    /// In the order in which they were finished.
+    pub rows: Vec<Row>,
+}
+
+impl Results {
+    /// The results in this file, none if there is no file yet.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be read, or is of other keys.
+    pub fn load(path: PathBuf, keys: Vec<String>) -> Result<Self> {
+        let mut rows = Vec::new();
+        if path.exists() {
+            let broken =
+                |problem: String| Error::file(&path, format!("cannot be read ({problem}); remove it"));
+            let mut reader = csv::Reader::from_path(&path).map_err(|error| broken(error.to_string()))?;
+            let header = reader.headers().map_err(|error| broken(error.to_string()))?;
+            if !header.iter().eq(keys.iter().map(String::as_str).chain(COLUMNS)) {
+                return Err(Error::file(
+                    &path,
+                    "is of a search over other keys; choose another --run folder",
+                ));
+            }
+            for record in reader.records() {
+                let record = record.map_err(|error| broken(error.to_string()))?;
+                let row =
+                    row(&record, keys.len()).ok_or_else(|| broken(format!("row {}", rows.len() + 1)))?;
+                rows.push(row);
+            }
+        }
+        Ok(Self { path, keys, rows })
+    }
+
+    /// The row of a combination, if it is finished.
+    pub fn of(&self, values: &[String]) -> Option<&Row> {
+        self.rows.iter().find(|row| row.values == values)
+    }
+
+    /// Adds a row and writes the file.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn push(&mut self, row: Row) -> Result<()> {
+        self.rows.push(row);
+        atomic::write(&self.path, |to| {
+            let mut writer = csv::Writer::from_writer(to);
+            writer.write_record(self.keys.iter().map(String::as_str).chain(COLUMNS))?;
+            let text = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
+            for row in &self.rows {
+                let numbers = [row.error, row.c, row.loss, row.dead_share, Some(row.seconds)].map(text);
+                writer.write_record(row.values.iter().chain(&numbers).chain([&row.note]))?;
+            }
+            writer.flush()
+        })
+    }
+}
+
+fn row(record: &csv::StringRecord, keys: usize) -> Option<Row> {
+    let number = |column: usize| match record.get(keys + column)? {
+        "" => Some(None),
+        text => text.parse::<f64>().ok().map(Some),
+    };
+    Some(Row {
+        values: record.iter().take(keys).map(str::to_owned).collect(),
+        error: number(0)?,
+        c: number(1)?,
+        loss: number(2)?,
+        dead_share: number(3)?,
+        seconds: number(4)??,
+        note: record.get(keys + 5)?.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_survive_a_round_trip_and_other_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("search.csv");
+        let keys = vec!["network.initial".to_owned(), "training.rate".to_owned()];
+        let load = |keys: &[String]| Results::load(path.clone(), keys.to_vec());
+        let good = Row {
+            values: vec!["{ normal = 0.1, \"odd\" = \"a,b\" }".to_owned(), "0.001".to_owned()],
+            error: Some(0.0123),
+            c: Some(3.0),
+            loss: Some(1.0 / 3.0),
+            dead_share: Some(0.0),
+            seconds: 1.25,
+            note: String::new(),
+        };
+        let none = (None, None, None, None);
+        let (error, c, loss, dead_share) = none;
+        let values = vec!["\"he\"".to_owned(), "9.0".to_owned()];
+        let failed = Row { values, error, c, loss, dead_share, seconds: 0.5, note: "it diverged".to_owned() };
+        let mut results = load(&keys).unwrap();
+        assert!(results.rows.is_empty());
+        results.push(good.clone()).unwrap();
+        results.push(failed.clone()).unwrap();
+        let read = load(&keys).unwrap();
+        assert_eq!(read.rows, [good.clone(), failed.clone()]);
+        assert_eq!(read.of(&failed.values), Some(&failed));
+        assert!(good.rank() < failed.rank() && read.of(&keys).is_none());
+        assert!(load(&keys[..1]).unwrap_err().to_string().contains("over other keys"));
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("0.0123", "x")).unwrap();
+        assert!(load(&keys).unwrap_err().to_string().contains("row 1"));
+    }
+}
