@@ -63,7 +63,9 @@ impl Gibbs {
             return Err(Error::Invalid("an RBM is trained by SGD with momentum, not by Adam"));
         }
         if matches!(training.sparsity.keep, Keep::PerSample { .. }) {
-            return Err(Error::Invalid("an RBM's winners are taken over the batch (lifetime), not per sample"));
+            return Err(Error::Invalid(
+                "an RBM's winners are taken over the batch (lifetime), not per sample",
+            ));
         }
         Ok(())
     }
@@ -109,13 +111,7 @@ pub fn expect_probabilities(image: &[f32]) -> Result<()> {
 /// Samples an image's hidden units: writes which are on, ascending, to `active`, and returns how many.
 ///
 /// `probabilities` has a row of `width` numbers per unit, one for each image.
-pub fn sample(
-    draws: Random,
-    probabilities: &[f32],
-    width: usize,
-    image: usize,
-    active: &mut [u32],
-) -> usize {
+pub fn sample(draws: Random, probabilities: &[f32], width: usize, image: usize, active: &mut [u32]) -> usize {
     let mut draws = draws;
     let mut places = active.iter_mut();
     let mut count = 0;

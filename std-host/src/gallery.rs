@@ -1,9 +1,7 @@
 //! Pictures of a trained network: its dictionary, its feature maps, and what it makes of images.
 
 use rayon::prelude::*;
-use wta_core::{
-    Candidates, Cut, Encoder, Kernels, Learner, Parameters, Rbm, Shape, Size, Winners, select,
-};
+use wta_core::{Candidates, Cut, Encoder, Kernels, Learner, Parameters, Rbm, Shape, Size, Winners, select};
 use wta_simd::Isa;
 
 use crate::error::Result;

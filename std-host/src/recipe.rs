@@ -426,10 +426,14 @@ impl Recipe {
             return invalid("an RBM has no feature maps to cut into windows: leave sparsity.grid out");
         }
         if self.sparsity.per_sample.is_some() {
-            return invalid("an RBM's winners are taken over the batch: use sparsity.lifetime, not per-sample");
+            return invalid(
+                "an RBM's winners are taken over the batch: use sparsity.lifetime, not per-sample",
+            );
         }
         if self.training.optimizer == OptimizerRecipe::Adam {
-            return invalid("an RBM is trained with training.optimizer = { sgd = { momentum = 0.9 } }, not by Adam");
+            return invalid(
+                "an RBM is trained with training.optimizer = { sgd = { momentum = 0.9 } }, not by Adam",
+            );
         }
         if self.data.divide_by < 255.0 {
             return invalid("an RBM's inputs lie between 0 and 1: data.divide_by must be at least 255");

@@ -160,6 +160,11 @@ impl Fixture {
         self.setting(key).as_f64().unwrap_or_else(|| panic!("{self}: {key} is not a number")) as f32
     }
 
+    /// Whether there is such a setting.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.config.get(key).is_some()
+    }
+
     /// A setting that is a count.
     pub(crate) fn count(&self, key: &str) -> usize {
         self.as_count(self.setting(key))

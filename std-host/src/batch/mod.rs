@@ -323,7 +323,10 @@ mod tests {
                 let (expected, expected_losses) = rbm_sequential(isa, case);
                 for threads in [1, 2, 3] {
                     let (found, losses) = rbm_parallel(isa, case, threads);
-                    assert!(found == expected, "case {index}, {isa}, {threads} threads: differs from the core");
+                    assert!(
+                        found == expected,
+                        "case {index}, {isa}, {threads} threads: differs from the core"
+                    );
                     for (a, b) in losses.iter().zip(&expected_losses) {
                         assert!((a / b - 1.0).abs() < 1e-5, "case {index}: {losses:?} {expected_losses:?}");
                     }

@@ -220,28 +220,36 @@ impl Chains {
             .zip(weights_velocity.par_chunks_mut(UNITS_PER_TASK * inputs))
             .zip(biases)
             .zip(probabilities);
-        let scratch =
-            || (Aligned::zeros(UNITS_PER_TASK * 2 * batch), Aligned::zeros(UNITS_PER_TASK * row));
-        tasks.for_each_init(scratch, |(scales, gradients), (((w, m), (bias, bias_m)), (positive, negative))| {
-            let units = bias.len();
-            let scales = scales.get_mut(..units * 2 * batch).unwrap_or_default();
-            let gradients = gradients.get_mut(..units * row).unwrap_or_default();
-            let pairs = positive.chunks_exact(width).zip(negative.chunks_exact(width));
-            for (scales, (positive, negative)) in scales.chunks_exact_mut(2 * batch).zip(pairs) {
-                coefficients(positive, negative, batch, scales);
-            }
-            let zeros = [0.0; UNITS_PER_TASK];
-            kernels.unit_sums(scales, zeros.get(..units).unwrap_or_default(), columns, prepared, gradients);
-            let rows = w.chunks_exact_mut(inputs).zip(m.chunks_exact_mut(inputs));
-            for ((w, m), gradient) in rows.zip(gradients.chunks_exact(row)) {
-                let gradient = gradient.get(..inputs).unwrap_or_default();
-                update.apply(kernels, true, gradient, m, &mut [], w);
-            }
-            let biases = bias.chunks_exact_mut(1).zip(bias_m.chunks_exact_mut(1));
-            for ((bias, velocity), scales) in biases.zip(scales.chunks_exact(2 * batch)) {
-                update.apply(kernels, false, &[scales.iter().sum()], velocity, &mut [], bias);
-            }
-        });
+        let scratch = || (Aligned::zeros(UNITS_PER_TASK * 2 * batch), Aligned::zeros(UNITS_PER_TASK * row));
+        tasks.for_each_init(
+            scratch,
+            |(scales, gradients), (((w, m), (bias, bias_m)), (positive, negative))| {
+                let units = bias.len();
+                let scales = scales.get_mut(..units * 2 * batch).unwrap_or_default();
+                let gradients = gradients.get_mut(..units * row).unwrap_or_default();
+                let pairs = positive.chunks_exact(width).zip(negative.chunks_exact(width));
+                for (scales, (positive, negative)) in scales.chunks_exact_mut(2 * batch).zip(pairs) {
+                    coefficients(positive, negative, batch, scales);
+                }
+                let zeros = [0.0; UNITS_PER_TASK];
+                kernels.unit_sums(
+                    scales,
+                    zeros.get(..units).unwrap_or_default(),
+                    columns,
+                    prepared,
+                    gradients,
+                );
+                let rows = w.chunks_exact_mut(inputs).zip(m.chunks_exact_mut(inputs));
+                for ((w, m), gradient) in rows.zip(gradients.chunks_exact(row)) {
+                    let gradient = gradient.get(..inputs).unwrap_or_default();
+                    update.apply(kernels, true, gradient, m, &mut [], w);
+                }
+                let biases = bias.chunks_exact_mut(1).zip(bias_m.chunks_exact_mut(1));
+                for ((bias, velocity), scales) in biases.zip(scales.chunks_exact(2 * batch)) {
+                    update.apply(kernels, false, &[scales.iter().sum()], velocity, &mut [], bias);
+                }
+            },
+        );
     }
 }
 
