@@ -239,6 +239,10 @@ pub trait Kernels: Copy + Send + Sync {
         out: &mut [f32],
     );
 
+    /// [`unit_activations`](Self::unit_activations) without the ReLU: `bias + <weights, image>`. A sum gets its terms in
+    /// the order of the inputs, so that, from a bias of 0, it is what [`combine`](Self::combine) gives from zeros.
+    fn unit_sums(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]);
+
     /// `out += sum of scale * row`, over rows of a matrix whose rows are `stride` numbers apart, in their order; of
     /// each row as many numbers as `out` has.
     fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);

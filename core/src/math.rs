@@ -16,6 +16,11 @@ pub(crate) fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
 
+/// `1 / (1 + e^-x)`.
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + libm::expf(-x))
+}
+
 /// `1 - base^exponent` for a base just below 1, without cancellation.
 pub(crate) fn one_minus_power(base: f32, exponent: f32) -> f32 {
     -libm::expm1f(exponent * libm::log1pf(base - 1.0))
@@ -41,6 +46,12 @@ pub mod inference {
         #[cfg(not(feature = "micromath"))]
         return libm::expf(x);
     }
+
+    /// `1 / (1 + e^-x)`.
+    pub fn sigmoid(x: f32) -> f32 {
+        // Beyond these bounds, the result is 0 or 1 to within 1e-34; the approximation is only good inside.
+        1.0 / (1.0 + exp((-x).clamp(-80.0, 80.0)))
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +67,12 @@ mod tests {
             worst = worst.max((super::inference::exp(y) / libm::expf(y) - 1.0).abs());
         }
         assert!(worst <= bound, "relative error {worst}");
+        for i in -2_000..2_000 {
+            let x = i as f32 * 0.1;
+            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
+            let found = f64::from(super::inference::sigmoid(x));
+            assert!((found - exact).abs() <= f64::from(bound) / 3.0, "sigmoid({x}) = {found}");
+        }
         assert_eq!(super::inference::sqrt(-1.0), 0.0);
     }
 

@@ -107,15 +107,11 @@ impl Kernels for Scalar {
     }
 
     fn unit_activations(self, weights: &[f32], bias: &[f32], images: &[f32], _: &[f32], out: &mut [f32]) {
-        let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
-        let rows = out.chunks_exact_mut((images.len() / inputs).max(1)).zip(weights.chunks_exact(inputs));
-        for ((row, weights), bias) in rows.zip(bias) {
-            for (out, image) in row.iter_mut().zip(images.chunks_exact(inputs)) {
-                let products = image.iter().zip(weights).map(|(input, weight)| input * weight);
-                let sum = products.fold(*bias, |sum, product| sum + product);
-                *out = if sum > 0.0 { sum } else { 0.0 };
-            }
-        }
+        products(weights, bias, images, out, |sum| if sum > 0.0 { sum } else { 0.0 });
+    }
+
+    fn unit_sums(self, weights: &[f32], bias: &[f32], images: &[f32], _: &[f32], out: &mut [f32]) {
+        products(weights, bias, images, out, |sum| sum);
     }
 
     fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
@@ -157,6 +153,18 @@ impl Kernels for Scalar {
             *first = update.beta1 * *first + (1.0 - update.beta1) * gradient;
             *second = update.beta2 * *second + (1.0 - update.beta2) * (gradient * gradient);
             *weight -= update.rate * (*first / (math::sqrt(*second) * update.root + update.epsilon));
+        }
+    }
+}
+
+/// For each unit and each image, what `finish` makes of `bias + <weights, image>`.
+fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], finish: impl Fn(f32) -> f32) {
+    let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
+    let rows = out.chunks_exact_mut((images.len() / inputs).max(1)).zip(weights.chunks_exact(inputs));
+    for ((row, weights), bias) in rows.zip(bias) {
+        for (out, image) in row.iter_mut().zip(images.chunks_exact(inputs)) {
+            let products = image.iter().zip(weights).map(|(input, weight)| input * weight);
+            *out = finish(products.fold(*bias, |sum, product| sum + product));
         }
     }
 }

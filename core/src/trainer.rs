@@ -261,7 +261,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
 }
 
 /// Takes `len` elements off the front; lengths are checked when the trainer is made.
-fn split_off<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+pub(crate) fn split_off<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
     let (taken, more) = core::mem::take(rest).split_at_mut_checked(len).unwrap_or_default();
     *rest = more;
     taken

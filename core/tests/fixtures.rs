@@ -20,3 +20,8 @@ fn selections() {
 fn steps() {
     reference::check_steps(Scalar);
 }
+
+#[test]
+fn rbms() {
+    reference::check_rbms(Scalar);
+}

@@ -262,6 +262,10 @@ impl Kernels for Isa {
         on!(self, k => k.unit_activations(weights, bias, images, prepared, out))
     }
 
+    fn unit_sums(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]) {
+        on!(self, k => k.unit_sums(weights, bias, images, prepared, out))
+    }
+
     fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
         on!(self, k => k.combine(scales, rows, matrix, stride, out))
     }

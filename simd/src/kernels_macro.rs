@@ -4,6 +4,39 @@
 /// products of 6 units by `$vectors` registers of images. `$features` is what the token's existence proves the processor to have.
 macro_rules! implement_kernels {
     ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $features:literal) => {
+        impl $token {
+            /// [`Kernels::unit_activations`](wta_core::Kernels::unit_activations), or `unit_sums` without `RELU`; `false`
+            /// where the lengths do not fit.
+            fn unit_products<const RELU: bool>(
+                self,
+                weights: &[f32],
+                bias: &[f32],
+                prepared: &[f32],
+                out: &mut [f32],
+            ) -> bool {
+                use $crate::generic::units::{Sizes, products};
+                #[target_feature(enable = $features)]
+                fn run<const RELU: bool>(
+                    sizes: Sizes,
+                    weights: &[f32],
+                    bias: &[f32],
+                    prepared: &[f32],
+                    out: &mut [f32],
+                ) {
+                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                    unsafe { products::<$vector, 6, $vectors, RELU>(sizes, weights, bias, prepared, out) }
+                }
+                let lanes = <$vector as Vector>::LANES;
+                let Some(sizes) = Sizes::new(weights.len(), bias.len(), prepared.len(), out.len(), lanes)
+                else {
+                    return false;
+                };
+                // SAFETY: the token proves the instruction set.
+                unsafe { run::<RELU>(sizes, weights, bias, prepared, out) }
+                true
+            }
+        }
+
         impl wta_core::Kernels for $token {
             fn prepared_len(self, filters: usize, field_len: usize) -> usize {
                 $crate::generic::convolve::prepared_len(filters, field_len, <$vector as Vector>::LANES)
@@ -343,25 +376,22 @@ macro_rules! implement_kernels {
                 prepared: &[f32],
                 out: &mut [f32],
             ) {
-                use $crate::generic::units::{Sizes, activations};
-                #[target_feature(enable = $features)]
-                fn unit_activations(
-                    sizes: Sizes,
-                    weights: &[f32],
-                    bias: &[f32],
-                    prepared: &[f32],
-                    out: &mut [f32],
-                ) {
-                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { activations::<$vector, 6, $vectors>(sizes, weights, bias, prepared, out) }
+                if !self.unit_products::<true>(weights, bias, prepared, out) {
+                    Scalar.unit_activations(weights, bias, images, prepared, out);
                 }
-                let lanes = <$vector as Vector>::LANES;
-                let Some(sizes) = Sizes::new(weights.len(), bias.len(), prepared.len(), out.len(), lanes)
-                else {
-                    return Scalar.unit_activations(weights, bias, images, prepared, out);
-                };
-                // SAFETY: the token proves the instruction set.
-                unsafe { unit_activations(sizes, weights, bias, prepared, out) }
+            }
+
+            fn unit_sums(
+                self,
+                weights: &[f32],
+                bias: &[f32],
+                images: &[f32],
+                prepared: &[f32],
+                out: &mut [f32],
+            ) {
+                if !self.unit_products::<false>(weights, bias, prepared, out) {
+                    Scalar.unit_sums(weights, bias, images, prepared, out);
+                }
             }
 
             fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {

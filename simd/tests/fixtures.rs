@@ -21,3 +21,8 @@ fn selections() {
 fn steps() {
     Isa::all_available().for_each(reference::check_steps);
 }
+
+#[test]
+fn rbms() {
+    Isa::all_available().for_each(reference::check_rbms);
+}

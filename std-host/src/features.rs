@@ -1,10 +1,11 @@
-//! Encoding a whole data set: the dense code, max-pooled, in a stream of blocks; of a stack, layer after layer.
+//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), max-pooled, in a stream of blocks; of a
+//! stack, layer after layer.
 
 use std::path::Path;
 
 use npyz::WriterBuilder;
 use rayon::prelude::*;
-use wta_core::{Encoder, Network, Parameters, Pool, Shape};
+use wta_core::{Encoder, Kernels, Network, Parameters, Pool, Rbm, Shape};
 use wta_simd::Isa;
 
 use crate::aligned::Aligned;
@@ -35,6 +36,7 @@ struct Stage {
     parameters: Vec<f32>,
     prepared: Aligned,
     pool: Pool,
+    is_rbm: bool,
     /// To the features of the stage below, or none for the images themselves.
     junction: Option<Junction>,
 }
@@ -43,13 +45,23 @@ impl Stage {
     fn new(isa: Isa, trained: &Trained) -> Result<Self> {
         let network = trained.network;
         let parameters = trained.parameters.clone();
-        let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
-        Encoder::new(isa, Parameters::from_outside(network, &parameters)?, &mut prepared)?;
+        let checked = Parameters::from_outside(network, &parameters)?;
+        let is_rbm = trained.recipe.gibbs().is_some();
+        let prepared = if is_rbm {
+            let (units, inputs) = (network.code().channels, network.input().len());
+            let mut prepared = Aligned::zeros(isa.prepared_len(units, inputs));
+            isa.prepare(checked.filters(0).weights, inputs, &mut prepared);
+            prepared
+        } else {
+            let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
+            Encoder::new(isa, checked, &mut prepared)?;
+            prepared
+        };
         let junction = trained
             .below
             .as_ref()
             .map(|below| Junction::new(below.trained.features_shape(), &network, below.scale));
-        Ok(Self { network, parameters, prepared, pool: trained.recipe.pool(), junction })
+        Ok(Self { network, parameters, prepared, pool: trained.recipe.pool(), is_rbm, junction })
     }
 
     fn shape(&self) -> Shape {
@@ -59,6 +71,12 @@ impl Stage {
     /// Encodes the images in `scratch.pixels` into `features`.
     fn run(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
         let network = self.network;
+        if self.is_rbm {
+            let rbm = Rbm::new(isa, Parameters::new(network, &self.parameters)?)?;
+            let pixels = scratch.pixels.get(..images * network.input().len()).unwrap_or_default();
+            let features = features.get_mut(..images * network.code_len()).unwrap_or_default();
+            return Ok(rbm.encode(&self.prepared, pixels, &mut scratch.encoding, features)?);
+        }
         let encoder = Encoder::prepared(isa, Parameters::new(network, &self.parameters)?, &self.prepared)?;
         let inputs = scratch.inputs.get_mut(..images * network.inputs_len()).unwrap_or_default();
         let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
@@ -89,6 +107,15 @@ struct Scratch {
 impl Scratch {
     fn new(isa: Isa, stage: &Stage, block: usize) -> Self {
         let network = &stage.network;
+        if stage.is_rbm {
+            return Self {
+                pixels: vec![0.0; block * network.input().len()],
+                inputs: Aligned::default(),
+                codes: Aligned::default(),
+                encoding: Aligned::zeros(block * Rbm::width(isa, network.code_len())),
+                features: vec![0.0; block * stage.shape().len()],
+            };
+        }
         Self {
             pixels: vec![0.0; block * network.input().len()],
             inputs: Aligned::zeros(block * network.inputs_len()),

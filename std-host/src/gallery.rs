@@ -1,7 +1,7 @@
 //! Pictures of a trained network: its dictionary, its feature maps, and what it makes of images.
 
 use rayon::prelude::*;
-use wta_core::{Candidates, Cut, Encoder, Learner, Parameters, Shape, Size, Winners, select};
+use wta_core::{Candidates, Cut, Encoder, Kernels, Learner, Parameters, Rbm, Shape, Size, Winners, select};
 use wta_simd::Isa;
 
 use crate::error::Result;
@@ -124,6 +124,9 @@ impl<'a> Shown<'a> {
     ///
     /// What the core refuses.
     pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples, count: usize) -> Result<Self> {
+        if trained.recipe.gibbs().is_some() {
+            return Self::of_rbm(isa, trained, samples, count);
+        }
         let network = trained.network;
         let batch = trained.recipe.training.batch.min(samples.len()).max(count.min(samples.len()));
         let sparsity =
@@ -171,6 +174,24 @@ impl<'a> Shown<'a> {
             code: first_code,
             winners: first,
         })
+    }
+
+    /// An RBM's reconstructions of the first samples, from their hidden probabilities.
+    fn of_rbm(isa: Isa, trained: &'a Trained, samples: &Samples, count: usize) -> Result<Self> {
+        let parameters = Parameters::new(trained.network, &trained.parameters)?;
+        let (inputs, units) = (trained.network.input().len(), trained.network.code().channels);
+        let images = inputs_of(isa, trained, samples, &(0..count.min(samples.len())).collect::<Vec<_>>())?;
+        let rbm = Rbm::new(isa, parameters)?;
+        let mut prepared = vec![0.0; isa.prepared_len(units, inputs)];
+        isa.prepare(parameters.filters(0).weights, inputs, &mut prepared);
+        let mut codes = vec![0.0; images.len() / inputs * units];
+        rbm.encode(&prepared, &images, &mut vec![0.0; Rbm::width(isa, units)], &mut codes)?;
+        let mut reconstructions = vec![0.0; images.len()];
+        for (code, to) in codes.chunks_exact(units).zip(reconstructions.chunks_exact_mut(inputs)) {
+            rbm.decode(code, to)?;
+        }
+        let (image, code, winners) = (samples.image_shape(), Vec::new(), Vec::new());
+        Ok(Self { trained, image, images, reconstructions, code, winners })
     }
 
     /// Each image beside its reconstruction from the survivors; none for a stacked layer, which reconstructs features.

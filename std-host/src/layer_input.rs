@@ -52,7 +52,9 @@ impl<'a> LayerInput<'a> {
         let some: Vec<usize> = (0..samples.len()).step_by(spaced.max(1)).collect();
         let mut features = vec![0.0; some.len() * shape.len()];
         encoder.encode(samples, &some, &mut features)?;
-        let scale = Junction::unit_scale(features.iter().copied());
+        // The hidden probabilities of one RBM are the visible ones of the next.
+        let scale =
+            if above.gibbs().is_some() { 1.0 } else { Junction::unit_scale(features.iter().copied()) };
         let mut rows = Rows::new(shape.len())?;
         rows.extend_dense(&features.chunks_exact(shape.len()).collect::<Vec<_>>())?;
         let expected = rows.bytes() / some.len().max(1) * samples.len();

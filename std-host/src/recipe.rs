@@ -11,8 +11,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wta_core::{
-    Conv, Corruption, Initial, Keep, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Sparsity,
-    Training, training_len,
+    Conv, Corruption, Gibbs, Initial, Keep, Method, Network, Optimizer, Pool, Schedule, Shape, Size,
+    Sparsity, Training, training_len,
 };
 
 use crate::data::Kind;
@@ -26,6 +26,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mnist-fc-stacked", include_str!("../recipes/mnist-fc-stacked.toml")),
     ("mnist-dropout-ae", include_str!("../recipes/mnist-dropout-ae.toml")),
     ("mnist-ksparse", include_str!("../recipes/mnist-ksparse.toml")),
+    ("mnist-rbm", include_str!("../recipes/mnist-rbm.toml")),
+    ("mnist-wta-rbm", include_str!("../recipes/mnist-wta-rbm.toml")),
     ("mnist-conv16", include_str!("../recipes/mnist-conv16.toml")),
     ("mnist-conv-dropout", include_str!("../recipes/mnist-conv-dropout.toml")),
     ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
@@ -102,7 +104,7 @@ impl From<Extent> for Size {
     }
 }
 
-/// The autoencoder.
+/// The autoencoder or RBM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
 pub enum Architecture {
@@ -128,6 +130,30 @@ pub enum Architecture {
         /// Initial weights.
         initial: InitialRecipe,
     },
+    /// A restricted Boltzmann machine; with `sparsity.lifetime` it is the winner-take-all RBM.
+    Rbm {
+        /// Hidden units.
+        hidden: usize,
+        /// The k of CD-k.
+        #[serde(default = "Architecture::default_gibbs_steps")]
+        gibbs_steps: usize,
+        /// Initial weights.
+        initial: InitialRecipe,
+    },
+}
+
+impl Architecture {
+    fn default_gibbs_steps() -> usize {
+        1
+    }
+
+    fn initial(&self) -> InitialRecipe {
+        match self {
+            Self::FullyConnected { initial, .. }
+            | Self::Convolutional { initial, .. }
+            | Self::Rbm { initial, .. } => *initial,
+        }
+    }
 }
 
 /// One convolution.
@@ -398,15 +424,13 @@ impl Recipe {
         if let Some((name, _)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return invalid(&format!("corruption.{name} must be at least 0 and less than 1"));
         }
-        let deviation = match &self.network {
-            Architecture::FullyConnected { initial, .. } | Architecture::Convolutional { initial, .. } => {
-                *initial
-            }
-        };
-        if let InitialRecipe::Normal(deviation) = deviation
+        if let InitialRecipe::Normal(deviation) = self.network.initial()
             && !(deviation.is_finite() && deviation > 0.0)
         {
             return invalid("network.initial's normal must be more than 0");
+        }
+        if self.gibbs().is_some() {
+            self.check_rbm()?;
         }
         if self.svm.c.is_empty() || self.svm.c.iter().any(|c| !(c.is_finite() && *c > 0.0)) {
             return invalid("svm.c must list at least one value, each more than 0");
@@ -423,6 +447,44 @@ impl Recipe {
         Ok(())
     }
 
+    /// What makes no sense for an RBM; what the core refuses is left to [`Recipe::training`].
+    fn check_rbm(&self) -> Result<()> {
+        let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
+        if Size::from(self.sparsity.grid) != Size::ONE {
+            return invalid("an RBM has no feature maps to cut into windows: leave sparsity.grid out");
+        }
+        if self.sparsity.per_sample.is_some() {
+            return invalid(
+                "an RBM's winners are taken over the batch: use sparsity.lifetime, not per-sample",
+            );
+        }
+        if self.training.optimizer == OptimizerRecipe::Adam {
+            return invalid(
+                "an RBM is trained with training.optimizer = { sgd = { momentum = 0.9 } }, not by Adam",
+            );
+        }
+        if self.data.divide_by < 255.0 {
+            return invalid("an RBM's inputs lie between 0 and 1: data.divide_by must be at least 255");
+        }
+        if self.below.as_ref().is_some_and(|below| below.gibbs().is_none()) {
+            return invalid("an RBM learns from probabilities: below must be an RBM, too");
+        }
+        if self.features.pool.is_some() {
+            return invalid("an RBM has no feature maps to pool: leave features.pool out");
+        }
+        Ok(())
+    }
+
+    /// How an RBM's Markov chain is run; none for autoencoders.
+    pub fn gibbs(&self) -> Option<Gibbs> {
+        match self.network {
+            Architecture::Rbm { gibbs_steps, .. } => {
+                Some(Gibbs { steps: gibbs_steps, seed: self.training.seed })
+            }
+            Architecture::FullyConnected { .. } | Architecture::Convolutional { .. } => None,
+        }
+    }
+
     /// The recipes of a stack from the lowest layer up; of one that is not stacked, itself.
     pub fn layers(&self) -> Vec<&Self> {
         let mut layers = self.below.as_ref().map_or(Vec::new(), |below| below.layers());
@@ -432,7 +494,7 @@ impl Recipe {
 
     /// Whether the network takes plain vectors, and not maps.
     pub fn is_fully_connected(&self) -> bool {
-        matches!(self.network, Architecture::FullyConnected { .. })
+        matches!(self.network, Architecture::FullyConnected { .. } | Architecture::Rbm { .. })
     }
 
     /// Sets the seed, of all layers of a stack.
@@ -476,6 +538,9 @@ impl Recipe {
             Architecture::FullyConnected { units, tied, .. } => {
                 (Network::fully_connected(image.len(), units).map_err(named)?, *tied)
             }
+            Architecture::Rbm { hidden, .. } => {
+                (Network::fully_connected(image.len(), &[*hidden]).map_err(named)?, true)
+            }
             Architecture::Convolutional { encoder, decoder_kernel, tied, .. } => {
                 let layers: Vec<Conv> =
                     encoder.iter().map(|l| Conv::strided(l.maps, l.kernel.into(), l.stride.into())).collect();
@@ -491,13 +556,9 @@ impl Recipe {
 
     /// The initial weights' distribution.
     pub fn initial(&self) -> Initial {
-        match &self.network {
-            Architecture::FullyConnected { initial, .. } | Architecture::Convolutional { initial, .. } => {
-                match initial {
-                    InitialRecipe::He => Initial::He,
-                    InitialRecipe::Normal(deviation) => Initial::Normal(*deviation),
-                }
-            }
+        match self.network.initial() {
+            InitialRecipe::He => Initial::He,
+            InitialRecipe::Normal(deviation) => Initial::Normal(deviation),
         }
     }
 
@@ -539,6 +600,9 @@ impl Recipe {
         let CorruptionRecipe { input, hidden } = self.corruption;
         let corruption = Corruption { input, hidden, seed: t.seed };
         let training = Training { sparsity, corruption, optimizer, batch: t.batch, steps: 0 };
+        if let Some(gibbs) = self.gibbs() {
+            gibbs.check(network, &training).map_err(|error| named("network", error))?;
+        }
         expect_memory(&format!("recipe {}", self.name), network, &training)?;
         let steps = (images / t.batch) as u64 * t.epochs as u64;
         Ok(Training { steps, ..training })

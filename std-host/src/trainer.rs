@@ -142,7 +142,10 @@ impl Session {
         settings: &Settings<'_>,
     ) -> Result<Self> {
         let maps = network.code().channels;
-        let mut trainer = BatchTrainer::new(settings.isa, network, training);
+        let mut trainer = match recipe.gibbs() {
+            Some(gibbs) => BatchTrainer::rbm(settings.isa, network, training, gibbs)?,
+            None => BatchTrainer::new(settings.isa, network, training),
+        };
         let mut epoch_loss = 0.0;
         let mut survived = vec![0; maps];
         if settings.resume && run.checkpoint().exists() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod program {
+    #[allow(dead_code, reason = "shared with the other tests of the program")]
     pub(crate) mod support;
 }
 

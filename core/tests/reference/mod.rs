@@ -6,8 +6,12 @@
 
 mod fixture;
 mod layers;
+mod rbms;
 mod selections;
 mod steps;
+
+#[path = "../owned/rbm.rs"]
+mod owned_rbm;
 
 #[path = "../owned/mod.rs"]
 mod owned;
@@ -46,6 +50,11 @@ pub(crate) fn check_selections(kernels: impl Kernels) {
 /// Checks all training runs: codes, reconstructions, losses, gradients and parameters of every step.
 pub(crate) fn check_steps(kernels: impl Kernels) {
     check_folder("steps", 26, |fixture| steps::check(kernels, fixture));
+}
+
+/// Checks all RBMs: probabilities, samples, reconstructions, losses and parameters of every step.
+pub(crate) fn check_rbms(kernels: impl Kernels) {
+    check_folder("rbm", 5, |fixture| rbms::check(kernels, fixture));
 }
 
 /// Runs `check` on every file of a folder; a file more or less than `count`, or a tensor that `check` did not look

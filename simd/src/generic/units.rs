@@ -2,7 +2,7 @@
 
 use crate::vector::Vector;
 
-/// How the operands of [`activations`] lie.
+/// How the operands of [`products`] lie.
 #[derive(Clone, Copy)]
 pub(crate) struct Sizes {
     inputs: usize,
@@ -27,14 +27,15 @@ impl Sizes {
     }
 }
 
-/// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations): a product of matrices in register tiles of
-/// `M` units by `N` panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
+/// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations) and, without `RELU`,
+/// [`Kernels::unit_sums`](wta_core::Kernels::unit_sums): a product of matrices in register tiles of `M` units by `N`
+/// panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
 ///
 /// # Safety
 ///
 /// The sizes are those of the slices, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn activations<V: Vector, const M: usize, const N: usize>(
+pub(crate) unsafe fn products<V: Vector, const M: usize, const N: usize, const RELU: bool>(
     sizes: Sizes,
     weights: &[f32],
     bias: &[f32],
@@ -57,15 +58,15 @@ pub(crate) unsafe fn activations<V: Vector, const M: usize, const N: usize>(
         unsafe {
             for unit in (0..whole).step_by(M) {
                 match count {
-                    4 if N >= 4 => block(unit, panel).tile::<V, M, 4>(),
-                    3 if N >= 3 => block(unit, panel).tile::<V, M, 3>(),
-                    2 if N >= 2 => block(unit, panel).tile::<V, M, 2>(),
-                    _ => block(unit, panel).tile::<V, M, 1>(),
+                    4 if N >= 4 => block(unit, panel).tile::<V, M, 4, RELU>(),
+                    3 if N >= 3 => block(unit, panel).tile::<V, M, 3, RELU>(),
+                    2 if N >= 2 => block(unit, panel).tile::<V, M, 2, RELU>(),
+                    _ => block(unit, panel).tile::<V, M, 1, RELU>(),
                 }
             }
             for unit in whole..bias.len() {
                 for panel in panel..panel + count {
-                    block(unit, panel).tile::<V, 1, 1>();
+                    block(unit, panel).tile::<V, 1, 1, RELU>();
                 }
             }
         }
@@ -87,7 +88,7 @@ impl Block {
     ///
     /// `M` units and `N` panels exist; `V`'s instruction set is enabled.
     #[inline(always)]
-    unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self) {
+    unsafe fn tile<V: Vector, const M: usize, const N: usize, const RELU: bool>(&self) {
         let Sizes { inputs, panels } = self.sizes;
         // SAFETY: the caller's promise.
         unsafe {
@@ -102,7 +103,7 @@ impl Block {
             let mut activations = [[V::splat(0.0); N]; M];
             for m in 0..M {
                 for n in 0..N {
-                    activations[m][n] = sums[m][n].max(V::splat(0.0));
+                    activations[m][n] = if RELU { sums[m][n].max(V::splat(0.0)) } else { sums[m][n] };
                 }
             }
             for (m, activations) in activations.iter().enumerate() {

@@ -45,6 +45,36 @@ proptest! {
                 let weights = &weights[unit * inputs..(unit + 1) * inputs];
                 isa.unit_activations(weights, &bias[unit..=unit], &batch, &prepared, &mut alone);
                 prop_assert_eq!(bits(&found[..images]), bits(&alone[..images]), "{}", isa);
+                // Without the ReLU, what is positive is the same.
+                isa.unit_sums(weights, &bias[unit..=unit], &batch, &prepared, &mut alone);
+                let rectified: Vec<f32> = alone[..images].iter().map(|sum| sum.max(0.0)).collect();
+                prop_assert_eq!(&rectified[..], &found[..images], "{}", isa);
+            }
+        }
+    }
+
+    /// A sum of products is the same combination of rows, to the bit: of the images' columns.
+    #[test]
+    fn sums_are_combinations(
+        (inputs, units, images) in (1usize..60, 1usize..20, 1usize..70),
+        seed in any::<u64>(),
+    ) {
+        let mut random = Random::new(seed);
+        let mut draw = |len: usize| -> Vec<f32> { (0..len).map(|_| random.normal()).collect() };
+        let (weights, batch) = (draw(units * inputs), draw(images * inputs));
+        let columns: Vec<f32> =
+            (0..inputs).flat_map(|input| batch.iter().skip(input).step_by(inputs).copied()).collect();
+        let all: Vec<u32> = (0..inputs as u32).collect();
+        for isa in isas() {
+            let mut prepared = vec![f32::NAN; isa.prepared_len(images, inputs)];
+            isa.prepare(&batch, inputs, &mut prepared);
+            let width = images.next_multiple_of(isa.panel_maps());
+            let mut sums = vec![f32::NAN; units * width];
+            isa.unit_sums(&weights, &vec![0.0; units], &batch, &prepared, &mut sums);
+            for (sums, weights) in sums.chunks(width).zip(weights.chunks(inputs)) {
+                let mut combined = vec![0.0; images];
+                isa.combine(weights, &all, &columns, images, &mut combined);
+                prop_assert_eq!(bits(&sums[..images]), bits(&combined), "{}", isa);
             }
         }
     }
@@ -112,6 +142,8 @@ fn lengths_that_do_not_fit() {
         for (weights, units, out) in [(10, 3, 64), (0, 0, 0), (12, 3, 2), (64, 64, 64)] {
             let mut found = Fenced::new(&numbers[..out], &mut Random::new(1));
             isa.unit_activations(&numbers[..weights], &numbers[..units], &numbers, &numbers, &mut found);
+            found.expect_fences();
+            isa.unit_sums(&numbers[..weights], &numbers[..units], &numbers, &numbers, &mut found);
             found.expect_fences();
         }
         let mut found = Fenced::new(&numbers[..5], &mut Random::new(1));

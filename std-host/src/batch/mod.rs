@@ -1,15 +1,16 @@
 //! One training step on all threads.
 //!
-//! Two trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
+//! Two autoencoder trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
 //! batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a dense code, which goes through the
-//! layer unit by unit and never stores a code or a gradient. Both give the weights of the core's sequential
-//! [`Trainer`](wta_core::Trainer), to the bit, whatever the number of threads: every number gets its terms in
+//! layer unit by unit and never stores a code or a gradient. `rbm` is contrastive divergence. All give the weights of the core's sequential
+//! [`Trainer`](wta_core::Trainer) (or [`RbmTrainer`](wta_core::RbmTrainer)), to the bit, whatever the number of threads: every number gets its terms in
 //! the same order. All large buffers are allocated once.
 
 mod images;
+mod rbm;
 mod units;
 
-use wta_core::{Keep, Kernels, Network, Training, survivors};
+use wta_core::{Gibbs, Keep, Kernels, Network, Training, survivors};
 
 use crate::aligned::Aligned;
 use crate::error::Result;
@@ -46,6 +47,7 @@ struct Common<K> {
 enum Method {
     Images(Box<images::Images>),
     Units(Box<units::UnitLists>),
+    Rbm(Box<rbm::Chains>),
 }
 
 impl<K: Kernels> BatchTrainer<K> {
@@ -59,6 +61,23 @@ impl<K: Kernels> BatchTrainer<K> {
             Keep::All if by_unit => by_units(training.batch),
             _ => Method::Images(Box::new(images::Images::new(&common))),
         };
+        Self::of(common, method)
+    }
+
+    /// Memory for training an RBM, whose parameters are those of the tied `network`; parameters and moments are 0.
+    ///
+    /// # Errors
+    ///
+    /// What [`Gibbs::check`] refuses.
+    pub fn rbm(kernels: K, network: Network, training: Training, gibbs: Gibbs) -> Result<Self> {
+        gibbs.check(&network, &training)?;
+        let common = Common { kernels, network, training };
+        let method = Method::Rbm(Box::new(rbm::Chains::new(&common, gibbs)));
+        Ok(Self::of(common, method))
+    }
+
+    fn of(common: Common<K>, method: Method) -> Self {
+        let Common { network, training, .. } = common;
         Self {
             parameters: Aligned::zeros(network.parameters_len()),
             moments: Aligned::zeros(network.parameters_len() * training.optimizer.method.moments()),
@@ -74,7 +93,7 @@ impl<K: Kernels> BatchTrainer<K> {
     ///
     /// # Errors
     ///
-    /// As for [`wta_core::Trainer::step`]; parameters and moments are then as before the step.
+    /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]; parameters and moments are then as before the step.
     pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
         let expected = self.common.training.batch * self.common.network.input().len();
         if batch.len() != expected {
@@ -90,16 +109,19 @@ impl<K: Kernels> BatchTrainer<K> {
         let loss = match &mut self.method {
             Method::Images(images) => images.step(state, batch)?,
             Method::Units(units) => units.step(state, batch)?,
+            Method::Rbm(chains) => chains.step(state, batch)?,
         };
         self.step += 1;
         Ok(loss)
     }
 
-    /// Adds to each map's count in how many images (and windows) of the last batch it survived.
+    /// Adds to each map's count in how many images (and windows) of the last batch it survived; of an RBM, in how many
+    /// the unit was on in the positive phase.
     pub fn count_survivors(&self, counts: &mut [u64]) {
         match &self.method {
             Method::Images(images) => images.count_survivors(counts),
             Method::Units(units) => units.count_survivors(counts),
+            Method::Rbm(chains) => chains.count_survivors(counts),
         }
     }
 }
@@ -272,6 +294,98 @@ mod tests {
                 let worst = first.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(worst < 2e-3, "case {index}, {isa}: differs from the oracle by {worst}");
             }
+        }
+    }
+
+    fn rbm_cases() -> [(Network, Training, Gibbs); 4] {
+        let momentum = Method::Sgd { momentum: 0.9 };
+        let wta = training(Keep::Lifetime { rate: 0.3 }, Size::ONE, momentum);
+        let plain = training(Keep::All, Size::ONE, momentum);
+        let network = |inputs, units| Network::fully_connected(inputs, &[units]).unwrap().tied().unwrap();
+        let gibbs = |steps| Gibbs { steps, seed: 8 };
+        [
+            (network(37, 50), plain, gibbs(1)),
+            (network(133, 61), wta, gibbs(1)),
+            (network(290, 24), wta, gibbs(3)),
+            (network(16, 9), Training { batch: 70, ..plain }, gibbs(2)),
+        ]
+    }
+
+    /// Four steps of an RBM with the sequential trainer of the core.
+    fn rbm_sequential<K: Kernels>(
+        kernels: K,
+        (network, training, gibbs): (Network, Training, Gibbs),
+    ) -> (Vec<f32>, Vec<f32>) {
+        let len = wta_core::rbm_training_len(&network, training.batch);
+        let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
+        network.initialise(Initial::He, 5, &mut parameters).unwrap();
+        let more = wta_core::RbmTrainer::kernels_len(kernels, &network, training.batch);
+        let (mut floats, mut indices) = (vec![0.0; len.floats + more], vec![0; len.indices]);
+        let scratch = CoreScratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
+        let (p, m) = (&mut parameters, &mut moments);
+        let mut trainer =
+            wta_core::RbmTrainer::new(kernels, network, training, gibbs, 0, p, m, scratch).unwrap();
+        let batches = (0..4).map(|step| images(&network, step, training.batch));
+        let losses =
+            batches.map(|batch| trainer.step(batch.chunks_exact(network.input().len())).unwrap()).collect();
+        (parameters, losses)
+    }
+
+    fn rbm_parallel<K: Kernels>(
+        kernels: K,
+        (network, training, gibbs): (Network, Training, Gibbs),
+        threads: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut trainer = BatchTrainer::rbm(kernels, network, training, gibbs).unwrap();
+            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            let losses =
+                (0..4).map(|s| trainer.step(&images(&network, s, training.batch)).unwrap()).collect();
+            (trainer.parameters.to_vec(), losses)
+        })
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit_of_an_rbm_and_the_core_agrees() {
+        for (index, case) in rbm_cases().into_iter().enumerate() {
+            for isa in wta_simd::Isa::all_available() {
+                let (expected, expected_losses) = rbm_sequential(isa, case);
+                for threads in [1, 2, 3] {
+                    let (found, losses) = rbm_parallel(isa, case, threads);
+                    assert!(
+                        found == expected,
+                        "case {index}, {isa}, {threads} threads: differs from the core"
+                    );
+                    for (a, b) in losses.iter().zip(&expected_losses) {
+                        assert!((a / b - 1.0).abs() < 1e-5, "case {index}: {losses:?} {expected_losses:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_diverged_step_of_an_rbm_changes_nothing() {
+        for (network, training, gibbs) in rbm_cases() {
+            let mut trainer = BatchTrainer::rbm(Scalar, network, training, gibbs).unwrap();
+            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            let batch = images(&network, 1, training.batch);
+            trainer.step(&batch).unwrap();
+            let last = trainer.parameters.len() - 1;
+            let good = trainer.parameters[last];
+            trainer.parameters[last] = 1e20;
+            let (before, moments) = (trainer.parameters.to_vec(), trainer.moments.to_vec());
+            let error = trainer.step(&batch).unwrap_err().to_string();
+            assert!(error.contains(&format!("gradient of parameter {last} ")), "{error}");
+            let mut bright = batch.clone();
+            bright[3] = 1.5;
+            let error = trainer.step(&bright).unwrap_err().to_string();
+            assert!(error.contains("between 0 and 1"), "{error}");
+            assert!(trainer.parameters[..] == before[..] && trainer.moments[..] == moments[..]);
+            assert_eq!(trainer.step, 1);
+            trainer.parameters[last] = good;
+            assert!(trainer.step(&batch).is_ok());
         }
     }
 

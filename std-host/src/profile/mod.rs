@@ -93,6 +93,12 @@ impl Subject {
     ///
     /// One sentence for a batch of 0, beyond the samples or beyond all memory, or whatever else is wrong in the recipe.
     pub fn recipe(recipe: &Recipe, batch: Option<usize>, samples: Option<Samples>) -> Result<Self> {
+        if recipe.gibbs().is_some() {
+            return Err(Error::Invalid(format!(
+                "recipe {} is an RBM, whose phases are not those of an autoencoder: only autoencoders can be profiled",
+                recipe.name
+            )));
+        }
         let mut recipe = recipe.clone();
         recipe.training.batch = expect_batch(batch)?.unwrap_or(recipe.training.batch);
         let batch = recipe.training.batch;
