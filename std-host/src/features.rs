@@ -31,6 +31,16 @@ impl<'a> FeatureEncoder<'a> {
         Self { isa, network: trained.network, parameters: &trained.parameters, pool: trained.recipe.pool() }
     }
 
+    /// The same encoder with another pooling.
+    ///
+    /// # Errors
+    ///
+    /// When the network's maps cannot be pooled so.
+    pub fn pooled(self, pool: Pool) -> Result<Self> {
+        pool.check(self.network.code())?;
+        Ok(Self { pool, ..self })
+    }
+
     /// The shape of one image's features.
     pub fn shape(&self) -> Shape {
         self.pool.output(self.network.code())
