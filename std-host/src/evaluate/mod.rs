@@ -237,7 +237,6 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, progress: &Progress) -> Resul
 }
 
 /// The training rows and labels of each draw, with its seed; all of them without a number of labels.
-#[expect(clippy::type_complexity, reason = "the caller takes it apart at once")]
 fn samples<'a>(
     encoded: &'a Encoded,
     plan: Plan<'a>,
