@@ -1,4 +1,4 @@
-//! Encoding a whole data set: the dense code, max-pooled, in a stream of blocks.
+//! Encoding a whole data set: the dense code, max-pooled, in a stream of blocks; of a stack, layer after layer.
 
 use std::path::Path;
 
@@ -11,6 +11,8 @@ use crate::aligned::Aligned;
 use crate::atomic::AtomicFile;
 use crate::batch::block_len;
 use crate::error::{Error, Result};
+use crate::junction::{Junction, planar};
+use crate::per_thread::PerThread;
 use crate::run::Trained;
 use crate::samples::Samples;
 
@@ -18,32 +20,116 @@ use crate::samples::Samples;
 const GROUP: usize = 28 * 18;
 
 /// An encoder for whole data sets.
-pub struct FeatureEncoder<'a> {
+pub struct FeatureEncoder {
     isa: Isa,
-    network: Network,
-    parameters: &'a [f32],
-    pool: Pool,
+    /// From the lowest layer up; at least one.
+    stages: Vec<Stage>,
+    /// Images that a thread encodes at a time.
+    block: usize,
+    scratch: PerThread<Vec<Scratch>>,
 }
 
-impl<'a> FeatureEncoder<'a> {
-    /// The encoder of a trained network, with its recipe's pooling.
-    pub fn new(isa: Isa, trained: &'a Trained) -> Self {
-        Self { isa, network: trained.network, parameters: &trained.parameters, pool: trained.recipe.pool() }
+/// One layer of a stack.
+struct Stage {
+    network: Network,
+    parameters: Vec<f32>,
+    prepared: Aligned,
+    pool: Pool,
+    /// To the features of the stage below, or none for the images themselves.
+    junction: Option<Junction>,
+}
+
+impl Stage {
+    fn new(isa: Isa, trained: &Trained) -> Result<Self> {
+        let network = trained.network;
+        let parameters = trained.parameters.clone();
+        let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
+        Encoder::new(isa, Parameters::from_outside(network, &parameters)?, &mut prepared)?;
+        let junction = trained
+            .below
+            .as_ref()
+            .map(|below| Junction::new(below.trained.features_shape(), &network, below.scale));
+        Ok(Self { network, parameters, prepared, pool: trained.recipe.pool(), junction })
     }
 
-    /// The same encoder with another pooling.
+    fn shape(&self) -> Shape {
+        self.pool.output(self.network.code())
+    }
+
+    /// Encodes the images in `scratch.pixels` into `features`.
+    fn run(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
+        let network = self.network;
+        let encoder = Encoder::prepared(isa, Parameters::new(network, &self.parameters)?, &self.prepared)?;
+        let inputs = scratch.inputs.get_mut(..images * network.inputs_len()).unwrap_or_default();
+        let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
+        for (image, pixels) in scratch.pixels.chunks_exact(network.input().len()).take(images).enumerate() {
+            encoder.load(images, image, pixels, inputs)?;
+        }
+        encoder.hidden(images, inputs, &mut scratch.encoding)?;
+        encoder.top(images, inputs, &mut scratch.encoding, codes)?;
+        let pooled = features.chunks_exact_mut(self.shape().len());
+        for (code, features) in codes.chunks_exact(network.code_len()).zip(pooled) {
+            self.pool.run(isa, network.code(), code, features)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a thread needs for a block of images in one stage.
+struct Scratch {
+    pixels: Vec<f32>,
+    inputs: Aligned,
+    codes: Aligned,
+    /// The encoder's.
+    encoding: Aligned,
+    /// What the stage makes of them.
+    features: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(isa: Isa, stage: &Stage, block: usize) -> Self {
+        let network = &stage.network;
+        Self {
+            pixels: vec![0.0; block * network.input().len()],
+            inputs: Aligned::zeros(block * network.inputs_len()),
+            codes: Aligned::zeros(block * network.code_len()),
+            encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
+            features: vec![0.0; block * stage.shape().len()],
+        }
+    }
+}
+
+impl FeatureEncoder {
+    /// The encoder of a trained network or stack, with its recipe's pooling.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn new(isa: Isa, trained: &Trained) -> Result<Self> {
+        let stages: Result<Vec<Stage>> =
+            trained.layers().into_iter().map(|layer| Stage::new(isa, layer)).collect();
+        let stages = stages?;
+        let block = stages.iter().map(|stage| block_len(&stage.network)).max().unwrap_or(1);
+        let scratch = PerThread::new(|| stages.iter().map(|stage| Scratch::new(isa, stage, block)).collect());
+        Ok(Self { isa, block, scratch, stages })
+    }
+
+    /// The same encoder with another pooling; of a stack, of the last layer's maps.
     ///
     /// # Errors
     ///
     /// When the network's maps cannot be pooled so.
-    pub fn pooled(self, pool: Pool) -> Result<Self> {
-        pool.check(self.network.code())?;
-        Ok(Self { pool, ..self })
+    pub fn pooled(mut self, pool: Pool) -> Result<Self> {
+        if let Some(last) = self.stages.last_mut() {
+            pool.check(last.network.code())?;
+            last.pool = pool;
+        }
+        Ok(self)
     }
 
     /// The shape of one image's features.
     pub fn shape(&self) -> Shape {
-        self.pool.output(self.network.code())
+        self.stages.last().map_or(Shape::vector(0), Stage::shape)
     }
 
     /// Encodes all samples in their order; `consume` gets the features of several images at a time, image by
@@ -53,77 +139,65 @@ impl<'a> FeatureEncoder<'a> {
     ///
     /// What the core refuses, or what `consume` returns.
     pub fn run(&self, samples: &Samples, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
-        let network = self.network;
-        let parameters = Parameters::from_outside(network, self.parameters)?;
-        let mut prepared = Aligned::zeros(Encoder::prepared_len(self.isa, &network));
-        let encoder = Encoder::new(self.isa, parameters, &mut prepared)?;
-        let (len, block) = (self.shape().len(), block_len(&network));
-        let mut features = vec![0.0; GROUP.min(samples.len()) * len];
-        for first in (0..samples.len()).step_by(GROUP) {
-            let count = GROUP.min(samples.len() - first);
-            let group = features.get_mut(..count * len).unwrap_or_default();
-            group.par_chunks_mut(block * len).enumerate().try_for_each_init(
-                || Scratch::new(self.isa, &network, block),
-                |scratch, (index, features)| {
-                    self.block(&encoder, samples, first + index * block, scratch, features)
-                },
-            )?;
-            consume(group)?;
+        let mut features = vec![0.0; GROUP.min(samples.len()) * self.shape().len()];
+        let all: Vec<usize> = (0..samples.len()).collect();
+        for group in all.chunks(GROUP) {
+            let features = features.get_mut(..group.len() * self.shape().len()).unwrap_or_default();
+            self.encode(samples, group, features)?;
+            consume(features)?;
         }
         Ok(())
+    }
+
+    /// Encodes some samples, on all threads: `features` gets those of each index, one after the other. A sample's
+    /// features do not depend on what it is encoded with.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn encode(&self, samples: &Samples, indices: &[usize], features: &mut [f32]) -> Result<()> {
+        let len = self.shape().len();
+        let blocks = features.par_chunks_mut(self.block * len).zip(indices.par_chunks(self.block));
+        blocks.try_for_each(|(features, indices)| {
+            self.scratch.with(|scratch| self.block(samples, indices, scratch, features))
+        })
     }
 
     fn block(
         &self,
-        encoder: &Encoder<'_, Isa>,
         samples: &Samples,
-        first: usize,
-        scratch: &mut Scratch,
+        indices: &[usize],
+        scratch: &mut [Scratch],
         features: &mut [f32],
     ) -> Result<()> {
-        let network = self.network;
-        let len = self.shape().len();
-        let images = features.len() / len;
-        let inputs = scratch.inputs.get_mut(..images * network.inputs_len()).unwrap_or_default();
-        let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
-        for image in 0..images {
-            samples.write(first + image, &mut scratch.pixels);
-            encoder.load(images, image, &scratch.pixels, inputs)?;
-        }
-        encoder.hidden(images, inputs, &mut scratch.encoding)?;
-        encoder.top(images, inputs, &mut scratch.encoding, codes)?;
-        for (code, features) in codes.chunks_exact(network.code_len()).zip(features.chunks_exact_mut(len)) {
-            self.pool.run(self.isa, network.code(), code, features)?;
+        let mut scratch = scratch.iter_mut();
+        let mut below: Option<(&mut Scratch, usize)> = None;
+        let last = self.stages.len().saturating_sub(1);
+        for (index, (stage, mine)) in self.stages.iter().zip(&mut scratch).enumerate() {
+            let rows = mine.pixels.chunks_exact_mut(stage.network.input().len());
+            match (&below, &stage.junction) {
+                (Some((below, len)), Some(junction)) => {
+                    let images = below.features.chunks_exact(*len).take(indices.len());
+                    rows.zip(images).for_each(|(row, image)| junction.write(image, row));
+                }
+                _ => rows.zip(indices).for_each(|(row, index)| samples.write(*index, row)),
+            }
+            if index == last {
+                return stage.run(self.isa, indices.len(), mine, features);
+            }
+            let mut made = std::mem::take(&mut mine.features);
+            let done = stage.run(self.isa, indices.len(), mine, &mut made);
+            mine.features = made;
+            done?;
+            below = Some((mine, stage.shape().len()));
         }
         Ok(())
-    }
-}
-
-/// What a thread needs for a block of images.
-struct Scratch {
-    pixels: Vec<f32>,
-    inputs: Aligned,
-    codes: Aligned,
-    /// The encoder's.
-    encoding: Aligned,
-}
-
-impl Scratch {
-    fn new(isa: Isa, network: &Network, block: usize) -> Self {
-        Self {
-            pixels: vec![0.0; network.input().len()],
-            inputs: Aligned::zeros(block * network.inputs_len()),
-            codes: Aligned::zeros(block * network.code_len()),
-            encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
-        }
     }
 }
 
 /// Features with the maps side by side, as PyTorch lays them out: map by map.
 pub fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<Item = f32> + '_ {
-    features.chunks_exact(shape.len()).flat_map(move |image| {
-        (0..shape.channels).flat_map(move |map| image.iter().skip(map).step_by(shape.channels).copied())
-    })
+    features.chunks_exact(shape.len()).flat_map(move |image| planar(shape, image))
 }
 
 /// Writes the features of all samples as a `.npy` array of float32: images x maps x rows x columns, or images x
@@ -132,10 +206,10 @@ pub fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<Item = f3
 /// # Errors
 ///
 /// What the core refuses, or one sentence when the file cannot be written.
-pub fn write_npy(encoder: &FeatureEncoder<'_>, samples: &Samples, path: &Path) -> Result<Vec<usize>> {
+pub fn write_npy(encoder: &FeatureEncoder, samples: &Samples, path: &Path) -> Result<Vec<usize>> {
     let shape = encoder.shape();
     let mut dimensions = vec![samples.len(), shape.channels];
-    if !encoder.network.is_fully_connected() {
+    if !encoder.stages.last().is_some_and(|stage| stage.network.is_fully_connected()) {
         dimensions.extend([shape.height, shape.width]);
     }
     let sizes: Vec<u64> = dimensions.iter().map(|d| *d as u64).collect();

@@ -1,9 +1,12 @@
 //! Pictures of a trained network: its dictionary, its feature maps, and what it makes of images.
 
-use wta_core::{Candidates, Cut, Encoder, Learner, Parameters, Shape, Winners, select};
+use rayon::prelude::*;
+use wta_core::{Candidates, Cut, Encoder, Learner, Parameters, Shape, Size, Winners, select};
 use wta_simd::Isa;
 
 use crate::error::Result;
+use crate::junction::Junction;
+use crate::layer_input::inputs_of;
 use crate::picture::{self, Picture};
 use crate::run::Trained;
 use crate::samples::Samples;
@@ -11,23 +14,84 @@ use crate::samples::Samples;
 /// The most atoms in the dictionary's picture.
 const MOST_ATOMS: usize = 1024;
 
-/// The dictionary: each atom as an image, of the images' shape for fully-connected networks.
+/// The dictionary: each atom as an image, of the images' shape for fully-connected networks. An atom of a stacked layer
+/// is shown as what it stands for: the sum of the atoms below, each at its place and weighted as in the atom.
 ///
 /// # Errors
 ///
 /// What the core refuses.
 pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
-    let parameters = Parameters::new(trained.network, &trained.parameters)?;
-    let decoder = trained.network.decoder();
-    let shape = if trained.network.is_fully_connected() {
-        image
-    } else {
-        Shape::new(image.channels, decoder.conv.kernel.height, decoder.conv.kernel.width)
-    };
-    let atoms = decoder.conv.maps.min(MOST_ATOMS);
-    let values = parameters.atoms().get(..atoms * shape.len()).unwrap_or_default();
-    let values = channels_last(trained, shape, values);
-    picture::dictionary(&values, atoms, shape.height, shape.width, shape.channels)
+    let atoms = Atoms::of(trained, image, MOST_ATOMS)?;
+    let Shape { channels, height, width } = atoms.shape;
+    picture::dictionary(&atoms.values, atoms.count, height, width, channels)
+}
+
+/// Atoms as images, one after the other, with the channels last.
+struct Atoms {
+    shape: Shape,
+    count: usize,
+    values: Vec<f32>,
+}
+
+impl Atoms {
+    /// The first atoms of a trained layer, at most so many.
+    fn of(trained: &Trained, image: Shape, most: usize) -> Result<Self> {
+        let parameters = Parameters::new(trained.network, &trained.parameters)?;
+        let decoder = trained.network.decoder();
+        let count = decoder.conv.maps.min(most);
+        let values = parameters.atoms().get(..count * decoder.filter_len()).unwrap_or_default();
+        let Some(below) = &trained.below else {
+            let shape = if trained.network.is_fully_connected() {
+                image
+            } else {
+                Shape::new(image.channels, decoder.conv.kernel.height, decoder.conv.kernel.width)
+            };
+            return Ok(Self { shape, count, values: channels_last(trained, shape, values) });
+        };
+        let features = below.trained.features_shape();
+        let junction = Junction::new(features, &trained.network, below.scale);
+        let lower = Self::of(&below.trained, image, usize::MAX)?;
+        // A fully-connected atom covers all positions below.
+        let field = if trained.network.is_fully_connected() {
+            Size::new(features.height, features.width)
+        } else {
+            decoder.conv.kernel
+        };
+        // From one feature below to the next, in the image.
+        let (pool, stride) = (below.trained.recipe.pool().stride, below.trained.step());
+        let step = Size::new(pool.height * stride.height, pool.width * stride.width);
+        let shape = Shape::new(
+            lower.shape.channels,
+            (field.height - 1) * step.height + lower.shape.height,
+            (field.width - 1) * step.width + lower.shape.width,
+        );
+        let mut sums = vec![0.0; count * shape.len()];
+        let atoms = sums.par_chunks_mut(shape.len()).zip(values.par_chunks(decoder.filter_len()));
+        atoms.for_each(|(sum, atom)| {
+            for index in 0..field.area() * features.channels {
+                let weight = atom.get(junction.place(index)).copied().unwrap_or(0.0);
+                let (position, map) = (index / features.channels, index % features.channels);
+                let (row, column) =
+                    (position / field.width * step.height, position % field.width * step.width);
+                lower.add(map, weight, row, column, shape, sum);
+            }
+        });
+        Ok(Self { shape, count, values: sums })
+    }
+
+    /// Adds atom `index` times `weight` to an image, from a row and a column on.
+    fn add(&self, index: usize, weight: f32, row: usize, column: usize, shape: Shape, to: &mut [f32]) {
+        if weight == 0.0 {
+            return;
+        }
+        let atom = self.values.chunks_exact(self.shape.len()).nth(index).unwrap_or_default();
+        let (line, row_len) = (self.shape.width * self.shape.channels, shape.width * shape.channels);
+        let rows = to.chunks_exact_mut(row_len).skip(row);
+        for (to, from) in rows.zip(atom.chunks_exact(line)) {
+            let to = to.iter_mut().skip(column * shape.channels);
+            to.zip(from).for_each(|(to, from)| *to += weight * from);
+        }
+    }
 }
 
 /// Vectors of fully-connected networks hold colours one after the other; pictures hold them side by side.
@@ -72,16 +136,14 @@ impl<'a> Shown<'a> {
         let winners_len = sparsity.winners_len(&network);
         let image_len = network.input().len();
 
-        let mut images = vec![0.0; batch * image_len];
+        let mut images = inputs_of(isa, trained, samples, &(0..batch).collect::<Vec<_>>())?;
         let mut inputs = vec![0.0; network.inputs_len()];
         let mut code = vec![0.0; network.code_len()];
         let mut first_code = Vec::new();
         let (mut values, mut positions) = (vec![0.0; batch * winners_len], vec![0; batch * winners_len]);
         let winners = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
-        for (index, (pixels, (values, positions))) in
-            images.chunks_exact_mut(image_len).zip(winners).enumerate()
+        for (index, (pixels, (values, positions))) in images.chunks_exact(image_len).zip(winners).enumerate()
         {
-            samples.write(index, pixels);
             encoder.load(1, 0, pixels, &mut inputs)?;
             let candidates = Candidates { values, positions };
             encoder.compete(sparsity.grid, 1, &mut inputs, &mut scratch, &mut code, candidates)?;
@@ -111,12 +173,15 @@ impl<'a> Shown<'a> {
         })
     }
 
-    /// Each image beside its reconstruction from the survivors.
+    /// Each image beside its reconstruction from the survivors; none for a stacked layer, which reconstructs features.
     ///
     /// # Errors
     ///
     /// One sentence when a number is not finite.
-    pub fn reconstructions(&self) -> Result<Picture> {
+    pub fn reconstructions(&self) -> Result<Option<Picture>> {
+        if self.trained.below.is_some() {
+            return Ok(None);
+        }
         let images = channels_last(self.trained, self.image, &self.images);
         let reconstructions = channels_last(self.trained, self.image, &self.reconstructions);
         let count = images.len() / self.image.len();
@@ -128,6 +193,7 @@ impl<'a> Shown<'a> {
             self.image.width,
             self.image.channels,
         )
+        .map(Some)
     }
 
     /// The first image's feature maps with their spatial winners marked; none for fully-connected codes.

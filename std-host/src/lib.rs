@@ -1,7 +1,8 @@
 //! The host library behind the `wta` program: data sets, recipes, training on all cores, evaluation, pictures.
 //!
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
-//! to [`features`] -> [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
+//! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) ->
+//! [`evaluate`] (with [`svm`]), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
 //! a step goes, by the trainer's [`stopwatch`].
 
 pub mod aligned;
@@ -13,6 +14,8 @@ pub mod error;
 pub mod evaluate;
 pub mod features;
 pub mod gallery;
+pub mod junction;
+pub mod layer_input;
 pub mod model;
 pub mod per_thread;
 pub mod picture;

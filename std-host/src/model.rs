@@ -2,7 +2,8 @@
 //!
 //! `encoder.N.weight` and `.bias` are those of a `Conv2d` (`[maps, inputs, rows, columns]`) or a `Linear`
 //! (`[units, inputs]`); `decoder.weight` and `.bias` those of a `ConvTranspose2d` (`[maps, channels, rows,
-//! columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own.
+//! columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked layer has an
+//! `input.scale` besides, by which the features of the layer below are multiplied.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,13 +22,28 @@ struct Tensor {
     values: Vec<f32>,
 }
 
-/// Writes the parameters.
+/// What the file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The flat parameter vector.
+    pub parameters: Vec<f32>,
+    /// Of a stacked layer: what the features of the layer below are multiplied by.
+    pub input_scale: Option<f32>,
+}
+
+/// The name of [`Model::input_scale`].
+const INPUT_SCALE: &str = "input.scale";
+
+/// Writes the parameters, and a stacked layer's `input_scale`.
 ///
 /// # Errors
 ///
 /// One sentence when the file cannot be written.
-pub fn save(path: &Path, network: &Network, parameters: &[f32]) -> Result<()> {
-    write(path, &tensors_of(network, parameters))
+pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Option<f32>) -> Result<()> {
+    let mut tensors = tensors_of(network, parameters);
+    let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
+    tensors.extend(scale);
+    write(path, &tensors)
 }
 
 fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
@@ -42,18 +58,18 @@ fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
     atomic::write(path, |to| to.write_all(&file))
 }
 
-/// Reads the parameters of `network`.
+/// Reads the model of `network`.
 ///
 /// # Errors
 ///
 /// One sentence when the file is missing, is not safetensors, holds another architecture, or a number that is not
 /// finite (named by its tensor and index).
-pub fn load(path: &Path, network: &Network) -> Result<Vec<f32>> {
+pub fn load(path: &Path, network: &Network) -> Result<Model> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let tensors = SafeTensors::deserialize(&file)
         .map_err(|e| Error::file(path, format!("is not a whole safetensors file ({e}); train again")))?;
     let mut parameters = vec![0.0; network.parameters_len()];
-    let mut expected: Vec<String> = Vec::new();
+    let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned()];
     for region in &network.regions() {
         let (name, shape) = form(network, region.role);
         let tensor = tensors.tensor(&name).map_err(|_| {
@@ -90,7 +106,14 @@ pub fn load(path: &Path, network: &Network) -> Result<Vec<f32>> {
             format!("has an unknown tensor {extra}: it is a model of another architecture than the recipe's"),
         ));
     }
-    Ok(parameters)
+    let input_scale = match tensors.tensor(INPUT_SCALE) {
+        Err(_) => None,
+        Ok(tensor) => match floats_of(tensor.data())[..] {
+            [scale] if scale.is_finite() && scale > 0.0 => Some(scale),
+            _ => return Err(Error::file(path, "tensor input.scale is not one number above 0")),
+        },
+    };
+    Ok(Model { parameters, input_scale })
 }
 
 fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
@@ -217,11 +240,14 @@ mod tests {
             Network::fully_connected(5, &[3]).unwrap().tied().unwrap(),
         ] {
             let parameters = counting(&network);
-            save(&path, &network, &parameters).unwrap();
-            assert_eq!(load(&path, &network).unwrap(), parameters);
+            for input_scale in [None, Some(0.5)] {
+                save(&path, &network, &parameters, input_scale).unwrap();
+                let model = Model { parameters: parameters.clone(), input_scale };
+                assert_eq!(load(&path, &network).unwrap(), model);
+            }
         }
         let network = conv();
-        save(&path, &network, &counting(&network)).unwrap();
+        save(&path, &network, &counting(&network), None).unwrap();
         let file = std::fs::read(&path).unwrap();
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let filters = tensors.tensor("encoder.0.weight").unwrap();
@@ -238,15 +264,17 @@ mod tests {
         let path = folder.path().join("model.safetensors");
         let network = conv();
         let mut parameters = counting(&network);
-        save(&path, &network, &parameters).unwrap();
+        save(&path, &network, &parameters, None).unwrap();
         let other = Network::fully_connected(5, &[3]).unwrap();
         let error = load(&path, &other).unwrap_err().to_string();
         assert!(error.contains("encoder.0.weight has shape [3, 2, 2, 3]"), "{error}");
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         assert!(load(&path, &network).unwrap_err().to_string().contains("not a whole safetensors file"));
+        save(&path, &network, &parameters, Some(-1.0)).unwrap();
+        assert!(load(&path, &network).unwrap_err().to_string().contains("input.scale"));
         parameters[7] = f32::NAN;
-        save(&path, &network, &parameters).unwrap();
+        save(&path, &network, &parameters, None).unwrap();
         let error = load(&path, &network).unwrap_err().to_string();
         assert!(error.contains("of tensor encoder.0.weight is not a finite number"), "{error}");
     }

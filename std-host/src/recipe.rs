@@ -1,6 +1,11 @@
 //! Recipes: a TOML file that says everything about an experiment.
 //!
 //! The paper's experiments are compiled into the program ([`all`]); a file of one's own is loaded by its path.
+//!
+//! A stacked autoencoder is a recipe with another one `below`: that one is trained first and on its own, and its features
+//! (the dense code, pooled as its `[features]` say) are what this one learns from. Any depth, of either kind.
+
+mod below;
 
 use std::path::Path;
 
@@ -14,12 +19,15 @@ use crate::data::Kind;
 use crate::error::{Error, Result};
 
 /// The recipes compiled into the program: name and TOML.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("digits-demo", include_str!("../recipes/digits-demo.toml")),
     ("mnist-fc1000", include_str!("../recipes/mnist-fc1000.toml")),
     ("mnist-fc2000", include_str!("../recipes/mnist-fc2000.toml")),
+    ("mnist-fc-stacked", include_str!("../recipes/mnist-fc-stacked.toml")),
     ("mnist-conv16", include_str!("../recipes/mnist-conv16.toml")),
     ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
+    ("mnist-conv-stacked", include_str!("../recipes/mnist-conv-stacked.toml")),
+    ("mnist-conv16-stacked", include_str!("../recipes/mnist-conv16-stacked.toml")),
 ];
 
 /// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
@@ -47,6 +55,9 @@ pub struct Recipe {
     /// The classifier.
     #[serde(default)]
     pub svm: SvmRecipe,
+    /// The layer below in a stacked autoencoder: in TOML, a recipe's name or a whole recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "below::deserialize")]
+    pub below: Option<Box<Recipe>>,
 }
 
 /// The data set and its preprocessing.
@@ -368,6 +379,14 @@ pub(crate) fn expect_memory(who: &str, network: &Network, training: &Training) -
 impl Recipe {
     fn check(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
+        if let Some(below) = &self.below {
+            below.check().map_err(|error| Error::Invalid(format!("below: {error}")))?;
+            if below.data != self.data {
+                return invalid(
+                    "below has another [data] than this recipe; a stack learns from one data set",
+                );
+            }
+        }
         if !(self.data.divide_by.is_finite() && self.data.divide_by > 0.0) {
             return invalid("data.divide_by must be more than 0");
         }
@@ -405,7 +424,44 @@ impl Recipe {
         Ok(())
     }
 
-    /// The network for images of this shape.
+    /// The recipes of a stack from the lowest layer up; of one that is not stacked, itself.
+    pub fn layers(&self) -> Vec<&Self> {
+        let mut layers = self.below.as_ref().map_or(Vec::new(), |below| below.layers());
+        layers.push(self);
+        layers
+    }
+
+    /// Whether the network takes plain vectors, and not maps.
+    pub fn is_fully_connected(&self) -> bool {
+        matches!(self.network, Architecture::FullyConnected { .. })
+    }
+
+    /// Sets the seed, of all layers of a stack.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.training.seed = seed;
+        if let Some(below) = &mut self.below {
+            below.set_seed(seed);
+        }
+    }
+
+    /// Sets the epochs, of all layers of a stack.
+    pub fn set_epochs(&mut self, epochs: usize) {
+        self.training.epochs = epochs;
+        if let Some(below) = &mut self.below {
+            below.set_epochs(epochs);
+        }
+    }
+
+    /// The shape of the features of images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Recipe::network`].
+    pub fn features_shape(&self, image: Shape) -> Result<Shape> {
+        Ok(self.pool().output(self.network(image)?.code()))
+    }
+
+    /// The network for images of this shape; of a stack, the last layer's, whose input are the features below.
     ///
     /// # Errors
     ///
@@ -413,6 +469,10 @@ impl Recipe {
     pub fn network(&self, image: Shape) -> Result<Network> {
         let named =
             |error: wta_core::Error| Error::Invalid(format!("recipe {}, network: {error}", self.name));
+        let image = match &self.below {
+            Some(below) => below.features_shape(image)?,
+            None => image,
+        };
         let (network, tied) = match &self.network {
             Architecture::FullyConnected { units, tied, .. } => {
                 (Network::fully_connected(image.len(), units).map_err(named)?, *tied)

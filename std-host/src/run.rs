@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wta_core::{Network, Shape};
+use wta_core::{Network, Shape, Size};
 
 use crate::atomic;
 use crate::error::{Error, Result};
-use crate::model;
+use crate::model::{self, Model};
 use crate::recipe::{self, Recipe};
 
 /// All that a run folder may hold.
@@ -67,6 +67,11 @@ impl Run {
         self.file("checkpoint.safetensors")
     }
 
+    /// The run of the layer below, in a stack.
+    pub fn below(&self) -> Self {
+        Self::new(self.file("below"))
+    }
+
     /// Begins a run: makes the folder and writes the recipe.
     ///
     /// # Errors
@@ -90,6 +95,11 @@ impl Run {
     ///
     /// One sentence when one cannot be removed.
     pub fn remove(&self) -> Result<()> {
+        if self.below().exists() {
+            self.below().remove()?;
+            // Stays when there is anything else in it.
+            let _ = std::fs::remove_dir(self.below().folder());
+        }
         // The recipe goes last: without it the folder is no run folder.
         for name in FILES {
             match std::fs::remove_file(self.file(name)) {
@@ -148,12 +158,12 @@ impl Run {
         ))
     }
 
-    /// The trained parameters.
+    /// The trained model.
     ///
     /// # Errors
     ///
     /// One sentence when there is no model, or not one of this network.
-    pub fn model(&self, network: &Network) -> Result<Vec<f32>> {
+    pub fn model(&self, network: &Network) -> Result<Model> {
         let path = self.file("model.safetensors");
         if !path.exists() {
             return Err(Error::file(
@@ -209,13 +219,25 @@ impl Run {
 }
 
 /// A trained network: a run's recipe and its parameters, for images of one shape.
+#[derive(Clone, Debug)]
 pub struct Trained {
     /// The recipe.
     pub recipe: Recipe,
-    /// The network.
+    /// The network; of a stack, the last layer's.
     pub network: Network,
     /// The flat parameter vector.
     pub parameters: Vec<f32>,
+    /// The layer below, in a stack.
+    pub below: Option<Box<Below>>,
+}
+
+/// The layer below a trained one.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// The layer.
+    pub trained: Trained,
+    /// What its features are multiplied by.
+    pub scale: f32,
 }
 
 impl Trained {
@@ -227,7 +249,34 @@ impl Trained {
     pub fn load(run: &Run, image: Shape) -> Result<Self> {
         let recipe = run.recipe()?;
         let network = recipe.network(image)?;
-        let parameters = run.model(&network)?;
-        Ok(Self { recipe, network, parameters })
+        let Model { parameters, input_scale } = run.model(&network)?;
+        let below = match &recipe.below {
+            None => None,
+            Some(below) => {
+                run.below().expect_recipe(below)?;
+                let scale = input_scale.ok_or_else(|| {
+                    Error::file(run.file("model.safetensors"), "has no tensor input.scale; train again")
+                })?;
+                Some(Box::new(Below { trained: Self::load(&run.below(), image)?, scale }))
+            }
+        };
+        Ok(Self { recipe, network, parameters, below })
+    }
+
+    /// The shape of an image's features.
+    pub fn features_shape(&self) -> Shape {
+        self.recipe.pool().output(self.network.code())
+    }
+
+    /// From one position of the code to the next, in the input's rows and columns.
+    pub fn step(&self) -> Size {
+        self.network.decoder().conv.stride
+    }
+
+    /// The layers of a stack from the lowest up; of what is not stacked, itself.
+    pub fn layers(&self) -> Vec<&Self> {
+        let mut layers = self.below.as_ref().map_or(Vec::new(), |below| below.trained.layers());
+        layers.push(self);
+        layers
     }
 }

@@ -1,10 +1,12 @@
 //! A data set as the network sees it: preprocessed `f32` images in the core's layout.
 
+use rayon::prelude::*;
 use wta_core::Shape;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::recipe::{Architecture, Recipe};
+use crate::recipe::Recipe;
+use crate::trainer::TrainingSet;
 
 /// A data set with the preprocessing of a recipe, applied image by image as they are asked for.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// The samples of a recipe.
+    /// The samples of a recipe; of a stack, what its lowest layer sees.
     ///
     /// # Errors
     ///
@@ -26,7 +28,7 @@ impl Samples {
             return Err(Error::Invalid(format!("recipe {}: the data set has no image", recipe.name)));
         }
         let image = Shape::new(dataset.channels, dataset.height, dataset.width);
-        let planar = matches!(recipe.network, Architecture::FullyConnected { .. });
+        let planar = recipe.layers().first().is_some_and(|lowest| lowest.is_fully_connected());
         let shape = if planar { Shape::vector(image.len()) } else { image };
         Ok(Self { dataset, scale: 1.0 / recipe.data.divide_by, shape, planar })
     }
@@ -73,5 +75,21 @@ impl Samples {
         } else {
             to.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
         }
+    }
+
+    /// Writes several images one after the other, on all threads.
+    pub fn write_all(&self, indices: &[usize], to: &mut [f32]) {
+        to.par_chunks_mut(self.shape.len()).zip(indices).for_each(|(to, index)| self.write(*index, to));
+    }
+}
+
+impl TrainingSet for Samples {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        self.write_all(indices, to);
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::progress::Progress;
 use wta::recipe;
 use wta::run::{Run, Trained};
-use wta::trainer::{Settings, train};
+use wta::trainer::{MEMORY, Settings, train};
 
 use super::{print, samples};
 use crate::Context;
@@ -46,10 +46,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         rayon::current_num_threads()
     ))?;
     let progress = Progress::stderr();
-    let settings = Settings { isa: context.isa, resume: false, stop: context.stop };
+    let settings = Settings { isa: context.isa, resume: false, memory: MEMORY, stop: context.stop };
     let outcome = train(&recipe, &train_set, &run, settings, &progress)?;
     super::train::report(&outcome)?;
-    let trained = Trained::load(&run, train_set.shape())?;
+    let trained = Trained::load(&run, train_set.image_shape())?;
     let encoding = Encoding { isa: context.isa, pool: None, stop: context.stop };
     let encoded = Encoded::new(&trained, &train_set, Some(&test_set), encoding, &progress)?;
     let plan = Plan { labels: None, draws: 1, seed: 1, svm: &recipe.svm, stop: context.stop };

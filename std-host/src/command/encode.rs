@@ -49,8 +49,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         SplitName::Test => Split::Test,
     };
     let samples = samples(&run.recipe()?, arguments.data.as_deref(), split)?;
-    let trained = Trained::load(&run, samples.shape())?;
-    let encoder = FeatureEncoder::new(context.isa, &trained);
+    let trained = Trained::load(&run, samples.image_shape())?;
+    let encoder = FeatureEncoder::new(context.isa, &trained)?;
     let dimensions = write_npy(&encoder, &samples, &arguments.out)?;
     print(&format!("{}: {dimensions:?} float32\n", arguments.out.display()))
 }

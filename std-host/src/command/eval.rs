@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let data = arguments.data.as_deref();
     let train = samples(&recipe, data, Split::Train)?;
     let test = if arguments.validate { None } else { Some(samples(&recipe, data, Split::Test)?) };
-    let trained = Trained::load(&run, train.shape())?;
+    let trained = Trained::load(&run, train.image_shape())?;
     let mut svm = recipe.svm.clone();
     if let Some(c) = &arguments.c {
         svm.c.clone_from(c);

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = Run::new(&arguments.run);
     let samples = images(&run.recipe()?, arguments)?;
-    let trained = Trained::load(&run, samples.shape())?;
+    let trained = Trained::load(&run, samples.image_shape())?;
     let pictures = pictures(&run, &trained, &samples, usize::from(arguments.images), context.isa)?;
     pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))
 }
@@ -53,9 +53,7 @@ fn images(recipe: &Recipe, arguments: &Arguments) -> Result<Samples> {
 
 /// Writes the dictionary alone.
 pub(super) fn dictionary(run: &Run, image: Shape) -> Result<PathBuf> {
-    let recipe = run.recipe()?;
-    let flat = matches!(recipe.network, wta::recipe::Architecture::FullyConnected { .. });
-    let trained = Trained::load(run, if flat { Shape::vector(image.len()) } else { image })?;
+    let trained = Trained::load(run, image)?;
     let path = run.file("dictionary.png");
     gallery::dictionary(&trained, image)?.save(&path)?;
     Ok(path)
@@ -72,7 +70,7 @@ pub(super) fn pictures(
     let mut paths = vec![dictionary(run, samples.image_shape())?];
     let shown = gallery::Shown::new(isa, trained, samples, images)?;
     for (name, picture) in
-        [("reconstructions.png", Some(shown.reconstructions()?)), ("feature_maps.png", shown.feature_maps()?)]
+        [("reconstructions.png", shown.reconstructions()?), ("feature_maps.png", shown.feature_maps()?)]
     {
         if let Some(picture) = picture {
             let path = run.file(name);

@@ -8,7 +8,7 @@ use wta::error::Result;
 use wta::progress::Progress;
 use wta::recipe::{self, Recipe};
 use wta::run::Run;
-use wta::trainer::{Outcome, Settings, train};
+use wta::trainer::{MEMORY, Outcome, Settings, train};
 
 use super::{print, samples};
 use crate::Context;
@@ -28,22 +28,27 @@ pub(crate) struct Arguments {
     /// The run folder to write.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Instead of the recipe's epochs.
+    /// Instead of the recipe's epochs; of a stack, in every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Instead of the recipe's seed.
+    /// Instead of the recipe's seed; of a stack, in every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on from the run's checkpoint.
     #[arg(long)]
     resume: bool,
+    /// In a stack, keep the features of the layer below in memory if they take at most so many MiB; otherwise they are
+    /// computed anew for every batch.
+    #[arg(long, value_name = "MIB", default_value_t = (MEMORY >> 20) as u32)]
+    memory: u32,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = resolve(&arguments.recipe, arguments.epochs, arguments.seed)?;
     let run = Run::new(&arguments.run);
     let samples = samples(&recipe, arguments.data.as_deref(), Split::Train)?;
-    let settings = Settings { isa: context.isa, resume: arguments.resume, stop: context.stop };
+    let memory = (arguments.memory as usize) << 20;
+    let settings = Settings { isa: context.isa, resume: arguments.resume, memory, stop: context.stop };
     let outcome = train(&recipe, &samples, &run, settings, &Progress::stderr())?;
     super::show::dictionary(&run, samples.image_shape())?;
     report(&outcome)?;
@@ -54,10 +59,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 pub(super) fn resolve(name: &str, epochs: Option<usize>, seed: Option<u64>) -> Result<Recipe> {
     let mut recipe = recipe::load(name)?;
     if let Some(epochs) = epochs {
-        recipe.training.epochs = epochs;
+        recipe.set_epochs(epochs);
     }
     if let Some(seed) = seed {
-        recipe.training.seed = seed;
+        recipe.set_seed(seed);
     }
     // Once more through the checks, for what the flags changed.
     recipe::parse(&recipe.to_toml()?, &format!("recipe {} with --epochs and --seed", recipe.name))

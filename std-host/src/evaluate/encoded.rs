@@ -81,7 +81,7 @@ impl Encoded {
             return Err(Error::Invalid("the training and the test images are of different sizes".to_owned()));
         }
         let start = Instant::now();
-        let encoder = FeatureEncoder::new(how.isa, trained);
+        let encoder = FeatureEncoder::new(how.isa, trained)?;
         let pool = how.pool.unwrap_or_else(|| trained.recipe.pool());
         let encoder = encoder.pooled(pool)?;
         progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
@@ -104,12 +104,7 @@ impl Encoded {
 }
 
 /// The features of all samples.
-fn rows(
-    encoder: &FeatureEncoder<'_>,
-    samples: &Samples,
-    stop: &AtomicBool,
-    progress: &Progress,
-) -> Result<Rows> {
+fn rows(encoder: &FeatureEncoder, samples: &Samples, stop: &AtomicBool, progress: &Progress) -> Result<Rows> {
     let len = encoder.shape().len();
     let mut rows = Rows::new(len)?;
     encoder.run(samples, |features| {

@@ -16,14 +16,14 @@ pub mod work;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wta_core::{Encoder, Initial, Network, Parameters, Random, Shape, Training};
+use wta_core::{Encoder, Initial, Network, Parameters, Random, Training};
 use wta_simd::Isa;
 
 use crate::aligned::Aligned;
 use crate::batch::BatchTrainer;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::recipe::{self, Architecture, Recipe};
+use crate::recipe::{self, Recipe};
 use crate::samples::Samples;
 use crate::stopwatch::{Phase, Stopwatch, Times};
 
@@ -96,16 +96,17 @@ impl Subject {
         let mut recipe = recipe.clone();
         recipe.training.batch = expect_batch(batch)?.unwrap_or(recipe.training.batch);
         let batch = recipe.training.batch;
-        let shape = match (&samples, &recipe.network) {
-            (Some(samples), _) => samples.shape(),
-            (None, Architecture::FullyConnected { .. }) => Shape::vector(recipe.data.set.image_shape().len()),
-            (None, Architecture::Convolutional { .. }) => recipe.data.set.image_shape(),
-        };
-        let network = recipe.network(shape)?;
+        if recipe.below.is_some() && samples.is_some() {
+            return Err(Error::Invalid(format!(
+                "recipe {} is a stack, of which the last layer is measured, on noise: leave out --data",
+                recipe.name
+            )));
+        }
+        let network = recipe.network(recipe.data.set.image_shape())?;
         let training = recipe.training(&network, samples.as_ref().map_or(batch, Samples::len))?;
         expect_available(&network, &training)?;
         let images = match samples {
-            None => Images::Noise(cases::noise(shape, batch)),
+            None => Images::Noise(cases::noise(network.input(), batch)),
             Some(samples) => {
                 let mut order: Vec<usize> = (0..samples.len()).collect();
                 Random::stream(recipe.training.seed, 1).shuffle(&mut order);

@@ -157,6 +157,11 @@ impl Rows {
         self.entries.len()
     }
 
+    /// The memory that the rows take.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.entries[..]) + size_of_val(&self.starts[..])
+    }
+
     /// The non-zeros of row `row`, in increasing order of feature.
     ///
     /// # Panics
