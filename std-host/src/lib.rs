@@ -17,6 +17,7 @@ pub mod gallery;
 pub mod junction;
 pub mod layer_input;
 pub mod model;
+pub mod paper;
 pub mod per_thread;
 pub mod picture;
 pub mod profile;

@@ -49,6 +49,8 @@ enum Command {
     Show(command::show::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
     Profile(command::profile::Arguments),
+    /// Make the paper's tables and figures again; goes on where it stopped.
+    Paper(command::paper::Arguments),
     /// Say which data sets are in a folder, checked against published checksums.
     Data(command::data::Arguments),
 }
@@ -101,6 +103,7 @@ fn run(program: Program) -> Result<()> {
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
+        Command::Paper(arguments) => command::paper::run(&arguments, &context),
         Command::Data(arguments) => command::data::run(&arguments),
     }
 }

@@ -25,6 +25,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mnist-fc2000", include_str!("../recipes/mnist-fc2000.toml")),
     ("mnist-fc-stacked", include_str!("../recipes/mnist-fc-stacked.toml")),
     ("mnist-conv16", include_str!("../recipes/mnist-conv16.toml")),
+    ("mnist-conv64x3", include_str!("../recipes/mnist-conv64x3.toml")),
     ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
     ("mnist-conv-stacked", include_str!("../recipes/mnist-conv-stacked.toml")),
     ("mnist-conv16-stacked", include_str!("../recipes/mnist-conv16-stacked.toml")),
