@@ -14,6 +14,9 @@ use crate::recipe::{PoolRecipe, SvmRecipe, parse_pool};
 /// The file that holds what came of it.
 const FILE: &str = "few-labels.json";
 
+/// The most labels in a rehearsal.
+const REHEARSED: usize = 300;
+
 /// What came of so many labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
@@ -59,7 +62,7 @@ pub(super) fn entries(lab: &Lab<'_>) -> Result<Vec<Entry>> {
 /// Whether all of it is there.
 pub(super) fn is_finished(lab: &Lab<'_>) -> Result<bool> {
     let known = entries(lab)?;
-    for task in tasks(lab)? {
+    for task in tasks(lab) {
         if !task.is_in(&known, lab) {
             return Ok(false);
         }
@@ -78,26 +81,25 @@ struct Task {
 
 impl Task {
     fn is_in(&self, known: &[Entry], lab: &Lab<'_>) -> bool {
-        let seed = lab.settings.seed;
-        let mine = |entry: &&Entry| (entry.labels, entry.seed, entry.draws()) == (self.labels, seed, DRAWS);
+        let (seed, draws) = (lab.settings.seed, draws(lab));
+        let mine = |entry: &&Entry| (entry.labels, entry.seed, entry.draws()) == (self.labels, seed, draws);
         known.iter().filter(mine).any(|entry| (&*entry.recipe, &*entry.pool) == (self.recipe, self.pool))
     }
 }
 
-/// All entries that need work; a rehearsal has fewer images to draw from.
-fn tasks(lab: &Lab<'_>) -> Result<Vec<Task>> {
-    let mut tasks = Vec::new();
-    for few in FEW_LABELS {
-        let Source::Pooled { recipe, pool } = few.source else { continue };
-        let images = match lab.settings.data {
-            Some(_) => usize::MAX,
-            None => lab.samples(&lab.recipe(recipe, lab.settings.seed)?, Split::Train)?.len(),
-        };
-        if few.labels <= images {
-            tasks.push(Task { labels: few.labels, recipe, pool });
-        }
-    }
-    Ok(tasks)
+/// All entries that need work; a rehearsal takes the shortest.
+fn tasks(lab: &Lab<'_>) -> Vec<Task> {
+    let most = if lab.is_rehearsal() { REHEARSED } else { usize::MAX };
+    let tasks = FEW_LABELS.iter().filter(|few| few.labels <= most).filter_map(|few| match few.source {
+        Source::Pooled { recipe, pool } => Some(Task { labels: few.labels, recipe, pool }),
+        Source::Row(_) => None,
+    });
+    tasks.collect()
+}
+
+/// Choices of labels; a rehearsal makes do with two.
+fn draws(lab: &Lab<'_>) -> usize {
+    if lab.is_rehearsal() { 2 } else { DRAWS }
 }
 
 /// Evaluates what is not there yet; `each` is called after each entry.
@@ -106,7 +108,7 @@ pub(super) fn run(lab: &Lab<'_>, mut each: impl FnMut(&Entry) -> Result<()>) -> 
     let mut known = entries(lab)?;
     // The features last used: entries that share them come one after the other.
     let mut features: Option<(Task, u32, Encoded)> = None;
-    for task in tasks(lab)? {
+    for task in tasks(lab) {
         if task.is_in(&known, lab) {
             continue;
         }
@@ -123,7 +125,7 @@ pub(super) fn run(lab: &Lab<'_>, mut each: impl FnMut(&Entry) -> Result<()>) -> 
         }
         let Some((_, checksum, encoded)) = &features else { continue };
         let svm = SvmRecipe { c: FEW_LABELS_C.to_vec(), ..recipe.svm.clone() };
-        let plan = Plan { labels: Some(task.labels), draws: DRAWS, seed, svm: &svm, stop };
+        let plan = Plan { labels: Some(task.labels), draws: draws(lab), seed, svm: &svm, stop };
         let evaluation = evaluate(encoded, plan, lab.progress)?;
         let entry = Entry {
             labels: task.labels,

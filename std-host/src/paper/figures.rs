@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::features::FeatureEncoder;
 use crate::gallery;
 use crate::picture::{self, Picture};
-use crate::recipe::{Architecture, Recipe};
+use crate::recipe::{self, Recipe};
 
 /// The folder of the pictures.
 const FOLDER: &str = "pictures";
@@ -24,7 +24,7 @@ const ATOMS: usize = 160;
 const LIFETIMES: [u8; 5] = [30, 10, 5, 2, 1];
 
 /// Passes over the images for a dictionary that is only looked at.
-const EPOCHS: usize = 10;
+const EPOCHS: usize = 5;
 
 /// Units of Figure 3's machines.
 const RBM_UNITS: usize = 256;
@@ -110,8 +110,7 @@ impl Figure {
             Self::Three => ["mnist-rbm", "mnist-wta-rbm"]
                 .iter()
                 .map(|name| {
-                    let mut recipe = recipe(name)?;
-                    narrow(&mut recipe, RBM_UNITS);
+                    let mut recipe = with_units(&recipe(name)?, RBM_UNITS)?;
                     recipe.name = format!("{name}-{RBM_UNITS}");
                     recipe.training.epochs = recipe.training.epochs.min(EPOCHS);
                     Ok(recipe)
@@ -164,11 +163,22 @@ impl Figure {
     }
 }
 
-/// Gives a fully-connected network of one layer so many units.
-fn narrow(recipe: &mut Recipe, count: usize) {
-    if let Architecture::FullyConnected { units, .. } = &mut recipe.network {
-        *units = vec![count];
+/// A recipe of a network of one layer with so many units, whatever the key that its kind of network has for them.
+fn with_units(recipe: &Recipe, count: usize) -> Result<Recipe> {
+    let unusable =
+        |why: String| Error::Invalid(format!("recipe {}: cannot change its units: {why}", recipe.name));
+    let mut table: toml::Table = toml::from_str(&recipe.to_toml()?).map_err(|e| unusable(e.to_string()))?;
+    let units = i64::try_from(count).map_err(|e| unusable(e.to_string()))?;
+    let network = table.get_mut("network").and_then(toml::Value::as_table_mut);
+    let known = [("units", toml::Value::from(vec![units])), ("hidden", toml::Value::from(units))];
+    let place = network.and_then(|network| {
+        let (key, value) = known.into_iter().find(|(key, _)| network.contains_key(*key))?;
+        network.insert(key.to_owned(), value)
+    });
+    if place.is_none() {
+        return Err(unusable("it has no such key".to_owned()));
     }
+    recipe::parse(&table.to_string(), &format!("recipe {} with {count} units", recipe.name))
 }
 
 /// A picture of each network's dictionary.
@@ -271,6 +281,16 @@ fn winners_only(shape: Shape, maps: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_are_changed_and_nothing_else() {
+        let wide = recipe::load("mnist-fc2000").unwrap();
+        let narrow = with_units(&wide, 256).unwrap();
+        assert_eq!(narrow.network(Shape::vector(784)).unwrap().code().channels, 256);
+        assert_eq!(with_units(&narrow, 2000).unwrap(), wide);
+        let error = with_units(&recipe::load("mnist-conv16").unwrap(), 256).unwrap_err().to_string();
+        assert!(error.contains("mnist-conv16") && error.contains("no such key"), "{error}");
+    }
 
     #[test]
     fn winners_are_each_maps_first_maximum() {

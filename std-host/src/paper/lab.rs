@@ -52,11 +52,16 @@ pub(super) struct Finished {
 }
 
 impl Lab<'_> {
+    /// Whether it is all a rehearsal.
+    pub(super) fn is_rehearsal(&self) -> bool {
+        self.settings.data.is_none()
+    }
+
     /// A built-in recipe as it is used here.
     pub(super) fn recipe(&self, name: &str, seed: u64) -> Result<Recipe> {
         let mut recipe = recipe::load(name)?;
         recipe.set_seed(seed);
-        if self.settings.data.is_none() {
+        if self.is_rehearsal() {
             recipe.set_epochs(1);
             rehearse(&mut recipe);
         }

@@ -42,7 +42,7 @@ pub const SEEDS: u64 = 3;
 pub const DRAWS: usize = 5;
 
 /// Values of C to choose from with few labels, by cross-validation among these.
-pub const FEW_LABELS_C: [f64; 7] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+pub const FEW_LABELS_C: [f64; 7] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0];
 
 /// Where the features for few labels come from.
 #[derive(Clone, Copy, Debug)]
