@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use wta_core::{Pool, Shape};
+use wta_core::{Pool, Shape, Size};
 
 use super::lab::{Finished, Lab};
 use crate::atomic;
@@ -184,19 +184,47 @@ fn with_units(recipe: &Recipe, count: usize) -> Result<Recipe> {
 /// A picture of each network's dictionary.
 fn dictionaries(lab: &Lab<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec<(Picture, String)>> {
     let image = image_shape(recipes);
-    let pictures = recipes.iter().zip(networks).map(|(recipe, network)| {
+    let dead_shares: Vec<f64> = recipes
+        .iter()
+        .zip(networks)
+        .map(|(recipe, network)| dead_share(lab, recipe, network))
+        .collect::<Result<_>>()?;
+    let pictures = recipes.iter().zip(networks).zip(dead_shares).map(|((recipe, network), dead)| {
         let count = network.trained.network.decoder().conv.maps;
         let shown = if count > ATOMS {
             format!("the first {ATOMS} of {count} atoms")
         } else {
             format!("{count} atoms")
         };
-        let dead = 100.0 * network.dead_share;
+        let dead = 100.0 * dead;
         lab.progress.line(&format!("{}: dead atoms {dead:.1}%", recipe.name));
-        let caption = format!("`{}`: {}{shown}, {dead:.1}% dead", recipe.name, sparsity(recipe));
+        let caption = format!(
+            "`{}`: {}{shown}, {dead:.1}% dead (0 on every test image)",
+            recipe.name,
+            sparsity(recipe)
+        );
         Ok((gallery::first_atoms(&network.trained, image, ATOMS)?, caption))
     });
     pictures.collect()
+}
+
+/// The share of maps that are 0 on every test image. After a training of one epoch it says more than how many maps never
+/// survived in that epoch, when they had still to learn.
+fn dead_share(lab: &Lab<'_>, recipe: &Recipe, network: &Finished) -> Result<f64> {
+    let samples = lab.samples(recipe, Split::Test)?;
+    let code = network.trained.network.code();
+    // Of each map the maximum is enough.
+    let whole =
+        Pool { kernel: Size::new(code.height, code.width), stride: Size::new(code.height, code.width) };
+    let encoder = FeatureEncoder::new(lab.settings.isa, &network.trained)?.pooled(whole)?;
+    let mut lives = vec![false; code.channels];
+    encoder.run(&samples, |maxima| {
+        for image in maxima.chunks_exact(code.channels) {
+            lives.iter_mut().zip(image).for_each(|(lives, max)| *lives |= *max > 0.0);
+        }
+        Ok(())
+    })?;
+    Ok(lives.iter().filter(|lives| !**lives).count() as f64 / lives.len() as f64)
 }
 
 fn sparsity(recipe: &Recipe) -> String {
@@ -247,7 +275,12 @@ fn digit(lab: &Lab<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec
             gallery::first_atoms(&first.trained, image, ATOMS)?,
             format!("(b) the dictionary, {maps} deconvolution filters"),
         ),
-        (draw(&winners, maps)?, format!("(c) the {maps} feature maps in training: one winner each")),
+        (
+            draw(&winners, maps)?,
+            format!(
+                "(c) the {maps} feature maps in training: one winner each, here in white whatever its value"
+            ),
+        ),
         (draw(&dense, maps)?, format!("(d) the {maps} feature maps after training, sparsity off")),
         (
             draw(&pooled, maps)?,
@@ -263,7 +296,7 @@ fn digit(lab: &Lab<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec
     ])
 }
 
-/// Each map with its maximum alone, the first of equals: spatial sparsity.
+/// Each map with a 1 at its maximum, the first of equals, and 0 elsewhere: where spatial sparsity leaves the winners.
 fn winners_only(shape: Shape, maps: &[f32]) -> Vec<f32> {
     let mut only = vec![0.0; maps.len()];
     for map in 0..shape.channels {
@@ -272,7 +305,7 @@ fn winners_only(shape: Shape, maps: &[f32]) -> Vec<f32> {
             values.fold((0, 0.0f32), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
         // A map that is 0 throughout has no winner, and nothing is written for it.
         if let Some(place) = only.get_mut(best.0).filter(|_| best.1 > 0.0) {
-            *place = best.1;
+            *place = 1.0;
         }
     }
     only
@@ -296,6 +329,6 @@ mod tests {
     fn winners_are_each_maps_first_maximum() {
         let shape = Shape::new(3, 1, 3);
         let maps = [1.0, 0.0, 0.0, 2.0, 5.0, 0.0, 2.0, 4.0, 0.0];
-        assert_eq!(winners_only(shape, &maps), [0.0, 0.0, 0.0, 2.0, 5.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(winners_only(shape, &maps), [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }
 }
