@@ -141,6 +141,19 @@ impl FeatureEncoder {
         Ok(Self { isa, block, scratch, stages })
     }
 
+    /// The same encoder with another pooling; of a stack, of the last layer's maps.
+    ///
+    /// # Errors
+    ///
+    /// When the network's maps cannot be pooled so.
+    pub fn pooled(mut self, pool: Pool) -> Result<Self> {
+        if let Some(last) = self.stages.last_mut() {
+            pool.check(last.network.code())?;
+            last.pool = pool;
+        }
+        Ok(self)
+    }
+
     /// The shape of one image's features.
     pub fn shape(&self) -> Shape {
         self.stages.last().map_or(Shape::vector(0), Stage::shape)

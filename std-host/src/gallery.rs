@@ -21,7 +21,16 @@ const MOST_ATOMS: usize = 1024;
 ///
 /// What the core refuses.
 pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
-    let atoms = Atoms::of(trained, image, MOST_ATOMS)?;
+    first_atoms(trained, image, MOST_ATOMS)
+}
+
+/// [`dictionary`] of the first atoms, at most so many.
+///
+/// # Errors
+///
+/// What the core refuses.
+pub fn first_atoms(trained: &Trained, image: Shape, most: usize) -> Result<Picture> {
+    let atoms = Atoms::of(trained, image, most)?;
     let Shape { channels, height, width } = atoms.shape;
     picture::dictionary(&atoms.values, atoms.count, height, width, channels)
 }

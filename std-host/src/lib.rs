@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
 //! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) ->
-//! [`evaluate`] (with [`svm`]; without the test set: [`validate`], which [`search`] chooses by), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
+//! [`evaluate`] (with [`svm`]; [`search`] chooses by its error on held-out training images), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
 //! a step goes, by the trainer's [`stopwatch`].
 
 pub mod aligned;
@@ -17,6 +17,7 @@ pub mod gallery;
 pub mod junction;
 pub mod layer_input;
 pub mod model;
+pub mod paper;
 pub mod per_thread;
 pub mod picture;
 pub mod profile;
@@ -28,4 +29,3 @@ pub mod search;
 pub mod stopwatch;
 pub mod svm;
 pub mod trainer;
-pub mod validate;

@@ -51,6 +51,8 @@ enum Command {
     Show(command::show::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
     Profile(command::profile::Arguments),
+    /// Make the paper's tables and figures again; goes on where it stopped.
+    Paper(command::paper::Arguments),
     /// Say which data sets are in a folder, checked against published checksums.
     Data(command::data::Arguments),
 }
@@ -104,6 +106,7 @@ fn run(program: Program) -> Result<()> {
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
+        Command::Paper(arguments) => command::paper::run(&arguments, &context),
         Command::Data(arguments) => command::data::run(&arguments),
     }
 }

@@ -148,6 +148,9 @@ fn grid(tiles: Vec<Tile>, tall: f64) -> Result<Picture> {
     };
     let shape = 2.0 * tall * height as f64 / (tall * width as f64).max(1.0);
     let columns = ((tiles.len() as f64 * shape).sqrt().ceil() as usize).clamp(1, tiles.len());
+    // A little wider when that leaves no gap in the last row.
+    let even = (columns..=columns + columns / 3).find(|columns| tiles.len().is_multiple_of(*columns));
+    let columns = even.unwrap_or(columns);
     let rows = tiles.len().div_ceil(columns);
     let wanted = SMALLEST_TILE.div_ceil(width.min(height).max(1)).max(1);
     let scale = wanted.min((WIDEST / (columns * (width + 1))).max(1));
@@ -189,6 +192,15 @@ mod tests {
         assert!([1, 128, 192, 255].iter().all(|c| colours.contains(c)), "{colours:?}");
         let (width, height) = picture.size();
         assert!(width > 2 * 40 && height >= 40 && width > height);
+    }
+
+    #[test]
+    fn rows_are_full_where_that_is_nearly_the_shape_wanted() {
+        // Of 16 tiles, 6 in a row would leave two places empty; 13 cannot be laid out evenly.
+        for (count, columns, rows) in [(16, 8, 2), (13, 6, 3), (1, 1, 1)] {
+            let picture = dictionary(&vec![1.0; count * 64 * 64], count, 64, 64, 1).unwrap();
+            assert_eq!(picture.size(), (columns * 65 + 1, rows * 65 + 1), "{count}");
+        }
     }
 
     #[test]

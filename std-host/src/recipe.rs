@@ -30,6 +30,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mnist-wta-rbm", include_str!("../recipes/mnist-wta-rbm.toml")),
     ("mnist-conv16", include_str!("../recipes/mnist-conv16.toml")),
     ("mnist-conv-dropout", include_str!("../recipes/mnist-conv-dropout.toml")),
+    ("mnist-conv64x3", include_str!("../recipes/mnist-conv64x3.toml")),
     ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
     ("mnist-conv-stacked", include_str!("../recipes/mnist-conv-stacked.toml")),
     ("mnist-conv16-stacked", include_str!("../recipes/mnist-conv16-stacked.toml")),
@@ -303,6 +304,35 @@ pub struct PoolRecipe {
     pub kernel: Extent,
     /// From one to the next.
     pub stride: Extent,
+}
+
+impl PoolRecipe {
+    /// The pooling.
+    pub fn pool(self) -> Pool {
+        Pool { kernel: self.kernel.into(), stride: self.stride.into() }
+    }
+}
+
+/// `--pool 11/6`: the windows' side and the way from one to the next; `none` is no pooling.
+///
+/// # Errors
+///
+/// One sentence when it is neither.
+pub fn parse_pool(text: &str) -> Result<Option<PoolRecipe>> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let sides = text
+        .split_once('/')
+        .and_then(|(kernel, stride)| Some((kernel.parse::<usize>().ok()?, stride.parse::<usize>().ok()?)));
+    match sides {
+        Some((kernel, stride)) if kernel > 0 && stride > 0 => {
+            Ok(Some(PoolRecipe { kernel: Extent::Square(kernel), stride: Extent::Square(stride) }))
+        }
+        _ => Err(Error::Invalid(format!(
+            "--pool {text}: give the side of the windows and the stride, as in 11/6, or none"
+        ))),
+    }
 }
 
 /// The linear SVM. Features are scaled by one constant, to a norm of 1 on the average.
@@ -610,10 +640,7 @@ impl Recipe {
 
     /// The pooling of the dense code.
     pub fn pool(&self) -> Pool {
-        match self.features.pool {
-            Some(pool) => Pool { kernel: pool.kernel.into(), stride: pool.stride.into() },
-            None => Pool::NONE,
-        }
+        self.features.pool.map_or(Pool::NONE, PoolRecipe::pool)
     }
 
     /// The recipe as TOML.
@@ -643,6 +670,15 @@ mod tests {
             let network = recipe.network(Shape::new(1, 28, 28)).unwrap();
             recipe.training(&network, 1_000).unwrap();
             assert_eq!(parse(&recipe.to_toml().unwrap(), "again").unwrap(), recipe);
+        }
+    }
+
+    #[test]
+    fn pooling_is_written_as_windows_and_stride() {
+        assert_eq!(parse_pool("none").unwrap(), None);
+        assert_eq!(parse_pool("11/6").unwrap().unwrap().pool(), Pool::square(11, 6));
+        for wrong in ["", "11", "11/", "0/1", "1/0", "a/b", "11/6/2", "-1/2"] {
+            assert!(parse_pool(wrong).unwrap_err().to_string().contains("as in 11/6"), "{wrong}");
         }
     }
 

@@ -112,6 +112,28 @@ impl Run {
         Ok(())
     }
 
+    /// Copies what training made, the layers below included, and not what came of it later: the copy can be resumed
+    /// and stacked on.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when a file cannot be read or written.
+    pub fn copy_training(&self, to: &Self) -> Result<()> {
+        atomic::create_dir(&to.folder)?;
+        if self.below().exists() {
+            self.below().copy_training(&to.below())?;
+        }
+        // The recipe goes last: what is broken off before is no run folder.
+        for name in ["checkpoint.safetensors", "model.safetensors", "metrics.csv", "recipe.toml"] {
+            let from = self.file(name);
+            if from.exists() {
+                let bytes = std::fs::read(&from).map_err(|e| Error::io("read", &from, e))?;
+                atomic::write(&to.file(name), |to| to.write_all(&bytes))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there is anything to resume.
     pub fn exists(&self) -> bool {
         self.file("recipe.toml").exists()

@@ -16,12 +16,12 @@ pub use table::{Results, Row};
 
 use crate::atomic;
 use crate::error::{Error, Result};
+use crate::evaluate::{Encoded, Encoding, Plan, validate};
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
 use crate::run::{Run, Trained};
 use crate::samples::Samples;
 use crate::trainer::{Settings, train};
-use crate::validate::validate;
 
 /// For the part that is held out: the default of `wta eval`.
 const SPLIT_SEED: u64 = 1;
@@ -151,8 +151,12 @@ impl Search {
         match train(recipe, samples, &run, Settings { resume: true, ..settings }, progress) {
             Ok(outcome) => {
                 let trained = Trained::load(&run, samples.image_shape())?;
-                let found = validate(&trained, samples, settings.isa, SPLIT_SEED, settings.stop, progress)?;
-                (row.error, row.c) = (Some(found.error), Some(found.c));
+                let encoding = Encoding { isa: settings.isa, pool: None, stop: settings.stop };
+                let encoded = Encoded::new(&trained, samples, None, encoding, progress)?;
+                let (svm, stop) = (&recipe.svm, settings.stop);
+                let plan = Plan { labels: None, draws: 1, seed: SPLIT_SEED, svm, stop };
+                let found = validate(&encoded, plan, progress)?;
+                (row.error, row.c) = (Some(found.mean), found.draws.first().map(|(c, _)| *c));
                 (row.loss, row.dead_share) = (Some(outcome.loss), Some(outcome.dead_share));
             }
             // The settings have been checked: what remains is a step that could not be done.

@@ -5,7 +5,9 @@
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
-use wta::svm::{Model, OnProgress, Options, Report, Rows, Scaling, Search, Stop, choose_and_fit, fit};
+use wta::svm::{
+    HoldOut, Model, OnProgress, Options, Report, Rows, Scaling, Search, Stop, choose, choose_and_fit, fit,
+};
 
 fn quiet() -> impl FnMut(wta::svm::Progress) -> ControlFlow<()> {
     |_| ControlFlow::Continue(())
@@ -205,27 +207,32 @@ fn choosing_c_finds_the_fewest_errors_and_ends_where_training_from_zero_does() {
     let (matrix, labels) = example(600, 12, 3, 8);
     let mut rows = Rows::from_dense(12, &matrix).unwrap();
     Scaling::unit_average_norm(&rows).apply(&mut rows).unwrap();
-    let search = Search { grid: vec![0.001, 0.1, 1.0, 30.0], held_out: 0.25, stop: Stop::Gap(1e-2) };
     let options = options(Stop::Gap(1e-5));
-    let mut problems = Vec::new();
-    let mut listen = |progress: wta::svm::Progress| {
-        problems.push((progress.problem, progress.problems));
-        ControlFlow::Continue(())
-    };
-    let (model, report, choice) = choose_and_fit(&rows, &labels, 3, &search, &options, &mut listen).unwrap();
-    assert_eq!(choice.held_out, 150);
-    assert_eq!(problems.last(), Some(&(4, 5)));
-    let fewest = choice.trials.iter().map(|trial| trial.errors).min().unwrap();
-    let first = choice.trials.iter().find(|trial| trial.errors == fewest).unwrap();
-    assert_eq!(choice.c, first.c);
-    assert_eq!(report.classes.iter().map(|class| class.examples).sum::<usize>(), 600);
-    let (cold, _) = fit(&rows, &labels, 3, choice.c, &options, &mut quiet()).unwrap();
-    let warm = model.objective(&rows, &labels, choice.c).unwrap();
-    for (warm, cold) in warm.iter().zip(cold.objective(&rows, &labels, choice.c).unwrap()) {
-        assert!((warm - cold).abs() < 2e-5 * cold, "{warm} against {cold}");
+    for (hold_out, held_out, problems) in [(HoldOut::Share(0.25), 150, 5), (HoldOut::Folds(5), 600, 21)] {
+        let search = Search { grid: vec![0.001, 0.1, 1.0, 30.0], hold_out, stop: Stop::Gap(1e-2) };
+        let mut last = None;
+        let mut listen = |progress: wta::svm::Progress| {
+            last = Some((progress.problem, progress.problems));
+            ControlFlow::Continue(())
+        };
+        let (model, report, choice) =
+            choose_and_fit(&rows, &labels, 3, &search, &options, &mut listen).unwrap();
+        assert_eq!(choice.held_out, held_out);
+        assert_eq!(last, Some((problems - 1, problems)));
+        let fewest = choice.trials.iter().map(|trial| trial.errors).min().unwrap();
+        let first = choice.trials.iter().find(|trial| trial.errors == fewest).unwrap();
+        assert_eq!(choice.c, first.c);
+        assert_eq!(choice.held_out_error(), fewest as f64 / held_out as f64);
+        assert_eq!(report.classes.iter().map(|class| class.examples).sum::<usize>(), 600);
+        let (cold, _) = fit(&rows, &labels, 3, choice.c, &options, &mut quiet()).unwrap();
+        let warm = model.objective(&rows, &labels, choice.c).unwrap();
+        for (warm, cold) in warm.iter().zip(cold.objective(&rows, &labels, choice.c).unwrap()) {
+            assert!((warm - cold).abs() < 2e-5 * cold, "{warm} against {cold}");
+        }
+        assert_eq!(choose(&rows, &labels, 3, &search, &options, &mut quiet()).unwrap(), choice);
+        let again = choose_and_fit(&rows, &labels, 3, &search, &options, &mut quiet()).unwrap();
+        assert_eq!((again.0, again.2), (model, choice));
     }
-    let again = choose_and_fit(&rows, &labels, 3, &search, &options, &mut quiet()).unwrap();
-    assert_eq!((again.0, again.2), (model, choice));
 }
 
 #[test]

@@ -113,6 +113,108 @@ fn encode_writes_what_numpy_expects() {
     assert!(folder.exists("run/feature_maps.png"));
 }
 
+/// A run on the bundled digits, trained for an epoch.
+fn trained_digits(folder: &Folder) -> String {
+    let run = folder.path("digits");
+    wta(&["train", "digits-demo", "--run", &run, "--epochs", "1"]).succeeds();
+    run
+}
+
+fn json(path: &str) -> serde_json::Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn percent(text: &str) -> f64 {
+    text.trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{text:?} is no percentage"))
+}
+
+#[test]
+fn few_labels_are_drawn_several_times() {
+    let folder = Folder::new();
+    let run = trained_digits(&folder);
+    let eval = |more: &[&str]| wta(&[&["eval", "--run", &run], more].concat()).succeeds();
+    let out = eval(&["--labels", "100", "--draws", "3", "--seed", "4", "--pool", "11/6"]);
+    let draws: Vec<f64> = (1..=3)
+        .map(|draw| {
+            let line = out.value_after(&format!("draw {draw}: seed {}, ", draw + 3));
+            percent(line.rsplit_once("test error ").unwrap().1)
+        })
+        .collect();
+    let mean = draws.iter().sum::<f64>() / 3.0;
+    let sd = (draws.iter().map(|error| (error - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+    let line = out.value_after("test error: ");
+    let (printed, rest) = line.split_once(" +- ").unwrap();
+    assert!((percent(printed) - mean).abs() < 0.011, "{line}: the mean is {mean}");
+    let (printed, rest) = rest.split_once(' ').unwrap();
+    assert!((percent(printed) - sd).abs() < 0.011 && rest == "over 3 draws", "{line}: the deviation is {sd}");
+    assert!(mean < 20.0 && sd > 0.0, "{out:?}");
+
+    let stored = json(&folder.path("digits/eval.json"));
+    assert_eq!(stored["pool"], "11/6");
+    // 28 / 6, rounded up: 5 x 5 windows of 16 maps.
+    assert_eq!((stored["features"].as_u64(), stored["labels"].as_u64()), (Some(400), Some(100)));
+    assert!((stored["mean"].as_f64().unwrap() * 100.0 - mean).abs() < 0.011, "{stored}");
+    assert!((stored["sd"].as_f64().unwrap() * 100.0 - sd).abs() < 0.011, "{stored}");
+    for (draw, error) in stored["draws"].as_array().unwrap().iter().zip(&draws) {
+        assert!((draw["test_error"].as_f64().unwrap() * 100.0 - error).abs() < 0.011, "{stored}");
+        assert!(draw["c"].as_f64().unwrap() > 0.0 && draw["held_out_error"].as_f64().unwrap() < 0.5);
+    }
+    assert_eq!(stored["draws"][0]["test_error"], stored["test_error"]);
+
+    // Each draw is what its seed alone gives, and one draw is told as ever.
+    let one = eval(&["--labels", "100", "--seed", "5", "--pool", "11/6"]);
+    assert_eq!(percent(&one.value_after("test error: ")), draws[1], "{one:?}");
+    let one = eval(&["--c", "2"]);
+    percent(&one.value_after("test error: "));
+    let stored = json(&folder.path("digits/eval.json"));
+    assert_eq!((stored["c"].as_f64(), stored["pool"].as_str()), (Some(2.0), Some("5/3")), "{stored}");
+    assert_eq!(stored["draws"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn validation_leaves_the_test_images_and_the_run_alone() {
+    let folder = Folder::new();
+    let (recipe, data, run) = (small(&folder), shrunken_mnist(&folder), folder.path("run"));
+    wta(&["train", &recipe, "--data", &data, "--run", &run, "--epochs", "1"]).succeeds();
+    let before = folder.snapshot("run");
+    for file in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
+        fs::remove_file(format!("{data}/mnist/{file}")).unwrap();
+    }
+    let validate = ["eval", "--run", &run, "--data", &data, "--validate"];
+    let out = wta(&validate).succeeds();
+    let error = percent(&out.value_after("held-out error: "));
+    assert!((0.0..20.0).contains(&error) && !out.stdout.contains("test error"), "{out:?}");
+    let chosen = out.stdout.lines().find(|line| line.contains("<- chosen")).unwrap();
+    assert_eq!(percent(chosen.split_whitespace().nth(1).unwrap()), error, "{out:?}");
+    // One value of C leaves nothing to choose, but something to measure.
+    let out = wta(&[&validate[..], &["--c", "1", "--pool", "none"]].concat()).succeeds();
+    assert!(percent(&out.value_after("held-out error: ")) < 20.0);
+    let out = wta(&[&validate[..], &["--labels", "200", "--draws", "2"]].concat()).succeeds();
+    assert!(out.value_after("held-out error: ").ends_with("over 2 draws"), "{out:?}");
+    assert_eq!(before, folder.snapshot("run"));
+    wta(&validate[..5]).fails("t10k-images-idx3-ubyte: is not there");
+}
+
+#[test]
+fn evaluations_that_make_no_sense_get_one_sentence() {
+    let folder = Folder::new();
+    let run = trained_digits(&folder);
+    for (arguments, sentence) in [
+        (&["--pool", "5"][..], "as in 11/6"),
+        (&["--pool", "0/3"], "as in 11/6"),
+        (&["--pool", "29/1"], "larger than the feature maps"),
+        (&["--draws", "3"], "--labels"),
+        (&["--labels", "4801"], "only 4800"),
+        (&["--labels", "9"], "each of the 10 classes"),
+        (&["--c", "3,1"], "must increase"),
+        (&["--c", "0"], "C must be"),
+        (&["--c", "nan"], "C must be"),
+    ] {
+        wta(&[&["eval", "--run", &run], arguments].concat()).fails(sentence);
+    }
+    assert!(!folder.exists("digits/eval.json"));
+}
+
 #[test]
 fn recipes_are_listed_printed_and_trained_from_a_file() {
     let list = wta(&["recipes"]).succeeds().stdout;

@@ -78,6 +78,19 @@ impl Entry {
     pub fn is_wrong(&self) -> bool {
         matches!(self.state, State::Differs(_) | State::Broken(_))
     }
+
+    /// The MD5 of its content, decompressed, where that was looked at.
+    pub fn md5(&self) -> Option<&str> {
+        match &self.state {
+            State::Good => {
+                let name = self.file.file_name()?.to_str()?;
+                let published = MNIST.iter().find(|(known, _)| name.starts_with(known));
+                published.and_then(|(_, check)| if let Check::Md5(md5) = check { Some(*md5) } else { None })
+            }
+            State::Differs(md5) => Some(md5),
+            State::Missing | State::Plausible | State::Broken(_) => None,
+        }
+    }
 }
 
 /// Looks in `dir` for every file of the known data sets and checks those that are there.
@@ -281,6 +294,15 @@ mod tests {
             assert_eq!(state(ABC), State::Good);
             assert_eq!(state("900150983cd24fb0d6963f7d28e17f73"), State::Differs(ABC.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_files_checksum_is_what_it_is_whether_published_or_not() {
+        let entry =
+            |state| Entry { set: "MNIST", file: "a/train-labels-idx1-ubyte.gz".into(), size: None, state };
+        assert_eq!(entry(State::Good).md5(), Some("a25bea736e30d166cdddb491f175f624"));
+        assert_eq!(entry(State::Differs("0123".to_owned())).md5(), Some("0123"));
+        assert_eq!(entry(State::Missing).md5(), None);
     }
 
     #[test]

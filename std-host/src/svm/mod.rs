@@ -3,8 +3,8 @@
 //!
 //! Minimises, for each class, `(|w|^2 + b^2) / 2 + C sum_i max(0, 1 - y_i (w . x_i + b))^2`: LIBLINEAR's solver 1 with
 //! a bias of 1, scikit-learn's `LinearSVC(loss="squared_hinge", dual=True)`. Features come as sparse [`Rows`],
-//! brought to a common scale by a [`Scaling`]; [`fit`] trains with a given `C`, and [`choose_and_fit`] chooses it on a
-//! held-out part first; both give a [`Model`] and a [`Report`] of how well each class was solved.
+//! brought to a common scale by a [`Scaling`]; [`fit`] trains with a given `C`, and [`choose_and_fit`] chooses it on
+//! held-out examples first; both give a [`Model`] and a [`Report`] of how well each class was solved.
 //!
 //! It is faster than LIBLINEAR because up to eight classes are trained in lockstep on each pass over a row
 //! (see [`lanes`]), in `f32`, and because groups of classes run side by side. The number of threads, rayon's, does not
@@ -18,7 +18,7 @@ mod model;
 mod rows;
 mod scaling;
 
-pub use choose::{Choice, Search, Trial, choose, choose_and_fit};
+pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
 pub use fit::{ClassReport, OnProgress, Options, Progress, Report, Stop, fit};
 pub use lanes::Entry;
 pub use model::Model;

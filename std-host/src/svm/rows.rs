@@ -127,6 +127,16 @@ impl Rows {
         Ok(())
     }
 
+    /// Some of the rows, in the order of `chosen`; those beyond the last are left out.
+    pub fn select(&self, chosen: &[usize]) -> Self {
+        let mut rows = Self { features: self.features, starts: vec![0], entries: Vec::new() };
+        for &row in chosen.iter().filter(|&&row| row < self.len()) {
+            rows.entries.extend_from_slice(self.row(row));
+            rows.starts.push(rows.entries.len());
+        }
+        rows
+    }
+
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.starts.len() - 1
@@ -229,6 +239,14 @@ mod tests {
         assert_eq!(rows.row(1), []);
         assert_eq!(rows.row(2), rows.row(0));
         assert_eq!(rows.squared_norm(0), 6.25);
+    }
+
+    #[test]
+    fn rows_are_selected_in_the_order_asked_for() {
+        let rows = Rows::from_dense(2, &[1.0, 0.0, 0.0, 0.0, 3.0, 4.0]).unwrap();
+        let chosen = rows.select(&[2, 1, 2, 3]);
+        assert_eq!((chosen.len(), chosen.nonzeros(), chosen.features()), (3, 4, 2));
+        assert_eq!((chosen.row(0), chosen.row(1), chosen.row(2)), (rows.row(2), rows.row(1), rows.row(2)));
     }
 
     #[test]

@@ -1,0 +1,122 @@
+//! A data set's features, ready for the SVM.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use wta_core::Pool;
+use wta_simd::Isa;
+
+use crate::error::{Error, Result};
+use crate::features::FeatureEncoder;
+use crate::progress::Progress;
+use crate::run::Trained;
+use crate::samples::Samples;
+use crate::svm::{Rows, Scaling};
+
+/// How to encode.
+#[derive(Clone, Copy)]
+pub struct Encoding<'a> {
+    /// The instruction set.
+    pub isa: Isa,
+    /// Another pooling than the recipe's.
+    pub pool: Option<Pool>,
+    /// Set from outside (Ctrl-C) to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// The features of one split, one row for each image, and the images' labels.
+pub struct Part {
+    /// Scaled features.
+    pub rows: Rows,
+    /// One for each row.
+    pub labels: Vec<u8>,
+}
+
+/// All that evaluating needs of a network and a data set, encoded once for any number of evaluations.
+///
+/// The features are scaled by one constant, so that the training images' have a norm of 1 on the average; that takes no
+/// labels, and so all training images have a part in it, however few labels are used.
+///
+/// It takes 8 bytes for each feature that is not 0: for 60,000 images of 51,200 features, a twentieth of them not 0,
+/// 1.2 GB.
+pub struct Encoded {
+    /// The training images.
+    pub train: Part,
+    /// The test images; `None` for [`super::validate`], which has no use for them.
+    pub test: Option<Part>,
+    /// How many classes the labels tell apart.
+    pub classes: usize,
+    /// What the features were multiplied by.
+    pub scaling: Scaling,
+    /// The pooling.
+    pub pool: Pool,
+    /// The instruction set.
+    pub isa: Isa,
+    /// Time that it took.
+    pub seconds: f64,
+}
+
+impl Encoded {
+    /// Encodes all training and test images.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for data without labels, images of two sizes, a pooling that does not fit, or
+    /// [`Error::Interrupted`].
+    pub fn new(
+        trained: &Trained,
+        train: &Samples,
+        test: Option<&Samples>,
+        how: Encoding<'_>,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let labels_of = |samples: &Samples| {
+            samples.labels().map(<[u8]>::to_vec).ok_or_else(|| {
+                let name = &trained.recipe.name;
+                Error::Invalid(format!("recipe {name}: the data set has no labels to classify by"))
+            })
+        };
+        let (train_labels, test_labels) = (labels_of(train)?, test.map(labels_of).transpose()?);
+        if test.is_some_and(|test| test.shape() != train.shape()) {
+            return Err(Error::Invalid("the training and the test images are of different sizes".to_owned()));
+        }
+        let start = Instant::now();
+        let encoder = FeatureEncoder::new(how.isa, trained)?;
+        let pool = how.pool.unwrap_or_else(|| trained.recipe.pool());
+        let encoder = encoder.pooled(pool)?;
+        progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
+        let mut train_rows = rows(&encoder, train, how.stop, progress)?;
+        let mut test_rows = test.map(|test| rows(&encoder, test, how.stop, progress)).transpose()?;
+        let scaling = Scaling::unit_average_norm(&train_rows);
+        scaling.apply(&mut train_rows)?;
+        test_rows.as_mut().map(|rows| scaling.apply(rows)).transpose()?;
+        progress.finish();
+        Ok(Self {
+            train: Part { rows: train_rows, labels: train_labels },
+            test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels }),
+            classes: train.classes(),
+            scaling,
+            pool,
+            isa: how.isa,
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// The features of all samples.
+fn rows(encoder: &FeatureEncoder, samples: &Samples, stop: &AtomicBool, progress: &Progress) -> Result<Rows> {
+    let len = encoder.shape().len();
+    let mut rows = Rows::new(len)?;
+    encoder.run(samples, |features| {
+        let block: Vec<&[f32]> = features.chunks_exact(len).collect();
+        rows.extend_dense(&block)?;
+        progress.inc(block.len() as u64);
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted(
+                "nothing was written; the trained network is as it was".to_owned(),
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(rows)
+}
