@@ -1,5 +1,5 @@
-//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), max-pooled, in a stream of blocks; of a
-//! stack, layer after layer.
+//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), max-pooled, or the square roots of that,
+//! in a stream of blocks; of a stack, layer after layer.
 
 use std::path::Path;
 
@@ -36,6 +36,8 @@ struct Stage {
     parameters: Vec<f32>,
     prepared: Aligned,
     pool: Pool,
+    /// Whether the features are square roots.
+    root: bool,
     is_rbm: bool,
     /// To the features of the stage below, or none for the images themselves.
     junction: Option<Junction>,
@@ -61,15 +63,25 @@ impl Stage {
             .below
             .as_ref()
             .map(|below| Junction::new(below.trained.features_shape(), &network, below.scale));
-        Ok(Self { network, parameters, prepared, pool: trained.recipe.pool(), is_rbm, junction })
+        let (pool, root) = (trained.recipe.pool(), trained.recipe.features.root);
+        Ok(Self { network, parameters, prepared, pool, root, is_rbm, junction })
     }
 
     fn shape(&self) -> Shape {
         self.pool.output(self.network.code())
     }
 
-    /// Encodes the images in `scratch.pixels` into `features`.
+    /// The features of the images in `scratch.pixels`.
     fn run(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
+        self.encode(isa, images, scratch, features)?;
+        if self.root {
+            features.iter_mut().take(images * self.shape().len()).for_each(|feature| *feature = feature.sqrt());
+        }
+        Ok(())
+    }
+
+    /// Encodes the images in `scratch.pixels` and pools their codes.
+    fn encode(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
         let network = self.network;
         if self.is_rbm {
             let rbm = Rbm::new(isa, Parameters::new(network, &self.parameters)?)?;
@@ -282,6 +294,9 @@ mod tests {
         encoder.top(1, &inputs, &mut scratch, &mut code).unwrap();
         let mut pooled = vec![0.0; layer.features_shape().len()];
         layer.recipe.pool().run(Scalar, network.code(), &code, &mut pooled).unwrap();
+        if layer.recipe.features.root {
+            pooled.iter_mut().for_each(|feature| *feature = feature.sqrt());
+        }
         pooled
     }
 
@@ -294,7 +309,7 @@ mod tests {
             network = { kind = "convolutional", encoder = [{ maps = 9, kernel = 3 }], decoder_kernel = 3, initial = "he" }
             sparsity = {}
             training = { epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }
-            features = { pool = { kernel = 3, stride = 2 } }
+            features = { pool = { kernel = 3, stride = 2 }, root = true }
             below.name = "one"
             below.about = "test"
             below.data = { set = "mnist" }

@@ -1,9 +1,9 @@
 //! The host library behind the `wta` program: data sets, recipes, training on all cores, evaluation, pictures.
 //!
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
-//! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) ->
-//! [`evaluate`] (with [`svm`]; [`search`] chooses by its error on held-out training images), and to [`gallery`] -> [`picture`]. [`profile`] says where the time of
-//! a step goes, by the trainer's [`stopwatch`].
+//! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) -> [`evaluate`] (with
+//! [`svm`]), and to [`gallery`] -> [`picture`]. [`search`] and [`paper`] train and evaluate many recipes. [`profile`]
+//! says where the time of a step goes, by the trainer's [`stopwatch`].
 
 pub mod aligned;
 pub mod atomic;

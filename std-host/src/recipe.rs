@@ -287,10 +287,14 @@ pub enum ScheduleRecipe {
     },
 }
 
-/// The representation for the classifier: the dense code, max-pooled.
+/// The representation, for the classifier and for a layer above: the dense code, max-pooled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
+    /// Take the square root of every feature: what a map sees strongly then counts less, and what it sees weakly more,
+    /// which suits a linear classifier.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub root: bool,
     /// Pooling; none for fully-connected codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolRecipe>,
