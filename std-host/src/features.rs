@@ -75,7 +75,10 @@ impl Stage {
     fn run(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
         self.encode(isa, images, scratch, features)?;
         if self.root {
-            features.iter_mut().take(images * self.shape().len()).for_each(|feature| *feature = feature.sqrt());
+            features
+                .iter_mut()
+                .take(images * self.shape().len())
+                .for_each(|feature| *feature = feature.sqrt());
         }
         Ok(())
     }
