@@ -139,7 +139,7 @@ fn few_labels(lab: &Lab<'_>, text: &mut String) -> Result<()> {
     let _ = write!(
         text,
         "\n## Few labels\n\nFeatures learnt from all images; the SVM fitted to N labels, as many of each class; mean and \
-         sample standard deviation over {DRAWS} draws. With at most 5,000 labels C is chosen by 5-fold cross-validation \
+         sample standard deviation over {DRAWS} draws. With at most 2,000 labels C is chosen by 5-fold cross-validation \
          among them.\n\n| N | paper | ours | | features | errors of the draws | C |\n| ---: | ---: | ---: | --- | --- | \
          --- | --- |\n"
     );
