@@ -14,7 +14,7 @@ use crate::learn::{Learner, SparseDeltas, TopGradient, Winners};
 use crate::network::Network;
 use crate::optimizer::{Method, Optimizer};
 use crate::parameters::{Gradients, Parameters};
-use crate::select::{Cut, Sparsity, select};
+use crate::select::{Cut, Keep, Sparsity, select};
 
 /// Everything that says how a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -146,6 +146,16 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     /// Steps done.
     pub fn steps_done(&self) -> u64 {
         self.step
+    }
+
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        Ok(())
     }
 
     /// One step on a batch, whose images are gone through twice. Returns the loss: half the squared error summed
