@@ -118,7 +118,6 @@ impl Layer {
             return Err(Error::Invalid("a layer's maps are too large to address"));
         }
         let filter = Shape::new(self.input.channels, kernel.height, kernel.width);
-        // A division here, by a length that the compiler cannot know to be above 0, would link a panic.
         let filters = match filter.len_within(MAX_LEN) {
             Some(len) => len.checked_mul(maps),
             None => None,
