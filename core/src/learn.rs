@@ -22,8 +22,8 @@ use core::ops::Range;
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
-use crate::parameters::{LayerGradient, Parameters, part, part_mut};
-use crate::shape::Shape;
+use crate::parameters::{Gradients, LayerGradient, Parameters, part, part_mut};
+use crate::shape::{Shape, div_ceil};
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
 const DENSE: usize = 12;
@@ -42,10 +42,10 @@ pub struct Winners<'a> {
 
 /// One active unit of an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Survivor {
-    map: usize,
-    position: usize,
-    value: f32,
+pub(crate) struct Survivor {
+    pub(crate) map: usize,
+    pub(crate) position: usize,
+    pub(crate) value: f32,
 }
 
 impl<'a> Winners<'a> {
@@ -55,16 +55,27 @@ impl<'a> Winners<'a> {
         code.positions() > 1 && self.values.len() == code.len() && survivors() * DENSE >= code.len()
     }
 
+    /// So many winners at a time: those of each window, or of each image of a batch.
+    pub(crate) fn rows(self, len: usize) -> impl Iterator<Item = Self> + use<'a> {
+        // Two `ChunksExact` together divide by their length, out of sight of the check that it is not 0.
+        let (len, mut rest) = (len.max(1), self);
+        core::iter::from_fn(move || {
+            let (values, more_values) = rest.values.split_at_checked(len)?;
+            let (positions, more_positions) = rest.positions.split_at_checked(len)?;
+            rest = Self { values: more_values, positions: more_positions };
+            Some(Self { values, positions })
+        })
+    }
+
     /// The survivors among a range of maps, window by window, with what `extra` holds for each winner.
-    fn survivors<'b>(
+    pub(crate) fn survivors<'b>(
         self,
         maps: usize,
         range: Range<usize>,
         extra: &'b [f32],
     ) -> impl Iterator<Item = (Survivor, f32)> + use<'a, 'b> {
-        let rows = self.values.chunks_exact(maps.max(1)).zip(self.positions.chunks_exact(maps.max(1)));
-        rows.zip(extra.chunks_exact(maps.max(1))).flat_map(move |((values, positions), extra)| {
-            let row = values.iter().zip(positions).zip(extra).enumerate();
+        self.rows(maps).zip(extra.chunks_exact(maps.max(1))).flat_map(move |(winners, extra)| {
+            let row = winners.values.iter().zip(winners.positions).zip(extra).enumerate();
             row.skip(range.start).take(range.len()).filter(|(_, ((value, _), _))| **value > 0.0).map(
                 |(map, ((value, position), extra))| {
                     (Survivor { map, position: *position as usize, value: *value }, *extra)
@@ -145,31 +156,27 @@ impl<'a, K: Kernels> Learner<'a, K> {
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
         self.parameters.expect_decoder()?;
         let network = self.parameters.network();
-        let decoder = network.decoder();
-        let bordered = decoder.bordered();
-        expect_len("residual", bordered.len(), residual.len())?;
+        let bordered = network.decoder().bordered();
         let input = network.layer(0).map_or(bordered, |layer| layer.bordered());
         expect_len("bordered image", input.len(), image.len())?;
+        self.bordered_reconstruction(winners, residual)?;
+        let rows = bordered.rows_mut(residual).zip(input.rows(image));
+        Ok(0.5 * rows.fold(0.0, |loss, (residual, image)| loss + subtract_row(residual, image)))
+    }
 
+    /// What [`Learner::residual`] subtracts the image from.
+    pub(crate) fn bordered_reconstruction(&self, winners: Winners<'_>, bordered: &mut [f32]) -> Result<()> {
+        let layout = self.parameters.network_ref().decoder().bordered();
+        expect_len("residual", layout.len(), bordered.len())?;
         let bias = self.parameters.decoder_bias();
-        for row in bordered.rows_mut(residual) {
+        for row in layout.rows_mut(bordered) {
             for pixel in row.chunks_exact_mut(bias.len().max(1)) {
                 pixel.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
             }
         }
-        self.add_atoms(winners, residual);
-        bordered.clear_border(residual);
-
-        let mut loss = 0.0;
-        for (residual, image) in bordered.rows_mut(residual).zip(input.rows(image)) {
-            let mut row = 0.0;
-            for (residual, pixel) in residual.iter_mut().zip(image) {
-                *residual -= pixel;
-                row += *residual * *residual;
-            }
-            loss += row;
-        }
-        Ok(0.5 * loss)
+        self.add_atoms(winners, bordered);
+        layout.clear_border(bordered);
+        Ok(())
     }
 
     /// Adds the survivors' atoms to a bordered image; what sticks out lands on the border.
@@ -231,10 +238,10 @@ impl<'a, K: Kernels> Learner<'a, K> {
         residual.iter_mut().for_each(|v| *v *= scale);
         let decoder = self.parameters.network().decoder();
         let (fields, maps) = (decoder.fields(), decoder.conv.maps.max(1));
-        let rows = winners.values.chunks_exact(maps).zip(winners.positions.chunks_exact(maps));
-        for ((values, positions), deltas) in rows.zip(deltas.chunks_exact_mut(maps)) {
+        for (winners, deltas) in winners.rows(maps).zip(deltas.chunks_exact_mut(maps)) {
             let atoms = self.parameters.atoms().chunks_exact(fields.len().max(1));
-            for (((value, position), delta), atom) in values.iter().zip(positions).zip(deltas).zip(atoms) {
+            let row = winners.values.iter().zip(winners.positions);
+            for (((value, position), delta), atom) in row.zip(deltas).zip(atoms) {
                 *delta = if *value > 0.0 {
                     self.kernels.field_dot(&fields, fields.at(*position as usize), residual, atom)
                 } else {
@@ -293,6 +300,29 @@ impl<'a, K: Kernels> Learner<'a, K> {
             }
             self.kernels.add_to_filter(&fields, fields.at(survivor.position), delta, input, filter);
             if let Some(bias) = gradient.layer.bias.get_mut(place) {
+                *bias += delta;
+            }
+        }
+    }
+
+    /// The part of [`Learner::top_gradient`] that does not need the last layer's input: the gradients of the atoms and of the
+    /// last layer's biases, of all maps.
+    pub(crate) fn atoms_gradient(
+        &self,
+        winners: Winners<'_>,
+        deltas: &[f32],
+        residual: &[f32],
+        gradients: &mut Gradients<'_>,
+    ) {
+        let network = self.parameters.network_ref();
+        let decoder = network.decoder();
+        let (fields, maps) = (decoder.fields(), decoder.conv.maps);
+        let Some(top) = gradients.layers.last_mut() else { return };
+        let atoms = if network.is_tied() { &mut *top.filters } else { &mut *gradients.atoms };
+        for (survivor, delta) in winners.survivors(maps, 0..maps, deltas) {
+            let atom = part_mut(atoms, survivor.map * fields.len(), fields.len());
+            self.kernels.add_to_filter(&fields, fields.at(survivor.position), survivor.value, residual, atom);
+            if let Some(bias) = top.bias.get_mut(survivor.map) {
                 *bias += delta;
             }
         }
@@ -365,7 +395,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let (positions, width) = (deltas.positions, layer.output().width);
         let touched = |row: usize| {
             // Positions ascend: those whose fields reach the row are neighbours in the list.
-            let first = (row + 1).saturating_sub(layer.conv.kernel.height).div_ceil(layer.conv.stride.height);
+            let first = (row + 1).saturating_sub(layer.conv.kernel.height);
+            let first = div_ceil(first, layer.conv.stride.height);
             let end = row / layer.conv.stride.height.max(1) + 1;
             let before = |y: usize| positions.partition_point(|position| (*position as usize) < y * width);
             let reaching = positions.get(before(first)..before(end)).unwrap_or(&[]);
@@ -403,18 +434,28 @@ impl<'a, K: Kernels> Learner<'a, K> {
     }
 }
 
+/// Subtracts a row of an image from one of its reconstruction; returns the sum of the squares.
+pub(crate) fn subtract_row(residual: &mut [f32], image: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for (residual, pixel) in residual.iter_mut().zip(image) {
+        *residual -= pixel;
+        sum += *residual * *residual;
+    }
+    sum
+}
+
 /// Rows over the maps of all positions, a few at a time.
 fn for_each_rows(values: &[f32], maps: usize, mut visit: impl FnMut(Deltas<'_>)) {
     let maps = maps.max(1);
     let mut positions = [0; ROWS];
-    for (chunk, values) in values.chunks(ROWS * maps).enumerate() {
+    for (chunk, values) in values.chunks((ROWS * maps).max(1)).enumerate() {
         positions.iter_mut().zip((chunk * ROWS) as u32..).for_each(|(to, position)| *to = position);
         visit(Deltas { positions: part(&positions, 0, values.len() / maps), values });
     }
 }
 
 /// Adds up rows over the maps from map `first` on.
-fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f32]) {
+pub(crate) fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f32]) {
     for row in values.chunks_exact(maps.max(1)) {
         sums.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
     }

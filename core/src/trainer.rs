@@ -217,9 +217,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let mut gradients = Gradients::new(&network, gradient)?;
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        let rows = values.chunks_exact(winners_len).zip(positions.chunks_exact(winners_len));
-        for (index, (image, (values, positions))) in images.zip(rows).enumerate() {
-            let winners = Winners { values, positions };
+        let rows = Winners { values, positions }.rows(winners_len);
+        for (index, (image, winners)) in images.zip(rows).enumerate() {
             encoder.load(1, 0, image, inputs)?;
             // The reconstruction is compared with the clean image, so that no second copy of it is needed.
             loss += learner.residual(Inputs::new(network, 1, inputs)?.of(0, 0), winners, residual)?;
