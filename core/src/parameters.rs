@@ -174,6 +174,11 @@ impl<'a> Parameters<'a> {
         self.network
     }
 
+    /// [`Parameters::network`] in place.
+    pub(crate) const fn network_ref(&self) -> &Network {
+        &self.network
+    }
+
     /// The filters of encoder layer `index`, without anything prepared.
     pub fn filters(&self, index: usize) -> Filters<'a> {
         let start = self.network.layer_start(index);
