@@ -140,8 +140,10 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths.
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths, [`Error::Invalid`](crate::Error::Invalid) for
+    /// parameters without decoder.
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
+        self.parameters.expect_decoder()?;
         let network = self.parameters.network();
         let decoder = network.decoder();
         let bordered = decoder.bordered();
@@ -192,8 +194,9 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths.
+    /// As for [`Learner::residual`].
     pub fn reconstruct(&self, winners: Winners<'_>, scratch: &mut [f32], image: &mut [f32]) -> Result<()> {
+        self.parameters.expect_decoder()?;
         let network = self.parameters.network();
         let bordered = network.decoder().bordered();
         expect_len("scratch", bordered.len(), scratch.len())?;
@@ -215,7 +218,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner.
+    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner, and as for [`Learner::residual`].
     pub fn deltas(
         &self,
         scale: f32,
@@ -223,6 +226,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         residual: &mut [f32],
         deltas: &mut [f32],
     ) -> Result<()> {
+        self.parameters.expect_decoder()?;
         expect_len("deltas", winners.values.len(), deltas.len())?;
         residual.iter_mut().for_each(|v| *v *= scale);
         let decoder = self.parameters.network().decoder();

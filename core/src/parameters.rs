@@ -169,6 +169,36 @@ impl<'a> Parameters<'a> {
         Self::new(network, values)
     }
 
+    /// The parameters of an encoder alone: what [`Encoder`](crate::Encoder) needs, and enough for nothing else. What needs the
+    /// decoder, too, refuses them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] when there are not [`Network::encoder_len`] of them.
+    pub fn without_decoder(network: Network, values: &'a [f32]) -> Result<Self> {
+        expect_len("encoder's parameters", network.encoder_len(), values.len())?;
+        Ok(Self { network, values })
+    }
+
+    /// Those of a checked model, with or without decoder.
+    pub(crate) const fn known(network: Network, values: &'a [f32]) -> Self {
+        Self { network, values }
+    }
+
+    /// Whether the decoder's parameters are there.
+    pub fn has_decoder(&self) -> bool {
+        self.values.len() == self.network.parameters_len()
+    }
+
+    /// `Ok` when the decoder's parameters are there.
+    pub(crate) fn expect_decoder(&self) -> Result<()> {
+        if self.has_decoder() {
+            Ok(())
+        } else {
+            Err(Error::Invalid("these parameters are an encoder's alone, which cannot reconstruct or learn"))
+        }
+    }
+
     /// The network they belong to.
     pub fn network(&self) -> Network {
         self.network
@@ -191,8 +221,11 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The dictionary's atoms; the encoder's filters when tied.
+    /// The dictionary's atoms; the encoder's filters when tied. None without decoder.
     pub fn atoms(&self) -> &'a [f32] {
+        if !self.has_decoder() {
+            return &[];
+        }
         if self.network.is_tied() {
             return self.filters(0).weights;
         }
@@ -201,7 +234,7 @@ impl<'a> Parameters<'a> {
         part(self.values, end - len, len)
     }
 
-    /// The decoder's bias, one per image channel.
+    /// The decoder's bias, one per image channel. None without decoder.
     pub fn decoder_bias(&self) -> &'a [f32] {
         part(self.values, self.network.decoder_bias_start(), self.network.input().channels)
     }
