@@ -43,7 +43,9 @@ mod select;
 mod shape;
 mod stream;
 mod svm;
+mod timing;
 mod trainer;
+mod unit_trainer;
 mod units;
 
 pub use compete::{Candidates, spatial};
@@ -67,5 +69,7 @@ pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, sel
 pub use shape::{Shape, Size};
 pub use stream::{Classifier, Extractor, Forward, Rows, extractor_len, forward_len};
 pub use svm::Svm;
+pub use timing::{Clock, Timing};
 pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
+pub use unit_trainer::{UnitTrainer, unit_training_len};
 pub use units::{UnitSurvivors, Units};
