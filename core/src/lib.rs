@@ -43,7 +43,9 @@ mod select;
 mod shape;
 mod stream;
 mod svm;
+mod timing;
 mod trainer;
+mod unit_trainer;
 mod units;
 
 pub use compete::{Candidates, spatial};
@@ -69,5 +71,7 @@ pub use stream::{
     Classifier, Extractor, Forward, Rows, StreamTrainer, extractor_len, forward_len, stream_training_len,
 };
 pub use svm::Svm;
+pub use timing::{Clock, Timing};
 pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
+pub use unit_trainer::{UnitTrainer, unit_training_len};
 pub use units::{UnitSurvivors, Units};
