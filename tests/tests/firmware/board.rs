@@ -9,7 +9,7 @@ use std::time::Duration;
 use wta_tests::emulator::CortexM4;
 use wta_tests::{Availability, Cross, emulator, require, run, run_within};
 
-use crate::memory;
+use crate::memory::{self, Memory};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 const TMPDIR: &str = env!("CARGO_TARGET_TMPDIR");
@@ -57,15 +57,21 @@ impl Board {
         let ran = run_within(limit, self.emulator.command(&program)).unwrap();
         assert!(ran.success(), "{name}: QEMU: {}\n{}", ran.ending(), ran.output);
         assert_eq!(ran.output.lines().last(), Some("done"), "{name}: {}", ran.output);
-        let report = Report { output: ran.output };
-        memory::check(name, &program, report.number("stack"), self.cross.is_from_debian());
+        let mut report = Report { output: ran.output, memory: Memory::default() };
+        report.memory = memory::check(name, &program, report.number("stack"), self.is_recorded());
         report
+    }
+
+    /// Whether the programs are made as those whose sizes and instructions are recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.cross.is_from_debian()
     }
 }
 
 /// What a program printed: lines of a name and numbers.
 pub(crate) struct Report {
     output: String,
+    memory: Memory,
 }
 
 impl Report {
@@ -73,6 +79,11 @@ impl Report {
     fn words(&self, name: &str) -> impl Iterator<Item = &str> {
         let lines = self.output.lines().map(str::split_whitespace);
         lines.filter_map(move |mut words| (words.next() == Some(name)).then_some(words)).flatten()
+    }
+
+    /// What the program takes.
+    pub(crate) fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// The numbers with this name.

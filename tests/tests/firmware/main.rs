@@ -6,4 +6,5 @@
 mod board;
 mod memory;
 mod no_panic;
+mod step_fc;
 mod train_fc;

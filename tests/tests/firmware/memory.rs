@@ -11,24 +11,24 @@ use wta_tests::announce;
 const TOLERANCE: u64 = 3;
 
 /// Bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Memory {
+pub(crate) struct Memory {
     /// Code, constants, and the initial values of variables.
-    flash: u64,
+    pub(crate) flash: u64,
     /// Variables: `.data` and `.bss`.
-    ram: u64,
+    pub(crate) ram: u64,
     /// The most that was on the stack.
-    stack: u64,
+    pub(crate) stack: u64,
 }
 
-/// Asserts that a program takes what is recorded for it.
+/// Asserts that a program takes what is recorded for it, and returns it.
 #[track_caller]
-pub(crate) fn check(name: &str, program: &Path, stack: u64, comparable: bool) {
+pub(crate) fn check(name: &str, program: &Path, stack: u64, comparable: bool) -> Memory {
     let found = sizes(program, stack);
     if !comparable {
         announce(&format!("SKIPPED: {name}: sizes are recorded for Debian's compiler; this one: {found:?}"));
-        return;
+        return found;
     }
     let records: BTreeMap<String, Memory> =
         toml::from_str(include_str!("../../firmware/memory.toml")).unwrap();
@@ -37,6 +37,7 @@ pub(crate) fn check(name: &str, program: &Path, stack: u64, comparable: bool) {
     };
     let complaints = complaints(name, found, *record);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    found
 }
 
 /// A sentence for each number that is too far from its record.
