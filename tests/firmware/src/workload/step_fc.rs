@@ -1,8 +1,9 @@
 //! One training step of a 64-32-64 autoencoder on a batch of 20, shared with the test that computes the same on the host:
 //! tests/tests/firmware/step_fc.rs.
 //!
-#![allow(dead_code, reason = "each program uses a part of this")]
 //! Everything that training needs is in [`Memory`]; the images are constants, and stay in flash.
+
+#![allow(dead_code, reason = "each program uses a part of this")]
 
 use wta_core::{
     Corruption, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch, Sparsity,
