@@ -410,7 +410,7 @@ impl<'a> Memory<'a> {
         &mut self,
         kernels: K,
         weights: Weights<'_>,
-        images: impl Iterator<Item = &'i [f32]>,
+        mut images: impl Iterator<Item = &'i [f32]>,
     ) -> (f32, f32) {
         let inputs = self.layout.inputs.max(1);
         let fields = row_fields(inputs);
@@ -428,7 +428,9 @@ impl<'a> Memory<'a> {
         }
         let scale = 1.0 / self.batch as f32;
         let (mut loss, mut largest) = (0.0, 0.0);
-        for (residual, image) in self.residuals.chunks_exact_mut(inputs).zip(images) {
+        for residual in self.residuals.chunks_exact_mut(inputs) {
+            // Not zipped: a caller's `chunks_exact` would divide by its length, which may link a panic.
+            let Some(image) = images.next() else { break };
             let mut square = 0.0;
             for (residual, pixel) in residual.iter_mut().zip(image) {
                 let error = *residual - pixel;

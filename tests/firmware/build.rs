@@ -7,12 +7,16 @@ fn main() {
     let target = env::var("TARGET").expect("cargo sets TARGET");
     let board = match target.as_str() {
         "thumbv7em-none-eabihf" => "mps2-an386",
+        "thumbv6m-none-eabi" => "microbit",
+        "riscv32imc-unknown-none-elf" => "virt",
         _ => panic!("no board for {target}: add its memory to memory/ and to build.rs"),
     };
     let memory = format!("memory/{board}.x");
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     fs::copy(&memory, Path::new(&out).join("memory.x")).expect("the board's memory is copied");
     println!("cargo::rustc-link-search={}", Path::new(&out).display());
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    // On RISC-V, the board's file is the whole script.
+    let script = if target.starts_with("thumb") { "link.x" } else { "memory.x" };
+    println!("cargo::rustc-link-arg-bins=-T{script}");
     println!("cargo::rerun-if-changed={memory}");
 }

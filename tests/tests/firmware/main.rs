@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 
 mod board;
-mod memory;
+mod costs;
 mod no_panic;
 mod step_fc;
+mod tiny;
 mod train_fc;

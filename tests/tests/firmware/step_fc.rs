@@ -9,9 +9,6 @@ use crate::board::{Report, assert_same_bits, board};
 #[path = "../../firmware/src/workload/step_fc.rs"]
 mod workload;
 
-/// What a count of instructions may differ from its record, in per cent.
-const TOLERANCE: u64 = 3;
-
 const PHASES: [&str; 4] = ["compete", "select", "learn", "update"];
 
 #[test]
@@ -24,11 +21,7 @@ fn a_sparse_step_is_within_its_limits() {
 
     let instructions = report.number("instructions");
     assert!(instructions <= 400_000, "{instructions}");
-    let ram = report.memory().ram + report.memory().stack;
-    assert!(ram <= 42_000, "{ram} bytes of RAM, stack included");
-    if board.is_recorded() {
-        assert_near(instructions, 321_652);
-    }
+    assert!(report.ram() <= 42_000, "{} bytes of RAM, stack included", report.ram());
     assert_phases_add_up(&report, &[instructions]);
 }
 
@@ -45,10 +38,6 @@ fn a_step_in_which_all_active_units_survive_is_within_its_limits() {
 
     let [active, all] = report.numbers("instructions")[..] else { panic!("not two counts") };
     assert!(active <= 1_800_000 && all <= 1_800_000, "{active}, {all}");
-    if board.is_recorded() {
-        assert_near(active, 650_584);
-        assert_near(all, 1_044_680);
-    }
     assert_phases_add_up(&report, &[active, all]);
 }
 
@@ -58,12 +47,6 @@ fn trained(mut trainer: wta_core::UnitTrainer<'_, wta_core::Scalar>) -> Vec<f32>
         trainer.step(workload::images()).unwrap();
     }
     trainer.parameters().to_vec()
-}
-
-#[track_caller]
-fn assert_near(found: u64, record: u64) {
-    let differs = found.abs_diff(record) * 100 > record * TOLERANCE;
-    assert!(!differs, "{found} instructions, {record} are recorded: find out why, or change the record");
 }
 
 /// The phases of the step that was timed are about a whole step.

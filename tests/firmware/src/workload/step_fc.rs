@@ -97,7 +97,8 @@ const fn draw() -> [[f32; INPUTS]; BATCH] {
 pub(crate) fn all_active(parameters: &[f32]) -> bool {
     let (weights, bias) = (&parameters[..INPUTS * UNITS], &parameters[INPUTS * UNITS..]);
     weights.chunks(INPUTS).zip(bias).all(|(weights, bias)| {
-        let sum = |image: &[f32]| weights.iter().zip(image).map(|(weight, pixel)| weight * pixel).sum::<f32>();
+        let sum =
+            |image: &[f32]| weights.iter().zip(image).map(|(weight, pixel)| weight * pixel).sum::<f32>();
         images().all(|image| bias + sum(image) > 0.0)
     })
 }
