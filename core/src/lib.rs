@@ -47,6 +47,7 @@ mod timing;
 mod trainer;
 mod unit_trainer;
 mod units;
+mod unrolled;
 
 pub use compete::{Candidates, spatial};
 pub use corruption::Corruption;

@@ -142,9 +142,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     }
 
     /// Measures steps with this clock from now on: see [`Trainer::last_timing`].
-    pub fn with_clock(mut self, clock: Clock) -> Self {
+    pub const fn set_clock(&mut self, clock: Clock) {
         self.stopwatch = Stopwatch::new(clock);
-        self
     }
 
     /// Where the time of the last step went; all 0 without a clock.

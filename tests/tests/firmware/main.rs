@@ -9,6 +9,7 @@ mod costs;
 #[path = "../../firmware/digits.rs"]
 mod digits;
 mod no_panic;
+mod step_fc;
 mod train_fc;
 mod train_on_device;
 mod train_on_device_16;
