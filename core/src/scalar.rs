@@ -14,6 +14,9 @@ use crate::parameters::Filters;
 use crate::select::{Cut, cut};
 use crate::unrolled;
 
+/// Filters whose sums are made at the same time, in registers, so that a field is read once for all of them.
+const TOGETHER: usize = 4;
+
 /// Scalar kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -28,15 +31,21 @@ impl Kernels for Scalar {
         placement: Placement,
         out: &mut [f32],
     ) {
+        let (biases, last_biases) = filters.bias.as_chunks::<TOGETHER>();
+        let field_len = fields.len().max(1);
+        let together = filters.weights.chunks_exact(field_len.saturating_mul(TOGETHER));
+        let last = filters.weights.chunks_exact(field_len).skip(TOGETHER * biases.len());
         for y in 0..fields.height {
             for x in 0..fields.width {
                 let at = fields.offset(y, x);
                 let outputs = out.get_mut(placement.at(y, x)..).unwrap_or_default();
                 let Some(out) = outputs.get_mut(..filters.bias.len()) else { return };
-                let filters = filters.weights.chunks_exact(fields.len().max(1)).zip(filters.bias);
-                for (out, (filter, bias)) in out.iter_mut().zip(filters) {
-                    let sum = sum_field(*bias, fields, at, map, filter);
-                    *out = if sum > 0.0 { sum } else { 0.0 };
+                let (outs, last_outs) = out.as_chunks_mut::<TOGETHER>();
+                for ((out, bias), filters) in outs.iter_mut().zip(biases).zip(together.clone()) {
+                    *out = sum_fields(*bias, fields, at, map, filters).map(relu);
+                }
+                for ((out, bias), filter) in last_outs.iter_mut().zip(last_biases).zip(last.clone()) {
+                    *out = relu(sum_field(*bias, fields, at, map, filter));
                 }
             }
         }
@@ -192,6 +201,30 @@ fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], fini
             }
         }
     }
+}
+
+fn relu(sum: f32) -> f32 {
+    if sum > 0.0 { sum } else { 0.0 }
+}
+
+/// [`sum_field`] of filters that lie one after the other.
+fn sum_fields(
+    start: [f32; TOGETHER],
+    fields: &Fields,
+    at: usize,
+    map: &[f32],
+    filters: &[f32],
+) -> [f32; TOGETHER] {
+    let mut sums = start;
+    let mut filters = filters.chunks_exact(fields.len().max(1));
+    let mut rows = || filters.next().unwrap_or(&[]).chunks_exact(fields.row_len.max(1));
+    let (a, b, c, d) = (rows(), rows(), rows(), rows());
+    for ((((field, a), b), c), d) in fields.field(at, map).zip(a).zip(b).zip(c).zip(d) {
+        for ((((input, a), b), c), d) in field.iter().zip(a).zip(b).zip(c).zip(d) {
+            sums.iter_mut().zip([a, b, c, d]).for_each(|(sum, weight)| *sum += input * weight);
+        }
+    }
+    sums
 }
 
 fn sum_field(start: f32, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {

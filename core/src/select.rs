@@ -74,6 +74,20 @@ impl Sparsity {
         }
     }
 
+    /// The same windows with another rate or number: sparsity that changes in the course of training.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when that is another kind of selection, which needs other memory, or as for
+    /// [`Sparsity::check`].
+    pub fn with_keep(&self, network: &Network, keep: Keep) -> Result<Self> {
+        if core::mem::discriminant(&self.keep) != core::mem::discriminant(&keep) {
+            return Err(Error::Invalid("the kind of sparsity cannot be changed during training"));
+        }
+        let changed = Self { keep, ..*self };
+        changed.check(network).map(|()| changed)
+    }
+
     /// Candidates per image: windows x maps.
     pub const fn winners_len(&self, network: &Network) -> usize {
         self.grid.area() * network.code().channels

@@ -13,8 +13,8 @@ use crate::kernels::Kernels;
 use crate::learn::{Learner, SparseDeltas, TopGradient, Winners};
 use crate::network::Network;
 use crate::optimizer::{Method, Optimizer};
-use crate::parameters::{Gradients, Parameters, rows};
-use crate::select::{Cut, Sparsity, select};
+use crate::parameters::{Gradients, Parameters};
+use crate::select::{Cut, Keep, Sparsity, select};
 use crate::timing::{Clock, Stopwatch, Timing};
 
 /// Everything that says how a network is trained.
@@ -161,6 +161,16 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         self.step
     }
 
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        Ok(())
+    }
+
     /// One step on a batch, whose images are gone through twice. Returns the loss: half the squared error summed
     /// over an image, averaged over the batch.
     ///
@@ -223,9 +233,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let mut gradients = Gradients::new(&network, gradient)?;
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        let winners = rows(values, winners_len).zip(rows(positions, winners_len));
-        for (index, (image, (values, positions))) in images.zip(winners).enumerate() {
-            let winners = Winners { values, positions };
+        let rows = Winners { values, positions }.rows(winners_len);
+        for (index, (image, winners)) in images.zip(rows).enumerate() {
             encoder.load(1, 0, image, inputs)?;
             // The reconstruction is compared with the clean image, so that no second copy of it is needed.
             loss += learner.residual(Inputs::new(network, 1, inputs)?.of(0, 0), winners, residual)?;

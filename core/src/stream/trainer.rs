@@ -207,9 +207,7 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let mut backward = Backward::new(kernels, parameters, incomplete, indices, row);
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        let winners = values.chunks_exact(maps).zip(positions.chunks_exact(maps));
-        for (mut image, (values, positions)) in images.zip(winners) {
-            let winners = Winners { values, positions };
+        for (mut image, winners) in images.zip(Winners { values, positions }.rows(maps)) {
             image.expect_shape(network.input())?;
             loss += forward.residual(&mut image, winners, residual)?;
             let learner = forward.learner();
