@@ -10,6 +10,9 @@
 //!       -> Optimizer: parameters
 //! ```
 //!
+//! Where there is no room for maps, images go through row by row: [`Extractor`], [`Classifier`] and [`StreamTrainer`] give
+//! the same bits in a few rows of memory. [`Novelty`] tells samples that are unlike what was trained on.
+//!
 //! [`Network`] describes a network as a constant and knows the length of every buffer. [`Trainer`] is the whole
 //! step for a microcontroller; hosts call its parts ([`Encoder`], [`select`], [`Learner`]) from several threads.
 //! All of it is generic over [`Kernels`], the hot loops: [`Scalar`] here, vector instructions in `wta-simd`.

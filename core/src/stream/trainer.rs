@@ -15,7 +15,7 @@ use crate::learn::Winners;
 use crate::network::Network;
 use crate::optimizer::Method;
 use crate::parameters::{Gradients, Parameters, part, part_mut};
-use crate::select::select;
+use crate::select::{Keep, select};
 use crate::shape::Size;
 use crate::stream::backward::{Backward, delta_row_len, incomplete_len, training_rows};
 use crate::stream::{Forward, Rows};
@@ -138,6 +138,16 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     /// Steps done.
     pub fn steps_done(&self) -> u64 {
         self.step
+    }
+
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        Ok(())
     }
 
     /// One step on a batch, whose images are gone through twice, and in the second round each image's rows twice. Returns
