@@ -10,6 +10,9 @@
 //!       -> Optimizer: parameters
 //! ```
 //!
+//! Where there is no room for maps, images go through row by row: [`Extractor`], [`Classifier`] and [`StreamTrainer`] give
+//! the same bits in a few rows of memory. [`Novelty`] tells samples that are unlike what was trained on.
+//!
 //! [`Network`] describes a network as a constant and knows the length of every buffer. [`Trainer`] is the whole
 //! step for a microcontroller; hosts call its parts ([`Encoder`], [`select`], [`Learner`]) from several threads.
 //! All of it is generic over [`Kernels`], the hot loops: [`Scalar`] here, vector instructions in `wta-simd`.
@@ -44,8 +47,11 @@ mod select;
 mod shape;
 mod stream;
 mod svm;
+mod timing;
 mod trainer;
+mod unit_trainer;
 mod units;
+mod unrolled;
 
 pub use compete::{Candidates, spatial};
 pub use corruption::Corruption;
@@ -71,5 +77,7 @@ pub use stream::{
     Classifier, Extractor, Forward, Rows, StreamTrainer, extractor_len, forward_len, stream_training_len,
 };
 pub use svm::Svm;
+pub use timing::{Clock, Timing};
 pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
+pub use unit_trainer::{UnitTrainer, unit_training_len};
 pub use units::{UnitSurvivors, Units};

@@ -17,7 +17,7 @@ use crate::stream::{Forward, Rows, forward_len};
 use crate::trainer::split_off;
 
 /// Numbers that [`Novelty`] needs with kernels that prepare nothing (the scalar ones), besides a position (`u32`) for
-/// each map of the code: the encoder's windows, a row of the code, the winners, the residual.
+/// each map of the code: the encoder's windows, a row of the code, the winners, the residual. In bytes: four times as many.
 pub const fn novelty_len(network: &Network) -> usize {
     let code = network.code();
     forward_len(network) + code.width * code.channels + code.channels + network.residual_len()

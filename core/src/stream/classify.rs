@@ -16,7 +16,7 @@ use crate::svm::Svm;
 use crate::trainer::split_off;
 
 /// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's windows, a row of
-/// the code, and the pooled rows that are open at the same time.
+/// the code, and the pooled rows that are open at the same time. In bytes: four times as many.
 ///
 /// ```
 /// use wta_core::{Conv, Network, Pool, Shape, Size, extractor_len};

@@ -1,0 +1,21 @@
+//! The programs of tests/firmware on an emulated Cortex-M4F: they must find the host's numbers, bit for bit, within
+//! the memory that is recorded for them, and link without a panic.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
+mod board;
+mod classify_digits;
+mod costs;
+#[path = "../../firmware/digits.rs"]
+mod digits;
+mod no_panic;
+mod novelty_1d;
+mod step_fc;
+mod tiny;
+mod train_fc;
+mod train_on_device;
+mod train_on_device_16;
+mod whole_maps;
+
+/// The repository's fixtures, from the package's folder.
+const FIXTURES: &str = "../fixtures";
