@@ -178,28 +178,31 @@ impl Kernels for Scalar {
 fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], finish: impl Fn(f32) -> f32) {
     let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
     let width = (images.len() / inputs).max(1);
-    let groups = out.chunks_mut(unrolled::ROWS * width).zip(weights.chunks(unrolled::ROWS * inputs));
-    for ((out, weights), bias) in groups.zip(bias.chunks(unrolled::ROWS)) {
-        let mut rows = weights.chunks_exact(inputs);
-        if let ([a, b, c, d], Some(i), Some(j), Some(k), Some(l)) =
-            (bias, rows.next(), rows.next(), rows.next(), rows.next())
-        {
-            for (column, image) in images.chunks_exact(inputs).enumerate() {
-                let sums = unrolled::dots([*a, *b, *c, *d], [i, j, k, l], image);
-                for (place, sum) in (column..).step_by(width).zip(sums) {
-                    if let Some(out) = out.get_mut(place) {
-                        *out = finish(sum);
-                    }
+    let mut rows = weights.chunks_exact(inputs);
+    let mut next = || rows.next().unwrap_or(&[]);
+    let (groups, rest) = bias.as_chunks::<{ unrolled::ROWS }>();
+    let mut start = 0;
+    for bias in groups {
+        let weights = [next(), next(), next(), next()];
+        for (column, image) in images.chunks_exact(inputs).enumerate() {
+            let mut place = start + column;
+            for sum in unrolled::dots(*bias, weights, image) {
+                if let Some(out) = out.get_mut(place) {
+                    *out = finish(sum);
                 }
+                place += width;
             }
-            continue;
         }
-        let rows = weights.chunks_exact(inputs).zip(bias);
-        for (out, (weights, bias)) in out.chunks_exact_mut(width).zip(rows) {
-            for (out, image) in out.iter_mut().zip(images.chunks_exact(inputs)) {
+        start += unrolled::ROWS * width;
+    }
+    for bias in rest {
+        let weights = next();
+        for (place, image) in (start..).zip(images.chunks_exact(inputs)) {
+            if let Some(out) = out.get_mut(place) {
                 *out = finish(unrolled::dot(*bias, image, weights));
             }
         }
+        start += width;
     }
 }
 

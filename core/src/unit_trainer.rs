@@ -144,6 +144,23 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
         self.step
     }
 
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`]; [`Error::Invalid`] too when the memory, which was lent for the sparsity at the start, is too
+    /// small for this one.
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        let sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        let method = &self.training.optimizer.method;
+        let len = unit_training_len(&self.network, &sparsity, method, self.training.batch);
+        if len.floats > self.scratch.floats.len() || len.indices > self.scratch.indices.len() {
+            return Err(Error::Invalid("the memory was lent for a sparser code: begin with the densest"));
+        }
+        self.training.sparsity = sparsity;
+        Ok(())
+    }
+
     /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the batch.
     ///
     /// The images are gone through once for every 8 units and twice more, and each survivor's is fetched by `nth`, which

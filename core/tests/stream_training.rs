@@ -183,6 +183,26 @@ fn sparsity_may_change_during_training() {
     assert!(matches!(found.set_keep(Keep::All), Err(Error::Invalid(_))));
 }
 
+#[test]
+fn the_phases_are_timed() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    /// Each look at this clock is a tick after the last one.
+    fn clock() -> u32 {
+        static NOW: AtomicU32 = AtomicU32::new(0);
+        NOW.fetch_add(1, Ordering::Relaxed)
+    }
+    let (network, training) = (small(), example(Keep::All));
+    let batch = images(&network, 4, 2);
+    let mut memory = memory(&network, &training, parameters(&network, 1));
+    let mut trainer = stream_trainer(&mut memory, network, training, 0).unwrap();
+    trainer.step(batch.chunks_exact(network.input().len())).unwrap();
+    assert_eq!(trainer.last_timing().total(), 0, "without a clock");
+    trainer.set_clock(clock);
+    trainer.step(batch.chunks_exact(network.input().len())).unwrap();
+    let timing = trainer.last_timing();
+    assert_eq!([timing.compete, timing.select, timing.learn, timing.update], [1; 4]);
+}
+
 fn small() -> Network {
     let convs = [Conv::same(6, Size::square(3)), Conv::same(8, Size::square(3))];
     Network::convolutional(Shape::new(1, 8, 9), &convs, Size::square(5)).unwrap()

@@ -281,6 +281,39 @@ fn the_memory_is_counted_by_hand_and_less_than_with_a_gradient() {
     assert_eq!(all.indices, 32 * 20 + 32);
 }
 
+#[test]
+fn sparsity_may_change_during_training() {
+    for (network, good) in every_kind() {
+        let training = Training { sparsity: Sparsity::lifetime(1.0), ..good };
+        let len = unit_training_len(&network, &training.sparsity, &training.optimizer.method, BATCH);
+        let mut owned = Owned::new(network, training);
+        let mut memory = Memory::new(Scalar, &network, &training, owned.parameters.clone());
+        let (mut floats, mut indices) = (vec![f32::NAN; len.floats], vec![u32::MAX; len.indices]);
+        let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
+        let (parameters, moments) = (&mut owned.parameters, &mut owned.moments);
+        let mut found = UnitTrainer::new(Scalar, network, training, 0, parameters, moments, scratch).unwrap();
+        let mut expected = memory.trainer(Scalar, network, training).unwrap();
+        let batch = images(1);
+        for rate in [1.0, 0.5, 0.1, 0.7] {
+            found.set_keep(Keep::Lifetime { rate }).unwrap();
+            expected.set_keep(Keep::Lifetime { rate }).unwrap();
+            let batch = || batch.chunks_exact(INPUTS);
+            assert_eq!(found.step(batch()), expected.step(batch()), "{rate}");
+            assert_eq!(bits(found.parameters()), bits(expected.parameters()), "{rate}");
+        }
+        assert!(matches!(found.set_keep(Keep::All), Err(Error::Invalid(_))));
+
+        let sparse = Training { sparsity: Sparsity::lifetime(0.1), ..good };
+        let len = unit_training_len(&network, &sparse.sparsity, &sparse.optimizer.method, BATCH);
+        let mut owned = Owned::new(network, sparse);
+        let (mut floats, mut indices) = (vec![0.0; len.floats], vec![0; len.indices]);
+        let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
+        let (parameters, moments) = (&mut owned.parameters, &mut owned.moments);
+        let mut trainer = UnitTrainer::new(Scalar, network, sparse, 0, parameters, moments, scratch).unwrap();
+        assert!(matches!(trainer.set_keep(Keep::Lifetime { rate: 0.9 }), Err(Error::Invalid(_))));
+    }
+}
+
 thread_local! {
     static NOW: Cell<u32> = const { Cell::new(0) };
 }

@@ -19,6 +19,7 @@ use crate::select::{Keep, select};
 use crate::shape::Size;
 use crate::stream::backward::{Backward, delta_row_len, incomplete_len, training_rows};
 use crate::stream::{Forward, Rows};
+use crate::timing::{Clock, Stopwatch, Timing};
 use crate::trainer::{Scratch, Training, TrainingLen, split_off};
 
 /// The memory that [`StreamTrainer`] needs with kernels that prepare nothing (the scalar ones).
@@ -86,6 +87,7 @@ pub struct StreamTrainer<'m, K> {
     moments: &'m mut [f32],
     scratch: Scratch<'m>,
     step: u64,
+    stopwatch: Stopwatch,
 }
 
 impl<'m, K: Kernels> StreamTrainer<'m, K> {
@@ -127,7 +129,18 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         expect_len("scratch indices", len.indices, scratch.indices.len())?;
         expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
         Parameters::from_outside(network, parameters)?;
-        Ok(Self { kernels, network, training, parameters, moments, scratch, step })
+        let stopwatch = Stopwatch::default();
+        Ok(Self { kernels, network, training, parameters, moments, scratch, step, stopwatch })
+    }
+
+    /// Measures steps with this clock from now on: see [`StreamTrainer::last_timing`].
+    pub const fn set_clock(&mut self, clock: Clock) {
+        self.stopwatch = Stopwatch::new(clock);
+    }
+
+    /// Where the time of the last step went; all 0 without a clock.
+    pub fn last_timing(&self) -> Timing {
+        self.stopwatch.timing()
     }
 
     /// The parameters as they are now.
@@ -159,7 +172,9 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     /// [`Error::NotFinite`] for such a pixel or activation, [`Error::Diverged`] for a gradient out of all bounds.
     /// The parameters and moments are then as before the step.
     pub fn step<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
+        self.stopwatch.start();
         let loss = self.gradient(images)?;
+        self.stopwatch.lap(|timing| &mut timing.learn);
         let Self { kernels, ref network, training, .. } = *self;
         let gradient = self.scratch.floats.get(..network.parameters_len()).unwrap_or(&[]);
         let (moments, parameters) = (&mut *self.moments, &mut *self.parameters);
@@ -172,9 +187,10 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
             moments,
             parameters,
         )?;
+        self.stopwatch.lap(|timing| &mut timing.update);
         self.step += 1;
         #[cfg(feature = "defmt")]
-        defmt::debug!("step {=u64}: loss {=f32}", self.step, loss);
+        self.stopwatch.log(self.step, loss);
         Ok(loss)
     }
 
@@ -209,8 +225,10 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
             found += 1;
         }
         expect_len("batch", batch, found)?;
+        self.stopwatch.lap(|timing| &mut timing.compete);
 
         select(kernels, network, &sparsity, values, self.scratch.cuts)?;
+        self.stopwatch.lap(|timing| &mut timing.select);
 
         gradient.fill(0.0);
         let mut gradients = Gradients::new(network, gradient)?;

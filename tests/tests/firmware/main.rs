@@ -9,6 +9,7 @@ mod costs;
 #[path = "../../firmware/digits.rs"]
 mod digits;
 mod no_panic;
+mod novelty_1d;
 mod step_fc;
 mod tiny;
 mod train_fc;
