@@ -25,7 +25,7 @@ impl<'a> Int8Network<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for another number of layers, maps or weights than the network's.
+    /// [`Error::Length`](crate::Error::Length) for another number of layers, maps or weights than the network's.
     pub fn new(network: Network, layers: &[Int8Filters<'a>]) -> Result<Self> {
         expect_len("quantised layers", network.depth(), layers.len())?;
         for (layer, filters) in network.layers().zip(layers) {
