@@ -32,12 +32,14 @@ pub enum Error {
         /// The index of the first such element in the flat parameter vector.
         index: usize,
     },
+    /// Bytes that are no whole and undamaged `model.wta`: the text says why.
+    Model(&'static str),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(what) => f.write_str(what),
+            Self::Invalid(what) | Self::Model(what) => f.write_str(what),
             Self::Length { what, expected, found } => {
                 write!(f, "the {what} must have {expected} elements, but {found} were given")
             }

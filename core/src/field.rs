@@ -144,8 +144,8 @@ impl Fields {
             row_stride: bordered.row_stride(),
             height: div_ceil(shape.height, stride.height),
             width: div_ceil(shape.width, stride.width),
-            step_down: bordered.row_stride() * stride.height,
-            step_right: shape.channels * stride.width,
+            step_down: bordered.row_stride().saturating_mul(stride.height),
+            step_right: shape.channels.saturating_mul(stride.width),
         }
     }
 

@@ -22,7 +22,7 @@ use core::ops::Range;
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
-use crate::parameters::{LayerGradient, Parameters, part, part_mut};
+use crate::parameters::{LayerGradient, Parameters, part, part_mut, rows};
 use crate::shape::Shape;
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
@@ -62,8 +62,8 @@ impl<'a> Winners<'a> {
         range: Range<usize>,
         extra: &'b [f32],
     ) -> impl Iterator<Item = (Survivor, f32)> + use<'a, 'b> {
-        let rows = self.values.chunks_exact(maps.max(1)).zip(self.positions.chunks_exact(maps.max(1)));
-        rows.zip(extra.chunks_exact(maps.max(1))).flat_map(move |((values, positions), extra)| {
+        let winners = rows(self.values, maps).zip(rows(self.positions, maps));
+        winners.zip(rows(extra, maps)).flat_map(move |((values, positions), extra)| {
             let row = values.iter().zip(positions).zip(extra).enumerate();
             row.skip(range.start).take(range.len()).filter(|(_, ((value, _), _))| **value > 0.0).map(
                 |(map, ((value, position), extra))| {
@@ -140,8 +140,10 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths.
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths, [`Error::Invalid`](crate::Error::Invalid) for
+    /// parameters without decoder.
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
+        self.parameters.expect_decoder()?;
         let network = self.parameters.network();
         let decoder = network.decoder();
         let bordered = decoder.bordered();
@@ -192,8 +194,9 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths.
+    /// As for [`Learner::residual`].
     pub fn reconstruct(&self, winners: Winners<'_>, scratch: &mut [f32], image: &mut [f32]) -> Result<()> {
+        self.parameters.expect_decoder()?;
         let network = self.parameters.network();
         let bordered = network.decoder().bordered();
         expect_len("scratch", bordered.len(), scratch.len())?;
@@ -215,7 +218,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner.
+    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner, and as for [`Learner::residual`].
     pub fn deltas(
         &self,
         scale: f32,
@@ -223,12 +226,13 @@ impl<'a, K: Kernels> Learner<'a, K> {
         residual: &mut [f32],
         deltas: &mut [f32],
     ) -> Result<()> {
+        self.parameters.expect_decoder()?;
         expect_len("deltas", winners.values.len(), deltas.len())?;
         residual.iter_mut().for_each(|v| *v *= scale);
         let decoder = self.parameters.network().decoder();
         let (fields, maps) = (decoder.fields(), decoder.conv.maps.max(1));
-        let rows = winners.values.chunks_exact(maps).zip(winners.positions.chunks_exact(maps));
-        for ((values, positions), deltas) in rows.zip(deltas.chunks_exact_mut(maps)) {
+        let windows = rows(winners.values, maps).zip(rows(winners.positions, maps));
+        for ((values, positions), deltas) in windows.zip(deltas.chunks_exact_mut(maps)) {
             let atoms = self.parameters.atoms().chunks_exact(fields.len().max(1));
             for (((value, position), delta), atom) in values.iter().zip(positions).zip(deltas).zip(atoms) {
                 *delta = if *value > 0.0 {
@@ -361,7 +365,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let (positions, width) = (deltas.positions, layer.output().width);
         let touched = |row: usize| {
             // Positions ascend: those whose fields reach the row are neighbours in the list.
-            let first = (row + 1).saturating_sub(layer.conv.kernel.height).div_ceil(layer.conv.stride.height);
+            let first =
+                (row + 1).saturating_sub(layer.conv.kernel.height).div_ceil(layer.conv.stride.height.max(1));
             let end = row / layer.conv.stride.height.max(1) + 1;
             let before = |y: usize| positions.partition_point(|position| (*position as usize) < y * width);
             let reaching = positions.get(before(first)..before(end)).unwrap_or(&[]);
@@ -403,7 +408,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
 fn for_each_rows(values: &[f32], maps: usize, mut visit: impl FnMut(Deltas<'_>)) {
     let maps = maps.max(1);
     let mut positions = [0; ROWS];
-    for (chunk, values) in values.chunks(ROWS * maps).enumerate() {
+    for (chunk, values) in values.chunks((ROWS * maps).max(1)).enumerate() {
         positions.iter_mut().zip((chunk * ROWS) as u32..).for_each(|(to, position)| *to = position);
         visit(Deltas { positions: part(&positions, 0, values.len() / maps), values });
     }

@@ -283,7 +283,8 @@ impl Network {
         #[allow(clippy::indexing_slicing, reason = "i < MAX_LAYERS; const fn has no iterators")]
         while i < self.depth && i < MAX_LAYERS {
             let step = self.convs[i].stride;
-            stride = Size::new(stride.height * step.height, stride.width * step.width);
+            stride =
+                Size::new(stride.height.saturating_mul(step.height), stride.width.saturating_mul(step.width));
             i += 1;
         }
         Layer { input: self.input, conv: Conv::strided(self.code().channels, self.decoder_kernel, stride) }
@@ -293,6 +294,11 @@ impl Network {
     /// optimiser's moments have the same length.
     pub const fn parameters_len(&self) -> usize {
         self.decoder_bias_start() + self.input.channels
+    }
+
+    /// Numbers in the part of the flat parameter vector that encoding reads, its first: filters and biases.
+    pub const fn encoder_len(&self) -> usize {
+        self.layer_start(self.depth)
     }
 
     /// Where the decoder's bias starts; the atoms, when there are any, lie right before it.

@@ -169,9 +169,44 @@ impl<'a> Parameters<'a> {
         Self::new(network, values)
     }
 
+    /// The parameters of an encoder alone: what [`Encoder`](crate::Encoder) needs, and enough for nothing else. What needs the
+    /// decoder, too, refuses them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] when there are not [`Network::encoder_len`] of them.
+    pub fn without_decoder(network: Network, values: &'a [f32]) -> Result<Self> {
+        expect_len("encoder's parameters", network.encoder_len(), values.len())?;
+        Ok(Self { network, values })
+    }
+
+    /// Those of a checked model, with or without decoder.
+    pub(crate) const fn known(network: Network, values: &'a [f32]) -> Self {
+        Self { network, values }
+    }
+
+    /// Whether the decoder's parameters are there.
+    pub fn has_decoder(&self) -> bool {
+        self.values.len() == self.network.parameters_len()
+    }
+
+    /// `Ok` when the decoder's parameters are there.
+    pub(crate) fn expect_decoder(&self) -> Result<()> {
+        if self.has_decoder() {
+            Ok(())
+        } else {
+            Err(Error::Invalid("these parameters are an encoder's alone, which cannot reconstruct or learn"))
+        }
+    }
+
     /// The network they belong to.
     pub fn network(&self) -> Network {
         self.network
+    }
+
+    /// [`Parameters::network`] in place.
+    pub(crate) const fn network_ref(&self) -> &Network {
+        &self.network
     }
 
     /// The filters of encoder layer `index`, without anything prepared.
@@ -186,8 +221,11 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The dictionary's atoms; the encoder's filters when tied.
+    /// The dictionary's atoms; the encoder's filters when tied. None without decoder.
     pub fn atoms(&self) -> &'a [f32] {
+        if !self.has_decoder() {
+            return &[];
+        }
         if self.network.is_tied() {
             return self.filters(0).weights;
         }
@@ -196,7 +234,7 @@ impl<'a> Parameters<'a> {
         part(self.values, end - len, len)
     }
 
-    /// The decoder's bias, one per image channel.
+    /// The decoder's bias, one per image channel. None without decoder.
     pub fn decoder_bias(&self) -> &'a [f32] {
         part(self.values, self.network.decoder_bias_start(), self.network.input().channels)
     }
@@ -211,6 +249,17 @@ pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
 /// [`part`], to write to.
 pub(crate) fn part_mut(values: &mut [f32], start: usize, len: usize) -> &mut [f32] {
     values.get_mut(start..start + len).unwrap_or(&mut [])
+}
+
+/// The whole rows of `len` values. Zipped `chunks_exact` divide by a length that must not be 0, and where the compiler
+/// does not inline that, it cannot see that it never is, and links a panic.
+pub(crate) fn rows<T>(values: &[T], len: usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = values;
+    core::iter::from_fn(move || {
+        let (row, more) = rest.split_at_checked(len.max(1))?;
+        rest = more;
+        Some(row)
+    })
 }
 
 /// The gradient of a network's loss, as disjoint slices that can be filled independently: by several threads,

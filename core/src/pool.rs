@@ -29,10 +29,11 @@ impl Pool {
     ///
     /// [`Error::Invalid`] for a size of 0 or a window larger than the maps.
     pub const fn check(&self, maps: Shape) -> Result<()> {
-        if self.kernel.area() == 0 || self.stride.area() == 0 {
+        let Self { kernel, stride } = self;
+        if kernel.height == 0 || kernel.width == 0 || stride.height == 0 || stride.width == 0 {
             return Err(Error::Invalid("a pooling window and its stride are at least 1"));
         }
-        if self.kernel.height > maps.height || self.kernel.width > maps.width {
+        if kernel.height > maps.height || kernel.width > maps.width {
             return Err(Error::Invalid("a pooling window is larger than the feature maps"));
         }
         Ok(())

@@ -143,6 +143,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     /// [`Error::Invalid`] unless the network is a tied fully-connected layer.
     pub fn new(kernels: K, parameters: Parameters<'a>) -> Result<Self> {
         expect_rbm(&parameters.network())?;
+        parameters.expect_decoder()?;
         Ok(Self { kernels, parameters })
     }
 

@@ -1,6 +1,7 @@
 //! Prediction with a linear support vector machine, one class against the rest.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
+use crate::parameters::part;
 
 /// A trained linear classifier in borrowed memory.
 #[derive(Clone, Copy, Debug)]
@@ -61,14 +62,38 @@ impl<'a> Svm<'a> {
     ///
     /// As for [`Svm::scores`].
     pub fn classify(&self, features: &[f32]) -> Result<usize> {
-        let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
-        for (class, score) in self.scores(features)?.enumerate() {
-            if score > best_score {
-                (best, best_score) = (class, score);
+        Ok(largest(self.scores(features)?))
+    }
+
+    /// Adds the products of some features, from number `first` on, to the sums of the classes: [`Svm::scores`] in parts.
+    pub(crate) fn add_products(&self, first: usize, features: &[f32], sums: &mut [f32]) -> Result<()> {
+        expect_finite("features", features).map_err(|error| match error {
+            Error::NotFinite { what, index } => Error::NotFinite { what, index: first + index },
+            other => other,
+        })?;
+        for (weights, sum) in self.weights.chunks_exact(self.features.max(1)).zip(sums) {
+            for (weight, feature) in part(weights, first, features.len()).iter().zip(features) {
+                *sum += weight * feature;
             }
         }
-        Ok(best)
+        Ok(())
     }
+
+    /// Makes decision values of complete sums.
+    pub(crate) fn add_bias(&self, sums: &mut [f32]) {
+        sums.iter_mut().zip(self.bias).for_each(|(sum, bias)| *sum += bias);
+    }
+}
+
+/// The index of the largest score; ties go to the lowest.
+pub(crate) fn largest(scores: impl Iterator<Item = f32>) -> usize {
+    let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
+    for (class, score) in scores.enumerate() {
+        if score > best_score {
+            (best, best_score) = (class, score);
+        }
+    }
+    best
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::kernels::Kernels;
 use crate::learn::{Learner, SparseDeltas, TopGradient, Winners};
 use crate::network::Network;
 use crate::optimizer::{Method, Optimizer};
-use crate::parameters::{Gradients, Parameters};
+use crate::parameters::{Gradients, Parameters, rows};
 use crate::select::{Cut, Sparsity, select};
 
 /// Everything that says how a network is trained.
@@ -184,9 +184,9 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let encoder = Encoder::new(self.kernels, parameters, prepared)?;
         let layout = network.layer(0).map_or(network.decoder().bordered(), |layer| layer.bordered());
         let mut found = 0;
-        let mut rows = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
+        let mut free = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
         for image in images.clone() {
-            let Some((values, positions)) = rows.next() else {
+            let Some((values, positions)) = free.next() else {
                 return Err(Error::Length { what: "batch", expected: batch, found: batch + 1 });
             };
             encoder.load(1, 0, image, inputs)?;
@@ -207,8 +207,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let mut gradients = Gradients::new(&network, gradient)?;
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        let rows = values.chunks_exact(winners_len).zip(positions.chunks_exact(winners_len));
-        for (index, (image, (values, positions))) in images.zip(rows).enumerate() {
+        let winners = rows(values, winners_len).zip(rows(positions, winners_len));
+        for (index, (image, (values, positions))) in images.zip(winners).enumerate() {
             let winners = Winners { values, positions };
             encoder.load(1, 0, image, inputs)?;
             // The reconstruction is compared with the clean image, so that no second copy of it is needed.

@@ -41,8 +41,9 @@ impl<'a, K: Kernels> Units<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] unless [`Units::apply_to`] the network.
+    /// [`Error::Invalid`] unless [`Units::apply_to`] the network and the parameters have a decoder.
     pub fn new(kernels: K, parameters: Parameters<'a>) -> Result<Self> {
+        parameters.expect_decoder()?;
         if Self::apply_to(&parameters.network()) {
             Ok(Self { kernels, parameters })
         } else {

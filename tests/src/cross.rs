@@ -110,6 +110,11 @@ impl Cross {
         })
     }
 
+    /// Whether Debian's compiler is used, as in CI: another one makes programs of other sizes.
+    pub fn is_from_debian(&self) -> bool {
+        self.compiler != Compiler::Default
+    }
+
     /// Where a profile's programs are after a build with [`cargo`](Self::cargo).
     pub fn programs(&self, tmpdir: &str, profile: &str) -> PathBuf {
         self.target_dir(tmpdir).join(self.target).join(profile)

@@ -1,0 +1,171 @@
+//! The encoder's forward pass, row by row: no map is ever whole in memory.
+//!
+//! Each layer has a window of its input. Whoever wants a row asks the layer below for it; a layer that has not got the
+//! rows to make it from asks in turn; the lowest one asks the image. Every number is what [`Encoder`](crate::Encoder) computes
+//! for a whole image without tiles, to the bit.
+
+use heapless::Vec;
+
+use crate::error::{Error, Result, expect_len};
+use crate::field::Placement;
+use crate::kernels::Kernels;
+use crate::network::{MAX_LAYERS, Network};
+use crate::parameters::{Filters, Parameters, part};
+use crate::stream::{Rows, Window};
+use crate::trainer::split_off;
+
+/// An encoder in a few rows of memory.
+#[derive(Debug)]
+pub struct Forward<'a, K> {
+    kernels: K,
+    parameters: Parameters<'a>,
+    prepared: &'a [f32],
+    windows: Vec<Window<'a>, MAX_LAYERS>,
+}
+
+/// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each layer's input
+/// as its kernel has.
+pub const fn forward_len(network: &Network) -> usize {
+    let mut len = 0;
+    let mut i = 0;
+    while let Some(layer) = network.layer(i) {
+        len += layer.conv.kernel.height * layer.bordered().row_stride();
+        i += 1;
+    }
+    len
+}
+
+impl<'a, K: Kernels> Forward<'a, K> {
+    /// Numbers that the kernels need for prepared filters; 0 for the scalar ones.
+    pub fn prepared_len(kernels: K, network: &Network) -> usize {
+        network.layers().map(|layer| kernels.prepared_len(layer.conv.maps, layer.filter_len())).sum()
+    }
+
+    /// Prepares the filters and the windows. To be done again whenever the parameters have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] unless `memory` has [`forward_len`] and [`Forward::prepared_len`] numbers.
+    pub fn new(kernels: K, parameters: Parameters<'a>, memory: &'a mut [f32]) -> Result<Self> {
+        let len =
+            forward_len(parameters.network_ref()) + Self::prepared_len(kernels, parameters.network_ref());
+        expect_len("memory of the encoder", len, memory.len())?;
+        Self::with_rows(kernels, parameters, memory, |index| {
+            parameters.network_ref().layer(index).map_or(0, |layer| layer.conv.kernel.height)
+        })
+    }
+
+    /// [`Forward::new`] with so many rows in the window of each layer, in memory that is long enough.
+    pub(crate) fn with_rows(
+        kernels: K,
+        parameters: Parameters<'a>,
+        memory: &'a mut [f32],
+        rows: impl Fn(usize) -> usize,
+    ) -> Result<Self> {
+        let mut rest = memory;
+        let prepared = split_off(&mut rest, Self::prepared_len(kernels, parameters.network_ref()));
+        let mut places = &mut *prepared;
+        let mut windows = Vec::new();
+        for (index, layer) in parameters.network_ref().layers().enumerate() {
+            let len = kernels.prepared_len(layer.conv.maps, layer.filter_len());
+            let weights = parameters.filters(index).weights;
+            kernels.prepare(weights, layer.filter_len(), split_off(&mut places, len));
+            let window = split_off(&mut rest, rows(index) * layer.bordered().row_stride());
+            // There are no more layers than the capacity.
+            let _ = windows.push(Window::new(layer, window));
+        }
+        Ok(Self { kernels, parameters, prepared, windows })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        self.parameters.network_ref()
+    }
+
+    pub(crate) fn kernels(&self) -> K {
+        self.kernels
+    }
+
+    pub(crate) fn windows(&self) -> &[Window<'a>] {
+        &self.windows
+    }
+
+    /// Starts with a new image; to be called before the first row of each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for an image of another size.
+    pub fn restart(&mut self, image: &impl Rows) -> Result<()> {
+        self.windows.iter_mut().for_each(Window::restart);
+        image.expect_shape(self.network().input())
+    }
+
+    /// Makes the next row of the dense code, from the first to the last of [`Network::code`]: `width x maps` numbers,
+    /// position by position with the maps side by side.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] when `code` is not a row long; [`Error::NotFinite`] for such a pixel, with its index in the
+    /// image.
+    pub fn next_row(&mut self, image: &mut impl Rows, code: &mut [f32]) -> Result<()> {
+        let shape = self.network().code();
+        expect_len("row of the code", shape.width * shape.channels, code.len())?;
+        let last = self.windows.len().saturating_sub(1);
+        while self.windows.get(last).is_some_and(|window| !window.is_ready()) {
+            self.feed(last, image, true)?;
+        }
+        let placement = Placement { start: 0, row_stride: code.len(), step: shape.channels };
+        let filters = self.filters(last);
+        if let Some(window) = self.windows.get_mut(last) {
+            window.make(self.kernels, filters, placement, code);
+        }
+        Ok(())
+    }
+
+    /// Gives the window of layer `to` its next row; when it is not `wanted`, its content does not matter.
+    pub(crate) fn feed(&mut self, to: usize, image: &mut impl Rows, wanted: bool) -> Result<()> {
+        let mut level = to;
+        loop {
+            let filters = self.filters(level.saturating_sub(1));
+            let (lower, upper) = self.windows.split_at_mut_checked(level).unwrap_or_default();
+            let Some(window) = upper.first_mut() else { return Ok(()) };
+            match lower.last_mut() {
+                _ if window.is_past_map() => window.push_border(),
+                None => window.read(image)?,
+                Some(below) if !below.is_ready() => {
+                    level -= 1;
+                    continue;
+                }
+                Some(below) if level == to && !wanted => {
+                    below.skip();
+                    window.shift();
+                }
+                Some(below) => {
+                    let placement = window.placement();
+                    below.make(self.kernels, filters, placement, window.shift());
+                }
+            }
+            if level == to {
+                return Ok(());
+            }
+            level += 1;
+        }
+    }
+
+    /// Row `y` of an image, read again after its last row: what the windows hold is lost.
+    pub(crate) fn image_row(&mut self, y: usize, image: &mut impl Rows) -> Result<&[f32]> {
+        match self.windows.first_mut() {
+            Some(window) => window.read_over(y, image),
+            None => Err(Error::Invalid("an encoder needs at least one layer")),
+        }
+    }
+
+    /// The filters of a layer, prepared.
+    fn filters(&self, index: usize) -> Filters<'a> {
+        let network = self.network();
+        let len = |layer: crate::Layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len());
+        let start = network.layers().take(index).map(len).sum();
+        let prepared = part(self.prepared, start, network.layer(index).map_or(0, len));
+        Filters { prepared, ..self.parameters.filters(index) }
+    }
+}

@@ -1,0 +1,59 @@
+//! Images that arrive row by row.
+
+use crate::error::{Result, expect_len};
+use crate::shape::Shape;
+
+/// An image that can be asked for its rows, so that it need not be in memory as `f32`s.
+///
+/// A whole image in memory is one (`&[f32]`), and so is any closure that writes row `y` to a slice. Rows are asked for from
+/// the first to the last; training and [`Novelty`](crate::Novelty) go through an image more than once.
+///
+/// Pixels in flash are usually bytes, and become numbers between 0 and 1 as they are read:
+///
+/// ```
+/// use wta_core::Rows;
+///
+/// const WIDTH: usize = 4;
+/// static PIXELS: [u8; 2 * WIDTH] = [0, 0, 255, 0, 0, 51, 255, 0];
+///
+/// let mut image = |y: usize, row: &mut [f32]| {
+///     let pixels = PIXELS.iter().skip(y * WIDTH);
+///     row.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * (1.0 / 255.0));
+/// };
+/// let mut row = [0.0; WIDTH];
+/// image.row(1, &mut row);
+/// assert_eq!(row, [0.0, 0.2, 1.0, 0.0]);
+/// ```
+pub trait Rows {
+    /// Writes row `y`, `width x channels` numbers, the channels of a pixel side by side.
+    fn row(&mut self, y: usize, to: &mut [f32]);
+
+    /// `Ok` when the image has this shape, as far as it knows; asked before the first row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) for an image of another size.
+    fn expect_shape(&self, shape: Shape) -> Result<()> {
+        let _ = shape;
+        Ok(())
+    }
+}
+
+/// A whole image, row by row.
+impl Rows for &[f32] {
+    fn row(&mut self, y: usize, to: &mut [f32]) {
+        let from = self.get(y.saturating_mul(to.len())..).unwrap_or(&[]);
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+
+    fn expect_shape(&self, shape: Shape) -> Result<()> {
+        expect_len("image", shape.len(), self.len())
+    }
+}
+
+/// A closure that writes row `y`.
+impl<F: FnMut(usize, &mut [f32])> Rows for F {
+    fn row(&mut self, y: usize, to: &mut [f32]) {
+        self(y, to);
+    }
+}

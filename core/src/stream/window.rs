@@ -1,0 +1,158 @@
+//! The rows of a layer's input that are needed at the moment.
+
+use crate::error::Error;
+use crate::error::{Result, expect_finite};
+use crate::field::{Fields, Placement};
+use crate::kernels::Kernels;
+use crate::network::Layer;
+use crate::parameters::{Filters, part};
+use crate::stream::Rows;
+
+/// Consecutive rows of a layer's bordered input, the newest last.
+///
+/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So the rows of
+/// a receptive field lie one after the other at a constant distance, as they do in a whole map, and the same kernels read
+/// them. Rows are counted from the first one of the border.
+#[derive(Debug)]
+pub(crate) struct Window<'a> {
+    layer: Layer,
+    rows: &'a mut [f32],
+    /// Rows that have come: the newest is number `end - 1`.
+    end: usize,
+    /// Rows of the layer's output that have been made.
+    made: usize,
+}
+
+impl<'a> Window<'a> {
+    /// A window in `rows`, which is some [`Bordered::row_stride`](crate::Bordered::row_stride)s long.
+    pub(crate) fn new(layer: Layer, rows: &'a mut [f32]) -> Self {
+        let mut window = Self { layer, rows, end: 0, made: 0 };
+        window.restart();
+        window
+    }
+
+    /// Back to the top of an image: the rows of the upper border have come.
+    pub(crate) fn restart(&mut self) {
+        self.rows.fill(0.0);
+        self.end = self.top();
+        self.made = 0;
+    }
+
+    /// The layer that reads this window.
+    pub(crate) const fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    /// Rows of the upper border.
+    const fn top(&self) -> usize {
+        self.layer.conv.kernel.height.saturating_sub(1) / 2
+    }
+
+    /// Numbers in a row, border included.
+    const fn stride(&self) -> usize {
+        self.layer.bordered().row_stride()
+    }
+
+    /// Where the map begins in a row, after the border.
+    const fn left(&self) -> usize {
+        self.layer.conv.kernel.width.saturating_sub(1) / 2 * self.layer.input.channels
+    }
+
+    /// Whether the rows for the next row of the layer's output are here.
+    pub(crate) const fn is_ready(&self) -> bool {
+        let conv = &self.layer.conv;
+        self.end >= self.made * conv.stride.height + conv.kernel.height
+    }
+
+    /// Whether the next row is one of the lower border.
+    pub(crate) const fn is_past_map(&self) -> bool {
+        self.end >= self.top() + self.layer.input.height
+    }
+
+    /// Takes a row of the lower border.
+    pub(crate) fn push_border(&mut self) {
+        self.shift().fill(0.0);
+    }
+
+    /// Takes a row of the map, which is to be written to what is returned: a bordered row, of which
+    /// [`Window::placement`] says where the map lies. The border's columns are 0 already.
+    pub(crate) fn shift(&mut self) -> &mut [f32] {
+        let (stride, len) = (self.stride(), self.rows.len());
+        if stride <= len {
+            self.rows.copy_within(stride.., 0);
+        }
+        self.end += 1;
+        self.newest_mut()
+    }
+
+    fn newest_mut(&mut self) -> &mut [f32] {
+        let start = self.rows.len().saturating_sub(self.stride());
+        self.rows.get_mut(start..).unwrap_or_default()
+    }
+
+    /// The newest row, border included.
+    pub(crate) fn newest(&self) -> &[f32] {
+        self.rows.get(self.rows.len().saturating_sub(self.stride())..).unwrap_or(&[])
+    }
+
+    /// Takes the next row of an image.
+    pub(crate) fn read(&mut self, image: &mut impl Rows) -> Result<()> {
+        let y = self.end.saturating_sub(self.top());
+        self.shift();
+        self.read_over(y, image).map(drop)
+    }
+
+    /// Reads row `y` of an image over the newest row, whatever that is, and returns it without the border.
+    pub(crate) fn read_over(&mut self, y: usize, image: &mut impl Rows) -> Result<&[f32]> {
+        let (left, len) = (self.left(), self.layer.input.width * self.layer.input.channels);
+        let row = self.newest_mut().get_mut(left..left.saturating_add(len)).unwrap_or_default();
+        image.row(y, row);
+        match expect_finite("image", row) {
+            Err(Error::NotFinite { what, index }) => Err(Error::NotFinite { what, index: y * len + index }),
+            other => other.map(|()| &*row),
+        }
+    }
+
+    /// Where a row of the layer below goes in a row of this window.
+    pub(crate) const fn placement(&self) -> Placement {
+        Placement { start: self.left(), row_stride: self.stride(), step: self.layer.input.channels }
+    }
+
+    /// The receptive fields of one row of the layer's output.
+    pub(crate) const fn fields(&self) -> Fields {
+        Fields { height: 1, ..self.layer.fields() }
+    }
+
+    /// From the rows of the fields of output row `y` on, as long as they are in the window.
+    pub(crate) fn fields_of(&self, y: usize) -> &[f32] {
+        self.from_row(y * self.layer.conv.stride.height)
+    }
+
+    /// Row `y` of the map, without the border, as long as it is in the window.
+    pub(crate) fn map_row(&self, y: usize) -> &[f32] {
+        part(self.from_row(y + self.top()), self.left(), self.layer.input.width * self.layer.input.channels)
+    }
+
+    /// The window from a row on.
+    fn from_row(&self, row: usize) -> &[f32] {
+        let back = self.end.saturating_sub(row).saturating_mul(self.stride());
+        self.rows.len().checked_sub(back).and_then(|start| self.rows.get(start..)).unwrap_or(&[])
+    }
+
+    /// Makes the next row of the layer's output, for which the window is ready.
+    pub(crate) fn make<K: Kernels>(
+        &mut self,
+        kernels: K,
+        filters: Filters<'_>,
+        placement: Placement,
+        out: &mut [f32],
+    ) {
+        kernels.convolve(&self.fields(), filters, self.fields_of(self.made), placement, out);
+        self.made += 1;
+    }
+
+    /// Counts the next row of the layer's output as made.
+    pub(crate) fn skip(&mut self) {
+        self.made += 1;
+    }
+}

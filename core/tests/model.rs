@@ -1,0 +1,357 @@
+//! `model.wta`: whatever the bytes, an error or a model that works.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
+mod blob;
+
+use blob::{Contents, FIXED, Flash, seal, set};
+use wta_core::model::{PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED};
+use wta_core::{
+    Conv, Encoder, Error, Learner, Model, Network, Parameters, Pool, Random, Result, Scalar, Shape, Size,
+    Svm, Winners,
+};
+
+/// Larger ones than this, which are valid, are not run.
+const LARGEST: usize = 1 << 16;
+
+/// Two layers, pooling, roots, a classifier.
+fn convolutional() -> Contents {
+    let layers = [Conv::same(3, Size::square(3)), Conv::strided(4, Size::new(2, 3), Size::new(1, 2))];
+    let network = Network::convolutional(Shape::new(1, 6, 7), &layers, Size::square(5)).unwrap();
+    let pool = Pool::square(3, 2);
+    let features = pool.output(network.code()).len();
+    let sections = vec![
+        (PARAMETERS, Contents::numbers(network.parameters_len())),
+        (SVM_WEIGHTS, Contents::numbers(3 * features)),
+        (*b"MORE", vec![7; 5]),
+        (SVM_BIASES, Contents::numbers(3)),
+    ];
+    Contents { network, pool, flags: ROOT, scale: 1.0 / 255.0, classes: 3, sections }
+}
+
+/// The same without decoder.
+fn encoder_alone() -> Contents {
+    let mut contents = convolutional();
+    contents.sections[0].1 = Contents::numbers(contents.network.encoder_len());
+    contents
+}
+
+/// Fully connected and tied, on the features of another model.
+fn stacked() -> Contents {
+    let network = Network::fully_connected(6, &[4]).unwrap().tied().unwrap();
+    let sections = vec![(PARAMETERS, Contents::numbers(network.parameters_len()))];
+    let flags = TIED | STACKED | PLANAR;
+    Contents { network, pool: Pool::NONE, flags, scale: 2.5, classes: 0, sections }
+}
+
+/// The features of an image of ones, and its class: what firmware does with a model.
+fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
+    let network = model.network();
+    let Some(parameters) = model.parameters() else { return Ok((Vec::new(), None)) };
+    let encoder = Encoder::new(Scalar, parameters, &mut [])?;
+    let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+    let mut features = vec![0.0; model.features()];
+    encoder.load(1, 0, &vec![model.scale(); network.input().len()], &mut inputs)?;
+    encoder.hidden(1, &mut inputs, &mut [])?;
+    encoder.top(1, &inputs, &mut [], &mut code)?;
+    model.pool().run(Scalar, network.code(), &code, &mut features)?;
+    if model.root() {
+        features.iter_mut().for_each(|feature| *feature = wta_core::math::inference::sqrt(*feature));
+    }
+    let class = model.svm().map(|svm| svm.classify(&features)).transpose()?;
+    let mut residual = vec![0.0; network.residual_len()];
+    let image = &inputs[..network.layer(0).unwrap().bordered().len()];
+    let winners = Winners { values: &[], positions: &[] };
+    let loss = Learner::new(Scalar, parameters).residual(image, winners, &mut residual);
+    assert_eq!(loss.is_ok(), parameters.has_decoder());
+    Ok((features, class))
+}
+
+/// What came of many cases.
+#[derive(Default, Debug)]
+struct Tally {
+    cases: usize,
+    refused: usize,
+    ran: usize,
+    /// A model that encodes to numbers that are not finite.
+    overflowed: usize,
+    /// Valid, and larger than is run here.
+    large: usize,
+}
+
+impl Tally {
+    fn add(&mut self, flash: &mut Flash, bytes: &[u8]) {
+        self.cases += 1;
+        match Model::parse(flash.hold(bytes, 0)) {
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                self.refused += 1;
+            }
+            Ok(model) => {
+                let network = model.network();
+                let lengths = [network.inputs_len(), network.code_len(), network.residual_len()];
+                if lengths.iter().any(|len| *len > LARGEST) {
+                    self.large += 1;
+                    return;
+                }
+                match run(&model) {
+                    Ok(_) => self.ran += 1,
+                    Err(Error::NotFinite { .. }) => self.overflowed += 1,
+                    Err(error) => panic!("a parsed model does not work: {error}"),
+                }
+            }
+        }
+    }
+}
+
+fn below(random: &mut Random, limit: usize) -> usize {
+    random.below(limit as u32) as usize
+}
+
+#[test]
+fn a_model_has_what_was_written() {
+    let mut flash = Flash::default();
+    for contents in [convolutional(), encoder_alone(), stacked()] {
+        let bytes = contents.write();
+        let model = Model::parse(flash.hold(&bytes, 0)).unwrap();
+        let network = contents.network;
+        assert_eq!((model.network(), model.pool(), model.scale()), (network, contents.pool, contents.scale));
+        assert_eq!(model.root(), contents.flags & ROOT != 0);
+        assert_eq!(model.is_stacked(), contents.flags & STACKED != 0);
+        assert_eq!(model.is_planar(), contents.flags & PLANAR != 0);
+        assert_eq!(model.classes(), contents.classes as usize);
+        for (tag, section) in &contents.sections {
+            assert_eq!(model.section(*tag), Some(&section[..]));
+            assert_eq!(model.section(*tag).unwrap().as_ptr().align_offset(16), 0);
+        }
+        assert_eq!(model.section(*b"NONE"), None);
+        // The bits, and of a classifier the scores.
+        let values: &[f32] = bytemuck::cast_slice(model.section(PARAMETERS).unwrap());
+        let parameters = model.parameters().unwrap();
+        assert_eq!(parameters.filters(0).weights, &values[..network.layer(0).unwrap().filters_len()]);
+        assert_eq!(parameters.has_decoder(), values.len() == network.parameters_len());
+        if parameters.has_decoder() {
+            assert_eq!(parameters.atoms(), Parameters::new(network, values).unwrap().atoms());
+        } else {
+            assert!(parameters.atoms().is_empty() && parameters.decoder_bias().is_empty());
+        }
+        let (features, class) = run(&model).unwrap();
+        assert!(features.len() == model.features() && features.iter().any(|v| *v > 0.0));
+        assert_eq!(class.is_some(), contents.classes > 0);
+        if let Some(svm) = model.svm() {
+            let weights = bytemuck::cast_slice(model.section(SVM_WEIGHTS).unwrap());
+            let bias = bytemuck::cast_slice(model.section(SVM_BIASES).unwrap());
+            let expected = Svm::new(features.len(), weights, bias).unwrap();
+            assert!(svm.scores(&features).unwrap().eq(expected.scores(&features).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn every_part_may_be_missing() {
+    let mut contents = convolutional();
+    contents.sections.clear();
+    let bytes = contents.write();
+    let mut flash = Flash::default();
+    let model = Model::parse(flash.hold(&bytes, 0)).unwrap();
+    assert!(model.parameters().is_none() && model.svm().is_none());
+    assert_eq!(model.classes(), 3, "a classifier in another form");
+}
+
+#[test]
+fn at_any_multiple_of_four_and_nowhere_else() {
+    let bytes = convolutional().write();
+    let mut flash = Flash::default();
+    for shift in 0..16 {
+        let model = Model::parse(flash.hold(&bytes, shift));
+        if shift % 4 == 0 {
+            run(&model.unwrap()).unwrap();
+        } else {
+            assert!(model.unwrap_err().to_string().contains("multiple of 4"));
+        }
+    }
+}
+
+/// A change of the bytes, and what the error says.
+type Case<'a> = (&'a dyn Fn(&mut Vec<u8>), &'a str);
+
+fn refused(contents: &Contents, cases: &[Case<'_>]) {
+    let mut flash = Flash::default();
+    for (change, sentence) in cases {
+        let mut bytes = contents.write();
+        change(&mut bytes);
+        let error = Model::parse(flash.hold(&bytes, 0)).unwrap_err().to_string();
+        assert!(error.contains(sentence), "{error:?} should say {sentence:?}");
+    }
+}
+
+#[test]
+fn foreign_and_broken_files_are_told_apart() {
+    let whole = convolutional().write();
+    refused(
+        &convolutional(),
+        &[
+            (&|b| b.clear(), "not a model.wta"),
+            (&|b| b[0] = b'w', "not a model.wta"),
+            (&|b| set(b, 8, 2), "another version"),
+            (&|b| b.truncate(14), "ends in its description"),
+            (&|b| b.truncate(18), "cut off"),
+            (&|b| b.truncate(whole.len() / 2), "cut off"),
+            (&|b| b.push(0), "other bytes behind"),
+            (&|b| b.extend(&whole), "other bytes behind"),
+            (&|b| b[200] ^= 1, "damaged"),
+            (&|b| b[17] ^= 1, "damaged"),
+        ],
+    );
+}
+
+/// Sets a field and corrects the checksum.
+fn field(at: usize, value: u32) -> impl Fn(&mut Vec<u8>) {
+    move |bytes| {
+        set(bytes, at, value);
+        seal(bytes);
+    }
+}
+
+#[test]
+fn descriptions_that_cannot_be_are_refused() {
+    let contents = convolutional();
+    let table = contents.table();
+    let (weights, len) = (table + 12, contents.write().len() as u32);
+    let nan = f32::NAN.to_bits();
+    let first = (table + 12 * contents.sections.len()).next_multiple_of(16);
+    refused(
+        &contents,
+        &[
+            (&field(20, 16), "unknown flags"),
+            (&field(20, TIED), "tied weights need one encoder layer"),
+            (&field(24, nan), "scale"),
+            (&field(24, 0), "scale"),
+            (&field(24, (-1.0f32).to_bits()), "scale"),
+            (&field(28, 0), "at least one channel"),
+            (&field(28, 2), "parameters must have"),
+            (&|b| [28, 32, 36].into_iter().for_each(|at| field(at, u32::MAX)(b)), "too large to address"),
+            (&field(32, 0), "at least one channel, one row"),
+            (&field(40, 99), "kernel is larger"),
+            (&field(48, 0), "at least 1"),
+            (&field(52, 99), "window is larger"),
+            (&field(64, 1), "not those of its pooled maps"),
+            (&field(68, 4), "one bias per class"),
+            (&field(68, 0), "one bias per class"),
+            (&field(72, 0), "at least one layer"),
+            (&field(72, 9), "at most 8 layers"),
+            (&field(72, u32::MAX), "at most 8 layers"),
+            (&field(76, 17), "more than 16 sections"),
+            (&field(76, u32::MAX), "more than 16 sections"),
+            (&field(FIXED, 0), "at least one map"),
+            (&field(FIXED, 1 << 22), "parameters must have"),
+            (&field(FIXED + 4, u32::MAX), "kernel is larger"),
+            (&field(FIXED + 12, 0), "stride is at least 1"),
+            (&field(table + 4, 8), "where it cannot be"),
+            (&field(table + 4, 16), "where it cannot be"),
+            (&field(table + 4, u32::MAX - 15), "where it cannot be"),
+            (&field(table + 8, u32::MAX), "where it cannot be"),
+            (&field(table + 8, len), "where it cannot be"),
+            (&field(table + 8, 5), "whole numbers"),
+            (&field(table + 8, 4), "parameters must have"),
+            (&field(weights + 4, first as u32), "where it cannot be"),
+            (&field(weights + 8, 4), "classifier's weights must have"),
+            (&field(weights, u32::from_le_bytes(*b"OTHR")), "half a classifier"),
+            (&field(first + 4, nan), "element 1 of the parameters is not a finite number"),
+        ],
+    );
+}
+
+/// Strides beyond the image leave one position, and no product of them overflows.
+#[test]
+fn absurd_strides_are_harmless() {
+    let layers = [Conv::strided(1, Size::ONE, Size::square(u32::MAX as usize)); 8];
+    let network = Network::convolutional(Shape::new(1, 2, 2), &layers, Size::square(2)).unwrap();
+    let pool = Pool { kernel: Size::ONE, stride: Size::square(u32::MAX as usize) };
+    let sections = vec![(PARAMETERS, Contents::numbers(network.parameters_len()))];
+    let bytes = Contents { network, pool, flags: 0, scale: 1.0, classes: 0, sections }.write();
+    let mut flash = Flash::default();
+    let (features, _) = run(&Model::parse(flash.hold(&bytes, 0)).unwrap()).unwrap();
+    assert_eq!(features.len(), 1);
+}
+
+#[test]
+fn random_bytes_are_refused() {
+    let (mut random, mut flash, mut tally) = (Random::new(1), Flash::default(), Tally::default());
+    for case in 0..40_000 {
+        let len = below(&mut random, 400);
+        let mut bytes: Vec<u8> = (0..len).map(|_| below(&mut random, 256) as u8).collect();
+        if case % 2 == 1 && len >= 20 {
+            // Whole, as far as can be told without a look at the description.
+            bytes[..8].copy_from_slice(b"WTAMODEL");
+            set(&mut bytes, 8, 1);
+            seal(&mut bytes);
+        }
+        tally.add(&mut flash, &bytes);
+    }
+    assert_eq!((tally.cases, tally.refused), (40_000, 40_000), "{tally:?}");
+}
+
+#[test]
+fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
+    let (mut flash, mut tally) = (Flash::default(), Tally::default());
+    for contents in [convolutional(), encoder_alone(), stacked()] {
+        let whole = contents.write();
+        for len in 0..whole.len() {
+            tally.add(&mut flash, &whole[..len]);
+        }
+        for bit in 0..8 * whole.len() {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            tally.add(&mut flash, &bytes);
+        }
+    }
+    assert!(tally.cases > 10_000 && tally.refused == tally.cases, "{tally:?}");
+}
+
+#[test]
+fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
+    let (mut random, mut flash) = (Random::new(2), Flash::default());
+    let (mut truncated, mut flipped, mut fields) = (Tally::default(), Tally::default(), Tally::default());
+    for contents in [convolutional(), encoder_alone(), stacked()] {
+        let whole = contents.write();
+        for len in 0..whole.len() {
+            let mut bytes = whole[..len].to_vec();
+            seal(&mut bytes);
+            truncated.add(&mut flash, &bytes);
+        }
+        let described = contents.table() + 12 * contents.sections.len();
+        for case in 0..20_000 {
+            let mut bytes = whole.clone();
+            let range = if case % 2 == 0 { described } else { whole.len() };
+            for _ in 0..=below(&mut random, 4) {
+                bytes[below(&mut random, range)] ^= 1 << below(&mut random, 8);
+            }
+            seal(&mut bytes);
+            flipped.add(&mut flash, &bytes);
+        }
+        // Values at which arithmetic or comparisons could go wrong, and the blob's own.
+        let values = [0, 1, 2, 3, 4, 15, 16, 17, 255, 65_535, 65_536, 1 << 28, 1 << 30, 1 << 31, u32::MAX];
+        for _ in 0..20_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..=below(&mut random, 3) {
+                let value = match below(&mut random, 3) {
+                    0 => values[below(&mut random, values.len())],
+                    1 => (values[below(&mut random, values.len())]).wrapping_sub(1),
+                    _ => {
+                        let at = 4 * below(&mut random, whole.len() / 4);
+                        u32::from_le_bytes(whole[at..at + 4].try_into().unwrap())
+                    }
+                };
+                set(&mut bytes, 20 + 4 * below(&mut random, (described - 20) / 4), value);
+            }
+            seal(&mut bytes);
+            fields.add(&mut flash, &bytes);
+        }
+    }
+    let all = [&truncated, &flipped, &fields];
+    assert!(all.iter().map(|tally| tally.cases).sum::<usize>() > 120_000, "{all:?}");
+    assert!(all.iter().all(|tally| tally.refused > tally.cases / 10), "{all:?}");
+    assert!(flipped.ran > 1_000 && fields.ran > 1_000, "{all:?}");
+    assert!(all.iter().map(|tally| tally.large).sum::<usize>() < 1_000, "{all:?}");
+}

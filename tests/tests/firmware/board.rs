@@ -1,0 +1,107 @@
+//! The firmware, built once for all tests, and what its programs report when they run.
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use wta_tests::emulator::CortexM4;
+use wta_tests::{Availability, Cross, emulator, require, run, run_within};
+
+use crate::memory;
+
+const TARGET: &str = "thumbv7em-none-eabihf";
+const TMPDIR: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// A compiler and a board.
+pub(crate) struct Board {
+    cross: Cross,
+    emulator: CortexM4,
+}
+
+/// The board with all programs built; `None` where the tools are missing.
+pub(crate) fn board() -> Option<&'static Board> {
+    static BOARD: OnceLock<Availability<Board>> = OnceLock::new();
+    let board = BOARD.get_or_init(|| {
+        Cross::for_firmware(TARGET).and(emulator::CortexM4::find()).and_then(|(cross, emulator)| {
+            let board = Board { cross, emulator };
+            let built = run(board.cargo_build()).unwrap();
+            assert!(built.success(), "cargo: {}\n{}", built.ending(), built.output);
+            Availability::Ready(board)
+        })
+    });
+    match board {
+        Availability::Ready(board) => Some(board),
+        Availability::Missing(why) => require(Availability::Missing(why.clone())),
+    }
+}
+
+impl Board {
+    /// `cargo build --release` of the firmware.
+    pub(crate) fn cargo_build(&self) -> Command {
+        let mut cargo = self.cross.cargo("build", TMPDIR);
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/Cargo.toml");
+        cargo.arg("--release").arg("--manifest-path").arg(manifest);
+        cargo
+    }
+
+    /// Where a program is.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.cross.programs(TMPDIR, "release").join(name)
+    }
+
+    /// Runs a program to its end, which must be a good one, and compares its memory with what is recorded.
+    pub(crate) fn run(&self, name: &str, limit: Duration) -> Report {
+        let program = self.program(name);
+        let ran = run_within(limit, self.emulator.command(&program)).unwrap();
+        assert!(ran.success(), "{name}: QEMU: {}\n{}", ran.ending(), ran.output);
+        assert_eq!(ran.output.lines().last(), Some("done"), "{name}: {}", ran.output);
+        let report = Report { output: ran.output };
+        memory::check(name, &program, report.number("stack"), self.cross.is_from_debian());
+        report
+    }
+}
+
+/// What a program printed: lines of a name and numbers.
+pub(crate) struct Report {
+    output: String,
+}
+
+impl Report {
+    /// All that comes after this name, line by line.
+    fn words(&self, name: &str) -> impl Iterator<Item = &str> {
+        let lines = self.output.lines().map(str::split_whitespace);
+        lines.filter_map(move |mut words| (words.next() == Some(name)).then_some(words)).flatten()
+    }
+
+    /// The numbers with this name.
+    pub(crate) fn numbers(&self, name: &str) -> Vec<u64> {
+        self.words(name).map(|word| word.parse().unwrap()).collect()
+    }
+
+    /// The only number with this name.
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        match self.numbers(name)[..] {
+            [number] => number,
+            _ => panic!("not one number is called {name}:\n{}", self.output),
+        }
+    }
+
+    /// The numbers with this name, which were printed as their bits.
+    pub(crate) fn floats(&self, name: &str) -> Vec<f32> {
+        self.words(name).map(|bits| f32::from_bits(u32::from_str_radix(bits, 16).unwrap())).collect()
+    }
+}
+
+/// Asserts that the board found the same numbers as this computer, to the bit.
+#[track_caller]
+pub(crate) fn assert_same_bits(what: impl Debug, board: &[f32], here: &[f32]) {
+    assert_eq!(board.len(), here.len(), "{what:?}");
+    for (index, (board, here)) in board.iter().zip(here).enumerate() {
+        assert!(
+            board.to_bits() == here.to_bits(),
+            "{what:?}, number {index}: {board:e} on the board, {here:e} here"
+        );
+    }
+}
