@@ -22,7 +22,7 @@ use core::ops::Range;
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
-use crate::parameters::{LayerGradient, Parameters, part, part_mut, rows};
+use crate::parameters::{Gradients, LayerGradient, Parameters, part, part_mut, rows};
 use crate::shape::Shape;
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
@@ -42,10 +42,10 @@ pub struct Winners<'a> {
 
 /// One active unit of an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Survivor {
-    map: usize,
-    position: usize,
-    value: f32,
+pub(crate) struct Survivor {
+    pub(crate) map: usize,
+    pub(crate) position: usize,
+    pub(crate) value: f32,
 }
 
 impl<'a> Winners<'a> {
@@ -56,7 +56,7 @@ impl<'a> Winners<'a> {
     }
 
     /// The survivors among a range of maps, window by window, with what `extra` holds for each winner.
-    fn survivors<'b>(
+    pub(crate) fn survivors<'b>(
         self,
         maps: usize,
         range: Range<usize>,
@@ -145,31 +145,27 @@ impl<'a, K: Kernels> Learner<'a, K> {
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
         self.parameters.expect_decoder()?;
         let network = self.parameters.network();
-        let decoder = network.decoder();
-        let bordered = decoder.bordered();
-        expect_len("residual", bordered.len(), residual.len())?;
+        let bordered = network.decoder().bordered();
         let input = network.layer(0).map_or(bordered, |layer| layer.bordered());
         expect_len("bordered image", input.len(), image.len())?;
+        self.bordered_reconstruction(winners, residual)?;
+        let rows = bordered.rows_mut(residual).zip(input.rows(image));
+        Ok(0.5 * rows.fold(0.0, |loss, (residual, image)| loss + subtract_row(residual, image)))
+    }
 
+    /// What [`Learner::residual`] subtracts the image from.
+    pub(crate) fn bordered_reconstruction(&self, winners: Winners<'_>, bordered: &mut [f32]) -> Result<()> {
+        let layout = self.parameters.network_ref().decoder().bordered();
+        expect_len("residual", layout.len(), bordered.len())?;
         let bias = self.parameters.decoder_bias();
-        for row in bordered.rows_mut(residual) {
+        for row in layout.rows_mut(bordered) {
             for pixel in row.chunks_exact_mut(bias.len().max(1)) {
                 pixel.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
             }
         }
-        self.add_atoms(winners, residual);
-        bordered.clear_border(residual);
-
-        let mut loss = 0.0;
-        for (residual, image) in bordered.rows_mut(residual).zip(input.rows(image)) {
-            let mut row = 0.0;
-            for (residual, pixel) in residual.iter_mut().zip(image) {
-                *residual -= pixel;
-                row += *residual * *residual;
-            }
-            loss += row;
-        }
-        Ok(0.5 * loss)
+        self.add_atoms(winners, bordered);
+        layout.clear_border(bordered);
+        Ok(())
     }
 
     /// Adds the survivors' atoms to a bordered image; what sticks out lands on the border.
@@ -298,6 +294,29 @@ impl<'a, K: Kernels> Learner<'a, K> {
         }
     }
 
+    /// The part of [`Learner::top_gradient`] that does not need the last layer's input: the gradients of the atoms and of the
+    /// last layer's biases, of all maps.
+    pub(crate) fn atoms_gradient(
+        &self,
+        winners: Winners<'_>,
+        deltas: &[f32],
+        residual: &[f32],
+        gradients: &mut Gradients<'_>,
+    ) {
+        let network = self.parameters.network_ref();
+        let decoder = network.decoder();
+        let (fields, maps) = (decoder.fields(), decoder.conv.maps);
+        let Some(top) = gradients.layers.last_mut() else { return };
+        let atoms = if network.is_tied() { &mut *top.filters } else { &mut *gradients.atoms };
+        for (survivor, delta) in winners.survivors(maps, 0..maps, deltas) {
+            let atom = part_mut(atoms, survivor.map * fields.len(), fields.len());
+            self.kernels.add_to_filter(&fields, fields.at(survivor.position), survivor.value, residual, atom);
+            if let Some(bias) = top.bias.get_mut(survivor.map) {
+                *bias += delta;
+            }
+        }
+    }
+
     /// Adds one image's part of the decoder bias's gradient: the residual summed per channel.
     pub fn decoder_bias_gradient(&self, residual: &[f32], gradient: &mut [f32]) {
         for row in self.parameters.network().decoder().bordered().rows(residual) {
@@ -404,6 +423,16 @@ impl<'a, K: Kernels> Learner<'a, K> {
     }
 }
 
+/// Subtracts a row of an image from one of its reconstruction; returns the sum of the squares.
+pub(crate) fn subtract_row(residual: &mut [f32], image: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for (residual, pixel) in residual.iter_mut().zip(image) {
+        *residual -= pixel;
+        sum += *residual * *residual;
+    }
+    sum
+}
+
 /// Rows over the maps of all positions, a few at a time.
 fn for_each_rows(values: &[f32], maps: usize, mut visit: impl FnMut(Deltas<'_>)) {
     let maps = maps.max(1);
@@ -415,7 +444,7 @@ fn for_each_rows(values: &[f32], maps: usize, mut visit: impl FnMut(Deltas<'_>))
 }
 
 /// Adds up rows over the maps from map `first` on.
-fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f32]) {
+pub(crate) fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f32]) {
     for row in values.chunks_exact(maps.max(1)) {
         sums.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
     }

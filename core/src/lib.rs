@@ -44,7 +44,9 @@ mod select;
 mod shape;
 mod stream;
 mod svm;
+mod timing;
 mod trainer;
+mod unit_trainer;
 mod units;
 
 pub use compete::{Candidates, spatial};
@@ -66,7 +68,11 @@ pub use scalar::Scalar;
 pub use screen::{promises, thresholds};
 pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
 pub use shape::{Shape, Size};
-pub use stream::{Classifier, Extractor, Forward, Rows, extractor_len, forward_len};
+pub use stream::{
+    Classifier, Extractor, Forward, Rows, StreamTrainer, extractor_len, forward_len, stream_training_len,
+};
 pub use svm::Svm;
+pub use timing::{Clock, Timing};
 pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
+pub use unit_trainer::{UnitTrainer, unit_training_len};
 pub use units::{UnitSurvivors, Units};

@@ -118,8 +118,12 @@ impl Layer {
             return Err(Error::Invalid("a layer's maps are too large to address"));
         }
         let filter = Shape::new(self.input.channels, kernel.height, kernel.width);
-        match filter.len_within(MAX_LEN) {
-            Some(len) if maps <= MAX_LEN / MAX_LAYERS / len => Ok(()),
+        let filters = match filter.len_within(MAX_LEN) {
+            Some(len) => len.checked_mul(maps),
+            None => None,
+        };
+        match filters {
+            Some(len) if len <= MAX_LEN / MAX_LAYERS => Ok(()),
             _ => Err(Error::Invalid("a layer's filters are too large to address")),
         }
     }

@@ -80,10 +80,13 @@ impl Sparsity {
     }
 }
 
-/// How many of `candidates` live at a lifetime rate: `max(1, round(rate * candidates))`.
-pub fn survivors(rate: f32, candidates: usize) -> usize {
-    // libm's round is half away from zero, like f32::round, which core does not have on all targets.
-    (libm::roundf(rate * candidates as f32) as usize).max(1)
+/// How many of `candidates` live at a lifetime rate: `max(1, round(rate * candidates))`, half being rounded up.
+pub const fn survivors(rate: f32, candidates: usize) -> usize {
+    // `f32::round` is not for constants in all of Rust's versions; the difference below is exact.
+    let share = rate * candidates as f32;
+    let whole = share as usize;
+    let rounded = if share - whole as f32 >= 0.5 { whole.saturating_add(1) } else { whole };
+    if rounded > 1 { rounded } else { 1 }
 }
 
 /// What separates survivors from the rest of a sequence of candidates.
@@ -164,12 +167,17 @@ pub fn apply_lifetime(cuts: &[Cut], index: usize, windows: usize, values: &mut [
 /// [`Error::NotFinite`] with the index of the first such candidate.
 pub fn apply_per_sample(count: usize, values: &mut [f32]) -> Result<()> {
     let cut = cut(values.iter().copied(), count)?;
-    for (index, value) in values.iter_mut().enumerate() {
+    apply_cut(&cut, values.iter_mut());
+    Ok(())
+}
+
+/// Sets the candidates that a cut does not keep to 0.
+pub(crate) fn apply_cut<'v>(cut: &Cut, values: impl Iterator<Item = &'v mut f32>) {
+    for (index, value) in values.enumerate() {
         if !cut.keeps(index, *value) {
             *value = 0.0;
         }
     }
-    Ok(())
 }
 
 /// Selects the survivors of a whole batch: sets the values of the others to 0.
@@ -252,6 +260,13 @@ mod tests {
         assert_eq!(survivors(0.001, 10), 1);
         assert_eq!(survivors(0.25, 10), 3, "half is rounded up");
         assert_eq!(survivors(1.0, 7), 7);
+        for thousandths in 1..=1_000 {
+            for candidates in [1, 2, 7, 20, 100, 1_000, 60_000, 20_000_000] {
+                let rate = thousandths as f32 / 1e3;
+                let rounded = (rate * candidates as f32).round() as usize;
+                assert_eq!(survivors(rate, candidates), rounded.max(1), "{rate} of {candidates}");
+            }
+        }
     }
 
     proptest! {

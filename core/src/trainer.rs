@@ -15,6 +15,7 @@ use crate::network::Network;
 use crate::optimizer::{Method, Optimizer};
 use crate::parameters::{Gradients, Parameters, rows};
 use crate::select::{Cut, Sparsity, select};
+use crate::timing::{Clock, Stopwatch, Timing};
 
 /// Everything that says how a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,6 +103,7 @@ pub struct Trainer<'m, K> {
     moments: &'m mut [f32],
     scratch: Scratch<'m>,
     step: u64,
+    stopwatch: Stopwatch,
 }
 
 impl<'m, K: Kernels> Trainer<'m, K> {
@@ -135,7 +137,19 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         expect_len("scratch indices", len.indices, scratch.indices.len())?;
         expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
         Parameters::from_outside(network, parameters)?;
-        Ok(Self { kernels, network, training, parameters, moments, scratch, step })
+        let stopwatch = Stopwatch::default();
+        Ok(Self { kernels, network, training, parameters, moments, scratch, step, stopwatch })
+    }
+
+    /// Measures steps with this clock from now on: see [`Trainer::last_timing`].
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.stopwatch = Stopwatch::new(clock);
+        self
+    }
+
+    /// Where the time of the last step went; all 0 without a clock.
+    pub fn last_timing(&self) -> Timing {
+        self.stopwatch.timing()
     }
 
     /// The parameters as they are now.
@@ -162,6 +176,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let winners_len = sparsity.winners_len(&network).max(1);
         let (delta_positions, delta_values) = network.deltas_len();
 
+        self.stopwatch.start();
         let mut floats = &mut *self.scratch.floats;
         let mut take = |len| split_off(&mut floats, len);
         let gradient = take(network.parameters_len());
@@ -196,11 +211,13 @@ impl<'m, K: Kernels> Trainer<'m, K> {
             found += 1;
         }
         expect_len("batch", batch, found)?;
+        self.stopwatch.lap(|timing| &mut timing.compete);
 
         select(self.kernels, &network, &sparsity, values, self.scratch.cuts)?;
         for (index, values) in values.chunks_exact_mut(winners_len).enumerate() {
             corruption.drop_hidden(self.step, index, values);
         }
+        self.stopwatch.lap(|timing| &mut timing.select);
 
         let learner = Learner::new(self.kernels, parameters);
         gradient.fill(0.0);
@@ -245,12 +262,14 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         }
 
         drop(gradients);
+        self.stopwatch.lap(|timing| &mut timing.learn);
         let gradient = self.scratch.floats.get(..network.parameters_len()).unwrap_or(&[]);
         optimizer.step(self.kernels, &network, self.step, steps, gradient, self.moments, self.parameters)?;
+        self.stopwatch.lap(|timing| &mut timing.update);
         self.step += 1;
         let loss = loss * scale;
         #[cfg(feature = "defmt")]
-        defmt::debug!("step {=u64}: loss {=f32}", self.step, loss);
+        self.stopwatch.log(self.step, loss);
         Ok(loss)
     }
 

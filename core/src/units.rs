@@ -117,7 +117,7 @@ impl<'a, K: Kernels> Units<'a, K> {
 }
 
 /// Notes the elements that a cut keeps, in their order.
-fn note(cut: &Cut, row: &[f32], values: &mut [f32], images: &mut [u32]) -> u32 {
+pub(crate) fn note(cut: &Cut, row: &[f32], values: &mut [f32], images: &mut [u32]) -> u32 {
     let mut count = 0;
     let mut places = values.iter_mut().zip(images);
     for (image, value) in row.iter().enumerate() {

@@ -86,6 +86,10 @@ impl<'a, K: Kernels> Forward<'a, K> {
         self.kernels
     }
 
+    pub(crate) fn parameters(&self) -> Parameters<'a> {
+        self.parameters
+    }
+
     pub(crate) fn windows(&self) -> &[Window<'a>] {
         &self.windows
     }
@@ -161,7 +165,7 @@ impl<'a, K: Kernels> Forward<'a, K> {
     }
 
     /// The filters of a layer, prepared.
-    fn filters(&self, index: usize) -> Filters<'a> {
+    pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
         let network = self.network();
         let len = |layer: crate::Layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len());
         let start = network.layers().take(index).map(len).sum();

@@ -6,13 +6,17 @@
 //!     train:   code row -> winners; survivors -> gradient, hidden row by row   (StreamTrainer)
 //! ```
 
+mod backward;
 mod classify;
+mod compete;
 mod forward;
 mod rows;
+mod trainer;
 mod window;
 
 pub use classify::{Classifier, Extractor, extractor_len};
 pub use forward::{Forward, forward_len};
 pub use rows::Rows;
+pub use trainer::{StreamTrainer, stream_training_len};
 
 use window::Window;

@@ -18,7 +18,7 @@ use crate::shape::Shape;
 ///
 /// let mut image = |y: usize, row: &mut [f32]| {
 ///     let pixels = PIXELS.iter().skip(y * WIDTH);
-///     row.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * (1.0 / 255.0));
+///     row.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) / 255.0);
 /// };
 /// let mut row = [0.0; WIDTH];
 /// image.row(1, &mut row);

@@ -38,11 +38,6 @@ impl<'a> Window<'a> {
         self.made = 0;
     }
 
-    /// The layer that reads this window.
-    pub(crate) const fn layer(&self) -> &Layer {
-        &self.layer
-    }
-
     /// Rows of the upper border.
     const fn top(&self) -> usize {
         self.layer.conv.kernel.height.saturating_sub(1) / 2

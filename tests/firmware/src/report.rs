@@ -94,7 +94,7 @@ pub fn floats(name: &str, values: &[f32]) {
 pub fn error(error: &Error) {
     let mut line = Line::new("error: ");
     match error {
-        Error::Invalid(what) => line.push(what),
+        Error::Invalid(what) | Error::Model(what) => line.push(what),
         Error::Length { what, expected, found } => {
             line.push(what);
             line.push(" of another length: ");

@@ -1,0 +1,565 @@
+//! A whole step of FC-WTA in caller-lent memory, unit by unit, for a microcontroller: two vectors of parameters (with SGD)
+//! where [`Trainer`] needs three.
+//!
+//! A unit's gradient is a combination of its survivors' images and residuals, so that it can be made in one row of scratch memory and
+//! update the unit's weights at once: no gradient of all units is stored, and of the codes only the survivors. In exchange
+//! the residuals of the whole batch are kept. Memory is [`unit_training_len`], a constant.
+//!
+//! Every number gets its terms in the order of [`Trainer`], so that weights, moments, losses and refusals are the same to the bit.
+//! Since weights change while the gradient is being made, all of it must be known to be sane before: from the sums of
+//! each unit's survivors and deltas, the largest pixel and the largest residual follows a bound. Only a step above it, which
+//! no sane step is, makes every unit's gradient once more just to look at it.
+//!
+//! [`Trainer`]: crate::Trainer
+
+use crate::error::{Error, Result, expect_finite, expect_len};
+use crate::field::Fields;
+use crate::kernels::Kernels;
+use crate::math;
+use crate::network::Network;
+use crate::optimizer::{Method, Update, expect_sane};
+use crate::parameters::{Parameters, part, part_mut};
+use crate::select::{Keep, Sparsity, apply_cut, cut, survivors};
+use crate::timing::{Clock, Stopwatch, Timing};
+use crate::trainer::{Scratch, Training, TrainingLen, split_off};
+use crate::units::{Units, note};
+
+/// Units whose codes are computed together: an image is read once for all of them.
+const GROUP: usize = 8;
+
+/// Gradients below this cannot make a weight infinite ([`expect_sane`] has the last word above it); it leaves a factor of 10
+/// for the rounding of the bound itself.
+const SAFE_GRADIENT: f32 = 1e17;
+
+/// The memory that [`UnitTrainer`] needs.
+pub const fn unit_training_len(
+    network: &Network,
+    sparsity: &Sparsity,
+    method: &Method,
+    batch: usize,
+) -> TrainingLen {
+    let (inputs, units) = (network.input().channels, network.code().channels);
+    let parameters = network.parameters_len();
+    let keep = places(sparsity, batch);
+    // Where every image may survive, codes are computed right where the survivors will be.
+    let codes = if keep < batch { group(units) * batch } else { 0 };
+    TrainingLen {
+        parameters,
+        moments: parameters * method.moments(),
+        floats: 2 * units * keep + batch * inputs + inputs + codes,
+        indices: units * keep + units,
+        cuts: 0,
+    }
+}
+
+/// In how many images of a batch a unit may survive.
+const fn places(sparsity: &Sparsity, batch: usize) -> usize {
+    match sparsity.keep {
+        Keep::Lifetime { rate } => {
+            let keep = survivors(rate, batch);
+            if keep < batch { keep } else { batch }
+        }
+        Keep::All | Keep::PerSample { .. } => batch,
+    }
+}
+
+const fn group(units: usize) -> usize {
+    if units < GROUP { units } else { GROUP }
+}
+
+/// A fully-connected network with one encoder layer, in training.
+#[derive(Debug)]
+pub struct UnitTrainer<'m, K> {
+    kernels: K,
+    network: Network,
+    training: Training,
+    parameters: &'m mut [f32],
+    moments: &'m mut [f32],
+    scratch: Scratch<'m>,
+    step: u64,
+    stopwatch: Stopwatch,
+}
+
+impl<'m, K: Kernels> UnitTrainer<'m, K> {
+    /// Continues training from these parameters and moments (all 0 at the start) after `step` steps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a network that [`Units`] cannot train, corruption, kernels that prepare the images (hosts' kernels)
+    /// or settings that make no sense, [`Error::Length`] for memory of other lengths than [`unit_training_len`] says,
+    /// [`Error::NotFinite`] for a parameter that is not finite.
+    #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
+    pub fn new(
+        kernels: K,
+        network: Network,
+        training: Training,
+        step: u64,
+        parameters: &'m mut [f32],
+        moments: &'m mut [f32],
+        scratch: Scratch<'m>,
+    ) -> Result<Self> {
+        training.sparsity.check(&network)?;
+        training.corruption.check()?;
+        training.optimizer.check()?;
+        if training.batch == 0 {
+            return Err(Error::Invalid("a batch has at least one image"));
+        }
+        if !training.corruption.is_none() {
+            return Err(Error::Invalid(
+                "training unit by unit hides nothing from the network: set no corruption",
+            ));
+        }
+        if kernels.prepared_len(1, network.input().len()) > 0 {
+            return Err(Error::Invalid(
+                "training unit by unit reads images in place: take the scalar kernels",
+            ));
+        }
+        let len = unit_training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
+        expect_len("moments", len.moments, moments.len())?;
+        expect_len("scratch floats", len.floats, scratch.floats.len())?;
+        expect_len("scratch indices", len.indices, scratch.indices.len())?;
+        expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
+        Units::new(kernels, Parameters::from_outside(network, parameters)?)?;
+        let stopwatch = Stopwatch::default();
+        Ok(Self { kernels, network, training, parameters, moments, scratch, step, stopwatch })
+    }
+
+    /// Measures steps with this clock from now on: see [`UnitTrainer::last_timing`].
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.stopwatch = Stopwatch::new(clock);
+        self
+    }
+
+    /// Where the time of the last step went; all 0 without a clock.
+    pub fn last_timing(&self) -> Timing {
+        self.stopwatch.timing()
+    }
+
+    /// The parameters as they are now.
+    pub fn parameters(&self) -> &[f32] {
+        self.parameters
+    }
+
+    /// Steps done.
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the batch.
+    ///
+    /// The images are gone through once for every 8 units and twice more, and each survivor's is fetched by `nth`, which
+    /// should take no time: slices' iterators, `chunks_exact`, and a `map` of one. They may lie in flash.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] when the batch has another number of images or an image another size,
+    /// [`Error::NotFinite`] for such a pixel or activation, [`Error::Diverged`] for a gradient out of all bounds.
+    /// The parameters and moments are then as before the step.
+    pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
+        let Self { kernels, network, training, .. } = *self;
+        let stopwatch = &mut self.stopwatch;
+        let mut memory = Memory::new(&mut self.scratch, &network, &training);
+        let parameters = Parameters::new(network, self.parameters)?;
+        stopwatch.start();
+        let pixel = memory.check(images.clone())?;
+        memory.compete(kernels, parameters, training.sparsity.keep, &images, stopwatch)?;
+        let (loss, square) = memory.reconstruct(kernels, parameters, images.clone());
+        memory.find_deltas(kernels, parameters);
+        memory.expect_sane(kernels, &network, pixel, square, &images)?;
+        stopwatch.lap(|timing| &mut timing.learn);
+
+        let update = training.optimizer.update(self.step, training.steps);
+        memory.update(kernels, &network, &update, &images, self.moments, self.parameters);
+        stopwatch.lap(|timing| &mut timing.update);
+        self.step += 1;
+        #[cfg(feature = "defmt")]
+        stopwatch.log(self.step, loss);
+        Ok(loss)
+    }
+}
+
+/// The scratch memory, by what it holds.
+struct Memory<'a> {
+    inputs: usize,
+    units: usize,
+    batch: usize,
+    /// Places of each unit in the lists.
+    keep: usize,
+    /// The lists of survivors, unit by unit: their activations, deltas and images, and how many there are.
+    values: &'a mut [f32],
+    deltas: &'a mut [f32],
+    images: &'a mut [u32],
+    counts: &'a mut [u32],
+    /// The batch's residuals, image by image, over the batch size once they are complete.
+    residuals: &'a mut [f32],
+    /// A row of the gradient.
+    gradient: &'a mut [f32],
+    /// The codes of a group of units, each a row over the batch; empty where the lists take them.
+    codes: &'a mut [f32],
+}
+
+/// The survivors of one unit.
+#[derive(Clone, Copy)]
+struct Survivors<'a> {
+    values: &'a [f32],
+    deltas: &'a [f32],
+    images: &'a [u32],
+}
+
+impl<'a> Survivors<'a> {
+    /// Activation, delta and image of each.
+    fn iter(self) -> impl Iterator<Item = (f32, f32, usize)> + use<'a> {
+        let survivors = self.values.iter().zip(self.deltas).zip(self.images);
+        survivors.map(|((value, delta), image)| (*value, *delta, *image as usize))
+    }
+}
+
+impl<'a> Memory<'a> {
+    fn new(scratch: &'a mut Scratch<'_>, network: &Network, training: &Training) -> Self {
+        let (inputs, units) = (network.input().channels, network.code().channels);
+        let batch = training.batch;
+        let keep = places(&training.sparsity, batch);
+        let mut floats = &mut *scratch.floats;
+        let mut indices = &mut *scratch.indices;
+        Self {
+            inputs,
+            units,
+            batch,
+            keep,
+            values: split_off(&mut floats, units * keep),
+            deltas: split_off(&mut floats, units * keep),
+            images: split_off(&mut indices, units * keep),
+            counts: split_off(&mut indices, units),
+            residuals: split_off(&mut floats, batch * inputs),
+            gradient: split_off(&mut floats, inputs),
+            codes: floats,
+        }
+    }
+
+    /// The survivors of a unit.
+    fn survivors(&self, unit: usize) -> Survivors<'_> {
+        let (start, count) = (unit * self.keep, self.counts.get(unit).map_or(0, |count| *count as usize));
+        Survivors {
+            values: part(self.values, start, count),
+            deltas: part(self.deltas, start, count),
+            images: part(self.images, start, count),
+        }
+    }
+
+    /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its absolute value.
+    fn check<'i>(&self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
+        let (mut found, mut largest) = (0, 0);
+        for image in images {
+            if found == self.batch {
+                return Err(Error::Length { what: "batch", expected: found, found: found + 1 });
+            }
+            expect_len("image", self.inputs, image.len())?;
+            // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
+            let largest_here = image.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() << 1));
+            if !f32::from_bits(largest_here >> 1).is_finite() {
+                expect_finite("image", image)?;
+            }
+            largest = largest.max(largest_here);
+            found += 1;
+        }
+        expect_len("batch", self.batch, found)?;
+        Ok(f32::from_bits(largest >> 1))
+    }
+
+    /// Finds the survivors.
+    fn compete<'i, K: Kernels>(
+        &mut self,
+        kernels: K,
+        parameters: Parameters<'_>,
+        keep: Keep,
+        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+        stopwatch: &mut Stopwatch,
+    ) -> Result<()> {
+        let (inputs, batch) = (self.inputs, self.batch);
+        let filters = parameters.filters(0);
+        let whole = self.keep == batch;
+        let weights = filters.weights.chunks((GROUP * inputs).max(1)).zip(filters.bias.chunks(GROUP));
+        for (first, (weights, bias)) in (0..).step_by(GROUP).zip(weights) {
+            let mut column = [0.0; GROUP];
+            let column = part_mut(&mut column, 0, bias.len());
+            let start = if whole { first * batch } else { 0 };
+            let codes = if whole { &mut *self.values } else { &mut *self.codes };
+            let codes = part_mut(codes, start, bias.len() * batch);
+            for (index, image) in images.clone().take(batch).enumerate() {
+                kernels.unit_activations(weights, bias, image, &[], column);
+                for (row, code) in codes.chunks_exact_mut(batch.max(1)).zip(&*column) {
+                    if let Some(to) = row.get_mut(index) {
+                        *to = *code;
+                    }
+                }
+            }
+            stopwatch.lap(|timing| &mut timing.compete);
+            if !whole {
+                self.select_group(kernels, first, bias.len())?;
+                stopwatch.lap(|timing| &mut timing.select);
+            }
+        }
+        if whole {
+            self.select_whole(keep)?;
+            stopwatch.lap(|timing| &mut timing.select);
+        }
+        Ok(())
+    }
+
+    /// Notes the survivors of some units, whose codes have been computed: lifetime sparsity.
+    fn select_group<K: Kernels>(&mut self, kernels: K, first: usize, count: usize) -> Result<()> {
+        let keep = self.keep;
+        let start = first * keep;
+        let places = part_mut(self.values, start, count * keep).chunks_exact_mut(keep.max(1));
+        let images = self.images.get_mut(start..start + count * keep).unwrap_or_default();
+        let places = places.zip(images.chunks_exact_mut(keep.max(1)));
+        let counts = self.counts.get_mut(first..first + count).unwrap_or_default();
+        let rows = self.codes.chunks_exact(self.batch.max(1)).zip(counts);
+        for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
+            let cut = kernels.row_cut(row, keep).map_err(|error| match error {
+                Error::NotFinite { what, index } => {
+                    Error::NotFinite { what, index: index * self.units + unit }
+                }
+                other => other,
+            })?;
+            *count = note(&cut, row, values, images);
+        }
+        Ok(())
+    }
+
+    /// Turns the codes of the whole batch, which the lists hold, into lists.
+    fn select_whole(&mut self, keep: Keep) -> Result<()> {
+        let (units, batch) = (self.units, self.batch.max(1));
+        let rows = self.values.chunks_exact(batch).enumerate();
+        let mut broken = rows.flat_map(|(unit, row)| {
+            let broken = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
+            broken.map(move |(image, _)| image * units + unit)
+        });
+        let broken = match keep {
+            Keep::Lifetime { .. } => broken.next(),
+            Keep::All => broken.min(),
+            Keep::PerSample { count } => {
+                for image in 0..batch {
+                    let cut = cut(self.values.iter().skip(image).step_by(batch).copied(), count)?;
+                    apply_cut(&cut, self.values.iter_mut().skip(image).step_by(batch));
+                }
+                None
+            }
+        };
+        if let Some(index) = broken {
+            return Err(Error::NotFinite { what: "candidates", index });
+        }
+        let rows = self.values.chunks_exact_mut(batch).zip(self.images.chunks_exact_mut(batch));
+        for ((values, images), count) in rows.zip(&mut *self.counts) {
+            *count = close_up(values, images);
+        }
+        Ok(())
+    }
+
+    /// The residuals of the batch. Returns the loss, and the largest squared error of an image.
+    fn reconstruct<'i, K: Kernels>(
+        &mut self,
+        kernels: K,
+        parameters: Parameters<'_>,
+        images: impl Iterator<Item = &'i [f32]>,
+    ) -> (f32, f32) {
+        let inputs = self.inputs.max(1);
+        let fields = row_fields(inputs);
+        let bias = parameters.decoder_bias();
+        for residual in self.residuals.chunks_exact_mut(inputs) {
+            residual.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
+        }
+        let lists =
+            self.values.chunks_exact(self.keep.max(1)).zip(self.images.chunks_exact(self.keep.max(1)));
+        let lists = lists.zip(&*self.counts).zip(parameters.atoms().chunks_exact(inputs));
+        for (((values, images), count), atom) in lists {
+            for (value, image) in values.iter().zip(images).take(*count as usize) {
+                let residual = part_mut(self.residuals, *image as usize * inputs, inputs);
+                kernels.add_to_field(&fields, 0, *value, atom, residual);
+            }
+        }
+        let scale = 1.0 / self.batch as f32;
+        let (mut loss, mut largest) = (0.0, 0.0);
+        for (residual, image) in self.residuals.chunks_exact_mut(inputs).zip(images) {
+            let mut square = 0.0;
+            for (residual, pixel) in residual.iter_mut().zip(image) {
+                let error = *residual - pixel;
+                square += error * error;
+                *residual = error * scale;
+            }
+            loss += 0.5 * square;
+            // What is not a number stays, because no comparison with it holds.
+            largest = if square <= largest || f32::is_nan(largest) { largest } else { square };
+        }
+        (loss * scale, largest)
+    }
+
+    /// The survivors' deltas: the product of a unit's atom with the image's residual.
+    fn find_deltas<K: Kernels>(&mut self, kernels: K, parameters: Parameters<'_>) {
+        let (inputs, keep) = (self.inputs, self.keep.max(1));
+        let fields = row_fields(inputs);
+        let lists = self.deltas.chunks_exact_mut(keep).zip(self.images.chunks_exact(keep));
+        let lists = lists.zip(&*self.counts).zip(parameters.atoms().chunks_exact(inputs.max(1)));
+        for (((deltas, images), count), atom) in lists {
+            for (delta, image) in deltas.iter_mut().zip(images).take(*count as usize) {
+                let residual = part(self.residuals, *image as usize * inputs, inputs);
+                *delta = kernels.field_dot(&fields, 0, residual, atom);
+            }
+        }
+    }
+
+    /// `Ok` when every number of the gradient can be applied: just when the whole gradient would pass [`expect_sane`].
+    ///
+    /// `pixel` is the largest pixel, `square` the largest squared error of an image.
+    fn expect_sane<'i, K: Kernels>(
+        &mut self,
+        kernels: K,
+        network: &Network,
+        pixel: f32,
+        square: f32,
+        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+    ) -> Result<()> {
+        // The square of an error below 1e-22 may be rounded to 0.
+        let residual = math::sqrt(square) + 1e-18;
+        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the largest residual (or
+        // pixel); what is not a number fails the comparison.
+        let safe = (0..self.units).all(|unit| {
+            let survivors = self.survivors(unit);
+            let values = survivors.values.iter().sum::<f32>();
+            let deltas = survivors.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
+            values * residual + deltas * pixel.max(1.0) < SAFE_GRADIENT
+        });
+        let places = Places::new(network);
+        let mut worst: Option<usize> = None;
+        let mut note = |result: Result<()>| {
+            if let Err(Error::Diverged { index }) = result {
+                worst = Some(worst.map_or(index, |worst| worst.min(index)));
+            }
+        };
+        if !safe {
+            for unit in 0..self.units {
+                self.filter_gradient(kernels, network.is_tied(), unit, images);
+                note(expect_sane(unit * self.inputs, self.gradient));
+                note(expect_sane(places.bias + unit, &[self.bias_gradient(unit)]));
+                if !network.is_tied() {
+                    self.atom_gradient(kernels, unit);
+                    note(expect_sane(places.atoms + unit * self.inputs, self.gradient));
+                }
+            }
+        }
+        self.decoder_bias_gradient();
+        note(expect_sane(places.decoder_bias, self.gradient));
+        worst.map_or(Ok(()), |index| Err(Error::Diverged { index }))
+    }
+
+    /// Changes all parameters; the row of the gradient holds the decoder bias's.
+    #[allow(clippy::too_many_arguments, reason = "the operands of a step")]
+    fn update<'i, K: Kernels>(
+        &mut self,
+        kernels: K,
+        network: &Network,
+        update: &Update,
+        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+        moments: &mut [f32],
+        parameters: &mut [f32],
+    ) {
+        let (inputs, places, tied) = (self.inputs, Places::new(network), network.is_tied());
+        let (first, second) = moments.split_at_mut_checked(parameters.len()).unwrap_or_default();
+        let mut apply = |decays, start, gradient: &[f32]| {
+            let len = gradient.len();
+            let (first, second) = (part_mut(first, start, len), part_mut(second, start, len));
+            update.apply(kernels, decays, gradient, first, second, part_mut(parameters, start, len));
+        };
+        apply(false, places.decoder_bias, self.gradient);
+        for unit in 0..self.units {
+            self.filter_gradient(kernels, tied, unit, images);
+            apply(true, unit * inputs, self.gradient);
+            apply(false, places.bias + unit, &[self.bias_gradient(unit)]);
+            if !tied {
+                self.atom_gradient(kernels, unit);
+                apply(true, places.atoms + unit * inputs, self.gradient);
+            }
+        }
+    }
+
+    /// The gradient of a unit's filter into the row.
+    fn filter_gradient<'i, K: Kernels>(
+        &mut self,
+        kernels: K,
+        tied: bool,
+        unit: usize,
+        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+    ) {
+        let fields = row_fields(self.inputs);
+        // The row is taken out, so that the lists can be read.
+        let gradient = core::mem::take(&mut self.gradient);
+        gradient.fill(0.0);
+        for (value, delta, image) in self.survivors(unit).iter() {
+            if tied {
+                let residual = part(self.residuals, image * self.inputs, self.inputs);
+                kernels.add_to_filter(&fields, 0, value, residual, gradient);
+            }
+            if let Some(image) = images.clone().nth(image) {
+                kernels.add_to_filter(&fields, 0, delta, image, gradient);
+            }
+        }
+        self.gradient = gradient;
+    }
+
+    /// The gradient of a unit's bias.
+    fn bias_gradient(&self, unit: usize) -> f32 {
+        self.survivors(unit).deltas.iter().fold(0.0, |sum, delta| sum + delta)
+    }
+
+    /// The gradient of a unit's atom into the row.
+    fn atom_gradient<K: Kernels>(&mut self, kernels: K, unit: usize) {
+        let gradient = core::mem::take(&mut self.gradient);
+        gradient.fill(0.0);
+        let survivors = self.survivors(unit);
+        kernels.combine(survivors.values, survivors.images, self.residuals, self.inputs, gradient);
+        self.gradient = gradient;
+    }
+
+    /// The gradient of the decoder's bias into the row.
+    fn decoder_bias_gradient(&mut self) {
+        self.gradient.fill(0.0);
+        for residual in self.residuals.chunks_exact(self.inputs.max(1)) {
+            self.gradient.iter_mut().zip(residual).for_each(|(to, from)| *to += from);
+        }
+    }
+}
+
+/// Where the parts of the flat parameter vector after the filters start.
+struct Places {
+    bias: usize,
+    atoms: usize,
+    decoder_bias: usize,
+}
+
+impl Places {
+    fn new(network: &Network) -> Self {
+        let (inputs, units) = (network.input().channels, network.code().channels);
+        let bias = units * inputs;
+        Self { bias, atoms: bias + units, decoder_bias: network.decoder_bias_start() }
+    }
+}
+
+/// A whole row as the one field of a layer.
+fn row_fields(len: usize) -> Fields {
+    Fields { rows: 1, row_len: len, row_stride: len, height: 1, width: 1, step_down: len, step_right: len }
+}
+
+/// Moves the positive values of a row over the batch to its start, and notes their images. Returns how many there are.
+fn close_up(values: &mut [f32], images: &mut [u32]) -> u32 {
+    let mut count = 0;
+    for image in 0..values.len() {
+        let value = values.get(image).copied().unwrap_or(0.0);
+        if value > 0.0
+            && let (Some(to), Some(place)) = (values.get_mut(count), images.get_mut(count))
+        {
+            (*to, *place) = (value, image as u32);
+            count += 1;
+        }
+    }
+    count as u32
+}
