@@ -36,6 +36,8 @@ mod kernels_macro;
 mod peak;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
+#[cfg(wta_dsp)]
+mod arm;
 mod isa;
 mod prefetch;
 pub mod sparse;
@@ -49,6 +51,8 @@ mod x86_64;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 pub use aarch64::neon::Neon;
+#[cfg(wta_dsp)]
+pub use arm::dsp::Dsp;
 pub use isa::{Isa, UnknownIsa};
 pub use prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]

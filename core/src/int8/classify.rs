@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::int8::filters::expect_sums_fit;
-use crate::int8::{Int8Encoder, Int8Kernels, Int8Rows, packed_len, part};
+use crate::int8::{Int8Extractor, Int8Kernels, Int8Rows, Int8Weights, copy, packed_len, part};
 use crate::shape::Shape;
 
 /// A quantised linear classifier in borrowed memory.
@@ -54,76 +54,59 @@ impl<'a> Int8Svm<'a> {
     }
 
     /// The weights for pooled row `y`.
-    fn row(&self, y: usize) -> Option<Int8Rows<'a>> {
+    fn row(&self, y: usize) -> Option<Int8Weights<'a>> {
         let row_len = self.features.width.saturating_mul(self.features.channels);
         let len = packed_len(self.classes(), row_len);
-        Int8Rows::new(part(self.weights, y.saturating_mul(len), len), self.classes(), row_len).ok()
+        Int8Weights::new(part(self.weights, y.saturating_mul(len), len), self.classes(), row_len).ok()
     }
 }
 
-/// An encoder and a classifier: the sums grow as the pooled rows come.
+/// Classes of images that arrive row by row: the sums grow as the rows of the features come.
 #[derive(Debug)]
 pub struct Int8Classifier<'a, K> {
-    kernels: K,
-    encoder: Int8Encoder<'a, K>,
+    extractor: Int8Extractor<'a, K>,
     svm: Int8Svm<'a>,
     sums: &'a mut [i32],
 }
 
 impl<'a, K: Int8Kernels> Int8Classifier<'a, K> {
-    /// A classifier of the encoder's features; `sums` has a number for each class.
+    /// A classifier of these features; `sums` has a number for each class.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the classifier is for features of another shape, [`Error::Length`] for another number of
+    /// [`Error::Invalid`] when the support vector machine is for features of another shape, [`Error::Length`] for another number of
     /// sums.
-    pub fn new(
-        kernels: K,
-        encoder: Int8Encoder<'a, K>,
-        svm: Int8Svm<'a>,
-        sums: &'a mut [i32],
-    ) -> Result<Self> {
-        if encoder.shape() != svm.features() {
-            return Err(Error::Invalid("the classifier is for features of another shape than the encoder's"));
+    pub fn new(extractor: Int8Extractor<'a, K>, svm: Int8Svm<'a>, sums: &'a mut [i32]) -> Result<Self> {
+        if extractor.shape() != svm.features() {
+            return Err(Error::Invalid("the quantised classifier is for features of another shape"));
         }
-        expect_len("classifier's sums", svm.classes(), sums.len())?;
-        Ok(Self { kernels, encoder, svm, sums })
+        expect_len("sums", svm.classes(), sums.len())?;
+        Ok(Self { extractor, svm, sums })
     }
 
-    /// The class of an image with the largest score, of equal ones the lowest; see [`Int8Encoder::run`].
+    /// The decision value of each class, in order.
     ///
     /// # Errors
     ///
-    /// As for [`Int8Encoder::run`].
-    pub fn run(&mut self, read: impl FnMut(usize, &mut [i16])) -> Result<usize> {
-        let Self { kernels, encoder, svm, sums } = self;
-        crate::int8::copy(svm.bias, sums);
-        encoder.run(read, |y, features| {
+    /// As for [`Int8Extractor::for_each_row`].
+    pub fn scores(&mut self, image: impl Int8Rows) -> Result<impl Iterator<Item = f32>> {
+        let Self { extractor, svm, sums } = self;
+        let kernels = extractor.kernels();
+        copy(svm.bias, sums);
+        extractor.for_each_row(image, |y, features| {
             if let Some(weights) = svm.row(y) {
                 kernels.accumulate(&weights, features, sums);
             }
         })?;
-        let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
-        for (class, score) in self.scores().enumerate() {
-            if score > best_score {
-                (best, best_score) = (class, score);
-            }
-        }
-        Ok(best)
+        Ok(sums.iter().zip(svm.scales).map(|(sum, scale)| *sum as f32 * scale))
     }
 
-    /// The class of an image of bytes (or of `i16`, if it is signed) that is in memory.
+    /// The class with the largest decision value; ties go to the lowest class.
     ///
     /// # Errors
     ///
-    /// As for [`Int8Encoder::encode`].
-    pub fn classify<P: Copy + Into<i16>>(&mut self, image: &[P]) -> Result<usize> {
-        let read = self.encoder.rows_of(image)?;
-        self.run(read)
-    }
-
-    /// The score of each class for the last image.
-    pub fn scores(&self) -> impl Iterator<Item = f32> {
-        self.sums.iter().zip(self.svm.scales).map(|(sum, scale)| *sum as f32 * scale)
+    /// As for [`Int8Classifier::scores`].
+    pub fn classify(&mut self, image: impl Int8Rows) -> Result<usize> {
+        Ok(crate::svm::largest(self.scores(image)?))
     }
 }

@@ -13,7 +13,7 @@ const ORDER: [usize; GROUP] = [0, 2, 1, 3];
 /// Filters of one length, packed: pair by pair; of a pair, groups of four weights of the one and of the other in turn,
 /// the second and third of a group swapped. The last group is filled up with zeros, and so is the last pair.
 #[derive(Clone, Copy, Debug)]
-pub struct Int8Rows<'a> {
+pub struct Int8Weights<'a> {
     weights: &'a [i8],
     filters: usize,
     filter_len: usize,
@@ -29,7 +29,7 @@ const fn pair_len(filter_len: usize) -> usize {
     filter_len.div_ceil(GROUP).saturating_mul(2 * GROUP)
 }
 
-impl<'a> Int8Rows<'a> {
+impl<'a> Int8Weights<'a> {
     /// So many filters of so many weights.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ pub(crate) fn expect_sums_fit(weights: impl Iterator<Item = i8>, bias: i32) -> R
 #[derive(Clone, Copy, Debug)]
 pub struct Int8Filters<'a> {
     /// The weights, in units of the map's scale.
-    pub weights: Int8Rows<'a>,
+    pub weights: Int8Weights<'a>,
     /// For each map, where its sum starts, in units of the map's scale times the input's.
     pub bias: &'a [i32],
     /// For each map, what turns its sum into an activation: see [`requantise`](crate::int8::requantise).
@@ -114,8 +114,11 @@ pub struct Int8Filters<'a> {
 }
 
 impl<'a> Int8Filters<'a> {
-    pub(crate) const EMPTY: Self =
-        Self { weights: Int8Rows { weights: &[], filters: 0, filter_len: 0 }, bias: &[], multipliers: &[] };
+    pub(crate) const EMPTY: Self = Self {
+        weights: Int8Weights { weights: &[], filters: 0, filter_len: 0 },
+        bias: &[],
+        multipliers: &[],
+    };
 
     /// A layer's filters: packed weights, and a bias and a multiplier for each map.
     ///
@@ -129,7 +132,7 @@ impl<'a> Int8Filters<'a> {
         bias: &'a [i32],
         multipliers: &'a [i32],
     ) -> Result<Self> {
-        let weights = Int8Rows::new(weights, bias.len(), filter_len)?;
+        let weights = Int8Weights::new(weights, bias.len(), filter_len)?;
         expect_len("multipliers", bias.len(), multipliers.len())?;
         if multipliers.iter().any(|multiplier| *multiplier < 0) {
             return Err(Error::Invalid("a multiplier of a quantised layer is negative"));
@@ -152,13 +155,13 @@ mod tests {
     fn filters_lie_in_pairs_of_groups() {
         let weights: Vec<i8> = (1..=15).collect();
         let mut packed = vec![9; packed_len(3, 5)];
-        Int8Rows::pack(&weights, 5, &mut packed).unwrap();
+        Int8Weights::pack(&weights, 5, &mut packed).unwrap();
         let expected = [
             1, 3, 2, 4, 6, 8, 7, 9, 5, 0, 0, 0, 10, 0, 0, 0, 11, 13, 12, 14, 0, 0, 0, 0, 15, 0, 0, 0, 0, 0,
             0, 0,
         ];
         assert_eq!(packed, expected);
-        let rows = Int8Rows::new(&packed, 3, 5).unwrap();
+        let rows = Int8Weights::new(&packed, 3, 5).unwrap();
         for (index, filter) in weights.chunks(5).enumerate() {
             assert_eq!(rows.filter(index).collect::<Vec<_>>(), filter);
         }
@@ -170,7 +173,7 @@ mod tests {
         // 255 * 128 * 65,793 = 2^31 - 128: the bias may be 127, not 128.
         let weights = vec![-128; 65_793];
         let mut packed = vec![0; packed_len(1, weights.len())];
-        Int8Rows::pack(&weights, weights.len(), &mut packed).unwrap();
+        Int8Weights::pack(&weights, weights.len(), &mut packed).unwrap();
         assert!(Int8Filters::new(weights.len(), &packed, &[127], &[1]).is_ok());
         assert!(Int8Filters::new(weights.len(), &packed, &[-127], &[1]).is_ok());
         for bias in [128, -128, i32::MIN, i32::MAX] {
@@ -185,7 +188,7 @@ mod tests {
         assert!(matches!(Int8Filters::new(3, &[0; 7], &[0], &[0]), Err(Error::Length { expected: 8, .. })));
         assert!(matches!(Int8Filters::new(3, &[0; 8], &[0], &[0; 2]), Err(Error::Length { .. })));
         assert!(Int8Filters::new(3, &[0; 8], &[0], &[-1]).is_err());
-        assert!(Int8Rows::new(&[], usize::MAX, usize::MAX).is_err());
-        assert!(Int8Rows::pack(&[1, 2, 3], 3, &mut [0; 4]).is_err());
+        assert!(Int8Weights::new(&[], usize::MAX, usize::MAX).is_err());
+        assert!(Int8Weights::pack(&[1, 2, 3], 3, &mut [0; 4]).is_err());
     }
 }

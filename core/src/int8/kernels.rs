@@ -1,7 +1,7 @@
 //! The hot loops of quantised inference, and their definition.
 
 use crate::field::Fields;
-use crate::int8::{Int8Filters, Int8Rows, LARGEST};
+use crate::int8::{Int8Filters, Int8Weights, LARGEST};
 
 /// The hot loops of quantised inference. All that an implementation gives is exact, and so the same as [`Portable`]'s.
 ///
@@ -24,7 +24,7 @@ pub trait Int8Kernels: Copy + Send + Sync {
     );
 
     /// `sums += <filter, inputs>`, for each filter. Sums wrap around where they leave `i32`.
-    fn accumulate(self, filters: &Int8Rows<'_>, inputs: &[i16], sums: &mut [i32]);
+    fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]);
 
     /// `to = max(to, from)`, element by element: pooling.
     fn max(self, from: &[i16], to: &mut [i16]);
@@ -71,7 +71,7 @@ impl Int8Kernels for Portable {
         }
     }
 
-    fn accumulate(self, filters: &Int8Rows<'_>, inputs: &[i16], sums: &mut [i32]) {
+    fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]) {
         for (filter, sum) in sums.iter_mut().enumerate().take(filters.filters()) {
             *sum = dot(*sum, filters.filter(filter), inputs);
         }
@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn rounding_the_factor_changes_less_than_a_quarter() {
-        for (sum, factor) in [(i32::MAX, 1.18e-7), (1_500_000_000, 1.1e-7), (3_000_000, 3.3e-5), (77, 0.499)] {
+        for (sum, factor) in [(i32::MAX, 1.18e-7), (1_500_000_000, 1.1e-7), (3_000_000, 3.3e-5), (77, 0.499)]
+        {
             let exact = f64::from(sum) * factor;
             let multiplier = (factor * f64::from(1u32 << 31) * 2.0).round() as i32;
             assert!((f64::from(requantise(sum, multiplier)) - exact).abs() <= 0.75, "{sum} {factor}");

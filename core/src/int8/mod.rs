@@ -14,19 +14,21 @@
 //! Quantising is the host's part; nothing here needs floating point but the scores of [`Int8Svm`].
 
 mod classify;
-mod encode;
+mod extract;
 mod filters;
 mod kernels;
 mod network;
 mod root;
+mod rows;
 mod window;
 
 pub use classify::{Int8Classifier, Int8Svm};
-pub use encode::Int8Encoder;
-pub use filters::{Int8Filters, Int8Rows, packed_len};
+pub use extract::Int8Extractor;
+pub use filters::{Int8Filters, Int8Weights, packed_len};
 pub use kernels::{Int8Kernels, Portable, requantise};
 pub use network::{Aligned, Int8Network};
 pub use root::root;
+pub use rows::Int8Rows;
 
 /// The largest activation, and the largest absolute value of a pixel.
 pub const LARGEST: i16 = 255;

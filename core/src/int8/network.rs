@@ -88,7 +88,11 @@ pub(crate) const fn row_len(maps: Shape) -> usize {
     words(maps.width.saturating_mul(maps.channels))
 }
 
-/// Pooled rows that are open at the same time.
-pub(crate) const fn open_rows(pool: &Pool) -> usize {
-    div_ceil(pool.kernel.height, pool.stride.height)
+/// Rows that pooling holds: those that are open at the same time, and one that is pooled across alone. None where there is
+/// nothing to pool.
+pub(crate) const fn pooled_rows(pool: &Pool) -> usize {
+    if pool.kernel.area() == 1 && pool.stride.area() == 1 {
+        return 0;
+    }
+    div_ceil(pool.kernel.height, pool.stride.height).saturating_add(1)
 }

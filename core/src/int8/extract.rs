@@ -2,17 +2,17 @@
 
 use crate::error::{Error, Result, expect_len};
 use crate::field::Fields;
-use crate::int8::network::{open_rows, row_len, scratch_len, windows_len};
+use crate::int8::network::{pooled_rows, row_len, scratch_len, windows_len};
 use crate::int8::window::Window;
-use crate::int8::{Int8Kernels, Int8Network, LARGEST, copy, network, part_mut, root};
+use crate::int8::{Int8Kernels, Int8Network, Int8Rows, LARGEST, copy, network, part_mut, root};
 use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::shape::Shape;
 
-/// A quantised encoder at work: the rows of an image go through the windows of the layers, and the code's rows into open
+/// Quantised features of images that arrive row by row: the rows of an image go through the windows of the layers, and the code's rows into open
 /// pooled rows. No map is ever held as a whole.
 #[derive(Debug)]
-pub struct Int8Encoder<'a, K> {
+pub struct Int8Extractor<'a, K> {
     kernels: K,
     network: Int8Network<'a>,
     /// One for each layer, and then unused ones.
@@ -26,23 +26,21 @@ pub struct Int8Encoder<'a, K> {
     pooling: Pooling<'a, K>,
 }
 
-impl<'a, K: Int8Kernels> Int8Encoder<'a, K> {
+impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     /// Numbers of memory for a network whose code is pooled so; twice as many bytes.
     pub const fn memory_len(network: &Network, pool: &Pool) -> usize {
         let code = network.code();
-        let pooled = row_len(pool.output(code));
-        windows_len(network)
-            .saturating_add(scratch_len::<K>(network))
-            .saturating_add(row_len(code))
-            .saturating_add(pooled.saturating_mul(open_rows(pool).saturating_add(1)))
+        let pooled = row_len(pool.output(code)).saturating_mul(pooled_rows(pool));
+        let rows = row_len(code).saturating_add(pooled);
+        windows_len(network).saturating_add(scratch_len::<K>(network)).saturating_add(rows)
     }
 
-    /// An encoder that pools its code, and takes the [square root](root()) of the pooled features if `root` says so.
+    /// Prepares everything: the code is pooled, and with `root` features are the the [square root](root()) of the pooled features if `root` says so.
     /// `memory` is best [`Aligned`](crate::int8::Aligned).
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `memory` has [`Int8Encoder::memory_len`] numbers, and those of [`Pool::check`].
+    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of [`Pool::check`].
     pub fn new(
         kernels: K,
         network: Int8Network<'a>,
@@ -53,7 +51,7 @@ impl<'a, K: Int8Kernels> Int8Encoder<'a, K> {
         let description = network.network();
         let code = description.code();
         pool.check(code)?;
-        expect_len("encoder's memory", Self::memory_len(description, &pool), memory.len())?;
+        expect_len("memory of the features", Self::memory_len(description, &pool), memory.len())?;
         let mut windows = [Window::new(description.top(), 0); MAX_LAYERS];
         let mut start = 0usize;
         for (layer, window) in description.layers().zip(&mut windows) {
@@ -67,6 +65,11 @@ impl<'a, K: Int8Kernels> Int8Encoder<'a, K> {
         Ok(Self { kernels, network, windows, rows, scratch, code: code_row, pooling })
     }
 
+    /// The kernels.
+    pub(crate) const fn kernels(&self) -> K {
+        self.kernels
+    }
+
     /// The network.
     pub const fn network(&self) -> &Int8Network<'a> {
         &self.network
@@ -77,31 +80,32 @@ impl<'a, K: Int8Kernels> Int8Encoder<'a, K> {
         self.pooling.pool.output(self.pooling.maps)
     }
 
-    /// Encodes an image: `read` is asked for its rows from the top, each with its number and where to write its pixels
-    /// (those of a position side by side, in units of which the network was quantised for); `take` gets the pooled
-    /// rows from the top, each with its number.
+    /// Hands the rows of an image's features over as soon as they are known: their number, and `width x maps` numbers,
+    /// position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a pixel beyond +-[`LARGEST`].
-    pub fn run(
+    /// [`Error::Length`] for an image of another size, [`Error::Invalid`] for a pixel beyond +-[`LARGEST`].
+    pub fn for_each_row(
         &mut self,
-        mut read: impl FnMut(usize, &mut [i16]),
-        mut take: impl FnMut(usize, &[i16]),
+        mut image: impl Int8Rows,
+        mut sink: impl FnMut(usize, &[i16]),
     ) -> Result<()> {
+        let input = self.network.network().input();
+        image.expect_shape(input)?;
         let depth = self.network.network().depth();
         self.windows.iter_mut().take(depth).for_each(|window| window.restart(self.rows));
         self.pooling.restart();
-        for y in 0..self.network.network().input().height {
+        for y in 0..input.height {
             if let Some(window) = self.windows.first_mut() {
                 window.shift(self.rows);
                 let row = window.newest_mut(self.rows);
-                read(y, row);
+                image.row(y, row);
                 if row.iter().any(|pixel| pixel.unsigned_abs() > LARGEST.unsigned_abs()) {
                     return Err(Error::Invalid("a pixel of a quantised image is beyond 255"));
                 }
             }
-            self.rise(0, &mut take);
+            self.rise(0, &mut sink);
         }
         // The lower borders: that of a layer comes after all rows of its map.
         for index in 0..depth {
@@ -110,38 +114,27 @@ impl<'a, K: Int8Kernels> Int8Encoder<'a, K> {
                 if let Some(window) = self.windows.get_mut(index) {
                     window.shift(self.rows);
                 }
-                self.rise(index, &mut take);
+                self.rise(index, &mut sink);
             }
         }
         Ok(())
     }
 
-    /// Encodes an image of bytes (or of `i16`, if it is signed) that is in memory.
+    /// All features of an image.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for an image or features of other shapes, and as for [`Int8Encoder::run`].
-    pub fn encode<P: Copy + Into<i16>>(&mut self, image: &[P], features: &mut [i16]) -> Result<()> {
+    /// [`Error::Length`] unless `features` has the numbers of [`Int8Extractor::shape`], and as for
+    /// [`Int8Extractor::for_each_row`].
+    pub fn features(&mut self, image: impl Int8Rows, features: &mut [i16]) -> Result<()> {
         expect_len("features", self.shape().len(), features.len())?;
-        let len = self.shape().width.saturating_mul(self.shape().channels);
-        let read = self.rows_of(image)?;
-        self.run(read, |y, row| copy(row, part_mut(features, y.saturating_mul(len), len)))
-    }
-
-    /// Reads the rows of an image in memory.
-    pub(crate) fn rows_of<'p, P: Copy + Into<i16>>(
-        &self,
-        image: &'p [P],
-    ) -> Result<impl FnMut(usize, &mut [i16]) + use<'p, 'a, P, K>> {
-        expect_len("image", self.network.network().input().len(), image.len())?;
-        Ok(move |y: usize, row: &mut [i16]| {
-            let pixels = image.get(y.saturating_mul(row.len())..).unwrap_or_default();
-            row.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = (*pixel).into());
+        self.for_each_row(image, |y, row| {
+            copy(row, part_mut(features, y.saturating_mul(row.len()), row.len()))
         })
     }
 
     /// A row has come into the window of layer `index`: makes the rows above that it completes.
-    fn rise(&mut self, index: usize, take: &mut impl FnMut(usize, &[i16])) {
+    fn rise(&mut self, index: usize, sink: &mut impl FnMut(usize, &[i16])) {
         let mut windows = self.windows.iter_mut().zip(self.network.layers()).skip(index).peekable();
         while let Some((window, (layer, filters))) = windows.next() {
             if !window.completes_row() {
@@ -156,7 +149,7 @@ impl<'a, K: Int8Kernels> Int8Encoder<'a, K> {
                 let maps = self.pooling.maps;
                 let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
                 self.kernels.convolve(&fields, filters, window.rows(self.rows), self.scratch, row);
-                self.pooling.row(row, take);
+                self.pooling.row(row, sink);
             }
         }
     }
@@ -186,7 +179,15 @@ impl<K: Int8Kernels> Pooling<'_, K> {
     }
 
     /// Takes the code's next row, and gives away the pooled rows that it completes.
-    fn row(&mut self, code: &[i16], take: &mut impl FnMut(usize, &[i16])) {
+    fn row(&mut self, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
+        if pooled_rows(&self.pool) == 0 {
+            if self.root {
+                roots(code);
+            }
+            sink(self.come, code);
+            self.come = self.come.saturating_add(1);
+            return;
+        }
         let Pool { kernel, stride } = self.pool;
         let output = self.pool.output(self.maps);
         let (len, row_len) = (output.width.saturating_mul(output.channels), row_len(output));
@@ -196,7 +197,7 @@ impl<K: Int8Kernels> Pooling<'_, K> {
 
         let y = self.come;
         self.come = self.come.saturating_add(1);
-        let slots = open_rows(&self.pool);
+        let slots = pooled_rows(&self.pool).saturating_sub(1);
         let mut pooled = self.given;
         while pooled < output.height && pooled.saturating_mul(stride.height) <= y {
             let slot = pooled.checked_rem(slots).unwrap_or(0).saturating_mul(row_len);
@@ -205,15 +206,20 @@ impl<K: Int8Kernels> Pooling<'_, K> {
             let last = pooled.saturating_mul(stride.height).saturating_add(kernel.height);
             if self.come == last.min(self.maps.height) {
                 if self.root {
-                    row.iter_mut().for_each(|feature| *feature = root(*feature));
+                    roots(row);
                 }
-                take(pooled, row);
+                sink(pooled, row);
                 row.fill(0);
                 self.given = self.given.saturating_add(1);
             }
             pooled = pooled.saturating_add(1);
         }
     }
+}
+
+/// Replaces activations by their square roots.
+fn roots(row: &mut [i16]) {
+    row.iter_mut().for_each(|feature| *feature = root(*feature));
 }
 
 /// The maxima of a row of maps in the windows' columns.
