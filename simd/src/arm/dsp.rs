@@ -115,20 +115,34 @@ fn in_place(
     scratch: &mut [i16],
     out: &mut [i16],
 ) {
+    let (Some(last), Some(gap)) =
+        (fields.width.checked_sub(2), fields.row_stride.checked_sub(fields.row_len))
+    else {
+        return;
+    };
+    let rows = Rows { rows: fields.rows, groups: fields.row_len / GROUP, gap };
+    let reach = fields.offset(0, fields.width - 1).saturating_add(fields.extent());
+    let reaches = window.len() >= reach && scratch.len() >= fields.len().saturating_mul(2);
+    if !reaches || rows.rows == 0 || rows.groups == 0 || !Outputs::fit(fields, filters, out) {
+        return;
+    }
     for (index, pair) in filters.weights.pairs().enumerate() {
         widen(pair, scratch);
         let outputs = Outputs::new(filters, index);
         let mut x = 0;
         while x < fields.width {
             // Of an odd number of positions, the last but one is computed twice.
-            let left = x.min(fields.width.saturating_sub(2));
-            let (Some(first), Some(second)) =
-                (window.get(fields.offset(0, left)..), window.get(fields.offset(0, left + 1)..))
-            else {
-                return;
-            };
-            let sums = dots_wide(fields, first, second, scratch, outputs.start());
-            outputs.write(left, sums, out);
+            let left = x.min(last);
+            // SAFETY: `left` and `left + 1` are positions. The last one's field ends at `reach`, within the window, and the others'
+            // before it; `scratch` holds the pair's weights. There is a row and a group. The caller has seen that the window and
+            // `scratch` are aligned to words, and that the steps from field to field and from row to row are whole words.
+            // `out` has a place for each position and filter.
+            unsafe {
+                let first = window.as_ptr().add(left * fields.step_right);
+                let second = first.add(fields.step_right);
+                let sums = dots_wide(rows, first, second, scratch.as_ptr(), outputs.bias);
+                outputs.write(sums, out.as_mut_ptr().add(left * outputs.maps));
+            }
             x += 2;
         }
     }
@@ -145,24 +159,45 @@ fn gathered(
     let (first, second) = scratch.split_at_mut_checked(scratch.len() / 2).unwrap_or_default();
     first.fill(0);
     second.fill(0);
+    let groups = first.len() / GROUP;
+    let Some(last) = fields.width.checked_sub(2) else {
+        return single(fields, filters, window, first, out);
+    };
+    if groups == 0 || !Outputs::fit(fields, filters, out) {
+        return;
+    }
     let mut x = 0;
     while x < fields.width {
-        let left = x.min(fields.width.saturating_sub(2));
+        // Of an odd number of positions, the last but one is computed twice.
+        let left = x.min(last);
         gather(fields, left, window, first);
-        if fields.width > 1 {
-            gather(fields, left + 1, window, second);
-        }
+        gather(fields, left + 1, window, second);
         for (index, pair) in filters.weights.pairs().enumerate() {
+            if pair.len() < 2 * GROUP * groups {
+                return;
+            }
             let outputs = Outputs::new(filters, index);
-            let sums = if fields.width > 1 {
-                dots(first, second, pair, outputs.start())
-            } else {
-                let [a, b] = dot(first, pair, outputs.bias);
-                [a, b, 0, 0]
-            };
-            outputs.write(left, sums, out);
+            // SAFETY: both fields have so many groups, which is not 0, and the pair twice as many. The caller has seen that
+            // `scratch` is aligned to words, and the second field begins after a number of whole groups. `left` and `left + 1`
+            // are positions, and `out` has a place for each position and filter.
+            unsafe {
+                let sums = dots(groups, first.as_ptr(), second.as_ptr(), pair.as_ptr(), outputs.bias);
+                outputs.write(sums, out.as_mut_ptr().add(left * outputs.maps));
+            }
         }
         x += 2;
+    }
+}
+
+/// [`Int8Kernels::convolve`] for a row of one position: a fully-connected layer.
+fn single(fields: &Fields, filters: &Int8Filters<'_>, window: &[i16], scratch: &mut [i16], out: &mut [i16]) {
+    gather(fields, 0, window, scratch);
+    for ((index, pair), out) in filters.weights.pairs().enumerate().zip(out.chunks_mut(2)) {
+        let outputs = Outputs::new(filters, index);
+        let sums = dot(scratch, pair, outputs.bias);
+        for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(outputs.multipliers)) {
+            *out = requantise(sum, multiplier);
+        }
     }
 }
 
@@ -170,14 +205,43 @@ fn gathered(
 fn gather(fields: &Fields, x: usize, window: &[i16], to: &mut [i16]) {
     let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
     for (to, row) in to.chunks_mut(fields.row_len.max(1)).zip(rows).take(fields.rows) {
-        to.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
+        copy(row, to);
+    }
+}
+
+/// Copies a few numbers, as many as both have: the compiler would call a function, which takes longer.
+fn copy(from: &[i16], to: &mut [i16]) {
+    let len = from.len().min(to.len());
+    // SAFETY: the loop reads `len` / 2 words of `from` and writes them to `to`, which is borrowed mutably; if `len` is odd, one
+    // number more. LDR and STR take any address.
+    unsafe {
+        asm!(
+            "lsrs {pairs}, {len}, #1",
+            "beq 3f",
+            "2:",
+            "ldr {word}, [{from}], #4",
+            "subs {pairs}, {pairs}, #1",
+            "str {word}, [{to}], #4",
+            "bne 2b",
+            "3:",
+            "tst {len}, #1",
+            "itt ne",
+            "ldrhne {word}, [{from}]",
+            "strhne {word}, [{to}]",
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            len = in(reg) len,
+            pairs = out(reg) _,
+            word = out(reg) _,
+            options(nostack),
+        );
     }
 }
 
 /// What becomes of the sums of a pair of filters.
 struct Outputs {
-    /// The number of the first.
-    first: usize,
+    /// The number of the first filter.
+    filter: usize,
     maps: usize,
     bias: [i32; 2],
     multipliers: [i32; 2],
@@ -185,29 +249,34 @@ struct Outputs {
 
 impl Outputs {
     fn new(filters: &Int8Filters<'_>, pair: usize) -> Self {
-        let first = 2 * pair;
+        let filter = 2 * pair;
         let of = |values: &[i32], index: usize| values.get(index).copied().unwrap_or(0);
-        let both = |values| [of(values, first), of(values, first + 1)];
+        let both = |values| [of(values, filter), of(values, filter + 1)];
         let maps = filters.weights.filters();
-        Self { first, maps, bias: both(filters.bias), multipliers: both(filters.multipliers) }
+        Self { filter, maps, bias: both(filters.bias), multipliers: both(filters.multipliers) }
     }
 
-    /// Where the sums of two positions start.
-    fn start(&self) -> [i32; 4] {
-        let [a, b] = self.bias;
-        [a, b, a, b]
+    /// Whether the outputs of a row fit.
+    fn fit(fields: &Fields, filters: &Int8Filters<'_>, out: &[i16]) -> bool {
+        fields.width.saturating_mul(filters.weights.filters()) <= out.len()
     }
 
-    /// Writes the activations of positions `x` and, if there is one, `x + 1`.
-    fn write(&self, x: usize, sums: [i32; 4], out: &mut [i16]) {
-        let [a, b, c, d] = sums;
-        let at = x.saturating_mul(self.maps).saturating_add(self.first);
-        let positions = out.get_mut(at..).unwrap_or_default().chunks_mut(self.maps.max(1));
-        let filters = self.maps.saturating_sub(self.first).min(2);
-        for (position, sums) in positions.zip([[a, b], [c, d]]) {
-            let scaled = sums.into_iter().zip(self.multipliers);
-            for (out, (sum, multiplier)) in position.iter_mut().take(filters).zip(scaled) {
-                *out = requantise(sum, multiplier);
+    /// Writes the activations of two neighbouring positions.
+    ///
+    /// # Safety
+    ///
+    /// From `to` on, there is a place for each filter of both positions.
+    #[inline(always)]
+    unsafe fn write(&self, sums: [i32; 4], to: *mut i16) {
+        let ([a, b, c, d], [first, second]) = (sums, self.multipliers);
+        // SAFETY: the pair's first filter is one of `maps`, and the second one is written where it is one, too.
+        unsafe {
+            let to = to.add(self.filter);
+            *to = requantise(a, first);
+            *to.add(self.maps) = requantise(c, first);
+            if self.filter + 1 < self.maps {
+                *to.add(1) = requantise(b, second);
+                *to.add(self.maps + 1) = requantise(d, second);
             }
         }
     }
@@ -215,28 +284,32 @@ impl Outputs {
 
 /// Packed weights in 16 bits: groups of the one filter and of the other in turn.
 fn widen(pair: &[i8], wide: &mut [i16]) {
-    let words = pair.len().min(wide.len()) / GROUP;
-    if words == 0 || !is_aligned(wide) {
+    let groups = pair.len().min(wide.len()) / (2 * GROUP);
+    if groups == 0 || !is_aligned(wide) {
         return;
     }
-    // SAFETY: the loop reads `words` words, 4 x `words` bytes, of `pair`, and writes twice as many words, 4 x `words` numbers,
-    // to `wide`, which is borrowed mutably and aligned, as STRD wants it; both have as many, and `words` is not 0. LDR takes any
-    // address.
+    // SAFETY: the loop reads `groups` times two words, 8 x `groups` bytes, of `pair`, and writes twice as many words, 8 x
+    // `groups` numbers, to `wide`, which is borrowed mutably and aligned to words, as STM wants it; both have as many, and `groups`
+    // is not 0. LDR takes any address.
     unsafe {
         asm!(
             "2:",
-            "ldr {weights}, [{from}], #4",
-            "sxtb16 {first}, {weights}",
-            "sxtb16 {second}, {weights}, ror #8",
-            "strd {first}, {second}, [{to}], #8",
-            "subs {words}, {words}, #1",
+            "ldr r3, [{from}], #4",
+            "ldr r5, [{from}], #4",
+            "sxtb16 r2, r3",
+            "sxtb16 r3, r3, ror #8",
+            "sxtb16 r4, r5",
+            "sxtb16 r5, r5, ror #8",
+            "stm {to}!, {{r2, r3, r4, r5}}",
+            "subs {groups}, {groups}, #1",
             "bne 2b",
             from = inout(reg) pair.as_ptr() => _,
             to = inout(reg) wide.as_mut_ptr() => _,
-            words = inout(reg) words => _,
-            weights = out(reg) _,
-            first = out(reg) _,
-            second = out(reg) _,
+            groups = inout(reg) groups => _,
+            out("r2") _,
+            out("r3") _,
+            out("r4") _,
+            out("r5") _,
             options(nostack),
         );
     }
@@ -278,23 +351,35 @@ macro_rules! load_packed {
     };
 }
 
-/// `sums` and the products of two fields with a pair of filters: first field with first filter, with second filter, second field
-/// with first filter, with second filter. The weights are [wide](widen).
-fn dots_wide(fields: &Fields, first: &[i16], second: &[i16], wide: &[i16], sums: [i32; 4]) -> [i32; 4] {
-    let groups = fields.row_len / GROUP;
-    let extent = fields.extent();
-    let aligned = is_aligned(first) && is_aligned(second) && is_aligned(wide) && fields.row_stride % 2 == 0;
-    if first.len() < extent || second.len() < extent || wide.len() / 2 < fields.len() || !aligned {
-        return sums;
-    }
-    if groups == 0 || fields.rows == 0 || fields.row_len % GROUP != 0 {
-        return sums;
-    }
-    let [mut a, mut b, mut c, mut d] = sums;
-    // SAFETY: the loops read `rows` times 4 x `groups` = `row_len` numbers, each `row_stride` after the last, from `first`
-    // and `second`, which reach to the end of the last (`extent`), and 2 x `rows` x `row_len` numbers of `wide`, which has as
-    // many. None of the counts is 0. All three are aligned to words and stay so, as LDRD and LDM want it: groups are two words,
-    // and `row_stride` is even. r6 and r7, which asm! does not give away, are restored, and so is the stack.
+/// The rows of a field that lie in a window.
+#[derive(Clone, Copy)]
+struct Rows {
+    rows: usize,
+    /// Groups in a row.
+    groups: usize,
+    /// Numbers between the end of a row and the beginning of the next.
+    gap: usize,
+}
+
+/// The biases and the products of two fields with a pair of filters, whose weights are [wide](widen): first field with first
+/// filter, with second filter, second field with first filter, with second filter.
+///
+/// # Safety
+///
+/// There is a row and a group in it; all rows of both fields can be read, and as many groups of both filters. Fields, rows and
+/// weights begin at addresses of words.
+#[inline(always)]
+unsafe fn dots_wide(
+    rows: Rows,
+    first: *const i16,
+    second: *const i16,
+    wide: *const i16,
+    bias: [i32; 2],
+) -> [i32; 4] {
+    let [mut a, mut b] = bias;
+    let [mut c, mut d] = bias;
+    // SAFETY: what is read is what the caller has promised; LDRD and LDM want the addresses of words. r6 and r7, which asm!
+    // does not give away, are restored, and so is the stack.
     unsafe {
         asm!(
             "push {{r6, r7}}",
@@ -333,17 +418,17 @@ fn dots_wide(fields: &Fields, first: &[i16], second: &[i16], wide: &[i16], sums:
             "bne 2b",
             "add sp, sp, #12",
             "pop {{r6, r7}}",
-            inout("r0") first.as_ptr() => _,
-            inout("r1") second.as_ptr() => _,
-            inout("r2") fields.rows => _,
-            inout("r3") groups => _,
-            inout("r4") 2 * (fields.row_stride - fields.row_len) => _,
+            inout("r0") first => _,
+            inout("r1") second => _,
+            inout("r2") rows.rows => _,
+            inout("r3") rows.groups => _,
+            inout("r4") 2 * rows.gap => _,
             out("r5") _,
             inout("r8") a,
             inout("r9") b,
             inout("r10") c,
             inout("r11") d,
-            inout("r12") wide.as_ptr() => _,
+            inout("r12") wide => _,
             out("r14") _,
         );
     }
@@ -351,15 +436,22 @@ fn dots_wide(fields: &Fields, first: &[i16], second: &[i16], wide: &[i16], sums:
 }
 
 /// [`dots_wide`] of contiguous fields and packed weights.
-fn dots(first: &[i16], second: &[i16], pair: &[i8], sums: [i32; 4]) -> [i32; 4] {
-    let groups = first.len().min(second.len()).min(pair.len() / 2) / GROUP;
-    if groups == 0 || !is_aligned(first) || !is_aligned(second) {
-        return sums;
-    }
-    let [mut a, mut b, mut c, mut d] = sums;
-    // SAFETY: the loops read 4 x `groups` numbers of `first` and of `second`, and 8 x `groups` bytes of `pair`, which have as
-    // many; `groups` is not 0. The fields are aligned to words and stay so, as LDRD wants it; LDR takes any address. r6 and
-    // r7, which asm! does not give away, are restored, and so is the stack.
+///
+/// # Safety
+///
+/// There is a group; so many groups of both fields and of both filters can be read. The fields begin at addresses of words.
+#[inline(always)]
+unsafe fn dots(
+    groups: usize,
+    first: *const i16,
+    second: *const i16,
+    pair: *const i8,
+    bias: [i32; 2],
+) -> [i32; 4] {
+    let [mut a, mut b] = bias;
+    let [mut c, mut d] = bias;
+    // SAFETY: what is read is what the caller has promised; LDRD wants the addresses of words, LDR takes any. r6 and r7, which
+    // asm! does not give away, are restored, and so is the stack.
     unsafe {
         asm!(
             "push {{r6, r7}}",
@@ -386,8 +478,8 @@ fn dots(first: &[i16], second: &[i16], pair: &[i8], sums: [i32; 4]) -> [i32; 4] 
             "bne 5b",
             "6:",
             "pop {{r6, r7}}",
-            inout("r0") first.as_ptr() => _,
-            inout("r1") second.as_ptr() => _,
+            inout("r0") first => _,
+            inout("r1") second => _,
             out("r2") _,
             out("r3") _,
             out("r4") _,
@@ -396,7 +488,7 @@ fn dots(first: &[i16], second: &[i16], pair: &[i8], sums: [i32; 4]) -> [i32; 4] 
             inout("r9") b,
             inout("r10") c,
             inout("r11") d,
-            inout("r12") pair.as_ptr() => _,
+            inout("r12") pair => _,
             inout("r14") groups => _,
         );
     }

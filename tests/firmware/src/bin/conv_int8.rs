@@ -24,7 +24,7 @@ const SHAPES: u64 = 300;
 
 /// An `f32` network's parameters, its image, and its memory.
 struct Floats {
-    parameters: [f32; 6400 + 16 + 16 + 16],
+    parameters: [f32; 6400 + 16 + 16 * 16 + 16],
     image: [f32; 16 * 28 * 28],
     memory: [f32; 4000],
 }
@@ -32,13 +32,14 @@ struct Floats {
 #[entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
-    static mut FLOATS: Floats =
-        Floats { parameters: [0.5; _], image: [0.5; _], memory: [0.0; _] };
+    static mut FLOATS: Floats = Floats { parameters: [0.5; _], image: [0.5; _], memory: [0.0; _] };
 
     run(STACK, || {
         for (seed, network) in (1..).zip(&workload::MEASURED) {
-            let [dsp, portable] =
-                [counted("dsp", Dsp, MEMORY, network, seed)?, counted("portable", Portable, MEMORY, network, seed)?];
+            let [dsp, portable] = [
+                counted("dsp", Dsp, MEMORY, network, seed)?,
+                counted("portable", Portable, MEMORY, network, seed)?,
+            ];
             report::number("checksum", u64::from(dsp));
             if dsp != portable {
                 return Err(Error::Invalid("the DSP's outputs are not the portable ones"));

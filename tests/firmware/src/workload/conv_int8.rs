@@ -126,11 +126,16 @@ pub(crate) fn products<K: Int8Kernels>(kernels: K, seed: u64) -> Result<u32> {
     from.0.iter_mut().chain(&mut to.0).for_each(|v| *v = (random.next_u64() % 511) as i16 - 255);
     sums.iter_mut().for_each(|sum| *sum = (random.next_u64() >> 40) as i32);
     let start = (random.next_u64() % 2) as usize;
-    let (Some(from), Some(to)) = (from.0.get(start..start + len), to.0.get_mut(1 - start..1 - start + len)) else {
+    let (Some(from), Some(to)) = (from.0.get(start..start + len), to.0.get_mut(1 - start..1 - start + len))
+    else {
         return Err(Error::Invalid("the numbers do not reach"));
     };
     let packed = weights.0.get(..packed_len(filters, len)).unwrap_or_default();
-    kernels.accumulate(&Int8Weights::new(packed, filters, len)?, from, sums.get_mut(..filters).unwrap_or_default());
+    kernels.accumulate(
+        &Int8Weights::new(packed, filters, len)?,
+        from,
+        sums.get_mut(..filters).unwrap_or_default(),
+    );
     kernels.max(from, to);
     let numbers = sums.iter().map(|sum| *sum as u32).chain(to.iter().map(|v| u32::from(v.unsigned_abs())));
     Ok(numbers.fold(0x811c_9dc5, |hash, v| (hash ^ v).wrapping_mul(0x0100_0193)))
