@@ -1,7 +1,7 @@
 //! The hot loops of quantised inference, and their definition.
 
 use crate::field::Fields;
-use crate::int8::{Int8Filters, Int8Weights, LARGEST};
+use crate::int8::{Int8Filters, Int8Weights, LARGEST, copy, part_mut};
 
 /// The hot loops of quantised inference. All that an implementation gives is exact, and so the same as [`Portable`]'s.
 ///
@@ -43,37 +43,50 @@ pub fn requantise(sum: i32, multiplier: i32) -> i16 {
     rounded.clamp(0, LARGEST as i32) as i16
 }
 
-/// Kernels written as their definitions: the oracle, and what every processor runs.
+/// Kernels for every processor, and what the others are compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Portable;
 
 impl Int8Kernels for Portable {
-    const SCRATCH_FILTERS: usize = 0;
+    /// A receptive field.
+    const SCRATCH_FILTERS: usize = 1;
 
     fn convolve(
         self,
         fields: &Fields,
         filters: &Int8Filters<'_>,
         window: &[i16],
-        _: &mut [i16],
+        scratch: &mut [i16],
         out: &mut [i16],
     ) {
         let maps = filters.weights.filters();
+        let field = part_mut(scratch, 0, fields.len());
         for (x, out) in out.chunks_exact_mut(maps.max(1)).take(fields.width).enumerate() {
-            let rows = window.get(fields.offset(0, x)..).unwrap_or_default();
-            let rows = rows.chunks(fields.row_stride.max(1)).take(fields.rows);
-            let inputs = rows.filter_map(|row| row.get(..fields.row_len)).flatten();
-            let scaled = filters.bias.iter().zip(filters.multipliers);
-            for (map, (out, (bias, multiplier))) in out.iter_mut().zip(scaled).enumerate() {
-                *out = requantise(dot(*bias, filters.weights.filter(map), inputs.clone()), *multiplier);
+            let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
+            for (to, row) in field.chunks_exact_mut(fields.row_len.max(1)).zip(rows) {
+                copy(row, to);
+            }
+            let scaled = filters.bias.chunks(2).zip(filters.multipliers.chunks(2));
+            for ((out, (bias, multipliers)), pair) in
+                out.chunks_mut(2).zip(scaled).zip(filters.weights.pairs())
+            {
+                let mut sums = [0; 2];
+                copy(bias, &mut sums);
+                add_products(pair, field, &mut sums);
+                for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
+                    *out = requantise(sum, *multiplier);
+                }
             }
         }
     }
 
     fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]) {
-        for (filter, sum) in sums.iter_mut().enumerate().take(filters.filters()) {
-            *sum = dot(*sum, filters.filter(filter), inputs);
+        for (sums, pair) in sums.chunks_mut(2).zip(filters.pairs()) {
+            let mut both = [0; 2];
+            copy(sums, &mut both);
+            add_products(pair, inputs, &mut both);
+            copy(&both, sums);
         }
     }
 
@@ -84,11 +97,28 @@ impl Int8Kernels for Portable {
     }
 }
 
-/// `start + <weights, inputs>`.
-fn dot<'i>(start: i32, weights: impl Iterator<Item = i8>, inputs: impl IntoIterator<Item = &'i i16>) -> i32 {
-    weights
-        .zip(inputs)
-        .fold(start, |sum, (weight, input)| sum.wrapping_add(i32::from(weight) * i32::from(*input)))
+/// Adds the products of the inputs with a packed pair of filters to the sum of each.
+fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
+    let (weights, _) = pair.as_chunks();
+    let (groups, rest) = inputs.as_chunks();
+    for (weights, inputs) in weights.iter().zip(groups) {
+        add_group(weights, inputs, sums);
+    }
+    if let Some(weights) = weights.get(groups.len()) {
+        let mut inputs = [0; 4];
+        copy(rest, &mut inputs);
+        add_group(weights, &inputs, sums);
+    }
+}
+
+/// [`add_products`] of a group.
+#[inline]
+fn add_group(weights: &[i8; 8], inputs: &[i16; 4], sums: &mut [i32; 2]) {
+    // The second and third weight of a group are swapped.
+    let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights.map(i32::from), inputs.map(i32::from));
+    let [first, second] = sums;
+    *first = first.wrapping_add(a * w + b * x + c * y + d * z);
+    *second = second.wrapping_add(e * w + f * x + g * y + h * z);
 }
 
 #[cfg(test)]
