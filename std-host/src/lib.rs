@@ -3,7 +3,7 @@
 //! Data flows one way: [`data`] -> [`samples`] -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
 //! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) -> [`evaluate`] (with
 //! [`svm`]), and to [`gallery`] -> [`picture`]. [`search`] and [`paper`] train and evaluate many recipes. [`profile`]
-//! says where the time of a step goes, by the trainer's [`stopwatch`].
+//! says where the time of a step goes, by the trainer's [`stopwatch`]. [`export`] makes firmware's `model.wta` of a run.
 
 pub mod aligned;
 pub mod atomic;
@@ -12,6 +12,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod features;
 pub mod gallery;
 pub mod junction;

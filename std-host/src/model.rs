@@ -211,6 +211,31 @@ pub fn save_svm(path: &Path, svm: &svm::Model) -> Result<()> {
     write(path, &tensors)
 }
 
+/// Reads a classifier that [`save_svm`] wrote.
+///
+/// # Errors
+///
+/// One sentence when the file cannot be read, is not such a file, or holds a number that is not finite.
+pub fn load_svm(path: &Path) -> Result<svm::Model> {
+    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let broken = |problem: &str| Error::file(path, format!("{problem}; run `wta eval` again"));
+    let tensors = SafeTensors::deserialize(&file).map_err(|_| broken("is not a whole safetensors file"))?;
+    let tensor = |name| match tensors.tensor(name) {
+        Ok(tensor) if tensor.dtype() == Dtype::F32 => Ok(tensor),
+        _ => Err(broken(&format!("has no tensor {name} of type F32"))),
+    };
+    let (weight, bias) = (tensor("weight")?, tensor("bias")?);
+    let [classes, features] = *weight.shape() else { return Err(broken("has no matrix of weights")) };
+    if bias.shape() != [classes] {
+        return Err(broken("has not one bias per class"));
+    }
+    let (weights, bias) = (floats_of(weight.data()), floats_of(bias.data()));
+    if !weights.iter().chain(&bias).all(|v| v.is_finite()) {
+        return Err(broken("holds a number that is not finite"));
+    }
+    Ok(svm::Model { classes, features, weights, bias })
+}
+
 /// CRC-32 of the parameters' bytes: what `train` prints, so that two trainings can be compared at a glance.
 pub fn checksum(parameters: &[f32]) -> u32 {
     crc32fast::hash(&bytes_of(parameters))
@@ -256,6 +281,23 @@ mod tests {
         let values = floats_of(filters.data());
         assert_eq!(values[6 + 3 + 2], 11.0);
         assert_eq!(tensors.tensor("decoder.weight").unwrap().shape(), [4, 2, 3, 5]);
+    }
+
+    #[test]
+    fn classifiers_survive_the_file_and_broken_ones_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("svm.safetensors");
+        let mut svm = svm::Model { classes: 2, features: 3, weights: vec![0.5; 6], bias: vec![-1.0, 2.0] };
+        save_svm(&path, &svm).unwrap();
+        assert_eq!(load_svm(&path).unwrap(), svm);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert!(load_svm(&path).unwrap_err().to_string().contains("not a whole safetensors file"));
+        save(&path, &conv(), &counting(&conv()), None).unwrap();
+        assert!(load_svm(&path).unwrap_err().to_string().contains("has no tensor weight"));
+        svm.bias[1] = f32::INFINITY;
+        save_svm(&path, &svm).unwrap();
+        assert!(load_svm(&path).unwrap_err().to_string().contains("not finite"));
     }
 
     #[test]

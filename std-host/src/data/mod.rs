@@ -9,6 +9,8 @@ pub mod inventory;
 mod mnist;
 mod source;
 
+pub(crate) use inventory::grouped;
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use encoded::{Encoded, Encoding, Part};
 
@@ -329,6 +329,37 @@ fn pool_name(pool: wta_core::Pool) -> String {
     format!("{}/{}", side(pool.kernel), side(pool.stride))
 }
 
+/// The pooling of the features that a run's classifier was trained on, from `eval.json`.
+///
+/// # Errors
+///
+/// One sentence when there is no such file, or it does not say so.
+pub fn saved_pool(run: &Run) -> Result<wta_core::Pool> {
+    #[derive(Deserialize)]
+    struct Saved {
+        pool: String,
+    }
+    let path = run.file("eval.json");
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+    let saved = serde_json::from_str(&text).ok().and_then(|saved: Saved| named_pool(&saved.pool));
+    saved.ok_or_else(|| {
+        Error::file(path, "does not say which pooling the classifier is for; run `wta eval` again")
+    })
+}
+
+/// The pooling of a [`pool_name`].
+fn named_pool(name: &str) -> Option<wta_core::Pool> {
+    if name == "none" {
+        return Some(wta_core::Pool::NONE);
+    }
+    let size = |side: &str| {
+        let (height, width) = side.split_once('x').unwrap_or((side, side));
+        Some(wta_core::Size::new(height.parse().ok()?, width.parse().ok()?))
+    };
+    let (kernel, stride) = name.split_once('/')?;
+    Some(wta_core::Pool { kernel: size(kernel)?, stride: size(stride)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,5 +377,9 @@ mod tests {
         assert_eq!(pool_name(wta_core::Pool::square(11, 6)), "11/6");
         let uneven = wta_core::Pool { kernel: wta_core::Size::new(11, 7), ..wta_core::Pool::square(1, 6) };
         assert_eq!(pool_name(uneven), "11x7/6");
+        for pool in [wta_core::Pool::NONE, wta_core::Pool::square(11, 6), uneven] {
+            assert_eq!(named_pool(&pool_name(pool)), Some(pool));
+        }
+        assert!(named_pool("11").is_none() && named_pool("a/b").is_none());
     }
 }

@@ -1,0 +1,36 @@
+//! What a model takes of a device's flash and RAM, as a table.
+
+use wta_core::training_len;
+
+use super::ModelFile;
+use crate::data::grouped;
+use crate::error::Result;
+use crate::recipe::Recipe;
+
+/// Bytes of flash by section, and of RAM by use; training with the recipe's sparsity, method and batch where the decoder is
+/// there.
+///
+/// # Errors
+///
+/// One sentence for a recipe that cannot be trained.
+pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
+    let model = file.model()?;
+    let network = model.network();
+    let mut text = String::from("flash, bytes\n");
+    file.parts().iter().for_each(|(what, bytes)| line(&mut text, what, *bytes));
+    line(&mut text, "in all", file.bytes().len());
+    text.push_str("RAM, bytes, beside the stack\n");
+    let encoding = 4 * (network.inputs_len() + network.code_len());
+    line(&mut text, "encoding a whole image", encoding);
+    line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
+    if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
+        let training = recipe.training(&network, recipe.training.batch)?;
+        let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
+        line(&mut text, &format!("training, {} images a step", training.batch), len.bytes());
+    }
+    Ok(text)
+}
+
+fn line(text: &mut String, what: &str, bytes: usize) {
+    *text += &format!("  {what:32} {:>14}\n", grouped(bytes as u64));
+}

@@ -1,0 +1,224 @@
+//! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and what it takes of flash and RAM.
+//!
+//! The format is [`wta_core::model`]'s. A [`Source`] is read from the run's files; [`model`] makes the bytes of it, the same
+//! for the same source. Sections of other forms (int8) go into the list that [`model`] makes.
+
+mod c;
+mod format;
+mod memory;
+mod rust;
+
+use wta_core::model::{PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED};
+use wta_core::{Pool, Shape};
+
+pub use c::header;
+pub use format::{Description, ModelFile, Section};
+pub use memory::table;
+pub use rust::module;
+
+use crate::error::{Error, Result};
+use crate::evaluate;
+use crate::model::{bytes_of, load_svm};
+use crate::run::{Run, Trained};
+use crate::svm;
+
+/// What is exported.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The network; of a stack, its upper layer is exported.
+    pub trained: Trained,
+    /// The shape of the data set's images.
+    pub image: Shape,
+    /// The pooling: what the classifier was trained with, or without one, the recipe's.
+    pub pool: Pool,
+    /// The classifier, when the run has been evaluated.
+    pub svm: Option<svm::Model>,
+}
+
+/// What goes into the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The decoder's parameters: for training, reconstruction and novelty.
+    pub decoder: bool,
+}
+
+impl Source {
+    /// Reads a run.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no trained network, when it is an RBM, or when the classifier cannot be read or is not one
+    /// of its features.
+    pub fn load(run: &Run) -> Result<Self> {
+        let recipe = run.recipe()?;
+        if recipe.gibbs().is_some() {
+            return Err(Error::file(
+                run.folder(),
+                "is the run of an RBM, whose units devices cannot compute; export an autoencoder",
+            ));
+        }
+        let image = recipe.data.set.image_shape();
+        let trained = Trained::load(run, image)?;
+        let path = run.file("svm.safetensors");
+        if !path.exists() {
+            return Ok(Self { pool: trained.recipe.pool(), trained, image, svm: None });
+        }
+        let svm = load_svm(&path)?;
+        let pool = evaluate::saved_pool(run)?;
+        pool.check(trained.network.code())?;
+        let features = pool.output(trained.network.code()).len();
+        if svm.features != features {
+            return Err(Error::file(
+                path,
+                format!(
+                    "is a classifier of {} features, but the network has {features}; run `wta eval` again",
+                    svm.features
+                ),
+            ));
+        }
+        Ok(Self { trained, image, pool, svm: Some(svm) })
+    }
+
+    fn description(&self) -> Description {
+        let (trained, network) = (&self.trained, self.trained.network);
+        // Fully-connected networks are trained on the maps, or the colours, one after the other.
+        let (below, scale) = match &trained.below {
+            Some(below) => (below.trained.features_shape(), below.scale),
+            None => (self.image, 1.0 / trained.recipe.data.divide_by),
+        };
+        let planar = network.is_fully_connected() && below.positions() > 1 && below.channels > 1;
+        let flags = [
+            (network.is_tied(), TIED),
+            (trained.recipe.features.root, ROOT),
+            (trained.below.is_some(), STACKED),
+            (planar, PLANAR),
+        ];
+        Description {
+            network,
+            pool: self.pool,
+            flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum(),
+            scale,
+            classes: self.svm.as_ref().map_or(0, |svm| svm.classes),
+        }
+    }
+}
+
+/// The `model.wta` of a source.
+///
+/// # Errors
+///
+/// One sentence when it would be larger than its format's 4 GiB, or the core refuses it.
+pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
+    let network = source.trained.network;
+    let parameters = &source.trained.parameters;
+    let len = if options.decoder { network.parameters_len() } else { network.encoder_len() };
+    let parameters = parameters.get(..len).unwrap_or(parameters);
+    let what = if options.decoder { "encoder and decoder, f32" } else { "encoder, f32" };
+    let mut sections = vec![Section { tag: PARAMETERS, what, bytes: bytes_of(parameters) }];
+    if let Some(svm) = &source.svm {
+        let (weights, biases) = (bytes_of(&svm.weights), bytes_of(&svm.bias));
+        sections.push(Section { tag: SVM_WEIGHTS, what: "classifier's weights, f32", bytes: weights });
+        sections.push(Section { tag: SVM_BIASES, what: "classifier's biases, f32", bytes: biases });
+    }
+    ModelFile::new(&source.description(), &sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe;
+    use crate::run::Below;
+    use wta_core::{Initial, Model, Network};
+
+    /// Two layers, a stride, pooling, roots; with `stacked`, a fully-connected one on top of that.
+    fn source(stacked: bool) -> Source {
+        let lower = r#"name = "lower"
+            about = "test"
+            data = { set = "mnist", divide_by = 127.5 }
+            network = { kind = "convolutional", encoder = [{ maps = 5, kernel = 3 }, { maps = 6, kernel = [5, 3], stride = [1, 2] }], decoder_kernel = 7, initial = "he" }
+            sparsity = { lifetime = 0.2 }
+            training = { epochs = 1, batch = 20, optimizer = { sgd = { momentum = 0.9 } }, rate = 1e-3 }
+            features = { pool = { kernel = 5, stride = 3 }, root = true }"#;
+        let upper = r#"name = "upper"
+            about = "test"
+            data = { set = "mnist", divide_by = 127.5 }
+            network = { kind = "fully-connected", units = [7], tied = true, initial = "he" }
+            sparsity = { lifetime = 0.2 }
+            training = { epochs = 1, batch = 20, optimizer = "adam", rate = 1e-3 }"#;
+        let image = Shape::new(1, 28, 28);
+        let trained = |text: &str, image: Shape| {
+            let recipe = recipe::parse(text, "test").unwrap();
+            let network = recipe.network(image).unwrap();
+            let mut parameters = vec![0.0; network.parameters_len()];
+            network.initialise(Initial::He, 3, &mut parameters).unwrap();
+            Trained { recipe, network, parameters, below: None }
+        };
+        let mut trained = match stacked {
+            false => trained(lower, image),
+            true => {
+                let below = trained(lower, image);
+                let above = trained(upper, below.features_shape());
+                let below = Below { trained: below, scale: 2.5 };
+                Trained { below: Some(Box::new(below)), ..above }
+            }
+        };
+        trained.parameters.iter_mut().enumerate().for_each(|(i, v)| *v += i as f32 * 1e-3);
+        let pool = trained.recipe.pool();
+        let features = pool.output(trained.network.code()).len();
+        let weights = (0..3 * features).map(|i| (i as f32).sin()).collect();
+        let svm = svm::Model { classes: 3, features, weights, bias: vec![0.5, -1.0, 0.0] };
+        Source { trained, image, pool, svm: Some(svm) }
+    }
+
+    #[test]
+    fn the_core_reads_what_was_exported() {
+        for (stacked, decoder) in [(false, true), (false, false), (true, true)] {
+            let source = source(stacked);
+            let file = model(&source, Options { decoder }).unwrap();
+            assert_eq!(file.bytes(), model(&source, Options { decoder }).unwrap().bytes());
+            let found = Model::parse(file.bytes()).unwrap();
+            let network: Network = source.trained.network;
+            assert_eq!((found.network(), found.pool()), (network, source.pool));
+            assert_eq!(found.root(), source.trained.recipe.features.root);
+            assert_eq!((found.is_stacked(), found.is_planar()), (stacked, stacked));
+            assert_eq!(found.scale(), if stacked { 2.5 } else { 1.0 / 127.5 });
+            assert_eq!(found.parameters().unwrap().has_decoder(), decoder);
+            let len = if decoder { network.parameters_len() } else { network.encoder_len() };
+            assert_eq!(found.section(PARAMETERS), Some(&bytes_of(&source.trained.parameters[..len])[..]));
+            let svm = source.svm.unwrap();
+            assert_eq!(found.section(SVM_WEIGHTS), Some(&bytes_of(&svm.weights)[..]));
+            assert_eq!(found.section(SVM_BIASES), Some(&bytes_of(&svm.bias)[..]));
+            assert_eq!((found.classes(), found.features()), (3, svm.features));
+        }
+    }
+
+    #[test]
+    fn the_file_is_of_the_documented_form() {
+        let source = Source { svm: None, ..source(false) };
+        let file = model(&source, Options { decoder: true }).unwrap();
+        let bytes = file.bytes();
+        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        assert_eq!(&bytes[..8], b"WTAMODEL");
+        assert_eq!((number(8), number(12)), (1, bytes.len()));
+        assert_eq!(number(16), crc32fast::hash(&bytes[20..]) as usize);
+        assert_eq!(number(20), 2, "the root");
+        let fields: Vec<usize> = (28..80).step_by(4).map(number).collect();
+        let pooled = 6 * 10 * 5;
+        assert_eq!(fields, [1, 28, 28, 7, 7, 5, 5, 3, 3, pooled, 0, 2, 1]);
+        let layers: Vec<usize> = (80..120).step_by(4).map(number).collect();
+        assert_eq!(layers, [5, 3, 3, 1, 1, 6, 5, 3, 1, 2]);
+        assert_eq!(&bytes[120..124], b"PARM");
+        let parameters = bytes_of(&source.trained.parameters);
+        assert_eq!((number(124), number(128)), (144, parameters.len()));
+        assert_eq!(bytes[144..144 + parameters.len()], parameters[..]);
+        assert!(bytes.len() - 144 - parameters.len() < 16);
+    }
+
+    #[test]
+    fn a_file_that_the_core_would_refuse_is_not_made() {
+        let mut source = source(false);
+        source.trained.parameters[9] = f32::NAN;
+        let error = model(&source, Options { decoder: true }).unwrap_err().to_string();
+        assert!(error.contains("element 9 of the parameters is not a finite number"), "{error}");
+    }
+}

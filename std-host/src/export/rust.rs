@@ -1,0 +1,101 @@
+//! `model.wta` as a Rust module.
+
+use wta_core::{Conv, Size};
+
+use super::ModelFile;
+use crate::error::Result;
+
+/// Bytes in a line of the literal.
+const LINE: usize = 24;
+
+/// A module that needs `wta-core` alone: the bytes, aligned, and the description as constants, of which lengths of buffers are
+/// made. `name` is for its first line.
+///
+/// # Errors
+///
+/// None for a file that was made on this machine.
+pub fn module(file: &ModelFile, name: &str) -> Result<String> {
+    let model = file.model()?;
+    let (network, pool) = (model.network(), model.pool());
+    let (input, decoder) = (network.input(), network.decoder().conv.kernel);
+    let layers: Vec<String> = network.layers().map(|layer| conv(layer.conv)).collect();
+    let tied = if network.is_tied() {
+        "    Ok(network) => match network.tied() {
+        Ok(network) => network,
+        Err(_) => panic!(\"not a network\"),
+    },"
+    } else {
+        "    Ok(network) => network,"
+    };
+    let scaled = if model.is_stacked() { "features of the model below" } else { "pixels, as f32," };
+    let mut text = format!(
+        "//! {name}: made by `wta export`, to be made again and not to be edited.
+//!
+//! A module of firmware that depends on `wta-core`: `wta_core::Model::parse(model::MODEL)`.
+
+#![allow(dead_code, reason = \"no program needs everything\")]
+
+use wta_core::{{Conv, Network, Pool, Shape, Size}};
+
+/// The bytes of `model.wta`, in flash and aligned.
+pub static MODEL: &[u8] = &BYTES.0;
+
+/// The network, of which lengths of buffers are made. What cannot be fails to compile.
+pub const NETWORK: Network = match Network::convolutional(
+    Shape::new({}, {}, {}),
+    &[
+{}    ],
+    {},
+) {{
+{tied}
+    Err(_) => panic!(\"not a network\"),
+}};
+
+/// The pooling of the code.
+pub const POOL: Pool = Pool {{ kernel: {}, stride: {} }};
+
+/// Whether a feature is the square root of what pooling gives.
+pub const ROOT: bool = {};
+
+/// What {scaled} are multiplied by.
+pub const SCALE: f32 = {:?};
+
+/// Features of an image.
+pub const FEATURES: usize = {};
+
+/// Classes of the classifier; 0 for none.
+pub const CLASSES: usize = {};
+
+#[repr(C, align(16))]
+struct Aligned([u8; {}]);
+
+static BYTES: Aligned = Aligned(*b\"\\\n",
+        input.channels,
+        input.height,
+        input.width,
+        layers.concat(),
+        size(decoder),
+        size(pool.kernel),
+        size(pool.stride),
+        model.root(),
+        model.scale(),
+        model.features(),
+        model.classes(),
+        file.bytes().len(),
+    );
+    for line in file.bytes().chunks(LINE) {
+        text.push_str("    ");
+        text.extend(line.iter().map(|byte| format!("\\x{byte:02x}")));
+        text.push_str("\\\n");
+    }
+    text.push_str("\");\n");
+    Ok(text)
+}
+
+fn conv(conv: Conv) -> String {
+    format!("        Conv::strided({}, {}, {}),\n", conv.maps, size(conv.kernel), size(conv.stride))
+}
+
+fn size(size: Size) -> String {
+    format!("Size::new({}, {})", size.height, size.width)
+}
