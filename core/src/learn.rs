@@ -22,8 +22,8 @@ use core::ops::Range;
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
-use crate::parameters::{Gradients, LayerGradient, Parameters, part, part_mut, rows};
-use crate::shape::Shape;
+use crate::parameters::{Gradients, LayerGradient, Parameters, part, part_mut};
+use crate::shape::{Shape, div_ceil};
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
 const DENSE: usize = 12;
@@ -55,6 +55,18 @@ impl<'a> Winners<'a> {
         code.positions() > 1 && self.values.len() == code.len() && survivors() * DENSE >= code.len()
     }
 
+    /// So many winners at a time: those of each window, or of each image of a batch.
+    pub(crate) fn rows(self, len: usize) -> impl Iterator<Item = Self> + use<'a> {
+        // Two `ChunksExact` together divide by their length, out of sight of the check that it is not 0.
+        let (len, mut rest) = (len.max(1), self);
+        core::iter::from_fn(move || {
+            let (values, more_values) = rest.values.split_at_checked(len)?;
+            let (positions, more_positions) = rest.positions.split_at_checked(len)?;
+            rest = Self { values: more_values, positions: more_positions };
+            Some(Self { values, positions })
+        })
+    }
+
     /// The survivors among a range of maps, window by window, with what `extra` holds for each winner.
     pub(crate) fn survivors<'b>(
         self,
@@ -62,9 +74,8 @@ impl<'a> Winners<'a> {
         range: Range<usize>,
         extra: &'b [f32],
     ) -> impl Iterator<Item = (Survivor, f32)> + use<'a, 'b> {
-        let winners = rows(self.values, maps).zip(rows(self.positions, maps));
-        winners.zip(rows(extra, maps)).flat_map(move |((values, positions), extra)| {
-            let row = values.iter().zip(positions).zip(extra).enumerate();
+        self.rows(maps).zip(extra.chunks_exact(maps.max(1))).flat_map(move |(winners, extra)| {
+            let row = winners.values.iter().zip(winners.positions).zip(extra).enumerate();
             row.skip(range.start).take(range.len()).filter(|(_, ((value, _), _))| **value > 0.0).map(
                 |(map, ((value, position), extra))| {
                     (Survivor { map, position: *position as usize, value: *value }, *extra)
@@ -227,10 +238,10 @@ impl<'a, K: Kernels> Learner<'a, K> {
         residual.iter_mut().for_each(|v| *v *= scale);
         let decoder = self.parameters.network().decoder();
         let (fields, maps) = (decoder.fields(), decoder.conv.maps.max(1));
-        let windows = rows(winners.values, maps).zip(rows(winners.positions, maps));
-        for ((values, positions), deltas) in windows.zip(deltas.chunks_exact_mut(maps)) {
+        for (winners, deltas) in winners.rows(maps).zip(deltas.chunks_exact_mut(maps)) {
             let atoms = self.parameters.atoms().chunks_exact(fields.len().max(1));
-            for (((value, position), delta), atom) in values.iter().zip(positions).zip(deltas).zip(atoms) {
+            let row = winners.values.iter().zip(winners.positions);
+            for (((value, position), delta), atom) in row.zip(deltas).zip(atoms) {
                 *delta = if *value > 0.0 {
                     self.kernels.field_dot(&fields, fields.at(*position as usize), residual, atom)
                 } else {
@@ -384,8 +395,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         let (positions, width) = (deltas.positions, layer.output().width);
         let touched = |row: usize| {
             // Positions ascend: those whose fields reach the row are neighbours in the list.
-            let first =
-                (row + 1).saturating_sub(layer.conv.kernel.height).div_ceil(layer.conv.stride.height.max(1));
+            let first = (row + 1).saturating_sub(layer.conv.kernel.height);
+            let first = div_ceil(first, layer.conv.stride.height);
             let end = row / layer.conv.stride.height.max(1) + 1;
             let before = |y: usize| positions.partition_point(|position| (*position as usize) < y * width);
             let reaching = positions.get(before(first)..before(end)).unwrap_or(&[]);

@@ -10,6 +10,9 @@
 //!       -> Optimizer: parameters
 //! ```
 //!
+//! Where there is no room for maps, images go through row by row: [`Extractor`], [`Classifier`] and [`StreamTrainer`] give
+//! the same bits in a few rows of memory. [`Novelty`] tells samples that are unlike what was trained on.
+//!
 //! [`Network`] describes a network as a constant and knows the length of every buffer. [`Trainer`] is the whole
 //! step for a microcontroller; hosts call its parts ([`Encoder`], [`select`], [`Learner`]) from several threads.
 //! All of it is generic over [`Kernels`], the hot loops: [`Scalar`] here, vector instructions in `wta-simd`.
@@ -32,6 +35,7 @@ mod learn;
 pub mod math;
 pub mod model;
 mod network;
+mod novelty;
 mod optimizer;
 mod parameters;
 mod pool;
@@ -48,6 +52,7 @@ mod timing;
 mod trainer;
 mod unit_trainer;
 mod units;
+mod unrolled;
 
 pub use compete::{Candidates, spatial};
 pub use corruption::Corruption;
@@ -58,6 +63,7 @@ pub use kernels::{AdamUpdate, Kernels, Screened, SgdUpdate, Tiling};
 pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
 pub use model::Model;
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
+pub use novelty::{Novelty, novelty_len};
 pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
 pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};
 pub use pool::Pool;

@@ -251,17 +251,6 @@ pub(crate) fn part_mut(values: &mut [f32], start: usize, len: usize) -> &mut [f3
     values.get_mut(start..start + len).unwrap_or(&mut [])
 }
 
-/// The whole rows of `len` values. Zipped `chunks_exact` divide by a length that must not be 0, and where the compiler
-/// does not inline that, it cannot see that it never is, and links a panic.
-pub(crate) fn rows<T>(values: &[T], len: usize) -> impl Iterator<Item = &[T]> {
-    let mut rest = values;
-    core::iter::from_fn(move || {
-        let (row, more) = rest.split_at_checked(len.max(1))?;
-        rest = more;
-        Some(row)
-    })
-}
-
 /// The gradient of a network's loss, as disjoint slices that can be filled independently: by several threads,
 /// each with a range of maps.
 #[derive(Debug)]

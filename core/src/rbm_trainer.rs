@@ -83,6 +83,16 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         self.step
     }
 
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        Ok(())
+    }
+
     /// One step on a batch. Returns the error of the first reconstruction: half its squared difference from the image,
     /// summed over an image, averaged over the batch. (It is not what contrastive divergence minimises, but falls with it.)
     ///

@@ -3,6 +3,8 @@
 //!
 //! Sums run in the order of memory; products are rounded before they are added (no fused multiply-add), so that
 //! every machine gets the same bits.
+//! Loops that microcontrollers spend their time in go through several rows at once (see [`unrolled`]), which does not change
+//! the order of any number's terms.
 
 use crate::error::{Error, Result};
 use crate::field::{Fields, Placement};
@@ -10,6 +12,10 @@ use crate::kernels::{AdamUpdate, Kernels, SgdUpdate};
 use crate::math;
 use crate::parameters::Filters;
 use crate::select::{Cut, cut};
+use crate::unrolled;
+
+/// Filters whose sums are made at the same time, in registers, so that a field is read once for all of them.
+const TOGETHER: usize = 4;
 
 /// Scalar kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,15 +31,21 @@ impl Kernels for Scalar {
         placement: Placement,
         out: &mut [f32],
     ) {
+        let (biases, last_biases) = filters.bias.as_chunks::<TOGETHER>();
+        let field_len = fields.len().max(1);
+        let together = filters.weights.chunks_exact(field_len.saturating_mul(TOGETHER));
+        let last = filters.weights.chunks_exact(field_len).skip(TOGETHER * biases.len());
         for y in 0..fields.height {
             for x in 0..fields.width {
                 let at = fields.offset(y, x);
                 let outputs = out.get_mut(placement.at(y, x)..).unwrap_or_default();
                 let Some(out) = outputs.get_mut(..filters.bias.len()) else { return };
-                let filters = filters.weights.chunks_exact(fields.len().max(1)).zip(filters.bias);
-                for (out, (filter, bias)) in out.iter_mut().zip(filters) {
-                    let sum = sum_field(*bias, fields, at, map, filter);
-                    *out = if sum > 0.0 { sum } else { 0.0 };
+                let (outs, last_outs) = out.as_chunks_mut::<TOGETHER>();
+                for ((out, bias), filters) in outs.iter_mut().zip(biases).zip(together.clone()) {
+                    *out = sum_fields(*bias, fields, at, map, filters).map(relu);
+                }
+                for ((out, bias), filter) in last_outs.iter_mut().zip(last_biases).zip(last.clone()) {
+                    *out = relu(sum_field(*bias, fields, at, map, filter));
                 }
             }
         }
@@ -55,24 +67,21 @@ impl Kernels for Scalar {
     }
 
     fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
-        sum_field(0.0, fields, at, map, filter)
+        let rows = fields.field(at, map).zip(filter.chunks_exact(fields.row_len.max(1)));
+        rows.fold(0.0, |sum, (field, filter)| unrolled::dot(sum, field, filter))
     }
 
     fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
         let filter = filter.chunks_exact(fields.row_len.max(1));
         for (to, from) in fields.field_mut(at, map).zip(filter) {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to += scale * from;
-            }
+            unrolled::add(to, scale, from);
         }
     }
 
     fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
         let filter = filter.chunks_exact_mut(fields.row_len.max(1));
         for (to, from) in filter.zip(fields.field(at, map)) {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to += scale * from;
-            }
+            unrolled::add(to, scale, from);
         }
     }
 
@@ -115,12 +124,19 @@ impl Kernels for Scalar {
     }
 
     fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
-        for (scale, row) in scales.iter().zip(rows) {
-            let start = (*row as usize).saturating_mul(stride);
-            let Some(row) = matrix.get(start..start.saturating_add(out.len())) else { continue };
-            for (to, from) in out.iter_mut().zip(row) {
-                *to += scale * from;
-            }
+        let len = out.len();
+        let row = |index: &u32| {
+            let start = (*index as usize).saturating_mul(stride);
+            matrix.get(start..start.saturating_add(len))
+        };
+        let ((scales, scales_rest), (rows, rows_rest)) = (scales.as_chunks(), rows.as_chunks());
+        for (scales, [i, j, k, l]) in scales.iter().zip(rows) {
+            // An empty row adds nothing: what does not fit is left out.
+            let rows = [i, j, k, l].map(|index| row(index).unwrap_or(&[]));
+            unrolled::add_rows(out, *scales, rows);
+        }
+        for (scale, index) in scales_rest.iter().zip(rows_rest) {
+            unrolled::add(out, *scale, row(index).unwrap_or(&[]));
         }
     }
 
@@ -133,10 +149,11 @@ impl Kernels for Scalar {
     }
 
     fn sgd(self, update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
-        for ((weight, velocity), gradient) in weights.iter_mut().zip(velocity).zip(gradient) {
-            *velocity = update.momentum * *velocity + (gradient + update.decay * *weight);
-            *weight -= update.rate * *velocity;
-        }
+        let SgdUpdate { rate, momentum, decay } = *update;
+        unrolled::for_each3(weights, velocity, gradient, |weight, velocity, gradient| {
+            *velocity = momentum * *velocity + (gradient + decay * *weight);
+            *weight -= rate * *velocity;
+        });
     }
 
     fn adam(
@@ -160,13 +177,54 @@ impl Kernels for Scalar {
 /// For each unit and each image, what `finish` makes of `bias + <weights, image>`.
 fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], finish: impl Fn(f32) -> f32) {
     let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
-    let rows = out.chunks_exact_mut((images.len() / inputs).max(1)).zip(weights.chunks_exact(inputs));
-    for ((row, weights), bias) in rows.zip(bias) {
-        for (out, image) in row.iter_mut().zip(images.chunks_exact(inputs)) {
-            let products = image.iter().zip(weights).map(|(input, weight)| input * weight);
-            *out = finish(products.fold(*bias, |sum, product| sum + product));
+    let width = (images.len() / inputs).max(1);
+    let groups = out.chunks_mut(unrolled::ROWS * width).zip(weights.chunks(unrolled::ROWS * inputs));
+    for ((out, weights), bias) in groups.zip(bias.chunks(unrolled::ROWS)) {
+        let mut rows = weights.chunks_exact(inputs);
+        if let ([a, b, c, d], Some(i), Some(j), Some(k), Some(l)) =
+            (bias, rows.next(), rows.next(), rows.next(), rows.next())
+        {
+            for (column, image) in images.chunks_exact(inputs).enumerate() {
+                let sums = unrolled::dots([*a, *b, *c, *d], [i, j, k, l], image);
+                for (place, sum) in (column..).step_by(width).zip(sums) {
+                    if let Some(out) = out.get_mut(place) {
+                        *out = finish(sum);
+                    }
+                }
+            }
+            continue;
+        }
+        let rows = weights.chunks_exact(inputs).zip(bias);
+        for (out, (weights, bias)) in out.chunks_exact_mut(width).zip(rows) {
+            for (out, image) in out.iter_mut().zip(images.chunks_exact(inputs)) {
+                *out = finish(unrolled::dot(*bias, image, weights));
+            }
         }
     }
+}
+
+fn relu(sum: f32) -> f32 {
+    if sum > 0.0 { sum } else { 0.0 }
+}
+
+/// [`sum_field`] of filters that lie one after the other.
+fn sum_fields(
+    start: [f32; TOGETHER],
+    fields: &Fields,
+    at: usize,
+    map: &[f32],
+    filters: &[f32],
+) -> [f32; TOGETHER] {
+    let mut sums = start;
+    let mut filters = filters.chunks_exact(fields.len().max(1));
+    let mut rows = || filters.next().unwrap_or(&[]).chunks_exact(fields.row_len.max(1));
+    let (a, b, c, d) = (rows(), rows(), rows(), rows());
+    for ((((field, a), b), c), d) in fields.field(at, map).zip(a).zip(b).zip(c).zip(d) {
+        for ((((input, a), b), c), d) in field.iter().zip(a).zip(b).zip(c).zip(d) {
+            sums.iter_mut().zip([a, b, c, d]).for_each(|(sum, weight)| *sum += input * weight);
+        }
+    }
+    sums
 }
 
 fn sum_field(start: f32, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {

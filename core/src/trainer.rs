@@ -13,8 +13,8 @@ use crate::kernels::Kernels;
 use crate::learn::{Learner, SparseDeltas, TopGradient, Winners};
 use crate::network::Network;
 use crate::optimizer::{Method, Optimizer};
-use crate::parameters::{Gradients, Parameters, rows};
-use crate::select::{Cut, Sparsity, select};
+use crate::parameters::{Gradients, Parameters};
+use crate::select::{Cut, Keep, Sparsity, select};
 use crate::timing::{Clock, Stopwatch, Timing};
 
 /// Everything that says how a network is trained.
@@ -142,9 +142,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     }
 
     /// Measures steps with this clock from now on: see [`Trainer::last_timing`].
-    pub fn with_clock(mut self, clock: Clock) -> Self {
+    pub const fn set_clock(&mut self, clock: Clock) {
         self.stopwatch = Stopwatch::new(clock);
-        self
     }
 
     /// Where the time of the last step went; all 0 without a clock.
@@ -160,6 +159,16 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     /// Steps done.
     pub fn steps_done(&self) -> u64 {
         self.step
+    }
+
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        Ok(())
     }
 
     /// One step on a batch, whose images are gone through twice. Returns the loss: half the squared error summed
@@ -224,9 +233,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let mut gradients = Gradients::new(&network, gradient)?;
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        let winners = rows(values, winners_len).zip(rows(positions, winners_len));
-        for (index, (image, (values, positions))) in images.zip(winners).enumerate() {
-            let winners = Winners { values, positions };
+        let rows = Winners { values, positions }.rows(winners_len);
+        for (index, (image, winners)) in images.zip(rows).enumerate() {
             encoder.load(1, 0, image, inputs)?;
             // The reconstruction is compared with the clean image, so that no second copy of it is needed.
             loss += learner.residual(Inputs::new(network, 1, inputs)?.of(0, 0), winners, residual)?;

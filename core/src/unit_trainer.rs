@@ -125,9 +125,8 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     }
 
     /// Measures steps with this clock from now on: see [`UnitTrainer::last_timing`].
-    pub fn with_clock(mut self, clock: Clock) -> Self {
+    pub const fn set_clock(&mut self, clock: Clock) {
         self.stopwatch = Stopwatch::new(clock);
-        self
     }
 
     /// Where the time of the last step went; all 0 without a clock.
@@ -156,20 +155,20 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     /// [`Error::NotFinite`] for such a pixel or activation, [`Error::Diverged`] for a gradient out of all bounds.
     /// The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
-        let Self { kernels, network, training, .. } = *self;
-        let stopwatch = &mut self.stopwatch;
-        let mut memory = Memory::new(&mut self.scratch, &network, &training);
-        let parameters = Parameters::new(network, self.parameters)?;
+        let (kernels, training, stopwatch) = (self.kernels, &self.training, &mut self.stopwatch);
+        let layout = Layout::new(&self.network);
+        let mut memory = Memory::new(&mut self.scratch, layout, training);
+        let weights = layout.weights(self.parameters);
         stopwatch.start();
         let pixel = memory.check(images.clone())?;
-        memory.compete(kernels, parameters, training.sparsity.keep, &images, stopwatch)?;
-        let (loss, square) = memory.reconstruct(kernels, parameters, images.clone());
-        memory.find_deltas(kernels, parameters);
-        memory.expect_sane(kernels, &network, pixel, square, &images)?;
+        memory.compete(kernels, weights, training.sparsity.keep, &images, stopwatch)?;
+        let (loss, square) = memory.reconstruct(kernels, weights, images.clone());
+        memory.find_deltas(kernels, weights);
+        memory.expect_sane(kernels, pixel, square, &images)?;
         stopwatch.lap(|timing| &mut timing.learn);
 
         let update = training.optimizer.update(self.step, training.steps);
-        memory.update(kernels, &network, &update, &images, self.moments, self.parameters);
+        memory.update(kernels, &update, &images, self.moments, self.parameters);
         stopwatch.lap(|timing| &mut timing.update);
         self.step += 1;
         #[cfg(feature = "defmt")]
@@ -178,10 +177,62 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     }
 }
 
-/// The scratch memory, by what it holds.
-struct Memory<'a> {
+/// Where the parts of the flat parameter vector lie: filters, biases, atoms (unless tied), the decoder's bias.
+#[derive(Clone, Copy)]
+struct Layout {
     inputs: usize,
     units: usize,
+    tied: bool,
+}
+
+impl Layout {
+    const fn new(network: &Network) -> Self {
+        Self { inputs: network.input().channels, units: network.code().channels, tied: network.is_tied() }
+    }
+
+    /// Where a unit's filter starts.
+    const fn filter(self, unit: usize) -> usize {
+        unit * self.inputs
+    }
+
+    /// Where a unit's bias is.
+    const fn bias(self, unit: usize) -> usize {
+        self.filter(self.units) + unit
+    }
+
+    /// Where a unit's atom starts; its filter, when tied.
+    const fn atom(self, unit: usize) -> usize {
+        if self.tied { self.filter(unit) } else { self.bias(self.units) + unit * self.inputs }
+    }
+
+    /// Where the decoder's bias starts.
+    const fn decoder_bias(self) -> usize {
+        if self.tied { self.bias(self.units) } else { self.atom(self.units) }
+    }
+
+    fn weights(self, parameters: &[f32]) -> Weights<'_> {
+        let filters = self.inputs * self.units;
+        Weights {
+            filters: part(parameters, self.filter(0), filters),
+            bias: part(parameters, self.bias(0), self.units),
+            atoms: part(parameters, self.atom(0), filters),
+            decoder_bias: part(parameters, self.decoder_bias(), self.inputs),
+        }
+    }
+}
+
+/// The parameters before the update.
+#[derive(Clone, Copy)]
+struct Weights<'a> {
+    filters: &'a [f32],
+    bias: &'a [f32],
+    atoms: &'a [f32],
+    decoder_bias: &'a [f32],
+}
+
+/// The scratch memory, by what it holds.
+struct Memory<'a> {
+    layout: Layout,
     batch: usize,
     /// Places of each unit in the lists.
     keep: usize,
@@ -215,15 +266,14 @@ impl<'a> Survivors<'a> {
 }
 
 impl<'a> Memory<'a> {
-    fn new(scratch: &'a mut Scratch<'_>, network: &Network, training: &Training) -> Self {
-        let (inputs, units) = (network.input().channels, network.code().channels);
+    fn new(scratch: &'a mut Scratch<'_>, layout: Layout, training: &Training) -> Self {
+        let Layout { inputs, units, .. } = layout;
         let batch = training.batch;
         let keep = places(&training.sparsity, batch);
         let mut floats = &mut *scratch.floats;
         let mut indices = &mut *scratch.indices;
         Self {
-            inputs,
-            units,
+            layout,
             batch,
             keep,
             values: split_off(&mut floats, units * keep),
@@ -253,7 +303,7 @@ impl<'a> Memory<'a> {
             if found == self.batch {
                 return Err(Error::Length { what: "batch", expected: found, found: found + 1 });
             }
-            expect_len("image", self.inputs, image.len())?;
+            expect_len("image", self.layout.inputs, image.len())?;
             // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
             let largest_here = image.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() << 1));
             if !f32::from_bits(largest_here >> 1).is_finite() {
@@ -270,25 +320,24 @@ impl<'a> Memory<'a> {
     fn compete<'i, K: Kernels>(
         &mut self,
         kernels: K,
-        parameters: Parameters<'_>,
+        weights: Weights<'_>,
         keep: Keep,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
         stopwatch: &mut Stopwatch,
     ) -> Result<()> {
-        let (inputs, batch) = (self.inputs, self.batch);
-        let filters = parameters.filters(0);
+        let (inputs, batch) = (self.layout.inputs, self.batch);
         let whole = self.keep == batch;
-        let weights = filters.weights.chunks((GROUP * inputs).max(1)).zip(filters.bias.chunks(GROUP));
-        for (first, (weights, bias)) in (0..).step_by(GROUP).zip(weights) {
+        let groups = weights.filters.chunks((GROUP * inputs).max(1)).zip(weights.bias.chunks(GROUP));
+        for (first, (filters, bias)) in (0..).step_by(GROUP).zip(groups) {
             let mut column = [0.0; GROUP];
             let column = part_mut(&mut column, 0, bias.len());
             let start = if whole { first * batch } else { 0 };
             let codes = if whole { &mut *self.values } else { &mut *self.codes };
             let codes = part_mut(codes, start, bias.len() * batch);
             for (index, image) in images.clone().take(batch).enumerate() {
-                kernels.unit_activations(weights, bias, image, &[], column);
-                for (row, code) in codes.chunks_exact_mut(batch.max(1)).zip(&*column) {
-                    if let Some(to) = row.get_mut(index) {
+                kernels.unit_activations(filters, bias, image, &[], column);
+                for (place, code) in (index..).step_by(batch.max(1)).zip(&*column) {
+                    if let Some(to) = codes.get_mut(place) {
                         *to = *code;
                     }
                 }
@@ -318,7 +367,7 @@ impl<'a> Memory<'a> {
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
             let cut = kernels.row_cut(row, keep).map_err(|error| match error {
                 Error::NotFinite { what, index } => {
-                    Error::NotFinite { what, index: index * self.units + unit }
+                    Error::NotFinite { what, index: index * self.layout.units + unit }
                 }
                 other => other,
             })?;
@@ -329,7 +378,7 @@ impl<'a> Memory<'a> {
 
     /// Turns the codes of the whole batch, which the lists hold, into lists.
     fn select_whole(&mut self, keep: Keep) -> Result<()> {
-        let (units, batch) = (self.units, self.batch.max(1));
+        let (units, batch) = (self.layout.units, self.batch.max(1));
         let rows = self.values.chunks_exact(batch).enumerate();
         let mut broken = rows.flat_map(|(unit, row)| {
             let broken = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
@@ -360,18 +409,17 @@ impl<'a> Memory<'a> {
     fn reconstruct<'i, K: Kernels>(
         &mut self,
         kernels: K,
-        parameters: Parameters<'_>,
-        images: impl Iterator<Item = &'i [f32]>,
+        weights: Weights<'_>,
+        mut images: impl Iterator<Item = &'i [f32]>,
     ) -> (f32, f32) {
-        let inputs = self.inputs.max(1);
+        let inputs = self.layout.inputs.max(1);
         let fields = row_fields(inputs);
-        let bias = parameters.decoder_bias();
         for residual in self.residuals.chunks_exact_mut(inputs) {
-            residual.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
+            residual.iter_mut().zip(weights.decoder_bias).for_each(|(to, from)| *to = *from);
         }
         let lists =
             self.values.chunks_exact(self.keep.max(1)).zip(self.images.chunks_exact(self.keep.max(1)));
-        let lists = lists.zip(&*self.counts).zip(parameters.atoms().chunks_exact(inputs));
+        let lists = lists.zip(&*self.counts).zip(weights.atoms.chunks_exact(inputs));
         for (((values, images), count), atom) in lists {
             for (value, image) in values.iter().zip(images).take(*count as usize) {
                 let residual = part_mut(self.residuals, *image as usize * inputs, inputs);
@@ -380,7 +428,9 @@ impl<'a> Memory<'a> {
         }
         let scale = 1.0 / self.batch as f32;
         let (mut loss, mut largest) = (0.0, 0.0);
-        for (residual, image) in self.residuals.chunks_exact_mut(inputs).zip(images) {
+        for residual in self.residuals.chunks_exact_mut(inputs) {
+            // Not zipped: a caller's `chunks_exact` would divide by its length, which may link a panic.
+            let Some(image) = images.next() else { break };
             let mut square = 0.0;
             for (residual, pixel) in residual.iter_mut().zip(image) {
                 let error = *residual - pixel;
@@ -395,11 +445,11 @@ impl<'a> Memory<'a> {
     }
 
     /// The survivors' deltas: the product of a unit's atom with the image's residual.
-    fn find_deltas<K: Kernels>(&mut self, kernels: K, parameters: Parameters<'_>) {
-        let (inputs, keep) = (self.inputs, self.keep.max(1));
+    fn find_deltas<K: Kernels>(&mut self, kernels: K, weights: Weights<'_>) {
+        let (inputs, keep) = (self.layout.inputs, self.keep.max(1));
         let fields = row_fields(inputs);
         let lists = self.deltas.chunks_exact_mut(keep).zip(self.images.chunks_exact(keep));
-        let lists = lists.zip(&*self.counts).zip(parameters.atoms().chunks_exact(inputs.max(1)));
+        let lists = lists.zip(&*self.counts).zip(weights.atoms.chunks_exact(inputs.max(1)));
         for (((deltas, images), count), atom) in lists {
             for (delta, image) in deltas.iter_mut().zip(images).take(*count as usize) {
                 let residual = part(self.residuals, *image as usize * inputs, inputs);
@@ -414,7 +464,6 @@ impl<'a> Memory<'a> {
     fn expect_sane<'i, K: Kernels>(
         &mut self,
         kernels: K,
-        network: &Network,
         pixel: f32,
         square: f32,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
@@ -423,13 +472,13 @@ impl<'a> Memory<'a> {
         let residual = math::sqrt(square) + 1e-18;
         // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the largest residual (or
         // pixel); what is not a number fails the comparison.
-        let safe = (0..self.units).all(|unit| {
+        let layout = self.layout;
+        let safe = (0..layout.units).all(|unit| {
             let survivors = self.survivors(unit);
             let values = survivors.values.iter().sum::<f32>();
             let deltas = survivors.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
             values * residual + deltas * pixel.max(1.0) < SAFE_GRADIENT
         });
-        let places = Places::new(network);
         let mut worst: Option<usize> = None;
         let mut note = |result: Result<()>| {
             if let Err(Error::Diverged { index }) = result {
@@ -437,47 +486,45 @@ impl<'a> Memory<'a> {
             }
         };
         if !safe {
-            for unit in 0..self.units {
-                self.filter_gradient(kernels, network.is_tied(), unit, images);
-                note(expect_sane(unit * self.inputs, self.gradient));
-                note(expect_sane(places.bias + unit, &[self.bias_gradient(unit)]));
-                if !network.is_tied() {
+            for unit in 0..layout.units {
+                self.filter_gradient(kernels, unit, images);
+                note(expect_sane(layout.filter(unit), self.gradient));
+                note(expect_sane(layout.bias(unit), &[self.bias_gradient(unit)]));
+                if !layout.tied {
                     self.atom_gradient(kernels, unit);
-                    note(expect_sane(places.atoms + unit * self.inputs, self.gradient));
+                    note(expect_sane(layout.atom(unit), self.gradient));
                 }
             }
         }
         self.decoder_bias_gradient();
-        note(expect_sane(places.decoder_bias, self.gradient));
+        note(expect_sane(layout.decoder_bias(), self.gradient));
         worst.map_or(Ok(()), |index| Err(Error::Diverged { index }))
     }
 
     /// Changes all parameters; the row of the gradient holds the decoder bias's.
-    #[allow(clippy::too_many_arguments, reason = "the operands of a step")]
     fn update<'i, K: Kernels>(
         &mut self,
         kernels: K,
-        network: &Network,
         update: &Update,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
         moments: &mut [f32],
         parameters: &mut [f32],
     ) {
-        let (inputs, places, tied) = (self.inputs, Places::new(network), network.is_tied());
+        let layout = self.layout;
         let (first, second) = moments.split_at_mut_checked(parameters.len()).unwrap_or_default();
         let mut apply = |decays, start, gradient: &[f32]| {
             let len = gradient.len();
             let (first, second) = (part_mut(first, start, len), part_mut(second, start, len));
             update.apply(kernels, decays, gradient, first, second, part_mut(parameters, start, len));
         };
-        apply(false, places.decoder_bias, self.gradient);
-        for unit in 0..self.units {
-            self.filter_gradient(kernels, tied, unit, images);
-            apply(true, unit * inputs, self.gradient);
-            apply(false, places.bias + unit, &[self.bias_gradient(unit)]);
-            if !tied {
+        apply(false, layout.decoder_bias(), self.gradient);
+        for unit in 0..layout.units {
+            self.filter_gradient(kernels, unit, images);
+            apply(true, layout.filter(unit), self.gradient);
+            apply(false, layout.bias(unit), &[self.bias_gradient(unit)]);
+            if !layout.tied {
                 self.atom_gradient(kernels, unit);
-                apply(true, places.atoms + unit * inputs, self.gradient);
+                apply(true, layout.atom(unit), self.gradient);
             }
         }
     }
@@ -486,17 +533,17 @@ impl<'a> Memory<'a> {
     fn filter_gradient<'i, K: Kernels>(
         &mut self,
         kernels: K,
-        tied: bool,
         unit: usize,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
     ) {
-        let fields = row_fields(self.inputs);
+        let Layout { inputs, tied, .. } = self.layout;
+        let fields = row_fields(inputs);
         // The row is taken out, so that the lists can be read.
         let gradient = core::mem::take(&mut self.gradient);
         gradient.fill(0.0);
         for (value, delta, image) in self.survivors(unit).iter() {
             if tied {
-                let residual = part(self.residuals, image * self.inputs, self.inputs);
+                let residual = part(self.residuals, image * inputs, inputs);
                 kernels.add_to_filter(&fields, 0, value, residual, gradient);
             }
             if let Some(image) = images.clone().nth(image) {
@@ -516,31 +563,16 @@ impl<'a> Memory<'a> {
         let gradient = core::mem::take(&mut self.gradient);
         gradient.fill(0.0);
         let survivors = self.survivors(unit);
-        kernels.combine(survivors.values, survivors.images, self.residuals, self.inputs, gradient);
+        kernels.combine(survivors.values, survivors.images, self.residuals, self.layout.inputs, gradient);
         self.gradient = gradient;
     }
 
     /// The gradient of the decoder's bias into the row.
     fn decoder_bias_gradient(&mut self) {
         self.gradient.fill(0.0);
-        for residual in self.residuals.chunks_exact(self.inputs.max(1)) {
+        for residual in self.residuals.chunks_exact(self.layout.inputs.max(1)) {
             self.gradient.iter_mut().zip(residual).for_each(|(to, from)| *to += from);
         }
-    }
-}
-
-/// Where the parts of the flat parameter vector after the filters start.
-struct Places {
-    bias: usize,
-    atoms: usize,
-    decoder_bias: usize,
-}
-
-impl Places {
-    fn new(network: &Network) -> Self {
-        let (inputs, units) = (network.input().channels, network.code().channels);
-        let bias = units * inputs;
-        Self { bias, atoms: bias + units, decoder_bias: network.decoder_bias_start() }
     }
 }
 

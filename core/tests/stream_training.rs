@@ -164,6 +164,25 @@ fn example(keep: Keep) -> Training {
     Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 4, steps: 9 }
 }
 
+#[test]
+fn sparsity_may_change_during_training() {
+    let network = small();
+    let training = example(Keep::Lifetime { rate: 1.0 });
+    let batch = images(&network, 4, 2);
+    let batch = || batch.chunks_exact(network.input().len());
+    let mut whole = Memory::new(Scalar, &network, &training, parameters(&network, 1));
+    let mut rows = memory(&network, &training, parameters(&network, 1));
+    let mut expected = whole.trainer(Scalar, network, training).unwrap();
+    let mut found = stream_trainer(&mut rows, network, training, 0).unwrap();
+    for rate in [1.0, 0.5, 0.25] {
+        expected.set_keep(Keep::Lifetime { rate }).unwrap();
+        found.set_keep(Keep::Lifetime { rate }).unwrap();
+        assert_eq!(found.step(batch()), expected.step(batch()));
+        assert_eq!(bits(found.parameters()), bits(expected.parameters()));
+    }
+    assert!(matches!(found.set_keep(Keep::All), Err(Error::Invalid(_))));
+}
+
 fn small() -> Network {
     let convs = [Conv::same(6, Size::square(3)), Conv::same(8, Size::square(3))];
     Network::convolutional(Shape::new(1, 8, 9), &convs, Size::square(5)).unwrap()

@@ -303,7 +303,7 @@ fn both_trainers_time_their_phases() {
             UnitTrainer::new(Scalar, network, training, 0, parameters, moments, scratch).unwrap();
         trainer.step(batch.chunks_exact(INPUTS)).unwrap();
         assert_eq!(trainer.last_timing().total(), 0, "without a clock");
-        let mut trainer = trainer.with_clock(clock);
+        trainer.set_clock(clock);
         for _ in 0..2 {
             trainer.step(batch.chunks_exact(INPUTS)).unwrap();
             let timing = trainer.last_timing();
@@ -312,8 +312,8 @@ fn both_trainers_time_their_phases() {
         }
 
         let mut memory = Memory::new(Scalar, &network, &training, owned.parameters.clone());
-        let trainer = memory.trainer(Scalar, network, training).unwrap();
-        let mut trainer = trainer.with_clock(clock);
+        let mut trainer = memory.trainer(Scalar, network, training).unwrap();
+        trainer.set_clock(clock);
         trainer.step(batch.chunks_exact(INPUTS)).unwrap();
         let timing = trainer.last_timing();
         assert_eq!([timing.compete, timing.select, timing.learn, timing.update], [1; 4]);

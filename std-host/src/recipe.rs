@@ -6,14 +6,17 @@
 //! (the dense code, pooled as its `[features]` say) are what this one learns from. Any depth, of either kind.
 
 mod below;
+mod sparsity;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wta_core::{
-    Conv, Corruption, Gibbs, Initial, Keep, Method, Network, Optimizer, Pool, Schedule, Shape, Size,
-    Sparsity, Training, training_len,
+    Conv, Corruption, Gibbs, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Training,
+    training_len,
 };
+
+pub use sparsity::SparsityRecipe;
 
 use crate::data::Kind;
 use crate::error::{Error, Result};
@@ -184,27 +187,6 @@ pub enum InitialRecipe {
     He,
     /// A standard deviation.
     Normal(f32),
-}
-
-/// How sparse the code is in training; without `lifetime` and `per-sample`, spatial sparsity alone.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SparsityRecipe {
-    /// Windows per map, one winner each.
-    #[serde(default = "SparsityRecipe::default_grid")]
-    pub grid: Extent,
-    /// The share of each map's winners over the batch that lives.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<f32>,
-    /// How many winners of each sample live (k-sparse).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub per_sample: Option<usize>,
-}
-
-impl SparsityRecipe {
-    fn default_grid() -> Extent {
-        Extent::Square(1)
-    }
 }
 
 /// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout a part of
@@ -451,9 +433,7 @@ impl Recipe {
         if self.training.batch == 0 {
             return invalid("training.batch must be at least 1");
         }
-        if self.sparsity.lifetime.is_some() && self.sparsity.per_sample.is_some() {
-            return invalid("sparsity takes lifetime or per-sample, not both");
-        }
+        self.sparsity.check()?;
         let shares = [("input", self.corruption.input), ("hidden", self.corruption.hidden)];
         if let Some((name, _)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return invalid(&format!("corruption.{name} must be at least 0 and less than 1"));
@@ -609,12 +589,7 @@ impl Recipe {
                 self.name, t.batch
             )));
         }
-        let keep = match (self.sparsity.lifetime, self.sparsity.per_sample) {
-            (Some(rate), _) => Keep::Lifetime { rate },
-            (None, Some(count)) => Keep::PerSample { count },
-            (None, None) => Keep::All,
-        };
-        let sparsity = Sparsity { grid: self.sparsity.grid.into(), keep };
+        let sparsity = self.sparsity.at_end();
         let optimizer = Optimizer {
             method: match t.optimizer {
                 OptimizerRecipe::Adam => Method::ADAM,

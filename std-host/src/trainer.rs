@@ -191,6 +191,7 @@ impl Session {
             }
             let chosen = order.get(place * training.batch..(place + 1) * training.batch).unwrap_or_default();
             set.write(chosen, &mut inputs)?;
+            self.trainer.set_keep(recipe.sparsity.keep_at(self.trainer.step, training.steps))?;
             self.step(&inputs).map_err(|error| self.explain(error, run))?;
             progress.inc(1);
 

@@ -1,18 +1,36 @@
-//! Hands the linker the board's memory and the runtime's linker script, which includes it as `memory.x`.
+//! Lays out what the programs have in flash, and hands the linker the board's memory and the runtime's linker script,
+//! which includes it as `memory.x`.
 
 use std::path::Path;
 use std::{env, fs};
 
+mod digits;
+
+/// The repository's fixtures, from this folder.
+const FIXTURES: &str = "../../fixtures";
+
 fn main() {
+    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    let out = Path::new(&out);
+    let write =
+        |name: &str, bytes: &[u8]| fs::write(out.join(name), bytes).expect("OUT_DIR can be written to");
+    write("test_images", &digits::images("t10k", 200));
+    write("test_labels", &digits::labels("t10k", 200));
+    write("train_images", &digits::images("train", 400));
+    println!("cargo::rerun-if-changed={FIXTURES}/digits");
+
     let target = env::var("TARGET").expect("cargo sets TARGET");
     let board = match target.as_str() {
         "thumbv7em-none-eabihf" => "mps2-an386",
+        "thumbv6m-none-eabi" => "microbit",
+        "riscv32imc-unknown-none-elf" => "virt",
         _ => panic!("no board for {target}: add its memory to memory/ and to build.rs"),
     };
     let memory = format!("memory/{board}.x");
-    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
-    fs::copy(&memory, Path::new(&out).join("memory.x")).expect("the board's memory is copied");
-    println!("cargo::rustc-link-search={}", Path::new(&out).display());
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    write("memory.x", &fs::read(&memory).expect("the board's memory is known"));
+    println!("cargo::rustc-link-search={}", out.display());
+    // On RISC-V, the board's file is the whole script.
+    let script = if target.starts_with("thumb") { "link.x" } else { "memory.x" };
+    println!("cargo::rustc-link-arg-bins=-T{script}");
     println!("cargo::rerun-if-changed={memory}");
 }

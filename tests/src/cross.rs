@@ -65,11 +65,11 @@ impl Cross {
         Availability::Ready(Self { target, compiler, linker: None, runner: None, flags: Vec::new() })
     }
 
-    /// The same with a linker: rustup's compiler brings one, Debian's takes Arm's.
+    /// The same with a linker: rustup's compiler brings one, Debian's takes Arm's, or for RISC-V that of LLVM.
     pub fn for_firmware(target: &'static str) -> Availability<Self> {
         Self::for_libraries(target).and_then(|cross| match cross.compiler {
             Compiler::Default => Availability::Ready(cross),
-            _ => emulator::find("arm-none-eabi-ld", "binutils-arm-none-eabi").and_then(|linker| {
+            _ => linker(target).and_then(|linker| {
                 let flags = vec!["-Clinker-flavor=ld"];
                 Availability::Ready(Self { linker: Some(linker), flags, ..cross })
             }),
@@ -155,6 +155,15 @@ impl Cross {
             cargo.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=core");
         }
         cargo
+    }
+}
+
+/// A linker of firmware with the command line of GNU's.
+fn linker(target: &str) -> Availability<PathBuf> {
+    if target.starts_with("riscv") {
+        emulator::find("ld.lld", "lld")
+    } else {
+        emulator::find("arm-none-eabi-ld", "binutils-arm-none-eabi")
     }
 }
 

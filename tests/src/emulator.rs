@@ -31,11 +31,41 @@ impl CortexM4 {
 
     /// A command that runs the firmware, one instruction per simulated nanosecond, until it exits by semihosting.
     pub fn command(&self, firmware: &Path) -> Command {
-        let mut command = Command::new(&self.qemu);
-        command.args(["-M", "mps2-an386", "-icount", "shift=0", "-nographic"]);
-        command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(firmware);
-        command
+        command(&self.qemu, &["mps2-an386", "-icount", "shift=0"], firmware)
     }
+}
+
+/// A small machine without an FPU, with semihosting.
+#[derive(Debug)]
+pub struct SmallMachine {
+    qemu: PathBuf,
+    machine: &'static [&'static str],
+}
+
+impl SmallMachine {
+    /// QEMU's `microbit`: a Cortex-M0 with 256 KB of flash and 16 KB of RAM.
+    pub fn cortex_m0() -> Availability<Self> {
+        let qemu = find("qemu-system-arm", "qemu-system-arm");
+        qemu.and_then(|qemu| Availability::Ready(Self { qemu, machine: &["microbit"] }))
+    }
+
+    /// QEMU's `virt`: RISC-V of 32 bits.
+    pub fn riscv32() -> Availability<Self> {
+        let qemu = find("qemu-system-riscv32", "qemu-system-misc");
+        qemu.and_then(|qemu| Availability::Ready(Self { qemu, machine: &["virt", "-bios", "none"] }))
+    }
+
+    /// A command that runs the firmware until it exits by semihosting.
+    pub fn command(&self, firmware: &Path) -> Command {
+        command(&self.qemu, self.machine, firmware)
+    }
+}
+
+fn command(qemu: &Path, machine: &[&str], firmware: &Path) -> Command {
+    let mut command = Command::new(qemu);
+    command.arg("-M").args(machine).arg("-nographic");
+    command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(firmware);
+    command
 }
 
 #[cfg(test)]

@@ -66,11 +66,15 @@ impl Flash {
     }
 }
 
-/// The bundled test digits, pixel by pixel.
-fn test_digits(folder: &Folder) -> Vec<u8> {
-    let (packed, mut bytes) = (folder.bundled("t10k-images-idx3-ubyte.gz"), Vec::new());
+/// A bundled file of the test digits, without its header: pixel by pixel, or the labels.
+fn bundled(folder: &Folder, name: &str, header: usize) -> Vec<u8> {
+    let (packed, mut bytes) = (folder.bundled(name), Vec::new());
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
-    bytes.split_off(16)
+    bytes.split_off(header)
+}
+
+fn test_digits(folder: &Folder) -> Vec<u8> {
+    bundled(folder, "t10k-images-idx3-ubyte.gz", 16)
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
@@ -139,14 +143,13 @@ fn a_device_computes_the_scalar_hosts_features_and_scores() {
     let svm = Svm::new(model.features(), &weights, &bias).unwrap();
     assert_eq!((model.classes(), svm.classes()), (10, 10));
 
-    let labels = folder.bundled("t10k-labels-idx1-ubyte.gz");
-    let labels: Vec<u8> = flate2::read::GzDecoder::new(&labels[..]).bytes().map(|b| b.unwrap()).collect();
+    let labels = bundled(&folder, "t10k-labels-idx1-ubyte.gz", 8);
     let digits = test_digits(&folder);
     let encoded = npy(&file);
     assert_eq!(encoded.len(), digits.len() / 784 * model.features());
     let mut errors = 0;
     for ((pixels, expected), label) in
-        digits.chunks_exact(784).zip(encoded.chunks_exact(model.features())).zip(&labels[8..])
+        digits.chunks_exact(784).zip(encoded.chunks_exact(model.features())).zip(&labels)
     {
         let features = features(&model, pixels);
         assert_eq!(features, channels_last(model.network().code().channels, expected));

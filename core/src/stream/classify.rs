@@ -16,7 +16,7 @@ use crate::svm::Svm;
 use crate::trainer::split_off;
 
 /// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's windows, a row of
-/// the code, and the pooled rows that are open at the same time.
+/// the code, and the pooled rows that are open at the same time. In bytes: four times as many.
 ///
 /// ```
 /// use wta_core::{Conv, Network, Pool, Shape, Size, extractor_len};
@@ -67,7 +67,8 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a pooling that does not fit the maps, [`Error::Length`] unless `memory` has
+    /// [`Error::Invalid`](crate::Error::Invalid) for a pooling that does not fit the maps,
+    /// [`Error::Length`](crate::Error::Length) unless `memory` has
     /// [`extractor_len`] numbers and, for other than scalar kernels, [`Forward::prepared_len`].
     pub fn new(
         kernels: K,
@@ -98,7 +99,8 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for an image of another size, [`Error::NotFinite`] for such a pixel, or what `sink` returns.
+    /// [`Error::Length`](crate::Error::Length) for an image of another size,
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel, or what `sink` returns.
     pub fn for_each_row(
         &mut self,
         mut image: impl Rows,
@@ -142,8 +144,9 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for an image of another size, or unless `features` has the numbers of [`Extractor::shape`];
-    /// [`Error::NotFinite`] for such a pixel.
+    /// [`Error::Length`](crate::Error::Length) for an image of another size, or unless `features` has the numbers of
+    /// [`Extractor::shape`];
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel.
     pub fn features(&mut self, image: impl Rows, features: &mut [f32]) -> Result<()> {
         expect_len("features", self.shape().len(), features.len())?;
         self.for_each_row(image, |y, row| {
@@ -177,8 +180,8 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] when the support vector machine was trained on another number of features, or `scores` has
-    /// another length.
+    /// [`Error::Length`](crate::Error::Length) when the support vector machine was trained on another number of
+    /// features, or `scores` has another length.
     pub fn new(extractor: Extractor<'a, K>, svm: Svm<'a>, scores: &'a mut [f32]) -> Result<Self> {
         expect_len("features", svm.features(), extractor.shape().len())?;
         expect_len("scores", svm.classes(), scores.len())?;
@@ -189,7 +192,8 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for an image of another size, [`Error::NotFinite`] for such a pixel or feature.
+    /// [`Error::Length`](crate::Error::Length) for an image of another size,
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel or feature.
     pub fn scores(&mut self, image: impl Rows) -> Result<&[f32]> {
         let Self { extractor, svm, scores } = self;
         scores.fill(0.0);

@@ -24,7 +24,7 @@ pub struct Forward<'a, K> {
 }
 
 /// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each layer's input
-/// as its kernel has.
+/// as its kernel has. In bytes: four times as many.
 pub const fn forward_len(network: &Network) -> usize {
     let mut len = 0;
     let mut i = 0;

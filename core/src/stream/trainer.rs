@@ -15,7 +15,7 @@ use crate::learn::Winners;
 use crate::network::Network;
 use crate::optimizer::Method;
 use crate::parameters::{Gradients, Parameters, part, part_mut};
-use crate::select::select;
+use crate::select::{Keep, select};
 use crate::shape::Size;
 use crate::stream::backward::{Backward, delta_row_len, incomplete_len, training_rows};
 use crate::stream::{Forward, Rows};
@@ -140,6 +140,16 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         self.step
     }
 
+    /// Changes which winners live from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
+        Ok(())
+    }
+
     /// One step on a batch, whose images are gone through twice, and in the second round each image's rows twice. Returns
     /// the loss: half the squared error summed over an image, averaged over the batch.
     ///
@@ -207,9 +217,7 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let mut backward = Backward::new(kernels, parameters, incomplete, indices, row);
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        let winners = values.chunks_exact(maps).zip(positions.chunks_exact(maps));
-        for (mut image, (values, positions)) in images.zip(winners) {
-            let winners = Winners { values, positions };
+        for (mut image, winners) in images.zip(Winners { values, positions }.rows(maps)) {
             image.expect_shape(network.input())?;
             loss += forward.residual(&mut image, winners, residual)?;
             let learner = forward.learner();

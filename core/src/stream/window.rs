@@ -120,16 +120,16 @@ impl<'a> Window<'a> {
 
     /// From the rows of the fields of output row `y` on, as long as they are in the window.
     pub(crate) fn fields_of(&self, y: usize) -> &[f32] {
-        self.from_row(y * self.layer.conv.stride.height)
+        self.rows_from(y * self.layer.conv.stride.height)
     }
 
     /// Row `y` of the map, without the border, as long as it is in the window.
     pub(crate) fn map_row(&self, y: usize) -> &[f32] {
-        part(self.from_row(y + self.top()), self.left(), self.layer.input.width * self.layer.input.channels)
+        part(self.rows_from(y + self.top()), self.left(), self.layer.input.width * self.layer.input.channels)
     }
 
     /// The window from a row on.
-    fn from_row(&self, row: usize) -> &[f32] {
+    fn rows_from(&self, row: usize) -> &[f32] {
         let back = self.end.saturating_sub(row).saturating_mul(self.stride());
         self.rows.len().checked_sub(back).and_then(|start| self.rows.get(start..)).unwrap_or(&[])
     }

@@ -55,13 +55,25 @@ impl<K: Kernels> BatchTrainer<K> {
     pub fn new(kernels: K, network: Network, training: Training) -> Self {
         let common = Common { kernels, network, training };
         let by_unit = wta_core::Units::<K>::apply_to(&network);
-        let by_units = |keep| Method::Units(Box::new(units::UnitLists::new(&common, keep)));
-        let method = match training.sparsity.keep {
-            Keep::Lifetime { rate } if by_unit => by_units(survivors(rate, training.batch)),
-            Keep::All if by_unit => by_units(training.batch),
+        let method = match unit_places(&training) {
+            Some(places) if by_unit => Method::Units(Box::new(units::UnitLists::new(&common, places))),
             _ => Method::Images(Box::new(images::Images::new(&common))),
         };
         Self::of(common, method)
+    }
+
+    /// Changes which winners live from the next step on: another lifetime rate, or another number per sample.
+    ///
+    /// # Errors
+    ///
+    /// What [`wta_core::Sparsity::with_keep`] refuses.
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        let Common { network, training, .. } = &mut self.common;
+        training.sparsity = training.sparsity.with_keep(network, keep)?;
+        if let (Method::Units(units), Some(places)) = (&mut self.method, unit_places(training)) {
+            units.set_places(places);
+        }
+        Ok(())
     }
 
     /// Memory for training an RBM, whose parameters are those of the tied `network`; parameters and moments are 0.
@@ -126,6 +138,15 @@ impl<K: Kernels> BatchTrainer<K> {
     }
 }
 
+/// In how many images of a batch a unit can survive, where that is the same for all units.
+fn unit_places(training: &Training) -> Option<usize> {
+    match training.sparsity.keep {
+        Keep::Lifetime { rate } => Some(survivors(rate, training.batch)),
+        Keep::All => Some(training.batch),
+        Keep::PerSample { .. } => None,
+    }
+}
+
 /// What a step changes.
 struct State<'a, K> {
     common: Common<K>,
@@ -159,6 +180,16 @@ mod tests {
         Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
     }
 
+    /// More winners live in the first steps.
+    fn falling(keep: Keep, step: u64) -> Keep {
+        let more = 2_u64.saturating_sub(step);
+        match keep {
+            Keep::All => keep,
+            Keep::Lifetime { rate } => Keep::Lifetime { rate: rate + 0.1 * more as f32 },
+            Keep::PerSample { count } => Keep::PerSample { count: count + more as usize },
+        }
+    }
+
     fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
         Training { corruption: Corruption { input, hidden, seed: 9 }, ..training }
     }
@@ -182,6 +213,7 @@ mod tests {
         let mut losses = Vec::new();
         for step in 0..4 {
             let batch = images(&network, step, training.batch);
+            trainer.set_keep(falling(training.sparsity.keep, step)).unwrap();
             losses.push(trainer.step(batch.chunks_exact(network.input().len())).unwrap());
         }
         (parameters, losses)
@@ -197,8 +229,11 @@ mod tests {
         pool.install(|| {
             let mut trainer = BatchTrainer::new(kernels, network, training);
             network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
-            let losses =
-                (0..4).map(|s| trainer.step(&images(&network, s, training.batch)).unwrap()).collect();
+            let step = |s| {
+                trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+                trainer.step(&images(&network, s, training.batch)).unwrap()
+            };
+            let losses = (0..4).map(step).collect();
             (trainer.parameters.to_vec(), losses)
         })
     }
@@ -325,9 +360,12 @@ mod tests {
         let (p, m) = (&mut parameters, &mut moments);
         let mut trainer =
             wta_core::RbmTrainer::new(kernels, network, training, gibbs, 0, p, m, scratch).unwrap();
-        let batches = (0..4).map(|step| images(&network, step, training.batch));
-        let losses =
-            batches.map(|batch| trainer.step(batch.chunks_exact(network.input().len())).unwrap()).collect();
+        let step = |s| {
+            trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+            let batch = images(&network, s, training.batch);
+            trainer.step(batch.chunks_exact(network.input().len())).unwrap()
+        };
+        let losses = (0..4).map(step).collect();
         (parameters, losses)
     }
 
@@ -340,8 +378,11 @@ mod tests {
         pool.install(|| {
             let mut trainer = BatchTrainer::rbm(kernels, network, training, gibbs).unwrap();
             network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
-            let losses =
-                (0..4).map(|s| trainer.step(&images(&network, s, training.batch)).unwrap()).collect();
+            let step = |s| {
+                trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+                trainer.step(&images(&network, s, training.batch)).unwrap()
+            };
+            let losses = (0..4).map(step).collect();
             (trainer.parameters.to_vec(), losses)
         })
     }

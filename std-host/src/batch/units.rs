@@ -121,6 +121,15 @@ impl UnitLists {
         }
     }
 
+    /// From now on, units survive in `keep` images each.
+    pub(super) fn set_places(&mut self, keep: usize) {
+        let len = self.counts.len() * keep;
+        self.keep = keep;
+        self.values.resize(len, 0.0);
+        self.images.resize(len, 0);
+        self.deltas.resize(len, 0.0);
+    }
+
     pub(super) fn count_survivors(&self, counts: &mut [u64]) {
         for (to, count) in counts.iter_mut().zip(&self.counts) {
             *to += u64::from(*count);

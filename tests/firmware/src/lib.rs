@@ -10,7 +10,9 @@
 pub mod clock;
 mod no_panic;
 pub mod report;
-#[cfg(target_arch = "arm")]
+#[cfg(target_arch = "riscv32")]
+mod riscv;
+#[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
 pub mod stack;
 
 use wta_core::{Error, Result};
@@ -19,8 +21,9 @@ use wta_core::{Error, Result};
 ///
 /// `stack` is the bound, in bytes, that the program documents for its stack: to have gone deeper is an error too. The
 /// last lines say how deep it was, and `done`.
-#[cfg(target_arch = "arm")]
+#[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
 pub fn run(stack: usize, program: impl FnOnce() -> Result<()>) -> ! {
+    #[cfg(target_arch = "arm")]
     clock::start();
     let ended = program().and_then(|()| {
         let used = stack::high_water();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use wta_tests::emulator::CortexM4;
 use wta_tests::{Availability, Cross, emulator, require, run, run_within};
 
-use crate::memory;
+use crate::costs::{self, Costs};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 const TMPDIR: &str = env!("CARGO_TARGET_TMPDIR");
@@ -51,14 +51,15 @@ impl Board {
         self.cross.programs(TMPDIR, "release").join(name)
     }
 
-    /// Runs a program to its end, which must be a good one, and compares its memory with what is recorded.
+    /// Runs a program to its end, which must be a good one, and compares its costs with what is recorded.
     pub(crate) fn run(&self, name: &str, limit: Duration) -> Report {
         let program = self.program(name);
         let ran = run_within(limit, self.emulator.command(&program)).unwrap();
         assert!(ran.success(), "{name}: QEMU: {}\n{}", ran.ending(), ran.output);
         assert_eq!(ran.output.lines().last(), Some("done"), "{name}: {}", ran.output);
-        let report = Report { output: ran.output };
-        memory::check(name, &program, report.number("stack"), self.cross.is_from_debian());
+        let mut report = Report::new(ran.output);
+        report.costs = costs::of(&program, report.number("stack"), report.numbers("instructions"));
+        costs::check(name, &report.costs, self.cross.is_from_debian());
         report
     }
 }
@@ -66,13 +67,24 @@ impl Board {
 /// What a program printed: lines of a name and numbers.
 pub(crate) struct Report {
     output: String,
+    costs: Costs,
 }
 
 impl Report {
+    /// Of a program whose costs are not recorded.
+    pub(crate) fn new(output: String) -> Self {
+        Self { output, costs: Costs::default() }
+    }
+
     /// All that comes after this name, line by line.
     fn words(&self, name: &str) -> impl Iterator<Item = &str> {
         let lines = self.output.lines().map(str::split_whitespace);
         lines.filter_map(move |mut words| (words.next() == Some(name)).then_some(words)).flatten()
+    }
+
+    /// Bytes of RAM that the program took, stack included.
+    pub(crate) fn ram(&self) -> u64 {
+        self.costs.ram + self.costs.stack
     }
 
     /// The numbers with this name.

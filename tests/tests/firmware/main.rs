@@ -4,6 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 
 mod board;
-mod memory;
+mod classify_digits;
+mod costs;
+#[path = "../../firmware/digits.rs"]
+mod digits;
 mod no_panic;
+mod step_fc;
+mod tiny;
 mod train_fc;
+mod train_on_device;
+mod train_on_device_16;
+mod whole_maps;
+
+/// The repository's fixtures, from the package's folder.
+const FIXTURES: &str = "../fixtures";

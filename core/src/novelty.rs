@@ -1,0 +1,84 @@
+//! How unlike the training data a sample is: what the learned dictionary cannot reconstruct of it.
+//!
+//! The score is half the squared error of the reconstruction from the sample's winners, the loss of training without its
+//! lifetime selection. What is novel is for the caller to say, who has seen normal samples: score a few hundred that were not
+//! trained on, sort the scores, and take the one at the share of false alarms that can be borne from the top (the 99th of
+//! 100 for one in a hundred) as the threshold. Samples of very different loudness or brightness are better
+//! scaled to the same norm first, in training and here, because the score grows with the square of the scale.
+
+use crate::compete::Candidates;
+use crate::error::{Result, expect_finite, expect_len};
+use crate::kernels::Kernels;
+use crate::learn::Winners;
+use crate::network::Network;
+use crate::parameters::Parameters;
+use crate::select::apply_per_sample;
+use crate::stream::{Forward, Rows, forward_len};
+use crate::trainer::split_off;
+
+/// Numbers that [`Novelty`] needs with kernels that prepare nothing (the scalar ones), besides a position (`u32`) for
+/// each map of the code: the encoder's windows, a row of the code, the winners, the residual. In bytes: four times as many.
+pub const fn novelty_len(network: &Network) -> usize {
+    let code = network.code();
+    forward_len(network) + code.width * code.channels + code.channels + network.residual_len()
+}
+
+/// Scores of samples that arrive row by row.
+#[derive(Debug)]
+pub struct Novelty<'a, K> {
+    forward: Forward<'a, K>,
+    keep: usize,
+    row: &'a mut [f32],
+    values: &'a mut [f32],
+    positions: &'a mut [u32],
+    residual: &'a mut [f32],
+}
+
+impl<'a, K: Kernels> Novelty<'a, K> {
+    /// Prepares everything. A sample is reconstructed from the largest activation of each map (which is each active unit
+    /// of a fully-connected network), or only from the `keep` largest of these, when that is not 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) unless `memory` has [`novelty_len`] numbers and, for other than scalar
+    /// kernels, [`Forward::prepared_len`], and `positions` has one for each map of the code.
+    pub fn new(
+        kernels: K,
+        parameters: Parameters<'a>,
+        keep: usize,
+        memory: &'a mut [f32],
+        positions: &'a mut [u32],
+    ) -> Result<Self> {
+        let network = parameters.network_ref();
+        let code = network.code();
+        let prepared = Forward::prepared_len(kernels, network);
+        expect_len("memory of the novelty score", novelty_len(network) + prepared, memory.len())?;
+        expect_len("winners' positions", code.channels, positions.len())?;
+        let mut rest = memory;
+        let forward_len = forward_len(network) + prepared;
+        let forward = Forward::new(kernels, parameters, split_off(&mut rest, forward_len))?;
+        let row = split_off(&mut rest, code.width * code.channels);
+        let values = split_off(&mut rest, code.channels);
+        Ok(Self { forward, keep, row, values, positions, residual: rest })
+    }
+
+    /// The score of a sample, whose rows are gone through twice: half the squared error of its reconstruction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) for a sample of another size,
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a number in it, an activation, or the score itself.
+    pub fn score(&mut self, mut sample: impl Rows) -> Result<f32> {
+        let Self { forward, keep, row, values, positions, residual } = self;
+        forward.compete(&mut sample, row, Candidates { values, positions })?;
+        if *keep == 0 {
+            expect_finite("candidates", values)?;
+        } else {
+            apply_per_sample(*keep, values)?;
+        }
+        let score = forward.residual(&mut sample, Winners { values, positions }, residual)?;
+        // What is not a number is above no threshold.
+        expect_finite("score", &[score])?;
+        Ok(score)
+    }
+}

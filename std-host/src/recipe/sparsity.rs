@@ -1,0 +1,138 @@
+//! The table `[sparsity]`: how sparse the code is made in training, and by which way it gets there.
+//!
+//! A code that is sparse from the first step leaves units behind that never win, and so never learn. The k-sparse
+//! autoencoder and the winner-take-all RBM, which have no other help against that, begin with a denser code: with `start`,
+//! the share (or the number) of the winners that live falls linearly from there to its end.
+
+use serde::{Deserialize, Serialize};
+use wta_core::{Keep, Sparsity};
+
+use super::Extent;
+use crate::error::{Error, Result};
+
+/// How sparse the code is in training; without `lifetime` and `per-sample`, spatial sparsity alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SparsityRecipe {
+    /// Windows per map, one winner each.
+    #[serde(default = "default_grid")]
+    pub grid: Extent,
+    /// The share of each map's winners over the batch that lives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<f32>,
+    /// How many winners of each sample live (k-sparse).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_sample: Option<usize>,
+    /// What `lifetime` or `per-sample` is at the first step, from where it falls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<f32>,
+    /// The share of all steps after which it has fallen to its end.
+    #[serde(default = "default_falling", skip_serializing_if = "is_default_falling")]
+    pub falling: f32,
+}
+
+fn default_grid() -> Extent {
+    Extent::Square(1)
+}
+
+const fn default_falling() -> f32 {
+    0.5
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_default_falling(falling: &f32) -> bool {
+    *falling == default_falling()
+}
+
+impl SparsityRecipe {
+    pub(super) fn check(&self) -> Result<()> {
+        let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
+        if self.lifetime.is_some() && self.per_sample.is_some() {
+            return invalid("sparsity takes lifetime or per-sample, not both");
+        }
+        if !(self.falling > 0.0 && self.falling <= 1.0) {
+            return invalid("sparsity.falling must be more than 0 and at most 1");
+        }
+        match (self.start, self.lifetime, self.per_sample) {
+            (Some(_), None, None) => invalid("sparsity.start needs lifetime or per-sample to fall to"),
+            (Some(start), Some(end), _) if !(start >= end && start <= 1.0) => {
+                invalid("sparsity.start must be at least sparsity.lifetime and at most 1")
+            }
+            (Some(start), _, Some(end)) if !(start >= end as f32 && start <= 1e6) => {
+                invalid("sparsity.start must be at least sparsity.per-sample and at most a million")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sparsity that training ends with.
+    pub fn at_end(&self) -> Sparsity {
+        let keep = match (self.lifetime, self.per_sample) {
+            (Some(rate), _) => Keep::Lifetime { rate },
+            (None, Some(count)) => Keep::PerSample { count },
+            (None, None) => Keep::All,
+        };
+        Sparsity { grid: self.grid.into(), keep }
+    }
+
+    /// Which winners live in step `step` (from 0) of `steps`.
+    pub fn keep_at(&self, step: u64, steps: u64) -> Keep {
+        let end = self.at_end().keep;
+        let Some(start) = self.start else { return end };
+        let share = step as f32 / (self.falling * steps as f32).max(1.0);
+        let left = (1.0 - share).max(0.0);
+        match end {
+            Keep::Lifetime { rate } => Keep::Lifetime { rate: rate + left * (start - rate) },
+            Keep::PerSample { count } => {
+                let more = (left * (start - count as f32)).round().max(0.0);
+                Keep::PerSample { count: count + more as usize }
+            }
+            Keep::All => end,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> SparsityRecipe {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_sparsity_falls_linearly_and_stays() {
+        let lifetime = table("lifetime = 0.2\nstart = 1.0");
+        let rates = [0, 25, 50, 99].map(|step| match lifetime.keep_at(step, 100) {
+            Keep::Lifetime { rate } => rate,
+            other => panic!("{other:?}"),
+        });
+        for (found, expected) in rates.iter().zip([1.0, 0.6, 0.2, 0.2]) {
+            assert!((found - expected).abs() < 1e-6, "{rates:?}");
+        }
+        let sample = table("per-sample = 25\nstart = 225\nfalling = 1.0");
+        assert_eq!(
+            [0, 50, 99, 100].map(|step| sample.keep_at(step, 100)),
+            [225, 125, 27, 25].map(|count| Keep::PerSample { count })
+        );
+        assert_eq!(table("lifetime = 0.2").keep_at(0, 10), Keep::Lifetime { rate: 0.2 });
+        assert_eq!(table("").keep_at(0, 10), Keep::All);
+    }
+
+    #[test]
+    fn a_start_that_makes_no_sense_is_refused() {
+        for (text, about) in [
+            ("start = 1.0", "needs lifetime or per-sample"),
+            ("lifetime = 0.2\nstart = 0.1", "at least sparsity.lifetime"),
+            ("lifetime = 0.2\nstart = 1.5", "at most 1"),
+            ("per-sample = 20\nstart = 3", "at least sparsity.per-sample"),
+            ("per-sample = 20\nstart = nan", "at least sparsity.per-sample"),
+            ("lifetime = 0.2\nstart = 1.0\nfalling = 0.0", "sparsity.falling"),
+            ("lifetime = 0.2\nper-sample = 2", "not both"),
+        ] {
+            let error = table(text).check().unwrap_err().to_string();
+            assert!(error.contains(about), "{text}: {error}");
+        }
+        assert!(table("per-sample = 20\nstart = 300").check().is_ok());
+    }
+}

@@ -1,0 +1,34 @@
+//! Trains a convolutional network of 8 maps on digits, in batches of 32: in less than 64 KB of RAM, all counted.
+//!
+//! The workload is the part to read.
+
+#![no_std]
+#![no_main]
+
+#[path = "../workload/train_on_device.rs"]
+mod workload;
+
+use cortex_m_rt::entry;
+use workload::Memory;
+use wta_firmware::{clock, report, run};
+
+const MAPS: usize = 8;
+const BATCH: usize = 32;
+
+static IMAGES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/train_images"));
+
+/// No more than so many bytes are on the stack.
+const STACK: usize = 6144;
+
+#[entry]
+fn main() -> ! {
+    static mut MEMORY: Memory = Memory::new();
+
+    run(STACK, || {
+        let started = clock::instructions();
+        let weights = workload::train(IMAGES, MEMORY, |loss| report::floats("loss", &[loss]))?;
+        report::number("instructions", (clock::instructions() - started) / workload::STEPS);
+        report::floats("weights", weights);
+        Ok(())
+    })
+}
