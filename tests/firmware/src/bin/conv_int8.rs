@@ -36,10 +36,8 @@ fn main() -> ! {
 
     run(STACK, || {
         for (seed, network) in (1..).zip(&workload::MEASURED) {
-            let [dsp, portable] = [
-                counted("dsp", Dsp, MEMORY, network, seed)?,
-                counted("portable", Portable, MEMORY, network, seed)?,
-            ];
+            let dsp = counted(Dsp, MEMORY, network, seed)?;
+            let portable = counted(Portable, MEMORY, network, seed)?;
             report::number("checksum", u64::from(dsp));
             if dsp != portable {
                 return Err(Error::Invalid("the DSP's outputs are not the portable ones"));
@@ -61,17 +59,11 @@ fn main() -> ! {
 }
 
 /// Counts and reports a whole layer's instructions; its outputs' checksum.
-fn counted<K: Int8Kernels>(
-    name: &str,
-    kernels: K,
-    memory: &mut Memory,
-    network: &Network,
-    seed: u64,
-) -> Result<u32> {
+fn counted<K: Int8Kernels>(kernels: K, memory: &mut Memory, network: &Network, seed: u64) -> Result<u32> {
     memory.checksum(kernels, network, seed, |layer| {
         let start = clock::instructions();
         layer()?;
-        report::number(name, clock::instructions() - start);
+        report::number("instructions", clock::instructions() - start);
         Ok(())
     })
 }
@@ -85,6 +77,6 @@ fn floats(floats: &mut Floats, network: &Network) -> Result<()> {
     let image = floats.image.get(..network.input().len()).unwrap_or_default();
     let start = clock::instructions();
     extractor.for_each_row(image, |_, _| Ok(()))?;
-    report::number("f32", clock::instructions() - start);
+    report::number("instructions", clock::instructions() - start);
     Ok(())
 }
