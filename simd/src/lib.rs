@@ -8,6 +8,9 @@
 //! ISA's token (such as `Avx2`) can only be had where the processor has it, which is what makes calling those
 //! kernels sound. `unsafe` lives in this crate alone.
 //!
+//! On microcontrollers with DSP instructions (Cortex-M4, M7) there is `Dsp`, the kernels of quantised inference, which give
+//! the same bits everywhere.
+//!
 //! Between ISAs results differ by rounding (sums are in other orders, and fused): the tests state how much. The
 //! selections and the optimisers' updates are exact on all of them.
 

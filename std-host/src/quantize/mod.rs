@@ -212,3 +212,138 @@ fn packed(weights: &[i8], filter_len: usize) -> Result<Vec<i8>> {
     Int8Weights::pack(weights, filter_len, &mut packed)?;
     Ok(packed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use wta_core::int8::{Int8Extractor, Portable, requantise};
+    use wta_core::{Conv, Encoder, Initial, Scalar, Size};
+
+    use crate::data::{Kind, Split, load};
+    use crate::recipe;
+    use crate::run::Trained;
+
+    fn layer(inputs: usize, maps: usize) -> Layer {
+        Layer { input: Shape::vector(inputs), conv: Conv::same(maps, Size::ONE) }
+    }
+
+    /// What the quantised layer makes of inputs, in numbers of the original one.
+    fn outputs(layer: &Layer, quantized: &QuantizedLayer, scale: f64, inputs: &[i16]) -> Vec<f64> {
+        let QuantizedLayer { weights, biases, multipliers } = quantized;
+        let filters = Int8Filters::new(layer.filter_len(), weights, biases, multipliers).unwrap();
+        let sum = |map: usize| {
+            let products = filters.weights.filter(map).zip(inputs).map(|(w, x)| i32::from(w) * i32::from(*x));
+            filters.bias[map] + products.sum::<i32>()
+        };
+        (0..layer.conv.maps).map(|map| f64::from(requantise(sum(map), multipliers[map])) * scale).collect()
+    }
+
+    #[test]
+    fn a_layer_is_what_it_was_but_for_rounding() {
+        let weights = [0.5, -0.25, 0.125, 1e-3, 2e-3, -1e-3, 0.0, 0.0, 0.0];
+        let bias = [-10.0, 0.05, 3.0];
+        let (quantized, scale) = quantize_layer(&layer(3, 3), &weights, &bias, 0.5, 51.0).unwrap();
+        assert_eq!(scale, 0.2, "the limit is 255");
+        let inputs = [200i16, 100, 7];
+        let found = outputs(&layer(3, 3), &quantized, scale, &inputs);
+        for (map, found) in found.iter().enumerate() {
+            let products = weights[3 * map..].iter().zip(&inputs).map(|(w, x)| f64::from(*w) * f64::from(*x));
+            let expected = f64::from(bias[map]) + 0.5 * products.take(3).sum::<f64>();
+            // Half a step, and half a step of each weight.
+            let largest = largest(&weights[3 * map..3 * map + 3]);
+            let bound = 0.5 * scale + 0.5 * largest / 127.0 * 0.5 * 307.0 + 0.01;
+            assert!((found - expected).abs() <= bound, "map {map}: {found} {expected}");
+        }
+        assert!(found[0] > 20.0 && found[1] > 0.1 && (found[2] - 3.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn factors_and_biases_stay_in_their_range() {
+        // Activations that are tiny against the products, and biases that are enormous against the weights.
+        let (quantized, scale) = quantize_layer(&layer(1, 2), &[1.0, -1.0], &[0.0, 0.0], 1.0, 1e-3).unwrap();
+        assert!(quantized.multipliers.iter().all(|multiplier| *multiplier > 0), "{quantized:?}");
+        assert!((outputs(&layer(1, 2), &quantized, scale, &[2])[0] - 2.0).abs() < 2.0 * scale);
+        let (quantized, scale) = quantize_layer(&layer(1, 1), &[1e-9], &[7.0], 1e-2, 10.0).unwrap();
+        assert!(quantized.biases[0] <= 1 << 30);
+        assert!((outputs(&layer(1, 1), &quantized, scale, &[255])[0] - 7.0).abs() < scale);
+        let (quantized, _) = quantize_layer(&layer(1, 1), &[0.0], &[0.0], 1.0, 0.0).unwrap();
+        assert_eq!(outputs(&layer(1, 1), &quantized, 1.0, &[255]), [0.0]);
+    }
+
+    #[test]
+    fn a_classifier_keeps_its_scores() {
+        let features = Shape::new(3, 2, 2);
+        let weights: Vec<f32> =
+            (0..24).map(|i| (i as f32 * 1.3).sin() * if i < 12 { 1.0 } else { 1e-4 }).collect();
+        let model = svm::Model { classes: 2, features: 12, weights, bias: vec![-2.0, 1e-3] };
+        let quantized = quantize_svm(&model, features, 0.01).unwrap();
+        let int8 = Int8Svm::new(features, &quantized.weights, &quantized.biases, &quantized.scales).unwrap();
+        assert_eq!(int8.classes(), 2);
+        for class in 0..2 {
+            let rows: Vec<i8> = quantized
+                .weights
+                .chunks_exact(packed_len(2, 6))
+                .flat_map(|row| Int8Weights::new(row, 2, 6).unwrap().filter(class).collect::<Vec<_>>())
+                .collect();
+            let scale = f64::from(quantized.scales[class]) / 0.01;
+            for (found, expected) in rows.iter().zip(&model.weights[12 * class..]) {
+                assert!((f64::from(*found) * scale - f64::from(*expected)).abs() <= 0.51 * scale);
+            }
+            let bias = f64::from(quantized.biases[class]) * f64::from(quantized.scales[class]);
+            assert!((bias - f64::from(model.bias[class])).abs() <= f64::from(quantized.scales[class]));
+        }
+    }
+
+    #[test]
+    fn features_of_digits_are_those_of_f32_within_a_few_per_cent() {
+        let text = r#"
+            name = "two"
+            about = "test"
+            data = { set = "digits" }
+            network = { kind = "convolutional", encoder = [{ maps = 6, kernel = 5 }, { maps = 9, kernel = [3, 4], stride = [1, 2] }], decoder_kernel = 7, initial = "he" }
+            sparsity = {}
+            training = { epochs = 1, batch = 20, optimizer = "adam", rate = 1e-3 }
+            features = { pool = { kernel = 5, stride = 3 } }
+        "#;
+        let recipe = recipe::parse(text, "test").unwrap();
+        let images = Samples::new(&recipe, load(Kind::Digits, Path::new(""), Split::Train).unwrap()).unwrap();
+        let network = recipe.network(images.image_shape()).unwrap();
+        let mut parameters = vec![0.0; network.parameters_len()];
+        network.initialise(Initial::He, 3, &mut parameters).unwrap();
+        for root in [false, true] {
+            let mut recipe = recipe.clone();
+            recipe.features.root = root;
+            let trained = Trained { recipe, network, parameters: parameters.clone(), below: None };
+            let (image, pool) = (images.image_shape(), trained.recipe.pool());
+            let source = Source { trained, image, pool, svm: None };
+            let quantized = Quantized::new(&source, &images).unwrap();
+            let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &pool)];
+            let mut extractor =
+                Int8Extractor::new(Portable, quantized.int8().unwrap(), pool, root, &mut memory).unwrap();
+            let encoder =
+                Encoder::new(Scalar, Parameters::new(network, &parameters).unwrap(), &mut []).unwrap();
+            let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+            let mut features = vec![0; pool.output(network.code()).len()];
+            let mut expected = vec![0.0; features.len()];
+            let (mut square, mut lost) = (0.0, 0.0);
+            for index in 0..20 {
+                let mut pixels = vec![0.0; 784];
+                images.write(index, &mut pixels);
+                let bytes: Vec<u8> = pixels.iter().map(|pixel| (pixel * 255.0).round() as u8).collect();
+                extractor.features(&bytes[..], &mut features).unwrap();
+                encoder.load(1, 0, &pixels, &mut inputs).unwrap();
+                encoder.hidden(1, &mut inputs, &mut []).unwrap();
+                encoder.top(1, &inputs, &mut [], &mut code).unwrap();
+                pool.run(Scalar, network.code(), &code, &mut expected).unwrap();
+                for (found, expected) in features.iter().zip(&expected) {
+                    let expected = if root { expected.sqrt() } else { *expected };
+                    square += expected * expected;
+                    lost += (f32::from(*found) * quantized.feature_scale() - expected).powi(2);
+                }
+            }
+            let share = (lost / square).sqrt();
+            assert!(share > 0.0 && share < 0.03, "root {root}: {share}");
+        }
+    }
+}
