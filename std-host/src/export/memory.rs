@@ -1,5 +1,6 @@
 //! What a model takes of a device's flash and RAM, as a table.
 
+use wta_core::int8::{Int8Extractor, Portable};
 use wta_core::training_len;
 
 use super::ModelFile;
@@ -20,9 +21,15 @@ pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
     file.parts().iter().for_each(|(what, bytes)| line(&mut text, what, *bytes));
     line(&mut text, "in all", file.bytes().len());
     text.push_str("RAM, bytes, beside the stack\n");
-    let encoding = 4 * (network.inputs_len() + network.code_len());
-    line(&mut text, "encoding a whole image", encoding);
-    line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
+    if model.parameters().is_some() {
+        let encoding = 4 * (network.inputs_len() + network.code_len());
+        line(&mut text, "encoding a whole image", encoding);
+        line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
+    }
+    if model.int8().is_some() {
+        let rows = Int8Extractor::<Portable>::memory_len(&network, &model.pool());
+        line(&mut text, "int8, image row by row", 2 * rows + 4 * model.classes());
+    }
     if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
         let training = recipe.training(&network, recipe.training.batch)?;
         let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);

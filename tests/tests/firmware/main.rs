@@ -5,6 +5,8 @@
 
 mod board;
 mod classify_digits;
+mod classify_int8;
+mod conv_int8;
 mod costs;
 #[path = "../../firmware/digits.rs"]
 mod digits;
