@@ -22,7 +22,7 @@ use core::ops::Range;
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Layer;
-use crate::parameters::{Gradients, LayerGradient, Parameters, part, part_mut};
+use crate::parameters::{Gradients, LayerGradient, Parameters, paired_rows, part, part_mut};
 use crate::shape::{Shape, div_ceil};
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
@@ -57,14 +57,7 @@ impl<'a> Winners<'a> {
 
     /// So many winners at a time: those of each window, or of each image of a batch.
     pub(crate) fn rows(self, len: usize) -> impl Iterator<Item = Self> + use<'a> {
-        // Two `ChunksExact` together divide by their length, out of sight of the check that it is not 0.
-        let (len, mut rest) = (len.max(1), self);
-        core::iter::from_fn(move || {
-            let (values, more_values) = rest.values.split_at_checked(len)?;
-            let (positions, more_positions) = rest.positions.split_at_checked(len)?;
-            rest = Self { values: more_values, positions: more_positions };
-            Some(Self { values, positions })
-        })
+        paired_rows(len, self.values, self.positions).map(|(values, positions)| Self { values, positions })
     }
 
     /// The survivors among a range of maps, window by window, with what `extra` holds for each winner.

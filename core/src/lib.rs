@@ -29,6 +29,7 @@ mod corruption;
 mod encode;
 mod error;
 mod field;
+pub mod int8;
 mod kernels;
 mod learn;
 pub mod math;

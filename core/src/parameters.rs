@@ -251,6 +251,22 @@ pub(crate) fn part_mut(values: &mut [f32], start: usize, len: usize) -> &mut [f3
     values.get_mut(start..start + len).unwrap_or(&mut [])
 }
 
+/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length, perhaps out of
+/// the compiler's sight of its not being 0, which links a panic into firmware.
+pub(crate) fn paired_rows<'a, A, B>(
+    len: usize,
+    a: &'a [A],
+    b: &'a [B],
+) -> impl Iterator<Item = (&'a [A], &'a [B])> + use<'a, A, B> {
+    let (len, mut rest) = (len.max(1), (a, b));
+    core::iter::from_fn(move || {
+        let (a, more_a) = rest.0.split_at_checked(len)?;
+        let (b, more_b) = rest.1.split_at_checked(len)?;
+        rest = (more_a, more_b);
+        Some((a, b))
+    })
+}
+
 /// The gradient of a network's loss, as disjoint slices that can be filled independently: by several threads,
 /// each with a range of maps.
 #[derive(Debug)]

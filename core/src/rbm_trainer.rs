@@ -7,7 +7,7 @@
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Network;
-use crate::parameters::{Parameters, part, part_mut};
+use crate::parameters::{Parameters, paired_rows, part, part_mut};
 use crate::rbm::{Gibbs, Rbm, coefficients, expect_probabilities, positive_survivors, sample};
 use crate::select::Keep;
 use crate::trainer::{Scratch, Training, TrainingLen, split_off};
@@ -129,7 +129,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
             };
             expect_len("image", inputs, image.len())?;
             expect_probabilities(image)?;
-            place.copy_from_slice(image);
+            place.iter_mut().zip(image).for_each(|(to, from)| *to = *from);
             found += 1;
         }
         expect_len("batch", batch, found)?;
@@ -161,7 +161,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         rows.iter_mut().zip(0u32..).for_each(|(row, index)| *row = index);
         gradient.fill(0.0);
         let scale = 1.0 / batch as f32;
-        for (data, model) in data.chunks_exact(inputs.max(1)).zip(model.chunks_exact(inputs.max(1))) {
+        for (data, model) in paired_rows(inputs, data, model) {
             for ((sum, data), model) in gradient.iter_mut().zip(data).zip(model) {
                 *sum += scale * (model - data);
             }
@@ -175,9 +175,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
             &mut [],
             part_mut(self.parameters, bias, inputs),
         );
-        for (unit, (positive, negative)) in
-            positive.chunks_exact(width).zip(negative.chunks_exact(width)).enumerate()
-        {
+        for (unit, (positive, negative)) in paired_rows(width, positive, negative).enumerate() {
             coefficients(positive, negative, batch, scales);
             gradient.fill(0.0);
             kernels.combine(scales, rows, visible, inputs, gradient);

@@ -5,7 +5,11 @@
 mod blob;
 
 use blob::{Contents, FIXED, Flash, seal, set};
-use wta_core::model::{PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED};
+use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Svm, Portable, packed_len};
+use wta_core::model::{
+    INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS,
+    INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
+};
 use wta_core::{
     Conv, Encoder, Error, Learner, Model, Network, Novelty, Parameters, Pool, Random, Result, Scalar, Shape,
     Size, Svm, Winners, novelty_len,
@@ -36,6 +40,25 @@ fn encoder_alone() -> Contents {
     contents
 }
 
+/// In 8 bits alone.
+fn quantised() -> Contents {
+    let contents = convolutional();
+    let features = contents.pool.output(contents.network.code());
+    let bytes = |len: usize| (0..len).map(|i| (i * 37) as u8).collect::<Vec<u8>>();
+    let integers = |len: usize| (0..len as u32).flat_map(|i| ((i + 1) << 20).to_le_bytes()).collect();
+    let weights = contents.network.layers().map(|layer| packed_len(layer.conv.maps, layer.filter_len()));
+    let sections = vec![
+        (INT8_WEIGHTS, bytes(weights.sum())),
+        (INT8_BIASES, integers(3 + 4)),
+        (INT8_MULTIPLIERS, integers(3 + 4)),
+        (INT8_FEATURE_SCALE, Contents::numbers(1)),
+        (INT8_SVM_WEIGHTS, bytes(Int8Svm::weights_len(3, features))),
+        (INT8_SVM_BIASES, integers(3)),
+        (INT8_SVM_SCALES, Contents::numbers(3)),
+    ];
+    Contents { sections, ..contents }
+}
+
 /// Fully connected and tied, on the features of another model.
 fn stacked() -> Contents {
     let network = Network::fully_connected(6, &[4]).unwrap().tied().unwrap();
@@ -47,6 +70,7 @@ fn stacked() -> Contents {
 /// The features of an image of ones, and its class: what firmware does with a model.
 fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
     let network = model.network();
+    run_int8(model)?;
     let Some(parameters) = model.parameters() else { return Ok((Vec::new(), None)) };
     let encoder = Encoder::new(Scalar, parameters, &mut [])?;
     let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
@@ -68,6 +92,21 @@ fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
     let novelty = Novelty::new(Scalar, parameters, 0, &mut memory, &mut positions);
     assert_eq!(novelty.is_ok(), parameters.has_decoder());
     Ok((features, class))
+}
+
+/// The same in 8 bits, where the model has them; the features of an image of 100s and their class.
+fn run_int8(model: &Model<'_>) -> Result<Option<(Vec<i16>, Option<usize>)>> {
+    let Some(network) = model.int8() else { return Ok(None) };
+    assert!(model.int8_feature_scale().is_some());
+    let image = vec![100u8; model.network().input().len()];
+    let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(network.network(), &model.pool())];
+    let mut extractor = Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut memory)?;
+    let mut features = vec![0; model.features()];
+    extractor.features(&image[..], &mut features)?;
+    let Some(svm) = model.int8_svm() else { return Ok(Some((features, None))) };
+    let mut sums = vec![0; svm.classes()];
+    let class = Int8Classifier::new(extractor, svm, &mut sums)?.classify(&image[..])?;
+    Ok(Some((features, Some(class))))
 }
 
 /// What came of many cases.
@@ -148,6 +187,55 @@ fn a_model_has_what_was_written() {
             assert!(svm.scores(&features).unwrap().eq(expected.scores(&features).unwrap()));
         }
     }
+}
+
+#[test]
+fn a_quantised_model_has_what_was_written() {
+    let contents = quantised();
+    let (bytes, mut flash) = (contents.write(), Flash::default());
+    let model = Model::parse(flash.hold(&bytes, 4)).unwrap();
+    assert!(model.parameters().is_none() && model.svm().is_none());
+    let network = model.int8().unwrap();
+    let section = |tag| &contents.sections.iter().find(|(found, _)| *found == tag).unwrap().1;
+    let (weights, biases) = (section(INT8_WEIGHTS), section(INT8_BIASES));
+    for (layer, ((_, filters), maps)) in network.layers().zip([0..3, 3..7]).enumerate() {
+        let start = if layer == 0 { 0 } else { packed_len(3, 9) };
+        let first = filters.weights.filter(0).next().unwrap();
+        assert_eq!((first as u8, filters.weights.filters()), (weights[start], maps.len()));
+        let biases: Vec<i32> =
+            biases.chunks(4).map(|bias| i32::from_le_bytes(bias.try_into().unwrap())).collect();
+        assert_eq!(filters.bias, &biases[maps.clone()]);
+        assert_eq!(filters.multipliers, &biases[maps]);
+    }
+    assert_eq!(model.int8_svm().unwrap().classes(), 3);
+    let (features, class) = run_int8(&model).unwrap().unwrap();
+    assert!(features.iter().any(|feature| *feature > 0) && class.is_some());
+}
+
+#[test]
+fn half_or_misfitting_quantised_parts_are_refused() {
+    let contents = quantised();
+    let (table, first) = (contents.table(), (contents.table() + 12 * 7).next_multiple_of(16));
+    let multipliers = first + (48 + 80) + 32;
+    let entry = |section: usize| table + 12 * section;
+    refused(
+        &contents,
+        &[
+            (&field(entry(0), 0), "only parts of a quantised network"),
+            (&field(entry(2), 0), "only parts of a quantised network"),
+            (&field(entry(3), 0), "scale of the quantised features must have 1"),
+            (&field(entry(5), 0), "only parts of a quantised classifier"),
+            (&field(entry(0) + 8, 127), "quantised network of this model.wta is too short"),
+            (&field(entry(1) + 8, 24), "quantised network of this model.wta is too short"),
+            (&field(entry(1) + 8, 32), "quantised network of this model.wta is too long"),
+            (&field(entry(1) + 8, 27), "whole numbers"),
+            (&field(entry(4) + 8, 1), "classifier's weights must have"),
+            (&field(entry(5) + 8, 8), "one bias per class"),
+            (&field(entry(6) + 8, 8), "classifier's scales must have"),
+            (&field(first + 128, i32::MAX as u32), "too large for sums of 32 bits"),
+            (&field(multipliers, u32::MAX), "multiplier of a quantised layer is negative"),
+        ],
+    );
 }
 
 #[test]
@@ -298,7 +386,7 @@ fn random_bytes_are_refused() {
 #[test]
 fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
     let (mut flash, mut tally) = (Flash::default(), Tally::default());
-    for contents in [convolutional(), encoder_alone(), stacked()] {
+    for contents in [convolutional(), encoder_alone(), stacked(), quantised()] {
         let whole = contents.write();
         for len in 0..whole.len() {
             tally.add(&mut flash, &whole[..len]);
@@ -316,7 +404,7 @@ fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
 fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
     let (mut random, mut flash) = (Random::new(2), Flash::default());
     let (mut truncated, mut flipped, mut fields) = (Tally::default(), Tally::default(), Tally::default());
-    for contents in [convolutional(), encoder_alone(), stacked()] {
+    for contents in [convolutional(), encoder_alone(), stacked(), quantised()] {
         let whole = contents.write();
         for len in 0..whole.len() {
             let mut bytes = whole[..len].to_vec();

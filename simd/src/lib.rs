@@ -8,6 +8,9 @@
 //! ISA's token (such as `Avx2`) can only be had where the processor has it, which is what makes calling those
 //! kernels sound. `unsafe` lives in this crate alone.
 //!
+//! On microcontrollers with DSP instructions (Cortex-M4, M7) there is `Dsp`, the kernels of quantised inference, which give
+//! the same bits everywhere.
+//!
 //! Between ISAs results differ by rounding (sums are in other orders, and fused): the tests state how much. The
 //! selections and the optimisers' updates are exact on all of them.
 
@@ -36,6 +39,8 @@ mod kernels_macro;
 mod peak;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
+#[cfg(wta_dsp)]
+mod arm;
 mod isa;
 mod prefetch;
 pub mod sparse;
@@ -49,6 +54,8 @@ mod x86_64;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 pub use aarch64::neon::Neon;
+#[cfg(wta_dsp)]
+pub use arm::dsp::Dsp;
 pub use isa::{Isa, UnknownIsa};
 pub use prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]

@@ -23,6 +23,7 @@ pub mod per_thread;
 pub mod picture;
 pub mod profile;
 pub mod progress;
+pub mod quantize;
 pub mod recipe;
 pub mod run;
 pub mod samples;

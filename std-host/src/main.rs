@@ -106,7 +106,7 @@ fn run(program: Program) -> Result<()> {
         Command::Train(arguments) => command::train::run(&arguments, &context),
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
-        Command::Export(arguments) => command::export::run(&arguments),
+        Command::Export(arguments) => command::export::run(&arguments, &context),
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),

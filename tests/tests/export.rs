@@ -14,6 +14,7 @@ use std::process::Command;
 
 use program::support::{Folder, shrunken_mnist, wta};
 use safetensors::SafeTensors;
+use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{Encoder, Model, Scalar, Svm};
 use wta_tests::{Cross, emulator, require};
 
@@ -440,4 +441,43 @@ fn a_full_disk_is_said() {
     let out = out.fails("cannot write");
     assert!(out.stderr.contains("No space left"), "{out:?}");
     assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_quantised_network_classifies_on_a_device_as_the_program_says() {
+    let folder = Folder::new();
+    let (run, out) = (trained(&folder), folder.path("int8.wta"));
+    // Without a classifier, the encoder alone.
+    let said = wta(&["export", "--run", &run, "--out", &out, "--int8"]).succeeds();
+    assert!(said.stdout.contains("note: without classifier") && !said.stdout.contains("gives"), "{said:?}");
+    assert!(Flash::read(&out).model().int8_svm().is_none());
+    wta(&["eval", "--run", &run]).succeeds();
+    let said = wta(&["export", "--run", &run, "--out", &out, "--int8"]).succeeds();
+
+    let flash = Flash::read(&out);
+    let model = flash.model();
+    assert!(model.parameters().is_none() && model.svm().is_none());
+    let (network, svm) = (model.int8().unwrap(), model.int8_svm().unwrap());
+    let len = Int8Extractor::<Portable>::memory_len(network.network(), &model.pool());
+    let (mut memory, mut sums) = (vec![0; len], vec![0; svm.classes()]);
+    let extractor = Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut memory).unwrap();
+    let mut classifier = Int8Classifier::new(extractor, svm, &mut sums).unwrap();
+    let labels = folder.bundled("t10k-labels-idx1-ubyte.gz");
+    let labels: Vec<u8> = flate2::read::GzDecoder::new(&labels[..]).bytes().map(|b| b.unwrap()).collect();
+    let digits = test_digits(&folder);
+    let mut errors = 0;
+    for (pixels, label) in digits.chunks_exact(784).zip(&labels[8..]) {
+        errors += usize::from(classifier.classify(pixels).unwrap() != usize::from(*label));
+    }
+    let images = digits.len() / 784;
+    let rate = format!("int8 {:.2}%", 100.0 * errors as f64 / images as f64);
+    assert!(said.stdout.contains(&rate), "{rate}: {said:?}");
+    let same = said.stdout.split("int8 gives ").nth(1).and_then(|rest| rest.split('%').next()).unwrap();
+    assert!(same.parse::<f64>().unwrap() >= 98.0, "{said:?}");
+
+    // With the numbers in f32, too.
+    wta(&["export", "--run", &run, "--out", &out, "--int8", "--keep-f32", "--no-decoder"]).succeeds();
+    let flash = Flash::read(&out);
+    let both = flash.model();
+    assert!(both.parameters().is_some() && both.svm().is_some() && both.int8_svm().is_some());
 }

@@ -35,10 +35,18 @@
 //! | [`PARAMETERS`], `PARM` | f32: the flat parameter vector (see [`Network::regions`]), or without decoder its first [`Network::encoder_len`] numbers |
 //! | [`SVM_WEIGHTS`], `SVMW` | f32: the classifier's weights, classes x features, for features as they come out of pooling and root |
 //! | [`SVM_BIASES`], `SVMB` | f32: its biases, one per class |
+//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, layer after layer, [packed](crate::int8::Int8Weights) |
+//! | [`INT8_BIASES`], `Q8BI` | i32: their biases, layer after layer, one per map |
+//! | [`INT8_MULTIPLIERS`], `Q8MU` | i32: their [multipliers](crate::int8::requantise), likewise |
+//! | [`INT8_FEATURE_SCALE`], `Q8FS` | f32: what makes a quantised feature one of the network in f32 |
+//! | [`INT8_SVM_WEIGHTS`], `Q8SW` | i8: the quantised classifier's weights, [row after row](crate::int8::Int8Svm) |
+//! | [`INT8_SVM_BIASES`], `Q8SB` | i32: its biases, one per class |
+//! | [`INT8_SVM_SCALES`], `Q8SS` | f32: what makes a score of a sum, one per class |
 //!
 //! All of them may be missing, and others may be there ([`Model::section`]). Of two with one tag the first counts.
 
 mod crc;
+mod int8;
 mod reader;
 
 use heapless::Vec;
@@ -77,6 +85,20 @@ pub const PARAMETERS: Tag = *b"PARM";
 pub const SVM_WEIGHTS: Tag = *b"SVMW";
 /// Section: the classifier's biases.
 pub const SVM_BIASES: Tag = *b"SVMB";
+/// Section: the quantised filters.
+pub const INT8_WEIGHTS: Tag = *b"Q8WT";
+/// Section: their biases.
+pub const INT8_BIASES: Tag = *b"Q8BI";
+/// Section: their multipliers.
+pub const INT8_MULTIPLIERS: Tag = *b"Q8MU";
+/// Section: the scale of the quantised features.
+pub const INT8_FEATURE_SCALE: Tag = *b"Q8FS";
+/// Section: the quantised classifier's weights.
+pub const INT8_SVM_WEIGHTS: Tag = *b"Q8SW";
+/// Section: its biases.
+pub const INT8_SVM_BIASES: Tag = *b"Q8SB";
+/// Section: its scores' scales.
+pub const INT8_SVM_SCALES: Tag = *b"Q8SS";
 
 /// The name of a section.
 pub type Tag = [u8; 4];
@@ -170,7 +192,7 @@ impl<'a> Model<'a> {
             parameters: None,
             svm: None,
         };
-        if let Some(values) = model.floats(PARAMETERS)? {
+        if let Some(values) = model.numbers(PARAMETERS)? {
             if values.len() != network.encoder_len() {
                 Parameters::new(network, values)?;
             }
@@ -178,11 +200,12 @@ impl<'a> Model<'a> {
             model.parameters = Some(values);
         }
         model.svm = model.classifier()?;
+        model.check_int8()?;
         Ok(model)
     }
 
     fn classifier(&self) -> Result<Option<Svm<'a>>> {
-        let (weights, biases) = match (self.floats(SVM_WEIGHTS)?, self.floats(SVM_BIASES)?) {
+        let (weights, biases) = match (self.numbers(SVM_WEIGHTS)?, self.numbers(SVM_BIASES)?) {
             (Some(weights), Some(biases)) => (weights, biases),
             (None, None) => return Ok(None),
             _ => return Err(Error::Model("this model.wta has half a classifier")),
@@ -191,15 +214,6 @@ impl<'a> Model<'a> {
             return Err(Error::Model("the classifier of this model.wta has not one bias per class"));
         }
         Svm::new(self.features, weights, biases).map(Some)
-    }
-
-    /// A section's numbers.
-    fn floats(&self, tag: Tag) -> Result<Option<&'a [f32]>> {
-        let Some(bytes) = self.section(tag) else { return Ok(None) };
-        match bytemuck::try_cast_slice(bytes) {
-            Ok(floats) => Ok(Some(floats)),
-            Err(_) => Err(Error::Model("a section of this model.wta does not hold whole numbers")),
-        }
     }
 
     /// The network.

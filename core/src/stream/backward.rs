@@ -9,7 +9,7 @@ use heapless::Vec;
 use crate::kernels::Kernels;
 use crate::learn::add_rows;
 use crate::network::{Layer, MAX_LAYERS, Network};
-use crate::parameters::{Gradients, Parameters, part};
+use crate::parameters::{Gradients, Parameters, paired_rows, part};
 use crate::stream::Window;
 use crate::trainer::split_off;
 
@@ -204,7 +204,7 @@ fn gather(from: &Incomplete<'_>, active: &[f32], positions: &mut [u32], values: 
     let row = part(from.rows, start, active.len());
     let mut free = values.chunks_exact_mut(channels).zip(positions.iter_mut());
     let mut used = 0;
-    for (x, (deltas, active)) in row.chunks_exact(channels).zip(active.chunks_exact(channels)).enumerate() {
+    for (x, (deltas, active)) in paired_rows(channels, row, active).enumerate() {
         if deltas.iter().all(|delta| *delta == 0.0) {
             continue;
         }

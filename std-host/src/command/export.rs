@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use wta::atomic;
+use wta::data::Split;
 use wta::error::Result;
 use wta::export::{self, Options, Source};
+use wta::quantize::{Comparison, Quantized, compare};
 use wta::run::Run;
 
-use super::print;
+use super::{print, samples};
+use crate::Context;
 
 /// Arguments of `wta export`.
 #[derive(Args)]
@@ -17,10 +20,14 @@ use super::print;
 the classifier that `wta eval` made. Of a stack, the top layer is exported; its input are the features of the layer below,
 which is a run of its own: DIR/below.
 
+With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::int8`; they are calibrated on training
+images, and what they cost in labels is counted on the test images.
+
 Examples:
   wta export --run runs/conv16 --out model.wta
   wta export --run runs/conv16 --out model.wta --rust src/model.rs --no-decoder
   wta export --run runs/conv16 --out model.wta --c model.h
+  wta export --run runs/conv16 --out model.wta --int8 --data ~/data
   wta export --run runs/stacked/below --out below.wta"
 )]
 pub(crate) struct Arguments {
@@ -39,12 +46,36 @@ pub(crate) struct Arguments {
     /// Leave the decoder out, which only training, reconstruction and novelty need.
     #[arg(long)]
     no_decoder: bool,
+    /// Quantise the encoder and the classifier to 8 bits, and leave the numbers in f32 out.
+    #[arg(long)]
+    int8: bool,
+    /// With --int8, keep the numbers in f32, too: to train on, or for novelty.
+    #[arg(long, requires = "int8")]
+    keep_f32: bool,
+    /// With --int8, the folder that holds `mnist/` and other data sets; not needed for the bundled digits.
+    #[arg(long, value_name = "DIR", requires = "int8")]
+    data: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let source = Source::load(&Run::new(&arguments.run))?;
-    let file = export::model(&source, Options { decoder: !arguments.no_decoder })?;
     let recipe = &source.trained.recipe;
+    let options = Options { decoder: !arguments.no_decoder };
+    let (file, cost) = if arguments.int8 {
+        let data = arguments.data.as_deref();
+        let quantized = Quantized::new(&source, &samples(recipe, data, Split::Train)?)?;
+        let file = export::int8_model(&source, &quantized, arguments.keep_f32.then_some(options))?;
+        let cost = match source.svm {
+            Some(_) => {
+                let test = samples(recipe, data, Split::Test)?;
+                told(&compare(context.isa, &source, &quantized, &test)?)
+            }
+            None => String::new(),
+        };
+        (file, cost)
+    } else {
+        (export::model(&source, options)?, String::new())
+    };
     let table = export::table(&file, recipe)?;
     let write = |path: &Path, bytes: &[u8]| atomic::write(path, |to| to.write_all(bytes));
     write(&arguments.out, file.bytes())?;
@@ -57,7 +88,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let written = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()];
     let written: String =
         written.iter().flatten().map(|path| format!("written: {}\n", path.display())).collect();
-    print(&(table + &notes(arguments, &source) + &written))
+    print(&(table + &cost + &notes(arguments, &source) + &written))
+}
+
+/// What the test images say of a quantised network.
+fn told(comparison: &Comparison) -> String {
+    let Comparison { images, same, f32_errors, int8_errors } = *comparison;
+    let percent = |part: usize| 100.0 * part as f64 / images.max(1) as f64;
+    format!(
+        "int8 gives {:.2}% of {} test images the label that f32 gives\n\
+         test error: f32 {:.2}%, int8 {:.2}%\n",
+        percent(same),
+        images,
+        percent(f32_errors),
+        percent(int8_errors)
+    )
 }
 
 /// What the files do not hold, and how to get it.

@@ -1,5 +1,6 @@
 //! What a model takes of a device's flash and RAM, as a table.
 
+use wta_core::int8::{Int8Extractor, Portable};
 use wta_core::{Size, extractor_len, novelty_len, stream_training_len, training_len};
 
 use super::ModelFile;
@@ -20,12 +21,18 @@ pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
     file.parts().iter().for_each(|(what, bytes)| line(&mut text, what, *bytes));
     line(&mut text, "in all", file.bytes().len());
     text.push_str("RAM, bytes, beside the stack\n");
-    let streamed = 4 * extractor_len(&network, &model.pool());
-    line(&mut text, "features, row by row", streamed);
-    line(&mut text, "classifying, row by row", streamed + 4 * model.classes());
-    let encoding = 4 * (network.inputs_len() + network.code_len());
-    line(&mut text, "encoding a whole image", encoding);
-    line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
+    if model.parameters().is_some() {
+        let streamed = 4 * extractor_len(&network, &model.pool());
+        line(&mut text, "features, row by row", streamed);
+        line(&mut text, "classifying, row by row", streamed + 4 * model.classes());
+        let encoding = 4 * (network.inputs_len() + network.code_len());
+        line(&mut text, "encoding a whole image", encoding);
+        line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
+    }
+    if model.int8().is_some() {
+        let rows = Int8Extractor::<Portable>::memory_len(&network, &model.pool());
+        line(&mut text, "int8, image row by row", 2 * rows + 4 * model.classes());
+    }
     if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
         let novelty = novelty_len(&network) + network.code().channels;
         line(&mut text, "novelty, row by row", 4 * novelty);

@@ -1,14 +1,17 @@
 //! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and what it takes of flash and RAM.
 //!
 //! The format is [`wta_core::model`]'s. A [`Source`] is read from the run's files; [`model`] makes the bytes of it, the same
-//! for the same source. Sections of other forms (int8) go into the list that [`model`] makes.
+//! for the same source. [`int8_model`] writes the quantised one.
 
 mod c;
 mod format;
 mod memory;
 mod rust;
 
-use wta_core::model::{PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED};
+use wta_core::model::{
+    INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS,
+    INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
+};
 use wta_core::{Pool, Shape};
 
 pub use c::header;
@@ -19,6 +22,7 @@ pub use rust::module;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::model::{bytes_of, load_svm};
+use crate::quantize::Quantized;
 use crate::run::{Run, Trained};
 use crate::svm;
 
@@ -109,6 +113,37 @@ impl Source {
 ///
 /// One sentence when it would be larger than its format's 4 GiB, or the core refuses it.
 pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
+    ModelFile::new(&source.description(), &float_sections(source, options))
+}
+
+/// The `model.wta` of a quantised source; with `floats`, what [`model`] writes comes first.
+///
+/// # Errors
+///
+/// As for [`model`].
+pub fn int8_model(source: &Source, quantized: &Quantized, floats: Option<Options>) -> Result<ModelFile> {
+    let mut sections = floats.map_or(Vec::new(), |options| float_sections(source, options));
+    let layers = quantized.layers();
+    let weights = layers.iter().flat_map(|layer| &layer.weights).map(|weight| *weight as u8).collect();
+    let biases = layers.iter().flat_map(|layer| &layer.biases).flat_map(|bias| bias.to_le_bytes()).collect();
+    let multipliers = layers.iter().flat_map(|layer| &layer.multipliers);
+    let multipliers = multipliers.flat_map(|multiplier| multiplier.to_le_bytes()).collect();
+    let mut add = |tag, what, bytes| sections.push(Section { tag, what, bytes });
+    add(INT8_WEIGHTS, "encoder, int8", weights);
+    add(INT8_BIASES, "encoder's biases, i32", biases);
+    add(INT8_MULTIPLIERS, "encoder's multipliers, i32", multipliers);
+    add(INT8_FEATURE_SCALE, "features' scale", bytes_of(&[quantized.feature_scale()]));
+    if let Some(svm) = quantized.classifier() {
+        let biases = svm.biases.iter().flat_map(|bias| bias.to_le_bytes()).collect();
+        add(INT8_SVM_WEIGHTS, "classifier's weights, int8", svm.weights.iter().map(|w| *w as u8).collect());
+        add(INT8_SVM_BIASES, "classifier's biases, i32", biases);
+        add(INT8_SVM_SCALES, "classifier's scales, f32", bytes_of(&svm.scales));
+    }
+    ModelFile::new(&source.description(), &sections)
+}
+
+/// The sections in `f32`.
+fn float_sections(source: &Source, options: Options) -> Vec<Section> {
     let network = source.trained.network;
     let parameters = &source.trained.parameters;
     let len = if options.decoder { network.parameters_len() } else { network.encoder_len() };
@@ -120,7 +155,7 @@ pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
         sections.push(Section { tag: SVM_WEIGHTS, what: "classifier's weights, f32", bytes: weights });
         sections.push(Section { tag: SVM_BIASES, what: "classifier's biases, f32", bytes: biases });
     }
-    ModelFile::new(&source.description(), &sections)
+    sections
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ pub(crate) fn start() {
 pub fn instructions() -> u64 {
     loop {
         let before = WRAPS.load(Ordering::Relaxed);
-        let passed = PERIOD - 1 - SYST::get_current();
+        // From 0, where it starts, and where a period ends, the counter goes on to the largest number.
+        let passed = 0u32.wrapping_sub(SYST::get_current()) % PERIOD;
         // A wrap between the two reads belongs to neither or both: read again.
         if WRAPS.load(Ordering::Relaxed) == before {
             return (u64::from(before) * u64::from(PERIOD) + u64::from(passed)) * PER_TICK;

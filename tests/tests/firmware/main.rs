@@ -5,7 +5,10 @@
 
 mod board;
 mod classify_digits;
+mod classify_int8;
+mod conv_int8;
 mod costs;
+mod count;
 #[path = "../../firmware/digits.rs"]
 mod digits;
 mod no_panic;

@@ -20,7 +20,7 @@ pub(crate) fn assert_trains(
     initialise: impl Fn(&mut [f32]),
 ) {
     let Some(board) = board() else { return };
-    let report = board.run(program, Duration::from_secs(600));
+    let report = board.run(program, Duration::from_secs(1200));
 
     let pixels = digits::images("train", DIGITS);
     let pixels: Vec<f32> = pixels.iter().map(|pixel| f32::from(*pixel) * (1.0 / 255.0)).collect();

@@ -1,0 +1,235 @@
+//! From an image to its pooled features, row by row.
+
+use crate::error::{Error, Result, expect_len};
+use crate::field::Fields;
+use crate::int8::network::{pooled_rows, row_len, scratch_len, windows_len};
+use crate::int8::window::Window;
+use crate::int8::{Int8Kernels, Int8Network, Int8Rows, LARGEST, copy, network, part_mut, root};
+use crate::network::{MAX_LAYERS, Network};
+use crate::pool::Pool;
+use crate::shape::Shape;
+
+/// Quantised features of images that arrive row by row: the rows of an image go through the windows of the layers, and the code's rows into open
+/// pooled rows. No map is ever held as a whole.
+#[derive(Debug)]
+pub struct Int8Extractor<'a, K> {
+    kernels: K,
+    network: Int8Network<'a>,
+    /// One for each layer, and then unused ones.
+    windows: [Window; MAX_LAYERS],
+    /// The windows' rows.
+    rows: &'a mut [i16],
+    /// The kernels'.
+    scratch: &'a mut [i16],
+    /// A row of the code.
+    code: &'a mut [i16],
+    pooling: Pooling<'a, K>,
+}
+
+impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
+    /// Numbers of memory for a network whose code is pooled so; twice as many bytes.
+    pub const fn memory_len(network: &Network, pool: &Pool) -> usize {
+        let code = network.code();
+        let pooled = row_len(pool.output(code)).saturating_mul(pooled_rows(pool));
+        let rows = row_len(code).saturating_add(pooled);
+        windows_len(network).saturating_add(scratch_len::<K>(network)).saturating_add(rows)
+    }
+
+    /// Prepares everything: the code is pooled, and with `root` features are the the [square root](root()) of the pooled features if `root` says so.
+    /// `memory` is best [`Aligned`](crate::int8::Aligned).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of [`Pool::check`].
+    pub fn new(
+        kernels: K,
+        network: Int8Network<'a>,
+        pool: Pool,
+        root: bool,
+        memory: &'a mut [i16],
+    ) -> Result<Self> {
+        let description = network.network();
+        let code = description.code();
+        pool.check(code)?;
+        expect_len("memory of the features", Self::memory_len(description, &pool), memory.len())?;
+        let mut windows = [Window::new(description.top(), 0); MAX_LAYERS];
+        let mut start = 0usize;
+        for (layer, window) in description.layers().zip(&mut windows) {
+            *window = Window::new(layer, start);
+            start = start.saturating_add(network::window_len(&layer));
+        }
+        let (rows, rest) = memory.split_at_mut_checked(start).unwrap_or_default();
+        let (scratch, rest) = rest.split_at_mut_checked(scratch_len::<K>(description)).unwrap_or_default();
+        let (code_row, open) = rest.split_at_mut_checked(row_len(code)).unwrap_or_default();
+        let pooling = Pooling { kernels, pool, root, maps: code, open, come: 0, given: 0 };
+        Ok(Self { kernels, network, windows, rows, scratch, code: code_row, pooling })
+    }
+
+    /// The kernels.
+    pub(crate) const fn kernels(&self) -> K {
+        self.kernels
+    }
+
+    /// The network.
+    pub const fn network(&self) -> &Int8Network<'a> {
+        &self.network
+    }
+
+    /// The shape of an image's features.
+    pub const fn shape(&self) -> Shape {
+        self.pooling.pool.output(self.pooling.maps)
+    }
+
+    /// Hands the rows of an image's features over as soon as they are known: their number, and `width x maps` numbers,
+    /// position by position with the maps side by side.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for an image of another size, [`Error::Invalid`] for a pixel beyond +-[`LARGEST`].
+    pub fn for_each_row(
+        &mut self,
+        mut image: impl Int8Rows,
+        mut sink: impl FnMut(usize, &[i16]),
+    ) -> Result<()> {
+        let input = self.network.network().input();
+        image.expect_shape(input)?;
+        let depth = self.network.network().depth();
+        self.windows.iter_mut().take(depth).for_each(|window| window.restart(self.rows));
+        self.pooling.restart();
+        for y in 0..input.height {
+            if let Some(window) = self.windows.first_mut() {
+                window.shift(self.rows);
+                let row = window.newest_mut(self.rows);
+                image.row(y, row);
+                if row.iter().any(|pixel| pixel.unsigned_abs() > LARGEST.unsigned_abs()) {
+                    return Err(Error::Invalid("a pixel of a quantised image is beyond 255"));
+                }
+            }
+            self.rise(0, &mut sink);
+        }
+        // The lower borders: that of a layer comes after all rows of its map.
+        for index in 0..depth {
+            let below = self.windows.get(index).map_or(0, Window::below);
+            for _ in 0..below {
+                if let Some(window) = self.windows.get_mut(index) {
+                    window.shift(self.rows);
+                }
+                self.rise(index, &mut sink);
+            }
+        }
+        Ok(())
+    }
+
+    /// All features of an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] unless `features` has the numbers of [`Int8Extractor::shape`], and as for
+    /// [`Int8Extractor::for_each_row`].
+    pub fn features(&mut self, image: impl Int8Rows, features: &mut [i16]) -> Result<()> {
+        expect_len("features", self.shape().len(), features.len())?;
+        self.for_each_row(image, |y, row| {
+            copy(row, part_mut(features, y.saturating_mul(row.len()), row.len()))
+        })
+    }
+
+    /// A row has come into the window of layer `index`: makes the rows above that it completes.
+    fn rise(&mut self, index: usize, sink: &mut impl FnMut(usize, &[i16])) {
+        let mut windows = self.windows.iter_mut().zip(self.network.layers()).skip(index).peekable();
+        while let Some((window, (layer, filters))) = windows.next() {
+            if !window.completes_row() {
+                return;
+            }
+            let fields = Fields { height: 1, ..layer.fields() };
+            if let Some((next, _)) = windows.peek_mut() {
+                next.shift(self.rows);
+                let (lower, upper) = next.split(self.rows);
+                self.kernels.convolve(&fields, filters, window.rows(lower), self.scratch, upper);
+            } else {
+                let maps = self.pooling.maps;
+                let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
+                self.kernels.convolve(&fields, filters, window.rows(self.rows), self.scratch, row);
+                self.pooling.row(row, sink);
+            }
+        }
+    }
+}
+
+/// Max-pooling as the code's rows come.
+#[derive(Debug)]
+struct Pooling<'a, K> {
+    kernels: K,
+    pool: Pool,
+    root: bool,
+    /// The shape of the code.
+    maps: Shape,
+    /// A row that is pooled across alone, then the open rows; pooled row `y` is number `y` modulo their number.
+    open: &'a mut [i16],
+    /// Rows of the code that have come.
+    come: usize,
+    /// Pooled rows that have been given away.
+    given: usize,
+}
+
+impl<K: Int8Kernels> Pooling<'_, K> {
+    fn restart(&mut self) {
+        self.open.fill(0);
+        self.come = 0;
+        self.given = 0;
+    }
+
+    /// Takes the code's next row, and gives away the pooled rows that it completes.
+    fn row(&mut self, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
+        if pooled_rows(&self.pool) == 0 {
+            if self.root {
+                roots(code);
+            }
+            sink(self.come, code);
+            self.come = self.come.saturating_add(1);
+            return;
+        }
+        let Pool { kernel, stride } = self.pool;
+        let output = self.pool.output(self.maps);
+        let (len, row_len) = (output.width.saturating_mul(output.channels), row_len(output));
+        let (across, open) = self.open.split_at_mut_checked(row_len).unwrap_or_default();
+        let across = part_mut(across, 0, len);
+        pool_across(self.kernels, self.pool, self.maps.channels, code, across);
+
+        let y = self.come;
+        self.come = self.come.saturating_add(1);
+        let slots = pooled_rows(&self.pool).saturating_sub(1);
+        let mut pooled = self.given;
+        while pooled < output.height && pooled.saturating_mul(stride.height) <= y {
+            let slot = pooled.checked_rem(slots).unwrap_or(0).saturating_mul(row_len);
+            let row = part_mut(open, slot, len);
+            self.kernels.max(across, row);
+            let last = pooled.saturating_mul(stride.height).saturating_add(kernel.height);
+            if self.come == last.min(self.maps.height) {
+                if self.root {
+                    roots(row);
+                }
+                sink(pooled, row);
+                row.fill(0);
+                self.given = self.given.saturating_add(1);
+            }
+            pooled = pooled.saturating_add(1);
+        }
+    }
+}
+
+/// Replaces activations by their square roots.
+fn roots(row: &mut [i16]) {
+    row.iter_mut().for_each(|feature| *feature = root(*feature));
+}
+
+/// The maxima of a row of maps in the windows' columns.
+fn pool_across<K: Int8Kernels>(kernels: K, pool: Pool, channels: usize, maps: &[i16], pooled: &mut [i16]) {
+    pooled.fill(0);
+    let step = pool.stride.width.saturating_mul(channels);
+    for (x, window) in pooled.chunks_exact_mut(channels.max(1)).enumerate() {
+        let columns = maps.get(x.saturating_mul(step)..).unwrap_or_default();
+        for position in columns.chunks_exact(channels.max(1)).take(pool.kernel.width) {
+            kernels.max(position, window);
+        }
+    }
+}

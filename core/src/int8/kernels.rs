@@ -1,0 +1,156 @@
+//! The hot loops of quantised inference, and their definition.
+
+use crate::field::Fields;
+use crate::int8::{Int8Filters, Int8Weights, LARGEST, copy, part_mut};
+
+/// The hot loops of quantised inference. All that an implementation gives is exact, and so the same as [`Portable`]'s.
+///
+/// Given slices that are too short for the description, they do nothing for what does not fit.
+pub trait Int8Kernels: Copy + Send + Sync {
+    /// Scratch memory of [`convolve`](Self::convolve), in lengths of a filter filled up to a multiple of four.
+    const SCRATCH_FILTERS: usize;
+
+    /// A row of an encoder layer: for each of the `fields.width` positions and each filter, the [requantised](requantise)
+    /// sum of the bias and the products of filter and receptive field. The outputs of a position lie side by side.
+    ///
+    /// `window` begins at the first row of the fields. It and `scratch` are best [`Aligned`](crate::int8::Aligned).
+    fn convolve(
+        self,
+        fields: &Fields,
+        filters: &Int8Filters<'_>,
+        window: &[i16],
+        scratch: &mut [i16],
+        out: &mut [i16],
+    );
+
+    /// `sums += <filter, inputs>`, for each filter. Sums wrap around where they leave `i32`.
+    fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]);
+
+    /// `to = max(to, from)`, element by element: pooling.
+    fn max(self, from: &[i16], to: &mut [i16]);
+}
+
+/// What becomes of a sum: `sum * multiplier / 2^32`, rounded to the nearest (a half upwards), at least 0, which is ReLU,
+/// and at most [`LARGEST`].
+///
+/// The multiplier is thus a factor below 1/2, in units of `2^-32`. No shift is needed besides: as a sum has 31 bits, rounding
+/// the factor to such a unit changes the result by less than a quarter.
+#[inline]
+pub fn requantise(sum: i32, multiplier: i32) -> i16 {
+    let product = i64::from(sum) * i64::from(multiplier);
+    // At most 2^62 in size, so that a half of 2^32 can be added.
+    let rounded = ((product + (1 << 31)) >> 32) as i32;
+    rounded.clamp(0, LARGEST as i32) as i16
+}
+
+/// Kernels for every processor, and what the others are compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Portable;
+
+impl Int8Kernels for Portable {
+    /// A receptive field.
+    const SCRATCH_FILTERS: usize = 1;
+
+    fn convolve(
+        self,
+        fields: &Fields,
+        filters: &Int8Filters<'_>,
+        window: &[i16],
+        scratch: &mut [i16],
+        out: &mut [i16],
+    ) {
+        let maps = filters.weights.filters();
+        let field = part_mut(scratch, 0, fields.len());
+        for (x, out) in out.chunks_exact_mut(maps.max(1)).take(fields.width).enumerate() {
+            let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
+            for (to, row) in field.chunks_exact_mut(fields.row_len.max(1)).zip(rows) {
+                copy(row, to);
+            }
+            let scaled = filters.bias.chunks(2).zip(filters.multipliers.chunks(2));
+            for ((out, (bias, multipliers)), pair) in
+                out.chunks_mut(2).zip(scaled).zip(filters.weights.pairs())
+            {
+                let mut sums = [0; 2];
+                copy(bias, &mut sums);
+                add_products(pair, field, &mut sums);
+                for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
+                    *out = requantise(sum, *multiplier);
+                }
+            }
+        }
+    }
+
+    fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]) {
+        for (sums, pair) in sums.chunks_mut(2).zip(filters.pairs()) {
+            let mut both = [0; 2];
+            copy(sums, &mut both);
+            add_products(pair, inputs, &mut both);
+            copy(&both, sums);
+        }
+    }
+
+    fn max(self, from: &[i16], to: &mut [i16]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = (*to).max(*from);
+        }
+    }
+}
+
+/// Adds the products of the inputs with a packed pair of filters to the sum of each.
+fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
+    let (weights, _) = pair.as_chunks();
+    let (groups, rest) = inputs.as_chunks();
+    for (weights, inputs) in weights.iter().zip(groups) {
+        add_group(weights, inputs, sums);
+    }
+    if let Some(weights) = weights.get(groups.len()) {
+        let mut inputs = [0; 4];
+        copy(rest, &mut inputs);
+        add_group(weights, &inputs, sums);
+    }
+}
+
+/// [`add_products`] of a group.
+#[inline]
+fn add_group(weights: &[i8; 8], inputs: &[i16; 4], sums: &mut [i32; 2]) {
+    // The second and third weight of a group are swapped.
+    let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights.map(i32::from), inputs.map(i32::from));
+    let [first, second] = sums;
+    *first = first.wrapping_add(a * w + b * x + c * y + d * z);
+    *second = second.wrapping_add(e * w + f * x + g * y + h * z);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_rounded_upwards() {
+        let quarter = 1 << 30;
+        let sums = [0, 1, 2, 3, 5, 6, 7, 10];
+        assert_eq!(sums.map(|sum| requantise(sum, quarter)), [0, 0, 1, 1, 1, 2, 2, 3]);
+        // The unit of the factor below and above a half.
+        assert_eq!([requantise(1 << 20, (1 << 11) - 1), requantise(1 << 20, 1 << 11)], [0, 1]);
+    }
+
+    #[test]
+    fn activations_are_cut_at_both_ends() {
+        let quarter = 1 << 30;
+        let sums = [-1, -2, -3, i32::MIN, 1017, 1018, 1021, 1022, i32::MAX];
+        assert_eq!(sums.map(|sum| requantise(sum, quarter)), [0, 0, 0, 0, 254, 255, 255, 255, 255]);
+        assert_eq!(requantise(i32::MIN, i32::MAX), 0);
+        assert_eq!(requantise(i32::MAX, i32::MAX), 255);
+        assert_eq!(requantise(i32::MAX, 0), 0);
+    }
+
+    #[test]
+    fn rounding_the_factor_changes_less_than_a_quarter() {
+        for (sum, factor) in [(i32::MAX, 1.18e-7), (1_500_000_000, 1.1e-7), (3_000_000, 3.3e-5), (77, 0.499)]
+        {
+            let exact = f64::from(sum) * factor;
+            let multiplier = (factor * f64::from(1u32 << 31) * 2.0).round() as i32;
+            assert!((f64::from(requantise(sum, multiplier)) - exact).abs() <= 0.75, "{sum} {factor}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The rows of a layer's input that are needed at the moment.
+
+use crate::int8::{copy, part_mut};
+use crate::network::Layer;
+
+/// As many rows of a layer's bordered input as its kernel is high, the newest last.
+///
+/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So a receptive field is
+/// rows at a constant distance, as in a whole map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    layer: Layer,
+    /// Where its rows start in the memory of all windows.
+    start: usize,
+    /// Rows that have come, those of the upper border included.
+    come: usize,
+    /// Rows of the layer's output that have been made.
+    made: usize,
+}
+
+impl Window {
+    /// A window whose rows start there.
+    pub(crate) const fn new(layer: Layer, start: usize) -> Self {
+        Self { layer, start, come: 0, made: 0 }
+    }
+
+    /// Back to the top of an image: the rows of the upper border, which are 0, have come.
+    pub(crate) fn restart(&mut self, memory: &mut [i16]) {
+        self.rows_mut(memory).fill(0);
+        self.come = self.layer.conv.kernel.height.saturating_sub(1) / 2;
+        self.made = 0;
+    }
+
+    /// Numbers in a row, border included.
+    const fn stride(&self) -> usize {
+        self.layer.bordered().row_stride()
+    }
+
+    const fn len(&self) -> usize {
+        self.stride().saturating_mul(self.layer.conv.kernel.height)
+    }
+
+    pub(crate) fn rows<'m>(&self, memory: &'m [i16]) -> &'m [i16] {
+        super::part(memory, self.start, self.len())
+    }
+
+    fn rows_mut<'m>(&self, memory: &'m mut [i16]) -> &'m mut [i16] {
+        part_mut(memory, self.start, self.len())
+    }
+
+    /// Rows of the border below the map.
+    pub(crate) const fn below(&self) -> usize {
+        self.layer.conv.kernel.height / 2
+    }
+
+    /// Shifts the rows up for the next one, which is 0.
+    pub(crate) fn shift(&mut self, memory: &mut [i16]) {
+        let stride = self.stride();
+        let mut rest = self.rows_mut(memory);
+        while let Some((row, below)) = rest.split_at_mut_checked(stride) {
+            match below.get(..stride) {
+                Some(below) => copy(below, row),
+                None => row.fill(0),
+            }
+            rest = below;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        self.come = self.come.saturating_add(1);
+    }
+
+    /// The newest row without the border.
+    pub(crate) fn newest_mut<'m>(&self, memory: &'m mut [i16]) -> &'m mut [i16] {
+        let conv = &self.layer.conv;
+        let row = self.stride().saturating_mul(conv.kernel.height.saturating_sub(1));
+        let left = (conv.kernel.width.saturating_sub(1) / 2).saturating_mul(self.layer.input.channels);
+        let len = self.layer.input.width.saturating_mul(self.layer.input.channels);
+        part_mut(self.rows_mut(memory), row.saturating_add(left), len)
+    }
+
+    /// The rows of the windows below, and the newest one without the border.
+    pub(crate) fn split<'m>(&self, memory: &'m mut [i16]) -> (&'m [i16], &'m mut [i16]) {
+        let (lower, mine) = memory.split_at_mut_checked(self.start).unwrap_or_default();
+        (lower, Self { start: 0, ..*self }.newest_mut(mine))
+    }
+
+    /// Whether the newest row completes the fields of an output row; if so, that counts as made.
+    pub(crate) fn completes_row(&mut self) -> bool {
+        let conv = &self.layer.conv;
+        let needed = self.made.saturating_mul(conv.stride.height).saturating_add(conv.kernel.height);
+        let complete = self.come == needed && self.made < self.layer.output().height;
+        self.made = self.made.saturating_add(usize::from(complete));
+        complete
+    }
+}

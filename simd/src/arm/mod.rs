@@ -1,0 +1,3 @@
+//! Microcontrollers of Arm.
+
+pub(crate) mod dsp;
