@@ -154,7 +154,6 @@ impl<'a, K: Kernels> Learner<'a, K> {
     /// [`Error::Length`](crate::Error::Length) for buffers of other lengths, [`Error::Invalid`](crate::Error::Invalid) for
     /// parameters without decoder.
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
-        self.parameters.expect_decoder()?;
         let network = self.parameters.network();
         let bordered = network.decoder().bordered();
         let input = network.layer(0).map_or(bordered, |layer| layer.bordered());
@@ -166,6 +165,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// What [`Learner::residual`] subtracts the image from.
     pub(crate) fn bordered_reconstruction(&self, winners: Winners<'_>, bordered: &mut [f32]) -> Result<()> {
+        self.parameters.expect_decoder()?;
         let layout = self.parameters.network_ref().decoder().bordered();
         expect_len("residual", layout.len(), bordered.len())?;
         let bias = self.parameters.decoder_bias();

@@ -41,7 +41,8 @@ impl<'a, K: Kernels> Novelty<'a, K> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) unless `memory` has [`novelty_len`] numbers and, for other than scalar
-    /// kernels, [`Forward::prepared_len`], and `positions` has one for each map of the code.
+    /// kernels, [`Forward::prepared_len`], and `positions` has one for each map of the code;
+    /// [`Error::Invalid`](crate::Error::Invalid) for parameters without decoder.
     pub fn new(
         kernels: K,
         parameters: Parameters<'a>,
@@ -49,6 +50,7 @@ impl<'a, K: Kernels> Novelty<'a, K> {
         memory: &'a mut [f32],
         positions: &'a mut [u32],
     ) -> Result<Self> {
+        parameters.expect_decoder()?;
         let network = parameters.network_ref();
         let code = network.code();
         let prepared = Forward::prepared_len(kernels, network);

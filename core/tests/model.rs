@@ -11,8 +11,8 @@ use wta_core::model::{
     INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
 };
 use wta_core::{
-    Conv, Encoder, Error, Learner, Model, Network, Parameters, Pool, Random, Result, Scalar, Shape, Size,
-    Svm, Winners,
+    Conv, Encoder, Error, Learner, Model, Network, Novelty, Parameters, Pool, Random, Result, Scalar, Shape,
+    Size, Svm, Winners, novelty_len,
 };
 
 /// Larger ones than this, which are valid, are not run.
@@ -88,6 +88,9 @@ fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
     let winners = Winners { values: &[], positions: &[] };
     let loss = Learner::new(Scalar, parameters).residual(image, winners, &mut residual);
     assert_eq!(loss.is_ok(), parameters.has_decoder());
+    let (mut memory, mut positions) = (vec![0.0; novelty_len(&network)], vec![0; network.code().channels]);
+    let novelty = Novelty::new(Scalar, parameters, 0, &mut memory, &mut positions);
+    assert_eq!(novelty.is_ok(), parameters.has_decoder());
     Ok((features, class))
 }
 

@@ -184,9 +184,13 @@ fn the_table_adds_up_and_a_decoder_can_be_left_out() {
     let ram = 4 * (network.inputs_len() + network.code_len());
     assert_eq!(bytes(whole.value_after("  encoding a whole image ").trim()), ram);
     assert!(whole.stdout.contains("training, 50 images a step"), "{whole:?}");
+    let model = Flash::read(&out);
+    let streamed = 4 * wta_core::extractor_len(&network, &model.model().pool());
+    assert_eq!(bytes(whole.value_after("  features, row by row ").trim()), streamed);
+    assert!(whole.stdout.contains("training row by row, 50 a step"), "{whole:?}");
 
     let alone = wta(&["export", "--run", &run, "--out", &small, "--no-decoder"]).succeeds();
-    assert!(!alone.stdout.contains("training, "), "{alone:?}");
+    assert!(!alone.stdout.contains("training") && !alone.stdout.contains("novelty"), "{alone:?}");
     assert_eq!(sizes(&alone.stdout)[1], 4 * network.encoder_len());
     let (whole, alone) = (Flash::read(&out), Flash::read(&small));
     assert!(!alone.model().parameters().unwrap().has_decoder());

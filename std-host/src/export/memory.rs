@@ -1,7 +1,7 @@
 //! What a model takes of a device's flash and RAM, as a table.
 
 use wta_core::int8::{Int8Extractor, Portable};
-use wta_core::training_len;
+use wta_core::{Size, extractor_len, novelty_len, stream_training_len, training_len};
 
 use super::ModelFile;
 use crate::data::grouped;
@@ -22,16 +22,25 @@ pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
     line(&mut text, "in all", file.bytes().len());
     text.push_str("RAM, bytes, beside the stack\n");
     if model.parameters().is_some() {
+        let streamed = 4 * extractor_len(&network, &model.pool());
+        line(&mut text, "features, row by row", streamed);
+        line(&mut text, "classifying, row by row", streamed + 4 * model.classes());
         let encoding = 4 * (network.inputs_len() + network.code_len());
         line(&mut text, "encoding a whole image", encoding);
         line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
     }
     if model.int8().is_some() {
         let rows = Int8Extractor::<Portable>::memory_len(&network, &model.pool());
-        line(&mut text, "int8, image row by row", 2 * rows + 4 * model.classes());
+        line(&mut text, "int8, row by row", 2 * rows + 4 * model.classes());
     }
     if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
+        let novelty = novelty_len(&network) + network.code().channels;
+        line(&mut text, "novelty, row by row", 4 * novelty);
         let training = recipe.training(&network, recipe.training.batch)?;
+        if training.sparsity.grid == Size::ONE {
+            let len = stream_training_len(&network, &training.optimizer.method, training.batch);
+            line(&mut text, &format!("training row by row, {} a step", training.batch), len.bytes());
+        }
         let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
         line(&mut text, &format!("training, {} images a step", training.batch), len.bytes());
     }

@@ -35,7 +35,7 @@ pub fn module(file: &ModelFile, name: &str) -> Result<String> {
 
 #![allow(dead_code, reason = \"no program needs everything\")]
 
-use wta_core::{{Conv, Network, Pool, Shape, Size}};
+use wta_core::{{Conv, Network, Pool, Shape, Size, extractor_len}};
 
 /// The bytes of `model.wta`, in flash and aligned.
 pub static MODEL: &[u8] = &BYTES.0;
@@ -53,6 +53,9 @@ pub const NETWORK: Network = match Network::convolutional(
 
 /// The pooling of the code.
 pub const POOL: Pool = Pool {{ kernel: {}, stride: {} }};
+
+/// Numbers that `wta_core::Extractor` needs for features row by row.
+pub const EXTRACTOR_LEN: usize = extractor_len(&NETWORK, &POOL);
 
 /// Whether a feature is the square root of what pooling gives.
 pub const ROOT: bool = {};
