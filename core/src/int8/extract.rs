@@ -9,8 +9,8 @@ use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::shape::Shape;
 
-/// Quantised features of images that arrive row by row: the rows of an image go through the windows of the layers, and the code's rows into open
-/// pooled rows. No map is ever held as a whole.
+/// Quantised features of images that arrive row by row: the rows go through the windows of the layers, and the code's rows
+/// into open pooled rows. No map is ever held as a whole.
 #[derive(Debug)]
 pub struct Int8Extractor<'a, K> {
     kernels: K,
@@ -35,7 +35,8 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         windows_len(network).saturating_add(scratch_len::<K>(network)).saturating_add(rows)
     }
 
-    /// Prepares everything: the code is pooled, and with `root` features are the the [square root](root()) of the pooled features if `root` says so.
+    /// Prepares everything; with `root`, features are [square roots](root()) of the pooled activations.
+    ///
     /// `memory` is best [`Aligned`](crate::int8::Aligned).
     ///
     /// # Errors

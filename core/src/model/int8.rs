@@ -10,6 +10,17 @@ use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm, packed_len};
 use crate::network::MAX_LAYERS;
 
+/// All sections of a quantised model.
+const INT8_SECTIONS: [Tag; 7] = [
+    INT8_WEIGHTS,
+    INT8_BIASES,
+    INT8_MULTIPLIERS,
+    INT8_FEATURE_SCALE,
+    INT8_SVM_WEIGHTS,
+    INT8_SVM_BIASES,
+    INT8_SVM_SCALES,
+];
+
 impl<'a> Model<'a> {
     /// The quantised encoder, in place; none when the model was exported without. It takes pixels as they are: bytes.
     ///
@@ -30,6 +41,12 @@ impl<'a> Model<'a> {
 
     /// `Ok` when what is there of all that is whole, and can be used.
     pub(super) fn check_int8(&self) -> Result<()> {
+        if INT8_SECTIONS.iter().any(|tag| self.section(*tag).is_some()) { self.check_parts() } else { Ok(()) }
+    }
+
+    /// Not inlined, so that quantised layers are not on the stack of who reads a model in f32.
+    #[inline(never)]
+    fn check_parts(&self) -> Result<()> {
         if self.int8_network()?.is_some() {
             let scale = self.numbers::<f32>(INT8_FEATURE_SCALE)?.unwrap_or_default();
             expect_len("scale of the quantised features", 1, scale.len())?;
@@ -44,11 +61,21 @@ impl<'a> Model<'a> {
             self.numbers::<i32>(INT8_BIASES)?,
             self.numbers::<i32>(INT8_MULTIPLIERS)?,
         );
-        let (mut weights, mut biases, mut multipliers) = match numbers {
-            (Some(weights), Some(biases), Some(multipliers)) => (weights, biases, multipliers),
-            (None, None, None) => return Ok(None),
-            _ => return Err(Error::Model("this model.wta has only parts of a quantised network")),
-        };
+        match numbers {
+            (Some(weights), Some(biases), Some(multipliers)) => {
+                self.int8_layers(weights, biases, multipliers).map(Some)
+            }
+            (None, None, None) => Ok(None),
+            _ => Err(Error::Model("this model.wta has only parts of a quantised network")),
+        }
+    }
+
+    fn int8_layers(
+        &self,
+        mut weights: &'a [i8],
+        mut biases: &'a [i32],
+        mut multipliers: &'a [i32],
+    ) -> Result<Int8Network<'a>> {
         let mut layers = heapless::Vec::<_, MAX_LAYERS>::new();
         for layer in self.network.layers() {
             let maps = layer.conv.maps;
@@ -63,7 +90,7 @@ impl<'a> Model<'a> {
         if !(weights.is_empty() && biases.is_empty() && multipliers.is_empty()) {
             return Err(Error::Model("the quantised network of this model.wta is too long"));
         }
-        Int8Network::new(self.network, &layers).map(Some)
+        Int8Network::new(self.network, &layers)
     }
 
     fn int8_classifier(&self) -> Result<Option<Int8Svm<'a>>> {

@@ -357,7 +357,7 @@ struct Rows {
     rows: usize,
     /// Groups in a row.
     groups: usize,
-    /// Numbers between the end of a row and the beginning of the next.
+    /// Numbers between the end of a row and the beginning of the next; of a single row, any.
     gap: usize,
 }
 
@@ -422,7 +422,7 @@ unsafe fn dots_wide(
             inout("r1") second => _,
             inout("r2") rows.rows => _,
             inout("r3") rows.groups => _,
-            inout("r4") 2 * rows.gap => _,
+            inout("r4") rows.gap.wrapping_mul(2) => _,
             out("r5") _,
             inout("r8") a,
             inout("r9") b,

@@ -31,7 +31,7 @@ pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
     }
     if model.int8().is_some() {
         let rows = Int8Extractor::<Portable>::memory_len(&network, &model.pool());
-        line(&mut text, "int8, image row by row", 2 * rows + 4 * model.classes());
+        line(&mut text, "int8, row by row", 2 * rows + 4 * model.classes());
     }
     if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
         let novelty = novelty_len(&network) + network.code().channels;
