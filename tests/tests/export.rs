@@ -463,10 +463,11 @@ fn a_quantised_network_classifies_on_a_device_as_the_program_says() {
     let extractor = Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut memory).unwrap();
     let mut classifier = Int8Classifier::new(extractor, svm, &mut sums).unwrap();
     let labels = folder.bundled("t10k-labels-idx1-ubyte.gz");
-    let labels: Vec<u8> = flate2::read::GzDecoder::new(&labels[..]).bytes().map(|b| b.unwrap()).collect();
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&labels[..]).read_to_end(&mut unpacked).unwrap();
     let digits = test_digits(&folder);
     let mut errors = 0;
-    for (pixels, label) in digits.chunks_exact(784).zip(&labels[8..]) {
+    for (pixels, label) in digits.chunks_exact(784).zip(&unpacked[8..]) {
         errors += usize::from(classifier.classify(pixels).unwrap() != usize::from(*label));
     }
     let images = digits.len() / 784;

@@ -17,6 +17,7 @@ mod step_fc;
 mod tiny;
 mod train_fc;
 mod train_on_device;
+#[allow(clippy::duplicate_mod, reason = "the same workload with other constants around it")]
 mod train_on_device_16;
 mod whole_maps;
 

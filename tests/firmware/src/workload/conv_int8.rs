@@ -104,7 +104,7 @@ pub(crate) fn small(seed: u64) -> Result<Network> {
     let mut random = Random::new(seed);
     let mut between = |low: u64, high: u64| (low + random.next_u64() % (high - low + 1)) as usize;
     // Of every two, one whose rows are whole words.
-    let channels = if seed % 2 == 0 { 2 * between(1, 4) } else { between(1, 7) };
+    let channels = if seed.is_multiple_of(2) { 2 * between(1, 4) } else { between(1, 7) };
     let (height, width) = (between(1, 9), between(1, 11));
     let kernel = Size::new(between(1, 5).min(height), between(1, 5).min(width));
     let stride = Size::new(between(1, 3), between(1, 3));

@@ -155,8 +155,8 @@ impl Pointer {
 /// Five turns in a window, and the harmonics: cosine and sine of what they turn in a sample.
 const HARMONICS: [(f32, f32); 4] = [
     (0.970_031_26, 0.242_980_18),
-    (0.881_921_29, 0.471_396_74),
-    (0.740_951_13, 0.671_558_95),
+    (0.881_921_3, 0.471_396_74),
+    (0.740_951_1, 0.671_559),
     (0.555_570_23, 0.831_469_6),
 ];
 /// The angle of the first of them.
