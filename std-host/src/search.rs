@@ -151,7 +151,7 @@ impl Search {
         match train(recipe, samples, &run, Settings { resume: true, ..settings }, progress) {
             Ok(outcome) => {
                 let trained = Trained::load(&run, samples.image_shape())?;
-                let encoding = Encoding { isa: settings.isa, pool: None, stop: settings.stop };
+                let encoding = Encoding { isa: settings.isa, pool: None, power: 1.0, stop: settings.stop };
                 let encoded = Encoded::new(&trained, samples, None, encoding, progress)?;
                 let (svm, stop) = (&recipe.svm, settings.stop);
                 let plan = Plan { labels: None, draws: 1, seed: SPLIT_SEED, svm, stop };

@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let outcome = train(&recipe, &train_set, &run, settings, &progress)?;
     super::train::report(&outcome)?;
     let trained = Trained::load(&run, train_set.image_shape())?;
-    let encoding = Encoding { isa: context.isa, pool: None, stop: context.stop };
+    let encoding = Encoding { isa: context.isa, pool: None, power: 1.0, stop: context.stop };
     let encoded = Encoded::new(&trained, &train_set, Some(&test_set), encoding, &progress)?;
     let plan = Plan { labels: None, draws: 1, seed: 1, svm: &recipe.svm, stop: context.stop };
     let evaluation = evaluate(&encoded, plan, &progress)?;

@@ -24,6 +24,7 @@ but the printed error. eval.json gets every draw, svm.safetensors the first one'
 Examples:
   wta eval --run runs/conv16 --data ~/data
   wta eval --run runs/conv16 --data ~/data --labels 1000 --draws 5 --pool 11/6
+  wta eval --run runs/stacked --data ~/data --labels 300 --draws 5 --pool 4/3 --power 1.5
   wta eval --run runs/conv16 --data ~/data --validate --c 1,3,10"
 )]
 pub(crate) struct Arguments {
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or none.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
+    /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier is not exported.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    power: f32,
     /// Instead of the recipe's values of C to choose from, ascending.
     #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
     c: Option<Vec<f64>>,
@@ -68,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         svm.c.clone_from(c);
     }
     let progress = Progress::stderr();
-    let encoding = Encoding { isa: context.isa, pool, stop: context.stop };
+    let encoding = Encoding { isa: context.isa, pool, power: arguments.power, stop: context.stop };
     let plan = Plan {
         labels: arguments.labels,
         draws: usize::from(arguments.draws),

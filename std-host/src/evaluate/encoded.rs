@@ -11,7 +11,7 @@ use crate::features::FeatureEncoder;
 use crate::progress::Progress;
 use crate::run::Trained;
 use crate::samples::Samples;
-use crate::svm::{Rows, Scaling};
+use crate::svm::{self, Rows, Scaling};
 
 /// How to encode.
 #[derive(Clone, Copy)]
@@ -20,6 +20,9 @@ pub struct Encoding<'a> {
     pub isa: Isa,
     /// Another pooling than the recipe's.
     pub pool: Option<Pool>,
+    /// What each feature is raised to: 1 leaves it, more than 1 lets what a map sees strongly count for more, which suits
+    /// few labels.
+    pub power: f32,
     /// Set from outside (Ctrl-C) to stop.
     pub stop: &'a AtomicBool,
 }
@@ -50,6 +53,8 @@ pub struct Encoded {
     pub scaling: Scaling,
     /// The pooling.
     pub pool: Pool,
+    /// What each feature was raised to.
+    pub power: f32,
     /// The instruction set.
     pub isa: Isa,
     /// Time that it took.
@@ -61,7 +66,7 @@ impl Encoded {
     ///
     /// # Errors
     ///
-    /// One sentence for data without labels, images of two sizes, a pooling that does not fit, or
+    /// One sentence for data without labels, images of two sizes, a pooling that does not fit, a power that is none, or
     /// [`Error::Interrupted`].
     pub fn new(
         trained: &Trained,
@@ -80,6 +85,9 @@ impl Encoded {
         if test.is_some_and(|test| test.shape() != train.shape()) {
             return Err(Error::Invalid("the training and the test images are of different sizes".to_owned()));
         }
+        if !(how.power > 0.0 && how.power <= 10.0) {
+            return Err(Error::Invalid("--power must be more than 0 and at most 10".to_owned()));
+        }
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
         let pool = how.pool.unwrap_or_else(|| trained.recipe.pool());
@@ -87,6 +95,10 @@ impl Encoded {
         progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
         let mut train_rows = rows(&encoder, train, how.stop, progress)?;
         let mut test_rows = test.map(|test| rows(&encoder, test, how.stop, progress)).transpose()?;
+        if how.power != 1.0 {
+            svm::raise(&mut train_rows, how.power)?;
+            test_rows.as_mut().map(|rows| svm::raise(rows, how.power)).transpose()?;
+        }
         let scaling = Scaling::unit_average_norm(&train_rows);
         scaling.apply(&mut train_rows)?;
         test_rows.as_mut().map(|rows| scaling.apply(rows)).transpose()?;
@@ -97,6 +109,7 @@ impl Encoded {
             classes: train.classes(),
             scaling,
             pool,
+            power: how.power,
             isa: how.isa,
             seconds: start.elapsed().as_secs_f64(),
         })

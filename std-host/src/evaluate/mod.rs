@@ -113,6 +113,8 @@ pub struct Evaluation {
     pub svm_seconds: f64,
     /// The pooling: `11/6`, windows of 11 x 11 every 6 positions, or `none`.
     pub pool: String,
+    /// What the features were raised to.
+    pub power: f32,
     /// Every draw.
     pub draws: Vec<Draw>,
     /// The mean of the draws' test errors.
@@ -203,6 +205,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, progress: &Progress) -> Resul
         encode_seconds: encoded.seconds,
         svm_seconds: start.elapsed().as_secs_f64(),
         pool: pool_name(encoded.pool),
+        power: encoded.power,
         draws,
         mean,
         sd,
@@ -338,11 +341,18 @@ pub fn saved_pool(run: &Run) -> Result<wta_core::Pool> {
     #[derive(Deserialize)]
     struct Saved {
         pool: String,
+        power: f32,
     }
     let path = run.file("eval.json");
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-    let saved = serde_json::from_str(&text).ok().and_then(|saved: Saved| named_pool(&saved.pool));
-    saved.ok_or_else(|| {
+    let saved: Option<Saved> = serde_json::from_str(&text).ok();
+    if saved.as_ref().is_some_and(|saved| saved.power != 1.0) {
+        return Err(Error::file(
+            path,
+            "is of a classifier for features raised to a power; run `wta eval` without --power",
+        ));
+    }
+    saved.and_then(|saved| named_pool(&saved.pool)).ok_or_else(|| {
         Error::file(path, "does not say which pooling the classifier is for; run `wta eval` again")
     })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use wta_core::Pool;
 
 use super::lab::Lab;
-use super::rows::{DRAWS, FEW_LABELS, FEW_LABELS_C, Source};
+use super::rows::{DRAWS, FEW_LABELS, FEW_LABELS_C, POWER, Source};
 use crate::atomic;
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -26,6 +26,9 @@ pub(super) struct Entry {
     pub(super) recipe: String,
     /// Their pooling.
     pub(super) pool: String,
+    /// What they were raised to.
+    #[serde(default)]
+    pub(super) power: f32,
     /// CRC-32 of the network's parameters, hexadecimal.
     pub(super) checksum: String,
     /// Of the first draw; each further one has the next.
@@ -82,7 +85,9 @@ struct Task {
 impl Task {
     fn is_in(&self, known: &[Entry], lab: &Lab<'_>) -> bool {
         let (seed, draws) = (lab.settings.seed, draws(lab));
-        let mine = |entry: &&Entry| (entry.labels, entry.seed, entry.draws()) == (self.labels, seed, draws);
+        let mine = |entry: &&Entry| {
+            (entry.labels, entry.seed, entry.draws(), entry.power) == (self.labels, seed, draws, POWER)
+        };
         known.iter().filter(mine).any(|entry| (&*entry.recipe, &*entry.pool) == (self.recipe, self.pool))
     }
 }
@@ -119,7 +124,7 @@ pub(super) fn run(lab: &Lab<'_>, mut each: impl FnMut(&Entry) -> Result<()>) -> 
             let finished = lab.train(&recipe, task.recipe)?;
             let (train, test) = (lab.samples(&recipe, Split::Train)?, lab.samples(&recipe, Split::Test)?);
             let pool = parse_pool(task.pool)?.map_or(Pool::NONE, PoolRecipe::pool);
-            let encoding = Encoding { isa: lab.settings.isa, pool: Some(pool), stop };
+            let encoding = Encoding { isa: lab.settings.isa, pool: Some(pool), power: POWER, stop };
             let encoded = Encoded::new(&finished.trained, &train, Some(&test), encoding, lab.progress)?;
             features = Some((task, finished.checksum, encoded));
         }
@@ -131,6 +136,7 @@ pub(super) fn run(lab: &Lab<'_>, mut each: impl FnMut(&Entry) -> Result<()>) -> 
             labels: task.labels,
             recipe: task.recipe.to_owned(),
             pool: task.pool.to_owned(),
+            power: POWER,
             checksum: format!("{checksum:08x}"),
             seed,
             errors: evaluation.draws.iter().map(|draw| draw.test_error).collect(),

@@ -167,12 +167,13 @@ fn few_cells(entry: &Entry, paper: f64) -> String {
     let errors: Vec<String> = entry.errors.iter().map(|error| percent(*error)).collect();
     let c: Vec<String> = entry.c.iter().map(f64::to_string).collect();
     format!(
-        "{} +- {} | {} | {}, pooled {}, weights {} | {} | {}",
+        "{} +- {} | {} | {}, pooled {}, to the power of {}, weights {} | {} | {}",
         percent(entry.mean),
         percent(entry.sd),
         verdict(entry.mean, paper),
         entry.recipe,
         entry.pool,
+        entry.power,
         entry.checksum,
         errors.join(", "),
         c.join(", ")

@@ -74,7 +74,7 @@ impl Task {
         let finished = lab.train(&recipe, &self.name)?;
         let (train, test) = (lab.samples(&recipe, Split::Train)?, lab.samples(&recipe, Split::Test)?);
         let (isa, stop) = (lab.settings.isa, lab.settings.stop);
-        let encoding = Encoding { isa, pool: None, stop };
+        let encoding = Encoding { isa, pool: None, power: 1.0, stop };
         let encoded = Encoded::new(&finished.trained, &train, Some(&test), encoding, lab.progress)?;
         let plan = Plan { labels: None, draws: 1, seed: self.seed, svm: &recipe.svm, stop };
         let evaluation = evaluate(&encoded, plan, lab.progress)?;

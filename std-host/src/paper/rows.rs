@@ -41,6 +41,12 @@ pub const SEEDS: u64 = 3;
 /// Choices of labels for each entry of [`FEW_LABELS`].
 pub const DRAWS: usize = 5;
 
+/// What features are raised to before an SVM on few labels.
+///
+/// On training images (300 labels of 10,000, the others held out, 12 draws): as they are 3.05%, to the power of 1.5 2.87%, of 2
+/// 2.86%, their square roots 3.50%.
+pub const POWER: f32 = 1.5;
+
 /// Values of C to choose from with few labels, by cross-validation among these.
 pub const FEW_LABELS_C: [f64; 4] = [1.0, 3.0, 10.0, 30.0];
 

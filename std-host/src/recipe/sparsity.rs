@@ -1,8 +1,8 @@
 //! The table `[sparsity]`: how sparse the code is made in training, and by which way it gets there.
 //!
-//! A code that is sparse from the first step leaves units behind that never win, and so never learn. The k-sparse
-//! autoencoder and the winner-take-all RBM, which have no other help against that, begin with a denser code: with `start`,
-//! the share (or the number) of the winners that live falls linearly from there to its end.
+//! A code that is sparse from the first step leaves units behind that never win, and so never learn: of the winner-take-all
+//! RBM two thirds, of the k-sparse autoencoder as many. With `start` they begin with a denser code, and the share (or the
+//! number) of the winners that live falls linearly from there to its end.
 
 use serde::{Deserialize, Serialize};
 use wta_core::{Keep, Sparsity};

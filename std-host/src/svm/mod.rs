@@ -23,4 +23,4 @@ pub use fit::{ClassReport, OnProgress, Options, Progress, Report, Stop, fit};
 pub use lanes::Entry;
 pub use model::Model;
 pub use rows::Rows;
-pub use scaling::Scaling;
+pub use scaling::{Scaling, raise};

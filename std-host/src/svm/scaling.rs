@@ -83,6 +83,25 @@ impl Scaling {
     }
 }
 
+/// Raises features, none of which is negative, to a power: zeros stay zeros.
+///
+/// # Errors
+///
+/// If a power is not finite; some of `rows` are then raised already.
+pub fn raise(rows: &mut Rows, power: f32) -> Result<()> {
+    for entry in rows.entries_mut() {
+        let raised = entry.value.powf(power);
+        if !raised.is_finite() {
+            return Err(Error::Invalid(format!(
+                "feature {} to the power of {power} is no number",
+                entry.value
+            )));
+        }
+        entry.value = raised;
+    }
+    Ok(())
+}
+
 /// `1 / size` as a factor; 1 where that is no positive finite number.
 fn reciprocal(size: f64) -> f32 {
     let factor = (1.0 / size) as f32;
@@ -125,6 +144,17 @@ mod tests {
         let none = Rows::new(2).unwrap();
         assert_eq!(Scaling::unit_average_norm(&none), Scaling::Global(1.0));
         assert_eq!(Scaling::per_feature(&none), Scaling::PerFeature(vec![1.0, 1.0]));
+    }
+
+    #[test]
+    fn features_are_raised_and_what_leaves_the_numbers_is_refused() {
+        let mut rows = Rows::from_dense(3, &[4.0, 0.0, 9.0]).unwrap();
+        raise(&mut rows, 1.5).unwrap();
+        assert_eq!(values(&rows, 0), [8.0, 27.0]);
+        let mut large = Rows::from_dense(1, &[1e30]).unwrap();
+        assert!(raise(&mut large, 2.0).unwrap_err().to_string().contains("power of 2"));
+        let mut negative = Rows::from_dense(1, &[-1.0]).unwrap();
+        assert!(raise(&mut negative, 1.5).is_err());
     }
 
     #[test]
