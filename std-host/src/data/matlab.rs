@@ -134,7 +134,7 @@ fn matrix(
         return Ok(());
     }
     let mut data = data.take(len);
-    let (flags, _) = small(&mut data, order, 8, file)?;
+    let flags = small(&mut data, order, 8, file)?;
     let [flags, ..] = *flags.as_chunks().0 else {
         return refuse("has an array without flags; get the file again");
     };
@@ -143,9 +143,9 @@ fn matrix(
     if !CLASSES_NUMERIC.contains(&class) {
         return Ok(());
     }
-    let (sizes, _) = small(&mut data, order, 4 * MOST_DIMENSIONS as u32, file)?;
+    let sizes = small(&mut data, order, 4 * MOST_DIMENSIONS as u32, file)?;
     let dimensions: Vec<usize> = sizes.as_chunks().0.iter().map(|size| order.u32(*size) as usize).collect();
-    let (name, _) = small(&mut data, order, MOST_NAME, file)?;
+    let name = small(&mut data, order, MOST_NAME, file)?;
     let name = String::from_utf8_lossy(&name).into_owned();
     let (stored, len, start) = tag(&mut data, order, file)?;
     let Some(size) = size_of_type(stored).filter(|_| !complex) else {
@@ -229,9 +229,9 @@ fn tag(data: &mut dyn Read, order: Order, file: &Path) -> Result<(u32, u64, Vec<
     }
 }
 
-/// A whole element of at most `most` bytes, and its type.
-fn small(data: &mut dyn Read, order: Order, most: u32, file: &Path) -> Result<(Vec<u8>, u32)> {
-    let (kind, len, mut bytes) = tag(data, order, file)?;
+/// A whole element of at most `most` bytes.
+fn small(data: &mut dyn Read, order: Order, most: u32, file: &Path) -> Result<Vec<u8>> {
+    let (_, len, mut bytes) = tag(data, order, file)?;
     if len > u64::from(most) {
         return Err(Error::file(file, "has an array with an absurd description; get the file again"));
     }
@@ -240,7 +240,7 @@ fn small(data: &mut dyn Read, order: Order, most: u32, file: &Path) -> Result<(V
         data.read_exact(&mut bytes).map_err(|error| failure(file, error))?;
     }
     bytes.truncate(len as usize);
-    Ok((bytes, kind))
+    Ok(bytes)
 }
 
 fn exact<const N: usize>(data: &mut dyn Read, file: &Path) -> Result<[u8; N]> {
