@@ -251,7 +251,9 @@ fn pictures(folder: &Path, classes: &[String], keys: &Images) -> Result<Vec<Pict
         Ok(())
     };
     if keys.labelled {
-        classes.iter().zip(0..=u8::MAX).try_for_each(|(name, class)| add(&folder.join(name), class))?;
+        // Not every class needs test pictures.
+        let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u8::MAX);
+        folders.filter(|(folder, _)| folder.is_dir()).try_for_each(|(folder, class)| add(&folder, class))?;
     } else {
         add(folder, 0)?;
     }
