@@ -222,7 +222,7 @@ impl FeatureEncoder {
                     let images = below.features.chunks_exact(*len).take(indices.len());
                     rows.zip(images).for_each(|(row, image)| junction.write(image, row));
                 }
-                _ => rows.zip(indices).for_each(|(row, index)| samples.write(*index, row)),
+                _ => rows.zip(indices).try_for_each(|(row, index)| samples.write(*index, row))?,
             }
             if index == last {
                 return stage.run(self.isa, indices.len(), mine, features);
@@ -324,7 +324,8 @@ mod tests {
         let recipe = recipe::parse(text, "test").unwrap();
         let mut random = Random::new(4);
         let pixels: Vec<u8> = (0..5 * 14 * 13).map(|_| (255.0 * random.uniform()) as u8).collect();
-        let dataset = Dataset { channels: 1, height: 14, width: 13, pixels, labels: None, classes: 0 };
+        let dataset =
+            Dataset { channels: 1, height: 14, width: 13, pixels: pixels.into(), labels: None, classes: 0 };
         let samples = Samples::new(&recipe, dataset).unwrap();
         let image = samples.image_shape();
         let lower = trained(recipe.below.as_ref().unwrap(), image, None);
@@ -337,7 +338,7 @@ mod tests {
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
         for (features, index) in features.chunks_exact(encoder.shape().len()).zip([4, 0, 2]) {
             let mut pixels = vec![0.0; image.len()];
-            samples.write(index, &mut pixels);
+            samples.write(index, &mut pixels).unwrap();
             let input: Vec<f32> = by_definition(&lower, &pixels).iter().map(|v| 2.5 * v).collect();
             let expected = by_definition(&upper, &input);
             assert!(expected.iter().any(|v| *v > 0.0));

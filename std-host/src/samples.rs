@@ -5,6 +5,7 @@ use wta_core::Shape;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::junction::planar;
 use crate::recipe::Recipe;
 use crate::trainer::TrainingSet;
 
@@ -63,23 +64,30 @@ impl Samples {
         self.dataset.classes
     }
 
-    /// Writes image `index`, preprocessed, to `to`; zeros when there is no such image.
+    /// Writes image `index`, preprocessed, to `to`.
     ///
     /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
-    pub fn write(&self, index: usize, to: &mut [f32]) {
-        let pixels = self.dataset.image(index).unwrap_or(&[]);
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::write`].
+    pub fn write(&self, index: usize, to: &mut [f32]) -> Result<()> {
+        self.dataset.write(index, self.scale, to)?;
         if self.planar && self.dataset.channels > 1 {
-            let channels = self.dataset.channels;
-            let order = (0..channels).flat_map(|c| pixels.iter().skip(c).step_by(channels));
-            to.iter_mut().zip(order).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
-        } else {
-            to.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
+            let image = to.to_vec();
+            to.iter_mut().zip(planar(self.image_shape(), &image)).for_each(|(to, pixel)| *to = pixel);
         }
+        Ok(())
     }
 
     /// Writes several images one after the other, on all threads.
-    pub fn write_all(&self, indices: &[usize], to: &mut [f32]) {
-        to.par_chunks_mut(self.shape.len()).zip(indices).for_each(|(to, index)| self.write(*index, to));
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::write`].
+    pub fn write_all(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        let images = to.par_chunks_mut(self.shape.len()).zip(indices);
+        images.try_for_each(|(to, index)| self.write(*index, to))
     }
 }
 
@@ -89,7 +97,6 @@ impl TrainingSet for Samples {
     }
 
     fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
-        self.write_all(indices, to);
-        Ok(())
+        self.write_all(indices, to)
     }
 }

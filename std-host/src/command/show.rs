@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The folder that holds the run's data set [default: the bundled digits].
+    /// The folder that holds the run's data set [default: the bundled digits, where images are of their size].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images to reconstruct.
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 /// Test images of the run's data set, or the bundled digits for want of it.
 fn images(recipe: &Recipe, arguments: &Arguments) -> Result<Samples> {
     let mut recipe = recipe.clone();
-    if arguments.data.is_none() {
+    if arguments.data.is_none() && recipe.data.set.image_shape() == Kind::Digits.image_shape() {
         recipe.data.set = Kind::Digits;
     }
     super::samples(&recipe, arguments.data.as_deref(), Split::Test)

@@ -235,7 +235,7 @@ fn sparsity(recipe: &Recipe) -> String {
 }
 
 fn image_shape(recipes: &[Recipe]) -> Shape {
-    recipes.first().map_or(Shape::vector(0), |recipe| recipe.data.set.image_shape())
+    recipes.first().and_then(|recipe| recipe.data.set.image_shape()).unwrap_or(Shape::vector(0))
 }
 
 /// The first test digit's way: input, dictionary, maps in training, after training, pooled, and a second layer's.
@@ -246,7 +246,7 @@ fn digit(lab: &Lab<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec
     let samples = lab.samples(recipe, Split::Test)?;
     let image = samples.image_shape();
     let mut pixels = vec![0.0; image.len()];
-    samples.write(0, &mut pixels);
+    samples.write(0, &mut pixels)?;
     let features = |network: &Finished, pool: Option<Pool>| -> Result<(Shape, Vec<f32>)> {
         let encoder = FeatureEncoder::new(lab.settings.isa, &network.trained)?;
         let encoder = encoder.pooled(pool.unwrap_or_else(|| network.trained.recipe.pool()))?;

@@ -108,7 +108,14 @@ impl Subject {
                 recipe.name
             )));
         }
-        let network = recipe.network(recipe.data.set.image_shape())?;
+        let known = samples.as_ref().map(Samples::image_shape).or(recipe.data.set.image_shape());
+        let Some(image) = known else {
+            return Err(Error::Invalid(format!(
+                "recipe {}: the size of its images is known from the data set alone; give --data",
+                recipe.name
+            )));
+        };
+        let network = recipe.network(image)?;
         let training = recipe.training(&network, samples.as_ref().map_or(batch, Samples::len))?;
         expect_available(&network, &training)?;
         let images = match samples {
@@ -132,17 +139,18 @@ impl Subject {
     }
 
     /// The images of a step into `batch`.
-    fn fill(&self, step: usize, batch: &mut [f32]) {
+    fn fill(&self, step: usize, batch: &mut [f32]) -> Result<()> {
         match &self.images {
             Images::Noise(noise) => batch.copy_from_slice(noise),
             Images::Samples { samples, order } => {
                 let start = step % (order.len() / self.training.batch).max(1) * self.training.batch;
                 let images = batch.chunks_exact_mut(self.network.input().len());
                 for (to, index) in images.zip(order.iter().skip(start)) {
-                    samples.write(*index, to);
+                    samples.write(*index, to)?;
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -229,7 +237,7 @@ fn steps(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Resu
     let mut batch = vec![0.0; subject.training.batch * subject.network.input().len()];
     let (mut times, mut number) = (Vec::new(), 0);
     let ms = repeat(settings, progress, || {
-        subject.fill(number, &mut batch);
+        subject.fill(number, &mut batch)?;
         number += 1;
         let start = Instant::now();
         let loss = trainer.step(&batch);
@@ -252,7 +260,7 @@ fn encodings(
     let parameters = Parameters::from_outside(network, parameters)?;
     let encoder = Encoder::new(settings.isa, parameters, &mut prepared)?;
     let mut batch = vec![0.0; images * network.input().len()];
-    subject.fill(0, &mut batch);
+    subject.fill(0, &mut batch)?;
     let mut codes = Codes::new(settings.isa, network, images);
     repeat(settings, progress, || {
         let start = Instant::now();
@@ -421,13 +429,13 @@ mod tests {
         let stop = AtomicBool::new(false);
         let noise = Subject::recipe(&recipe, Some(9), None).unwrap();
         let samples =
-            crate::data::load(crate::data::Kind::Digits, std::path::Path::new(""), crate::data::Split::Test);
+            crate::data::load(&crate::data::Kind::Digits, std::path::Path::new(""), crate::data::Split::Test);
         let samples = Samples::new(&recipe, samples.unwrap()).unwrap();
         let real = Subject::recipe(&recipe, Some(499), Some(samples)).unwrap();
         assert_eq!(noise.network, real.network);
         let mut batches = [vec![0.0; 499 * 784], vec![0.0; 499 * 784], vec![0.0; 499 * 784]];
         for (step, batch) in batches.iter_mut().enumerate() {
-            real.fill(step, batch);
+            real.fill(step, batch).unwrap();
         }
         assert!(batches[0] != batches[1], "1,000 digits are two batches");
         assert!(batches[0] == batches[2] && batches[0].contains(&0.0));
