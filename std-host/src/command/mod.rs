@@ -28,7 +28,7 @@ fn dataset(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Dataset
     let folder = match (recipe.data.set, data) {
         (_, Some(folder)) => folder,
         (Kind::Digits, None) => Path::new(""),
-        (Kind::Mnist, None) => {
+        (Kind::Mnist | Kind::Cifar10, None) => {
             return Err(Error::Invalid(format!(
                 "recipe {} needs --data with the folder of its data set",
                 recipe.name

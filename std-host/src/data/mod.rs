@@ -3,6 +3,7 @@
 //! [`load`] turns a [`Kind`] and a folder into a [`Dataset`] in memory; [`inventory`] says what a folder has. A new
 //! data set is a file here, a `Kind` and an arm in `load`.
 
+mod cifar10;
 mod digits;
 mod idx;
 pub mod inventory;
@@ -24,6 +25,8 @@ pub enum Kind {
     Digits,
     /// MNIST, in the folder `mnist/`.
     Mnist,
+    /// CIFAR-10, in the folder `cifar-10-batches-bin/`.
+    Cifar10,
 }
 
 impl Kind {
@@ -31,6 +34,7 @@ impl Kind {
     pub fn image_shape(self) -> Shape {
         match self {
             Self::Digits | Self::Mnist => Shape::new(1, 28, 28),
+            Self::Cifar10 => Shape::new(3, 32, 32),
         }
     }
 }
@@ -124,6 +128,7 @@ pub fn load(kind: Kind, dir: &Path, split: Split) -> Result<Dataset> {
     match kind {
         Kind::Digits => digits::load(split),
         Kind::Mnist => mnist::load(dir, split),
+        Kind::Cifar10 => cifar10::load(dir, split),
     }
 }
 
