@@ -35,11 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (maps, last) = (network.code().channels, network.depth() - 1);
     let fields = network.top().fields();
     let positions: Vec<u32> = (0..fields.positions() as u32).collect();
-    let count = |image: usize| -> wta_core::Result<[u64; 3]> {
+    let count = |image: usize| -> wta::error::Result<[u64; 3]> {
         let mut pixels = vec![0.0; network.input().len()];
         let mut inputs = Aligned::zeros(network.inputs_len());
         let mut scratch = Aligned::zeros(Encoder::scratch_len(isa, &network));
-        samples.write_all(&preprocessor, &[image], &mut pixels);
+        samples.write_all(&preprocessor, &[image], &mut pixels)?;
         encoder.load(1, 0, &pixels, &mut inputs)?;
         encoder.hidden(1, &mut inputs, &mut scratch)?;
         let input = Inputs::new(network, 1, &inputs)?.of(last, 0);

@@ -210,7 +210,7 @@ impl FeatureEncoder {
         let mut pixels = vec![0.0; group.min(indices.len()) * input];
         for (indices, features) in indices.chunks(group).zip(features.chunks_mut(group * len)) {
             let pixels = pixels.get_mut(..indices.len() * input).unwrap_or_default();
-            samples.write_all(&self.preprocessor, indices, pixels);
+            samples.write_all(&self.preprocessor, indices, pixels)?;
             let blocks = features.par_chunks_mut(self.block * len).zip(pixels.par_chunks(self.block * input));
             blocks.try_for_each(|(features, pixels)| {
                 self.scratch.with(|scratch| self.block(pixels, scratch, features))
@@ -355,7 +355,7 @@ mod tests {
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
         for (features, index) in features.chunks_exact(encoder.shape().len()).zip([4, 0, 2]) {
             let mut pixels = vec![0.0; image.len()];
-            samples.write_all(&raw, &[index], &mut pixels);
+            samples.write_all(&raw, &[index], &mut pixels).unwrap();
             let input: Vec<f32> = by_definition(&lower, &pixels).iter().map(|v| 2.5 * v).collect();
             let expected = by_definition(&upper, &input);
             assert!(expected.iter().any(|v| *v > 0.0));

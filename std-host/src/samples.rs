@@ -69,8 +69,12 @@ impl Samples {
     /// Writes images one after the other, as the network sees them, on all threads; zeros for those that do not exist.
     ///
     /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
-    pub fn write_all(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) {
-        self.write_images(preprocessor, indices, to);
+    ///
+    /// # Errors
+    ///
+    /// None for images in memory.
+    pub fn write_all(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        self.write_images(preprocessor, indices, to)?;
         if self.planar && self.dataset.channels > 1 {
             let image = self.image_shape();
             to.par_chunks_exact_mut(image.len().max(1)).for_each_init(Vec::new, |copy, pixels| {
@@ -79,14 +83,21 @@ impl Samples {
                 pixels.copy_from_slice(copy);
             });
         }
+        Ok(())
     }
 
     /// Writes preprocessed images one after the other, with their channels last.
-    pub(crate) fn write_images(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) {
+    pub(crate) fn write_images(
+        &self,
+        preprocessor: &Preprocessor,
+        indices: &[usize],
+        to: &mut [f32],
+    ) -> Result<()> {
         to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices).for_each(|(to, index)| {
             let pixels = self.dataset.image(*index).unwrap_or(&[]);
             to.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
         });
         preprocessor.apply(to);
+        Ok(())
     }
 }

@@ -119,7 +119,7 @@ fn train_layer(
             learnt.save(run)?;
             learnt
         };
-        let set = PreprocessedSet::new(isa, &preprocess, samples, memory, progress);
+        let set = PreprocessedSet::new(isa, &preprocess, samples, memory, progress)?;
         return session.run_on(recipe, &set, run, &settings, progress);
     };
     train_layer(below, samples, &run.below(), settings, progress)?;

@@ -67,7 +67,7 @@ fn preprocessed(isa: Isa, steps: &str) -> (Preprocess, Vec<f32>) {
         .unwrap();
     let mut images = vec![0.0; samples.len() * samples.shape().len()];
     let all: Vec<usize> = (0..samples.len()).collect();
-    samples.write_all(&Preprocessor::new(isa, &learnt), &all, &mut images);
+    samples.write_all(&Preprocessor::new(isa, &learnt), &all, &mut images).unwrap();
     (learnt, images)
 }
 
@@ -155,7 +155,7 @@ fn neither_threads_nor_blocks_change_a_bit() {
     let preprocessor = Preprocessor::new(isa, &learnt);
     for index in [0, 77, 119] {
         let mut one = vec![0.0; 90];
-        samples.write_all(&preprocessor, &[index], &mut one);
+        samples.write_all(&preprocessor, &[index], &mut one).unwrap();
         // A fully-connected network gets the channels one after the other.
         let image = &images[index * 90..][..90];
         let planar: Vec<f32> = (0..3).flat_map(|c| image.iter().skip(c).step_by(3).copied()).collect();

@@ -50,10 +50,12 @@ pub fn fit(
             let mut images = vec![0.0; block.min(chosen.len()) * shape.len()];
             for chosen in chosen.chunks(block) {
                 if go_on().is_break() {
-                    return Err(Error::Interrupted("nothing is trained yet; start again".to_owned()));
+                    return Err(Error::Interrupted(
+                        "the preprocessing is not learnt yet; continue with --resume".to_owned(),
+                    ));
                 }
                 let images = images.get_mut(..chosen.len() * shape.len()).unwrap_or_default();
-                samples.write_images(&before, chosen, images);
+                samples.write_images(&before, chosen, images)?;
                 add(images);
                 progress.inc(chosen.len() as u64);
             }

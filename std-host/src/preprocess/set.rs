@@ -24,13 +24,17 @@ pub struct PreprocessedSet<'a> {
 impl<'a> PreprocessedSet<'a> {
     /// All samples, kept in memory if there is something to be done to them and they take at most `memory` bytes;
     /// otherwise every batch is preprocessed anew, to the same bits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Samples::write_all`].
     pub fn new(
         isa: Isa,
         preprocess: &Preprocess,
         samples: &'a Samples,
         memory: usize,
         progress: &Progress,
-    ) -> Self {
+    ) -> Result<Self> {
         let preprocessor = Preprocessor::new(isa, preprocess);
         let len = samples.shape().len();
         let bytes = samples.len().saturating_mul(len).saturating_mul(size_of::<f32>());
@@ -40,13 +44,13 @@ impl<'a> PreprocessedSet<'a> {
             let mut all = vec![0.0; samples.len() * len];
             let indices: Vec<usize> = (0..samples.len()).collect();
             for (indices, to) in indices.chunks(GROUP).zip(all.chunks_mut(GROUP * len)) {
-                samples.write_all(&preprocessor, indices, to);
+                samples.write_all(&preprocessor, indices, to)?;
                 progress.inc(indices.len() as u64);
             }
             progress.finish();
             kept = Some(all);
         }
-        Self { samples, preprocessor, kept }
+        Ok(Self { samples, preprocessor, kept })
     }
 }
 
@@ -57,8 +61,7 @@ impl TrainingSet for PreprocessedSet<'_> {
 
     fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
         let Some(kept) = &self.kept else {
-            self.samples.write_all(&self.preprocessor, indices, to);
-            return Ok(());
+            return self.samples.write_all(&self.preprocessor, indices, to);
         };
         let len = self.samples.shape().len();
         to.par_chunks_exact_mut(len).zip(indices).for_each(|(to, index)| {

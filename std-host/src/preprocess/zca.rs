@@ -193,14 +193,10 @@ impl Whitener {
             }
             let count = images.len() / features;
             let mut whitened = Aligned::zeros(count * width);
+            let zeros = [0.0; BLOCK];
+            let zeros = zeros.get(..count).unwrap_or_default();
             // The kernels' units are our images, and their images the rows of the matrix.
-            self.isa.unit_sums(
-                images,
-                &[0.0; BLOCK][..count],
-                &self.zca.matrix,
-                &self.prepared,
-                &mut whitened,
-            );
+            self.isa.unit_sums(images, zeros, &self.zca.matrix, &self.prepared, &mut whitened);
             for (image, whitened) in images.chunks_exact_mut(features).zip(whitened.chunks_exact(width)) {
                 image.iter_mut().zip(whitened).for_each(|(to, v)| *to = *v);
             }

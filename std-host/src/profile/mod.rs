@@ -133,15 +133,16 @@ impl Subject {
     }
 
     /// The images of a step into `batch`.
-    fn fill(&self, step: usize, batch: &mut [f32]) {
+    fn fill(&self, step: usize, batch: &mut [f32]) -> Result<()> {
         match &self.images {
             Images::Noise(noise) => batch.copy_from_slice(noise),
             Images::Samples { samples, order } => {
                 let start = step % (order.len() / self.training.batch).max(1) * self.training.batch;
                 let chosen = order.get(start..start + self.training.batch).unwrap_or(order);
-                samples.write_all(&Preprocessor::none(samples.image_shape()), chosen, batch);
+                samples.write_all(&Preprocessor::none(samples.image_shape()), chosen, batch)?;
             }
         }
+        Ok(())
     }
 }
 
@@ -228,7 +229,7 @@ fn steps(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Resu
     let mut batch = vec![0.0; subject.training.batch * subject.network.input().len()];
     let (mut times, mut number) = (Vec::new(), 0);
     let ms = repeat(settings, progress, || {
-        subject.fill(number, &mut batch);
+        subject.fill(number, &mut batch)?;
         number += 1;
         let start = Instant::now();
         let loss = trainer.step(&batch);
@@ -251,7 +252,7 @@ fn encodings(
     let parameters = Parameters::from_outside(network, parameters)?;
     let encoder = Encoder::new(settings.isa, parameters, &mut prepared)?;
     let mut batch = vec![0.0; images * network.input().len()];
-    subject.fill(0, &mut batch);
+    subject.fill(0, &mut batch)?;
     let mut codes = Codes::new(settings.isa, network, images);
     repeat(settings, progress, || {
         let start = Instant::now();
@@ -426,7 +427,7 @@ mod tests {
         assert_eq!(noise.network, real.network);
         let mut batches = [vec![0.0; 499 * 784], vec![0.0; 499 * 784], vec![0.0; 499 * 784]];
         for (step, batch) in batches.iter_mut().enumerate() {
-            real.fill(step, batch);
+            real.fill(step, batch).unwrap();
         }
         assert!(batches[0] != batches[1], "1,000 digits are two batches");
         assert!(batches[0] == batches[2] && batches[0].contains(&0.0));
