@@ -38,6 +38,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mnist-conv-stacked", include_str!("../recipes/mnist-conv-stacked.toml")),
     ("mnist-conv16-stacked", include_str!("../recipes/mnist-conv16-stacked.toml")),
     ("cifar10-conv64", include_str!("../recipes/cifar10-conv64.toml")),
+    ("cifar10-conv256", include_str!("../recipes/cifar10-conv256.toml")),
+    ("cifar10-stacked", include_str!("../recipes/cifar10-stacked.toml")),
+    ("cifar10-deep", include_str!("../recipes/cifar10-deep.toml")),
 ];
 
 /// More than this for one step is surely a mistake in a recipe, and would be the machine's end.

@@ -206,6 +206,9 @@ fn senseless_steps_are_refused_in_one_sentence() {
         let error = parse(network, steps).unwrap_err().to_string();
         assert!(error.contains(words) && !error.contains('\n'), "{steps}: {error}");
     }
+    let stacked = recipe::text("cifar10-stacked").unwrap().replace("regulariser = 0.1", "regulariser = 0.2");
+    let error = recipe::parse(&stacked, "test").unwrap_err().to_string();
+    assert!(error.contains("another [[preprocess]]"), "{error}");
     let large = recipe(r#"{ step = "zca", regulariser = 0.1 }"#);
     let error = large.network(wta_core::Shape::new(3, 224, 224)).unwrap_err().to_string();
     assert!(error.contains("150528 numbers cannot be whitened"), "{error}");
