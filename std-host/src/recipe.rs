@@ -503,6 +503,9 @@ impl Recipe {
         if Size::from(self.sparsity.grid) != Size::ONE {
             return invalid("an RBM has no feature maps to cut into windows: leave sparsity.grid out");
         }
+        if !self.preprocess.is_empty() {
+            return invalid("an RBM's inputs lie between 0 and 1: leave [[preprocess]] out");
+        }
         if self.sparsity.per_sample.is_some() {
             return invalid(
                 "an RBM's winners are taken over the batch: use sparsity.lifetime, not per-sample",
@@ -515,9 +518,6 @@ impl Recipe {
         }
         if self.data.divide_by < 255.0 {
             return invalid("an RBM's inputs lie between 0 and 1: data.divide_by must be at least 255");
-        }
-        if !self.preprocess.is_empty() {
-            return invalid("an RBM's inputs lie between 0 and 1: leave [[preprocess]] out");
         }
         if self.below.as_ref().is_some_and(|below| below.gibbs().is_none()) {
             return invalid("an RBM learns from probabilities: below must be an RBM, too");

@@ -106,11 +106,15 @@ fn whitened_images_have_the_identity_as_covariance_but_for_the_regulariser() {
     let (_, whitened) = preprocessed(isa, r#"{ step = "contrast" }, { step = "zca", regulariser = 1e-9 }"#);
     let len = 90;
     let covariance = |images: &[f32]| {
+        let mean = |i: usize| images.iter().skip(i).step_by(len).map(|v| f64::from(*v)).sum::<f64>() / 120.0;
+        let means: Vec<f64> = (0..len).map(mean).collect();
         let mut sums = vec![0.0f64; len * len];
         for image in images.chunks_exact(len) {
-            for (row, a) in image.iter().enumerate() {
-                for (column, b) in image.iter().enumerate() {
-                    sums[row * len + column] += f64::from(*a) * f64::from(*b) / 120.0;
+            for row in 0..len {
+                let a = f64::from(image[row]) - means[row];
+                for column in 0..len {
+                    let b = f64::from(image[column]) - means[column];
+                    sums[row * len + column] += a * b / 120.0;
                 }
             }
         }
@@ -132,7 +136,8 @@ fn whitened_images_have_the_identity_as_covariance_but_for_the_regulariser() {
         for column in 0..len {
             let product: f64 = (0..len).map(|i| damped[row * len + i] * before[i * len + column]).sum();
             let v = product + 0.5 * damped[row * len + column];
-            assert!((v - before[row * len + column]).abs() < 1e-5, "{row} {column}: {v}");
+            let expected = before[row * len + column];
+            assert!((v - expected).abs() < 1e-5, "{row} {column}: {v}, not {expected}");
         }
     }
 }
