@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [run, data] = &arguments[..] else { return Err(USAGE.into()) };
     let run = Run::new(Path::new(run));
     let recipe = run.recipe()?;
-    let samples = Samples::new(&recipe, load(recipe.data.set, Path::new(data), Split::Train)?)?;
+    let samples = Samples::new(&recipe, load(&recipe.data.set, Path::new(data), Split::Train)?)?;
     let trained = Trained::load(&run, samples.image_shape())?;
     let (isa, network) = (Isa::detect(), trained.network);
     let parameters = Parameters::new(network, &trained.parameters)?;

@@ -26,8 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let isa = Isa::detect();
     let recipe = recipe::load("cifar10-conv64")?;
     let mut random = Random::new(1);
-    let pixels = (0..images * side * side * 3).map(|_| random.next_u64() as u8).collect();
-    let dataset = Dataset { channels: 3, height: side, width: side, pixels, labels: None, classes: 0 };
+    let pixels: Vec<u8> = (0..images * side * side * 3).map(|_| random.next_u64() as u8).collect();
+    let dataset =
+        Dataset { channels: 3, height: side, width: side, pixels: pixels.into(), labels: None, classes: 0 };
     let samples = Samples::new(&recipe, dataset)?;
     let start = Instant::now();
     let learnt = fit(isa, &recipe, &samples, &Progress::stderr(), || ControlFlow::Continue(()))?;

@@ -41,6 +41,10 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("cifar10-conv256", include_str!("../recipes/cifar10-conv256.toml")),
     ("cifar10-stacked", include_str!("../recipes/cifar10-stacked.toml")),
     ("cifar10-deep", include_str!("../recipes/cifar10-deep.toml")),
+    ("svhn-conv256", include_str!("../recipes/svhn-conv256.toml")),
+    ("svhn-stacked", include_str!("../recipes/svhn-stacked.toml")),
+    ("faces-conv64", include_str!("../recipes/faces-conv64.toml")),
+    ("faces-fc256", include_str!("../recipes/faces-fc256.toml")),
 ];
 
 /// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
@@ -79,20 +83,35 @@ pub struct Recipe {
     pub below: Option<Box<Recipe>>,
 }
 
-/// The data set and its preprocessing.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The data set and its preprocessing: one table, in TOML.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Table")]
 pub struct Data {
-    /// Which set.
-    pub set: Kind,
-    /// Pixels (0 to 255) are divided by this.
-    #[serde(default = "Data::default_divisor")]
+    /// Pixels are divided by this; unless told, 255, and arrays by 1.
     pub divide_by: f32,
+    /// Which set, and what it needs to be told.
+    #[serde(flatten)]
+    pub set: Kind,
 }
 
-impl Data {
-    fn default_divisor() -> f32 {
-        255.0
+impl TryFrom<toml::Table> for Data {
+    type Error = String;
+
+    fn try_from(mut table: toml::Table) -> std::result::Result<Self, String> {
+        let said = |error: toml::de::Error| error.message().replace('\n', " ");
+        let divide_by = table.remove("divide_by").map(toml::Value::try_into).transpose().map_err(said)?;
+        let keys: Vec<String> = table.keys().filter(|key| *key != "set").cloned().collect();
+        let set: Kind = table.try_into().map_err(said)?;
+        // Serde lets any key pass beside the name of a variant that has none.
+        match keys.first() {
+            Some(key) if !set.has_keys() => {
+                Err(format!("data has a key {key}, which this set does not know"))
+            }
+            _ => {
+                set.check()?;
+                Ok(Self { divide_by: divide_by.unwrap_or(set.divisor()), set })
+            }
+        }
     }
 }
 
@@ -731,5 +750,34 @@ mod tests {
         }
         let (recipe, made) = network(text("digits-demo").unwrap()).unwrap();
         assert!(recipe.training(&made, 3).unwrap_err().to_string().contains("only 3 images"));
+    }
+
+    #[test]
+    fn data_sets_have_their_own_keys_and_no_others() {
+        let data = |text: &str| {
+            parse(&demo_with("[data]\nset = \"digits\"", &format!("[data]\n{text}")), "r")
+                .map(|recipe| recipe.data)
+        };
+        let set = |text: &str| data(text).unwrap().set;
+        assert_eq!(set("set = 'cifar10'"), Kind::Cifar10);
+        assert_eq!(set("set = 'svhn'"), Kind::Svhn { extra: false });
+        assert_eq!(set("set = 'svhn'\nextra = true"), Kind::Svhn { extra: true });
+        assert_eq!(data("set = 'cifar10'\ndivide_by = 1").unwrap().divide_by, 1.0);
+        assert_eq!(data("set = 'array'\ntrain = 'x.npy'").unwrap().divide_by, 1.0);
+        let images = data("set = 'images'\nfolder = 'faces'\nsize = [48, 32]\ncolour = false").unwrap();
+        assert_eq!((images.set.image_shape(), images.divide_by), (Some(Shape::new(1, 48, 32)), 255.0));
+        for (wrong, expected) in [
+            ("set = 'cifar10'\nextra = true", "extra"),
+            ("set = 'svhn'\nfolder = 'x'", "folder"),
+            ("set = 'images'\nfolder = 'x'\nsize = 8\ntrain = 'y'", "train"),
+            ("set = 'images'\nfolder = 'x'\nsize = 0", "data.size"),
+            ("set = 'images'\nfolder = 'x'", "size"),
+            ("set = 'array'\ntrain = 'x.npy'\nextra = true", "extra"),
+            ("set = 'cifar'", "cifar"),
+            ("divide_by = 2", "set"),
+        ] {
+            let sentence = data(wrong).unwrap_err().to_string();
+            assert!(sentence.contains(expected) && !sentence.contains('\n'), "{wrong}: {sentence}");
+        }
     }
 }

@@ -66,13 +66,13 @@ impl Samples {
         self.dataset.classes
     }
 
-    /// Writes images one after the other, as the network sees them, on all threads; zeros for those that do not exist.
+    /// Writes images one after the other, as the network sees them, on all threads.
     ///
     /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
     ///
     /// # Errors
     ///
-    /// None for images in memory.
+    /// As for [`Dataset::write`].
     pub fn write_all(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) -> Result<()> {
         self.write_images(preprocessor, indices, to)?;
         if self.planar && self.dataset.channels > 1 {
@@ -93,10 +93,8 @@ impl Samples {
         indices: &[usize],
         to: &mut [f32],
     ) -> Result<()> {
-        to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices).for_each(|(to, index)| {
-            let pixels = self.dataset.image(*index).unwrap_or(&[]);
-            to.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
-        });
+        let images = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
+        images.try_for_each(|(to, index)| self.dataset.write(*index, self.scale, to))?;
         preprocessor.apply(to);
         Ok(())
     }

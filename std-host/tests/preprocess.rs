@@ -48,7 +48,7 @@ fn tensor(name: &str) -> Vec<f32> {
 
 fn dataset() -> Dataset {
     let pixels: Vec<u8> = tensor("images").iter().map(|v| *v as u8).collect();
-    Dataset { channels: 3, height: 6, width: 5, pixels, labels: None, classes: 0 }
+    Dataset { channels: 3, height: 6, width: 5, pixels: pixels.into(), labels: None, classes: 0 }
 }
 
 /// The whole set as a convolutional network sees it (channels last), and what was learnt.

@@ -11,7 +11,7 @@ use super::print;
 /// Arguments of `wta data`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The folder that holds `mnist/` and other data sets.
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/`, folders of pictures, and arrays.
     folder: PathBuf,
 }
 

@@ -24,7 +24,8 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The folder that holds `mnist/` and other data sets; not needed for the bundled digits.
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
+    /// bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Which images.

@@ -14,7 +14,7 @@ pub(crate) mod train;
 use std::io::{self, Write};
 use std::path::Path;
 
-use wta::data::{Dataset, Kind, Split, load};
+use wta::data::{Dataset, Split, load_telling};
 use wta::error::{Error, Result};
 use wta::recipe::Recipe;
 use wta::samples::Samples;
@@ -25,17 +25,17 @@ fn samples(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Samples
 }
 
 fn dataset(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Dataset> {
-    let folder = match (recipe.data.set, data) {
-        (_, Some(folder)) => folder,
-        (Kind::Digits, None) => Path::new(""),
-        (Kind::Mnist | Kind::Cifar10, None) => {
+    let folder = match data {
+        Some(folder) => folder,
+        None if !recipe.data.set.needs_folder() => Path::new(""),
+        None => {
             return Err(Error::Invalid(format!(
                 "recipe {} needs --data with the folder of its data set",
                 recipe.name
             )));
         }
     };
-    load(recipe.data.set, folder, split)
+    load_telling(&recipe.data.set, folder, split, &mut |line| eprintln!("{line}"))
 }
 
 /// Prints a result; a closed pipe (as of `| head`) is not an error.

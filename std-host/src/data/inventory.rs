@@ -1,12 +1,14 @@
 //! What a folder has of the data sets that are known, checked against what was published.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
-use super::mnist;
 use super::source::Source;
+use super::{arrays, cifar10, images, mnist, svhn};
 use crate::error::{Error, Result};
 
 /// How a file is compared with the published one.
@@ -14,10 +16,12 @@ use crate::error::{Error, Result};
 enum Check {
     /// The MD5 of its content, decompressed.
     Md5(&'static str),
-    /// A batch of CIFAR-10: 10,000 times a label and 32 x 32 x 3 bytes.
+    /// The MD5 of the file as it is stored.
+    Stored(&'static str),
+    /// A batch of CIFAR-10: 10,000 times a label and 32 x 32 x 3 bytes. Only the archive's checksum is published.
     CifarBatch,
-    /// A MATLAB 5 file of so many bytes.
-    Matlab(u64),
+    /// A MATLAB 5 file of so many bytes, and the MD5 of its content.
+    Matlab(u64, &'static str),
 }
 
 const MNIST: [(&str, Check); 4] = {
@@ -30,20 +34,18 @@ const MNIST: [(&str, Check); 4] = {
     ]
 };
 
-const CIFAR_10: [(&str, Check); 6] = [
-    ("data_batch_1.bin", Check::CifarBatch),
-    ("data_batch_2.bin", Check::CifarBatch),
-    ("data_batch_3.bin", Check::CifarBatch),
-    ("data_batch_4.bin", Check::CifarBatch),
-    ("data_batch_5.bin", Check::CifarBatch),
-    ("test_batch.bin", Check::CifarBatch),
-];
+/// The archive of CIFAR-10's binary version, beside or above its folder.
+const CIFAR_10_ARCHIVE: (&str, Check) =
+    ("cifar-10-binary.tar.gz", Check::Stored("c32a1d4ab5d03f1284b67883e8d87530"));
 
-const SVHN: [(&str, Check); 3] = [
-    ("train_32x32.mat", Check::Matlab(182_040_794)),
-    ("test_32x32.mat", Check::Matlab(64_275_384)),
-    ("extra_32x32.mat", Check::Matlab(1_329_278_602)),
-];
+const SVHN: [(&str, Check); 3] = {
+    let [train, test, extra] = svhn::NAMES;
+    [
+        (train, Check::Matlab(182_040_794, "e26dedcc434d2e4c54c9b2d4a06d8373")),
+        (test, Check::Matlab(64_275_384, "eb5a983be6a315427106f1b164d9cef3")),
+        (extra, Check::Matlab(1_329_278_602, "a93ce644f1a588dc4d68dda5feec44a7")),
+    ]
+};
 
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +54,10 @@ pub enum State {
     Missing,
     /// Its checksum is the published one.
     Good,
-    /// Size and format are the published ones; the content is not compared.
+    /// Size and format are the published ones; no checksum is published to compare the content with.
     Plausible,
+    /// Something of one's own, which is described.
+    Own(String),
     /// Its checksum is not the published one, but this (MD5, hexadecimal, of the content decompressed).
     Differs(String),
     /// It cannot be read, or not in its published size or format; why, and what to do.
@@ -84,11 +88,18 @@ impl Entry {
         match &self.state {
             State::Good => {
                 let name = self.file.file_name()?.to_str()?;
-                let published = MNIST.iter().find(|(known, _)| name.starts_with(known));
-                published.and_then(|(_, check)| if let Check::Md5(md5) = check { Some(*md5) } else { None })
+                let published = MNIST
+                    .iter()
+                    .chain(&SVHN)
+                    .chain([&CIFAR_10_ARCHIVE])
+                    .find(|(known, _)| name.starts_with(known));
+                published.and_then(|(_, check)| match check {
+                    Check::Md5(md5) | Check::Stored(md5) | Check::Matlab(_, md5) => Some(*md5),
+                    Check::CifarBatch => None,
+                })
             }
             State::Differs(md5) => Some(md5),
-            State::Missing | State::Plausible | State::Broken(_) => None,
+            State::Missing | State::Plausible | State::Own(_) | State::Broken(_) => None,
         }
     }
 }
@@ -96,7 +107,7 @@ impl Entry {
 /// Looks in `dir` for every file of the known data sets and checks those that are there.
 ///
 /// Of a file that is there both plain and compressed, it is the plain one, as for [`super::load`]. MNIST is read
-/// whole, and so is CIFAR-10: expect a second or two.
+/// whole, and so are CIFAR-10 and SVHN: expect a second or two. Then come the folders of pictures and the arrays in `dir`.
 ///
 /// # Errors
 ///
@@ -108,7 +119,9 @@ pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
     let entry = |set, home: &Path, (name, check): &(&str, Check)| {
         let path = match check {
             Check::Md5(_) => mnist::find(home, name),
-            Check::CifarBatch | Check::Matlab(_) => Some(home.join(name)).filter(|path| path.exists()),
+            Check::Stored(_) | Check::CifarBatch | Check::Matlab(..) => {
+                Some(home.join(name)).filter(|path| path.exists())
+            }
         };
         let (size, state) = match &path {
             None => (None, State::Missing),
@@ -118,13 +131,49 @@ pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
         let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
         Entry { set, file, size, state }
     };
-    let (mnist, cifar_10, svhn) = (mnist::home(dir), dir.join("cifar-10-batches-bin"), dir.join("svhn"));
+    let (mnist, cifar_10, svhn) = (mnist::home(dir), cifar10::home(dir), svhn::home(dir));
+    let batches = cifar10::NAMES.map(|name| (name, Check::CifarBatch));
+    let archive = entry("CIFAR-10", dir, &CIFAR_10_ARCHIVE);
     Ok(MNIST
         .iter()
         .map(|file| entry("MNIST", &mnist, file))
-        .chain(CIFAR_10.iter().map(|file| entry("CIFAR-10", &cifar_10, file)))
+        .chain(batches.iter().map(|file| entry("CIFAR-10", &cifar_10, file)))
+        .chain([archive].into_iter().filter(|archive| archive.state != State::Missing))
         .chain(SVHN.iter().map(|file| entry("SVHN", &svhn, file)))
+        .chain(own(dir, &[&mnist, &cifar_10, &svhn])?)
         .collect())
+}
+
+/// Folders with pictures, and arrays: those of `dir` itself that no published set is in.
+fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for path in images::entries(dir)?.into_iter().filter(|path| !published.contains(&path.as_path())) {
+        let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
+        if path.is_dir() {
+            let pictures = images::count(&path);
+            if pictures > 0 {
+                let state =
+                    State::Own(format!("present, {} PNG, JPEG or PGM files", grouped(pictures as u64)));
+                entries.push(Entry { set: "images", file, size: None, state });
+            }
+        } else if path.extension().is_some_and(|ending| ending == "npy" || ending == "safetensors") {
+            let size = path.metadata().ok().map(|metadata| metadata.len());
+            let state = match arrays::describe(&path) {
+                Ok(shapes) => State::Own(format!("present, {shapes}")),
+                Err(error) => broken(error),
+            };
+            entries.push(Entry { set: "array", file, size, state });
+        }
+    }
+    Ok(entries)
+}
+
+fn broken(error: Error) -> State {
+    match error {
+        // The table's line names the file already.
+        Error::File { problem, .. } => State::Broken(problem),
+        error => State::Broken(error.to_string()),
+    }
 }
 
 /// Whether every file that is there is what it should be. Missing files are no fault.
@@ -153,7 +202,11 @@ fn row(entry: &Entry) -> [String; 4] {
     let state = match &entry.state {
         State::Missing => "missing".to_owned(),
         State::Good => "present, checksum ok".to_owned(),
-        State::Plausible => "present, size and format ok, checksum not checked".to_owned(),
+        State::Plausible => {
+            "present, size and labels ok (only the archive's checksum is published: copies in another order are as good)"
+                .to_owned()
+        }
+        State::Own(description) => description.clone(),
         State::Differs(md5) => format!("present, checksum DIFFERS: MD5 {md5}; get the file again"),
         State::Broken(problem) => format!("present, BROKEN: {problem}"),
     };
@@ -180,22 +233,28 @@ fn examine(path: &Path, check: Check) -> (Option<u64>, State) {
     let size = source.as_ref().ok().map(Source::stored);
     let state = source.and_then(|source| match check {
         Check::Md5(published) => compare_md5(source, published),
+        Check::Stored(published) => {
+            let failed = |error| Error::io("read", path, error);
+            let mut file = File::open(path).map_err(failed)?;
+            compare(&[], |buffer| file.read(buffer).map_err(failed), published)
+        }
         Check::CifarBatch => check_cifar_batch(source),
-        Check::Matlab(bytes) => check_matlab(source, bytes),
+        Check::Matlab(bytes, published) => check_matlab(source, bytes, published),
     });
-    let state = state.unwrap_or_else(|error| match error {
-        // The table's line names the file already.
-        Error::File { problem, .. } => State::Broken(problem),
-        error => State::Broken(error.to_string()),
-    });
-    (size, state)
+    (size, state.unwrap_or_else(broken))
 }
 
 fn compare_md5(mut source: Source<'_>, published: &str) -> Result<State> {
+    compare(&[], |buffer| source.fill(buffer), published)
+}
+
+/// Compares the MD5 of `start` and of what `fill` gives after it, until it gives no more bytes.
+fn compare(start: &[u8], mut fill: impl FnMut(&mut [u8]) -> Result<usize>, published: &str) -> Result<State> {
     let mut hasher = Md5::new();
+    hasher.update(start);
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let read = source.fill(&mut buffer)?;
+        let read = fill(&mut buffer)?;
         if read == 0 {
             break;
         }
@@ -226,14 +285,17 @@ fn check_cifar_batch(mut source: Source<'_>) -> Result<State> {
     Ok(State::Plausible)
 }
 
-fn check_matlab(mut source: Source<'_>, bytes: u64) -> Result<State> {
+fn check_matlab(mut source: Source<'_>, bytes: u64, published: &str) -> Result<State> {
     let mut header = [0; 128];
-    source.fill(&mut header)?;
+    let start = source.fill(&mut header)?;
     // The end: version 1.0 and, by the order of its letters, little-endian numbers.
     if !header.starts_with(b"MATLAB 5.0 MAT-file") || !header.ends_with(b"\x00\x01IM") {
         return Ok(State::Broken("is not a MATLAB 5 file; get the file again".to_owned()));
     }
-    Ok(wrong_size(&source, bytes).unwrap_or(State::Plausible))
+    if let Some(problem) = wrong_size(&source, bytes) {
+        return Ok(problem);
+    }
+    compare(header.get(..start).unwrap_or_default(), |buffer| source.fill(buffer), published)
 }
 
 fn wrong_size(source: &Source<'_>, published: u64) -> Option<State> {
@@ -245,7 +307,7 @@ fn wrong_size(source: &Source<'_>, published: u64) -> Option<State> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs;
     use std::io::{Seek, SeekFrom, Write};
 
     use tempfile::TempDir;
@@ -351,14 +413,52 @@ mod tests {
         sparse(&folder, "svhn/test_32x32.mat", &header, 64_275_384);
         sparse(&folder, "svhn/train_32x32.mat", &header, 64_275_384);
         let entries = inventory(folder.path()).unwrap();
-        assert_eq!(state(&entries, "svhn/test_32x32.mat"), State::Plausible);
+        assert!(matches!(state(&entries, "svhn/test_32x32.mat"), State::Differs(_)), "zeros are no digits");
         for (file, problem) in [("train", "182,040,794 bytes"), ("extra", "not a MATLAB 5 file")] {
             let state = state(&entries, &format!("svhn/{file}_32x32.mat"));
             assert!(matches!(&state, State::Broken(found) if found.contains(problem)), "{state:?}");
         }
         header[127] = b'X';
         sparse(&folder, "svhn/test_32x32.mat", &header, 64_275_384);
-        assert!(inventory(folder.path()).unwrap()[11].is_wrong());
+        let entries = inventory(folder.path()).unwrap();
+        assert!(matches!(state(&entries, "svhn/test_32x32.mat"), State::Broken(_)));
+    }
+
+    #[test]
+    fn pictures_and_arrays_of_ones_own_are_described() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images");
+        let folder = folder(&[
+            ("faces/a/1.PNG", b"x"),
+            ("faces/2.jpg", b"x"),
+            ("faces/notes.txt", b"x"),
+            ("bad.npy", b""),
+        ]);
+        for name in ["nchw_f4.npy", "images.safetensors"] {
+            fs::copy(fixtures.join(name), folder.path().join(name)).unwrap();
+        }
+        let entries = inventory(folder.path()).unwrap();
+        let described = |file| match state(&entries, file) {
+            State::Own(description) => description,
+            other => panic!("{file}: {other:?}"),
+        };
+        assert_eq!(described("faces"), "present, 2 PNG, JPEG or PGM files");
+        assert_eq!(described("nchw_f4.npy"), "present, 3 x 2 x 4 x 5");
+        assert_eq!(described("images.safetensors"), "present, images: 3 x 2 x 4 x 5, labels: 3");
+        assert!(matches!(state(&entries, "bad.npy"), State::Broken(problem) if problem.contains("is empty")));
+    }
+
+    #[test]
+    fn the_archive_is_looked_at_as_it_is_stored() {
+        let name = "cifar-10-binary.tar.gz";
+        let folder = folder(&[(name, &gzip(b"abc"))]);
+        let compressed = inventory(folder.path()).unwrap();
+        let expected = match compare(&[], |_| Ok(0), "").unwrap() {
+            State::Differs(empty) => empty,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(expected, "d41d8cd98f00b204e9800998ecf8427e");
+        let State::Differs(md5) = state(&compressed, name) else { panic!("it is not the published one") };
+        assert_ne!(md5, "900150983cd24fb0d6963f7d28e17f72", "not of what is in it");
     }
 
     #[test]
@@ -377,7 +477,7 @@ MNIST     mnist/a       1,234,567  present, checksum ok
 MNIST     mnist/longer          -  missing
 MNIST     b                    12  present, checksum DIFFERS: MD5 0123; get the file again
 MNIST     c                   123  present, BROKEN: is empty; get the file again
-MNIST     d                 1,000  present, size and format ok, checksum not checked
+MNIST     d                 1,000  present, size and labels ok (only the archive's checksum is published: copies in another order are as good)
 ";
         assert_eq!(table(&entries), expected);
     }

@@ -112,6 +112,12 @@ impl<'a> Source<'a> {
     }
 }
 
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
 /// The content of a gzip file, which is one compressed member after the other, mostly just one.
 ///
 /// Unlike `flate2`'s own such reader, it tells a file with other bytes after its end from one that is cut off.

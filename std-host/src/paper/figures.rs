@@ -236,7 +236,7 @@ fn sparsity(recipe: &Recipe) -> String {
 }
 
 fn image_shape(recipes: &[Recipe]) -> Shape {
-    recipes.first().map_or(Shape::vector(0), |recipe| recipe.data.set.image_shape())
+    recipes.first().and_then(|recipe| recipe.data.set.image_shape()).unwrap_or(Shape::vector(0))
 }
 
 /// The first test digit's way: input, dictionary, maps in training, after training, pooled, and a second layer's.

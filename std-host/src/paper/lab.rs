@@ -81,7 +81,7 @@ impl Lab<'_> {
     /// A split of a recipe's data set.
     pub(super) fn samples(&self, recipe: &Recipe, split: Split) -> Result<Samples> {
         let folder = self.settings.data.unwrap_or(Path::new(""));
-        Samples::new(recipe, data::load(recipe.data.set, folder, split)?)
+        Samples::new(recipe, data::load(&recipe.data.set, folder, split)?)
     }
 
     /// Trains a recipe to its end in the folder of this name, from where it was broken off.

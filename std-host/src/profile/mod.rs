@@ -109,7 +109,14 @@ impl Subject {
                 recipe.name
             )));
         }
-        let network = recipe.network(recipe.data.set.image_shape())?;
+        let known = samples.as_ref().map(Samples::image_shape).or(recipe.data.set.image_shape());
+        let Some(image) = known else {
+            return Err(Error::Invalid(format!(
+                "recipe {}: the size of its images is known from the data set alone; give --data",
+                recipe.name
+            )));
+        };
+        let network = recipe.network(image)?;
         let training = recipe.training(&network, samples.as_ref().map_or(batch, Samples::len))?;
         expect_available(&network, &training)?;
         let images = match samples {
@@ -421,7 +428,7 @@ mod tests {
         let stop = AtomicBool::new(false);
         let noise = Subject::recipe(&recipe, Some(9), None).unwrap();
         let samples =
-            crate::data::load(crate::data::Kind::Digits, std::path::Path::new(""), crate::data::Split::Test);
+            crate::data::load(&crate::data::Kind::Digits, std::path::Path::new(""), crate::data::Split::Test);
         let samples = Samples::new(&recipe, samples.unwrap()).unwrap();
         let real = Subject::recipe(&recipe, Some(499), Some(samples)).unwrap();
         assert_eq!(noise.network, real.network);
