@@ -110,10 +110,9 @@ fn whitened_images_have_the_identity_as_covariance_but_for_the_regulariser() {
         let means: Vec<f64> = (0..len).map(mean).collect();
         let mut sums = vec![0.0f64; len * len];
         for image in images.chunks_exact(len) {
-            for row in 0..len {
-                let a = f64::from(image[row]) - means[row];
-                for column in 0..len {
-                    let b = f64::from(image[column]) - means[column];
+            let centred: Vec<f64> = image.iter().zip(&means).map(|(v, mean)| f64::from(*v) - mean).collect();
+            for (row, a) in centred.iter().enumerate() {
+                for (column, b) in centred.iter().enumerate() {
                     sums[row * len + column] += a * b / 120.0;
                 }
             }

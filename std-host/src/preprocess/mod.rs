@@ -2,7 +2,7 @@
 //!
 //! What a step learns, it learns from training images only; it is kept in the run folder of a stack's lowest layer
 //! ([`Preprocess::save`]) and comes with the trained network. A [`Preprocessor`] applies the steps to blocks of images, as
-//! [`Samples`] hand them out; an image becomes the same bits whatever the block and the number of threads.
+//! [`Samples`](crate::samples::Samples) hand them out; an image becomes the same bits whatever the block and the number of threads.
 
 mod contrast;
 mod fit;
