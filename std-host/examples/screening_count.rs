@@ -9,6 +9,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use wta::aligned::Aligned;
 use wta::data::{Split, load};
+use wta::preprocess::Preprocessor;
 use wta::run::{Run, Trained};
 use wta::samples::Samples;
 use wta_core::{Encoder, Inputs, Kernels, Parameters, Size};
@@ -25,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trained = Trained::load(&run, samples.image_shape())?;
     let (isa, network) = (Isa::detect(), trained.network);
     let parameters = Parameters::new(network, &trained.parameters)?;
+    let preprocessor = Preprocessor::new(isa, &trained.preprocess);
     let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
     let encoder = Encoder::new(isa, parameters, &mut prepared)?;
     if !encoder.screens(Size::ONE) {
@@ -37,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut pixels = vec![0.0; network.input().len()];
         let mut inputs = Aligned::zeros(network.inputs_len());
         let mut scratch = Aligned::zeros(Encoder::scratch_len(isa, &network));
-        samples.write(image, &mut pixels)?;
+        samples.write_all(&preprocessor, &[image], &mut pixels)?;
         encoder.load(1, 0, &pixels, &mut inputs)?;
         encoder.hidden(1, &mut inputs, &mut scratch)?;
         let input = Inputs::new(network, 1, &inputs)?.of(last, 0);

@@ -14,17 +14,22 @@ use crate::batch::block_len;
 use crate::error::{Error, Result};
 use crate::junction::{Junction, planar};
 use crate::per_thread::PerThread;
+use crate::preprocess::Preprocessor;
 use crate::run::Trained;
 use crate::samples::Samples;
 
 /// Images encoded between two calls of the consumer; bounds memory.
 const GROUP: usize = 28 * 18;
 
+/// Pixels preprocessed before they are encoded; bounds memory where images are large.
+const PIXELS: usize = 1 << 22;
+
 /// An encoder for whole data sets.
 pub struct FeatureEncoder {
     isa: Isa,
     /// From the lowest layer up; at least one.
     stages: Vec<Stage>,
+    preprocessor: Preprocessor,
     /// Images that a thread encodes at a time.
     block: usize,
     scratch: PerThread<Vec<Scratch>>,
@@ -153,7 +158,8 @@ impl FeatureEncoder {
         let stages = stages?;
         let block = stages.iter().map(|stage| block_len(&stage.network)).max().unwrap_or(1);
         let scratch = PerThread::new(|| stages.iter().map(|stage| Scratch::new(isa, stage, block)).collect());
-        Ok(Self { isa, block, scratch, stages })
+        let preprocessor = Preprocessor::new(isa, &trained.preprocess);
+        Ok(Self { isa, preprocessor, block, scratch, stages })
     }
 
     /// The same encoder with another pooling; of a stack, of the last layer's maps.
@@ -198,37 +204,44 @@ impl FeatureEncoder {
     ///
     /// What the core refuses.
     pub fn encode(&self, samples: &Samples, indices: &[usize], features: &mut [f32]) -> Result<()> {
-        let len = self.shape().len();
-        let blocks = features.par_chunks_mut(self.block * len).zip(indices.par_chunks(self.block));
-        blocks.try_for_each(|(features, indices)| {
-            self.scratch.with(|scratch| self.block(samples, indices, scratch, features))
-        })
+        let (len, input) = (self.shape().len(), samples.shape().len());
+        // Preprocessing may be a product with a large matrix, which takes many images at a time.
+        let group = (PIXELS / input.max(1)).clamp(self.block, GROUP.max(self.block));
+        let mut pixels = vec![0.0; group.min(indices.len()) * input];
+        for (indices, features) in indices.chunks(group).zip(features.chunks_mut(group * len)) {
+            let pixels = pixels.get_mut(..indices.len() * input).unwrap_or_default();
+            samples.write_all(&self.preprocessor, indices, pixels)?;
+            let blocks = features.par_chunks_mut(self.block * len).zip(pixels.par_chunks(self.block * input));
+            blocks.try_for_each(|(features, pixels)| {
+                self.scratch.with(|scratch| self.block(pixels, scratch, features))
+            })?;
+        }
+        Ok(())
     }
 
-    fn block(
-        &self,
-        samples: &Samples,
-        indices: &[usize],
-        scratch: &mut [Scratch],
-        features: &mut [f32],
-    ) -> Result<()> {
+    /// Encodes the images in `pixels`, a block at most.
+    fn block(&self, pixels: &[f32], scratch: &mut [Scratch], features: &mut [f32]) -> Result<()> {
         let mut scratch = scratch.iter_mut();
         let mut below: Option<(&mut Scratch, usize)> = None;
+        let lowest = self.stages.first().map_or(1, |stage| stage.network.input().len().max(1));
+        let images = pixels.len() / lowest;
         let last = self.stages.len().saturating_sub(1);
         for (index, (stage, mine)) in self.stages.iter().zip(&mut scratch).enumerate() {
             let rows = mine.pixels.chunks_exact_mut(stage.network.input().len());
             match (&below, &stage.junction) {
                 (Some((below, len)), Some(junction)) => {
-                    let images = below.features.chunks_exact(*len).take(indices.len());
+                    let images = below.features.chunks_exact(*len).take(images);
                     rows.zip(images).for_each(|(row, image)| junction.write(image, row));
                 }
-                _ => rows.zip(indices).try_for_each(|(row, index)| samples.write(*index, row))?,
+                _ => {
+                    rows.zip(pixels.chunks_exact(lowest)).for_each(|(row, image)| row.copy_from_slice(image))
+                }
             }
             if index == last {
-                return stage.run(self.isa, indices.len(), mine, features);
+                return stage.run(self.isa, images, mine, features);
             }
             let mut made = std::mem::take(&mut mine.features);
-            let done = stage.run(self.isa, indices.len(), mine, &mut made);
+            let done = stage.run(self.isa, images, mine, &mut made);
             mine.features = made;
             done?;
             below = Some((mine, stage.shape().len()));
@@ -272,7 +285,10 @@ pub fn write_npy(encoder: &FeatureEncoder, samples: &Samples, path: &Path) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::data::Dataset;
+    use crate::preprocess::Preprocess;
     use crate::recipe::{self, Recipe};
     use crate::run::Below;
     use wta_core::{Initial, Random, Scalar};
@@ -281,7 +297,8 @@ mod tests {
         let network = recipe.network(image).unwrap();
         let mut parameters = vec![0.0; network.parameters_len()];
         network.initialise(Initial::He, 3, &mut parameters).unwrap();
-        Trained { recipe: recipe.clone(), network, parameters, below }
+        let preprocess = Arc::new(Preprocess::none(image));
+        Trained { recipe: recipe.clone(), network, parameters, preprocess, below }
     }
 
     /// Encodes and pools one input with the core's scalar kernels.
@@ -333,12 +350,13 @@ mod tests {
         let upper = trained(&recipe, image, Some(Box::new(below)));
 
         let encoder = FeatureEncoder::new(Isa::detect(), &upper).unwrap();
+        let raw = Preprocessor::new(Isa::detect(), &Preprocess::none(image));
         assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
         let mut features = vec![0.0; 3 * encoder.shape().len()];
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
         for (features, index) in features.chunks_exact(encoder.shape().len()).zip([4, 0, 2]) {
             let mut pixels = vec![0.0; image.len()];
-            samples.write(index, &mut pixels).unwrap();
+            samples.write_all(&raw, &[index], &mut pixels).unwrap();
             let input: Vec<f32> = by_definition(&lower, &pixels).iter().map(|v| 2.5 * v).collect();
             let expected = by_definition(&upper, &input);
             assert!(expected.iter().any(|v| *v > 0.0));

@@ -7,12 +7,15 @@ use wta_simd::Isa;
 use crate::error::Result;
 use crate::junction::Junction;
 use crate::layer_input::inputs_of;
-use crate::picture::{self, Picture};
+use crate::picture::{self, Picture, Shades};
 use crate::run::Trained;
 use crate::samples::Samples;
 
 /// The most atoms in the dictionary's picture.
 const MOST_ATOMS: usize = 1024;
+
+/// Of preprocessed images, what lies so many deviations from 0 is black or white.
+const DEVIATIONS: u8 = 3;
 
 /// The dictionary: each atom as an image, of the images' shape for fully-connected networks. An atom of a stacked layer
 /// is shown as what it stands for: the sum of the atoms below, each at its place and weighted as in the atom.
@@ -215,6 +218,8 @@ impl<'a> Shown<'a> {
         let images = channels_last(self.trained, self.image, &self.images);
         let reconstructions = channels_last(self.trained, self.image, &self.reconstructions);
         let count = images.len() / self.image.len();
+        let shades =
+            if self.trained.preprocess.is_none() { Shades::Unit } else { Shades::Deviations(DEVIATIONS) };
         picture::side_by_side(
             &images,
             &reconstructions,
@@ -222,6 +227,7 @@ impl<'a> Shown<'a> {
             self.image.height,
             self.image.width,
             self.image.channels,
+            shades,
         )
         .map(Some)
     }

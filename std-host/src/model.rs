@@ -15,11 +15,49 @@ use crate::atomic;
 use crate::error::{Error, Result};
 use crate::svm;
 
-/// A parameter tensor in the file.
-struct Tensor {
-    name: String,
-    shape: Vec<usize>,
-    values: Vec<f32>,
+/// A tensor to be written.
+pub(crate) struct Tensor {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its dimensions.
+    pub(crate) shape: Vec<usize>,
+    /// Its numbers, row by row.
+    pub(crate) values: Vec<f32>,
+}
+
+/// The tensors of a file in memory.
+pub(crate) struct Tensors<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> Tensors<'a> {
+    /// Of the file at `path`, whose content is `file`.
+    pub(crate) fn of(path: &'a Path, file: &'a [u8]) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(file)
+            .map_err(|e| Error::file(path, format!("is not a whole safetensors file ({e}); train again")))?;
+        Ok(Self { path, tensors })
+    }
+
+    /// The numbers of a tensor, which are finite; `shape` is what the recipe needs.
+    pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let refused = |problem: String| Err(Error::file(self.path, problem));
+        let Ok(tensor) = self.tensors.tensor(name) else {
+            return refused(format!("has no tensor {name}, which the recipe needs"));
+        };
+        if tensor.dtype() != Dtype::F32 {
+            return refused(format!("tensor {name} is of type {:?}, not F32", tensor.dtype()));
+        }
+        if tensor.shape() != shape {
+            let found = tensor.shape();
+            return refused(format!("tensor {name} has shape {found:?}, but the recipe needs {shape:?}"));
+        }
+        let values = floats_of(tensor.data());
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(index) => refused(format!("element {index} of tensor {name} is not a finite number")),
+            None => Ok(values),
+        }
+    }
 }
 
 /// What the file holds.
@@ -46,7 +84,8 @@ pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Opt
     write(path, &tensors)
 }
 
-fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
+/// Writes a file of tensors.
+pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| bytes_of(&t.values)).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
@@ -66,47 +105,25 @@ fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
 /// finite (named by its tensor and index).
 pub fn load(path: &Path, network: &Network) -> Result<Model> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    let tensors = SafeTensors::deserialize(&file)
-        .map_err(|e| Error::file(path, format!("is not a whole safetensors file ({e}); train again")))?;
+    let tensors = Tensors::of(path, &file)?;
     let mut parameters = vec![0.0; network.parameters_len()];
     let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned()];
     for region in &network.regions() {
         let (name, shape) = form(network, region.role);
-        let tensor = tensors.tensor(&name).map_err(|_| {
-            Error::file(
-                path,
-                format!("has no tensor {name}: it is a model of another architecture than the recipe's"),
-            )
-        })?;
-        if tensor.dtype() != Dtype::F32 {
-            return Err(Error::file(path, format!("tensor {name} is of type {:?}, not F32", tensor.dtype())));
-        }
-        if tensor.shape() != shape {
-            let found = tensor.shape();
-            return Err(Error::file(
-                path,
-                format!("tensor {name} has shape {found:?}, but the recipe's network needs {shape:?}"),
-            ));
-        }
-        let values = floats_of(tensor.data());
-        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(Error::file(
-                path,
-                format!("element {index} of tensor {name} is not a finite number"),
-            ));
-        }
+        let values = tensors.get(&name, &shape)?;
         let values = from_torch(network, region.role, &values);
         let places = parameters.iter_mut().skip(region.range.start);
         places.zip(values).for_each(|(place, value)| *place = value);
         expected.push(name);
     }
-    if let Some(extra) = tensors.names().into_iter().find(|name| !expected.iter().any(|e| e == name)) {
+    if let Some(extra) = tensors.tensors.names().into_iter().find(|name| !expected.iter().any(|e| e == name))
+    {
         return Err(Error::file(
             path,
             format!("has an unknown tensor {extra}: it is a model of another architecture than the recipe's"),
         ));
     }
-    let input_scale = match tensors.tensor(INPUT_SCALE) {
+    let input_scale = match tensors.tensors.tensor(INPUT_SCALE) {
         Err(_) => None,
         Ok(tensor) => match floats_of(tensor.data())[..] {
             [scale] if scale.is_finite() && scale > 0.0 => Some(scale),

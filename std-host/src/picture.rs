@@ -104,7 +104,31 @@ pub fn feature_maps(
     grid(tiles.collect(), 1.0)
 }
 
-/// Images (0 to 1), each above its reconstruction.
+/// The numbers that are black and white in pictures of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shades {
+    /// 0 and 1.
+    Unit,
+    /// So many of the image's deviations below and above 0, which is mid grey: for preprocessed images, whose numbers have no
+    /// limits.
+    Deviations(u8),
+}
+
+impl Shades {
+    /// What a number is multiplied by and what is added then, for a byte; `image` is what it belongs to.
+    fn scale_and_shift(self, image: &[f32]) -> (f32, f32) {
+        match self {
+            Self::Unit => (255.0, 0.0),
+            Self::Deviations(count) => {
+                let squares: f32 = image.iter().map(|v| v * v).sum();
+                let range = f32::from(count) * (squares / image.len().max(1) as f32).sqrt();
+                (if range > 0.0 { 127.0 / range } else { 0.0 }, 128.0)
+            }
+        }
+    }
+}
+
+/// Images, each above its reconstruction in the same shades.
 ///
 /// # Errors
 ///
@@ -116,15 +140,17 @@ pub fn side_by_side(
     height: usize,
     width: usize,
     channels: usize,
+    shades: Shades,
 ) -> Result<Picture> {
     expect_finite(images)?;
     expect_finite(reconstructions)?;
     let len = (height * width * channels).max(1);
     let pairs = images.chunks_exact(len).zip(reconstructions.chunks_exact(len)).take(count);
     let tiles = pairs.map(|(image, reconstruction)| {
-        let mut pair = tile(image, height, width, channels, |v| 255.0 * v);
+        let (scale, shift) = shades.scale_and_shift(image);
+        let mut pair = tile(image, height, width, channels, |v| scale * v + shift);
         pair.pixels.extend(vec![GAP; width]);
-        pair.pixels.extend(tile(reconstruction, height, width, channels, |v| 255.0 * v).pixels);
+        pair.pixels.extend(tile(reconstruction, height, width, channels, |v| scale * v + shift).pixels);
         pair.height = 2 * height + 1;
         pair
     });
@@ -212,9 +238,21 @@ mod tests {
     }
 
     #[test]
+    fn preprocessed_images_lie_around_mid_grey_and_reconstructions_share_their_shades() {
+        let (image, reconstruction) = ([1.0, -1.0, 2.0, -2.0], [0.0, 0.5, 9.0, -9.0]);
+        let picture = side_by_side(&image, &reconstruction, 1, 2, 2, 1, Shades::Deviations(2)).unwrap();
+        let colours: std::collections::BTreeSet<u8> = picture.image.pixels().map(|p| p.0[0]).collect();
+        // Two deviations are 3.16, so that 2 is 80 shades from 128.
+        for shade in [168, 88, 208, 48, 128, 148, 255, 0] {
+            assert!(colours.contains(&shade), "{shade} in {colours:?}");
+        }
+    }
+
+    #[test]
     fn nothing_and_what_is_not_a_number_are_refused() {
         assert!(dictionary(&[], 0, 2, 2, 1).is_err());
-        let error = side_by_side(&[0.0, f32::NAN], &[0.0, 0.0], 1, 1, 2, 1).unwrap_err().to_string();
+        let shades = Shades::Unit;
+        let error = side_by_side(&[0.0, f32::NAN], &[0.0, 0.0], 1, 1, 2, 1, shades).unwrap_err().to_string();
         assert!(error.contains("element 1"), "{error}");
     }
 }

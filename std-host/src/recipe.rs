@@ -6,6 +6,8 @@
 //! (the dense code, pooled as its `[features]` say) are what this one learns from. Any depth, of either kind.
 
 mod below;
+
+mod preprocess;
 mod sparsity;
 
 use std::path::Path;
@@ -20,6 +22,8 @@ pub use sparsity::SparsityRecipe;
 
 use crate::data::Kind;
 use crate::error::{Error, Result};
+
+pub use preprocess::PreprocessRecipe;
 
 /// The recipes compiled into the program: name and TOML.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -37,6 +41,14 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mnist-conv128", include_str!("../recipes/mnist-conv128.toml")),
     ("mnist-conv-stacked", include_str!("../recipes/mnist-conv-stacked.toml")),
     ("mnist-conv16-stacked", include_str!("../recipes/mnist-conv16-stacked.toml")),
+    ("cifar10-conv64", include_str!("../recipes/cifar10-conv64.toml")),
+    ("cifar10-conv256", include_str!("../recipes/cifar10-conv256.toml")),
+    ("cifar10-stacked", include_str!("../recipes/cifar10-stacked.toml")),
+    ("cifar10-deep", include_str!("../recipes/cifar10-deep.toml")),
+    ("svhn-conv256", include_str!("../recipes/svhn-conv256.toml")),
+    ("svhn-stacked", include_str!("../recipes/svhn-stacked.toml")),
+    ("faces-conv64", include_str!("../recipes/faces-conv64.toml")),
+    ("faces-fc256", include_str!("../recipes/faces-fc256.toml")),
 ];
 
 /// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
@@ -52,6 +64,9 @@ pub struct Recipe {
     pub about: String,
     /// What it learns from.
     pub data: Data,
+    /// What is done to the images before the network sees them, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preprocess: Vec<PreprocessRecipe>,
     /// The autoencoder.
     pub network: Architecture,
     /// How sparse the code is in training.
@@ -438,10 +453,16 @@ impl Recipe {
                     "below has another [data] than this recipe; a stack learns from one data set",
                 );
             }
+            if below.preprocess != self.preprocess {
+                return invalid(
+                    "below has another [[preprocess]] than this recipe; a stack sees its images once, below",
+                );
+            }
         }
         if !(self.data.divide_by.is_finite() && self.data.divide_by > 0.0) {
             return invalid("data.divide_by must be more than 0");
         }
+        self.preprocess.iter().try_for_each(PreprocessRecipe::check)?;
         if self.training.epochs == 0 {
             return invalid("training.epochs must be at least 1");
         }
@@ -481,6 +502,9 @@ impl Recipe {
         let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
         if Size::from(self.sparsity.grid) != Size::ONE {
             return invalid("an RBM has no feature maps to cut into windows: leave sparsity.grid out");
+        }
+        if !self.preprocess.is_empty() {
+            return invalid("an RBM's inputs lie between 0 and 1: leave [[preprocess]] out");
         }
         if self.sparsity.per_sample.is_some() {
             return invalid(
@@ -559,6 +583,10 @@ impl Recipe {
     pub fn network(&self, image: Shape) -> Result<Network> {
         let named =
             |error: wta_core::Error| Error::Invalid(format!("recipe {}, network: {error}", self.name));
+        for step in &self.preprocess {
+            step.check_image(image)
+                .map_err(|error| Error::Invalid(format!("recipe {}, {error}", self.name)))?;
+        }
         let image = match &self.below {
             Some(below) => below.features_shape(image)?,
             None => image,

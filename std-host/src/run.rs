@@ -1,6 +1,7 @@
 //! A run directory: everything that one experiment leaves behind.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wta_core::{Network, Shape, Size};
@@ -8,11 +9,13 @@ use wta_core::{Network, Shape, Size};
 use crate::atomic;
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
+use crate::preprocess::Preprocess;
 use crate::recipe::{self, Recipe};
 
 /// All that a run folder may hold.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "checkpoint.safetensors",
+    "preprocess.safetensors",
     "model.safetensors",
     "svm.safetensors",
     "metrics.csv",
@@ -124,7 +127,14 @@ impl Run {
             self.below().copy_training(&to.below())?;
         }
         // The recipe goes last: what is broken off before is no run folder.
-        for name in ["checkpoint.safetensors", "model.safetensors", "metrics.csv", "recipe.toml"] {
+        let files = [
+            "preprocess.safetensors",
+            "checkpoint.safetensors",
+            "model.safetensors",
+            "metrics.csv",
+            "recipe.toml",
+        ];
+        for name in files {
             let from = self.file(name);
             if from.exists() {
                 let bytes = std::fs::read(&from).map_err(|e| Error::io("read", &from, e))?;
@@ -249,6 +259,8 @@ pub struct Trained {
     pub network: Network,
     /// The flat parameter vector.
     pub parameters: Vec<f32>,
+    /// What is done to images before the network, or a stack's lowest one, sees them.
+    pub preprocess: Arc<Preprocess>,
     /// The layer below, in a stack.
     pub below: Option<Box<Below>>,
 }
@@ -267,7 +279,7 @@ impl Trained {
     ///
     /// # Errors
     ///
-    /// As for [`Run::recipe`] and [`Run::model`].
+    /// As for [`Run::recipe`], [`Run::model`] and [`Preprocess::load`].
     pub fn load(run: &Run, image: Shape) -> Result<Self> {
         let recipe = run.recipe()?;
         let network = recipe.network(image)?;
@@ -282,7 +294,11 @@ impl Trained {
                 Some(Box::new(Below { trained: Self::load(&run.below(), image)?, scale }))
             }
         };
-        Ok(Self { recipe, network, parameters, below })
+        let preprocess = match &below {
+            None => Arc::new(Preprocess::load(run, &recipe, image)?),
+            Some(below) => Arc::clone(&below.trained.preprocess),
+        };
+        Ok(Self { recipe, network, parameters, preprocess, below })
     }
 
     /// The shape of an image's features.

@@ -1,4 +1,6 @@
 //! A data set as the network sees it: preprocessed `f32` images in the core's layout.
+//!
+//! What preprocessing has learnt belongs to a trained network, not to a data set: whoever asks for images brings it along.
 
 use rayon::prelude::*;
 use wta_core::Shape;
@@ -6,10 +8,10 @@ use wta_core::Shape;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::junction::planar;
+use crate::preprocess::Preprocessor;
 use crate::recipe::Recipe;
-use crate::trainer::TrainingSet;
 
-/// A data set with the preprocessing of a recipe, applied image by image as they are asked for.
+/// A data set for a recipe, handed out in blocks of images.
 #[derive(Debug)]
 pub struct Samples {
     dataset: Dataset,
@@ -64,39 +66,36 @@ impl Samples {
         self.dataset.classes
     }
 
-    /// Writes image `index`, preprocessed, to `to`.
+    /// Writes images one after the other, as the network sees them, on all threads.
     ///
     /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
     ///
     /// # Errors
     ///
     /// As for [`Dataset::write`].
-    pub fn write(&self, index: usize, to: &mut [f32]) -> Result<()> {
-        self.dataset.write(index, self.scale, to)?;
+    pub fn write_all(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        self.write_images(preprocessor, indices, to)?;
         if self.planar && self.dataset.channels > 1 {
-            let image = to.to_vec();
-            to.iter_mut().zip(planar(self.image_shape(), &image)).for_each(|(to, pixel)| *to = pixel);
+            let image = self.image_shape();
+            to.par_chunks_exact_mut(image.len().max(1)).for_each_init(Vec::new, |copy, pixels| {
+                copy.clear();
+                copy.extend(planar(image, pixels));
+                pixels.copy_from_slice(copy);
+            });
         }
         Ok(())
     }
 
-    /// Writes several images one after the other, on all threads.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Dataset::write`].
-    pub fn write_all(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
-        let images = to.par_chunks_mut(self.shape.len()).zip(indices);
-        images.try_for_each(|(to, index)| self.write(*index, to))
-    }
-}
-
-impl TrainingSet for Samples {
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
-        self.write_all(indices, to)
+    /// Writes preprocessed images one after the other, with their channels last.
+    pub(crate) fn write_images(
+        &self,
+        preprocessor: &Preprocessor,
+        indices: &[usize],
+        to: &mut [f32],
+    ) -> Result<()> {
+        let images = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
+        images.try_for_each(|(to, index)| self.dataset.write(*index, self.scale, to))?;
+        preprocessor.apply(to);
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::layer_input::LayerInput;
 use crate::model;
+use crate::preprocess::{self, Preprocess, PreprocessedSet};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::{EpochMetrics, Run, Trained};
@@ -37,7 +38,7 @@ pub struct Settings<'a> {
     pub isa: Isa,
     /// Continue from the run's checkpoint.
     pub resume: bool,
-    /// In a stack, the features of a layer are kept if they take at most so many bytes.
+    /// Preprocessed images and, in a stack, the features of a layer are kept if they take at most so many bytes.
     pub memory: usize,
     /// Set from outside (Ctrl-C): stop after the current step, with a checkpoint.
     pub stop: &'a AtomicBool,
@@ -102,9 +103,24 @@ fn train_layer(
     } else {
         run.begin(recipe)?;
     }
+    let go_on = || {
+        if settings.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let (isa, memory) = (settings.isa, settings.memory);
     let Some(below) = &recipe.below else {
         let session = Session::start(recipe, network, training, run, &settings)?;
-        return session.run_on(recipe, samples, run, &settings, progress);
+        if session.is_done() {
+            return session.outcome(recipe, run, samples.len());
+        }
+        let preprocess = if resumed && Preprocess::is_saved(run) {
+            Preprocess::load(run, recipe, samples.image_shape())?
+        } else {
+            let learnt = preprocess::fit(isa, recipe, samples, progress, go_on)?;
+            learnt.save(run)?;
+            learnt
+        };
+        let set = PreprocessedSet::new(isa, &preprocess, samples, memory, progress)?;
+        return session.run_on(recipe, &set, run, &settings, progress);
     };
     train_layer(below, samples, &run.below(), settings, progress)?;
     let mut session = Session::start(recipe, network, training, run, &settings)?;
@@ -112,10 +128,6 @@ fn train_layer(
         return session.outcome(recipe, run, samples.len());
     }
     let trained = Trained::load(&run.below(), samples.image_shape())?;
-    let go_on = || {
-        if settings.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let (isa, memory) = (settings.isa, settings.memory);
     let input = LayerInput::new(isa, &trained, recipe, samples, memory, progress, go_on)?;
     session.input_scale = Some(input.scale());
     session.run_on(recipe, &input, run, &settings, progress)

@@ -431,8 +431,7 @@ fn broken_run_files_get_one_sentence() {
 
     let text = fs::read_to_string(folder.path("run/recipe.toml")).unwrap();
     fs::write(folder.path("run/recipe.toml"), text.replace("maps = 8", "maps = 9")).unwrap();
-    eval()
-        .fails("tensor encoder.0.weight has shape [8, 1, 5, 5], but the recipe's network needs [9, 1, 5, 5]");
+    eval().fails("tensor encoder.0.weight has shape [8, 1, 5, 5], but the recipe needs [9, 1, 5, 5]");
     fs::write(folder.path("run/recipe.toml"), &text).unwrap();
 
     let checkpoint = folder.path("run/checkpoint.safetensors");

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))
 }
 
-/// Test images of the run's data set, or the bundled digits for want of it.
+/// Test images of the run's data set, or the bundled digits for want of it where they are of the same shape.
 fn images(recipe: &Recipe, arguments: &Arguments) -> Result<Samples> {
     let mut recipe = recipe.clone();
     if arguments.data.is_none() && recipe.data.set.image_shape() == Kind::Digits.image_shape() {

@@ -38,8 +38,8 @@ pub(crate) struct Arguments {
     /// Go on from the run's checkpoint.
     #[arg(long)]
     resume: bool,
-    /// In a stack, keep the features of the layer below in memory if they take at most so many MiB; otherwise they are
-    /// computed anew for every batch.
+    /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at most so many
+    /// MiB; otherwise they are computed anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (MEMORY >> 20) as u32)]
     memory: u32,
 }

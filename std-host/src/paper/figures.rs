@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::features::FeatureEncoder;
 use crate::gallery;
 use crate::picture::{self, Picture};
+use crate::preprocess::Preprocessor;
 use crate::recipe::{self, Recipe};
 
 /// The folder of the pictures.
@@ -246,7 +247,7 @@ fn digit(lab: &Lab<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec
     let samples = lab.samples(recipe, Split::Test)?;
     let image = samples.image_shape();
     let mut pixels = vec![0.0; image.len()];
-    samples.write(0, &mut pixels)?;
+    samples.write_all(&Preprocessor::none(image), &[0], &mut pixels)?;
     let features = |network: &Finished, pool: Option<Pool>| -> Result<(Shape, Vec<f32>)> {
         let encoder = FeatureEncoder::new(lab.settings.isa, &network.trained)?;
         let encoder = encoder.pooled(pool.unwrap_or_else(|| network.trained.recipe.pool()))?;

@@ -22,6 +22,7 @@ use wta_simd::Isa;
 use crate::aligned::Aligned;
 use crate::batch::BatchTrainer;
 use crate::error::{Error, Result};
+use crate::preprocess::Preprocessor;
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
 use crate::samples::Samples;
@@ -61,7 +62,7 @@ pub struct Subject {
 enum Images {
     /// The same noise in every step.
     Noise(Vec<f32>),
-    /// A data set, in the order of the first epoch of a training.
+    /// A data set, in the order of the first epoch of a training and not preprocessed: that is not part of a step.
     Samples { samples: Samples, order: Vec<usize> },
 }
 
@@ -144,10 +145,8 @@ impl Subject {
             Images::Noise(noise) => batch.copy_from_slice(noise),
             Images::Samples { samples, order } => {
                 let start = step % (order.len() / self.training.batch).max(1) * self.training.batch;
-                let images = batch.chunks_exact_mut(self.network.input().len());
-                for (to, index) in images.zip(order.iter().skip(start)) {
-                    samples.write(*index, to)?;
-                }
+                let chosen = order.get(start..start + self.training.batch).unwrap_or(order);
+                samples.write_all(&Preprocessor::none(samples.image_shape()), chosen, batch)?;
             }
         }
         Ok(())

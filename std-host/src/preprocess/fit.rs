@@ -1,0 +1,106 @@
+//! Learning the steps from training images, one after the other: each sees the images as the steps before leave them.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use wta_core::Random;
+use wta_simd::Isa;
+
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::recipe::{PreprocessRecipe, Recipe};
+use crate::samples::Samples;
+
+use super::standardise::Moments;
+use super::zca::Covariance;
+use super::{Preprocess, Preprocessor, Step};
+
+/// Numbers of the images that are summed up together.
+const BLOCK: usize = 1 << 22;
+
+/// Images in such a block, at most.
+const MOST_IMAGES: usize = 1_024;
+
+/// Learns the steps of a recipe from its training images. `go_on` is asked now and then.
+///
+/// # Errors
+///
+/// One sentence for images that cannot be whitened, too few of them, or too little memory; [`Error::Interrupted`] when
+/// `go_on` breaks off.
+pub fn fit(
+    isa: Isa,
+    recipe: &Recipe,
+    samples: &Samples,
+    progress: &Progress,
+    go_on: impl Fn() -> ControlFlow<()>,
+) -> Result<Preprocess> {
+    let shape = samples.image_shape();
+    let mut learnt = Preprocess::none(shape);
+    for (index, step) in recipe.preprocess.iter().enumerate() {
+        if let Some(step) = Preprocess::unlearnt(step, shape) {
+            learnt.steps.push(step);
+            continue;
+        }
+        let start = Instant::now();
+        let chosen = choose(recipe, step, index, samples.len())?;
+        progress.phase(&format!("learn {}", step.name()), chosen.len() as u64);
+        let before = Preprocessor::new(isa, &learnt);
+        let each = |add: &mut dyn FnMut(&[f32])| {
+            let block = (BLOCK / shape.len().max(1)).clamp(1, MOST_IMAGES);
+            let mut images = vec![0.0; block.min(chosen.len()) * shape.len()];
+            for chosen in chosen.chunks(block) {
+                if go_on().is_break() {
+                    return Err(Error::Interrupted(
+                        "the preprocessing is not learnt yet; continue with --resume".to_owned(),
+                    ));
+                }
+                let images = images.get_mut(..chosen.len() * shape.len()).unwrap_or_default();
+                samples.write_images(&before, chosen, images)?;
+                add(images);
+                progress.inc(chosen.len() as u64);
+            }
+            Ok(())
+        };
+        learnt.steps.push(match *step {
+            PreprocessRecipe::Zca { regulariser, .. } => {
+                let mut covariance = Covariance::new(shape.len())?;
+                each(&mut |images| covariance.add(images))?;
+                progress.finish();
+                progress.line(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
+                Step::Zca(covariance.learn(regulariser)?.into())
+            }
+            PreprocessRecipe::Standardise { regulariser, .. } => {
+                let mut moments = Moments::new(shape.len());
+                each(&mut |images| moments.add(images))?;
+                Step::Standardise(moments.learn(regulariser)?)
+            }
+            PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => continue,
+        });
+        progress.finish();
+        progress.line(&format!(
+            "{}: learnt from {} images in {:.1} s",
+            step.name(),
+            chosen.len(),
+            start.elapsed().as_secs_f64()
+        ));
+    }
+    Ok(learnt)
+}
+
+/// The images that a step learns from, ascending: all, or a sample without repetition.
+fn choose(recipe: &Recipe, step: &PreprocessRecipe, index: usize, images: usize) -> Result<Vec<usize>> {
+    let mut all: Vec<usize> = (0..images).collect();
+    let Some(Some(count)) = step.learns_from() else { return Ok(all) };
+    if count > images {
+        return Err(Error::Invalid(format!(
+            "recipe {}, preprocess step {}: samples is {count}, but the data set has only {images} images",
+            recipe.name,
+            step.name()
+        )));
+    }
+    // Epochs have the streams from 1 on.
+    Random::stream(recipe.training.seed, u64::MAX - index as u64).shuffle(&mut all);
+    all.truncate(count);
+    all.sort_unstable();
+    Ok(all)
+}

@@ -1,0 +1,205 @@
+//! ZCA whitening of whole images: `U diag(1 / sqrt(s + r)) U^T (x - mean)`.
+//!
+//! The matrix is computed in double precision, by faer. Its products are cut into [`PARTS`] whatever the number of
+//! threads: where a sum is cut decides its last bits.
+
+use std::sync::Arc;
+
+use faer::diag::DiagMut;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+use wta_core::Kernels;
+use wta_simd::Isa;
+
+use crate::aligned::Aligned;
+use crate::error::{Error, Result};
+
+use super::expect_finite;
+
+/// Parts of faer's products.
+const PARTS: usize = 8;
+
+/// Images whose whitened rows a thread holds at a time: enough to read the matrix seldom.
+const BLOCK: usize = 64;
+
+/// The step `zca`.
+#[derive(Debug, PartialEq)]
+pub(super) struct Zca {
+    pub(super) mean: Vec<f32>,
+    /// Symmetric; as many rows as the mean has numbers.
+    pub(super) matrix: Vec<f32>,
+}
+
+/// Sums over images, from which a [`Zca`] is learnt.
+pub(super) struct Covariance {
+    features: usize,
+    count: usize,
+    sums: Vec<f64>,
+    /// The lower triangle of the sum of `x x^T`, column by column.
+    products: Vec<f64>,
+    /// A block of images in double precision.
+    block: Vec<f64>,
+}
+
+impl Covariance {
+    /// Of no image yet, of so many features.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is not so much memory.
+    pub(super) fn new(features: usize) -> Result<Self> {
+        let products = zeros(features * features)?;
+        Ok(Self { features, count: 0, sums: vec![0.0; features], products, block: Vec::new() })
+    }
+
+    /// Adds images that lie one after the other.
+    pub(super) fn add(&mut self, images: &[f32]) {
+        let count = images.len() / self.features.max(1);
+        self.block.clear();
+        self.block.par_extend(images.par_iter().map(|v| f64::from(*v)));
+        for image in self.block.chunks_exact(self.features.max(1)) {
+            self.sums.iter_mut().zip(image).for_each(|(sum, v)| *sum += v);
+        }
+        self.count += count;
+        let block = MatRef::from_row_major_slice(&self.block, count, self.features);
+        triangular::matmul(
+            MatMut::from_column_major_slice_mut(&mut self.products, self.features, self.features),
+            BlockStructure::TriangularLower,
+            Accum::Add,
+            block.transpose(),
+            BlockStructure::Rectangular,
+            block,
+            BlockStructure::Rectangular,
+            1.0,
+            Par::rayon(PARTS),
+        );
+    }
+
+    /// What the images have taught.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is not enough memory, or numbers are not finite.
+    pub(super) fn learn(mut self, regulariser: f64) -> Result<Zca> {
+        let n = self.features;
+        let count = self.count.max(1) as f64;
+        self.block = Vec::new();
+        let mean: Vec<f64> = self.sums.iter().map(|sum| sum / count).collect();
+        self.products.par_chunks_exact_mut(n.max(1)).zip(&mean).for_each(|(column, m)| {
+            column.iter_mut().zip(&mean).for_each(|(v, mean)| *v = *v / count - mean * m);
+        });
+        let mean: Vec<f32> = mean.iter().map(|m| *m as f32).collect();
+        if !self.products.iter().all(|v| v.is_finite()) {
+            expect_finite("zca", &[f32::NAN])?;
+        }
+        let (values, mut vectors) = eigen(&self.products, n)?;
+        // U diag((s + r)^-1/4), whose product with its transpose is the matrix.
+        vectors.par_chunks_exact_mut(n.max(1)).zip(&values).for_each(|(vector, value)| {
+            // An eigenvalue of 0 may come out a little below.
+            let factor = (value.max(0.0) + regulariser).powf(-0.25);
+            vector.iter_mut().for_each(|v| *v *= factor);
+        });
+        let factors = MatRef::from_column_major_slice(&vectors, n, n);
+        let mut product = self.products;
+        triangular::matmul(
+            MatMut::from_column_major_slice_mut(&mut product, n, n),
+            BlockStructure::TriangularLower,
+            Accum::Replace,
+            factors,
+            BlockStructure::Rectangular,
+            factors.transpose(),
+            BlockStructure::Rectangular,
+            1.0,
+            Par::rayon(PARTS),
+        );
+        drop(vectors);
+        let mut matrix = vec![0.0; n * n];
+        matrix.par_chunks_exact_mut(n.max(1)).enumerate().for_each(|(row, to)| {
+            for (column, to) in to.iter_mut().enumerate() {
+                let place = row.min(column) * n + row.max(column);
+                *to = product.get(place).map_or(0.0, |v| *v as f32);
+            }
+        });
+        expect_finite("zca", &mean)?;
+        expect_finite("zca", &matrix)?;
+        Ok(Zca { mean, matrix })
+    }
+}
+
+/// Eigenvalues and, column by column, eigenvectors of a symmetric matrix, whose lower triangle is read.
+fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+    let (mut values, mut vectors) = (zeros(n)?, zeros(n * n)?);
+    let par = Par::rayon(PARTS);
+    let needed = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
+    let mut memory = MemBuffer::try_new(needed).map_err(|_| out_of_memory(n))?;
+    self_adjoint_evd(
+        MatRef::from_column_major_slice(matrix, n, n),
+        DiagMut::from_slice_mut(&mut values),
+        Some(MatMut::from_column_major_slice_mut(&mut vectors, n, n)),
+        par,
+        MemStack::new(&mut memory),
+        Default::default(),
+    )
+    .map_err(|_| {
+        Error::Invalid("preprocess step zca: the covariance's eigenvectors were not found".to_owned())
+    })?;
+    Ok((values, vectors))
+}
+
+/// So many zeros, if there is the memory.
+fn zeros(len: usize) -> Result<Vec<f64>> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).map_err(|_| out_of_memory(len.isqrt()))?;
+    zeros.resize(len, 0.0);
+    Ok(zeros)
+}
+
+fn out_of_memory(n: usize) -> Error {
+    Error::Invalid(format!(
+        "preprocess step zca: not enough memory to whiten images of {n} numbers, which takes about {} GiB",
+        // Products, eigenvectors, and two more of their size in between.
+        (n * n * 4 * size_of::<f64>()).div_ceil(1 << 30)
+    ))
+}
+
+/// A [`Zca`], laid out for the kernels.
+pub(super) struct Whitener {
+    isa: Isa,
+    zca: Arc<Zca>,
+    prepared: Aligned,
+}
+
+impl Whitener {
+    pub(super) fn new(isa: Isa, zca: Arc<Zca>) -> Self {
+        let features = zca.mean.len();
+        let mut prepared = Aligned::zeros(isa.prepared_len(features, features));
+        isa.prepare(&zca.matrix, features, &mut prepared);
+        Self { isa, zca, prepared }
+    }
+
+    /// Whitens images in place, as products of blocks of images with the matrix.
+    pub(super) fn apply(&self, images: &mut [f32]) {
+        let features = self.zca.mean.len().max(1);
+        let width = features.next_multiple_of(self.isa.panel_maps().max(1));
+        // A share for each thread where there are few images.
+        let share = (images.len() / features).div_ceil(rayon::current_num_threads());
+        let block = share.next_multiple_of(8).clamp(1, BLOCK);
+        images.par_chunks_mut(block * features).for_each(|images| {
+            for image in images.chunks_exact_mut(features) {
+                image.iter_mut().zip(&self.zca.mean).for_each(|(v, mean)| *v -= mean);
+            }
+            let count = images.len() / features;
+            let mut whitened = Aligned::zeros(count * width);
+            let zeros = [0.0; BLOCK];
+            let zeros = zeros.get(..count).unwrap_or_default();
+            // The kernels' units are our images, and their images the rows of the matrix.
+            self.isa.unit_sums(images, zeros, &self.zca.matrix, &self.prepared, &mut whitened);
+            for (image, whitened) in images.chunks_exact_mut(features).zip(whitened.chunks_exact(width)) {
+                image.iter_mut().zip(whitened).for_each(|(to, v)| *to = *v);
+            }
+        });
+    }
+}

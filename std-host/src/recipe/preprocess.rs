@@ -1,0 +1,112 @@
+//! The table `[[preprocess]]` of a recipe: what is done to images before the network sees them, step by step.
+
+use serde::{Deserialize, Serialize};
+use wta_core::Shape;
+
+use crate::error::{Error, Result};
+
+/// Eigenvectors of more dimensions than this take hours, and their matrices more memory than most machines have.
+const MOST_DIMENSIONS: usize = 16_384;
+
+/// One step. What a step learns from the training images is kept in the run folder.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "step")]
+pub enum PreprocessRecipe {
+    /// Each image to zero mean and unit deviation, over all its pixels and channels.
+    Contrast {
+        /// Added to the variance, so that the noise of a nearly uniform image is not blown up.
+        #[serde(default)]
+        regulariser: f32,
+    },
+    /// `(x - m) / sqrt(1 + m2)` in each channel, `m` and `m2` the means of `x` and `x^2` in a Gaussian window.
+    LocalContrast {
+        /// Rows and columns of the window, odd.
+        #[serde(default = "PreprocessRecipe::default_window")]
+        window: usize,
+        /// The Gaussian's standard deviation in pixels [default: a sixth of the window].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deviation: Option<f32>,
+    },
+    /// Whitening of whole images: `U diag(1 / sqrt(s + regulariser)) U^T (x - mean)`, where `U` and `s` are the
+    /// eigenvectors and eigenvalues of the images' covariance.
+    Zca {
+        /// Added to the eigenvalues.
+        regulariser: f64,
+        /// Learn from so many images, drawn by the seed of `[training]` [default: all].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        samples: Option<usize>,
+    },
+    /// Each number of an image to zero mean and unit deviation over the images.
+    Standardise {
+        /// Added to the variances.
+        #[serde(default)]
+        regulariser: f64,
+        /// Learn from so many images, drawn by the seed of `[training]` [default: all].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        samples: Option<usize>,
+    },
+}
+
+impl PreprocessRecipe {
+    fn default_window() -> usize {
+        21
+    }
+
+    /// The step's name in recipes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Contrast { .. } => "contrast",
+            Self::LocalContrast { .. } => "local-contrast",
+            Self::Zca { .. } => "zca",
+            Self::Standardise { .. } => "standardise",
+        }
+    }
+
+    /// How many images the step learns from, if it does; `Some(None)` is all.
+    pub fn learns_from(&self) -> Option<Option<usize>> {
+        match *self {
+            Self::Contrast { .. } | Self::LocalContrast { .. } => None,
+            Self::Zca { samples, .. } | Self::Standardise { samples, .. } => Some(samples),
+        }
+    }
+
+    /// `Ok` when the settings make sense.
+    pub(super) fn check(&self) -> Result<()> {
+        let invalid = |what: &str| Err(Error::Invalid(format!("preprocess step {}: {what}", self.name())));
+        if let Some(Some(0 | 1)) = self.learns_from() {
+            return invalid("samples must be at least 2");
+        }
+        match *self {
+            Self::Contrast { regulariser } if !(regulariser.is_finite() && regulariser >= 0.0) => {
+                invalid("regulariser must be at least 0")
+            }
+            Self::Standardise { regulariser, .. } if !(regulariser.is_finite() && regulariser >= 0.0) => {
+                invalid("regulariser must be at least 0")
+            }
+            // Some eigenvalues of images are 0.
+            Self::Zca { regulariser, .. } if !(regulariser.is_finite() && regulariser > 0.0) => {
+                invalid("regulariser must be more than 0")
+            }
+            Self::LocalContrast { window, .. } if window % 2 == 0 || window > 1_001 => {
+                invalid("window must be odd and at most 1001")
+            }
+            Self::LocalContrast { deviation: Some(deviation), .. }
+                if !(deviation.is_finite() && deviation >= 0.1) =>
+            {
+                invalid("deviation must be at least 0.1")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `Ok` when images of this shape can be preprocessed so.
+    pub(super) fn check_image(&self, image: Shape) -> Result<()> {
+        if matches!(self, Self::Zca { .. }) && image.len() > MOST_DIMENSIONS {
+            return Err(Error::Invalid(format!(
+                "preprocess step zca: images of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}; use smaller ones",
+                image.len()
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Preprocessing against numpy in float64 (`fixtures/make_preprocess_vectors.py`), on every instruction set.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use wta::data::Dataset;
+use wta::preprocess::{Preprocess, Preprocessor, fit};
+use wta::progress::Progress;
+use wta::recipe::{self, Recipe};
+use wta::run::Run;
+use wta::samples::Samples;
+use wta_simd::Isa;
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/vectors/preprocess.safetensors");
+
+/// A recipe with these steps, as TOML.
+fn recipe(steps: &str) -> Recipe {
+    let network = r#"{ kind = "fully-connected", units = [4], initial = "he" }"#;
+    parse(network, steps).unwrap()
+}
+
+fn parse(network: &str, steps: &str) -> wta::error::Result<Recipe> {
+    let text = format!(
+        r#"
+        name = "steps"
+        about = "test"
+        data = {{ set = "mnist" }}
+        preprocess = [{steps}]
+        network = {network}
+        sparsity = {{}}
+        training = {{ epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }}
+        "#
+    );
+    recipe::parse(&text, "test")
+}
+
+/// The fixture's numbers; bytes as they are.
+fn tensor(name: &str) -> Vec<f32> {
+    let file = std::fs::read(FIXTURE).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let tensor = tensors.tensor(name).unwrap();
+    if tensor.dtype() == safetensors::Dtype::U8 {
+        return tensor.data().iter().map(|byte| f32::from(*byte)).collect();
+    }
+    tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+fn dataset() -> Dataset {
+    let pixels: Vec<u8> = tensor("images").iter().map(|v| *v as u8).collect();
+    Dataset { channels: 3, height: 6, width: 5, pixels: pixels.into(), labels: None, classes: 0 }
+}
+
+/// The whole set as a convolutional network sees it (channels last), and what was learnt.
+fn preprocessed(isa: Isa, steps: &str) -> (Preprocess, Vec<f32>) {
+    let mut recipe = recipe(steps);
+    recipe.network = recipe::load("mnist-conv16").unwrap().network;
+    let samples = Samples::new(&recipe, dataset()).unwrap();
+    let learnt =
+        fit(
+            isa,
+            &recipe,
+            &samples,
+            &Progress::lines(Box::new(std::io::sink())),
+            || ControlFlow::Continue(()),
+        )
+        .unwrap();
+    let mut images = vec![0.0; samples.len() * samples.shape().len()];
+    let all: Vec<usize> = (0..samples.len()).collect();
+    samples.write_all(&Preprocessor::new(isa, &learnt), &all, &mut images).unwrap();
+    (learnt, images)
+}
+
+fn expect_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found - expected).abs();
+        assert!(error <= tolerance * (1.0 + expected.abs()), "{what}, {index}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn every_step_is_numpys() {
+    let contrast = r#"{ step = "contrast" }"#;
+    for isa in Isa::all_available() {
+        for (name, steps) in [
+            ("contrast", contrast.to_owned()),
+            ("contrast_regularised", r#"{ step = "contrast", regulariser = 0.01 }"#.to_owned()),
+            (
+                "local_contrast",
+                format!(r#"{contrast}, {{ step = "local-contrast", window = 5, deviation = 1.2 }}"#),
+            ),
+            ("zca", format!(r#"{contrast}, {{ step = "zca", regulariser = 0.1 }}"#)),
+            ("standardise", r#"{ step = "standardise" }"#.to_owned()),
+        ] {
+            let (_, images) = preprocessed(isa, &steps);
+            expect_close(&images, &tensor(name), 1e-5, &format!("{name} on {isa}"));
+        }
+    }
+}
+
+#[test]
+fn whitened_images_have_the_identity_as_covariance_but_for_the_regulariser() {
+    let isa = Isa::detect();
+    let (_, before) = preprocessed(isa, r#"{ step = "contrast" }"#);
+    let (_, whitened) = preprocessed(isa, r#"{ step = "contrast" }, { step = "zca", regulariser = 1e-9 }"#);
+    let len = 90;
+    let covariance = |images: &[f32]| {
+        let mean = |i: usize| images.iter().skip(i).step_by(len).map(|v| f64::from(*v)).sum::<f64>() / 120.0;
+        let means: Vec<f64> = (0..len).map(mean).collect();
+        let mut sums = vec![0.0f64; len * len];
+        for image in images.chunks_exact(len) {
+            let centred: Vec<f64> = image.iter().zip(&means).map(|(v, mean)| f64::from(*v) - mean).collect();
+            for (row, a) in centred.iter().enumerate() {
+                for (column, b) in centred.iter().enumerate() {
+                    sums[row * len + column] += a * b / 120.0;
+                }
+            }
+        }
+        sums
+    };
+    // Every image has zero mean, so that one direction has no variance.
+    let found = covariance(&whitened);
+    for row in 0..len {
+        for column in 0..len {
+            let expected = f64::from(u8::from(row == column)) - 1.0 / len as f64;
+            let v = found[row * len + column];
+            assert!((v - expected).abs() < 1e-3, "{row} {column}: {v}, not {expected}");
+        }
+    }
+    // With a regulariser r, a direction of variance s gets s / (s + r): the covariance D satisfies D (C + r) = C.
+    let (_, damped) = preprocessed(isa, r#"{ step = "contrast" }, { step = "zca", regulariser = 0.5 }"#);
+    let (damped, before) = (covariance(&damped), covariance(&before));
+    for row in 0..len {
+        for column in 0..len {
+            let product: f64 = (0..len).map(|i| damped[row * len + i] * before[i * len + column]).sum();
+            let v = product + 0.5 * damped[row * len + column];
+            let expected = before[row * len + column];
+            assert!((v - expected).abs() < 1e-5, "{row} {column}: {v}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn neither_threads_nor_blocks_change_a_bit() {
+    let steps = r#"{ step = "contrast" }, { step = "zca", regulariser = 0.01, samples = 100 },
+        { step = "local-contrast", window = 3 }, { step = "standardise" }"#;
+    let isa = Isa::detect();
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| preprocessed(isa, steps))
+    };
+    let (learnt, images) = on(1);
+    for threads in [2, 3, 5] {
+        assert!((learnt.clone(), images.clone()) == on(threads), "{threads} threads");
+    }
+    let recipe = recipe(steps);
+    let samples = Samples::new(&recipe, dataset()).unwrap();
+    let preprocessor = Preprocessor::new(isa, &learnt);
+    for index in [0, 77, 119] {
+        let mut one = vec![0.0; 90];
+        samples.write_all(&preprocessor, &[index], &mut one).unwrap();
+        // A fully-connected network gets the channels one after the other.
+        let image = &images[index * 90..][..90];
+        let planar: Vec<f32> = (0..3).flat_map(|c| image.iter().skip(c).step_by(3).copied()).collect();
+        assert_eq!(one, planar, "image {index}");
+    }
+}
+
+#[test]
+fn what_was_learnt_survives_the_file_and_other_files_are_refused() {
+    let steps = r#"{ step = "standardise" }, { step = "contrast" }, { step = "zca", regulariser = 0.1 }"#;
+    let (learnt, _) = preprocessed(Isa::detect(), steps);
+    let folder = tempfile::tempdir().unwrap();
+    let (run, recipe) = (Run::new(folder.path()), recipe(steps));
+    let shape = wta_core::Shape::new(3, 6, 5);
+    let problem = |recipe: &Recipe, shape| Preprocess::load(&run, recipe, shape).unwrap_err().to_string();
+    assert!(problem(&recipe, shape).contains("has no preprocess.safetensors"));
+    learnt.save(&run).unwrap();
+    assert_eq!(Preprocess::load(&run, &recipe, shape).unwrap(), learnt);
+    let error = problem(&recipe, wta_core::Shape::new(3, 5, 6));
+    assert!(error.contains("0.standardise.mean has shape [6, 5, 3]"), "{error}");
+    let other = self::recipe(r#"{ step = "zca", regulariser = 0.1 }"#);
+    assert!(problem(&other, shape).contains("has no tensor 0.zca.mean"));
+    let path = Path::new(folder.path()).join("preprocess.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(problem(&recipe, shape).contains("is not a finite number"));
+    std::fs::write(&path, &bytes[..end - 4]).unwrap();
+    assert!(problem(&recipe, shape).contains("is not a whole safetensors file"));
+}
+
+#[test]
+fn senseless_steps_are_refused_in_one_sentence() {
+    let fc = r#"{ kind = "fully-connected", units = [4], initial = "he" }"#;
+    let rbm = r#"{ kind = "rbm", hidden = 4, initial = "he" }"#;
+    for (network, steps, words) in [
+        (fc, r#"{ step = "zca" }"#, "regulariser"),
+        (fc, r#"{ step = "zca", regulariser = 0 }"#, "more than 0"),
+        (fc, r#"{ step = "zca", regulariser = 0.1, samples = 1 }"#, "at least 2"),
+        (fc, r#"{ step = "zca", regulariser = 0.1, patches = 3 }"#, "patches"),
+        (fc, r#"{ step = "contrast", regulariser = -1.0 }"#, "at least 0"),
+        (fc, r#"{ step = "local-contrast", window = 20 }"#, "odd"),
+        (fc, r#"{ step = "local-contrast", deviation = nan }"#, "deviation"),
+        (fc, r#"{ step = "blur" }"#, "blur"),
+        (rbm, r#"{ step = "contrast" }"#, "[[preprocess]]"),
+    ] {
+        let error = parse(network, steps).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains('\n'), "{steps}: {error}");
+    }
+    let stacked = recipe::text("cifar10-stacked").unwrap().replace("regulariser = 0.1", "regulariser = 0.2");
+    let error = recipe::parse(&stacked, "test").unwrap_err().to_string();
+    assert!(error.contains("another [[preprocess]]"), "{error}");
+    let large = recipe(r#"{ step = "zca", regulariser = 0.1 }"#);
+    let error = large.network(wta_core::Shape::new(3, 224, 224)).unwrap_err().to_string();
+    assert!(error.contains("150528 numbers cannot be whitened"), "{error}");
+    let many = recipe(r#"{ step = "zca", regulariser = 0.1, samples = 121 }"#);
+    let samples = Samples::new(&many, dataset()).unwrap();
+    let progress = Progress::lines(Box::new(std::io::sink()));
+    let error = fit(Isa::detect(), &many, &samples, &progress, || ControlFlow::Continue(())).unwrap_err();
+    assert!(error.to_string().contains("only 120 images"), "{error}");
+}
