@@ -61,8 +61,19 @@ impl Source {
                 "is the run of an RBM, whose units devices cannot compute; export an autoencoder",
             ));
         }
-        let image = recipe.data.set.image_shape();
+        let Some(image) = recipe.data.set.image_shape() else {
+            return Err(Error::file(
+                run.folder(),
+                "learnt from an array, whose rows' size it does not say; only networks of images are exported",
+            ));
+        };
         let trained = Trained::load(run, image)?;
+        if !trained.preprocess.is_none() {
+            return Err(Error::file(
+                run.folder(),
+                "learnt from preprocessed images, and devices get them as they are; export a network without [[preprocess]]",
+            ));
+        }
         let path = run.file("svm.safetensors");
         if !path.exists() {
             return Ok(Self { pool: trained.recipe.pool(), trained, image, svm: None });
@@ -161,8 +172,10 @@ fn float_sections(source: &Source, options: Options) -> Vec<Section> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preprocess::Preprocess;
     use crate::recipe;
     use crate::run::Below;
+    use std::sync::Arc;
     use wta_core::{Initial, Model, Network};
 
     /// Two layers, a stride, pooling, roots; with `stacked`, a fully-connected one on top of that.
@@ -186,7 +199,13 @@ mod tests {
             let network = recipe.network(image).unwrap();
             let mut parameters = vec![0.0; network.parameters_len()];
             network.initialise(Initial::He, 3, &mut parameters).unwrap();
-            Trained { recipe, network, parameters, below: None }
+            Trained {
+                recipe,
+                network,
+                parameters,
+                preprocess: Arc::new(Preprocess::none(image)),
+                below: None,
+            }
         };
         let mut trained = match stacked {
             false => trained(lower, image),

@@ -6,6 +6,7 @@ use wta_simd::Isa;
 
 use super::LARGEST;
 use crate::error::Result;
+use crate::preprocess::Preprocessor;
 use crate::samples::Samples;
 
 /// Images that are looked at, spread over all that there are.
@@ -107,9 +108,10 @@ impl Observer<'_> {
         let mut scratch = vec![0.0; Encoder::scratch_len(isa, &network)];
         let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
         let mut pixels = vec![0.0; network.input().len()];
+        let plain = Preprocessor::none(images.image_shape());
         let mut features = vec![0.0; self.pool.output(network.code()).len()];
         for index in indices {
-            images.write(*index, &mut pixels);
+            images.write_all(&plain, &[*index], &mut pixels)?;
             encoder.load(1, 0, &pixels, &mut inputs)?;
             encoder.hidden(1, &mut inputs, &mut scratch)?;
             encoder.top(1, &inputs, &mut scratch, &mut code)?;

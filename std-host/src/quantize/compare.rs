@@ -8,6 +8,7 @@ use super::Quantized;
 use crate::error::{Error, Result};
 use crate::export::Source;
 use crate::features::FeatureEncoder;
+use crate::preprocess::Preprocessor;
 use crate::samples::Samples;
 
 /// Images of a task.
@@ -66,10 +67,11 @@ fn classify(quantized: &Quantized, divide_by: f32, images: &Samples) -> Result<V
             let extractor = Int8Extractor::new(Portable, network, pool, quantized.root(), &mut memory)?;
             let mut classifier = Int8Classifier::new(extractor, svm, &mut sums)?;
             let mut pixels = vec![0.0; images.shape().len()];
+            let plain = Preprocessor::none(images.image_shape());
             let mut bytes = vec![0u8; pixels.len()];
             let mut labels = Vec::with_capacity(indices.len());
             for index in indices {
-                images.write(*index, &mut pixels);
+                images.write_all(&plain, &[*index], &mut pixels)?;
                 // The bytes that the pixels were made of.
                 bytes.iter_mut().zip(&pixels).for_each(|(to, from)| *to = (from * divide_by).round() as u8);
                 labels.push(classifier.classify(&bytes[..])? as u8);

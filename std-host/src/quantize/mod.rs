@@ -217,10 +217,12 @@ fn packed(weights: &[i8], filter_len: usize) -> Result<Vec<i8>> {
 mod tests {
     use super::*;
     use std::path::Path;
+    use std::sync::Arc;
     use wta_core::int8::{Int8Extractor, Portable, requantise};
     use wta_core::{Conv, Encoder, Initial, Scalar, Size};
 
     use crate::data::{Kind, Split, load};
+    use crate::preprocess::{Preprocess, Preprocessor};
     use crate::recipe;
     use crate::run::Trained;
 
@@ -307,14 +309,21 @@ mod tests {
             features = { pool = { kernel = 5, stride = 3 } }
         "#;
         let recipe = recipe::parse(text, "test").unwrap();
-        let images = Samples::new(&recipe, load(Kind::Digits, Path::new(""), Split::Train).unwrap()).unwrap();
+        let images =
+            Samples::new(&recipe, load(&Kind::Digits, Path::new(""), Split::Train).unwrap()).unwrap();
         let network = recipe.network(images.image_shape()).unwrap();
         let mut parameters = vec![0.0; network.parameters_len()];
         network.initialise(Initial::He, 3, &mut parameters).unwrap();
         for root in [false, true] {
             let mut recipe = recipe.clone();
             recipe.features.root = root;
-            let trained = Trained { recipe, network, parameters: parameters.clone(), below: None };
+            let trained = Trained {
+                recipe,
+                network,
+                parameters: parameters.clone(),
+                preprocess: Arc::new(Preprocess::none(images.image_shape())),
+                below: None,
+            };
             let (image, pool) = (images.image_shape(), trained.recipe.pool());
             let source = Source { trained, image, pool, svm: None };
             let quantized = Quantized::new(&source, &images).unwrap();
@@ -328,8 +337,9 @@ mod tests {
             let mut expected = vec![0.0; features.len()];
             let (mut square, mut lost) = (0.0, 0.0);
             for index in 0..20 {
-                let mut pixels = vec![0.0; 784];
-                images.write(index, &mut pixels);
+                let mut pixels = vec![0.0f32; 784];
+                let plain = Preprocessor::none(images.image_shape());
+                images.write_all(&plain, &[index], &mut pixels).unwrap();
                 let bytes: Vec<u8> = pixels.iter().map(|pixel| (pixel * 255.0).round() as u8).collect();
                 extractor.features(&bytes[..], &mut features).unwrap();
                 encoder.load(1, 0, &pixels, &mut inputs).unwrap();
