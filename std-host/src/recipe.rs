@@ -689,7 +689,7 @@ mod tests {
     fn every_built_in_recipe_is_sound_and_survives_a_round_trip() {
         for ((name, _), recipe) in BUILT_IN.iter().zip(all().unwrap()) {
             assert_eq!(recipe.name, *name);
-            let network = recipe.network(Shape::new(1, 28, 28)).unwrap();
+            let network = recipe.network(recipe.data.set.image_shape().unwrap()).unwrap();
             recipe.training(&network, 1_000).unwrap();
             assert_eq!(parse(&recipe.to_toml().unwrap(), "again").unwrap(), recipe);
         }
