@@ -56,7 +56,13 @@ mod x86_64;
 pub use aarch64::neon::Neon;
 #[cfg(wta_dsp)]
 pub use arm::dsp::Dsp;
+/// The fastest kernels of quantised inference on this target.
+#[cfg(wta_dsp)]
+pub use arm::dsp::Dsp as Int8Native;
 pub use isa::{Isa, UnknownIsa};
 pub use prefetch::prefetch;
+/// The fastest kernels of quantised inference on this target.
+#[cfg(not(wta_dsp))]
+pub use wta_core::int8::Portable as Int8Native;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{avx2::Avx2, avx512::Avx512};

@@ -1,0 +1,13 @@
+//! No panic is linked: the handler calls a function that nobody defines, so that a program with a reachable panic does not
+//! link, and the linker's message names this function.
+
+use core::panic::PanicInfo;
+
+unsafe extern "C" {
+    safe fn wta_a_panic_is_linked() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    wta_a_panic_is_linked()
+}
