@@ -45,7 +45,11 @@ fn every_function_is_declared() {
     let header = fs::read_to_string(header()).unwrap();
     let mut exported = 0;
     for file in fs::read_dir(package().join("src")).unwrap() {
-        let source = fs::read_to_string(file.unwrap().path()).unwrap();
+        let file = file.unwrap().path();
+        if file.ends_with("no_panic.rs") {
+            continue; // What it exports is for tests.
+        }
+        let source = fs::read_to_string(file).unwrap();
         for declaration in source.split("#[unsafe(no_mangle)]").skip(1) {
             let name = declaration.split("fn ").nth(1).unwrap().split('(').next().unwrap();
             assert!(header.contains(&format!("{name}(")), "{name} is not in wta.h");
