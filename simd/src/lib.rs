@@ -6,7 +6,7 @@
 //! The algorithms are written once, in `generic`, over the minimal `Vector` trait; an ISA's module implements that
 //! trait for its register and turns the generic functions into kernels compiled with its `#[target_feature]`s. An
 //! ISA's token (such as `Avx2`) can only be had where the processor has it, which is what makes calling those
-//! kernels sound. `unsafe` lives in this crate alone.
+//! kernels sound. But for the C interface, `unsafe` lives in this crate alone.
 //!
 //! On microcontrollers with DSP instructions (Cortex-M4, M7) there is `Dsp`, the kernels of quantised inference, which give
 //! the same bits everywhere.

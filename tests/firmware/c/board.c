@@ -135,15 +135,16 @@ void reset(void)
 {
     const uint32_t *from = data_in_flash;
     volatile uint32_t *to;
-    uint32_t mark = 0;
+    volatile uint32_t *stack;
     int failed;
 
     for (to = data_start; to < data_end; to++)
         *to = *from++;
     for (to = bss_start; to < bss_end; to++)
         *to = 0;
-    /* The stack begins above `mark`, and is not in use below. */
-    for (to = bss_end; to < (volatile uint32_t *)&mark - 32; to++)
+    /* Below the stack's pointer, nothing is in use. */
+    __asm__ volatile("mov %0, sp" : "=r"(stack));
+    for (to = bss_end; to < stack; to++)
         *to = PAINT;
     CPACR |= 0xfu << 20; /* The FPU, before its first use. */
     __asm__ volatile("dsb\n\tisb" ::: "memory");

@@ -14,3 +14,5 @@
     file model_int8, "mnist-conv16-int8.wta"
     file test_images, "test_images"
     file train_images, "train_images"
+
+    .section .note.GNU-stack, "", %progbits

@@ -22,7 +22,7 @@ static const struct wta_network network = {
 
 /* wta_train_bytes and wta_novelty_bytes; the program says so when it is too little. */
 #define TRAINING_BYTES 47616
-#define NOVELTY_BYTES 9216
+#define NOVELTY_BYTES 12544
 
 static uint32_t memory[TRAINING_BYTES / 4];
 static uint32_t more_memory[NOVELTY_BYTES / 4];
