@@ -1,5 +1,11 @@
 //! The interface as C calls it: the Rust interface's bits, and a status for every bad call.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "calls as C makes them: every buffer is as long as its call says, or the call must refuse it first"
+)]
+
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 

@@ -1,5 +1,7 @@
 //! `include/wta.h` is what cbindgen makes of the source, and C and C++ compilers take it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests report by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
