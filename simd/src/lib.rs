@@ -6,7 +6,7 @@
 //! The algorithms are written once, in `generic`, over the minimal `Vector` trait; an ISA's module implements that
 //! trait for its register and turns the generic functions into kernels compiled with its `#[target_feature]`s. An
 //! ISA's token (such as `Avx2`) can only be had where the processor has it, which is what makes calling those
-//! kernels sound. `unsafe` lives in this crate alone.
+//! kernels sound. But for the C interface, `unsafe` lives in this crate alone.
 //!
 //! On microcontrollers with DSP instructions (Cortex-M4, M7) there is `Dsp`, the kernels of quantised inference, which give
 //! the same bits everywhere.
@@ -56,7 +56,13 @@ mod x86_64;
 pub use aarch64::neon::Neon;
 #[cfg(wta_dsp)]
 pub use arm::dsp::Dsp;
+/// The fastest kernels of quantised inference on this target.
+#[cfg(wta_dsp)]
+pub use arm::dsp::Dsp as Int8Native;
 pub use isa::{Isa, UnknownIsa};
 pub use prefetch::prefetch;
+/// The fastest kernels of quantised inference on this target.
+#[cfg(not(wta_dsp))]
+pub use wta_core::int8::Portable as Int8Native;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{avx2::Avx2, avx512::Avx512};

@@ -8,7 +8,7 @@ use wta_tests::{Cross, require, run};
 fn builds(target: &'static str) {
     let Some(cross) = require(Cross::for_libraries(target)) else { return };
     let mut cargo = cross.cargo("build", env!("CARGO_TARGET_TMPDIR"));
-    cargo.args(["--lib", "--no-default-features", "-p", "wta-core", "-p", "wta-simd"]);
+    cargo.args(["--lib", "--no-default-features", "-p", "wta-core", "-p", "wta-simd", "-p", "wta-c"]);
     // Whether they build is the question: most of the time goes into `core`, when that is built from source too.
     cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
     let finished = run(cargo).unwrap();

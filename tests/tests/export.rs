@@ -15,7 +15,7 @@ use std::process::Command;
 use program::support::{Folder, shrunken_mnist, wta};
 use safetensors::SafeTensors;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
-use wta_core::{Encoder, Model, Scalar, Svm};
+use wta_core::{Encoder, Method, Model, Scalar, Svm, extractor_len, novelty_len, stream_training_len};
 use wta_tests::{Cross, emulator, require};
 
 /// Two layers, a stride, overlapping pooling, square roots.
@@ -340,6 +340,21 @@ int main(void) {
 }
 "#,
     );
+    let (text, mut sizes) = (fs::read_to_string(&header).unwrap(), String::new());
+    let flash = Flash::read(&out);
+    let (network, pool) = (flash.model().network(), flash.model().pool());
+    let training = |method: Method| stream_training_len(&network, &method, 32).bytes();
+    for (name, bytes) in [
+        ("ENCODE_BYTES", 4 * extractor_len(&network, &pool)),
+        ("NOVELTY_BYTES", 4 * (novelty_len(&network) + 8)),
+        ("TRAIN_SGD_BYTES(32)", training(Method::Sgd { momentum: 0.9 })),
+        ("TRAIN_ADAM_BYTES(32)", training(Method::ADAM)),
+    ] {
+        // A macro that is not there, or another number, does not compile.
+        sizes += &format!("typedef char check_{}[WTA_MODEL_{name} == {bytes} ? 1 : -1];\n", bytes);
+    }
+    assert!(!text.contains("INT8_BYTES"), "no quantised network is in the model");
+    let main = folder.write("main.c", &(fs::read_to_string(main).unwrap() + &sizes));
     let compiler = |name, package| require(emulator::find(name, package));
     let compile = |compiler: &Path, arguments: &[&str]| {
         let mut command = Command::new(compiler);

@@ -74,8 +74,15 @@ impl<'a> Int8Weights<'a> {
     }
 
     /// The packed pairs of filters.
-    pub fn pairs(&self) -> core::slice::ChunksExact<'a, i8> {
-        self.weights.chunks_exact(pair_len(self.filter_len).max(1))
+    pub fn pairs(&self) -> impl Iterator<Item = &'a [i8]> + use<'a> {
+        // Not `chunks_exact`, which divides by the length when it is zipped: a panic, where the compiler does not see that
+        // it is not 0.
+        let (mut rest, len) = (self.weights, pair_len(self.filter_len).max(1));
+        core::iter::from_fn(move || {
+            let (pair, behind) = rest.split_at_checked(len)?;
+            rest = behind;
+            Some(pair)
+        })
     }
 
     /// The weights of a filter in their order.

@@ -1,5 +1,8 @@
 //! `model.wta` as a C header.
 
+use wta_core::int8::{Int8Extractor, Portable};
+use wta_core::{Method, Model, extractor_len, novelty_len, stream_training_len};
+
 use super::ModelFile;
 use crate::error::Result;
 
@@ -34,7 +37,7 @@ pub fn header(file: &ModelFile, name: &str) -> Result<String> {
 #define WTA_MODEL_FEATURES {}u
 /* Classes of the classifier; 0 for none. */
 #define WTA_MODEL_CLASSES {}u
-
+{}
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define WTA_MODEL_ALIGN alignas(16)
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -54,6 +57,7 @@ WTA_MODEL_ALIGN static const unsigned char wta_model[WTA_MODEL_LEN] = {{\n",
         model.scale(),
         model.features(),
         model.classes(),
+        memory_macros(&model),
     );
     for line in file.bytes().chunks(LINE) {
         text.push_str("    ");
@@ -62,4 +66,32 @@ WTA_MODEL_ALIGN static const unsigned char wta_model[WTA_MODEL_LEN] = {{\n",
     }
     text.push_str("};\n\n#endif\n");
     Ok(text)
+}
+
+/// What the functions of wta.h need of RAM for this model, where it has what they need.
+fn memory_macros(model: &Model<'_>) -> String {
+    let (network, pool) = (model.network(), model.pool());
+    let mut text = String::from("/* Bytes of memory that the functions of wta.h need. */\n");
+    let mut define = |name: &str, bytes: &str| text += &format!("#define WTA_MODEL_{name} {bytes}\n");
+    if model.parameters().is_some() {
+        define("ENCODE_BYTES", &format!("{}u", 4 * extractor_len(&network, &pool)));
+    }
+    if model.int8().is_some() {
+        // The DSP instructions want a filter's length more than `Portable`.
+        let more = network.layers().map(|layer| layer.filter_len().next_multiple_of(4)).max().unwrap_or(0);
+        let numbers = Int8Extractor::<Portable>::memory_len(&network, &pool) + more;
+        let sums = model.int8_svm().map_or(0, |svm| svm.classes());
+        define("INT8_BYTES", &format!("{}u", 2 * numbers.next_multiple_of(2) + 4 * sums));
+    }
+    if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
+        let novelty = novelty_len(&network) + network.code().channels;
+        define("NOVELTY_BYTES", &format!("{}u", 4 * novelty));
+        for (name, method) in [("SGD", Method::Sgd { momentum: 0.0 }), ("ADAM", Method::ADAM)] {
+            let bytes = |batch| stream_training_len(&network, &method, batch).bytes();
+            let image = bytes(1) - bytes(0);
+            let training = format!("({}u + {image}u * (batch))", bytes(0));
+            define(&format!("TRAIN_{name}_BYTES(batch)"), &training);
+        }
+    }
+    text
 }

@@ -12,7 +12,7 @@ use wta_tests::{Availability, Cross, emulator, require, run, run_within};
 use crate::costs::{self, Costs};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
-const TMPDIR: &str = env!("CARGO_TARGET_TMPDIR");
+pub(crate) const TMPDIR: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// A compiler and a board.
 pub(crate) struct Board {
@@ -51,14 +51,23 @@ impl Board {
         self.cross.programs(TMPDIR, "release").join(name)
     }
 
+    /// The compiler.
+    pub(crate) fn cross(&self) -> &Cross {
+        &self.cross
+    }
+
     /// Runs a program to its end, which must be a good one, and compares its costs with what is recorded.
     pub(crate) fn run(&self, name: &str, limit: Duration) -> Report {
-        let program = self.program(name);
-        let ran = run_within(limit, self.emulator.command(&program)).unwrap();
+        self.run_file(name, &self.program(name), limit)
+    }
+
+    /// The same for a program that lies elsewhere.
+    pub(crate) fn run_file(&self, name: &str, program: &Path, limit: Duration) -> Report {
+        let ran = run_within(limit, self.emulator.command(program)).unwrap();
         assert!(ran.success(), "{name}: QEMU: {}\n{}", ran.ending(), ran.output);
         assert_eq!(ran.output.lines().last(), Some("done"), "{name}: {}", ran.output);
         let mut report = Report::new(ran.output);
-        report.costs = costs::of(&program, report.number("stack"), report.numbers("instructions"));
+        report.costs = costs::of(program, report.number("stack"), report.numbers("instructions"));
         costs::check(name, &report.costs, self.cross.is_from_debian());
         report
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
 mod board;
+mod c;
 mod classify_digits;
 mod classify_int8;
 mod conv_int8;

@@ -1,0 +1,617 @@
+/*
+ * wta.h: winner-take-all autoencoders on microcontrollers, from C. Made by cbindgen from core/c/src, not to be edited.
+ *
+ * Features, classes and novelty scores of images with a network from model.wta, and training, all row by row. There is no
+ * allocation and no state but what the caller owns: structs, and the memory that each call is lent, of which a function
+ * says how much is needed. The numbers are those of the Rust library, to the bit.
+ *
+ *     static struct wta_model model;
+ *     static uint32_t memory[MEMORY_BYTES / 4];
+ *
+ *     wta_status status = wta_model_init(&model, bytes, len);
+ *     if (status != WTA_OK) fail(wta_status_text(status));
+ *     assert(wta_encode_bytes(&model) <= sizeof memory);
+ *     struct wta_images image = {.pixels = pixels, .len = sizeof pixels};
+ *     status = wta_classify(&model, &image, memory, sizeof memory, scores, 10, &label);
+ *
+ * What holds for all functions:
+ * - A pointer is to as many elements as the call says. What is read has been written before; a struct wta_model or wta_trainer is
+ *   either 0 throughout or has been handed to a function that initialises it.
+ * - What a call writes, nothing else refers to during the call, no other argument either; what it reads, nothing writes.
+ * - NULL, misaligned pointers and lengths that do not fit are answered by a status, and so is any content of bytes,
+ *   numbers and descriptions. Nothing aborts, and there is no global state: calls from several threads or interrupts are
+ *   independent, as long as they do not share what they write.
+ */
+
+
+#ifndef WTA_H
+#define WTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * What the address of memory must be a multiple of.
+ */
+#define WTA_ALIGN 4
+
+/**
+ * The most encoder layers of a network.
+ */
+#define WTA_MAX_LAYERS 8
+
+/**
+ * Words of a struct wta_model.
+ */
+#define WTA_MODEL_WORDS 208
+
+/**
+ * keep: every map's winner lives (spatial sparsity alone).
+ */
+#define WTA_KEEP_ALL 0
+
+/**
+ * keep: of each map's winners over the batch the share lifetime_rate lives, at least one.
+ */
+#define WTA_KEEP_LIFETIME 1
+
+/**
+ * keep: of each image's winners the per_sample largest live.
+ */
+#define WTA_KEEP_PER_SAMPLE 2
+
+/**
+ * method: gradient descent with momentum, which needs memory for one number per parameter.
+ */
+#define WTA_SGD 0
+
+/**
+ * method: Adam, which needs memory for two.
+ */
+#define WTA_ADAM 1
+
+/**
+ * schedule: the learning rate stays.
+ */
+#define WTA_CONSTANT 0
+
+/**
+ * schedule: it falls straight to 0 after the last step.
+ */
+#define WTA_LINEAR 1
+
+/**
+ * schedule: it is multiplied by step_factor from the share step_at of all steps on.
+ */
+#define WTA_STEP 2
+
+/**
+ * 64-bit words of a struct wta_trainer.
+ */
+#define WTA_TRAINER_WORDS 80
+
+/**
+ * What became of a call. But for WTA_OK nothing has been done, unless a function says otherwise.
+ *
+ * 32 bits wide whatever the compiler does with small enumerations.
+ */
+enum wta_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Done.
+     */
+    WTA_OK = 0,
+    /**
+     * A pointer is NULL that must not be.
+     */
+    WTA_ERROR_NULL = 1,
+    /**
+     * A pointer is not a multiple of its type's alignment, or memory not one of WTA_ALIGN.
+     */
+    WTA_ERROR_ALIGNMENT = 2,
+    /**
+     * A buffer, an image or a batch of the wrong length.
+     */
+    WTA_ERROR_LENGTH = 3,
+    /**
+     * A struct that was not initialised, or whose initialisation failed.
+     */
+    WTA_ERROR_UNINITIALISED = 4,
+    /**
+     * A network, pooling or setting that cannot be, or that does not go with the others.
+     */
+    WTA_ERROR_INVALID = 5,
+    /**
+     * Bytes that are no whole and undamaged model.wta of this version.
+     */
+    WTA_ERROR_MODEL = 6,
+    /**
+     * A model without what the call needs: parameters, their decoder's part, a classifier, or their form in 8 bits.
+     */
+    WTA_ERROR_MISSING = 7,
+    /**
+     * A number that is infinite or not a number, in an image, the parameters, or what becomes of them.
+     */
+    WTA_ERROR_NOT_FINITE = 8,
+    /**
+     * A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the learning rate.
+     */
+    WTA_ERROR_DIVERGED = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wta_status wta_status;
+#else
+typedef int32_t wta_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The shape of an image or of maps; numbers lie position by position with the channels side by side.
+ */
+struct wta_shape {
+    /**
+     * Channels of an image, or maps.
+     */
+    size_t channels;
+    /**
+     * Rows.
+     */
+    size_t height;
+    /**
+     * Columns.
+     */
+    size_t width;
+};
+
+/**
+ * The size of a kernel or window, or from one to the next.
+ */
+struct wta_size {
+    /**
+     * Rows.
+     */
+    size_t height;
+    /**
+     * Columns.
+     */
+    size_t width;
+};
+
+/**
+ * An encoder layer: a convolution that keeps the size ("same"), and ReLU.
+ */
+struct wta_layer {
+    /**
+     * Feature maps that the layer makes; units of a fully-connected layer.
+     */
+    size_t maps;
+    /**
+     * The kernel; 1 x 1 for a fully-connected layer.
+     */
+    struct wta_size kernel;
+    /**
+     * From one position to the next; 1 x 1 for a position at each pixel.
+     */
+    struct wta_size stride;
+};
+
+/**
+ * A winner-take-all autoencoder. A fully-connected one has an input of one position whose channels are the numbers of a
+ * sample, and kernels of 1 x 1 throughout.
+ */
+struct wta_network {
+    /**
+     * The images' shape.
+     */
+    struct wta_shape input;
+    /**
+     * Encoder layers, 1 to WTA_MAX_LAYERS.
+     */
+    size_t depth;
+    /**
+     * The layers, from the image up; those from depth on are not looked at.
+     */
+    struct wta_layer layers[WTA_MAX_LAYERS];
+    /**
+     * The decoder's kernel.
+     */
+    struct wta_size decoder_kernel;
+    /**
+     * Whether the decoder's atoms are the encoder's filters: only for one layer with the decoder's kernel.
+     */
+    bool tied;
+};
+
+/**
+ * A model in use, for the caller to lay where he likes; it may be copied. What the words are is the library's affair.
+ *
+ * It refers to the bytes or parameters that it was made of, which must stay where they are.
+ */
+struct wta_model {
+    /**
+     * 0 before the initialisation.
+     */
+    size_t words[WTA_MODEL_WORDS];
+};
+
+/**
+ * What becomes of the maps of the code: features.
+ */
+struct wta_pooling {
+    /**
+     * The window of which the maximum is taken; 1 x 1 for no pooling.
+     */
+    struct wta_size kernel;
+    /**
+     * From one window to the next; 1 x 1 for no pooling.
+     */
+    struct wta_size stride;
+    /**
+     * Whether a feature is the square root of that.
+     */
+    bool root;
+};
+
+/**
+ * What is known of a model.
+ */
+struct wta_info {
+    /**
+     * The images' shape.
+     */
+    struct wta_shape input;
+    /**
+     * The shape of the code.
+     */
+    struct wta_shape code;
+    /**
+     * The shape of the features: the code, pooled. There are channels x height x width of them.
+     */
+    struct wta_shape features;
+    /**
+     * Classes of the classifier, which is how many scores it gives; 0 for no classifier.
+     */
+    size_t classes;
+    /**
+     * What bytes of an image are multiplied by.
+     */
+    float scale;
+    /**
+     * Whether wta_encode can be called.
+     */
+    bool encodes;
+    /**
+     * Whether wta_classify can be called.
+     */
+    bool classifies;
+    /**
+     * Whether wta_encode_int8 can be called.
+     */
+    bool encodes_int8;
+    /**
+     * Whether wta_classify_int8 can be called.
+     */
+    bool classifies_int8;
+    /**
+     * Whether the decoder's parameters are there, which wta_novelty and training need.
+     */
+    bool reconstructs;
+    /**
+     * Whether the input holds channel after channel, not position after position.
+     */
+    bool planar;
+    /**
+     * Whether the input are the features of another model.
+     */
+    bool stacked;
+};
+
+/**
+ * Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows are asked for
+ * from the first to the last, more than once in training and for novelty scores. It must return, as longjmp may not pass
+ * through this library, and must not use the model, trainer or memory of the call that it is part of.
+ */
+typedef void (*wta_row_fn)(void *context, size_t image, size_t y, float *row, size_t len);
+
+/**
+ * One or more images.
+ *
+ * Either bytes, one for each number of the input, which are multiplied by the model's or the training's scale: set pixels, len and perhaps
+ * stride. Or a function that gives rows of floats, which are used as they are: set row and perhaps context, and leave pixels NULL.
+ */
+struct wta_images {
+    /**
+     * The first image's pixels, row by row; or NULL.
+     */
+    const uint8_t *pixels;
+    /**
+     * Bytes from there to the end of the last image.
+     */
+    size_t len;
+    /**
+     * Bytes from one image to the next; 0 when there are none between them.
+     */
+    size_t stride;
+    /**
+     * Where pixels is NULL, what gives an image's rows.
+     */
+    wta_row_fn row;
+    /**
+     * What that function is called with.
+     */
+    void *context;
+};
+
+/**
+ * How a network is trained. wta_training_defaults sets all of it.
+ */
+struct wta_training {
+    /**
+     * Which winners live: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
+     */
+    uint32_t keep;
+    /**
+     * For WTA_KEEP_LIFETIME: more than 0, at most 1.
+     */
+    float lifetime_rate;
+    /**
+     * For WTA_KEEP_PER_SAMPLE: at least 1.
+     */
+    size_t per_sample;
+    /**
+     * WTA_SGD or WTA_ADAM.
+     */
+    uint32_t method;
+    /**
+     * For WTA_SGD: at least 0, less than 1.
+     */
+    float momentum;
+    /**
+     * For WTA_ADAM: decay of the first moment.
+     */
+    float beta1;
+    /**
+     * For WTA_ADAM: decay of the second moment.
+     */
+    float beta2;
+    /**
+     * For WTA_ADAM: more than 0.
+     */
+    float epsilon;
+    /**
+     * The learning rate at the start, more than 0.
+     */
+    float rate;
+    /**
+     * WTA_CONSTANT, WTA_LINEAR or WTA_STEP.
+     */
+    uint32_t schedule;
+    /**
+     * For WTA_STEP: between 0 and 1.
+     */
+    float step_at;
+    /**
+     * For WTA_STEP: more than 0, at most 1.
+     */
+    float step_factor;
+    /**
+     * Weight decay of filters and atoms; 0 for none.
+     */
+    float decay;
+    /**
+     * What bytes of images are multiplied by; that of the model, when they are to be encoded by one.
+     */
+    float scale;
+    /**
+     * Images in a step, at least 1.
+     */
+    size_t batch;
+    /**
+     * Steps in all, for the schedule.
+     */
+    uint64_t steps;
+};
+
+/**
+ * A training in progress, for the caller to lay where he likes; it must not be copied to go on with both. What the words
+ * are is the library's affair.
+ */
+struct wta_trainer {
+    /**
+     * 0 before the initialisation.
+     */
+    uint64_t words[WTA_TRAINER_WORDS];
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * A sentence that says what a status means, in static memory.
+ */
+const char *wta_status_text(int32_t status);
+
+/**
+ * Floats in the parameters of a network: for each layer its filters and biases, then the decoder's atoms (none if tied) and
+ * bias. 0 for a network that cannot be.
+ */
+size_t wta_parameters_len(const struct wta_network *network);
+
+/**
+ * Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as long as the model is used.
+ * They must lie at a multiple of 4, better 16. Takes one pass over the bytes and one over the numbers.
+ */
+wta_status wta_model_init(struct wta_model *model,
+                          const uint8_t *bytes,
+                          size_t len);
+
+/**
+ * Makes a model, without classifier, of a network's parameters: those of a trainer, for example. There are wta_parameters_len of them, which
+ * must stay where they are; when they have changed (after a training step), the model is one of the new ones. Bytes of images will be multiplied by scale.
+ * pooling may be NULL for none.
+ */
+wta_status wta_model_of_parameters(struct wta_model *model,
+                                   const struct wta_network *network,
+                                   const struct wta_pooling *pooling,
+                                   float scale,
+                                   const float *parameters,
+                                   size_t len);
+
+/**
+ * Says what is known of a model.
+ */
+wta_status wta_model_info(const struct wta_model *model, struct wta_info *info);
+
+/**
+ * Says what a model's network is.
+ */
+wta_status wta_model_network(const struct wta_model *model, struct wta_network *network);
+
+/**
+ * Bytes of memory that wta_encode and wta_classify need; 0 for a model that can do neither.
+ */
+size_t wta_encode_bytes(const struct wta_model *model);
+
+/**
+ * The features of the first of the images, row by row: as many floats as wta_info's features say, position by position with the maps
+ * side by side. memory has at least wta_encode_bytes bytes; what it holds before and afterwards does not matter.
+ */
+wta_status wta_encode(const struct wta_model *model,
+                      const struct wta_images *images,
+                      void *memory,
+                      size_t bytes,
+                      float *features,
+                      size_t features_len);
+
+/**
+ * The class of the first of the images, row by row: a score for each class, and in label the class with the largest (of several, the
+ * first). label may be NULL. memory has at least wta_encode_bytes bytes; what it holds before and afterwards does not matter.
+ */
+wta_status wta_classify(const struct wta_model *model,
+                        const struct wta_images *images,
+                        void *memory,
+                        size_t bytes,
+                        float *scores,
+                        size_t scores_len,
+                        size_t *label);
+
+/**
+ * Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither.
+ */
+size_t wta_int8_bytes(const struct wta_model *model);
+
+/**
+ * wta_encode in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+ */
+wta_status wta_encode_int8(const struct wta_model *model,
+                           const struct wta_images *images,
+                           void *memory,
+                           size_t bytes,
+                           float *features,
+                           size_t features_len);
+
+/**
+ * wta_classify in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+ */
+wta_status wta_classify_int8(const struct wta_model *model,
+                             const struct wta_images *images,
+                             void *memory,
+                             size_t bytes,
+                             float *scores,
+                             size_t scores_len,
+                             size_t *label);
+
+/**
+ * Bytes of memory that wta_novelty needs; 0 for a model without decoder.
+ */
+size_t wta_novelty_bytes(const struct wta_model *model);
+
+/**
+ * How unlike the training data the first of the images is: half the squared error of its reconstruction from the largest activation of each
+ * map, or from the `keep` largest of these when that is not 0. memory has at least wta_novelty_bytes bytes.
+ */
+wta_status wta_novelty(const struct wta_model *model,
+                       const struct wta_images *images,
+                       size_t keep,
+                       void *memory,
+                       size_t bytes,
+                       float *score);
+
+/**
+ * Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9 and a constant rate
+ * of 0.001, a scale of 1/255; of Adam and the others, the usual constants.
+ */
+wta_status wta_training_defaults(struct wta_training *training);
+
+/**
+ * Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or settings that
+ * cannot be.
+ */
+size_t wta_train_bytes(const struct wta_network *network,
+                       const struct wta_training *training);
+
+/**
+ * Starts training from initial parameters that are a function of the seed.
+ *
+ * memory has at least wta_train_bytes bytes, which are the trainer's from now on: it begins with the parameters, behind which the moments
+ * lie. It must stay where it is.
+ */
+wta_status wta_train_init(struct wta_trainer *trainer,
+                          const struct wta_network *network,
+                          const struct wta_training *training,
+                          uint64_t seed,
+                          void *memory,
+                          size_t bytes);
+
+/**
+ * Starts training from a model's parameters, which are copied; the model must have its decoder. Else as wta_train_init.
+ */
+wta_status wta_train_init_model(struct wta_trainer *trainer,
+                                const struct wta_model *model,
+                                const struct wta_training *training,
+                                void *memory,
+                                size_t bytes);
+
+/**
+ * Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the parameters as they were, the next
+ * as many (twice as many for WTA_ADAM) the moments: what a program saves that wants to go on after a reset. Else as
+ * wta_train_init.
+ */
+wta_status wta_train_resume(struct wta_trainer *trainer,
+                            const struct wta_network *network,
+                            const struct wta_training *training,
+                            uint64_t steps_done,
+                            void *memory,
+                            size_t bytes);
+
+/**
+ * One step on `count` images, as many as the training's batch, each of which is gone through three times. In loss, which may be NULL: half the squared
+ * error summed over an image, averaged over the batch. When it fails, the parameters and moments are as before.
+ */
+wta_status wta_train_step(struct wta_trainer *trainer,
+                          const struct wta_images *images,
+                          size_t count,
+                          float *loss);
+
+/**
+ * The parameters as they are now, wta_parameters_len floats: the start of the trainer's memory. NULL for a trainer that was not
+ * initialised.
+ */
+const float *wta_train_parameters(const struct wta_trainer *trainer);
+
+/**
+ * Steps done; 0 for a trainer that was not initialised.
+ */
+uint64_t wta_train_steps_done(const struct wta_trainer *trainer);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* WTA_H */

@@ -1,0 +1,112 @@
+//! Images from C: bytes in memory, or a function that gives rows.
+
+use core::ffi::c_void;
+
+use wta_core::{Rows, Shape};
+
+use crate::memory::{numbers, reference};
+use crate::status::Checked;
+use crate::wta_status::*;
+
+/// Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows are asked for
+/// from the first to the last, more than once in training and for novelty scores. It must return, as longjmp may not pass
+/// through this library, and must not use the model, trainer or memory of the call that it is part of.
+pub type wta_row_fn =
+    Option<unsafe extern "C" fn(context: *mut c_void, image: usize, y: usize, row: *mut f32, len: usize)>;
+
+/// One or more images.
+///
+/// Either bytes, one for each number of the input, which are multiplied by the model's or the training's scale: set pixels, len and perhaps
+/// stride. Or a function that gives rows of floats, which are used as they are: set row and perhaps context, and leave pixels NULL.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct wta_images {
+    /// The first image's pixels, row by row; or NULL.
+    pub pixels: *const u8,
+    /// Bytes from there to the end of the last image.
+    pub len: usize,
+    /// Bytes from one image to the next; 0 when there are none between them.
+    pub stride: usize,
+    /// Where pixels is NULL, what gives an image's rows.
+    pub row: wta_row_fn,
+    /// What that function is called with.
+    pub context: *mut c_void,
+}
+
+/// Images of a known shape, checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Images<'a> {
+    source: Source<'a>,
+    scale: f32,
+    row_len: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Pixels { bytes: &'a [u8], stride: usize },
+    Rows { row: unsafe extern "C" fn(*mut c_void, usize, usize, *mut f32, usize), context: *mut c_void },
+}
+
+impl<'a> Images<'a> {
+    /// `count` images.
+    ///
+    /// # Safety
+    ///
+    /// The caller's contract (see `memory`), also for the bytes and the function.
+    pub(crate) unsafe fn new(
+        images: *const wta_images,
+        count: usize,
+        shape: Shape,
+        scale: f32,
+    ) -> Checked<Self> {
+        // SAFETY: the function's contract.
+        let images = unsafe { reference(images) }?;
+        let row_len = shape.width * shape.channels;
+        let source = if images.pixels.is_null() {
+            Source::Rows { row: images.row.ok_or(WTA_ERROR_NULL)?, context: images.context }
+        } else {
+            let stride = if images.stride == 0 { shape.len() } else { images.stride };
+            let last = count.saturating_sub(1).checked_mul(stride);
+            let needed = last.and_then(|last| last.checked_add(shape.len())).ok_or(WTA_ERROR_LENGTH)?;
+            if images.len < needed {
+                return Err(WTA_ERROR_LENGTH);
+            }
+            // SAFETY: the function's contract; `images.len` bytes are there.
+            Source::Pixels { bytes: unsafe { numbers(images.pixels, needed) }?, stride }
+        };
+        Ok(Self { source, scale, row_len })
+    }
+
+    /// The rows of an image, as floats.
+    pub(crate) fn rows(self, image: usize) -> impl Rows + use<'a> {
+        move |y: usize, to: &mut [f32]| match self.source {
+            Source::Pixels { .. } => {
+                let pixels = to.iter_mut().zip(self.pixels(image, y));
+                pixels.for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
+            }
+            // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so many floats.
+            Source::Rows { row, context } => unsafe { row(context, image, y, to.as_mut_ptr(), to.len()) },
+        }
+    }
+
+    /// The rows of the first image as quantised kernels want them; only of bytes.
+    pub(crate) fn quantised_rows(self) -> Checked<impl FnMut(usize, &mut [i16]) + use<'a>> {
+        match self.source {
+            Source::Rows { .. } => Err(WTA_ERROR_NULL),
+            Source::Pixels { .. } => Ok(move |y: usize, to: &mut [i16]| {
+                to.iter_mut().zip(self.pixels(0, y)).for_each(|(to, pixel)| *to = i16::from(*pixel));
+            }),
+        }
+    }
+
+    /// The bytes from row `y` of an image on.
+    fn pixels(&self, image: usize, y: usize) -> &'a [u8] {
+        match self.source {
+            Source::Pixels { bytes, stride } => {
+                let start = image.saturating_mul(stride).saturating_add(y.saturating_mul(self.row_len));
+                bytes.get(start..).unwrap_or_default()
+            }
+            Source::Rows { .. } => &[],
+        }
+    }
+}

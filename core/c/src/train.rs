@@ -1,0 +1,367 @@
+//! Training, row by row.
+
+use core::ffi::c_void;
+use core::ptr;
+
+use wta_core::{
+    Corruption, Initial, Keep, Method, Network, Optimizer, Scalar, Schedule, Scratch, Size, Sparsity,
+    StreamTrainer, Training, TrainingLen, stream_training_len,
+};
+
+use crate::images::{Images, wta_images};
+use crate::memory::{Arena, Storage, bytes_of, reference, store, stored, write};
+use crate::model::wta_model;
+use crate::network::wta_network;
+use crate::status::{Checked, status, wta_status};
+use crate::wta_status::*;
+
+/// keep: every map's winner lives (spatial sparsity alone).
+pub const WTA_KEEP_ALL: u32 = 0;
+/// keep: of each map's winners over the batch the share lifetime_rate lives, at least one.
+pub const WTA_KEEP_LIFETIME: u32 = 1;
+/// keep: of each image's winners the per_sample largest live.
+pub const WTA_KEEP_PER_SAMPLE: u32 = 2;
+/// method: gradient descent with momentum, which needs memory for one number per parameter.
+pub const WTA_SGD: u32 = 0;
+/// method: Adam, which needs memory for two.
+pub const WTA_ADAM: u32 = 1;
+/// schedule: the learning rate stays.
+pub const WTA_CONSTANT: u32 = 0;
+/// schedule: it falls straight to 0 after the last step.
+pub const WTA_LINEAR: u32 = 1;
+/// schedule: it is multiplied by step_factor from the share step_at of all steps on.
+pub const WTA_STEP: u32 = 2;
+/// 64-bit words of a struct wta_trainer.
+pub const WTA_TRAINER_WORDS: usize = 80;
+
+/// How a network is trained. wta_training_defaults sets all of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct wta_training {
+    /// Which winners live: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
+    pub keep: u32,
+    /// For WTA_KEEP_LIFETIME: more than 0, at most 1.
+    pub lifetime_rate: f32,
+    /// For WTA_KEEP_PER_SAMPLE: at least 1.
+    pub per_sample: usize,
+    /// WTA_SGD or WTA_ADAM.
+    pub method: u32,
+    /// For WTA_SGD: at least 0, less than 1.
+    pub momentum: f32,
+    /// For WTA_ADAM: decay of the first moment.
+    pub beta1: f32,
+    /// For WTA_ADAM: decay of the second moment.
+    pub beta2: f32,
+    /// For WTA_ADAM: more than 0.
+    pub epsilon: f32,
+    /// The learning rate at the start, more than 0.
+    pub rate: f32,
+    /// WTA_CONSTANT, WTA_LINEAR or WTA_STEP.
+    pub schedule: u32,
+    /// For WTA_STEP: between 0 and 1.
+    pub step_at: f32,
+    /// For WTA_STEP: more than 0, at most 1.
+    pub step_factor: f32,
+    /// Weight decay of filters and atoms; 0 for none.
+    pub decay: f32,
+    /// What bytes of images are multiplied by; that of the model, when they are to be encoded by one.
+    pub scale: f32,
+    /// Images in a step, at least 1.
+    pub batch: usize,
+    /// Steps in all, for the schedule.
+    pub steps: u64,
+}
+
+impl wta_training {
+    fn check(&self) -> Checked<Training> {
+        let keep = match self.keep {
+            WTA_KEEP_ALL => Keep::All,
+            WTA_KEEP_LIFETIME => Keep::Lifetime { rate: self.lifetime_rate },
+            WTA_KEEP_PER_SAMPLE => Keep::PerSample { count: self.per_sample },
+            _ => return Err(WTA_ERROR_INVALID),
+        };
+        let method = match self.method {
+            WTA_SGD => Method::Sgd { momentum: self.momentum },
+            WTA_ADAM => Method::Adam { beta1: self.beta1, beta2: self.beta2, epsilon: self.epsilon },
+            _ => return Err(WTA_ERROR_INVALID),
+        };
+        let schedule = match self.schedule {
+            WTA_CONSTANT => Schedule::Constant,
+            WTA_LINEAR => Schedule::Linear,
+            WTA_STEP => Schedule::Step { at: self.step_at, factor: self.step_factor },
+            _ => return Err(WTA_ERROR_INVALID),
+        };
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            return Err(WTA_ERROR_INVALID);
+        }
+        Ok(Training {
+            sparsity: Sparsity { grid: Size::ONE, keep },
+            corruption: Corruption::NONE,
+            optimizer: Optimizer { method, rate: self.rate, schedule, decay: self.decay },
+            batch: self.batch,
+            steps: self.steps,
+        })
+    }
+}
+
+/// Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9 and a constant rate
+/// of 0.001, a scale of 1/255; of Adam and the others, the usual constants.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_training_defaults(training: *mut wta_training) -> wta_status {
+    let usual = wta_training {
+        keep: WTA_KEEP_LIFETIME,
+        lifetime_rate: 0.2,
+        per_sample: 1,
+        method: WTA_SGD,
+        momentum: 0.9,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        rate: 1e-3,
+        schedule: WTA_CONSTANT,
+        step_at: 0.7,
+        step_factor: 0.1,
+        decay: 0.0,
+        scale: 1.0 / 255.0,
+        batch: 32,
+        steps: 1000,
+    };
+    // SAFETY: the header's contract.
+    status(unsafe { write(training, usual) })
+}
+
+/// A training in progress, for the caller to lay where he likes; it must not be copied to go on with both. What the words
+/// are is the library's affair.
+#[repr(C)]
+#[derive(Debug)]
+pub struct wta_trainer {
+    /// 0 before the initialisation.
+    pub words: [u64; WTA_TRAINER_WORDS],
+}
+
+// SAFETY: `repr(C)`, of `u64`s alone.
+unsafe impl Storage for wta_trainer {
+    type Content = Content;
+
+    const MARK: usize = u32::from_le_bytes(*b"wtat") as usize;
+}
+
+/// What a [`wta_trainer`] holds. The memory is a pointer, because between two calls it is the caller's.
+#[derive(Clone, Copy)]
+pub(crate) struct Content {
+    network: Network,
+    training: Training,
+    scale: f32,
+    step: u64,
+    memory: *mut c_void,
+    bytes: usize,
+}
+
+/// What training needs, and how many bytes that is.
+fn memory_len(network: &Network, training: &Training) -> Checked<(TrainingLen, usize)> {
+    let winners = training.batch.checked_mul(network.code().channels);
+    // Winners have a value and a position; the lengths of all else have been bounded with the network.
+    if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
+        return Err(WTA_ERROR_LENGTH);
+    }
+    let len = stream_training_len(network, &training.optimizer.method, training.batch);
+    let words = [len.parameters, len.moments, len.floats, len.indices, 2 * len.cuts];
+    let words = words.into_iter().try_fold(0usize, usize::checked_add);
+    Ok((len, words.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)?))
+}
+
+impl Content {
+    /// The trainer as it goes on.
+    ///
+    /// # Safety
+    ///
+    /// The caller's contract for the memory, which has been written.
+    unsafe fn trainer<'a>(&self) -> Checked<StreamTrainer<'a, Scalar>> {
+        let (len, needed) = memory_len(&self.network, &self.training)?;
+        // SAFETY: the function's contract.
+        let mut arena = unsafe { Arena::kept(self.memory, self.bytes, needed) }?;
+        let (parameters, moments) = (arena.take(len.parameters)?, arena.take(len.moments)?);
+        let scratch = Scratch {
+            floats: arena.take(len.floats)?,
+            indices: arena.take(len.indices)?,
+            cuts: arena.take(len.cuts)?,
+        };
+        Ok(StreamTrainer::new(Scalar, self.network, self.training, self.step, parameters, moments, scratch)?)
+    }
+}
+
+/// Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or settings that
+/// cannot be.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_bytes(
+    network: *const wta_network,
+    training: *const wta_training,
+) -> usize {
+    // SAFETY: the header's contract.
+    let described = unsafe { described(network, training) };
+    described.and_then(|(network, training, _)| memory_len(&network, &training)).map_or(0, |(_, bytes)| bytes)
+}
+
+/// # Safety
+///
+/// The caller's contract.
+unsafe fn described(
+    network: *const wta_network,
+    training: *const wta_training,
+) -> Checked<(Network, Training, f32)> {
+    // SAFETY: the function's contract.
+    let (network, training) = unsafe { (reference(network)?, reference(training)?) };
+    Ok((network.check()?, training.check()?, training.scale))
+}
+
+/// Where the first parameters of a training come from.
+enum Start<'a> {
+    Seed(u64),
+    Parameters(&'a [f32]),
+    /// They, and the moments, lie in the memory already.
+    Step(u64),
+}
+
+/// Starts training from initial parameters that are a function of the seed.
+///
+/// memory has at least wta_train_bytes bytes, which are the trainer's from now on: it begins with the parameters, behind which the moments
+/// lie. It must stay where it is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_init(
+    trainer: *mut wta_trainer,
+    network: *const wta_network,
+    training: *const wta_training,
+    seed: u64,
+    memory: *mut c_void,
+    bytes: usize,
+) -> wta_status {
+    // SAFETY: the header's contract.
+    let content = unsafe { described(network, training) }
+        // SAFETY: as above.
+        .and_then(|described| unsafe { start(described, Start::Seed(seed), memory, bytes) });
+    // SAFETY: the header's contract.
+    status(unsafe { store(trainer, content) })
+}
+
+/// Starts training from a model's parameters, which are copied; the model must have its decoder. Else as wta_train_init.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_init_model(
+    trainer: *mut wta_trainer,
+    model: *const wta_model,
+    training: *const wta_training,
+    memory: *mut c_void,
+    bytes: usize,
+) -> wta_status {
+    // SAFETY: the header's contract.
+    let content = unsafe { stored(model) }.and_then(|model| {
+        model.expect_decoder()?;
+        // SAFETY: the header's contract.
+        let (training, values) = unsafe { (reference(training)?, model.values()?) };
+        let described = (model.network, training.check()?, training.scale);
+        // SAFETY: the header's contract.
+        unsafe { start(described, Start::Parameters(values), memory, bytes) }
+    });
+    // SAFETY: the header's contract.
+    status(unsafe { store(trainer, content) })
+}
+
+/// Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the parameters as they were, the next
+/// as many (twice as many for WTA_ADAM) the moments: what a program saves that wants to go on after a reset. Else as
+/// wta_train_init.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_resume(
+    trainer: *mut wta_trainer,
+    network: *const wta_network,
+    training: *const wta_training,
+    steps_done: u64,
+    memory: *mut c_void,
+    bytes: usize,
+) -> wta_status {
+    // SAFETY: the header's contract.
+    let content = unsafe { described(network, training) }
+        // SAFETY: as above.
+        .and_then(|described| unsafe { start(described, Start::Step(steps_done), memory, bytes) });
+    // SAFETY: the header's contract.
+    status(unsafe { store(trainer, content) })
+}
+
+/// # Safety
+///
+/// The caller's contract for the memory.
+unsafe fn start(
+    (network, training, scale): (Network, Training, f32),
+    start: Start<'_>,
+    memory: *mut c_void,
+    bytes: usize,
+) -> Checked<Content> {
+    let (len, needed) = memory_len(&network, &training)?;
+    let mut content = Content { network, training, scale, step: 0, memory, bytes };
+    match start {
+        Start::Step(step) => {
+            content.step = step;
+            let kept = (len.parameters + len.moments) * size_of::<f32>();
+            // SAFETY: the function's contract.
+            let mut arena = unsafe { Arena::kept(memory, bytes, needed) }?;
+            arena.clear_from(kept);
+        }
+        Start::Seed(seed) => {
+            // SAFETY: the function's contract.
+            let mut arena = unsafe { Arena::new(memory, bytes, needed) }?;
+            network.initialise(Initial::He, seed, arena.take(len.parameters)?)?;
+        }
+        Start::Parameters(values) => {
+            // SAFETY: the function's contract.
+            let mut arena = unsafe { Arena::new(memory, bytes, needed) }?;
+            arena.take(len.parameters)?.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+        }
+    }
+    // Checks the settings and the parameters.
+    // SAFETY: the function's contract; all of the memory has been written.
+    unsafe { content.trainer() }?;
+    Ok(content)
+}
+
+/// One step on `count` images, as many as the training's batch, each of which is gone through three times. In loss, which may be NULL: half the squared
+/// error summed over an image, averaged over the batch. When it fails, the parameters and moments are as before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_step(
+    trainer: *mut wta_trainer,
+    images: *const wta_images,
+    count: usize,
+    loss: *mut f32,
+) -> wta_status {
+    // SAFETY: the header's contract.
+    status(unsafe { stored(trainer) }.copied().and_then(|mut content| {
+        if count != content.training.batch {
+            return Err(WTA_ERROR_LENGTH);
+        }
+        if !loss.is_aligned() {
+            return Err(WTA_ERROR_ALIGNMENT);
+        }
+        // SAFETY: the header's contract.
+        let images = unsafe { Images::new(images, count, content.network.input(), content.scale) }?;
+        // SAFETY: the header's contract.
+        let mut running = unsafe { content.trainer() }?;
+        let found = running.step((0..count).map(|image| images.rows(image)))?;
+        content.step = running.steps_done();
+        // SAFETY: the header's contract.
+        unsafe { store(trainer, Ok(content)) }?;
+        // SAFETY: as above.
+        if loss.is_null() { Ok(()) } else { unsafe { write(loss, found) } }
+    }))
+}
+
+/// The parameters as they are now, wta_parameters_len floats: the start of the trainer's memory. NULL for a trainer that was not
+/// initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_parameters(trainer: *const wta_trainer) -> *const f32 {
+    // SAFETY: the header's contract.
+    unsafe { stored(trainer) }.map_or(ptr::null(), |content| content.memory.cast_const().cast())
+}
+
+/// Steps done; 0 for a trainer that was not initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_steps_done(trainer: *const wta_trainer) -> u64 {
+    // SAFETY: the header's contract.
+    unsafe { stored(trainer) }.map_or(0, |content| content.step)
+}

@@ -1,0 +1,79 @@
+//! `include/wta.h` is what cbindgen makes of the source, and C and C++ compilers take it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests report by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const AGAIN: &str = "WTA_WRITE_HEADER";
+
+fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn header() -> PathBuf {
+    package().join("include/wta.h")
+}
+
+fn generated() -> Vec<u8> {
+    let config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    // In the order of the header.
+    for file in ["status", "memory", "network", "images", "model", "infer", "train"] {
+        builder = builder.with_src(package().join(format!("src/{file}.rs")));
+    }
+    let mut text = Vec::new();
+    builder.generate().unwrap().write(&mut text);
+    text
+}
+
+#[test]
+fn the_header_is_made_of_the_source() {
+    let generated = generated();
+    if std::env::var_os(AGAIN).is_some() {
+        fs::write(header(), &generated).unwrap();
+    }
+    assert!(
+        fs::read(header()).unwrap_or_default() == generated,
+        "core/c/include/wta.h is not what the source says: make it again with \
+         `{AGAIN}=1 cargo test -p wta-c --test header`"
+    );
+}
+
+/// All functions that the library exports are in the header, so that none is in a file that is left out.
+#[test]
+fn every_function_is_declared() {
+    let header = fs::read_to_string(header()).unwrap();
+    let mut exported = 0;
+    for file in fs::read_dir(package().join("src")).unwrap() {
+        let file = file.unwrap().path();
+        if file.ends_with("no_panic.rs") {
+            continue; // What it exports is for tests.
+        }
+        let source = fs::read_to_string(file).unwrap();
+        for declaration in source.split("#[unsafe(no_mangle)]").skip(1) {
+            let name = declaration.split("fn ").nth(1).unwrap().split('(').next().unwrap();
+            assert!(header.contains(&format!("{name}(")), "{name} is not in wta.h");
+            exported += 1;
+        }
+    }
+    assert!(exported >= 15, "{exported} functions");
+}
+
+#[test]
+fn c_and_cpp_compilers_take_the_header() {
+    let strict = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"];
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.c");
+    fs::write(&source, "#include \"wta.h\"\n#include \"wta.h\"\n").unwrap();
+    for language in [&["-x", "c", "-std=c99"], &["-x", "c", "-std=c11"], &["-x", "c++", "-std=c++11"]] {
+        let mut cc = Command::new("cc");
+        cc.args(strict).arg("-I").arg(package().join("include")).args(language).arg(&source);
+        let output = cc.output().expect("`cc` must be there: Rust links with it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        if language.contains(&"c++") && said.contains("cc1plus") {
+            continue; // A compiler of C alone.
+        }
+        assert!(output.status.success(), "{language:?}: {said}");
+    }
+}

@@ -1,0 +1,18 @@
+/* What the programs have in flash, as a linker would put a partition: `wta export --c` writes a header with the same. */
+
+    .macro file name, path
+    .section .rodata.\name, "a"
+    .balign 16
+    .global \name
+    .global \name\()_end
+\name:
+    .incbin "\path"
+\name\()_end:
+    .endm
+
+    file model_f32, "mnist-conv16.wta"
+    file model_int8, "mnist-conv16-int8.wta"
+    file test_images, "test_images"
+    file train_images, "train_images"
+
+    .section .note.GNU-stack, "", %progbits
