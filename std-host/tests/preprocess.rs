@@ -1,5 +1,7 @@
 //! Preprocessing against numpy in float64 (`fixtures/make_preprocess_vectors.py`), on every instruction set.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
+
 use std::ops::ControlFlow;
 use std::path::Path;
 

@@ -438,7 +438,7 @@ fn safetensors(
         tensors.remove(&name).ok_or_else(|| format!("has no tensor {name}, only {names}"))?;
     let letter = dtype.chars().next().unwrap_or(' ').to_ascii_lowercase();
     let bits: usize = dtype.get(1..).and_then(|bits| bits.parse().ok()).unwrap_or(0);
-    let Some(kind) = type_of(letter, bits / 8).filter(|_| bits % 8 == 0) else {
+    let Some(kind) = type_of(letter, bits / 8).filter(|_| bits.is_multiple_of(8)) else {
         return Err(format!(
             "tensor {name} is of type {dtype}, but F32, F64 and integers are read; convert it"
         ));
