@@ -1,7 +1,7 @@
 //! From a trained network to 8-bit integers, without training: [`wta_core::int8`] computes with what [`Quantized`] holds.
 //!
 //! Weights get a scale per map (per class in the classifier), so that the largest becomes 127. Activations get a scale per
-//! layer, which decides where they saturate: [`calibrate`](calibrate::limits) takes the one that loses least on
+//! layer, which decides where they saturate: `calibrate` takes the one that loses least on
 //! training images. Pixels stay the bytes that they are. Biases and sums are integers in units of input scale x weight scale.
 
 mod calibrate;
