@@ -181,7 +181,9 @@ fn a_c_program_trains_to_the_hosts_weights() {
     let parameters = Parameters::new(network, &parameters).unwrap();
     let mut novelty = Novelty::new(Scalar, parameters, 0, &mut floats, &mut positions).unwrap();
     let stripes = |y: usize, row: &mut [f32]| {
-        row.iter_mut().enumerate().for_each(|(x, to)| *to = if (x + y).is_multiple_of(3) { 1.0 } else { 0.0 });
+        row.iter_mut()
+            .enumerate()
+            .for_each(|(x, to)| *to = if (x + y).is_multiple_of(3) { 1.0 } else { 0.0 });
     };
     let digit = novelty.score(rows(&images[..digits::PIXELS])).unwrap();
     let expected = [digit, novelty.score(stripes).unwrap()];
