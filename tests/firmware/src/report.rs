@@ -8,6 +8,9 @@ use wta_core::Error;
 /// Characters of a line; what does not fit is dropped.
 const LINE: usize = 160;
 
+/// Attempts at writing a line.
+const TRIES: usize = 1_000_000;
+
 /// `f32` in a line.
 const FLOATS: usize = 8;
 
@@ -58,9 +61,16 @@ impl Line {
 
     fn end(mut self) {
         self.push_byte(b'\n');
-        // A host that does not listen must not stop the program.
-        if let Ok(mut out) = stdout() {
-            let _ = out.write_all(self.text.get(..self.len).unwrap_or(&[]));
+        let Ok(mut out) = stdout() else { return };
+        let mut rest = self.text.get(..self.len).unwrap_or(&[]);
+        // QEMU writes to a pipe without waiting: while that is full, nothing is taken. A host that does not listen at
+        // all must not stop the program.
+        for _ in 0..TRIES {
+            let written = out.write(rest).unwrap_or(0);
+            rest = rest.get(written..).unwrap_or(&[]);
+            if rest.is_empty() {
+                return;
+            }
         }
     }
 }
