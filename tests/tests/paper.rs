@@ -119,12 +119,12 @@ fn few_labels_come_from_the_row_s_network() {
     let row = cells(&report, "300");
     let line = out.stderr.lines().find_map(|line| line.strip_prefix("300 labels: test error ")).unwrap();
     assert_eq!((row[2].as_str(), row[3].as_str()), ("3.47%", line));
-    assert!(row[5].contains("mnist-conv-stacked, pooled 4/3, weights "), "{row:?}");
+    assert!(row[5].contains("mnist-conv-stacked, pooled 4/3, to the power of 1.5, weights "), "{row:?}");
     assert_eq!(row[6].split(", ").count(), 2, "{row:?}");
     assert_eq!(cells(&report, "600")[3], "not yet");
     // It is what evaluating alone gives.
     let run = folder.path("paper/mnist-conv-stacked");
-    let draws = ["--labels", "300", "--draws", "2", "--pool", "4/3", "--c", "1,3,10,30"];
+    let draws = ["--labels", "300", "--draws", "2", "--pool", "4/3", "--power", "1.5", "--c", "1,3,10,30"];
     let alone = wta(&[&["eval", "--run", &run][..], &draws].concat()).succeeds();
     assert_eq!(alone.value_after("test error: "), format!("{line} over 2 draws"));
     let again = rehearse(&folder, "few-labels").succeeds();
