@@ -1,8 +1,9 @@
 //! The few functions that need a mathematics library.
 //!
 //! Training always uses libm: exact square roots, and the same bits on every machine. With the `micromath`
-//! feature the functions in [`inference`] are micromath's: smaller and much faster without an FPU, with a
-//! relative error of up to 6% (see its tests), which a feature vector's scale tolerates and a gradient does not.
+//! feature the functions in [`inference`] are micromath's: smaller and much faster without an FPU. The square root is then too large by
+//! up to 6.07%, `e^x` off by up to 0.25% and the sigmoid by up to 0.001 (see the tests), which a feature vector's scale tolerates
+//! and a gradient does not.
 
 pub(crate) fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
@@ -58,20 +59,23 @@ pub mod inference {
 mod tests {
     #[test]
     fn inference_functions_are_within_their_stated_error() {
-        let bound = if cfg!(feature = "micromath") { 0.06 } else { 1e-6 };
-        let mut worst = 0.0f32;
+        // micromath's root takes the mantissa 1 + m for 1 + m / 2: at worst 1.5 / sqrt(2) of what it should be, 6.066% too much.
+        let [root, exponential, sigmoid] =
+            if cfg!(feature = "micromath") { [0.0607, 0.0025, 0.001] } else { [1e-6; 3] };
+        let (mut worst_root, mut worst_exponential) = (0.0f32, 0.0f32);
         for i in 1..20_000 {
             let x = i as f32 * 0.01;
-            worst = worst.max((super::inference::sqrt(x) / libm::sqrtf(x) - 1.0).abs());
+            worst_root = worst_root.max((super::inference::sqrt(x) / libm::sqrtf(x) - 1.0).abs());
             let y = i as f32 * 0.001 - 10.0;
-            worst = worst.max((super::inference::exp(y) / libm::expf(y) - 1.0).abs());
+            worst_exponential = worst_exponential.max((super::inference::exp(y) / libm::expf(y) - 1.0).abs());
         }
-        assert!(worst <= bound, "relative error {worst}");
+        assert!(worst_root <= root, "square root: relative error {worst_root}");
+        assert!(worst_exponential <= exponential, "exponential: relative error {worst_exponential}");
         for i in -2_000..2_000 {
             let x = i as f32 * 0.1;
             let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
             let found = f64::from(super::inference::sigmoid(x));
-            assert!((found - exact).abs() <= f64::from(bound) / 3.0, "sigmoid({x}) = {found}");
+            assert!((found - exact).abs() <= f64::from(sigmoid), "sigmoid({x}) = {found}");
         }
         assert_eq!(super::inference::sqrt(-1.0), 0.0);
     }
