@@ -9,7 +9,6 @@ use std::path::Path;
 use rayon::prelude::*;
 use wta::aligned::Aligned;
 use wta::data::{Split, load};
-use wta::preprocess::Preprocessor;
 use wta::run::{Run, Trained};
 use wta::samples::Samples;
 use wta_core::{Encoder, Inputs, Kernels, Parameters, Size};
@@ -26,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trained = Trained::load(&run, samples.image_shape())?;
     let (isa, network) = (Isa::detect(), trained.network);
     let parameters = Parameters::new(network, &trained.parameters)?;
-    let preprocessor = Preprocessor::new(isa, &trained.preprocess);
+    let preprocessor = trained.preprocessor(isa)?;
     let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
     let encoder = Encoder::new(isa, parameters, &mut prepared)?;
     if !encoder.screens(Size::ONE) {

@@ -21,6 +21,9 @@ use crate::samples::Samples;
 /// Images encoded between two calls of the consumer; bounds memory.
 const GROUP: usize = 28 * 18;
 
+/// Features of these images, at most, but for one image alone; bounds memory where images are large.
+const FEATURES: usize = 1 << 26;
+
 /// Pixels preprocessed before they are encoded; bounds memory where images are large.
 const PIXELS: usize = 1 << 22;
 
@@ -41,6 +44,8 @@ struct Stage {
     parameters: Vec<f32>,
     prepared: Aligned,
     pool: Pool,
+    /// After pooling, without the windows that are left out.
+    shape: Shape,
     /// Whether the features are square roots.
     root: bool,
     is_rbm: bool,
@@ -69,10 +74,16 @@ impl Stage {
             .as_ref()
             .map(|below| Junction::new(below.trained.features_shape(), &network, below.scale));
         let (pool, root) = (trained.recipe.pool(), trained.recipe.features.root);
-        Ok(Self { network, parameters, prepared, pool, root, is_rbm, junction })
+        let shape = trained.features_shape();
+        Ok(Self { network, parameters, prepared, pool, shape, root, is_rbm, junction })
     }
 
     fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// With all windows, those at the border included.
+    fn all_windows(&self) -> Shape {
         self.pool.output(self.network.code())
     }
 
@@ -106,8 +117,17 @@ impl Stage {
         encoder.hidden(images, inputs, &mut scratch.encoding)?;
         encoder.top(images, inputs, &mut scratch.encoding, codes)?;
         let pooled = features.chunks_exact_mut(self.shape().len());
+        let all = self.all_windows();
         for (code, features) in codes.chunks_exact(network.code_len()).zip(pooled) {
-            self.pool.run(isa, network.code(), code, features)?;
+            if all == self.shape {
+                self.pool.run(isa, network.code(), code, features)?;
+                continue;
+            }
+            self.pool.run(isa, network.code(), code, &mut scratch.windows)?;
+            let rows = scratch.windows.chunks_exact(all.width * all.channels);
+            for (to, from) in features.chunks_exact_mut(self.shape.width * all.channels).zip(rows) {
+                to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
+            }
         }
         Ok(())
     }
@@ -120,6 +140,8 @@ struct Scratch {
     codes: Aligned,
     /// The encoder's.
     encoding: Aligned,
+    /// One image's code after pooling, where some windows are left out.
+    windows: Vec<f32>,
     /// What the stage makes of them.
     features: Vec<f32>,
 }
@@ -133,6 +155,7 @@ impl Scratch {
                 inputs: Aligned::default(),
                 codes: Aligned::default(),
                 encoding: Aligned::zeros(block * Rbm::width(isa, network.code_len())),
+                windows: Vec::new(),
                 features: vec![0.0; block * stage.shape().len()],
             };
         }
@@ -141,6 +164,11 @@ impl Scratch {
             inputs: Aligned::zeros(block * network.inputs_len()),
             codes: Aligned::zeros(block * network.code_len()),
             encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
+            windows: if stage.all_windows() == stage.shape {
+                Vec::new()
+            } else {
+                vec![0.0; stage.all_windows().len()]
+            },
             features: vec![0.0; block * stage.shape().len()],
         }
     }
@@ -158,7 +186,7 @@ impl FeatureEncoder {
         let stages = stages?;
         let block = stages.iter().map(|stage| block_len(&stage.network)).max().unwrap_or(1);
         let scratch = PerThread::new(|| stages.iter().map(|stage| Scratch::new(isa, stage, block)).collect());
-        let preprocessor = Preprocessor::new(isa, &trained.preprocess);
+        let preprocessor = trained.preprocessor(isa)?;
         Ok(Self { isa, preprocessor, block, scratch, stages })
     }
 
@@ -171,6 +199,7 @@ impl FeatureEncoder {
         if let Some(last) = self.stages.last_mut() {
             pool.check(last.network.code())?;
             last.pool = pool;
+            last.shape = pool.output(last.network.code());
         }
         Ok(self)
     }
@@ -187,9 +216,10 @@ impl FeatureEncoder {
     ///
     /// What the core refuses, or what `consume` returns.
     pub fn run(&self, samples: &Samples, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
-        let mut features = vec![0.0; GROUP.min(samples.len()) * self.shape().len()];
+        let group = (FEATURES / self.shape().len().max(1)).clamp(1, GROUP);
+        let mut features = vec![0.0; group.min(samples.len()) * self.shape().len()];
         let all: Vec<usize> = (0..samples.len()).collect();
-        for group in all.chunks(GROUP) {
+        for group in all.chunks(group) {
             let features = features.get_mut(..group.len() * self.shape().len()).unwrap_or_default();
             self.encode(samples, group, features)?;
             consume(features)?;

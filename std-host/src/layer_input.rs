@@ -11,7 +11,6 @@ use wta_simd::Isa;
 use crate::error::{Error, Result};
 use crate::features::FeatureEncoder;
 use crate::junction::Junction;
-use crate::preprocess::Preprocessor;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::{Below, Trained};
@@ -130,7 +129,7 @@ pub fn inputs_of(isa: Isa, trained: &Trained, samples: &Samples, indices: &[usiz
     let len = trained.network.input().len();
     let mut inputs = vec![0.0; indices.len() * len];
     match &trained.below {
-        None => samples.write_all(&Preprocessor::new(isa, &trained.preprocess), indices, &mut inputs)?,
+        None => samples.write_all(&trained.preprocessor(isa)?, indices, &mut inputs)?,
         Some(below) => {
             let Below { trained: below, scale } = &**below;
             let encoder = FeatureEncoder::new(isa, below)?;

@@ -39,6 +39,11 @@ impl<'a> Tensors<'a> {
         Ok(Self { path, tensors })
     }
 
+    /// The dimensions of a tensor, if the file has it.
+    pub(crate) fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        Some(self.tensors.tensor(name).ok()?.shape().to_vec())
+    }
+
     /// The numbers of a tensor, which are finite; `shape` is what the recipe needs.
     pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let refused = |problem: String| Err(Error::file(self.path, problem));

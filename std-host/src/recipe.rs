@@ -6,7 +6,7 @@
 //! (the dense code, pooled as its `[features]` say) are what this one learns from. Any depth, of either kind.
 
 mod below;
-
+mod large;
 mod preprocess;
 mod sparsity;
 
@@ -18,12 +18,12 @@ use wta_core::{
     training_len,
 };
 
+pub use large::Large;
+pub use preprocess::PreprocessRecipe;
 pub use sparsity::SparsityRecipe;
 
 use crate::data::Kind;
 use crate::error::{Error, Result};
-
-pub use preprocess::PreprocessRecipe;
 
 /// The recipes compiled into the program: name and TOML.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -49,6 +49,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("svhn-stacked", include_str!("../recipes/svhn-stacked.toml")),
     ("faces-conv64", include_str!("../recipes/faces-conv64.toml")),
     ("faces-fc256", include_str!("../recipes/faces-fc256.toml")),
+    ("natural-conv64", include_str!("../recipes/natural-conv64.toml")),
+    ("natural-stacked", include_str!("../recipes/natural-stacked.toml")),
 ];
 
 /// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
@@ -85,6 +87,9 @@ pub struct Recipe {
     /// The layer below in a stacked autoencoder: in TOML, a recipe's name or a whole recipe.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "below::deserialize")]
     pub below: Option<Box<Recipe>>,
+    /// How the layers below, which learnt from patches, are applied to this recipe's larger images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large: Option<Large>,
 }
 
 /// The data set and its preprocessing: one table, in TOML.
@@ -320,16 +325,35 @@ pub struct PoolRecipe {
     pub kernel: Extent,
     /// From one to the next.
     pub stride: Extent,
+    /// Leave out the windows that the border cuts: 56 x 56 with 3/2 gives 27 x 27, and not 28 x 28.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 impl PoolRecipe {
-    /// The pooling.
+    /// The pooling; of its windows, those that the border cuts may have to be left out.
     pub fn pool(self) -> Pool {
         Pool { kernel: self.kernel.into(), stride: self.stride.into() }
     }
+
+    /// The shape after pooling.
+    fn output(self, code: Shape) -> Shape {
+        let (pool, all) = (self.pool(), self.pool().output(code));
+        if !self.whole {
+            return all;
+        }
+        let windows =
+            |len: usize, kernel: usize, stride: usize| (len.saturating_sub(kernel) / stride.max(1)) + 1;
+        Shape::new(
+            all.channels,
+            windows(code.height, pool.kernel.height, pool.stride.height).min(all.height),
+            windows(code.width, pool.kernel.width, pool.stride.width).min(all.width),
+        )
+    }
 }
 
-/// `--pool 11/6`: the windows' side and the way from one to the next; `none` is no pooling.
+/// `--pool 11/6`: the windows' side and the way from one to the next; `11/6,whole` leaves out those that the border cuts,
+/// `none` is no pooling.
 ///
 /// # Errors
 ///
@@ -338,15 +362,19 @@ pub fn parse_pool(text: &str) -> Result<Option<PoolRecipe>> {
     if text == "none" {
         return Ok(None);
     }
-    let sides = text
+    let (sides, whole) = match text.strip_suffix(",whole") {
+        Some(sides) => (sides, true),
+        None => (text, false),
+    };
+    let sides = sides
         .split_once('/')
         .and_then(|(kernel, stride)| Some((kernel.parse::<usize>().ok()?, stride.parse::<usize>().ok()?)));
     match sides {
         Some((kernel, stride)) if kernel > 0 && stride > 0 => {
-            Ok(Some(PoolRecipe { kernel: Extent::Square(kernel), stride: Extent::Square(stride) }))
+            Ok(Some(PoolRecipe { kernel: Extent::Square(kernel), stride: Extent::Square(stride), whole }))
         }
         _ => Err(Error::Invalid(format!(
-            "--pool {text}: give the side of the windows and the stride, as in 11/6, or none"
+            "--pool {text}: give the side of the windows and the stride, as in 11/6, or 11/6,whole, or none"
         ))),
     }
 }
@@ -446,11 +474,15 @@ pub(crate) fn expect_memory(who: &str, network: &Network, training: &Training) -
 impl Recipe {
     fn check(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
+        if let Some(large) = &self.large {
+            large.check(self)?;
+        }
         if let Some(below) = &self.below {
             below.check().map_err(|error| Error::Invalid(format!("below: {error}")))?;
-            if below.data != self.data {
+            if below.data != self.data && self.large.is_none() {
                 return invalid(
-                    "below has another [data] than this recipe; a stack learns from one data set",
+                    "below has another [data] than this recipe; a stack learns from one data set, unless [large] says how \
+                     the layers below are applied to larger images",
                 );
             }
             if below.preprocess != self.preprocess {
@@ -572,7 +604,12 @@ impl Recipe {
     ///
     /// As for [`Recipe::network`].
     pub fn features_shape(&self, image: Shape) -> Result<Shape> {
-        Ok(self.pool().output(self.network(image)?.code()))
+        Ok(self.pooled(self.network(image)?.code()))
+    }
+
+    /// The shape of a code of this shape after pooling.
+    pub fn pooled(&self, code: Shape) -> Shape {
+        self.features.pool.map_or(code, |pool| pool.output(code))
     }
 
     /// The network for images of this shape; of a stack, the last layer's, whose input are the features below.
@@ -583,11 +620,7 @@ impl Recipe {
     pub fn network(&self, image: Shape) -> Result<Network> {
         let named =
             |error: wta_core::Error| Error::Invalid(format!("recipe {}, network: {error}", self.name));
-        for step in &self.preprocess {
-            step.check_image(image)
-                .map_err(|error| Error::Invalid(format!("recipe {}, {error}", self.name)))?;
-        }
-        let image = match &self.below {
+        let image = match self.below_applied() {
             Some(below) => below.features_shape(image)?,
             None => image,
         };
@@ -698,8 +731,17 @@ mod tests {
     #[test]
     fn pooling_is_written_as_windows_and_stride() {
         assert_eq!(parse_pool("none").unwrap(), None);
-        assert_eq!(parse_pool("11/6").unwrap().unwrap().pool(), Pool::square(11, 6));
-        for wrong in ["", "11", "11/", "0/1", "1/0", "a/b", "11/6/2", "-1/2"] {
+        let pool = |text: &str| parse_pool(text).unwrap().unwrap();
+        assert_eq!(
+            (pool("11/6").pool(), pool("11/6,whole").pool()),
+            (Pool::square(11, 6), Pool::square(11, 6))
+        );
+        let output = |text: &str, side: usize| pool(text).output(Shape::new(2, side, side + 1));
+        assert_eq!(output("3/2", 56), Shape::new(2, 28, 29));
+        assert_eq!(output("3/2,whole", 56), Shape::new(2, 27, 28));
+        assert_eq!(output("2/2,whole", 56), Shape::new(2, 28, 28));
+        assert_eq!(output("1/3,whole", 3), Shape::new(2, 1, 2), "no more than there are");
+        for wrong in ["", "11", "11/6,", "whole", "11/", "0/1", "1/0", "a/b", "11/6/2", "-1/2"] {
             assert!(parse_pool(wrong).unwrap_err().to_string().contains("as in 11/6"), "{wrong}");
         }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wta_core::{Network, Shape, Size};
+use wta_simd::Isa;
 
 use crate::atomic;
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
-use crate::preprocess::Preprocess;
+use crate::preprocess::{Preprocess, Preprocessor};
 use crate::recipe::{self, Recipe};
 
 /// All that a run folder may hold.
@@ -281,18 +282,27 @@ impl Trained {
     ///
     /// As for [`Run::recipe`], [`Run::model`] and [`Preprocess::load`].
     pub fn load(run: &Run, image: Shape) -> Result<Self> {
-        let recipe = run.recipe()?;
+        Self::load_as(run, run.recipe()?, image)
+    }
+
+    /// Loads a run's network for images of this shape, applied as `recipe` says: the run's own, or what
+    /// [`Recipe::applied`] made of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trained::load`].
+    pub fn load_as(run: &Run, recipe: Recipe, image: Shape) -> Result<Self> {
         let network = recipe.network(image)?;
         let Model { parameters, input_scale } = run.model(&network)?;
-        let below = match &recipe.below {
-            None => None,
-            Some(below) => {
+        let below = match (&recipe.below, recipe.below_applied()) {
+            (Some(below), Some(applied)) => {
                 run.below().expect_recipe(below)?;
                 let scale = input_scale.ok_or_else(|| {
                     Error::file(run.file("model.safetensors"), "has no tensor input.scale; train again")
                 })?;
-                Some(Box::new(Below { trained: Self::load(&run.below(), image)?, scale }))
+                Some(Box::new(Below { trained: Self::load_as(&run.below(), applied, image)?, scale }))
             }
+            _ => None,
         };
         let preprocess = match &below {
             None => Arc::new(Preprocess::load(run, &recipe, image)?),
@@ -303,7 +313,20 @@ impl Trained {
 
     /// The shape of an image's features.
     pub fn features_shape(&self) -> Shape {
-        self.recipe.pool().output(self.network.code())
+        self.recipe.pooled(self.network.code())
+    }
+
+    /// Ready to do to images what is to be done before the network sees them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Preprocessor::for_images`].
+    pub fn preprocessor(&self, isa: Isa) -> Result<Preprocessor> {
+        let lowest = self.layers().first().map_or(self.network, |lowest| lowest.network);
+        if lowest.is_fully_connected() {
+            return Ok(Preprocessor::new(isa, &self.preprocess));
+        }
+        Preprocessor::for_images(isa, &self.preprocess, lowest.input())
     }
 
     /// From one position of the code to the next, in the input's rows and columns.

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
 use crate::run::{Run, Trained};
 use crate::samples::Samples;
-use crate::trainer::{Settings, train};
+use crate::trainer::{self, Settings, train};
 
 /// For the part that is held out: the default of `wta eval`.
 const SPLIT_SEED: u64 = 1;
@@ -85,9 +85,7 @@ impl Search {
         mut report: impl FnMut(usize, &Row) -> Result<()>,
     ) -> Result<()> {
         for Combination { recipe, .. } in &self.combinations {
-            for layer in recipe.layers() {
-                layer.training(&layer.network(samples.image_shape())?, samples.len())?;
-            }
+            trainer::check(recipe, samples, &settings)?;
         }
         for index in 0..self.combinations.len() {
             let Some(combination) = self.combinations.get(index) else { break };

@@ -40,6 +40,8 @@ pub struct Settings<'a> {
     pub resume: bool,
     /// Preprocessed images and, in a stack, the features of a layer are kept if they take at most so many bytes.
     pub memory: usize,
+    /// Of a recipe with `[large]`: the patches that the layers below learn from.
+    pub patches: Option<&'a Samples>,
     /// Set from outside (Ctrl-C): stop after the current step, with a checkpoint.
     pub stop: &'a AtomicBool,
 }
@@ -81,11 +83,27 @@ pub fn train(
 ) -> Result<Outcome> {
     let start = Instant::now();
     // What cannot work in an upper layer is told before hours are spent on a lower one.
-    for layer in recipe.layers() {
-        layer.training(&layer.network(samples.image_shape())?, samples.len())?;
-    }
+    check(recipe, samples, &settings)?;
     let outcome = train_layer(recipe, samples, run, settings, progress)?;
     Ok(Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome })
+}
+
+/// `Ok` when every layer's settings make sense.
+pub(crate) fn check(recipe: &Recipe, samples: &Samples, settings: &Settings<'_>) -> Result<()> {
+    if let Some(below) = &recipe.below {
+        check(below, samples_below(recipe, samples, settings)?, settings)?;
+    }
+    recipe.training(&recipe.network(samples.image_shape())?, samples.len()).map(|_| ())
+}
+
+/// What the layers below a recipe learn from: the same images, or patches.
+fn samples_below<'a>(recipe: &Recipe, samples: &'a Samples, settings: &Settings<'a>) -> Result<&'a Samples> {
+    if recipe.large.is_none() {
+        return Ok(samples);
+    }
+    settings.patches.ok_or_else(|| {
+        Error::Invalid(format!("recipe {}: the patches of the layers below are not given", recipe.name))
+    })
 }
 
 fn train_layer(
@@ -122,12 +140,13 @@ fn train_layer(
         let set = PreprocessedSet::new(isa, &preprocess, samples, memory, progress)?;
         return session.run_on(recipe, &set, run, &settings, progress);
     };
-    train_layer(below, samples, &run.below(), settings, progress)?;
+    train_layer(below, samples_below(recipe, samples, &settings)?, &run.below(), settings, progress)?;
     let mut session = Session::start(recipe, network, training, run, &settings)?;
     if session.is_done() {
         return session.outcome(recipe, run, samples.len());
     }
-    let trained = Trained::load(&run.below(), samples.image_shape())?;
+    let applied = recipe.below_applied().unwrap_or_else(|| (**below).clone());
+    let trained = Trained::load_as(&run.below(), applied, samples.image_shape())?;
     let input = LayerInput::new(isa, &trained, recipe, samples, memory, progress, go_on)?;
     session.input_scale = Some(input.scale());
     session.run_on(recipe, &input, run, &settings, progress)

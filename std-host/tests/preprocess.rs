@@ -143,6 +143,84 @@ fn whitened_images_have_the_identity_as_covariance_but_for_the_regulariser() {
     }
 }
 
+/// Images of 3 colours from `random`, each with its negative, so that their mean is 0 everywhere.
+fn learnt_from(isa: Isa, rows: usize, columns: usize, steps: &str) -> Preprocess {
+    let mut random = wta_core::Random::stream(3, 0);
+    let mut pixels = Vec::new();
+    for _ in 0..60 {
+        let image: Vec<f32> =
+            (0..rows * columns * 3).map(|_| random.below(1000) as f32 / 500.0 - 1.0).collect();
+        pixels.extend(image.iter().chain(&image.iter().map(|v| -v).collect::<Vec<_>>()));
+    }
+    let dataset = Dataset {
+        channels: 3,
+        height: rows,
+        width: columns,
+        pixels: wta::data::Pixels::Floats(pixels),
+        labels: None,
+        classes: 0,
+    };
+    let mut recipe = recipe(steps);
+    recipe.data.divide_by = 1.0;
+    let samples = Samples::new(&recipe, dataset).unwrap();
+    let progress = Progress::lines(Box::new(std::io::sink()));
+    fit(isa, &recipe, &samples, &progress, || ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn a_pixel_of_a_larger_image_is_whitened_as_the_middle_of_a_patch() {
+    use wta_core::Shape;
+    // Of sides with a middle, and of an even number of rows, whose first one the filter leaves out.
+    for (isa, rows) in Isa::all_available().flat_map(|isa| [(isa, 5), (isa, 6)]) {
+        let learnt = learnt_from(isa, rows, 3, r#"{ step = "zca", regulariser = 0.1 }"#);
+        let (on_patches, (height, width)) = (Preprocessor::new(isa, &learnt), (9, 7));
+        let mut random = wta_core::Random::stream(4, 0);
+        let image: Vec<f32> = (0..2 * 9 * 7 * 3).map(|_| random.below(1000) as f32 / 500.0 - 1.0).collect();
+        let mut whitened = image.clone();
+        let larger = Preprocessor::for_images(isa, &learnt, Shape::new(3, height, width)).unwrap();
+        larger.apply(&mut whitened);
+        for (image, whitened) in image.chunks_exact(9 * 7 * 3).zip(whitened.chunks_exact(9 * 7 * 3)) {
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                // The surroundings, mirrored at the border.
+                let mirrored =
+                    |at: isize, len: isize| if at < 0 { -1 - at } else { at.min(2 * len - 1 - at) };
+                let mut patch = Vec::new();
+                for row in (0..rows).map(|row| (y + row) as isize - rows as isize / 2) {
+                    for column in (0..3).map(|column| (x + column) as isize - 1) {
+                        let at = mirrored(row, 9) * 7 + mirrored(column, 7);
+                        // What the filter leaves out.
+                        let seen = rows % 2 == 1 || row != y as isize - rows as isize / 2;
+                        patch.extend((0..3).map(|c| if seen { image[at as usize * 3 + c] } else { 0.0 }));
+                    }
+                }
+                on_patches.apply(&mut patch);
+                let (middle, at) = ((rows / 2 * 3 + 1) * 3, (y * 7 + x) * 3);
+                let what = format!("{isa}, {rows} rows, {y}, {x}");
+                expect_close(&whitened[at..at + 3], &patch[middle..middle + 3], 1e-5, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_a_place_is_not_applied_to_images_of_another_size() {
+    use wta_core::Shape;
+    let isa = Isa::detect();
+    let steps = r#"{ step = "contrast" }, { step = "local-contrast", window = 3 }"#;
+    let learnt = learnt_from(isa, 4, 4, steps);
+    let image: Vec<f32> = (0..300).map(|v| ((v * 37) % 101) as f32).collect();
+    let (mut found, mut expected) = (image.clone(), image);
+    Preprocessor::for_images(isa, &learnt, Shape::new(3, 10, 10)).unwrap().apply(&mut found);
+    let of_this_size = learnt_from(isa, 10, 10, steps);
+    Preprocessor::new(isa, &of_this_size).apply(&mut expected);
+    assert_eq!(found, expected);
+    let grey = Preprocessor::for_images(isa, &learnt, Shape::new(1, 10, 10)).err().unwrap().to_string();
+    assert!(grey.contains("3 channels"), "{grey}");
+    let learnt = learnt_from(isa, 4, 4, r#"{ step = "standardise" }"#);
+    let error = Preprocessor::for_images(isa, &learnt, Shape::new(3, 10, 10)).err().unwrap().to_string();
+    assert!(error.contains("images of 4 x 4"), "{error}");
+}
+
 #[test]
 fn neither_threads_nor_blocks_change_a_bit() {
     let steps = r#"{ step = "contrast" }, { step = "zca", regulariser = 0.01, samples = 100 },
@@ -216,8 +294,12 @@ fn senseless_steps_are_refused_in_one_sentence() {
     let error = recipe::parse(&stacked, "test").unwrap_err().to_string();
     assert!(error.contains("another [[preprocess]]"), "{error}");
     let large = recipe(r#"{ step = "zca", regulariser = 0.1 }"#);
-    let error = large.network(wta_core::Shape::new(3, 224, 224)).unwrap_err().to_string();
-    assert!(error.contains("150528 numbers cannot be whitened"), "{error}");
+    let pixels = vec![0u8; 2 * 3 * 224 * 224].into();
+    let images = Dataset { channels: 3, height: 224, width: 224, pixels, labels: None, classes: 0 };
+    let samples = Samples::new(&large, images).unwrap();
+    let progress = Progress::lines(Box::new(std::io::sink()));
+    let error = fit(Isa::detect(), &large, &samples, &progress, || ControlFlow::Continue(())).unwrap_err();
+    assert!(error.to_string().contains("150528 numbers cannot be whitened"), "{error}");
     let many = recipe(r#"{ step = "zca", regulariser = 0.1, samples = 121 }"#);
     let samples = Samples::new(&many, dataset()).unwrap();
     let progress = Progress::lines(Box::new(std::io::sink()));

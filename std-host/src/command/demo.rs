@@ -46,7 +46,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         rayon::current_num_threads()
     ))?;
     let progress = Progress::stderr();
-    let settings = Settings { isa: context.isa, resume: false, memory: MEMORY, stop: context.stop };
+    let settings =
+        Settings { isa: context.isa, resume: false, memory: MEMORY, patches: None, stop: context.stop };
     let outcome = train(&recipe, &train_set, &run, settings, &progress)?;
     super::train::report(&outcome)?;
     let trained = Trained::load(&run, train_set.image_shape())?;

@@ -1,12 +1,15 @@
 //! `wta encode`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use wta::data::Split;
-use wta::error::Result;
+use wta::data::{Split, load_files};
+use wta::error::{Error, Result};
 use wta::features::{FeatureEncoder, write_npy};
+use wta::recipe::{Extent, Large, Recipe, parse_pool};
 use wta::run::{Run, Trained};
+use wta::samples::Samples;
+use wta_core::{Pool, Size};
 
 use super::{print, samples};
 use crate::Context;
@@ -15,10 +18,15 @@ use crate::Context;
 #[derive(Args)]
 #[command(
     after_help = "The file is an array of images x maps x rows x columns (images x units for fully-connected
-networks) of float32, after pooling, in the order of the data set.
+networks) of float32, after pooling, in the order of the data set or of the files' names.
 
-Example:
-  wta encode --run runs/conv16 --data ~/data --split test --out test.npy"
+A convolutional network encodes images of any size, also larger than those it learnt from; whitening then
+is a convolution. A stride of 4 gives every fourth row and column of the last layer's maps.
+
+Examples:
+  wta encode --run runs/conv16 --data ~/data --split test --out test.npy
+  wta encode --run runs/natural --images photo.jpg --out photo.npy
+  wta encode --run runs/natural --images ~/photos --size 224 --stride 4 --pool 3/2,whole --out photos.npy"
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
@@ -28,9 +36,23 @@ pub(crate) struct Arguments {
     /// bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which images.
-    #[arg(long, value_enum)]
-    split: SplitName,
+    /// Which images of the recipe's data set.
+    #[arg(long, value_enum, required_unless_present = "images")]
+    split: Option<SplitName>,
+    /// Instead of the recipe's data set: a picture, a folder of pictures, or an array (.npy, .safetensors).
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["data", "split"])]
+    images: Option<PathBuf>,
+    /// Bring pictures to this size first, as in 224 or 240x320 (rows x columns): resized to just cover it, and cut to
+    /// their middle [default: as they are].
+    #[arg(long, value_name = "SIZE", requires = "images")]
+    size: Option<String>,
+    /// The stride of the last convolution [default: as it was trained].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    stride: Option<u16>,
+    /// Instead of the recipe's pooling: the windows' side and stride, as in 3/2, or none; `3/2,whole` leaves out windows
+    /// that the border cuts.
+    #[arg(long, value_name = "SIDE/STRIDE")]
+    pool: Option<String>,
     /// The .npy file to write.
     #[arg(long, value_name = "FILE.npy")]
     out: PathBuf,
@@ -45,13 +67,40 @@ enum SplitName {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = Run::new(&arguments.run);
-    let split = match arguments.split {
-        SplitName::Train => Split::Train,
-        SplitName::Test => Split::Test,
+    let pool = arguments.pool.as_deref().map(parse_pool).transpose()?;
+    let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
+    let recipe = run.recipe()?.applied(&Large { stride, pool: pool.flatten() })?;
+    let samples = match (&arguments.images, arguments.split) {
+        (Some(path), _) => files(&recipe, path, arguments.size.as_deref())?,
+        (None, Some(SplitName::Test)) => samples(&recipe, arguments.data.as_deref(), Split::Test)?,
+        (None, _) => samples(&recipe, arguments.data.as_deref(), Split::Train)?,
     };
-    let samples = samples(&run.recipe()?, arguments.data.as_deref(), split)?;
-    let trained = Trained::load(&run, samples.image_shape())?;
-    let encoder = FeatureEncoder::new(context.isa, &trained)?;
+    let trained = Trained::load_as(&run, recipe, samples.image_shape())?;
+    let mut encoder = FeatureEncoder::new(context.isa, &trained)?;
+    if let Some(None) = pool {
+        encoder = encoder.pooled(Pool::NONE)?;
+    }
     let dimensions = write_npy(&encoder, &samples, &arguments.out)?;
     print(&format!("{}: {dimensions:?} float32\n", arguments.out.display()))
+}
+
+/// Images of any size, for a network that need not have seen their like.
+fn files(recipe: &Recipe, path: &Path, size: Option<&str>) -> Result<Samples> {
+    let size = size.map(parse_size).transpose()?;
+    let channels = recipe.data.set.image_shape().map(|shape| shape.channels);
+    Samples::new(recipe, load_files(path, channels, size)?)
+}
+
+/// `--size 224` or `--size 240x320`.
+fn parse_size(text: &str) -> Result<Size> {
+    let side = |text: &str| text.parse::<usize>().ok().filter(|side| *side > 0);
+    let size = match text.split_once('x') {
+        Some((rows, columns)) => {
+            side(rows).zip(side(columns)).map(|(rows, columns)| Size::new(rows, columns))
+        }
+        None => side(text).map(Size::square),
+    };
+    size.ok_or_else(|| {
+        Error::Invalid(format!("--size {text}: give one side, as in 224, or rows x columns, as in 240x320"))
+    })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wta::data::Split;
-use wta::error::Result;
+use wta::error::{Error, Result};
 use wta::evaluate::{Encoded, Encoding, Evaluation, Plan, Validation, evaluate, validate};
 use wta::progress::Progress;
 use wta::recipe::{PoolRecipe, parse_pool};
@@ -63,6 +63,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = run.recipe()?;
     // Before data sets are loaded for nothing.
     let pool = arguments.pool.as_deref().map(parse_pool).transpose()?;
+    if pool.flatten().is_some_and(|pool| pool.whole) {
+        return Err(Error::Invalid(
+            "--pool: eval has no `whole`; set it in the recipe's [features]".to_owned(),
+        ));
+    }
     let pool = pool.map(|pool| pool.map_or(Pool::NONE, PoolRecipe::pool));
     let data = arguments.data.as_deref();
     let train = samples(&recipe, data, Split::Train)?;

@@ -25,6 +25,15 @@ fn samples(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Samples
     Samples::new(recipe, dataset(recipe, data, split)?)
 }
 
+/// The patches that the layers below a recipe with `[large]` learn from.
+fn patches(recipe: &Recipe, data: Option<&Path>) -> Result<Option<Samples>> {
+    let layers = recipe.layers();
+    let Some(below) = layers.iter().find_map(|layer| layer.large.and(layer.below.as_deref())) else {
+        return Ok(None);
+    };
+    samples(below, data, Split::Train).map(Some)
+}
+
 fn dataset(recipe: &Recipe, data: Option<&Path>, split: Split) -> Result<Dataset> {
     let folder = match data {
         Some(folder) => folder,

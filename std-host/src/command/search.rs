@@ -10,7 +10,7 @@ use wta::search::{Axis, Row, Search, settings};
 use wta::trainer::{MEMORY, Settings};
 
 use super::train::resolve;
-use super::{print, samples};
+use super::{patches, print, samples};
 use crate::Context;
 
 /// Arguments of `wta search`.
@@ -52,7 +52,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let mut search = Search::open(&arguments.run, &base, &axes)?;
     let samples = samples(&base, arguments.data.as_deref(), Split::Train)?;
     let all = search.combinations.len();
-    let how = Settings { isa: context.isa, resume: true, memory: MEMORY, stop: context.stop };
+    let patches = patches(&base, arguments.data.as_deref())?;
+    let how = Settings {
+        isa: context.isa,
+        resume: true,
+        memory: MEMORY,
+        patches: patches.as_ref(),
+        stop: context.stop,
+    };
     search.run(&samples, how, &Progress::stderr(), |index, row| {
         print(&format!("{}/{all}  {}: {}\n", index + 1, settings(&axes, &row.values), words(row)))
     })?;

@@ -10,7 +10,7 @@ use wta::recipe::{self, Recipe};
 use wta::run::Run;
 use wta::trainer::{MEMORY, Outcome, Settings, train};
 
-use super::{print, samples};
+use super::{patches, print, samples};
 use crate::Context;
 
 /// Arguments of `wta train`.
@@ -49,7 +49,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = Run::new(&arguments.run);
     let samples = samples(&recipe, arguments.data.as_deref(), Split::Train)?;
     let memory = (arguments.memory as usize) << 20;
-    let settings = Settings { isa: context.isa, resume: arguments.resume, memory, stop: context.stop };
+    let patches = patches(&recipe, arguments.data.as_deref())?;
+    let settings = Settings {
+        isa: context.isa,
+        resume: arguments.resume,
+        memory,
+        patches: patches.as_ref(),
+        stop: context.stop,
+    };
     let outcome = train(&recipe, &samples, &run, settings, &Progress::stderr())?;
     super::show::dictionary(&run, samples.image_shape())?;
     report(&outcome)?;

@@ -4,11 +4,10 @@
 //! files at a time. What does not fit into memory goes to a temporary file ([`super::pixels`]).
 
 use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, RgbImage};
+use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use wta_core::{Random, Size};
@@ -16,8 +15,9 @@ use wta_core::{Random, Size};
 use crate::error::{Error, Result};
 use crate::recipe::Extent;
 
+use super::picture_file::{MOST_BYTES, MOST_SIDE, decode};
 use super::pixels::Collector;
-use super::{Dataset, Split};
+use super::{Dataset, Split, picture_file};
 
 /// The keys of `set = "images"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,15 +108,6 @@ pub enum OnError {
 /// The endings of files that are looked at.
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "pgm", "ppm", "pnm"];
 
-/// Pixels of a side: more is surely damage.
-const MOST_SIDE: u32 = 1 << 16;
-
-/// Decoded bytes of a picture: 1 GiB.
-const MOST_BYTES: u64 = 1 << 30;
-
-/// No byte of a file becomes more than these: deflate makes 1032 of one, of which each may hold eight pixels.
-const MOST_INFLATION: u64 = 8 * 1032;
-
 /// Folders in folders; more are a circle of links.
 const MOST_DEPTH: usize = 16;
 
@@ -145,9 +136,21 @@ pub(super) fn load(data: &Path, keys: &Images, split: Split, tell: &mut dyn FnMu
         None => 1,
         Some(count) => count / train.len().max(1) + usize::from(index < count % train.len().max(1)),
     };
+    collect(&folder, chosen, classes, keys, each, tell)
+}
+
+/// The data set of some files, of which each gives so many images.
+fn collect(
+    from: &Path,
+    files: &[Picture],
+    classes: usize,
+    keys: &Images,
+    each: impl Fn(usize) -> usize + Sync,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Dataset> {
     let (size, channels) = keys.shape();
-    let (mut pixels, mut labels) = (Collector::bytes(&folder), Vec::new());
-    for (group, files) in chosen.chunks(GROUP).enumerate() {
+    let (mut pixels, mut labels) = (Collector::bytes(from), Vec::new());
+    for (group, files) in files.chunks(GROUP).enumerate() {
         let made: Vec<Result<Vec<Vec<u8>>>> = files
             .par_iter()
             .enumerate()
@@ -172,7 +175,7 @@ pub(super) fn load(data: &Path, keys: &Images, split: Split, tell: &mut dyn FnMu
         }
     }
     if labels.is_empty() {
-        return Err(Error::file(&folder, "has no picture that can be used; see the skipped ones"));
+        return Err(Error::file(from, "has no picture that can be used; see the skipped ones"));
     }
     let labels = keys.labelled.then_some(labels);
     Ok(Dataset {
@@ -183,6 +186,62 @@ pub(super) fn load(data: &Path, keys: &Images, split: Split, tell: &mut dyn FnMu
         labels,
         classes,
     })
+}
+
+/// A picture, or all pictures of a folder, whatever classes they are of: brought to `size`, or as they are if all have the same
+/// number of rows and columns.
+pub(super) fn pictures_of(
+    path: &Path,
+    colour: bool,
+    size: Option<Extent>,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Dataset> {
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        list(path, MOST_DEPTH, &mut paths)?
+    } else {
+        paths.push(path.to_path_buf())
+    }
+    let Some(first) = paths.first() else {
+        return Err(Error::file(path, "has no PNG, JPEG or PGM files; put pictures there"));
+    };
+    let size = match size {
+        Some(size) => size,
+        None => {
+            let Size { height, width } = picture_file::size(first)?;
+            let other = paths.par_iter().find_map_first(|path| match picture_file::size(path) {
+                Ok(size) if size == Size::new(height, width) => None,
+                Ok(size) => Some(Error::file(
+                    path,
+                    format!(
+                        "has {} x {} pixels, but {} has {height} x {width}; give --size to bring all to one",
+                        size.height,
+                        size.width,
+                        first.display()
+                    ),
+                )),
+                Err(error) => Some(error),
+            });
+            if let Some(error) = other {
+                return Err(error);
+            }
+            Extent::Rectangle([height, width])
+        }
+    };
+    let keys = Images {
+        folder: String::new(),
+        size,
+        colour,
+        labelled: false,
+        shorter_side: None,
+        patches: None,
+        test_share: 0.0,
+        seed: Images::default_seed(),
+        on_error: OnError::Refuse,
+    };
+    keys.check().map_err(|problem| Error::Invalid(problem.replace("data.size", "--size")))?;
+    let files: Vec<Picture> = paths.into_iter().map(|path| Picture { path, class: 0 }).collect();
+    collect(path, &files, 0, &keys, |_| 1, tell)
 }
 
 /// How many pictures a folder has, anywhere below it.
@@ -372,62 +431,6 @@ fn grey(picture: &DynamicImage) -> GrayImage {
         to.0 = [((19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >> 16) as u8];
     }
     grey
-}
-
-/// Decodes a file, of which nothing is believed.
-fn decode(path: &Path) -> Result<DynamicImage> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
-    if !metadata.is_file() {
-        return Err(Error::file(path, "is not a file"));
-    }
-    if metadata.len() > MOST_BYTES {
-        return Err(Error::file(path, "is larger than any picture that is read, 1 GiB"));
-    }
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    if bytes.is_empty() {
-        return Err(Error::file(path, "is empty"));
-    }
-    let damaged = |error: &dyn std::fmt::Display| {
-        Error::file(path, format!("is no picture, or is damaged ({})", error.to_string().replace('\n', " ")))
-    };
-    let reader =
-        ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|error| damaged(&error))?;
-    let decoder = reader.into_decoder().map_err(|error| damaged(&error))?;
-    let ((columns, rows), promised) = (decoder.dimensions(), decoder.total_bytes());
-    let most = (bytes.len() as u64).saturating_mul(MOST_INFLATION).min(MOST_BYTES);
-    if columns > MOST_SIDE || rows > MOST_SIDE || promised > most {
-        return Err(Error::file(
-            path,
-            format!(
-                "has {rows} x {columns} pixels by its header, more than a file of {} bytes can have",
-                bytes.len()
-            ),
-        ));
-    }
-    if bytes.starts_with(&JPEG) && !is_whole_jpeg(&bytes) {
-        return Err(Error::file(path, "is a JPEG file that is cut off"));
-    }
-    DynamicImage::from_decoder(decoder).map_err(|error| damaged(&error))
-}
-
-/// The first two bytes of every JPEG file.
-const JPEG: [u8; 2] = [0xff, 0xd8];
-
-/// Whether a JPEG file goes on to its end marker. Its decoder fills in what is missing.
-fn is_whole_jpeg(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(JPEG.len()..).unwrap_or_default();
-    loop {
-        rest = match rest {
-            [0xff, 0xd9, ..] => return true,
-            // Segments with a length; a scan's data follows, and is passed byte by byte.
-            [0xff, 0x01..=0xcf | 0xda..=0xfe, high, low, ..] => {
-                let len = usize::from(u16::from_be_bytes([*high, *low]));
-                rest.get(2 + len.max(2)..).unwrap_or_default()
-            }
-            [_, rest @ ..] => rest,
-            [] => return false,
-        };
-    }
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@
 mod arrays;
 mod cifar10;
 mod digits;
+mod files;
 mod idx;
 mod images;
 pub mod inventory;
 mod matlab;
 mod mnist;
+mod picture_file;
 mod pixels;
 mod source;
 mod svhn;
@@ -25,6 +27,7 @@ use wta_core::Shape;
 use crate::error::{Error, Result};
 
 pub use arrays::Arrays;
+pub use files::load_files;
 pub use images::{Images, OnError};
 pub use pixels::{Element, Pixels, Stored};
 

@@ -91,7 +91,10 @@ impl Encoded {
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
         let pool = how.pool.unwrap_or_else(|| trained.recipe.pool());
-        let encoder = encoder.pooled(pool)?;
+        let encoder = match how.pool {
+            Some(pool) => encoder.pooled(pool)?,
+            None => encoder,
+        };
         progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
         let mut train_rows = rows(&encoder, train, how.stop, progress)?;
         let mut test_rows = test.map(|test| rows(&encoder, test, how.stop, progress)).transpose()?;

@@ -74,6 +74,12 @@ impl Source {
                 "learnt from preprocessed images, and devices get them as they are; export a network without [[preprocess]]",
             ));
         }
+        if trained.recipe.features.pool.is_some_and(|pool| pool.whole) {
+            return Err(Error::file(
+                run.folder(),
+                "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",
+            ));
+        }
         let path = run.file("svm.safetensors");
         if !path.exists() {
             return Ok(Self { pool: trained.recipe.pool(), trained, image, svm: None });

@@ -250,7 +250,10 @@ fn digit(lab: &Lab<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec
     samples.write_all(&Preprocessor::none(image), &[0], &mut pixels)?;
     let features = |network: &Finished, pool: Option<Pool>| -> Result<(Shape, Vec<f32>)> {
         let encoder = FeatureEncoder::new(lab.settings.isa, &network.trained)?;
-        let encoder = encoder.pooled(pool.unwrap_or_else(|| network.trained.recipe.pool()))?;
+        let encoder = match pool {
+            Some(pool) => encoder.pooled(pool)?,
+            None => encoder,
+        };
         let mut maps = vec![0.0; encoder.shape().len()];
         encoder.encode(&samples, &[0], &mut maps)?;
         Ok((encoder.shape(), maps))

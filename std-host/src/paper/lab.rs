@@ -97,6 +97,7 @@ impl Lab<'_> {
             isa: self.settings.isa,
             resume: true,
             memory: MEMORY,
+            patches: None,
             stop: self.settings.stop,
         };
         let outcome = trainer::train(recipe, &samples, &run, settings, self.progress)?;

@@ -32,6 +32,15 @@ impl LocalContrast {
         let weights: Vec<f32> = (0..=window / 2)
             .map(|distance| (-0.5 * (distance as f64 / deviation).powi(2)).exp() as f32)
             .collect();
+        Self::of(shape, weights)
+    }
+
+    /// The same for images of another shape.
+    pub(super) fn resized(&self, shape: Shape) -> Self {
+        Self::of(shape, self.weights.clone())
+    }
+
+    fn of(shape: Shape, weights: Vec<f32>) -> Self {
         let norms = |extent: usize| {
             let norm = |at: usize| {
                 let inside = (0..extent).filter_map(|other| weights.get(other.abs_diff(at)));

@@ -3,6 +3,9 @@
 //! What a step learns, it learns from training images only; it is kept in the run folder of a stack's lowest layer
 //! ([`Preprocess::save`]) and comes with the trained network. A [`Preprocessor`] applies the steps to blocks of images, as
 //! [`Samples`](crate::samples::Samples) hand them out; an image becomes the same bits whatever the block and the number of threads.
+//!
+//! Images may be of another size than those that were learnt from (section 3.4 of the paper: patches): whitening then is a
+//! convolution ([`zca_filter`]); what belongs to a place in the image, as standardisation does, is refused.
 
 mod contrast;
 mod fit;
@@ -11,6 +14,7 @@ mod set;
 mod standardise;
 mod store;
 mod zca;
+mod zca_filter;
 
 use std::sync::Arc;
 
@@ -24,6 +28,7 @@ use local_contrast::LocalContrast;
 pub use set::PreprocessedSet;
 use standardise::Standardise;
 use zca::{Whitener, Zca};
+use zca_filter::ZcaFilter;
 
 use crate::error::{Error, Result};
 use crate::recipe::PreprocessRecipe;
@@ -55,6 +60,11 @@ impl Preprocess {
         self.steps.is_empty()
     }
 
+    /// The images that the steps were learnt from.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// A step that has nothing to learn.
     fn unlearnt(step: &PreprocessRecipe, shape: Shape) -> Option<Step> {
         match *step {
@@ -78,13 +88,36 @@ enum Ready {
     LocalContrast(LocalContrast),
     Standardise(Standardise),
     Zca(Whitener),
+    ZcaFilter(ZcaFilter),
 }
 
 impl Preprocessor {
-    /// Ready to preprocess.
+    /// Ready to preprocess images of the shape that the steps were learnt from.
     pub fn new(isa: Isa, preprocess: &Preprocess) -> Self {
         let steps = preprocess.steps.iter().map(|step| Ready::new(isa, step));
         Self { shape: preprocess.shape, steps: steps.collect() }
+    }
+
+    /// Ready to preprocess images of any size.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the images have other channels, or a step has learnt numbers for each place in an image of another
+    /// size.
+    pub fn for_images(isa: Isa, preprocess: &Preprocess, image: Shape) -> Result<Self> {
+        let learnt = preprocess.shape;
+        if image == learnt {
+            return Ok(Self::new(isa, preprocess));
+        }
+        if image.channels != learnt.channels && !preprocess.is_none() {
+            return Err(Error::Invalid(format!(
+                "the preprocessing was learnt from images of {} channels and is asked for ones of {}",
+                learnt.channels, image.channels
+            )));
+        }
+        let steps: Result<Vec<Ready>> =
+            preprocess.steps.iter().map(|step| Ready::resized(isa, step, learnt, image)).collect();
+        Ok(Self { shape: image, steps: steps? })
     }
 
     /// Leaves images of this shape as they are.
@@ -109,6 +142,9 @@ impl Preprocessor {
                 }
                 Ready::Standardise(step) => all.for_each(|image| step.apply(image)),
                 Ready::Zca(step) => step.apply(images),
+                Ready::ZcaFilter(step) => {
+                    all.for_each_init(|| step.scratch(), |scratch, image| step.apply(image, scratch));
+                }
             }
         }
     }
@@ -122,6 +158,22 @@ impl Ready {
             Step::Standardise(step) => Self::Standardise(step.clone()),
             Step::Zca(step) => Self::Zca(Whitener::new(isa, Arc::clone(step))),
         }
+    }
+
+    /// A step learnt from images of one shape, for `image`s of another.
+    fn resized(isa: Isa, step: &Step, learnt: Shape, image: Shape) -> Result<Self> {
+        Ok(match step {
+            Step::Contrast(step) => Self::Contrast(*step),
+            Step::LocalContrast(step) => Self::LocalContrast(step.resized(image)),
+            Step::Zca(step) => Self::ZcaFilter(ZcaFilter::new(isa, step, learnt, image)),
+            Step::Standardise(_) => {
+                return Err(Error::Invalid(format!(
+                    "preprocess step standardise: has learnt a mean for each number of images of {} x {}, and cannot \
+                     be applied to images of {} x {}",
+                    learnt.height, learnt.width, image.height, image.width
+                )));
+            }
+        })
     }
 }
 

@@ -49,17 +49,21 @@ impl Preprocess {
         if tensors.is_empty() { Ok(()) } else { model::write(&run.file(FILE), &tensors) }
     }
 
-    /// Reads what the steps of a run's recipe have learnt, for images of this shape.
+    /// Reads what the steps of a run's recipe have learnt. A convolutional network may be meant for `image`s of another size
+    /// than those they were learnt from; [`Preprocess::shape`] tells.
     ///
     /// # Errors
     ///
-    /// One sentence when the file is missing, is not safetensors, is of other steps or of images of another shape, or holds a
+    /// One sentence when the file is missing, is not safetensors, is of other steps or of images that do not fit, or holds a
     /// number that is not finite.
-    pub fn load(run: &Run, recipe: &Recipe, shape: Shape) -> Result<Self> {
+    pub fn load(run: &Run, recipe: &Recipe, image: Shape) -> Result<Self> {
         let path = run.file(FILE);
         let learnt = recipe.preprocess.iter().any(|step| step.learns_from().is_some());
         let file = if learnt { Some(read(run, &path)?) } else { None };
         let tensors = file.as_deref().map(|file| Tensors::of(&path, file)).transpose()?;
+        let learnt = tensors.as_ref().and_then(|tensors| learnt_from(recipe, tensors));
+        let fits = |learnt: &Shape| !recipe.is_fully_connected() && learnt.channels == image.channels;
+        let shape = learnt.filter(fits).unwrap_or(image);
         let image = [shape.height, shape.width, shape.channels];
         let mut steps = Vec::new();
         for (index, step) in recipe.preprocess.iter().enumerate() {
@@ -88,6 +92,16 @@ impl Preprocess {
     /// Whether the run holds all that the recipe's steps have to learn.
     pub(crate) fn is_saved(run: &Run) -> bool {
         run.file(FILE).exists()
+    }
+}
+
+/// The shape of the images that the first step that learns has learnt from.
+fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
+    let (index, step) =
+        recipe.preprocess.iter().enumerate().find(|(_, step)| step.learns_from().is_some())?;
+    match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
+        [height, width, channels] => Some(Shape::new(channels, height, width)),
+        _ => None,
     }
 }
 

@@ -1,0 +1,96 @@
+//! Whitening of images larger (or smaller) than the patches it was learnt from, as a convolution.
+//!
+//! In the middle of a patch, far from its edges, every row of the whitening matrix is the same filter, moved along: what a
+//! pixel becomes depends on its surroundings, not on its place. The filter of a colour is the middle row of the matrix, cut to odd
+//! sides so that it has a middle pixel; the mean is that of all places, colour by colour. Beyond its border an image is mirrored:
+//! zeros would look like an edge, which whitening makes stronger.
+
+use wta_core::{Bordered, Fields, Kernels, Shape, Size};
+use wta_simd::Isa;
+
+use super::zca::Zca;
+
+/// Whitening by convolution, for images of one shape.
+pub(super) struct ZcaFilter {
+    isa: Isa,
+    image: Shape,
+    fields: Fields,
+    bordered: Bordered,
+    kernel: Size,
+    /// Of each colour.
+    mean: Vec<f32>,
+    /// For each colour that comes out, `kernel rows x columns x colours`.
+    filters: Vec<f32>,
+}
+
+impl ZcaFilter {
+    /// Of a whitening of `patch`es, for `image`s with as many channels.
+    pub(super) fn new(isa: Isa, zca: &Zca, patch: Shape, image: Shape) -> Self {
+        let odd = |side: usize| side - usize::from(side % 2 == 0);
+        let kernel = Size::new(odd(patch.height), odd(patch.width));
+        // Of an even side, the middle is the first place of the second half, and the kernel leaves out the first row.
+        let (top, left) = (patch.height - kernel.height, patch.width - kernel.width);
+        let channels = patch.channels.max(1);
+        let middle = (patch.height / 2 * patch.width + patch.width / 2) * channels;
+        let mut filters = Vec::with_capacity(channels * kernel.height * kernel.width * channels);
+        for row in zca.matrix.chunks_exact(patch.len().max(1)).skip(middle).take(channels) {
+            for line in row.chunks_exact(patch.width * channels).skip(top) {
+                filters.extend_from_slice(line.get(left * channels..).unwrap_or_default());
+            }
+        }
+        let mean = (0..channels).map(|channel| {
+            let places = zca.mean.iter().skip(channel).step_by(channels);
+            (places.map(|m| f64::from(*m)).sum::<f64>() / patch.positions().max(1) as f64) as f32
+        });
+        let bordered = Bordered::new(image, kernel);
+        let fields = Fields::new(&bordered, Size::ONE);
+        Self { isa, image, fields, bordered, kernel, mean: mean.collect(), filters }
+    }
+
+    /// Room for an image with its border.
+    pub(super) fn scratch(&self) -> Vec<f32> {
+        vec![0.0; self.bordered.len()]
+    }
+
+    /// Whitens an image.
+    pub(super) fn apply(&self, image: &mut [f32], scratch: &mut [f32]) {
+        let Shape { channels, height, width } = self.image;
+        let row_len = (width * channels).max(1);
+        let (above, before) = ((self.kernel.height - 1) / 2, (self.kernel.width - 1) / 2);
+        for (y, row) in scratch.chunks_exact_mut(self.bordered.row_stride().max(1)).enumerate() {
+            let from = mirrored(y, above, height) * row_len;
+            let from = image.get(from..from + row_len).unwrap_or_default();
+            for (x, to) in row.chunks_exact_mut(channels.max(1)).enumerate() {
+                let pixel = from.iter().skip(mirrored(x, before, width) * channels);
+                to.iter_mut().zip(pixel).zip(&self.mean).for_each(|((to, v), mean)| *to = v - mean);
+            }
+        }
+        for (position, to) in image.chunks_exact_mut(channels.max(1)).enumerate() {
+            let at = self.fields.at(position);
+            for (to, filter) in to.iter_mut().zip(self.filters.chunks_exact(self.fields.len().max(1))) {
+                *to = self.isa.field_dot(&self.fields, at, scratch, filter);
+            }
+        }
+    }
+}
+
+/// The pixel, of `len`, that stands at `place` when `before` mirrored ones come first; mirrored as often as it takes.
+fn mirrored(place: usize, before: usize, len: usize) -> usize {
+    let len = len.max(1);
+    let period = 2 * len;
+    let at = (place + period - before % period) % period;
+    if at < len { at } else { period - 1 - at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_border_is_a_mirror_image() {
+        let places = |before, len, count| (0..count).map(|p| mirrored(p, before, len)).collect::<Vec<_>>();
+        assert_eq!(places(2, 4, 8), [1, 0, 0, 1, 2, 3, 3, 2]);
+        assert_eq!(places(3, 1, 7), [0; 7]);
+        assert_eq!(places(5, 2, 12), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1], "as often as it takes");
+    }
+}
