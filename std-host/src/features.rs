@@ -18,6 +18,9 @@ use crate::preprocess::Preprocessor;
 use crate::run::Trained;
 use crate::samples::Samples;
 
+/// What is found from samples, is found from so many, evenly spaced over the set.
+const SOME: usize = 1_000;
+
 /// Images encoded between two calls of the consumer; bounds memory.
 const GROUP: usize = 28 * 18;
 
@@ -33,6 +36,8 @@ pub struct FeatureEncoder {
     /// From the lowest layer up; at least one.
     stages: Vec<Stage>,
     preprocessor: Preprocessor,
+    /// What each stage's features are multiplied by, where those of all are handed out.
+    factors: Option<Vec<f32>>,
     /// Images that a thread encodes at a time.
     block: usize,
     scratch: PerThread<Vec<Scratch>>,
@@ -187,7 +192,7 @@ impl FeatureEncoder {
         let block = stages.iter().map(|stage| block_len(&stage.network)).max().unwrap_or(1);
         let scratch = PerThread::new(|| stages.iter().map(|stage| Scratch::new(isa, stage, block)).collect());
         let preprocessor = trained.preprocessor(isa)?;
-        Ok(Self { isa, preprocessor, block, scratch, stages })
+        Ok(Self { isa, preprocessor, factors: None, block, scratch, stages })
     }
 
     /// The same encoder with another pooling; of a stack, of the last layer's maps.
@@ -204,9 +209,40 @@ impl FeatureEncoder {
         Ok(self)
     }
 
-    /// The shape of one image's features.
+    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other: each layer's
+    /// multiplied so that they have a norm of 1 on the average of some of these samples.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn all_layers(mut self, samples: &Samples) -> Result<Self> {
+        self.factors = Some(vec![1.0; self.stages.len()]);
+        let len = self.shape().len();
+        let mut norms = vec![0.0f64; self.stages.len()];
+        let some: Vec<usize> = (0..samples.len()).step_by(samples.len().div_ceil(SOME).max(1)).collect();
+        for indices in some.chunks((FEATURES / len.max(1)).clamp(1, GROUP)) {
+            let mut features = vec![0.0; indices.len() * len];
+            self.encode(samples, indices, &mut features)?;
+            for image in features.chunks_exact(len.max(1)) {
+                let mut rest = image;
+                for (stage, norm) in self.stages.iter().zip(&mut norms) {
+                    let (mine, above) = rest.split_at(stage.shape.len().min(rest.len()));
+                    *norm += mine.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+                    rest = above;
+                }
+            }
+        }
+        let factor = |norm: &f64| if *norm > 0.0 { (some.len() as f64 / norm) as f32 } else { 1.0 };
+        self.factors = Some(norms.iter().map(factor).collect());
+        Ok(self)
+    }
+
+    /// The shape of one image's features; of all layers, a plain vector.
     pub fn shape(&self) -> Shape {
-        self.stages.last().map_or(Shape::vector(0), Stage::shape)
+        match self.factors {
+            Some(_) => Shape::vector(self.stages.iter().map(|stage| stage.shape.len()).sum()),
+            None => self.stages.last().map_or(Shape::vector(0), Stage::shape),
+        }
     }
 
     /// Encodes all samples in their order; `consume` gets the features of several images at a time, image by
@@ -267,13 +303,22 @@ impl FeatureEncoder {
                     rows.zip(pixels.chunks_exact(lowest)).for_each(|(row, image)| row.copy_from_slice(image))
                 }
             }
-            if index == last {
+            if index == last && self.factors.is_none() {
                 return stage.run(self.isa, images, mine, features);
             }
             let mut made = std::mem::take(&mut mine.features);
             let done = stage.run(self.isa, images, mine, &mut made);
             mine.features = made;
             done?;
+            if let Some(factors) = &self.factors {
+                let start: usize = self.stages.iter().take(index).map(|stage| stage.shape.len()).sum();
+                let factor = factors.get(index).copied().unwrap_or(1.0);
+                let rows = features.chunks_exact_mut(self.shape().len());
+                for (row, made) in rows.zip(mine.features.chunks_exact(stage.shape.len())) {
+                    let mine = row.iter_mut().skip(start);
+                    mine.zip(made).for_each(|(to, v)| *to = v * factor);
+                }
+            }
             below = Some((mine, stage.shape().len()));
         }
         Ok(())
@@ -384,10 +429,34 @@ mod tests {
         assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
         let mut features = vec![0.0; 3 * encoder.shape().len()];
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
-        for (features, index) in features.chunks_exact(encoder.shape().len()).zip([4, 0, 2]) {
+        // All layers: the lower one's first, each with a norm of 1 on the average of all samples.
+        let single = encoder.shape().len();
+        let encoder = encoder.all_layers(&samples).unwrap();
+        let lower_len = lower.features_shape().len();
+        assert_eq!(encoder.shape(), Shape::vector(lower_len + single));
+        let mut both = vec![0.0; 5 * (lower_len + single)];
+        encoder.encode(&samples, &[4, 0, 2, 1, 3], &mut both).unwrap();
+        for part in [0..lower_len, lower_len..lower_len + single] {
+            let images = both.chunks_exact(lower_len + single);
+            let norms = images.map(|image| image[part.clone()].iter().map(|v| v * v).sum::<f32>().sqrt());
+            let mean = norms.sum::<f32>() / 5.0;
+            assert!((mean - 1.0).abs() < 1e-5, "{mean}");
+        }
+        let proportional = |found: &[f32], expected: &[f32]| {
+            let factor = found.iter().sum::<f32>() / expected.iter().sum::<f32>();
+            found.iter().zip(expected).all(|(a, b)| (a - factor * b).abs() < 1e-5 * (1.0 + a.abs()))
+        };
+        for (image, both) in features.chunks_exact(single).zip(both.chunks_exact(lower_len + single)) {
+            assert!(proportional(&both[lower_len..], image));
+        }
+        for (features, index) in features.chunks_exact(single).zip([4, 0, 2]) {
             let mut pixels = vec![0.0; image.len()];
             samples.write_all(&raw, &[index], &mut pixels).unwrap();
-            let input: Vec<f32> = by_definition(&lower, &pixels).iter().map(|v| 2.5 * v).collect();
+            let below = by_definition(&lower, &pixels);
+            if index == 4 {
+                assert!(proportional(&both[..lower_len], &below), "image 4 comes first");
+            }
+            let input: Vec<f32> = below.iter().map(|v| 2.5 * v).collect();
             let expected = by_definition(&upper, &input);
             assert!(expected.iter().any(|v| *v > 0.0));
             for (found, expected) in features.iter().zip(&expected) {

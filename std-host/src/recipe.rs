@@ -385,6 +385,9 @@ pub fn parse_pool(text: &str) -> Result<Option<PoolRecipe>> {
 pub struct SvmRecipe {
     /// Values of C to choose from on held-out training data, ascending.
     pub c: Vec<f64>,
+    /// Of a stack: classify by the features of all its layers side by side, and not of the last one alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all_layers: bool,
     /// The share of the training data held out to choose C.
     pub held_out: f64,
     /// The final fit stops when its objective is proven to be within this share of the minimum (the duality gap).
@@ -393,7 +396,7 @@ pub struct SvmRecipe {
 
 impl Default for SvmRecipe {
     fn default() -> Self {
-        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], held_out: 1.0 / 6.0, gap: 1e-3 }
+        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], all_layers: false, held_out: 1.0 / 6.0, gap: 1e-3 }
     }
 }
 
@@ -519,6 +522,9 @@ impl Recipe {
         }
         if !self.svm.c.is_sorted() {
             return invalid("svm.c must be in ascending order");
+        }
+        if self.svm.all_layers && self.below.is_none() {
+            return invalid("svm.all_layers is for stacks, but there is no below");
         }
         if !(self.svm.held_out > 0.0 && self.svm.held_out < 1.0) {
             return invalid("svm.held_out must lie between 0 and 1");

@@ -95,6 +95,7 @@ impl Encoded {
             Some(pool) => encoder.pooled(pool)?,
             None => encoder,
         };
+        let encoder = if trained.recipe.svm.all_layers { encoder.all_layers(train)? } else { encoder };
         progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
         let mut train_rows = rows(&encoder, train, how.stop, progress)?;
         let mut test_rows = test.map(|test| rows(&encoder, test, how.stop, progress)).transpose()?;

@@ -80,6 +80,12 @@ impl Source {
                 "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",
             ));
         }
+        if trained.recipe.svm.all_layers {
+            return Err(Error::file(
+                run.folder(),
+                "classifies by the features of all layers, and devices by the last one's; leave svm.all_layers out",
+            ));
+        }
         let path = run.file("svm.safetensors");
         if !path.exists() {
             return Ok(Self { pool: trained.recipe.pool(), trained, image, svm: None });
