@@ -5,7 +5,7 @@
 //! [`Samples`](crate::samples::Samples) hand them out; an image becomes the same bits whatever the block and the number of threads.
 //!
 //! Images may be of another size than those that were learnt from (section 3.4 of the paper: patches): whitening then is a
-//! convolution ([`zca_filter`]); what belongs to a place in the image, as standardisation does, is refused.
+//! convolution (`zca_filter.rs`); what belongs to a place in the image, as standardisation does, is refused.
 
 mod contrast;
 mod fit;

@@ -26,7 +26,7 @@ pub(super) struct ZcaFilter {
 impl ZcaFilter {
     /// Of a whitening of `patch`es, for `image`s with as many channels.
     pub(super) fn new(isa: Isa, zca: &Zca, patch: Shape, image: Shape) -> Self {
-        let odd = |side: usize| side - usize::from(side % 2 == 0);
+        let odd = |side: usize| side - usize::from(side.is_multiple_of(2));
         let kernel = Size::new(odd(patch.height), odd(patch.width));
         // Of an even side, the middle is the first place of the second half, and the kernel leaves out the first row.
         let (top, left) = (patch.height - kernel.height, patch.width - kernel.width);
