@@ -18,8 +18,8 @@ use crate::preprocess::Preprocessor;
 use crate::run::Trained;
 use crate::samples::Samples;
 
-/// What is found from samples, is found from so many, evenly spaced over the set.
-const SOME: usize = 1_000;
+/// The layers' norms are found from so many samples.
+const NORM_SAMPLES: usize = 1_000;
 
 /// Images encoded between two calls of the consumer; bounds memory.
 const GROUP: usize = 28 * 18;
@@ -219,7 +219,7 @@ impl FeatureEncoder {
         self.factors = Some(vec![1.0; self.stages.len()]);
         let len = self.shape().len();
         let mut norms = vec![0.0f64; self.stages.len()];
-        let some: Vec<usize> = (0..samples.len()).step_by(samples.len().div_ceil(SOME).max(1)).collect();
+        let some = samples.spaced(NORM_SAMPLES);
         for indices in some.chunks((FEATURES / len.max(1)).clamp(1, GROUP)) {
             let mut features = vec![0.0; indices.len() * len];
             self.encode(samples, indices, &mut features)?;

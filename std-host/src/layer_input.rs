@@ -18,7 +18,7 @@ use crate::samples::Samples;
 use crate::svm::Rows;
 use crate::trainer::TrainingSet;
 
-/// The scale is found from so many samples, evenly spaced over the set.
+/// The scale is found from so many samples.
 const SCALE_SAMPLES: usize = 1_000;
 
 /// The features of the layer below, as the next layer's input.
@@ -48,8 +48,7 @@ impl<'a> LayerInput<'a> {
     ) -> Result<Self> {
         let encoder = FeatureEncoder::new(isa, below)?;
         let shape = encoder.shape();
-        let spaced = samples.len().div_ceil(SCALE_SAMPLES);
-        let some: Vec<usize> = (0..samples.len()).step_by(spaced.max(1)).collect();
+        let some = samples.spaced(SCALE_SAMPLES);
         let mut features = vec![0.0; some.len() * shape.len()];
         encoder.encode(samples, &some, &mut features)?;
         // The hidden probabilities of one RBM are the visible ones of the next.

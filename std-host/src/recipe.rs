@@ -331,6 +331,9 @@ pub struct PoolRecipe {
 }
 
 impl PoolRecipe {
+    /// No pooling.
+    pub const NONE: Self = Self { kernel: Extent::Square(1), stride: Extent::Square(1), whole: false };
+
     /// The pooling; of its windows, those that the border cuts may have to be left out.
     pub fn pool(self) -> Pool {
         Pool { kernel: self.kernel.into(), stride: self.stride.into() }
@@ -616,6 +619,17 @@ impl Recipe {
     /// The shape of a code of this shape after pooling.
     pub fn pooled(&self, code: Shape) -> Shape {
         self.features.pool.map_or(code, |pool| pool.output(code))
+    }
+
+    /// `Ok` when the preprocessing can be learnt from images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names the step.
+    pub fn check_images(&self, image: Shape) -> Result<()> {
+        self.preprocess.iter().try_for_each(|step| {
+            step.check_image(image).map_err(|error| Error::Invalid(format!("recipe {}, {error}", self.name)))
+        })
     }
 
     /// The network for images of this shape; of a stack, the last layer's, whose input are the features below.

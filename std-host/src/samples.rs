@@ -46,6 +46,11 @@ impl Samples {
         self.dataset.is_empty()
     }
 
+    /// At most so many indices, evenly spaced over the set.
+    pub fn spaced(&self, most: usize) -> Vec<usize> {
+        (0..self.len()).step_by(self.len().div_ceil(most.max(1)).max(1)).collect()
+    }
+
     /// The shape that the network sees: a plain vector for fully-connected ones.
     pub fn shape(&self) -> Shape {
         self.shape

@@ -92,6 +92,8 @@ pub fn train(
 pub(crate) fn check(recipe: &Recipe, samples: &Samples, settings: &Settings<'_>) -> Result<()> {
     if let Some(below) = &recipe.below {
         check(below, samples_below(recipe, samples, settings)?, settings)?;
+    } else {
+        recipe.check_images(samples.image_shape())?;
     }
     recipe.training(&recipe.network(samples.image_shape())?, samples.len()).map(|_| ())
 }

@@ -12,6 +12,7 @@ use wta::progress::Progress;
 use wta::recipe::{self, Recipe};
 use wta::run::Run;
 use wta::samples::Samples;
+use wta::trainer::{Settings, train};
 use wta_simd::Isa;
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/vectors/preprocess.safetensors");
@@ -300,6 +301,13 @@ fn senseless_steps_are_refused_in_one_sentence() {
     let progress = Progress::lines(Box::new(std::io::sink()));
     let error = fit(Isa::detect(), &large, &samples, &progress, || ControlFlow::Continue(())).unwrap_err();
     assert!(error.to_string().contains("150528 numbers cannot be whitened"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run::new(folder.path().join("run"));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let settings = Settings { isa: Isa::detect(), resume: false, memory: 0, patches: None, stop: &stop };
+    let error = train(&large, &samples, &run, settings, &progress).unwrap_err();
+    assert!(error.to_string().contains("150528 numbers cannot be whitened"), "{error}");
+    assert!(!run.exists(), "told before a run is begun");
     let many = recipe(r#"{ step = "zca", regulariser = 0.1, samples = 121 }"#);
     let samples = Samples::new(&many, dataset()).unwrap();
     let progress = Progress::lines(Box::new(std::io::sink()));

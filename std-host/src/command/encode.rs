@@ -6,10 +6,10 @@ use clap::{Args, ValueEnum};
 use wta::data::{Split, load_files};
 use wta::error::{Error, Result};
 use wta::features::{FeatureEncoder, write_npy};
-use wta::recipe::{Extent, Large, Recipe, parse_pool};
+use wta::recipe::{Extent, Large, PoolRecipe, Recipe, parse_pool};
 use wta::run::{Run, Trained};
 use wta::samples::Samples;
-use wta_core::{Pool, Size};
+use wta_core::Size;
 
 use super::{print, samples};
 use crate::Context;
@@ -68,18 +68,16 @@ enum SplitName {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = Run::new(&arguments.run);
     let pool = arguments.pool.as_deref().map(parse_pool).transpose()?;
+    let pool = pool.map(|pool| pool.unwrap_or(PoolRecipe::NONE));
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
-    let recipe = run.recipe()?.applied(&Large { stride, pool: pool.flatten() })?;
+    let recipe = run.recipe()?.applied(&Large { stride, pool })?;
     let samples = match (&arguments.images, arguments.split) {
         (Some(path), _) => files(&recipe, path, arguments.size.as_deref())?,
         (None, Some(SplitName::Test)) => samples(&recipe, arguments.data.as_deref(), Split::Test)?,
         (None, _) => samples(&recipe, arguments.data.as_deref(), Split::Train)?,
     };
     let trained = Trained::load_as(&run, recipe, samples.image_shape())?;
-    let mut encoder = FeatureEncoder::new(context.isa, &trained)?;
-    if let Some(None) = pool {
-        encoder = encoder.pooled(Pool::NONE)?;
-    }
+    let encoder = FeatureEncoder::new(context.isa, &trained)?;
     let dimensions = write_npy(&encoder, &samples, &arguments.out)?;
     print(&format!("{}: {dimensions:?} float32\n", arguments.out.display()))
 }

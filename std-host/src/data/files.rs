@@ -32,8 +32,7 @@ pub fn load_files(path: &Path, channels: Option<usize>, size: Option<Size>) -> R
         }
     };
     let size = size.map(|size| Extent::Rectangle([size.height, size.width]));
-    // Nothing is skipped, so that the order of what comes out is that of the files.
-    images::pictures_of(path, colour, size, &mut |_| ())
+    images::pictures_of(path, colour, size)
 }
 
 fn array(path: &Path, channels: Option<usize>, size: Option<Size>) -> Result<Dataset> {

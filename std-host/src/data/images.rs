@@ -190,12 +190,7 @@ fn collect(
 
 /// A picture, or all pictures of a folder, whatever classes they are of: brought to `size`, or as they are if all have the same
 /// number of rows and columns.
-pub(super) fn pictures_of(
-    path: &Path,
-    colour: bool,
-    size: Option<Extent>,
-    tell: &mut dyn FnMut(&str),
-) -> Result<Dataset> {
+pub(super) fn pictures_of(path: &Path, colour: bool, size: Option<Extent>) -> Result<Dataset> {
     let mut paths = Vec::new();
     if path.is_dir() {
         list(path, MOST_DEPTH, &mut paths)?
@@ -241,7 +236,8 @@ pub(super) fn pictures_of(
     };
     keys.check().map_err(|problem| Error::Invalid(problem.replace("data.size", "--size")))?;
     let files: Vec<Picture> = paths.into_iter().map(|path| Picture { path, class: 0 }).collect();
-    collect(path, &files, 0, &keys, |_| 1, tell)
+    // Nothing is skipped, so that the order of what comes out is that of the files.
+    collect(path, &files, 0, &keys, |_| 1, &mut |_| ())
 }
 
 /// How many pictures a folder has, anywhere below it.

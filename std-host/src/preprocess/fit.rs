@@ -35,10 +35,7 @@ pub fn fit(
     go_on: impl Fn() -> ControlFlow<()>,
 ) -> Result<Preprocess> {
     let shape = samples.image_shape();
-    for step in &recipe.preprocess {
-        step.check_image(shape)
-            .map_err(|error| Error::Invalid(format!("recipe {}, {error}", recipe.name)))?;
-    }
+    recipe.check_images(shape)?;
     let mut learnt = Preprocess::none(shape);
     for (index, step) in recipe.preprocess.iter().enumerate() {
         if let Some(step) = Preprocess::unlearnt(step, shape) {

@@ -100,7 +100,7 @@ impl PreprocessRecipe {
     }
 
     /// `Ok` when the step can be learnt from images of this shape.
-    pub(crate) fn check_image(&self, image: Shape) -> Result<()> {
+    pub(super) fn check_image(&self, image: Shape) -> Result<()> {
         if matches!(self, Self::Zca { .. }) && image.len() > MOST_DIMENSIONS {
             return Err(Error::Invalid(format!(
                 "preprocess step zca: images of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}; use smaller ones",
