@@ -187,13 +187,14 @@ mod tests {
                 scope.spawn(|| stopwatch.clone().time_task(Phase::Learn { layer: 1 }, pause));
             }
         });
+        let start = Instant::now();
         stopwatch.time_task(Phase::Learn { layer: 0 }, pause);
+        let whole = start.elapsed();
         let times = stopwatch.take();
         assert!(times.of(Phase::Update) >= PAUSE);
         assert!(times.of(Phase::Learn { layer: 1 }) >= PAUSE, "two tasks on two threads");
         let one = times.of(Phase::Learn { layer: 0 });
-        assert!(one >= PAUSE / 2 && one < times.of(Phase::Update) + PAUSE / 2, "half a thread's: {one:?}");
-        assert!(times.of(Phase::Select) < PAUSE);
+        assert!(one >= PAUSE / 2 && one <= whole / 2, "half a thread's: {one:?}");
         assert_eq!(times.of(Phase::Prepare), Duration::ZERO);
         assert_eq!(stopwatch.take().of(Phase::Update), Duration::ZERO, "taken once");
     }

@@ -249,10 +249,15 @@ fn a_profile_says_where_the_time_of_a_step_goes() {
     assert!(memory.unwrap_or(f64::INFINITY) > 3.0 * 4.0 * 1.5e6 || !cfg!(target_os = "linux"), "{json}");
     assert_eq!(memory.is_some(), cfg!(target_os = "linux"));
 
-    // Medians of two are means: the phases' sum is the step without what threads wait.
+    // Medians of two are means: the phases' sum is the step without what threads wait, which is less or more with what
+    // else the machine does.
     let phases = json["phases"].as_array().unwrap();
     let sum: f64 = phases.iter().map(|phase| phase["ms"].as_f64().unwrap()).sum();
-    assert!(sum > 0.3 * number("step_ms") && sum <= 1.01 * number("step_ms"), "{sum} ms: {json}");
+    assert!(sum > 0.0 && sum <= 1.01 * number("step_ms"), "{sum} ms: {json}");
+    assert!(
+        (sum + number("rest_ms") - number("step_ms")).abs() <= 0.01 * number("step_ms"),
+        "{sum} ms: {json}"
+    );
     let phase = |name: &str| phases.iter().find(|phase| phase["name"].as_str().unwrap().starts_with(name));
     for name in ["compete", "select", "learn", "update"] {
         let phase = phase(name).unwrap_or_else(|| panic!("no {name} in {json}"));
