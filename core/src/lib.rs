@@ -66,7 +66,7 @@ pub use network::{Conv, Layer, MAX_LAYERS, Network};
 pub use novelty::{Novelty, novelty_len};
 pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
 pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};
-pub use pool::Pool;
+pub use pool::{Pool, PoolKind};
 pub use random::Random;
 pub use rbm::{Gibbs, Rbm, coefficients, expect_probabilities, positive_survivors, sample};
 pub use rbm_trainer::{RbmTrainer, rbm_training_len};

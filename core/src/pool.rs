@@ -1,10 +1,10 @@
-//! Max-pooling of the dense code: the representation that a classifier sees (section 3.3 of the paper).
+//! Pooling of the dense code: the representation that a classifier sees (section 3.3 of the paper).
 
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
 use crate::shape::{Shape, Size, div_ceil};
 
-/// Max-pooling; windows may overlap, and the last ones are cut at the border.
+/// Pooling; windows may overlap, and the last ones are cut at the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Pool {
@@ -12,15 +12,61 @@ pub struct Pool {
     pub kernel: Size,
     /// From one window to the next.
     pub stride: Size,
+    /// What becomes of the activations in a window.
+    pub kind: PoolKind,
+}
+
+/// What becomes of a map's activations in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PoolKind {
+    /// The largest, as in the paper.
+    #[default]
+    Max,
+    /// Their mean, of a window that is cut at the border that of the positions left. Features that are square roots are
+    /// then means of square roots; for the largest it is the same which comes first.
+    Average,
+}
+
+impl PoolKind {
+    /// A window in which no position has been pooled.
+    pub(crate) fn start(self, window: &mut [f32]) {
+        window.fill(match self {
+            Self::Max => f32::NEG_INFINITY,
+            Self::Average => 0.0,
+        });
+    }
+
+    /// Pools one position's maps.
+    pub(crate) fn add<K: Kernels>(self, kernels: K, position: &[f32], window: &mut [f32]) {
+        match self {
+            Self::Max => kernels.max(position, window),
+            Self::Average => window.iter_mut().zip(position).for_each(|(to, from)| *to += *from),
+        }
+    }
+
+    /// Finishes a window of so many positions.
+    pub(crate) fn finish(self, positions: usize, window: &mut [f32]) {
+        if self == Self::Average {
+            let positions = positions as f32;
+            window.iter_mut().for_each(|sum| *sum /= positions);
+        }
+    }
 }
 
 impl Pool {
     /// Windows of one position: no pooling.
-    pub const NONE: Self = Self { kernel: Size::ONE, stride: Size::ONE };
+    pub const NONE: Self = Self::square(1, 1);
 
-    /// Square windows.
+    /// The largest of square windows.
     pub const fn square(kernel: usize, stride: usize) -> Self {
-        Self { kernel: Size::square(kernel), stride: Size::square(stride) }
+        Self { kernel: Size::square(kernel), stride: Size::square(stride), kind: PoolKind::Max }
+    }
+
+    /// The means of the same windows.
+    #[must_use]
+    pub const fn average(self) -> Self {
+        Self { kind: PoolKind::Average, ..self }
     }
 
     /// `Ok` when maps of this shape can be pooled so.
@@ -29,7 +75,7 @@ impl Pool {
     ///
     /// [`Error::Invalid`] for a size of 0 or a window larger than the maps.
     pub const fn check(&self, maps: Shape) -> Result<()> {
-        let Self { kernel, stride } = self;
+        let Self { kernel, stride, .. } = self;
         if kernel.height == 0 || kernel.width == 0 || stride.height == 0 || stride.width == 0 {
             return Err(Error::Invalid("a pooling window and its stride are at least 1"));
         }
@@ -39,6 +85,18 @@ impl Pool {
         Ok(())
     }
 
+    /// `Ok` when quantised maps can be pooled so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for average pooling.
+    pub const fn check_int8(&self) -> Result<()> {
+        match self.kind {
+            PoolKind::Max => Ok(()),
+            PoolKind::Average => Err(Error::Invalid("quantised maps have no average pooling")),
+        }
+    }
+
     /// The shape after pooling: `ceil(in / stride)` windows each way; 28 x 28 with 5/3 gives 10 x 10.
     pub const fn output(&self, maps: Shape) -> Shape {
         Shape::new(
@@ -46,6 +104,12 @@ impl Pool {
             div_ceil(maps.height, self.stride.height),
             div_ceil(maps.width, self.stride.width),
         )
+    }
+
+    /// The positions in window `(window_y, window_x)` of maps of this shape.
+    pub(crate) const fn positions(&self, maps: Shape, window_y: usize, window_x: usize) -> usize {
+        let rows = left(maps.height, window_y * self.stride.height, self.kernel.height);
+        rows * left(maps.width, window_x * self.stride.width, self.kernel.width)
     }
 
     /// Pools the maps of one image: `maps` and `pooled` both hold the channels of a position side by side.
@@ -65,15 +129,22 @@ impl Pool {
             let rows =
                 maps.chunks_exact(row_len).skip(window_y * self.stride.height).take(self.kernel.height);
             for (window_x, window) in windows.chunks_exact_mut(channels).enumerate() {
-                window.fill(f32::NEG_INFINITY);
+                self.kind.start(window);
                 for row in rows.clone() {
                     let start = window_x * self.stride.width;
                     for position in row.chunks_exact(channels).skip(start).take(self.kernel.width) {
-                        kernels.max(position, window);
+                        self.kind.add(kernels, position, window);
                     }
                 }
+                self.kind.finish(self.positions(shape, window_y, window_x), window);
             }
         }
         Ok(())
     }
+}
+
+/// Of `len` numbers, how many a window from `start` on holds.
+const fn left(len: usize, start: usize, window: usize) -> usize {
+    let rest = len.saturating_sub(start);
+    if rest < window { rest } else { window }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wta_core::int8::{
     Int8Classifier, Int8Extractor, Int8Filters, Int8Network, Int8Svm, Int8Weights, Portable, packed_len, root,
 };
-use wta_core::{Conv, Error, Network, Pool, Random, Shape, Size};
+use wta_core::{Conv, Error, Network, Pool, PoolKind, Random, Shape, Size};
 
 /// A quantised layer in plain order: filters one after the other.
 struct PlainLayer {
@@ -125,7 +125,7 @@ prop_compose! {
     ) -> Option<(Network, Pool, u64, bool)> {
         let input = Shape::new(channels, height, width);
         let network = Network::convolutional(input, &layers, Size::ONE).ok()?;
-        let pool = Pool { kernel: Size::new(pool.0, pool.1), stride: Size::new(pool.2, pool.3) };
+        let pool = Pool { kernel: Size::new(pool.0, pool.1), stride: Size::new(pool.2, pool.3), kind: PoolKind::Max };
         let pool = if seed % 4 == 0 { Pool::NONE } else { pool };
         pool.check(network.code()).ok()?;
         Some((network, pool, seed, root))
@@ -231,6 +231,8 @@ fn what_does_not_fit_is_refused() {
         Err(Error::Length { what: "memory of the features", .. })
     ));
     assert!(Int8Extractor::new(Portable, int8, Pool::square(5, 1), false, &mut memory).is_err());
+    let average = Int8Extractor::new(Portable, int8, Pool::NONE.average(), false, &mut memory);
+    assert!(matches!(average, Err(Error::Invalid(why)) if why.contains("average")));
 
     let mut extractor = Int8Extractor::new(Portable, int8, Pool::NONE, false, &mut memory).unwrap();
     let mut features = [0; 32];

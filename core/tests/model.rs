@@ -7,8 +7,8 @@ mod blob;
 use blob::{Contents, FIXED, Flash, seal, set};
 use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Svm, Portable, packed_len};
 use wta_core::model::{
-    INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS,
-    INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
+    AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
+    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
 };
 use wta_core::{
     Conv, Encoder, Error, Learner, Model, Network, Novelty, Parameters, Pool, Random, Result, Scalar, Shape,
@@ -38,6 +38,12 @@ fn encoder_alone() -> Contents {
     let mut contents = convolutional();
     contents.sections[0].1 = Contents::numbers(contents.network.encoder_len());
     contents
+}
+
+/// Pooled by means.
+fn averaged() -> Contents {
+    let contents = convolutional();
+    Contents { pool: contents.pool.average(), flags: ROOT | AVERAGE, ..contents }
 }
 
 /// In 8 bits alone.
@@ -153,7 +159,7 @@ fn below(random: &mut Random, limit: usize) -> usize {
 #[test]
 fn a_model_has_what_was_written() {
     let mut flash = Flash::default();
-    for contents in [convolutional(), encoder_alone(), stacked()] {
+    for contents in [convolutional(), encoder_alone(), averaged(), stacked()] {
         let bytes = contents.write();
         let model = Model::parse(flash.hold(&bytes, 0)).unwrap();
         let network = contents.network;
@@ -314,7 +320,7 @@ fn descriptions_that_cannot_be_are_refused() {
     refused(
         &contents,
         &[
-            (&field(20, 16), "unknown flags"),
+            (&field(20, 32), "unknown flags"),
             (&field(20, TIED), "tied weights need one encoder layer"),
             (&field(24, nan), "scale"),
             (&field(24, 0), "scale"),
@@ -358,7 +364,7 @@ fn descriptions_that_cannot_be_are_refused() {
 fn absurd_strides_are_harmless() {
     let layers = [Conv::strided(1, Size::ONE, Size::square(u32::MAX as usize)); 8];
     let network = Network::convolutional(Shape::new(1, 2, 2), &layers, Size::square(2)).unwrap();
-    let pool = Pool { kernel: Size::ONE, stride: Size::square(u32::MAX as usize) };
+    let pool = Pool { stride: Size::square(u32::MAX as usize), ..Pool::NONE };
     let sections = vec![(PARAMETERS, Contents::numbers(network.parameters_len()))];
     let bytes = Contents { network, pool, flags: 0, scale: 1.0, classes: 0, sections }.write();
     let mut flash = Flash::default();
@@ -404,7 +410,7 @@ fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
 fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
     let (mut random, mut flash) = (Random::new(2), Flash::default());
     let (mut truncated, mut flipped, mut fields) = (Tally::default(), Tally::default(), Tally::default());
-    for contents in [convolutional(), encoder_alone(), stacked(), quantised()] {
+    for contents in [convolutional(), encoder_alone(), averaged(), stacked(), quantised()] {
         let whole = contents.write();
         for len in 0..whole.len() {
             let mut bytes = whole[..len].to_vec();

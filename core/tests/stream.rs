@@ -7,8 +7,8 @@ mod networks;
 use networks::{images, networks, parameters};
 use proptest::prelude::*;
 use wta_core::{
-    Classifier, Conv, Encoder, Error, Extractor, Forward, Network, Parameters, Pool, Random, Rows, Scalar,
-    Shape, Size, Svm, extractor_len, forward_len, math,
+    Classifier, Conv, Encoder, Error, Extractor, Forward, Network, Parameters, Pool, PoolKind, Random, Rows,
+    Scalar, Shape, Size, Svm, extractor_len, forward_len, math,
 };
 
 /// The dense code of an image, with all maps in memory.
@@ -24,10 +24,11 @@ fn whole(network: Network, parameters: &[f32], image: &[f32]) -> Vec<f32> {
 /// The features of an image, with all maps in memory.
 fn whole_features(network: Network, parameters: &[f32], pool: Pool, root: bool, image: &[f32]) -> Vec<f32> {
     let mut features = vec![0.0; pool.output(network.code()).len()];
-    pool.run(Scalar, network.code(), &whole(network, parameters, image), &mut features).unwrap();
+    let mut code = whole(network, parameters, image);
     if root {
-        features.iter_mut().for_each(|feature| *feature = math::inference::sqrt(*feature));
+        code.iter_mut().for_each(|activation| *activation = math::inference::sqrt(*activation));
     }
+    pool.run(Scalar, network.code(), &code, &mut features).unwrap();
     features
 }
 
@@ -38,7 +39,8 @@ fn bits(values: &[f32]) -> Vec<u32> {
 
 fn pools() -> impl Strategy<Value = Pool> {
     let sizes = || (1usize..5, 1usize..5).prop_map(|(height, width)| Size::new(height, width));
-    (sizes(), sizes()).prop_map(|(kernel, stride)| Pool { kernel, stride })
+    let kinds = prop_oneof![Just(PoolKind::Max), Just(PoolKind::Average)];
+    (sizes(), sizes(), kinds).prop_map(|(kernel, stride, kind)| Pool { kernel, stride, kind })
 }
 
 proptest! {

@@ -1,11 +1,11 @@
-//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), max-pooled, or the square roots of that,
+//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), or its square roots, pooled,
 //! in a stream of blocks; of a stack, layer after layer.
 
 use std::path::Path;
 
 use npyz::WriterBuilder;
 use rayon::prelude::*;
-use wta_core::{Encoder, Kernels, Network, Parameters, Pool, Rbm, Shape};
+use wta_core::{Encoder, Kernels, Network, Parameters, Pool, PoolKind, Rbm, Shape};
 use wta_simd::Isa;
 
 use crate::aligned::Aligned;
@@ -51,7 +51,7 @@ struct Stage {
     pool: Pool,
     /// After pooling, without the windows that are left out.
     shape: Shape,
-    /// Whether the features are square roots.
+    /// Whether square roots are pooled.
     root: bool,
     is_rbm: bool,
     /// To the features of the stage below, or none for the images themselves.
@@ -95,13 +95,15 @@ impl Stage {
     /// The features of the images in `scratch.pixels`.
     fn run(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
         self.encode(isa, images, scratch, features)?;
-        if self.root {
-            features
-                .iter_mut()
-                .take(images * self.shape().len())
-                .for_each(|feature| *feature = feature.sqrt());
+        if self.root && !self.roots_first() {
+            roots(features.get_mut(..images * self.shape().len()).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// The roots of the largest are the largest roots, and fewer; means are those of the roots.
+    fn roots_first(&self) -> bool {
+        self.pool.kind == PoolKind::Average && !self.is_rbm
     }
 
     /// Encodes the images in `scratch.pixels` and pools their codes.
@@ -121,6 +123,9 @@ impl Stage {
         }
         encoder.hidden(images, inputs, &mut scratch.encoding)?;
         encoder.top(images, inputs, &mut scratch.encoding, codes)?;
+        if self.root && self.roots_first() {
+            roots(codes);
+        }
         let pooled = features.chunks_exact_mut(self.shape().len());
         let all = self.all_windows();
         for (code, features) in codes.chunks_exact(network.code_len()).zip(pooled) {
@@ -136,6 +141,10 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+fn roots(features: &mut [f32]) {
+    features.iter_mut().for_each(|feature| *feature = feature.sqrt());
 }
 
 /// What a thread needs for a block of images in one stage.
@@ -387,11 +396,11 @@ mod tests {
         encoder.load(1, 0, input, &mut inputs).unwrap();
         encoder.hidden(1, &mut inputs, &mut scratch).unwrap();
         encoder.top(1, &inputs, &mut scratch, &mut code).unwrap();
+        if layer.recipe.features.root {
+            code.iter_mut().for_each(|activation| *activation = activation.sqrt());
+        }
         let mut pooled = vec![0.0; layer.features_shape().len()];
         layer.recipe.pool().run(Scalar, network.code(), &code, &mut pooled).unwrap();
-        if layer.recipe.features.root {
-            pooled.iter_mut().for_each(|feature| *feature = feature.sqrt());
-        }
         pooled
     }
 

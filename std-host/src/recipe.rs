@@ -14,8 +14,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wta_core::{
-    Conv, Corruption, Gibbs, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Training,
-    training_len,
+    Conv, Corruption, Gibbs, Initial, Method, Network, Optimizer, Pool, PoolKind, Schedule, Shape, Size,
+    Training, training_len,
 };
 
 pub use large::Large;
@@ -304,11 +304,11 @@ pub enum ScheduleRecipe {
     },
 }
 
-/// The representation, for the classifier and for a layer above: the dense code, max-pooled.
+/// The representation, for the classifier and for a layer above: the dense code, pooled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
-    /// Take the square root of every feature: what a map sees strongly then counts less, and what it sees weakly more,
+    /// Pool the square roots of the activations: what a map sees strongly then counts less, and what it sees weakly more,
     /// which suits a linear classifier.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub root: bool,
@@ -317,7 +317,7 @@ pub struct Features {
     pub pool: Option<PoolRecipe>,
 }
 
-/// Max-pooling.
+/// Pooling, of the largest in a window or of the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolRecipe {
@@ -328,15 +328,20 @@ pub struct PoolRecipe {
     /// Leave out the windows that the border cuts: 56 x 56 with 3/2 gives 27 x 27, and not 28 x 28.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// The mean of a window, and not the largest as in the paper.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub average: bool,
 }
 
 impl PoolRecipe {
     /// No pooling.
-    pub const NONE: Self = Self { kernel: Extent::Square(1), stride: Extent::Square(1), whole: false };
+    pub const NONE: Self =
+        Self { kernel: Extent::Square(1), stride: Extent::Square(1), whole: false, average: false };
 
     /// The pooling; of its windows, those that the border cuts may have to be left out.
     pub fn pool(self) -> Pool {
-        Pool { kernel: self.kernel.into(), stride: self.stride.into() }
+        let kind = if self.average { PoolKind::Average } else { PoolKind::Max };
+        Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind }
     }
 
     /// The shape after pooling.
@@ -355,8 +360,8 @@ impl PoolRecipe {
     }
 }
 
-/// `--pool 11/6`: the windows' side and the way from one to the next; `11/6,whole` leaves out those that the border cuts,
-/// `none` is no pooling.
+/// `--pool 11/6`: the windows' side and the way from one to the next; `11/6,average` takes the mean of each, `11/6,whole`
+/// leaves out those that the border cuts, `none` is no pooling.
 ///
 /// # Errors
 ///
@@ -365,19 +370,24 @@ pub fn parse_pool(text: &str) -> Result<Option<PoolRecipe>> {
     if text == "none" {
         return Ok(None);
     }
-    let (sides, whole) = match text.strip_suffix(",whole") {
-        Some(sides) => (sides, true),
-        None => (text, false),
-    };
+    let mut parts = text.split(',');
+    let sides = parts.next().unwrap_or_default();
+    let (mut whole, mut average) = (false, false);
+    let known = parts.all(|option| match option {
+        "whole" => !std::mem::replace(&mut whole, true),
+        "average" => !std::mem::replace(&mut average, true),
+        _ => false,
+    });
     let sides = sides
         .split_once('/')
         .and_then(|(kernel, stride)| Some((kernel.parse::<usize>().ok()?, stride.parse::<usize>().ok()?)));
     match sides {
-        Some((kernel, stride)) if kernel > 0 && stride > 0 => {
-            Ok(Some(PoolRecipe { kernel: Extent::Square(kernel), stride: Extent::Square(stride), whole }))
+        Some((kernel, stride)) if known && kernel > 0 && stride > 0 => {
+            let (kernel, stride) = (Extent::Square(kernel), Extent::Square(stride));
+            Ok(Some(PoolRecipe { kernel, stride, whole, average }))
         }
         _ => Err(Error::Invalid(format!(
-            "--pool {text}: give the side of the windows and the stride, as in 11/6, or 11/6,whole, or none"
+            "--pool {text}: give the side of the windows and the stride, as in 11/6, or 11/6,average, or 11/6,whole, or none"
         ))),
     }
 }
@@ -756,12 +766,28 @@ mod tests {
             (pool("11/6").pool(), pool("11/6,whole").pool()),
             (Pool::square(11, 6), Pool::square(11, 6))
         );
+        assert_eq!(pool("11/6,average").pool(), Pool::square(11, 6).average());
+        let both = pool("11/6,average,whole");
+        assert!(both == pool("11/6,whole,average") && both.whole && both.average);
         let output = |text: &str, side: usize| pool(text).output(Shape::new(2, side, side + 1));
         assert_eq!(output("3/2", 56), Shape::new(2, 28, 29));
         assert_eq!(output("3/2,whole", 56), Shape::new(2, 27, 28));
         assert_eq!(output("2/2,whole", 56), Shape::new(2, 28, 28));
         assert_eq!(output("1/3,whole", 3), Shape::new(2, 1, 2), "no more than there are");
-        for wrong in ["", "11", "11/6,", "whole", "11/", "0/1", "1/0", "a/b", "11/6/2", "-1/2"] {
+        for wrong in [
+            "",
+            "11",
+            "11/6,",
+            "whole",
+            "11/",
+            "0/1",
+            "1/0",
+            "a/b",
+            "11/6/2",
+            "-1/2",
+            "11/6,mean",
+            "11/6,whole,whole",
+        ] {
             assert!(parse_pool(wrong).unwrap_err().to_string().contains("as in 11/6"), "{wrong}");
         }
     }

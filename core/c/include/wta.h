@@ -244,7 +244,7 @@ struct wta_model {
  */
 struct wta_pooling {
     /**
-     * The window of which the maximum is taken; 1 x 1 for no pooling.
+     * The window of which the maximum, or the mean, is taken; 1 x 1 for no pooling.
      */
     struct wta_size kernel;
     /**
@@ -252,9 +252,13 @@ struct wta_pooling {
      */
     struct wta_size stride;
     /**
-     * Whether a feature is the square root of that.
+     * Whether features are square roots: the activations' are pooled.
      */
     bool root;
+    /**
+     * Whether the mean of a window is taken, and not the maximum.
+     */
+    bool average;
 };
 
 /**

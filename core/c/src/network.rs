@@ -1,6 +1,6 @@
 //! Descriptions of networks and poolings.
 
-use wta_core::{Conv, MAX_LAYERS, Network, Pool, Shape, Size};
+use wta_core::{Conv, MAX_LAYERS, Network, Pool, PoolKind, Shape, Size};
 
 use crate::memory::reference;
 use crate::status::Checked;
@@ -118,17 +118,20 @@ impl wta_network {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct wta_pooling {
-    /// The window of which the maximum is taken; 1 x 1 for no pooling.
+    /// The window of which the maximum, or the mean, is taken; 1 x 1 for no pooling.
     pub kernel: wta_size,
     /// From one window to the next; 1 x 1 for no pooling.
     pub stride: wta_size,
-    /// Whether a feature is the square root of that.
+    /// Whether features are square roots: the activations' are pooled.
     pub root: bool,
+    /// Whether the mean of a window is taken, and not the maximum.
+    pub average: bool,
 }
 
 impl wta_pooling {
     pub(crate) fn check(&self, network: &Network) -> Checked<Pool> {
-        let pool = Pool { kernel: self.kernel.into(), stride: self.stride.into() };
+        let kind = if self.average { PoolKind::Average } else { PoolKind::Max };
+        let pool = Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind };
         pool.check(network.code())?;
         Ok(pool)
     }

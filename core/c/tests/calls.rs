@@ -13,9 +13,9 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Initial, Keep, Method, Network, Novelty, Optimizer, Rows,
-    Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, Training, extractor_len, novelty_len,
-    stream_training_len,
+    Classifier, Conv, Corruption, Cut, Extractor, Initial, Keep, Method, Network, Novelty, Optimizer, Pool,
+    Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, Training, extractor_len,
+    novelty_len, stream_training_len,
 };
 
 /// A file in memory, aligned as in flash.
@@ -340,6 +340,7 @@ fn a_trained_network_is_a_model_and_can_be_trained_on() {
         kernel: wta_size { height: 5, width: 5 },
         stride: wta_size { height: 3, width: 3 },
         root: true,
+        average: true,
     };
     let mut model = empty();
     let scale = 1.0 / 255.0;
@@ -355,8 +356,23 @@ fn a_trained_network_is_a_model_and_can_be_trained_on() {
     assert_eq!(copy.layers[..2], described.layers[..2]);
     assert_eq!((copy.input, copy.depth, copy.decoder_kernel), (described.input, 2, described.decoder_kernel));
 
-    // Novelty.
+    // Means of square roots.
     let pixels = pixels(BATCH);
+    let bytes = unsafe { wta_encode_bytes(&model) };
+    let pool = Pool::square(5, 3).average();
+    let mut buffer = vec![0.0; extractor_len(&network, &pool)];
+    let view = wta_core::Parameters::new(network, &before).unwrap();
+    let mut extractor = Extractor::new(Scalar, view, pool, true, &mut buffer).unwrap();
+    let mut expected = vec![0.0; 4 * 10 * 10];
+    extractor.features(rows(&pixels, scale), &mut expected).unwrap();
+    let (mut memory_of_rows, mut features) = (memory(bytes), vec![f32::NAN; 4 * 10 * 10]);
+    let lent = memory_of_rows.as_mut_ptr().cast();
+    let status =
+        unsafe { wta_encode(&model, &images(&pixels), lent, bytes, features.as_mut_ptr(), features.len()) };
+    assert_eq!(status, WTA_OK);
+    assert_eq!(bits(&features), bits(&expected));
+
+    // Novelty.
     let bytes = unsafe { wta_novelty_bytes(&model) };
     assert_eq!(bytes, 4 * (novelty_len(&network) + 4));
     for keep in [0, 2] {

@@ -41,7 +41,8 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of [`Pool::check`].
+    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of [`Pool::check`] and
+    /// [`Pool::check_int8`].
     pub fn new(
         kernels: K,
         network: Int8Network<'a>,
@@ -52,6 +53,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         let description = network.network();
         let code = description.code();
         pool.check(code)?;
+        pool.check_int8()?;
         expect_len("memory of the features", Self::memory_len(description, &pool), memory.len())?;
         let mut windows = [Window::new(description.top(), 0); MAX_LAYERS];
         let mut start = 0usize;
@@ -189,7 +191,7 @@ impl<K: Int8Kernels> Pooling<'_, K> {
             self.come = self.come.saturating_add(1);
             return;
         }
-        let Pool { kernel, stride } = self.pool;
+        let Pool { kernel, stride, .. } = self.pool;
         let output = self.pool.output(self.maps);
         let (len, row_len) = (output.width.saturating_mul(output.channels), row_len(output));
         let (across, open) = self.open.split_at_mut_checked(row_len).unwrap_or_default();

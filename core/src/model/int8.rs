@@ -48,6 +48,7 @@ impl<'a> Model<'a> {
     #[inline(never)]
     fn check_parts(&self) -> Result<()> {
         if self.int8_network()?.is_some() {
+            self.pool.check_int8()?;
             let scale = self.numbers::<f32>(INT8_FEATURE_SCALE)?.unwrap_or_default();
             expect_len("scale of the quantised features", 1, scale.len())?;
             expect_finite("scale of the quantised features", scale)?;

@@ -26,9 +26,10 @@
 //! | flag | value | |
 //! | --- | --- | --- |
 //! | [`TIED`] | 1 | the decoder's atoms are the encoder's filters |
-//! | [`ROOT`] | 2 | a feature is the square root of what pooling gives |
+//! | [`ROOT`] | 2 | features are square roots: the activations' are pooled |
 //! | [`STACKED`] | 4 | the input are the features of another model |
 //! | [`PLANAR`] | 8 | the input holds channel after channel (map after map), not position after position |
+//! | [`AVERAGE`] | 16 | pooling takes means, not the largest; not for quantised networks |
 //!
 //! | section | |
 //! | --- | --- |
@@ -54,7 +55,7 @@ use heapless::Vec;
 use crate::error::{Error, Result, expect_finite};
 use crate::network::{Conv, MAX_LAYERS, Network};
 use crate::parameters::{Parameters, part};
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolKind};
 use crate::shape::Shape;
 use crate::svm::Svm;
 use reader::Reader;
@@ -72,12 +73,14 @@ pub const MAX_SECTIONS: usize = 16;
 
 /// Flag: tied weights.
 pub const TIED: u32 = 1;
-/// Flag: square roots of the pooled maps.
+/// Flag: square roots of the activations are pooled.
 pub const ROOT: u32 = 2;
 /// Flag: the upper layer of a stack.
 pub const STACKED: u32 = 4;
 /// Flag: channel after channel.
 pub const PLANAR: u32 = 8;
+/// Flag: average pooling.
+pub const AVERAGE: u32 = 16;
 
 /// Section: the network's parameters.
 pub const PARAMETERS: Tag = *b"PARM";
@@ -154,7 +157,7 @@ impl<'a> Model<'a> {
     /// The rest, from [`CHECKED_FROM`] on.
     fn described(bytes: &'a [u8], mut reader: Reader<'a>) -> Result<Self> {
         let flags = u32::from_le_bytes(reader.array()?);
-        if flags & !(TIED | ROOT | STACKED | PLANAR) != 0 {
+        if flags & !(TIED | ROOT | STACKED | PLANAR | AVERAGE) != 0 {
             return Err(Error::Model("this model.wta has unknown flags"));
         }
         let scale = f32::from_le_bytes(reader.array()?);
@@ -163,7 +166,8 @@ impl<'a> Model<'a> {
         }
         let input = Shape::new(reader.number()?, reader.number()?, reader.number()?);
         let decoder_kernel = reader.size()?;
-        let pool = Pool { kernel: reader.size()?, stride: reader.size()? };
+        let kind = if flags & AVERAGE == 0 { PoolKind::Max } else { PoolKind::Average };
+        let pool = Pool { kernel: reader.size()?, stride: reader.size()?, kind };
         let (features, classes) = (reader.number()?, reader.number()?);
         let (depth, sections) = (reader.number()?, reader.number()?);
 
@@ -232,7 +236,7 @@ impl<'a> Model<'a> {
         self.pool
     }
 
-    /// Whether a feature is the square root of what pooling gives.
+    /// Whether features are square roots: the activations' are pooled.
     pub const fn root(&self) -> bool {
         self.flags & ROOT != 0
     }

@@ -9,7 +9,7 @@ use crate::kernels::Kernels;
 use crate::math::inference;
 use crate::network::Network;
 use crate::parameters::{Parameters, part_mut};
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolKind};
 use crate::shape::{Shape, div_ceil};
 use crate::stream::{Forward, Rows, forward_len};
 use crate::svm::Svm;
@@ -62,7 +62,7 @@ pub struct Extractor<'a, K> {
 }
 
 impl<'a, K: Kernels> Extractor<'a, K> {
-    /// Prepares everything; with `root`, features are square roots ([`inference::sqrt`]) of the pooled activations. To be
+    /// Prepares everything; with `root`, features are pooled square roots ([`inference::sqrt`]) of the activations. To be
     /// done again whenever the parameters have changed.
     ///
     /// # Errors
@@ -109,13 +109,19 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let kernels = self.forward.kernels();
         let (maps, pooled) = (self.forward.network().code(), self.shape());
         let (pool, len, open_rows) = (self.pool, row_len(pooled), open_rows(&self.pool));
+        // Roots of the largest are the largest roots, and fewer.
+        let (roots_first, roots_last) =
+            (self.root && pool.kind != PoolKind::Max, self.root && pool.kind == PoolKind::Max);
         self.forward.restart(&image)?;
         // The pooled rows first..end are open.
         let (mut first, mut end) = (0, 0);
         for y in 0..maps.height {
             self.forward.next_row(&mut image, self.code)?;
+            if roots_first {
+                self.code.iter_mut().for_each(|activation| *activation = inference::sqrt(*activation));
+            }
             while end < pooled.height && end * pool.stride.height <= y {
-                part_mut(self.open, slot(end, open_rows) * len, len).fill(f32::NEG_INFINITY);
+                pool.kind.start(part_mut(self.open, slot(end, open_rows) * len, len));
                 end += 1;
             }
             for window_y in first..end {
@@ -123,14 +129,17 @@ impl<'a, K: Kernels> Extractor<'a, K> {
                 for (window_x, window) in row.chunks_exact_mut(maps.channels.max(1)).enumerate() {
                     let positions = self.code.chunks_exact(maps.channels.max(1));
                     for position in positions.skip(window_x * pool.stride.width).take(pool.kernel.width) {
-                        kernels.max(position, window);
+                        pool.kind.add(kernels, position, window);
                     }
                 }
             }
             let last = y + 1 == maps.height;
             while first < end && (last || y + 1 >= first * pool.stride.height + pool.kernel.height) {
                 let row = part_mut(self.open, slot(first, open_rows) * len, len);
-                if self.root {
+                for (window_x, window) in row.chunks_exact_mut(maps.channels.max(1)).enumerate() {
+                    pool.kind.finish(pool.positions(maps, first, window_x), window);
+                }
+                if roots_last {
                     row.iter_mut().for_each(|feature| *feature = inference::sqrt(*feature));
                 }
                 sink(first, row)?;

@@ -2,7 +2,7 @@
 
 use wta_core::{
     Conv, Deltas, Encoder, Filters, Kernels, Layer, LayerGradient, Learner, Network, Parameters, Placement,
-    Pool, Shape, Size,
+    Pool, PoolKind, Shape, Size,
 };
 
 use super::fixture::{Fixture, Tensor, swap_axes};
@@ -160,9 +160,9 @@ fn check_decoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer, 
     gw
 }
 
-pub(crate) fn check_pooling(kernels: impl Kernels, fixture: &Fixture) {
+pub(crate) fn check_pooling(kernels: impl Kernels, fixture: &Fixture, kind: PoolKind) {
     let maps = fixture.maps(fixture.count("maps"), "image");
-    let pool = Pool { kernel: fixture.size("kernel"), stride: fixture.size("stride") };
+    let pool = Pool { kernel: fixture.size("kernel"), stride: fixture.size("stride"), kind };
     let output = pool.output(maps);
     assert_eq!(output, fixture.maps(maps.channels, "output"), "{fixture}: the output's shape");
     let mut y = Vec::new();
@@ -171,6 +171,10 @@ pub(crate) fn check_pooling(kernels: impl Kernels, fixture: &Fixture) {
         pool.run(kernels, maps, image, &mut pooled).unwrap();
         y.extend(pooled);
     }
-    // Maxima are not rounded.
-    fixture.expect_exact("y", &swap_axes(&y, fixture.count("batch"), output.positions(), output.channels));
+    let y = swap_axes(&y, fixture.count("batch"), output.positions(), output.channels);
+    match kind {
+        // Maxima are not rounded.
+        PoolKind::Max => fixture.expect_exact("y", &y),
+        PoolKind::Average => fixture.expect_close("y", &y),
+    }
 }

@@ -18,7 +18,7 @@ mod owned;
 
 use std::path::PathBuf;
 
-use wta_core::Kernels;
+use wta_core::{Kernels, PoolKind};
 
 use fixture::Fixture;
 
@@ -28,11 +28,12 @@ const TOLERANCE: f64 = 1e-5;
 
 /// Checks all layers: forward and backward passes, pooling.
 pub(crate) fn check_layers(kernels: impl Kernels) {
-    check_folder("layers", 25, |fixture| match fixture.text("layer") {
+    check_folder("layers", 28, |fixture| match fixture.text("layer") {
         "conv" => layers::check_convolution(kernels, fixture),
         "deconv" => layers::check_deconvolution(kernels, fixture),
         "dense" => layers::check_dense(kernels, fixture),
-        "max_pool" => layers::check_pooling(kernels, fixture),
+        "max_pool" => layers::check_pooling(kernels, fixture, PoolKind::Max),
+        "average_pool" => layers::check_pooling(kernels, fixture, PoolKind::Average),
         other => panic!("{fixture}: no test for layers of kind {other}"),
     });
 }

@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     /// The stride of the last convolution [default: as it was trained].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     stride: Option<u16>,
-    /// Instead of the recipe's pooling: the windows' side and stride, as in 3/2, or none; `3/2,whole` leaves out windows
+    /// Instead of the recipe's pooling: the windows' side and stride, as in 3/2, or none; `3/2,average` takes the mean of each, `3/2,whole` leaves out windows
     /// that the border cuts.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,

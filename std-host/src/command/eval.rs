@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// For the choice of labels and the order in the SVM trainer.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or none.
+    /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or 11/6,average for means, or none.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
     /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier is not exported.

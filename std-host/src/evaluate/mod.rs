@@ -317,7 +317,10 @@ pub fn spread(values: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) 
     (mean, (squares / (count - 1.0).max(1.0)).sqrt())
 }
 
-/// `11/6`, `11x7/6x3` or `none`.
+/// Behind the name of an average pooling.
+const AVERAGE: &str = ",average";
+
+/// `11/6`, `11x7/6x3`, `11/6,average` or `none`.
 fn pool_name(pool: wta_core::Pool) -> String {
     let side = |size: wta_core::Size| {
         if size.height == size.width {
@@ -329,7 +332,11 @@ fn pool_name(pool: wta_core::Pool) -> String {
     if pool == wta_core::Pool::NONE {
         return "none".to_owned();
     }
-    format!("{}/{}", side(pool.kernel), side(pool.stride))
+    let kind = match pool.kind {
+        wta_core::PoolKind::Max => "",
+        wta_core::PoolKind::Average => AVERAGE,
+    };
+    format!("{}/{}{kind}", side(pool.kernel), side(pool.stride))
 }
 
 /// The pooling of the features that a run's classifier was trained on, from `eval.json`.
@@ -366,8 +373,12 @@ fn named_pool(name: &str) -> Option<wta_core::Pool> {
         let (height, width) = side.split_once('x').unwrap_or((side, side));
         Some(wta_core::Size::new(height.parse().ok()?, width.parse().ok()?))
     };
+    let (name, kind) = match name.strip_suffix(AVERAGE) {
+        Some(name) => (name, wta_core::PoolKind::Average),
+        None => (name, wta_core::PoolKind::Max),
+    };
     let (kernel, stride) = name.split_once('/')?;
-    Some(wta_core::Pool { kernel: size(kernel)?, stride: size(stride)? })
+    Some(wta_core::Pool { kernel: size(kernel)?, stride: size(stride)?, kind })
 }
 
 #[cfg(test)]
@@ -387,7 +398,8 @@ mod tests {
         assert_eq!(pool_name(wta_core::Pool::square(11, 6)), "11/6");
         let uneven = wta_core::Pool { kernel: wta_core::Size::new(11, 7), ..wta_core::Pool::square(1, 6) };
         assert_eq!(pool_name(uneven), "11x7/6");
-        for pool in [wta_core::Pool::NONE, wta_core::Pool::square(11, 6), uneven] {
+        assert_eq!(pool_name(uneven.average()), "11x7/6,average");
+        for pool in [wta_core::Pool::NONE, wta_core::Pool::square(11, 6), uneven, uneven.average()] {
             assert_eq!(named_pool(&pool_name(pool)), Some(pool));
         }
         assert!(named_pool("11").is_none() && named_pool("a/b").is_none());

@@ -9,10 +9,10 @@ mod memory;
 mod rust;
 
 use wta_core::model::{
-    INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS,
-    INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
+    AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
+    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
 };
-use wta_core::{Pool, Shape};
+use wta_core::{Pool, PoolKind, Shape};
 
 pub use c::header;
 pub use format::{Description, ModelFile, Section};
@@ -117,6 +117,7 @@ impl Source {
         let flags = [
             (network.is_tied(), TIED),
             (trained.recipe.features.root, ROOT),
+            (self.pool.kind == PoolKind::Average, AVERAGE),
             (trained.below.is_some(), STACKED),
             (planar, PLANAR),
         ];

@@ -35,7 +35,7 @@ pub fn module(file: &ModelFile, name: &str) -> Result<String> {
 
 #![allow(dead_code, reason = \"no program needs everything\")]
 
-use wta_core::{{Conv, Network, Pool, Shape, Size, extractor_len}};
+use wta_core::{{Conv, Network, Pool, PoolKind, Shape, Size, extractor_len}};
 
 /// The bytes of `model.wta`, in flash and aligned.
 pub static MODEL: &[u8] = &BYTES.0;
@@ -52,12 +52,12 @@ pub const NETWORK: Network = match Network::convolutional(
 }};
 
 /// The pooling of the code.
-pub const POOL: Pool = Pool {{ kernel: {}, stride: {} }};
+pub const POOL: Pool = Pool {{ kernel: {}, stride: {}, kind: PoolKind::{:?} }};
 
 /// Numbers that `wta_core::Extractor` needs for features row by row.
 pub const EXTRACTOR_LEN: usize = extractor_len(&NETWORK, &POOL);
 
-/// Whether a feature is the square root of what pooling gives.
+/// Whether features are square roots: the activations' are pooled.
 pub const ROOT: bool = {};
 
 /// What {scaled} are multiplied by.
@@ -80,6 +80,7 @@ static BYTES: Aligned = Aligned(*b\"\\\n",
         size(decoder),
         size(pool.kernel),
         size(pool.stride),
+        pool.kind,
         model.root(),
         model.scale(),
         model.features(),

@@ -215,8 +215,11 @@ fn dead_share(lab: &Lab<'_>, recipe: &Recipe, network: &Finished) -> Result<f64>
     let samples = lab.samples(recipe, Split::Test)?;
     let code = network.trained.network.code();
     // Of each map the maximum is enough.
-    let whole =
-        Pool { kernel: Size::new(code.height, code.width), stride: Size::new(code.height, code.width) };
+    let whole = Pool {
+        kernel: Size::new(code.height, code.width),
+        stride: Size::new(code.height, code.width),
+        ..Pool::NONE
+    };
     let encoder = FeatureEncoder::new(lab.settings.isa, &network.trained)?.pooled(whole)?;
     let mut lives = vec![false; code.channels];
     encoder.run(&samples, |maxima| {

@@ -65,7 +65,7 @@ impl Quantized {
     ///
     /// # Errors
     ///
-    /// One sentence for a stack, whose upper layer has no images, or a network that the core refuses.
+    /// One sentence for a stack, whose upper layer has no images, for average pooling, or a network that the core refuses.
     pub fn new(source: &Source, images: &Samples) -> Result<Self> {
         let trained = &source.trained;
         if trained.below.is_some() {
@@ -73,6 +73,7 @@ impl Quantized {
                 "the upper layer of a stack cannot be quantised: its input are no bytes".to_owned(),
             ));
         }
+        source.pool.check_int8()?;
         let (network, root) = (trained.network, trained.recipe.features.root);
         let parameters = Parameters::from_outside(network, &trained.parameters)?;
         let limits = calibrate::limits(parameters, source.pool, root, images)?;
