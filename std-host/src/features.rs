@@ -420,7 +420,7 @@ mod tests {
             below.network = { kind = "convolutional", encoder = [{ maps = 7, kernel = 5 }], decoder_kernel = 7, initial = "he" }
             below.sparsity = {}
             below.training = { epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }
-            below.features = { pool = { kernel = 3, stride = 2 } }
+            below.features = { pool = { kernel = 3, stride = 2, average = true }, root = true }
         "#;
         let recipe = recipe::parse(text, "test").unwrap();
         let mut random = Random::new(4);

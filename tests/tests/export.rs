@@ -210,6 +210,11 @@ fn a_classifier_brings_its_pooling_along() {
     wta(&["eval", "--run", &run, "--pool", "4/3"]).succeeds();
     wta(&["export", "--run", &run, "--out", &out]).succeeds();
     assert_eq!(Flash::read(&out).model().pool(), wta_core::Pool::square(4, 3));
+
+    wta(&["eval", "--run", &run, "--pool", "4/3,average"]).succeeds();
+    wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    assert_eq!(Flash::read(&out).model().pool(), wta_core::Pool::square(4, 3).average());
+    wta(&["export", "--run", &run, "--out", &out, "--int8"]).fails("no average pooling");
 }
 
 /// Three layers, two of them below the other.
