@@ -180,7 +180,9 @@ mod tests {
     #[test]
     fn whole_phases_count_in_full_and_tasks_by_their_share() {
         let stopwatch = Stopwatch::new(2);
+        let start = Instant::now();
         assert_eq!(stopwatch.time(Phase::Select, || 7), 7);
+        let select = start.elapsed();
         stopwatch.time(Phase::Update, pause);
         thread::scope(|scope| {
             for _ in 0..2 {
@@ -195,6 +197,7 @@ mod tests {
         assert!(times.of(Phase::Learn { layer: 1 }) >= PAUSE, "two tasks on two threads");
         let one = times.of(Phase::Learn { layer: 0 });
         assert!(one >= PAUSE / 2 && one <= whole / 2, "half a thread's: {one:?}");
+        assert!(times.of(Phase::Select) <= select);
         assert_eq!(times.of(Phase::Prepare), Duration::ZERO);
         assert_eq!(stopwatch.take().of(Phase::Update), Duration::ZERO, "taken once");
     }

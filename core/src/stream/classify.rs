@@ -110,14 +110,13 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let (maps, pooled) = (self.forward.network().code(), self.shape());
         let (pool, len, open_rows) = (self.pool, row_len(pooled), open_rows(&self.pool));
         // Roots of the largest are the largest roots, and fewer.
-        let (roots_first, roots_last) =
-            (self.root && pool.kind != PoolKind::Max, self.root && pool.kind == PoolKind::Max);
+        let roots_last = self.root && pool.kind == PoolKind::Max;
         self.forward.restart(&image)?;
         // The pooled rows first..end are open.
         let (mut first, mut end) = (0, 0);
         for y in 0..maps.height {
             self.forward.next_row(&mut image, self.code)?;
-            if roots_first {
+            if self.root && !roots_last {
                 self.code.iter_mut().for_each(|activation| *activation = inference::sqrt(*activation));
             }
             while end < pooled.height && end * pool.stride.height <= y {
