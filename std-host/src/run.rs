@@ -341,3 +341,11 @@ impl Trained {
         layers
     }
 }
+    /// CRC-32 of the parameters, of a stack's layers one after the other from the lowest up; of what is not stacked it is
+    /// the checksum that `wta train` prints.
+    pub fn checksum(&self) -> u32 {
+        let layers = self.layers().into_iter();
+        let parameters: Vec<f32> = layers.flat_map(|layer| &layer.parameters).copied().collect();
+        model::checksum(&parameters)
+    }
+

@@ -55,6 +55,8 @@ pub struct Encoded {
     pub pool: Pool,
     /// What each feature was raised to.
     pub power: f32,
+    /// [`Trained::checksum`] of the network.
+    pub checksum: u32,
     /// The instruction set.
     pub isa: Isa,
     /// Time that it took.
@@ -115,6 +117,7 @@ impl Encoded {
             pool,
             power: how.power,
             isa: how.isa,
+            checksum: trained.checksum(),
             seconds: start.elapsed().as_secs_f64(),
         })
     }

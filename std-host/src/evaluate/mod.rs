@@ -115,6 +115,8 @@ pub struct Evaluation {
     pub pool: String,
     /// What the features were raised to.
     pub power: f32,
+    /// [`Trained::checksum`](crate::run::Trained::checksum) of the network whose features these are, in hexadecimal.
+    pub weights: String,
     /// Every draw.
     pub draws: Vec<Draw>,
     /// The mean of the draws' test errors.
@@ -206,6 +208,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, progress: &Progress) -> Resul
         svm_seconds: start.elapsed().as_secs_f64(),
         pool: pool_name(encoded.pool),
         power: encoded.power,
+        weights: format!("{:08x}", encoded.checksum),
         draws,
         mean,
         sd,
@@ -339,29 +342,42 @@ fn pool_name(pool: wta_core::Pool) -> String {
     format!("{}/{}{kind}", side(pool.kernel), side(pool.stride))
 }
 
-/// The pooling of the features that a run's classifier was trained on, from `eval.json`.
-///
-/// # Errors
-///
-/// One sentence when there is no such file, or it does not say so.
-pub fn saved_pool(run: &Run) -> Result<wta_core::Pool> {
-    #[derive(Deserialize)]
-    struct Saved {
-        pool: String,
-        power: f32,
+/// The features that a run's classifier was trained on, from `eval.json`.
+pub struct Classified {
+    /// Their pooling.
+    pub pool: wta_core::Pool,
+    /// [`Evaluation::weights`].
+    pub weights: String,
+}
+
+impl Classified {
+    /// What the run's last evaluation wrote.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no such file, or it does not say so.
+    pub fn load(run: &Run) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Saved {
+            pool: String,
+            power: f32,
+            weights: String,
+        }
+        let path = run.file("eval.json");
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+        let saved: Option<Saved> = serde_json::from_str(&text).ok();
+        if saved.as_ref().is_some_and(|saved| saved.power != 1.0) {
+            return Err(Error::file(
+                path,
+                "is of a classifier for features raised to a power; run `wta eval` without --power",
+            ));
+        }
+        let said =
+            saved.and_then(|saved| Some(Self { pool: named_pool(&saved.pool)?, weights: saved.weights }));
+        said.ok_or_else(|| {
+            Error::file(path, "does not say which features the classifier is for; run `wta eval` again")
+        })
     }
-    let path = run.file("eval.json");
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-    let saved: Option<Saved> = serde_json::from_str(&text).ok();
-    if saved.as_ref().is_some_and(|saved| saved.power != 1.0) {
-        return Err(Error::file(
-            path,
-            "is of a classifier for features raised to a power; run `wta eval` without --power",
-        ));
-    }
-    saved.and_then(|saved| named_pool(&saved.pool)).ok_or_else(|| {
-        Error::file(path, "does not say which pooling the classifier is for; run `wta eval` again")
-    })
 }
 
 /// The pooling of a [`pool_name`].

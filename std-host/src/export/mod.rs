@@ -20,7 +20,7 @@ pub use memory::table;
 pub use rust::module;
 
 use crate::error::{Error, Result};
-use crate::evaluate;
+use crate::evaluate::Classified;
 use crate::model::{bytes_of, load_svm};
 use crate::quantize::Quantized;
 use crate::run::{Run, Trained};
@@ -91,7 +91,13 @@ impl Source {
             return Ok(Self { pool: trained.recipe.pool(), trained, image, svm: None });
         }
         let svm = load_svm(&path)?;
-        let pool = evaluate::saved_pool(run)?;
+        let Classified { pool, weights } = Classified::load(run)?;
+        if weights != format!("{:08x}", trained.checksum()) {
+            return Err(Error::file(
+                path,
+                "is a classifier for the features of other weights than the run has now; run `wta eval` again",
+            ));
+        }
         pool.check(trained.network.code())?;
         let features = pool.output(trained.network.code()).len();
         if svm.features != features {
