@@ -605,6 +605,21 @@ impl Recipe {
     pub fn set_seed(&mut self, seed: u64) {
         self.training.seed = seed;
         if let Some(below) = &mut self.below {
+    /// Whether training makes the same of both: only features and classifier may differ, which are for what is trained
+    /// already.
+    pub(crate) fn trains_like(&self, other: &Self) -> bool {
+        let (features, svm) = (other.features, other.svm.clone());
+        Self { name: other.name.clone(), about: other.about.clone(), features, svm, ..self.clone() } == *other
+    }
+
+    /// Whether preprocessing learns the same for both.
+    pub(crate) fn preprocesses_like(&self, other: &Self) -> bool {
+        // The seed draws the images to learn from.
+        self.data == other.data
+            && self.preprocess == other.preprocess
+            && self.training.seed == other.training.seed
+    }
+
             below.set_seed(seed);
         }
     }

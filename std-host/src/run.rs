@@ -89,6 +89,10 @@ impl Run {
             ));
         }
         atomic::create_dir(&self.folder)?;
+        self.write_recipe(recipe)
+    }
+
+    fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         let text = recipe.to_toml()?;
         atomic::write(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))
     }
@@ -99,21 +103,54 @@ impl Run {
     ///
     /// One sentence when one cannot be removed.
     pub fn remove(&self) -> Result<()> {
+        self.remove_below()?;
+        // The recipe goes last: without it the folder is no run folder.
+        FILES.into_iter().try_for_each(|name| self.remove_file(name))
+    }
+
+    fn remove_below(&self) -> Result<()> {
         if self.below().exists() {
             self.below().remove()?;
             // Stays when there is anything else in it.
             let _ = std::fs::remove_dir(self.below().folder());
         }
-        // The recipe goes last: without it the folder is no run folder.
+        Ok(())
+    }
+
+    fn remove_file(&self, name: &str) -> Result<()> {
+        match std::fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", self.file(name), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes this a run of another recipe, with what training that one would make just the same: what preprocessing has learnt,
+    /// the layers below, or all of the training when only features or classifier differ.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no run here, or a file cannot be removed or written.
+    pub fn turn_into(&self, recipe: &Recipe) -> Result<()> {
+        let old = self.recipe()?;
         for name in FILES {
-            match std::fs::remove_file(self.file(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", self.file(name), error));
-                }
-                _ => {}
+            let keeps = match name {
+                "preprocess.safetensors" => old.preprocesses_like(recipe),
+                "checkpoint.safetensors" | "model.safetensors" | "metrics.csv" => old.trains_like(recipe),
+                // Replaced last: what is broken off before still says what the folder holds.
+                "recipe.toml" => true,
+                _ => false,
+            };
+            if !keeps {
+                self.remove_file(name)?;
             }
         }
-        Ok(())
+        match &recipe.below {
+            Some(below) if self.below().exists() => self.below().turn_into(below)?,
+            _ => self.remove_below()?,
+        }
+        self.write_recipe(recipe)
     }
 
     /// Copies what training made, the layers below included, and not what came of it later: the copy can be resumed
@@ -334,13 +371,6 @@ impl Trained {
         self.network.decoder().conv.stride
     }
 
-    /// The layers of a stack from the lowest up; of what is not stacked, itself.
-    pub fn layers(&self) -> Vec<&Self> {
-        let mut layers = self.below.as_ref().map_or(Vec::new(), |below| below.trained.layers());
-        layers.push(self);
-        layers
-    }
-}
     /// CRC-32 of the parameters, of a stack's layers one after the other from the lowest up; of what is not stacked it is
     /// the checksum that `wta train` prints.
     pub fn checksum(&self) -> u32 {
@@ -349,3 +379,10 @@ impl Trained {
         model::checksum(&parameters)
     }
 
+    /// The layers of a stack from the lowest up; of what is not stacked, itself.
+    pub fn layers(&self) -> Vec<&Self> {
+        let mut layers = self.below.as_ref().map_or(Vec::new(), |below| below.trained.layers());
+        layers.push(self);
+        layers
+    }
+}

@@ -2,7 +2,9 @@
 //!
 //! No test image is used, nor even loaded. The folder holds `search.toml` (the recipe that is varied), `search.csv` (a row
 //! for each finished combination) and, while one is being trained, its run folder `trial`: a search that is
-//! started again goes on where it was, and may be given more values of the same keys.
+//! started again goes on where it was, and may be given more values of the same keys. A combination takes over from the one
+//! before what its own training would only make again: whitening, the layers below, or, where only the features or the
+//! classifier vary, the trained network.
 
 mod space;
 mod table;
@@ -102,13 +104,13 @@ impl Search {
                 error => error,
             })?;
             self.results.push(row)?;
-            self.trial().remove()?;
-            // Empty now, unless someone put a file of their own into it.
-            let _ = std::fs::remove_dir(self.trial().folder());
             if let Some(row) = self.results.rows.last() {
                 report(index, row)?;
             }
         }
+        self.trial().remove()?;
+        // Empty now, unless someone put a file of their own into it.
+        let _ = std::fs::remove_dir(self.trial().folder());
         Ok(())
     }
 
@@ -133,9 +135,8 @@ impl Search {
     ) -> Result<Row> {
         let start = Instant::now();
         let (recipe, run) = (&combination.recipe, self.trial());
-        // What is left of another combination is of no use: the order of the values was changed.
-        if run.exists() && run.expect_recipe(recipe).is_err() {
-            run.remove()?;
+        if run.exists() {
+            run.turn_into(recipe)?;
         }
         let mut row = Row {
             values: combination.values.clone(),

@@ -9,7 +9,7 @@ mod program {
 
 use std::fs;
 
-use program::support::{Folder, shrunken_mnist, wta};
+use program::support::{Folder, search_results, shrunken_mnist, wta};
 
 /// A stack on whitened images.
 const STACK: &str = r#"
@@ -87,4 +87,43 @@ fn every_command_preprocesses_and_misses_what_was_learnt() {
     for command in ["eval", "show"] {
         wta(&[command, "--run", &run, "--data", &data]).fails("has no preprocess.safetensors");
     }
+}
+
+#[test]
+fn a_search_does_once_what_is_the_same_for_all() {
+    let folder = Folder::new();
+    let (stack, data) = (folder.write("stack.toml", STACK), shrunken_mnist(&folder));
+    let single: String =
+        STACK.lines().filter_map(|line| line.strip_prefix("below.")).map(|l| l.to_owned() + "\n").collect();
+    let single = folder.write("single.toml", &single);
+    // How often an epoch was trained and whitening learnt, and the results.
+    let search = |recipe: &str, name: &str, sets: &[&str]| {
+        let run = folder.path(name);
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let words: Vec<&str> =
+            ["search", recipe, "--data", &data, "--run", &run].into_iter().chain(sets).collect();
+        let out = wta(&words).succeeds();
+        let count = |what: &str| out.stderr.lines().filter(|line| line.contains(what)).count();
+        assert!(!folder.exists(&format!("{name}/trial")));
+        (count("epoch 1/1: loss"), count("zca: learnt from"), search_results(&folder, name))
+    };
+    let sets = ["below.training.rate=2e-3,5e-3", "below.features.pool.stride=3,2", "svm.c=[1.0],[10.0]"];
+    let (epochs, zca, rows) = search(&stack, "stack", &sets);
+    assert_eq!((epochs, zca, rows.len()), (2 + 4, 1, 8));
+    let (.., alone) = search(
+        &stack,
+        "alone",
+        &["below.training.rate=5e-3", "below.features.pool.stride=2", "svm.c=[10.0]"],
+    );
+    assert_eq!(alone[0], rows[7]);
+    let (.., alone) =
+        search(&stack, "other", &["below.training.rate=2e-3", "below.features.pool.stride=2", "svm.c=[1.0]"]);
+    assert_eq!(alone[0], rows[2]);
+    assert_ne!(alone[0][3..], rows[0][3..]);
+
+    let (epochs, zca, rows) =
+        search(&single, "single", &["preprocess.1.regulariser=0.1,0.2", "training.rate=2e-3,5e-3"]);
+    assert_eq!((epochs, zca, rows.len()), (4, 2, 4));
+    let (.., alone) = search(&single, "one", &["preprocess.1.regulariser=0.2", "training.rate=2e-3"]);
+    assert_eq!(alone[0], rows[2]);
 }

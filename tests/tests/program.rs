@@ -8,7 +8,7 @@ mod program {
 
 use std::fs;
 
-use program::support::{Folder, shrunken_mnist, wta};
+use program::support::{Folder, search_results, shrunken_mnist, wta};
 
 /// A recipe that trains in a moment.
 const SMALL: &str = r#"
@@ -467,18 +467,6 @@ fn a_full_disk_is_said_and_the_last_checkpoint_stays() {
     let names: Vec<String> =
         fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{names:?}");
-}
-
-/// `search.csv` without the times, which differ.
-fn search_results(folder: &Folder, search: &str) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(folder.path(&format!("{search}/search.csv"))).unwrap();
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let seconds = reader.headers().unwrap().iter().position(|name| name == "seconds").unwrap();
-    let rows = reader.records().map(|row| {
-        let cells = row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>();
-        cells.into_iter().enumerate().filter(|(column, _)| *column != seconds).map(|(_, cell)| cell).collect()
-    });
-    rows.collect()
 }
 
 #[test]

@@ -17,12 +17,14 @@ use crate::Context;
 #[derive(Args)]
 #[command(
     after_help = "Every combination of the values is trained on the training images and scored by the error of a linear SVM on a
-held-out part of them. The test images are not opened. Started again, a search goes on where it was; more
-values may be given then.
+held-out part of them. The test images are not opened. What is the same for one combination and the next (whitening, the
+layers below, or the whole training when only [features] or [svm] vary) is done once; the last --set varies fastest. Started
+again, a search goes on where it was; more values may be given then.
 
 Examples:
   wta search mnist-fc2000 --data ~/data --run runs/search --set training.rate=1e-3,2e-3 --set sparsity.lifetime=0.05,0.1
   wta search my.toml --data ~/data --run runs/schedules --epochs 3 --set 'training.schedule=\"constant\",\"linear\"'
+  wta search cifar10-stacked --data ~/data --run runs/pools --set sparsity.lifetime=0.05,0.1 --set features.pool.kernel=2,3
   wta search digits-demo --run runs/maps --set network.encoder.0.maps=8,16,32"
 )]
 pub(crate) struct Arguments {

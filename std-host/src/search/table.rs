@@ -21,7 +21,7 @@ pub struct Row {
     pub loss: Option<f64>,
     /// The share of maps that never survived in the last epoch.
     pub dead_share: Option<f64>,
-    /// Time to train (without what was done before an interruption) and validate.
+    /// Time to train (without what was done before an interruption, or taken over) and validate.
     pub seconds: f64,
     /// Why there is no error; else empty.
     pub note: String,

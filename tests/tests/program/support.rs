@@ -202,3 +202,15 @@ pub(crate) fn shrunken_mnist(folder: &Folder) -> String {
     }
     data
 }
+
+/// `search.csv` without the times, which differ.
+pub(crate) fn search_results(folder: &Folder, search: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(folder.path(&format!("{search}/search.csv"))).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let seconds = reader.headers().unwrap().iter().position(|name| name == "seconds").unwrap();
+    let rows = reader.records().map(|row| {
+        let cells = row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>();
+        cells.into_iter().enumerate().filter(|(column, _)| *column != seconds).map(|(_, cell)| cell).collect()
+    });
+    rows.collect()
+}
