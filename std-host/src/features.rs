@@ -218,13 +218,14 @@ impl FeatureEncoder {
         Ok(self)
     }
 
-    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other: each layer's
-    /// multiplied so that they have a norm of 1 on the average of some of these samples.
+    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other: the last layer's
+    /// multiplied so that they have a norm of 1 on the average of some of these samples, and each other layer's so that
+    /// theirs is `weight` times that of the layer above.
     ///
     /// # Errors
     ///
     /// What the core refuses.
-    pub fn all_layers(mut self, samples: &Samples) -> Result<Self> {
+    pub fn all_layers(mut self, samples: &Samples, weight: f32) -> Result<Self> {
         self.factors = Some(vec![1.0; self.stages.len()]);
         let len = self.shape().len();
         let mut norms = vec![0.0f64; self.stages.len()];
@@ -241,8 +242,11 @@ impl FeatureEncoder {
                 }
             }
         }
-        let factor = |norm: &f64| if *norm > 0.0 { (some.len() as f64 / norm) as f32 } else { 1.0 };
-        self.factors = Some(norms.iter().map(factor).collect());
+        let unit = |norm: f64| if norm > 0.0 { (some.len() as f64 / norm) as f32 } else { 1.0 };
+        let mut factors: Vec<f32> = norms.into_iter().map(unit).collect();
+        let weights = std::iter::successors(Some(1.0f32), |above| Some(above * weight));
+        factors.iter_mut().rev().zip(weights).for_each(|(factor, weight)| *factor *= weight);
+        self.factors = Some(factors);
         Ok(self)
     }
 
@@ -438,18 +442,18 @@ mod tests {
         assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
         let mut features = vec![0.0; 3 * encoder.shape().len()];
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
-        // All layers: the lower one's first, each with a norm of 1 on the average of all samples.
+        // All layers: the lower one's first, with a norm of 0.5 on the average of all samples, and the upper one's with 1.
         let single = encoder.shape().len();
-        let encoder = encoder.all_layers(&samples).unwrap();
+        let encoder = encoder.all_layers(&samples, 0.5).unwrap();
         let lower_len = lower.features_shape().len();
         assert_eq!(encoder.shape(), Shape::vector(lower_len + single));
         let mut both = vec![0.0; 5 * (lower_len + single)];
         encoder.encode(&samples, &[4, 0, 2, 1, 3], &mut both).unwrap();
-        for part in [0..lower_len, lower_len..lower_len + single] {
+        for (part, norm) in [(0..lower_len, 0.5), (lower_len..lower_len + single, 1.0)] {
             let images = both.chunks_exact(lower_len + single);
             let norms = images.map(|image| image[part.clone()].iter().map(|v| v * v).sum::<f32>().sqrt());
             let mean = norms.sum::<f32>() / 5.0;
-            assert!((mean - 1.0).abs() < 1e-5, "{mean}");
+            assert!((mean - norm).abs() < 1e-5, "{mean}");
         }
         let proportional = |found: &[f32], expected: &[f32]| {
             let factor = found.iter().sum::<f32>() / expected.iter().sum::<f32>();

@@ -398,18 +398,24 @@ pub fn parse_pool(text: &str) -> Result<Option<PoolRecipe>> {
 pub struct SvmRecipe {
     /// Values of C to choose from on held-out training data, ascending.
     pub c: Vec<f64>,
-    /// Of a stack: classify by the features of all its layers side by side, and not of the last one alone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub all_layers: bool,
+    /// Of a stack: classify by the features of the layers below, too, side by side with the last one's, and give each
+    /// layer's this norm, as a multiple of that of the layer above; 0 leaves them out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lower_layers: f32,
     /// The share of the training data held out to choose C.
     pub held_out: f64,
     /// The final fit stops when its objective is proven to be within this share of the minimum (the duality gap).
     pub gap: f64,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as Serde calls it")]
+fn is_zero(number: &f32) -> bool {
+    *number == 0.0
+}
+
 impl Default for SvmRecipe {
     fn default() -> Self {
-        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], all_layers: false, held_out: 1.0 / 6.0, gap: 1e-3 }
+        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], lower_layers: 0.0, held_out: 1.0 / 6.0, gap: 1e-3 }
     }
 }
 
@@ -536,8 +542,11 @@ impl Recipe {
         if !self.svm.c.is_sorted() {
             return invalid("svm.c must be in ascending order");
         }
-        if self.svm.all_layers && self.below.is_none() {
-            return invalid("svm.all_layers is for stacks, but there is no below");
+        if !(0.0..=100.0).contains(&self.svm.lower_layers) {
+            return invalid("svm.lower_layers must lie between 0 and 100");
+        }
+        if self.svm.lower_layers > 0.0 && self.below.is_none() {
+            return invalid("svm.lower_layers is for stacks, but there is no below");
         }
         if !(self.svm.held_out > 0.0 && self.svm.held_out < 1.0) {
             return invalid("svm.held_out must lie between 0 and 1");
@@ -596,15 +605,6 @@ impl Recipe {
         layers
     }
 
-    /// Whether the network takes plain vectors, and not maps.
-    pub fn is_fully_connected(&self) -> bool {
-        matches!(self.network, Architecture::FullyConnected { .. } | Architecture::Rbm { .. })
-    }
-
-    /// Sets the seed, of all layers of a stack.
-    pub fn set_seed(&mut self, seed: u64) {
-        self.training.seed = seed;
-        if let Some(below) = &mut self.below {
     /// Whether training makes the same of both: only features and classifier may differ, which are for what is trained
     /// already.
     pub(crate) fn trains_like(&self, other: &Self) -> bool {
@@ -620,6 +620,15 @@ impl Recipe {
             && self.training.seed == other.training.seed
     }
 
+    /// Whether the network takes plain vectors, and not maps.
+    pub fn is_fully_connected(&self) -> bool {
+        matches!(self.network, Architecture::FullyConnected { .. } | Architecture::Rbm { .. })
+    }
+
+    /// Sets the seed, of all layers of a stack.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.training.seed = seed;
+        if let Some(below) = &mut self.below {
             below.set_seed(seed);
         }
     }
@@ -826,6 +835,13 @@ mod tests {
             let error = parse(&demo_with("[sparsity]", &table), "r").unwrap_err().to_string();
             let name = wrong.split([' ', '\n']).find(|word| error.contains(*word) && word.len() > 4);
             assert!(name.is_some(), "{wrong}: {error}");
+        }
+        for (wrong, sentence) in
+            [("-0.1", "between 0 and 100"), ("nan", "between 0 and 100"), ("0.5", "is for stacks")]
+        {
+            let table = format!("[svm]\nlower_layers = {wrong}");
+            let error = parse(&demo_with("[svm]", &table), "r").unwrap_err().to_string();
+            assert!(error.contains("svm.lower_layers") && error.contains(sentence), "{wrong}: {error}");
         }
         let (recipe, made) = network(text("digits-demo").unwrap()).unwrap();
         assert!(recipe.training(&made, 3).unwrap_err().to_string().contains("only 3 images"));

@@ -94,6 +94,13 @@ fn a_stack_is_encoded_classified_and_shown() {
     assert!(out.stdout.contains("24 features"), "{out:?}");
     wta(&["show", "--run", &run]).succeeds();
     assert!(folder.exists("run/dictionary.png"));
+    // By the features of all three layers: 6 x 10 x 10, 12 x 5 x 5 and 24.
+    let recipe = folder.path("run/recipe.toml");
+    let text = fs::read_to_string(&recipe).unwrap();
+    fs::write(&recipe, text.replacen("[svm]", "[svm]\nlower_layers = 0.5", 1)).unwrap();
+    let out = wta(&["eval", "--run", &run, "--data", &data]).succeeds();
+    assert!(out.stdout.contains("924 features"), "{out:?}");
+    wta(&["export", "--run", &run, "--out", &folder.path("model.wta")]).fails("leave svm.lower_layers out");
     // A layer is a run like any other.
     wta(&["eval", "--run", &middle, "--data", &data]).succeeds();
 

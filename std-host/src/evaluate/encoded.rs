@@ -97,7 +97,8 @@ impl Encoded {
             Some(pool) => encoder.pooled(pool)?,
             None => encoder,
         };
-        let encoder = if trained.recipe.svm.all_layers { encoder.all_layers(train)? } else { encoder };
+        let weight = trained.recipe.svm.lower_layers;
+        let encoder = if weight > 0.0 { encoder.all_layers(train, weight)? } else { encoder };
         progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
         let mut train_rows = rows(&encoder, train, how.stop, progress)?;
         let mut test_rows = test.map(|test| rows(&encoder, test, how.stop, progress)).transpose()?;
@@ -116,8 +117,8 @@ impl Encoded {
             scaling,
             pool,
             power: how.power,
-            isa: how.isa,
             checksum: trained.checksum(),
+            isa: how.isa,
             seconds: start.elapsed().as_secs_f64(),
         })
     }

@@ -80,10 +80,10 @@ impl Source {
                 "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",
             ));
         }
-        if trained.recipe.svm.all_layers {
+        if trained.recipe.svm.lower_layers > 0.0 {
             return Err(Error::file(
                 run.folder(),
-                "classifies by the features of all layers, and devices by the last one's; leave svm.all_layers out",
+                "classifies by the features of all layers, and devices by the last one's; leave svm.lower_layers out",
             ));
         }
         let path = run.file("svm.safetensors");
