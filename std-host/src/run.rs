@@ -108,13 +108,19 @@ impl Run {
         FILES.into_iter().try_for_each(|name| self.remove_file(name))
     }
 
-    fn remove_below(&self) -> Result<()> {
-        if self.below().exists() {
-            self.below().remove()?;
-            // Stays when there is anything else in it.
-            let _ = std::fs::remove_dir(self.below().folder());
-        }
+    /// Removes the files of this run, and its folder unless there is anything else in it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::remove`].
+    pub fn remove_folder(&self) -> Result<()> {
+        self.remove()?;
+        let _ = std::fs::remove_dir(&self.folder);
         Ok(())
+    }
+
+    fn remove_below(&self) -> Result<()> {
+        if self.below().exists() { self.below().remove_folder() } else { Ok(()) }
     }
 
     fn remove_file(&self, name: &str) -> Result<()> {

@@ -108,10 +108,7 @@ impl Search {
                 report(index, row)?;
             }
         }
-        self.trial().remove()?;
-        // Empty now, unless someone put a file of their own into it.
-        let _ = std::fs::remove_dir(self.trial().folder());
-        Ok(())
+        self.trial().remove_folder()
     }
 
     /// The finished ones among this search's combinations, the best first.
