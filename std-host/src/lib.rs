@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod export;
 pub mod features;
 pub mod gallery;
+pub mod initial;
 pub mod junction;
 pub mod layer_input;
 pub mod model;

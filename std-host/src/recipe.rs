@@ -193,6 +193,15 @@ impl Architecture {
             | Self::Rbm { initial, .. } => *initial,
         }
     }
+
+    /// Whether filters and atoms face the same image, and may differ.
+    fn has_one_free_layer(&self) -> bool {
+        match self {
+            Self::FullyConnected { units, tied, .. } => units.len() == 1 && !tied,
+            Self::Convolutional { encoder, tied, .. } => encoder.len() == 1 && !tied,
+            Self::Rbm { .. } => false,
+        }
+    }
 }
 
 /// One convolution.
@@ -214,12 +223,14 @@ impl LayerRecipe {
     }
 }
 
-/// Initial weights: `"he"` or `{ normal = 0.01 }`.
+/// Initial weights: `"he"`, `"patches"` or `{ normal = 0.01 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InitialRecipe {
     /// See [`Initial::He`].
     He,
+    /// Patches of the training samples; see [`initial`](crate::initial).
+    Patches,
     /// A standard deviation.
     Normal(f32),
 }
@@ -533,6 +544,11 @@ impl Recipe {
         {
             return invalid("network.initial's normal must be more than 0");
         }
+        if self.starts_from_patches() && !self.network.has_one_free_layer() {
+            return invalid(
+                "network.initial = \"patches\" is for one encoder layer and a decoder that is not tied",
+            );
+        }
         if self.gibbs().is_some() {
             self.check_rbm()?;
         }
@@ -698,10 +714,15 @@ impl Recipe {
         Ok(network)
     }
 
-    /// The initial weights' distribution.
+    /// Whether the initial filters are patches of the training samples.
+    pub fn starts_from_patches(&self) -> bool {
+        self.network.initial() == InitialRecipe::Patches
+    }
+
+    /// The distribution of the random initial weights; of those that patches do not replace, He's.
     pub fn initial(&self) -> Initial {
         match self.network.initial() {
-            InitialRecipe::He => Initial::He,
+            InitialRecipe::He | InitialRecipe::Patches => Initial::He,
             InitialRecipe::Normal(deviation) => Initial::Normal(deviation),
         }
     }
@@ -843,6 +864,18 @@ mod tests {
             let error = parse(&demo_with("[svm]", &table), "r").unwrap_err().to_string();
             assert!(error.contains("svm.lower_layers") && error.contains(sentence), "{wrong}: {error}");
         }
+        let patches = text("cifar10-stacked").unwrap();
+        assert!(network(patches).unwrap().0.starts_from_patches());
+        let sentence = "initial = \"patches\" is for one encoder layer";
+        for (from, to) in
+            [("[network]\n", "[network]\ntied = true\n"), ("}]", "}, { maps = 4, kernel = 3 }]")]
+        {
+            assert!(patches.contains(from), "{from}");
+            let error = parse(&patches.replacen(from, to, 1), "r").unwrap_err().to_string();
+            assert!(error.contains(sentence), "{from}: {error}");
+        }
+        let rbm = text("mnist-rbm").unwrap().replace("initial = { normal = 0.01 }", "initial = \"patches\"");
+        assert!(parse(&rbm, "r").unwrap_err().to_string().contains(sentence));
         let (recipe, made) = network(text("digits-demo").unwrap()).unwrap();
         assert!(recipe.training(&made, 3).unwrap_err().to_string().contains("only 3 images"));
     }

@@ -10,6 +10,7 @@ use wta_simd::Isa;
 use crate::batch::BatchTrainer;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
+use crate::initial;
 use crate::layer_input::LayerInput;
 use crate::model;
 use crate::preprocess::{self, Preprocess, PreprocessedSet};
@@ -166,7 +167,7 @@ struct Session {
 }
 
 impl Session {
-    /// At the run's checkpoint, or at the beginning.
+    /// At the run's checkpoint, or at the beginning, without weights yet.
     fn start(
         recipe: &Recipe,
         network: Network,
@@ -188,8 +189,6 @@ impl Session {
             trainer.moments.copy_from_slice(&checkpoint.moments);
             trainer.step = checkpoint.step;
             (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
-        } else {
-            network.initialise(recipe.initial(), recipe.training.seed, &mut trainer.parameters)?;
         }
         Ok(Self { trainer, network, training, input_scale: None, epoch_loss, survived })
     }
@@ -208,6 +207,9 @@ impl Session {
         progress: &Progress,
     ) -> Result<Outcome> {
         let training = self.training;
+        if self.trainer.step == 0 {
+            initial::initialise(recipe, &self.network, set, &mut self.trainer.parameters)?;
+        }
         let batches = set.len() / training.batch;
         progress.phase(&format!("train {}", recipe.name), batches as u64 * recipe.training.epochs as u64);
         progress.inc(self.trainer.step);

@@ -28,10 +28,10 @@ fn stack(folder: &Folder) -> String {
         r#"
 name = "top"
 {}
-network = {{ kind = "fully-connected", units = [24], initial = "he" }}
+network = {{ kind = "fully-connected", units = [24], initial = "patches" }}
 below.name = "middle"
 {}
-below.network = {{ kind = "convolutional", encoder = [{{ maps = 12, kernel = 5 }}], decoder_kernel = 3, initial = "he" }}
+below.network = {{ kind = "convolutional", encoder = [{{ maps = 12, kernel = 5 }}], decoder_kernel = 3, initial = "patches" }}
 below.features = {{ pool = {{ kernel = 3, stride = 2 }} }}
 below.below.name = "bottom"
 {}
