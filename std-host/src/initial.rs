@@ -61,7 +61,7 @@ pub fn initialise(
         let mut random = Random::stream(seed, STREAM);
         let patches = cut(&layer, set, Place::Inside, layer.conv.maps, &mut random)?;
         let fields = cut(&layer, set, Place::Anywhere, FIELDS, &mut random)?;
-        imprint(network, &patches, &fields, recipe.sparsity.lifetime.unwrap_or(0.5), parameters);
+        imprint(network, &layer, &patches, &fields, recipe.sparsity.lifetime.unwrap_or(0.5), parameters);
     }
     Ok(())
 }
@@ -75,6 +75,25 @@ enum Place {
     Anywhere,
 }
 
+impl Place {
+    /// Where in the bordered sample a random patch begins.
+    fn draw(self, layer: &Layer, random: &mut Random) -> usize {
+        let (input, output, kernel) = (layer.input, layer.output(), layer.conv.kernel);
+        let mut below = |bound: usize| random.below(bound as u32) as usize;
+        match self {
+            Self::Inside => {
+                let top = below(input.height.saturating_sub(kernel.height) + 1);
+                let left = below(input.width.saturating_sub(kernel.width) + 1);
+                layer.bordered().placement().at(top, left)
+            }
+            Self::Anywhere => {
+                let row = below(output.height);
+                layer.fields().offset(row, below(output.width))
+            }
+        }
+    }
+}
+
 /// At most `count` patches of the layer's kernel, one after the other; fewer when almost all are flat.
 fn cut(
     layer: &Layer,
@@ -83,19 +102,23 @@ fn cut(
     count: usize,
     random: &mut Random,
 ) -> Result<Vec<f32>> {
-    let input = layer.input;
+    let (len, bordered) = (layer.input.len(), layer.bordered());
     let mut order: Vec<usize> = (0..set.len()).collect();
     random.shuffle(&mut order);
     let wanted = count * layer.filter_len();
     let mut patches = Vec::with_capacity(wanted);
-    let mut samples = vec![0.0; BLOCK.min(order.len()) * input.len()];
+    let mut samples = vec![0.0; BLOCK.min(order.len()) * len];
+    let mut map = vec![0.0; bordered.len()];
     for chosen in (0..PASSES).flat_map(|_| order.chunks(BLOCK)) {
-        let samples = samples.get_mut(..chosen.len() * input.len()).unwrap_or_default();
+        let samples = samples.get_mut(..chosen.len() * len).unwrap_or_default();
         set.write(chosen, samples)?;
-        for sample in samples.chunks_exact(input.len()) {
+        for sample in samples.chunks_exact(len) {
+            bordered.fill(sample, &mut map);
             let start = patches.len();
-            let corner = corner(layer, place, random);
-            copy(sample, layer, corner, &mut patches);
+            layer
+                .fields()
+                .field(place.draw(layer, random), &map)
+                .for_each(|row| patches.extend_from_slice(row));
             if place == Place::Inside && is_flat(patches.get(start..).unwrap_or_default()) {
                 patches.truncate(start);
             }
@@ -107,60 +130,29 @@ fn cut(
     Ok(patches)
 }
 
-/// The row and the column at which a random patch begins, before the sample's first if need be.
-fn corner(layer: &Layer, place: Place, random: &mut Random) -> (isize, isize) {
-    let (kernel, stride) = (layer.conv.kernel, layer.conv.stride);
-    let mut along = |input: usize, output: usize, kernel: usize, stride: usize| match place {
-        Place::Inside => random.below((input.saturating_sub(kernel) + 1) as u32) as isize,
-        Place::Anywhere => {
-            (random.below(output as u32) as usize * stride) as isize - (kernel.saturating_sub(1) / 2) as isize
-        }
-    };
-    let (input, output) = (layer.input, layer.output());
-    let top = along(input.height, output.height, kernel.height, stride.height);
-    (top, along(input.width, output.width, kernel.width, stride.width))
-}
-
-/// Appends the patch that begins there, with zeros for what lies outside.
-fn copy(sample: &[f32], layer: &Layer, (top, left): (isize, isize), to: &mut Vec<f32>) {
-    let (input, kernel) = (layer.input, layer.conv.kernel);
-    let inside = |start: isize, offset: usize, extent: usize| {
-        usize::try_from(start + offset as isize).ok().filter(|place| *place < extent)
-    };
-    for (row, column) in (0..kernel.height).flat_map(|row| (0..kernel.width).map(move |column| (row, column)))
-    {
-        let pixel = match (inside(top, row, input.height), inside(left, column, input.width)) {
-            (Some(row), Some(column)) => {
-                let from = (row * input.width + column) * input.channels;
-                sample.get(from..from + input.channels)
-            }
-            _ => None,
-        };
-        match pixel {
-            Some(pixel) => to.extend_from_slice(pixel),
-            None => to.resize(to.len() + input.channels, 0.0),
-        }
-    }
-}
-
 /// Whether there is nothing to see: all numbers are the same.
 fn is_flat(patch: &[f32]) -> bool {
     patch.iter().all(|v| Some(v) == patch.first())
 }
 
-/// Makes filters and atoms of the patches, and finds the biases on receptive fields. Units for which there is no patch, or one without any difference from the
-/// mean, keep their random filters and atoms.
-fn imprint(network: &Network, patches: &[f32], fields: &[f32], share: f32, parameters: &mut [f32]) {
-    let len = network.layer(0).map_or(1, |layer| layer.filter_len()).max(1);
+/// Makes filters and atoms of the patches, and finds the biases on receptive fields. Units for which there is no patch, or
+/// one without any difference from the mean, keep their random filters and atoms.
+fn imprint(
+    network: &Network,
+    layer: &Layer,
+    patches: &[f32],
+    fields: &[f32],
+    share: f32,
+    parameters: &mut [f32],
+) {
+    let len = layer.filter_len();
     let mean = mean(fields, len);
     let filters: Vec<Option<Vec<f32>>> =
         patches.par_chunks_exact(len).map(|patch| difference(patch, &mean)).collect();
     for region in &network.regions() {
         let scale = match region.role {
             Role::Filters { .. } => FILTER_NORM,
-            Role::Atoms if region.range.len() == network.layer(0).map_or(0, |layer| layer.filters_len()) => {
-                ATOM_NORM
-            }
+            Role::Atoms if network.decoder().filters_len() == layer.filters_len() => ATOM_NORM,
             _ => continue,
         };
         let weights = parameters.get_mut(region.range.clone()).unwrap_or_default();
@@ -170,11 +162,8 @@ fn imprint(network: &Network, patches: &[f32], fields: &[f32], share: f32, param
             }
         });
     }
-    let Some((filters_and_biases, _)) = parameters.split_at_mut_checked(network.encoder_len()) else {
-        return;
-    };
-    let maps = network.code().channels;
-    let Some((filters, biases)) = filters_and_biases.split_at_mut_checked(maps * len) else { return };
+    let Some((filters, rest)) = parameters.split_at_mut_checked(layer.filters_len()) else { return };
+    let biases = rest.get_mut(..layer.conv.maps).unwrap_or_default();
     filters.par_chunks_exact(len).zip(biases).for_each(|(filter, bias)| {
         *bias = -exceeded_by(share, fields.chunks_exact(len).map(|field| dot(filter, field)).collect());
     });
@@ -199,11 +188,8 @@ fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
 
 /// The number that so large a share of the responses exceeds, if all differ; at least one does.
 fn exceeded_by(share: f32, mut responses: Vec<f32>) -> f32 {
-    let last = responses.len().saturating_sub(1);
+    let Some(last) = responses.len().checked_sub(1) else { return 0.0 };
     let above = ((share * responses.len() as f32).round() as usize).max(1).min(last);
-    if responses.is_empty() {
-        return 0.0;
-    }
     *responses.select_nth_unstable_by(above, |a, b| b.total_cmp(a)).1
 }
 
@@ -222,7 +208,8 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{self, Recipe};
+    use crate::recipe;
+    use std::ops::Range;
     use wta_core::{Initial, Parameters, Shape};
 
     /// Samples of 2 channels, 6 x 5: every fifth is flat, the others are noise around a slope.
@@ -291,18 +278,20 @@ mod tests {
         pixels.flat_map(|(row, column)| [0, 1].map(|channel| number(row, column, channel))).collect()
     }
 
+    /// The parts of a sample that begin in these rows and columns.
+    fn parts(sample: &[f32], tops: Range<i32>, lefts: Range<i32>) -> Vec<Vec<f32>> {
+        tops.flat_map(|top| lefts.clone().map(move |left| part(sample, top, left))).collect()
+    }
+
     /// All patches of the samples that are not flat.
     fn all_patches(samples: usize) -> Vec<Vec<f32>> {
         let samples = (0..samples).filter(|index| !index.is_multiple_of(5)).map(Noisy::sample);
-        let places: Vec<(i32, i32)> = (0..4).flat_map(|top| (0..4).map(move |left| (top, left))).collect();
-        samples.flat_map(|sample| places.clone().into_iter().map(move |(y, x)| part(&sample, y, x))).collect()
+        samples.flat_map(|sample| parts(&sample, 0..4, 0..4)).collect()
     }
 
-    /// The receptive fields of all samples: one more row before the image than after, and a column after it.
+    /// The receptive fields of all samples: of zeros they see a row before the image and one after it, and a column after it.
     fn all_fields(samples: usize) -> Vec<Vec<f32>> {
-        let places: Vec<(i32, i32)> = (-1..5).flat_map(|top| (0..5).map(move |left| (top, left))).collect();
-        let samples = (0..samples).map(Noisy::sample);
-        samples.flat_map(|sample| places.clone().into_iter().map(move |(y, x)| part(&sample, y, x))).collect()
+        (0..samples).map(Noisy::sample).flat_map(|sample| parts(&sample, -1..5, 0..5)).collect()
     }
 
     fn norm(v: &[f32]) -> f32 {
@@ -315,10 +304,10 @@ mod tests {
         let view = Parameters::new(network, &parameters).unwrap();
         let filters = view.filters(0);
         let patches = all_patches(100);
+        // The mean of all fields is about that of those that were cut.
+        let mean = mean(&all_fields(100).concat(), 12);
         for (filter, atom) in filters.weights.chunks_exact(12).zip(view.atoms().chunks_exact(12)) {
             assert!((norm(filter) - SQRT_2).abs() < 1e-5);
-            // Which of all patches it is: the mean of all fields is about that of those that were cut.
-            let mean = mean(&all_fields(100).concat(), 12);
             let likeness = |patch: &Vec<f32>| dot(filter, &difference(patch, &mean).unwrap()) / norm(filter);
             let best = patches.iter().map(likeness).fold(-1.0, f32::max);
             assert!(best > 0.998, "{best}");
