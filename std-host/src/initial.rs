@@ -152,7 +152,7 @@ fn imprint(
     for region in &network.regions() {
         let scale = match region.role {
             Role::Filters { .. } => FILTER_NORM,
-            Role::Atoms if network.decoder().filters_len() == layer.filters_len() => ATOM_NORM,
+            Role::Atoms if network.decoder().conv.kernel == layer.conv.kernel => ATOM_NORM,
             _ => continue,
         };
         let weights = parameters.get_mut(region.range.clone()).unwrap_or_default();
@@ -357,6 +357,10 @@ mod tests {
         assert_eq!(same(&convolution(8, 3), 100), (false, false));
         assert_eq!(same(&convolution(8, 3), 1), (true, true), "the only sample is flat");
         assert_eq!(same(&convolution(8, 1), 100), (false, true), "the atoms are of another size");
+        let turned = recipe(
+            r#"kind = "convolutional", encoder = [{ maps = 8, kernel = [3, 2] }], decoder_kernel = [2, 3]"#,
+        );
+        assert_eq!(same(&turned, 100), (false, true), "the atoms are of another form");
     }
 
     #[test]
