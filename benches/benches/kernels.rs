@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use wta::aligned::Aligned;
+use wta::memory::aligned::Aligned;
 use wta_benches::{cases, numbers};
 use wta_core::{AdamUpdate, Cut, Filters, Kernels, Placement, Screened, SgdUpdate};
 use wta_simd::Isa;

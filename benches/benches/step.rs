@@ -6,9 +6,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use wta::aligned::Aligned;
-use wta::batch::BatchTrainer;
+use wta::memory::aligned::Aligned;
 use wta::profile::encode::Codes;
+use wta::train::BatchTrainer;
 use wta_benches::{BATCH, INITIAL, SEED, cases, noise};
 use wta_core::{Encoder, Parameters};
 use wta_simd::Isa;

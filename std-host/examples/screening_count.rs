@@ -7,10 +7,10 @@ use std::error::Error;
 use std::path::Path;
 
 use rayon::prelude::*;
-use wta::aligned::Aligned;
 use wta::data::{Split, load};
+use wta::memory::aligned::Aligned;
+use wta::preprocess::Samples;
 use wta::run::{Run, Trained};
-use wta::samples::Samples;
 use wta_core::{Encoder, Inputs, Kernels, Parameters, Size};
 use wta_simd::Isa;
 
@@ -21,9 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [run, data] = &arguments[..] else { return Err(USAGE.into()) };
     let run = Run::new(Path::new(run));
     let recipe = run.recipe()?;
-    let samples = Samples::new(&recipe, load(&recipe.data.set, Path::new(data), Split::Train)?)?;
-    let trained = Trained::load(&run, samples.image_shape())?;
-    let (isa, network) = (Isa::detect(), trained.network);
+    let samples = Samples::new(&recipe, load(&recipe.data.set, Path::new(data), Split::Train, &())?)?;
+    let trained = Trained::open(&run, samples.image_shape())?;
+    let (isa, network) = (Isa::detect(), trained.network());
     let parameters = Parameters::new(network, &trained.parameters)?;
     let preprocessor = trained.preprocessor(isa)?;
     let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));

@@ -8,7 +8,6 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use npyz::{NpyFile, WriterBuilder};
@@ -42,8 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(matrix);
     let start = Instant::now();
     let options = Options { stop, max_epochs: 20_000, ..Options::default() };
-    let (model, report) =
-        fit(&rows, &labels, classes, c.parse()?, &options, &mut |_| ControlFlow::Continue(()))?;
+    let (model, report) = fit(&rows, &labels, classes, c.parse()?, &options, &())?;
     let seconds = start.elapsed().as_secs_f64();
     let epochs = report.classes.iter().map(|class| class.epochs).max().unwrap_or(0);
     println!(

@@ -4,14 +4,11 @@
 //! are noise, whose covariance takes as long as any.
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use wta::data::Dataset;
-use wta::preprocess::{Preprocessor, fit};
-use wta::progress::Progress;
+use wta::preprocess::{Preprocessor, Samples, fit};
 use wta::recipe;
-use wta::samples::Samples;
 use wta_core::Random;
 use wta_simd::Isa;
 
@@ -31,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Dataset { channels: 3, height: side, width: side, pixels: pixels.into(), labels: None, classes: 0 };
     let samples = Samples::new(&recipe, dataset)?;
     let start = Instant::now();
-    let learnt = fit(isa, &recipe, &samples, &Progress::stderr(), || ControlFlow::Continue(()))?;
+    let learnt = fit(isa, &recipe, &samples, &())?;
     println!("learnt from {images} images of {side} x {side} x 3: {:.1} s", start.elapsed().as_secs_f64());
     let preprocessor = Preprocessor::new(isa, &learnt);
     for batch in BATCHES.map(|batch| batch.min(images)) {

@@ -1,5 +1,7 @@
-//! What can go wrong on the host, each as one sentence that names the file, field or flag and says what to do.
+//! What can go wrong on the host. Each error is one sentence that names the file, the key or the setting, and says
+//! what to do. No sentence here names a flag or a command: a program words those (see `std-host/cli/src/wording.rs`).
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error: `Display` is one sentence for a person.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -27,15 +30,53 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A request that makes no sense: a recipe's field, a flag, a combination.
+    /// A recipe is not TOML, has a wrong key, or a value that makes no sense.
+    #[error("{}{problem}", place(origin, *line))]
+    Recipe {
+        /// The recipe's name or file; empty when the recipe has neither.
+        origin: String,
+        /// The line in the file, from 1, where it is known.
+        line: Option<usize>,
+        /// What is wrong; names the key.
+        problem: String,
+    },
+    /// An argument of a function has a value that makes no sense.
+    #[error("{}", setting.sentence("", value.as_deref(), problem))]
+    Setting {
+        /// The argument.
+        setting: Setting,
+        /// Its value, where that helps.
+        value: Option<String>,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A request that makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// A run folder is not what was asked for.
+    #[error("{}: {problem}", folder.display())]
+    Run {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: RunProblem,
+    },
     /// The core refused a network, an input or a step.
     #[error("{0}")]
     Core(#[from] wta_core::Error),
-    /// Ctrl-C; what was finished is saved.
+    /// A training step made numbers that are not finite or too large; weights and moments are as before the step.
+    #[error("step {step}: {source}{}", last_good(folder.as_deref()))]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// The run folder that holds the last good weights; none for a training in memory.
+        folder: Option<PathBuf>,
+        /// What the core said.
+        source: wta_core::Error,
+    },
+    /// The [`Observer`](crate::Observer) asked to stop.
     #[error("interrupted: {0}")]
-    Interrupted(String),
+    Interrupted(Interrupted),
 }
 
 impl Error {
@@ -47,5 +88,250 @@ impl Error {
     /// An [`Error::File`].
     pub fn file(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::File { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// An [`Error::Run`].
+    pub fn run(folder: impl AsRef<Path>, problem: RunProblem) -> Self {
+        Self::Run { folder: folder.as_ref().to_path_buf(), problem }
+    }
+
+    /// An [`Error::Setting`] whose sentence does not need the value: `power must be more than 0`.
+    pub fn setting(setting: Setting, problem: impl Into<String>) -> Self {
+        Self::Setting { setting, value: None, problem: problem.into() }
+    }
+
+    /// An [`Error::Setting`] that quotes the value: `labels 5: give at least one label for each class`.
+    pub fn setting_is(setting: Setting, value: impl fmt::Display, problem: impl Into<String>) -> Self {
+        Self::Setting { setting, value: Some(value.to_string()), problem: problem.into() }
+    }
+}
+
+/// `mine.toml, line 3: `
+fn place(origin: &str, line: Option<usize>) -> String {
+    match (origin, line) {
+        ("", None) => String::new(),
+        ("", Some(line)) => format!("line {line}: "),
+        (origin, None) => format!("{origin}: "),
+        (origin, Some(line)) => format!("{origin}, line {line}: "),
+    }
+}
+
+fn last_good(folder: Option<&Path>) -> String {
+    folder.map_or(String::new(), |folder| format!("; the last good weights are in {}", folder.display()))
+}
+
+/// An argument that [`Error::Setting`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Setting {
+    /// Images in a step.
+    Batch,
+    /// Steps to measure.
+    Steps,
+    /// Labelled images to use.
+    Labels,
+    /// Choices of labelled images.
+    Draws,
+    /// What features are raised to.
+    Power,
+    /// The pooling.
+    Pool,
+    /// Rows and columns that pictures are brought to.
+    Size,
+    /// The data set.
+    Data,
+    /// A key that a search varies, and its values.
+    Axis,
+}
+
+impl Setting {
+    /// Its name in this library.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Steps => "steps",
+            Self::Labels => "labels",
+            Self::Draws => "draws",
+            Self::Power => "power",
+            Self::Pool => "pool",
+            Self::Size => "size",
+            Self::Data => "data",
+            Self::Axis => "axis",
+        }
+    }
+
+    /// The sentence of an [`Error::Setting`]. `before` is put in front of the name, so that a program can name its flag.
+    pub fn sentence(self, before: &str, value: Option<&str>, problem: &str) -> String {
+        let name = self.name();
+        match value {
+            Some(value) => format!("{before}{name} {value}: {problem}"),
+            None => format!("{before}{name} {problem}"),
+        }
+    }
+}
+
+/// What is wrong with a run folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunProblem {
+    /// There is no run in it.
+    Missing,
+    /// It holds a run, but a new one was to begin there.
+    Occupied,
+    /// Its run was made with another recipe.
+    OtherRecipe {
+        /// The other recipe's name; none when it has the same name and other settings.
+        theirs: Option<String>,
+        /// The recipe that was asked for.
+        ours: String,
+    },
+    /// No epoch is finished, so there is no model.
+    Untrained,
+    /// Its classifier does not belong to its weights, or its files do not say what the classifier is for.
+    Classifier(String),
+    /// Its classifier is for features raised to a power, which nothing else computes.
+    RaisedFeatures,
+    /// A search was to begin in it.
+    NotASearch,
+    /// It holds a search with another recipe, seed or number of epochs.
+    OtherSearch,
+    /// It holds a search over other keys.
+    OtherAxes,
+}
+
+impl RunProblem {
+    /// What is wrong, without what to do about it.
+    pub fn finding(&self) -> String {
+        match self {
+            Self::Missing => "is not a run folder: it has no recipe.toml".to_owned(),
+            Self::Occupied => "holds a run already".to_owned(),
+            Self::OtherRecipe { theirs: None, ours } => {
+                format!("was made with other settings (epochs, seed or an edited recipe), not this {ours}")
+            }
+            Self::OtherRecipe { theirs: Some(theirs), ours } => {
+                format!("was made with recipe {theirs}, not this {ours}")
+            }
+            Self::Untrained => "has no model.safetensors yet".to_owned(),
+            Self::Classifier(problem) => problem.clone(),
+            Self::RaisedFeatures => "has a classifier for features raised to a power".to_owned(),
+            Self::NotASearch => "is a run folder, not one of a search".to_owned(),
+            Self::OtherSearch => "holds a search with another recipe, seed or number of epochs".to_owned(),
+            Self::OtherAxes => "holds a search over other keys".to_owned(),
+        }
+    }
+
+    /// What to do about it.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing => "train a network into it first",
+            Self::Occupied => "resume it, or choose another folder",
+            Self::OtherRecipe { .. } => "resume with the same, or choose another folder",
+            Self::Untrained => "finish an epoch of training",
+            Self::Classifier(_) => "evaluate the run again",
+            Self::RaisedFeatures => "evaluate the run again with a power of 1",
+            Self::NotASearch | Self::OtherSearch | Self::OtherAxes => "choose another folder",
+        }
+    }
+}
+
+impl fmt::Display for RunProblem {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}; {}", self.finding(), self.remedy())
+    }
+}
+
+/// What was interrupted, and what of it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interrupted {
+    /// A training between two steps.
+    Training {
+        /// Steps done.
+        step: u64,
+        /// Of so many.
+        steps: u64,
+        /// The run folder with the checkpoint; none for a training in memory, of which nothing is kept.
+        folder: Option<PathBuf>,
+    },
+    /// The preprocessing was being learnt.
+    Preprocessing,
+    /// The features of the layers below were being computed.
+    LayersBelow,
+    /// An evaluation: nothing was written.
+    Evaluation,
+    /// The training of an SVM.
+    Svm {
+        /// The most passes over the data of any class.
+        epochs: usize,
+        /// Classes solved.
+        classes_done: usize,
+        /// Of so many.
+        classes: usize,
+    },
+    /// A measurement: nothing was written.
+    Profile,
+    /// A search between two steps of a combination.
+    Search {
+        /// Combinations finished.
+        finished: usize,
+        /// Of so many.
+        of: usize,
+    },
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Training { step, steps, folder: Some(folder) } => {
+                write!(to, "step {step} of {steps} is saved in {}; resume it", folder.display())
+            }
+            Self::Training { step, steps, folder: None } => {
+                write!(to, "step {step} of {steps}; nothing was saved")
+            }
+            Self::Preprocessing => to.write_str("the preprocessing is not learnt yet; resume the training"),
+            Self::LayersBelow => to.write_str("the layers below are trained and saved; resume the training"),
+            Self::Evaluation => to.write_str("nothing was written; the trained network is as it was"),
+            Self::Svm { epochs, classes_done, classes } => write!(
+                to,
+                "the SVM was stopped after {epochs} epochs, with {classes_done} of {classes} classes solved"
+            ),
+            Self::Profile => to.write_str("the profile is not complete; run it again"),
+            Self::Search { finished, of } => write!(
+                to,
+                "{finished} of {of} combinations are finished and the next one is saved; search again to go on"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_name_the_place_and_the_setting() {
+        let recipe = |origin: &str, line| Error::Recipe {
+            origin: origin.to_owned(),
+            line,
+            problem: "training.epochs must be at least 1".to_owned(),
+        };
+        assert_eq!(
+            recipe("mine.toml", Some(3)).to_string(),
+            "mine.toml, line 3: training.epochs must be at least 1"
+        );
+        assert_eq!(recipe("", None).to_string(), "training.epochs must be at least 1");
+        assert_eq!(
+            Error::setting(Setting::Power, "must be more than 0").to_string(),
+            "power must be more than 0"
+        );
+        let labels = Error::setting_is(Setting::Labels, 5, "there are only 4 labelled training images");
+        assert_eq!(labels.to_string(), "labels 5: there are only 4 labelled training images");
+    }
+
+    #[test]
+    fn a_diverged_step_names_the_folder_with_the_last_good_weights() {
+        let source = wta_core::Error::NotFinite { what: "gradient", index: 3 };
+        let told = Error::Diverged { step: 7, folder: Some("runs/x".into()), source }.to_string();
+        assert!(told.starts_with("step 7: ") && told.ends_with("last good weights are in runs/x"), "{told}");
     }
 }

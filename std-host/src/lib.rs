@@ -1,35 +1,73 @@
-//! The host library behind the `wta` program: data sets, recipes, training on all cores, evaluation, pictures.
+//! Winner-take-all autoencoders: learn sparse features from unlabelled images, signals or vectors, and classify with them.
 //!
-//! Data flows one way: [`data`] -> [`samples`] (with [`preprocess`]) -> [`trainer`] (one step: [`batch`]) -> [`run`] folder; from there
-//! to [`features`] (in a stack through [`junction`]s, and back to the trainer as [`layer_input`]) -> [`evaluate`] (with
-//! [`svm`]), and to [`gallery`] -> [`picture`]. [`search`] and [`paper`] train and evaluate many recipes. [`profile`]
-//! says where the time of a step goes, by the trainer's [`stopwatch`]. [`export`] makes firmware's `model.wta` of a run.
+//! ```
+//! use wta::{Recipe, data};
+//!
+//! # fn main() -> wta::Result<()> {
+//! let digits = data::digits()?; // or data::read("mine.npy")?, or Dataset::from_floats(shape, numbers)?
+//! let recipe = Recipe::builder("strokes")
+//!     .convolutional([(8, 5), (8, 5)], 11) // 8conv5-8conv5-8deconv11
+//!     .divide_by(255.0)
+//!     .lifetime(0.2)
+//!     .pool("5/3".parse()?)
+//!     .epochs(1)
+//!     .build()?; // or recipe::load("mnist-conv16")?, or the path of a TOML file
+//! let trained = recipe.train(&digits.train, &())?;
+//! let features = trained.encode(&digits.test)?;
+//! let classifier = trained.classifier(&digits.train, &())?;
+//! println!("{} features, {:.1}% wrong", features.shape.len(), 100.0 * classifier.error_rate(&digits.test)?);
+//! println!("classes: {:?}", &classifier.predict(&digits.test)?[..10]);
+//! let file = std::env::temp_dir().join("model.wta");
+//! classifier.export()?.save(&file)?; // for firmware: wta_core::Model::parse
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All of it is in memory and on all threads. The same seed, data and recipe give the same bits, whatever the number of
+//! threads.
+//!
+//! | to | see |
+//! | --- | --- |
+//! | load data | [`data`] |
+//! | describe a network and its training | [`recipe`], [`Recipe::builder`] |
+//! | watch or stop long work | [`Observer`] |
+//! | train into a folder, with checkpoints, and resume | [`train::train_into`], [`run`] |
+//! | run a training loop of one's own | [`train::BatchTrainer`] |
+//! | encode block by block | [`encode`] |
+//! | choose C, few labels, several draws | [`evaluate`], [`svm`] |
+//! | try many settings | [`search`] |
+//! | write firmware's files, in 8 bits too | [`export`] |
+//! | see what was learnt | [`picture`] |
+//! | measure | [`profile`] |
 
-pub mod aligned;
-pub mod atomic;
-pub mod batch;
-pub mod checkpoint;
 pub mod data;
+pub mod encode;
 pub mod error;
 pub mod evaluate;
 pub mod export;
-pub mod features;
-pub mod gallery;
-pub mod initial;
-pub mod junction;
-pub mod layer_input;
-pub mod model;
-pub mod paper;
-pub mod per_thread;
+mod extent;
+pub mod files;
+mod layout;
+pub mod memory;
+mod numbers;
+pub mod observer;
 pub mod picture;
 pub mod preprocess;
+mod problem;
 pub mod profile;
-pub mod progress;
-pub mod quantize;
 pub mod recipe;
 pub mod run;
-pub mod samples;
 pub mod search;
-pub mod stopwatch;
 pub mod svm;
-pub mod trainer;
+pub mod train;
+
+pub use data::{Dataset, Split};
+pub use encode::Features;
+pub use error::{Error, Result};
+pub use evaluate::Classifier;
+pub use extent::Extent;
+pub use observer::{EpochMetrics, Observer};
+pub use recipe::Recipe;
+pub use run::Trained;
+pub use wta_core::{Shape, Size};
+pub use wta_simd::Isa;

@@ -2,18 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use safetensors::SafeTensors;
+use wta::Isa;
 use wta::data::Dataset;
-use wta::preprocess::{Preprocess, Preprocessor, fit};
-use wta::progress::Progress;
+use wta::preprocess::{Preprocess, Preprocessor, Samples, fit};
 use wta::recipe::{self, Recipe};
 use wta::run::Run;
-use wta::samples::Samples;
-use wta::trainer::{Settings, train};
-use wta_simd::Isa;
+use wta::train::{Options, train_into};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/vectors/preprocess.safetensors");
 
@@ -59,15 +56,7 @@ fn preprocessed(isa: Isa, steps: &str) -> (Preprocess, Vec<f32>) {
     let mut recipe = recipe(steps);
     recipe.network = recipe::load("mnist-conv16").unwrap().network;
     let samples = Samples::new(&recipe, dataset()).unwrap();
-    let learnt =
-        fit(
-            isa,
-            &recipe,
-            &samples,
-            &Progress::lines(Box::new(std::io::sink())),
-            || ControlFlow::Continue(()),
-        )
-        .unwrap();
+    let learnt = fit(isa, &recipe, &samples, &()).unwrap();
     let mut images = vec![0.0; samples.len() * samples.shape().len()];
     let all: Vec<usize> = (0..samples.len()).collect();
     samples.write_all(&Preprocessor::new(isa, &learnt), &all, &mut images).unwrap();
@@ -164,8 +153,7 @@ fn learnt_from(isa: Isa, rows: usize, columns: usize, steps: &str) -> Preprocess
     let mut recipe = recipe(steps);
     recipe.data.divide_by = 1.0;
     let samples = Samples::new(&recipe, dataset).unwrap();
-    let progress = Progress::lines(Box::new(std::io::sink()));
-    fit(isa, &recipe, &samples, &progress, || ControlFlow::Continue(())).unwrap()
+    fit(isa, &recipe, &samples, &()).unwrap()
 }
 
 #[test]
@@ -255,10 +243,11 @@ fn what_was_learnt_survives_the_file_and_other_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (run, recipe) = (Run::new(folder.path()), recipe(steps));
     let shape = wta_core::Shape::new(3, 6, 5);
-    let problem = |recipe: &Recipe, shape| Preprocess::load(&run, recipe, shape).unwrap_err().to_string();
+    let problem =
+        |recipe: &Recipe, shape| Preprocess::load(run.folder(), recipe, shape).unwrap_err().to_string();
     assert!(problem(&recipe, shape).contains("has no preprocess.safetensors"));
-    learnt.save(&run).unwrap();
-    assert_eq!(Preprocess::load(&run, &recipe, shape).unwrap(), learnt);
+    learnt.save(run.folder()).unwrap();
+    assert_eq!(Preprocess::load(run.folder(), &recipe, shape).unwrap(), learnt);
     let error = problem(&recipe, wta_core::Shape::new(3, 5, 6));
     assert!(error.contains("0.standardise.mean has shape [6, 5, 3]"), "{error}");
     let other = self::recipe(r#"{ step = "zca", regulariser = 0.1 }"#);
@@ -298,19 +287,16 @@ fn senseless_steps_are_refused_in_one_sentence() {
     let pixels = vec![0u8; 2 * 3 * 224 * 224].into();
     let images = Dataset { channels: 3, height: 224, width: 224, pixels, labels: None, classes: 0 };
     let samples = Samples::new(&large, images).unwrap();
-    let progress = Progress::lines(Box::new(std::io::sink()));
-    let error = fit(Isa::detect(), &large, &samples, &progress, || ControlFlow::Continue(())).unwrap_err();
+    let error = fit(Isa::detect(), &large, &samples, &()).unwrap_err();
     assert!(error.to_string().contains("150528 numbers cannot be whitened"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     let run = Run::new(folder.path().join("run"));
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let settings = Settings { isa: Isa::detect(), resume: false, memory: 0, patches: None, stop: &stop };
-    let error = train(&large, &samples, &run, settings, &progress).unwrap_err();
+    let options = Options { memory: 0, ..Options::default() };
+    let error = train_into(&run, false, &large, &samples, options, &()).unwrap_err();
     assert!(error.to_string().contains("150528 numbers cannot be whitened"), "{error}");
     assert!(!run.exists(), "told before a run is begun");
     let many = recipe(r#"{ step = "zca", regulariser = 0.1, samples = 121 }"#);
     let samples = Samples::new(&many, dataset()).unwrap();
-    let progress = Progress::lines(Box::new(std::io::sink()));
-    let error = fit(Isa::detect(), &many, &samples, &progress, || ControlFlow::Continue(())).unwrap_err();
+    let error = fit(Isa::detect(), &many, &samples, &()).unwrap_err();
     assert!(error.to_string().contains("only 120 images"), "{error}");
 }

@@ -2,15 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 use proptest::prelude::*;
-use wta::svm::{
-    HoldOut, Model, OnProgress, Options, Report, Rows, Scaling, Search, Stop, choose, choose_and_fit, fit,
-};
+use wta::Observer;
+use wta::observer::SvmProgress;
+use wta::svm::{HoldOut, Model, Options, Report, Rows, Scaling, Search, Stop, choose, choose_and_fit, fit};
 
-fn quiet() -> impl FnMut(wta::svm::Progress) -> ControlFlow<()> {
-    |_| ControlFlow::Continue(())
+/// Keeps the last report, and stops when it is told to.
+#[derive(Default)]
+struct Listener {
+    last: Mutex<Option<SvmProgress>>,
+    stops: bool,
+}
+
+impl Observer for Listener {
+    fn svm(&self, progress: &SvmProgress) {
+        *self.last.lock().unwrap() = Some(*progress);
+    }
+
+    fn should_stop(&self) -> bool {
+        self.stops
+    }
 }
 
 fn options(stop: Stop) -> Options {
@@ -92,7 +105,7 @@ fn train(
     stop: Stop,
 ) -> (Model, Report) {
     let rows = Rows::from_dense(features, matrix).unwrap();
-    fit(&rows, labels, classes, c, &options(stop), &mut quiet()).unwrap()
+    fit(&rows, labels, classes, c, &options(stop), &()).unwrap()
 }
 
 #[test]
@@ -147,7 +160,7 @@ fn more_epochs_are_asked_for_when_they_run_out() {
     let (matrix, labels) = example(200, 9, 3, 4);
     let rows = Rows::from_dense(9, &matrix).unwrap();
     let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, seed: 1 };
-    let (model, report) = fit(&rows, &labels, 3, 10.0, &options, &mut quiet()).unwrap();
+    let (model, report) = fit(&rows, &labels, 3, 10.0, &options, &()).unwrap();
     assert!(!report.converged());
     assert_eq!(report.warnings(), ["the SVM of class 0, 1, 2 was not solved in 3 epochs: allow more"]);
     // What is reported is nevertheless the truth about the model.
@@ -161,20 +174,16 @@ fn more_epochs_are_asked_for_when_they_run_out() {
 fn progress_is_heard_and_can_stop_training() {
     let (matrix, labels) = example(50, 6, 5, 5);
     let rows = Rows::from_dense(6, &matrix).unwrap();
-    let mut last = None;
-    let mut listen = |progress| {
-        last = Some(progress);
-        ControlFlow::Continue(())
-    };
-    fit(&rows, &labels, 5, 1.0, &Options::default(), &mut listen).unwrap();
-    let last = last.unwrap();
+    let listener = Listener::default();
+    fit(&rows, &labels, 5, 1.0, &Options::default(), &listener).unwrap();
+    let last = listener.last.into_inner().unwrap().unwrap();
     assert_eq!((last.classes_done, last.classes, last.problem, last.problems), (5, 5, 0, 1));
-    // Too hard to be solved before the first report, so that `Break` is heard.
+    // Too hard to be solved before the first report, so that the wish to stop is heard.
     let (matrix, labels) = example(3000, 60, 5, 5);
     let rows = Rows::from_dense(60, &matrix).unwrap();
     let options = Options { stop: Stop::Gradient(1e-12), max_epochs: usize::MAX, seed: 1 };
-    let stop: OnProgress = &mut |_| ControlFlow::Break(());
-    let error = fit(&rows, &labels, 5, 1e6, &options, stop).unwrap_err();
+    let stopping = Listener { stops: true, ..Listener::default() };
+    let error = fit(&rows, &labels, 5, 1e6, &options, &stopping).unwrap_err();
     assert!(matches!(error, wta::error::Error::Interrupted(_)), "{error}");
 }
 
@@ -182,7 +191,7 @@ fn progress_is_heard_and_can_stop_training() {
 fn bad_requests_get_one_sentence() {
     let rows = Rows::from_dense(1, &[1.0, 2.0, 3.0]).unwrap();
     let message = |labels: &[u8], classes, c, options: Options| {
-        fit(&rows, labels, classes, c, &options, &mut quiet()).unwrap_err().to_string()
+        fit(&rows, labels, classes, c, &options, &()).unwrap_err().to_string()
     };
     let good = Options::default();
     assert!(message(&[0, 1], 2, 1.0, good).contains("2 labels for 3 rows"));
@@ -195,10 +204,10 @@ fn bad_requests_get_one_sentence() {
     assert!(message(&[0, 1, 1], 2, 1.0, options(Stop::Gap(0.0))).contains("tolerance"));
     assert!(message(&[0, 1, 1], 2, 1.0, Options { max_epochs: 0, ..good }).contains("max_epochs"));
     let large = Rows::from_dense(1, &[1.0, 1e30]).unwrap();
-    let error = fit(&large, &[0, 1], 2, 1.0, &good, &mut quiet()).unwrap_err().to_string();
+    let error = fit(&large, &[0, 1], 2, 1.0, &good, &()).unwrap_err().to_string();
     assert!(error.contains("row 1") && error.contains("scale"), "{error}");
     let none = Rows::new(4).unwrap();
-    let error = fit(&none, &[], 2, 1.0, &good, &mut quiet()).unwrap_err().to_string();
+    let error = fit(&none, &[], 2, 1.0, &good, &()).unwrap_err().to_string();
     assert!(error.contains("name none"), "{error}");
 }
 
@@ -210,27 +219,24 @@ fn choosing_c_finds_the_fewest_errors_and_ends_where_training_from_zero_does() {
     let options = options(Stop::Gap(1e-5));
     for (hold_out, held_out, problems) in [(HoldOut::Share(0.25), 150, 5), (HoldOut::Folds(5), 600, 21)] {
         let search = Search { grid: vec![0.001, 0.1, 1.0, 30.0], hold_out, stop: Stop::Gap(1e-2) };
-        let mut last = None;
-        let mut listen = |progress: wta::svm::Progress| {
-            last = Some((progress.problem, progress.problems));
-            ControlFlow::Continue(())
-        };
+        let listener = Listener::default();
         let (model, report, choice) =
-            choose_and_fit(&rows, &labels, 3, &search, &options, &mut listen).unwrap();
+            choose_and_fit(&rows, &labels, 3, &search, &options, &listener).unwrap();
         assert_eq!(choice.held_out, held_out);
-        assert_eq!(last, Some((problems - 1, problems)));
+        let last = listener.last.into_inner().unwrap().unwrap();
+        assert_eq!((last.problem, last.problems), (problems - 1, problems));
         let fewest = choice.trials.iter().map(|trial| trial.errors).min().unwrap();
         let first = choice.trials.iter().find(|trial| trial.errors == fewest).unwrap();
         assert_eq!(choice.c, first.c);
         assert_eq!(choice.held_out_error(), fewest as f64 / held_out as f64);
         assert_eq!(report.classes.iter().map(|class| class.examples).sum::<usize>(), 600);
-        let (cold, _) = fit(&rows, &labels, 3, choice.c, &options, &mut quiet()).unwrap();
+        let (cold, _) = fit(&rows, &labels, 3, choice.c, &options, &()).unwrap();
         let warm = model.objective(&rows, &labels, choice.c).unwrap();
         for (warm, cold) in warm.iter().zip(cold.objective(&rows, &labels, choice.c).unwrap()) {
             assert!((warm - cold).abs() < 2e-5 * cold, "{warm} against {cold}");
         }
-        assert_eq!(choose(&rows, &labels, 3, &search, &options, &mut quiet()).unwrap(), choice);
-        let again = choose_and_fit(&rows, &labels, 3, &search, &options, &mut quiet()).unwrap();
+        assert_eq!(choose(&rows, &labels, 3, &search, &options, &()).unwrap(), choice);
+        let again = choose_and_fit(&rows, &labels, 3, &search, &options, &()).unwrap();
         assert_eq!((again.0, again.2), (model, choice));
     }
 }
@@ -241,10 +247,10 @@ fn a_grid_of_one_is_plain_training_and_bad_grids_are_refused() {
     let rows = Rows::from_dense(5, &matrix).unwrap();
     let with = |grid: &[f64]| {
         let search = Search { grid: grid.to_vec(), ..Search::default() };
-        choose_and_fit(&rows, &labels, 3, &search, &Options::default(), &mut quiet())
+        choose_and_fit(&rows, &labels, 3, &search, &Options::default(), &())
     };
     let (model, _, choice) = with(&[1.0]).unwrap();
-    assert_eq!(model, fit(&rows, &labels, 3, 1.0, &Options::default(), &mut quiet()).unwrap().0);
+    assert_eq!(model, fit(&rows, &labels, 3, 1.0, &Options::default(), &()).unwrap().0);
     assert!(choice.trials.is_empty() && !choice.at_edge);
     assert!(with(&[]).unwrap_err().to_string().contains("at least one value"));
     assert!(with(&[1.0, 1.0]).unwrap_err().to_string().contains("must increase"));

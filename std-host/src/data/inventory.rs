@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
+use super::own::{arrays, tree};
+use super::published::{cifar10, mnist, svhn};
 use super::source::Source;
-use super::{arrays, cifar10, images, mnist, svhn};
 use crate::error::{Error, Result};
+use crate::numbers::grouped;
 
 /// How a file is compared with the published one.
 #[derive(Clone, Copy)]
@@ -147,10 +149,10 @@ pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
 /// Folders with pictures, and arrays: those of `dir` itself that no published set is in.
 fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for path in images::entries(dir)?.into_iter().filter(|path| !published.contains(&path.as_path())) {
+    for path in tree::entries(dir)?.into_iter().filter(|path| !published.contains(&path.as_path())) {
         let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
         if path.is_dir() {
-            let pictures = images::count(&path);
+            let pictures = tree::count(&path);
             if pictures > 0 {
                 let state =
                     State::Own(format!("present, {} PNG, JPEG or PGM files", grouped(pictures as u64)));
@@ -212,19 +214,6 @@ fn row(entry: &Entry) -> [String; 4] {
     };
     let size = entry.size.map_or_else(|| "-".to_owned(), grouped);
     [entry.set.to_owned(), entry.file.display().to_string(), size, state]
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Size and state of a file that is there.
@@ -312,8 +301,8 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::source::tests::gzip;
     use super::*;
+    use crate::data::source::tests::gzip;
 
     fn folder(files: &[(&str, &[u8])]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -1,21 +1,20 @@
 //! A data set's features, ready for the SVM.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use wta_core::Pool;
 use wta_simd::Isa;
 
-use crate::error::{Error, Result};
-use crate::features::FeatureEncoder;
-use crate::progress::Progress;
+use crate::encode::FeatureEncoder;
+use crate::error::{Error, Interrupted, Result, Setting};
+use crate::observer::Observer;
+use crate::preprocess::Samples;
 use crate::run::Trained;
-use crate::samples::Samples;
 use crate::svm::{self, Rows, Scaling};
 
 /// How to encode.
-#[derive(Clone, Copy)]
-pub struct Encoding<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Encoding {
     /// The instruction set.
     pub isa: Isa,
     /// Another pooling than the recipe's.
@@ -23,8 +22,6 @@ pub struct Encoding<'a> {
     /// What each feature is raised to: 1 leaves it, more than 1 lets what a map sees strongly count for more, which suits
     /// few labels.
     pub power: f32,
-    /// Set from outside (Ctrl-C) to stop.
-    pub stop: &'a AtomicBool,
 }
 
 /// The features of one split, one row for each image, and the images' labels.
@@ -49,6 +46,8 @@ pub struct Encoded {
     pub test: Option<Part>,
     /// How many classes the labels tell apart.
     pub classes: usize,
+    /// What the features were made by.
+    pub(super) encoder: FeatureEncoder,
     /// What the features were multiplied by.
     pub scaling: Scaling,
     /// The pooling.
@@ -63,6 +62,12 @@ pub struct Encoded {
     pub seconds: f64,
 }
 
+impl Default for Encoding {
+    fn default() -> Self {
+        Self { isa: Isa::detect(), pool: None, power: 1.0 }
+    }
+}
+
 impl Encoded {
     /// Encodes all training and test images.
     ///
@@ -72,14 +77,14 @@ impl Encoded {
     /// [`Error::Interrupted`].
     pub fn new(
         trained: &Trained,
-        train: &Samples,
-        test: Option<&Samples>,
-        how: Encoding<'_>,
-        progress: &Progress,
+        train: &Samples<'_>,
+        test: Option<&Samples<'_>>,
+        how: Encoding,
+        observer: &dyn Observer,
     ) -> Result<Self> {
-        let labels_of = |samples: &Samples| {
+        let labels_of = |samples: &Samples<'_>| {
             samples.labels().map(<[u8]>::to_vec).ok_or_else(|| {
-                let name = &trained.recipe.name;
+                let name = &trained.recipe().name;
                 Error::Invalid(format!("recipe {name}: the data set has no labels to classify by"))
             })
         };
@@ -88,20 +93,20 @@ impl Encoded {
             return Err(Error::Invalid("the training and the test images are of different sizes".to_owned()));
         }
         if !(how.power > 0.0 && how.power <= 10.0) {
-            return Err(Error::Invalid("--power must be more than 0 and at most 10".to_owned()));
+            return Err(Error::setting(Setting::Power, "must be more than 0 and at most 10"));
         }
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
-        let pool = how.pool.unwrap_or_else(|| trained.recipe.pool());
+        let pool = how.pool.unwrap_or_else(|| trained.resolved.pool());
         let encoder = match how.pool {
             Some(pool) => encoder.pooled(pool)?,
             None => encoder,
         };
-        let weight = trained.recipe.svm.lower_layers;
+        let weight = trained.recipe().svm.lower_layers;
         let encoder = if weight > 0.0 { encoder.all_layers(train, weight)? } else { encoder };
-        progress.phase("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
-        let mut train_rows = rows(&encoder, train, how.stop, progress)?;
-        let mut test_rows = test.map(|test| rows(&encoder, test, how.stop, progress)).transpose()?;
+        observer.begin("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
+        let mut train_rows = rows(&encoder, train, observer)?;
+        let mut test_rows = test.map(|test| rows(&encoder, test, observer)).transpose()?;
         if how.power != 1.0 {
             svm::raise(&mut train_rows, how.power)?;
             test_rows.as_mut().map(|rows| svm::raise(rows, how.power)).transpose()?;
@@ -109,11 +114,12 @@ impl Encoded {
         let scaling = Scaling::unit_average_norm(&train_rows);
         scaling.apply(&mut train_rows)?;
         test_rows.as_mut().map(|rows| scaling.apply(rows)).transpose()?;
-        progress.finish();
+        observer.end();
         Ok(Self {
             train: Part { rows: train_rows, labels: train_labels },
             test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels }),
             classes: train.classes(),
+            encoder,
             scaling,
             pool,
             power: how.power,
@@ -125,17 +131,15 @@ impl Encoded {
 }
 
 /// The features of all samples.
-fn rows(encoder: &FeatureEncoder, samples: &Samples, stop: &AtomicBool, progress: &Progress) -> Result<Rows> {
+fn rows(encoder: &FeatureEncoder, samples: &Samples<'_>, observer: &dyn Observer) -> Result<Rows> {
     let len = encoder.shape().len();
     let mut rows = Rows::new(len)?;
     encoder.run(samples, |features| {
         let block: Vec<&[f32]> = features.chunks_exact(len).collect();
         rows.extend_dense(&block)?;
-        progress.inc(block.len() as u64);
-        if stop.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted(
-                "nothing was written; the trained network is as it was".to_owned(),
-            ));
+        observer.advance(block.len() as u64);
+        if observer.should_stop() {
+            return Err(Error::Interrupted(Interrupted::Evaluation));
         }
         Ok(())
     })?;

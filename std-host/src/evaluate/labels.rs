@@ -2,15 +2,19 @@
 
 use wta_core::Random;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 /// A class-balanced choice of `count` images, in ascending order.
 pub(super) fn balanced(labels: &[u8], classes: usize, count: usize, seed: u64) -> Result<Vec<usize>> {
     if count < classes || count > labels.len() {
-        return Err(Error::Invalid(format!(
-            "--labels {count}: give at least one label for each of the {classes} classes, and at most {}",
-            labels.len()
-        )));
+        return Err(Error::setting_is(
+            Setting::Labels,
+            count,
+            format!(
+                "give at least one label for each of the {classes} classes, and at most {}",
+                labels.len()
+            ),
+        ));
     }
     let mut chosen = Vec::with_capacity(count);
     for class in 0..classes {
@@ -20,10 +24,11 @@ pub(super) fn balanced(labels: &[u8], classes: usize, count: usize, seed: u64) -
         // What does not divide evenly goes to the lowest classes.
         let share = count / classes + usize::from(class < count % classes);
         if members.len() < share {
-            return Err(Error::Invalid(format!(
-                "--labels {count} needs {share} images of class {class}, but there are only {}",
-                members.len()
-            )));
+            return Err(Error::setting_is(
+                Setting::Labels,
+                count,
+                format!("this needs {share} images of class {class}, but there are only {}", members.len()),
+            ));
         }
         Random::stream(seed, class as u64).shuffle(&mut members);
         chosen.extend(members.into_iter().take(share));

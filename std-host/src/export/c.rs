@@ -3,7 +3,7 @@
 use wta_core::int8::{Int8Extractor, Portable};
 use wta_core::{Method, Model, extractor_len, novelty_len, stream_training_len};
 
-use super::ModelFile;
+use super::format::ModelFile;
 use crate::error::Result;
 
 /// Bytes in a line of the array.

@@ -1,9 +1,12 @@
 //! The bytes of `model.wta`, as [`wta_core::model`] describes them.
 
+use std::path::Path;
+
 use wta_core::model::{CHECKED_FROM, MAGIC, SECTION_ALIGN, Tag, VERSION};
 use wta_core::{Model, Network, Pool};
 
 use crate::error::{Error, Result};
+use crate::files::atomic;
 
 /// Everything that is not in a section.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +67,15 @@ impl ModelFile {
     /// The file, from a multiple of 16 on, its length a multiple of 16.
     pub fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.words)
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when it cannot be written; an earlier file is untouched then.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        atomic::write(path.as_ref(), |to| to.write_all(self.bytes()))
     }
 
     /// What firmware sees.

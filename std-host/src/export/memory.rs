@@ -3,10 +3,10 @@
 use wta_core::int8::{Int8Extractor, Portable};
 use wta_core::{Size, extractor_len, novelty_len, stream_training_len, training_len};
 
-use super::ModelFile;
-use crate::data::grouped;
+use super::format::ModelFile;
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::numbers::grouped;
+use crate::recipe::Resolved;
 
 /// Bytes of flash by section, and of RAM by use; training with the recipe's sparsity, method and batch where the decoder is
 /// there.
@@ -14,7 +14,7 @@ use crate::recipe::Recipe;
 /// # Errors
 ///
 /// One sentence for a recipe that cannot be trained.
-pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
+pub fn table(file: &ModelFile, resolved: &Resolved) -> Result<String> {
     let model = file.model()?;
     let network = model.network();
     let mut text = String::from("flash, bytes\n");
@@ -36,7 +36,7 @@ pub fn table(file: &ModelFile, recipe: &Recipe) -> Result<String> {
     if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
         let novelty = novelty_len(&network) + network.code().channels;
         line(&mut text, "novelty, row by row", 4 * novelty);
-        let training = recipe.training(&network, recipe.training.batch)?;
+        let training = resolved.training(resolved.recipe().training.batch)?;
         if training.sparsity.grid == Size::ONE {
             let len = stream_training_len(&network, &training.optimizer.method, training.batch);
             line(&mut text, &format!("training row by row, {} a step", training.batch), len.bytes());

@@ -6,38 +6,27 @@
 mod c;
 mod format;
 mod memory;
+pub mod quantize;
 mod rust;
+mod source;
 
+use wta_core::PoolKind;
 use wta_core::model::{
     AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
     INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
 };
-use wta_core::{Pool, PoolKind, Shape};
 
 pub use c::header;
 pub use format::{Description, ModelFile, Section};
 pub use memory::table;
 pub use rust::module;
+pub use source::Source;
 
-use crate::error::{Error, Result};
-use crate::evaluate::Classified;
-use crate::model::{bytes_of, load_svm};
-use crate::quantize::Quantized;
-use crate::run::{Run, Trained};
-use crate::svm;
-
-/// What is exported.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// The network; of a stack, its upper layer is exported.
-    pub trained: Trained,
-    /// The shape of the data set's images.
-    pub image: Shape,
-    /// The pooling: what the classifier was trained with, or without one, the recipe's.
-    pub pool: Pool,
-    /// The classifier, when the run has been evaluated.
-    pub svm: Option<svm::Model>,
-}
+use crate::error::Result;
+use crate::evaluate::Classifier;
+use crate::files::tensors::bytes_of;
+use crate::run::Trained;
+use quantize::Quantized;
 
 /// What goes into the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,104 +35,13 @@ pub struct Options {
     pub decoder: bool,
 }
 
-impl Source {
-    /// Reads a run.
-    ///
-    /// # Errors
-    ///
-    /// One sentence when there is no trained network, when it is an RBM, or when the classifier cannot be read or is not one
-    /// of its features.
-    pub fn load(run: &Run) -> Result<Self> {
-        let recipe = run.recipe()?;
-        if recipe.gibbs().is_some() {
-            return Err(Error::file(
-                run.folder(),
-                "is the run of an RBM, whose units devices cannot compute; export an autoencoder",
-            ));
-        }
-        let Some(image) = recipe.data.set.image_shape() else {
-            return Err(Error::file(
-                run.folder(),
-                "learnt from an array, whose rows' size it does not say; only networks of images are exported",
-            ));
-        };
-        let trained = Trained::load(run, image)?;
-        if !trained.preprocess.is_none() {
-            return Err(Error::file(
-                run.folder(),
-                "learnt from preprocessed images, and devices get them as they are; export a network without [[preprocess]]",
-            ));
-        }
-        if trained.recipe.features.pool.is_some_and(|pool| pool.whole) {
-            return Err(Error::file(
-                run.folder(),
-                "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",
-            ));
-        }
-        if trained.recipe.svm.lower_layers > 0.0 {
-            return Err(Error::file(
-                run.folder(),
-                "classifies by the features of all layers, and devices by the last one's; leave svm.lower_layers out",
-            ));
-        }
-        let path = run.file("svm.safetensors");
-        if !path.exists() {
-            return Ok(Self { pool: trained.recipe.pool(), trained, image, svm: None });
-        }
-        let svm = load_svm(&path)?;
-        let Classified { pool, weights } = Classified::load(run)?;
-        if weights != format!("{:08x}", trained.checksum()) {
-            return Err(Error::file(
-                path,
-                "is a classifier for the features of other weights than the run has now; run `wta eval` again",
-            ));
-        }
-        pool.check(trained.network.code())?;
-        let features = pool.output(trained.network.code()).len();
-        if svm.features != features {
-            return Err(Error::file(
-                path,
-                format!(
-                    "is a classifier of {} features, but the network has {features}; run `wta eval` again",
-                    svm.features
-                ),
-            ));
-        }
-        Ok(Self { trained, image, pool, svm: Some(svm) })
-    }
-
-    fn description(&self) -> Description {
-        let (trained, network) = (&self.trained, self.trained.network);
-        // Fully-connected networks are trained on the maps, or the colours, one after the other.
-        let (below, scale) = match &trained.below {
-            Some(below) => (below.trained.features_shape(), below.scale),
-            None => (self.image, 1.0 / trained.recipe.data.divide_by),
-        };
-        let planar = network.is_fully_connected() && below.positions() > 1 && below.channels > 1;
-        let flags = [
-            (network.is_tied(), TIED),
-            (trained.recipe.features.root, ROOT),
-            (self.pool.kind == PoolKind::Average, AVERAGE),
-            (trained.below.is_some(), STACKED),
-            (planar, PLANAR),
-        ];
-        Description {
-            network,
-            pool: self.pool,
-            flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum(),
-            scale,
-            classes: self.svm.as_ref().map_or(0, |svm| svm.classes),
-        }
-    }
-}
-
 /// The `model.wta` of a source.
 ///
 /// # Errors
 ///
 /// One sentence when it would be larger than its format's 4 GiB, or the core refuses it.
 pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
-    ModelFile::new(&source.description(), &float_sections(source, options))
+    ModelFile::new(&description(source), &float_sections(source, options))
 }
 
 /// The `model.wta` of a quantised source; with `floats`, what [`model`] writes comes first.
@@ -169,12 +67,58 @@ pub fn int8_model(source: &Source, quantized: &Quantized, floats: Option<Options
         add(INT8_SVM_BIASES, "classifier's biases, i32", biases);
         add(INT8_SVM_SCALES, "classifier's scales, f32", bytes_of(&svm.scales));
     }
-    ModelFile::new(&source.description(), &sections)
+    ModelFile::new(&description(source), &sections)
+}
+
+impl Trained {
+    /// The network for firmware: `model.wta` with encoder and decoder, and without a classifier.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::new`] and [`model`].
+    pub fn export(&self) -> Result<ModelFile> {
+        model(&Source::new(self.clone(), None)?, Options { decoder: true })
+    }
+}
+
+impl Classifier<'_> {
+    /// The network and the classifier for firmware: `model.wta` with encoder, decoder and SVM.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::new`] and [`model`].
+    pub fn export(&self) -> Result<ModelFile> {
+        model(&Source::new(self.trained().clone(), Some(self.svm.clone()))?, Options { decoder: true })
+    }
+}
+
+fn description(source: &Source) -> Description {
+    let (trained, network) = (&source.trained, source.trained.network());
+    // Fully-connected networks are trained on the maps, or the colours, one after the other.
+    let (below, scale) = match &trained.below {
+        Some(below) => (below.trained.features(), below.scale),
+        None => (source.image, 1.0 / trained.recipe().data.divide_by),
+    };
+    let planar = network.is_fully_connected() && below.positions() > 1 && below.channels > 1;
+    let flags = [
+        (network.is_tied(), TIED),
+        (trained.recipe().features.root, ROOT),
+        (source.pool.kind == PoolKind::Average, AVERAGE),
+        (trained.below.is_some(), STACKED),
+        (planar, PLANAR),
+    ];
+    Description {
+        network,
+        pool: source.pool,
+        flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum(),
+        scale,
+        classes: source.svm.as_ref().map_or(0, |svm| svm.classes),
+    }
 }
 
 /// The sections in `f32`.
 fn float_sections(source: &Source, options: Options) -> Vec<Section> {
-    let network = source.trained.network;
+    let network = source.trained.network();
     let parameters = &source.trained.parameters;
     let len = if options.decoder { network.parameters_len() } else { network.encoder_len() };
     let parameters = parameters.get(..len).unwrap_or(parameters);
@@ -194,8 +138,9 @@ mod tests {
     use crate::preprocess::Preprocess;
     use crate::recipe;
     use crate::run::Below;
+    use crate::svm;
     use std::sync::Arc;
-    use wta_core::{Initial, Model, Network};
+    use wta_core::{Initial, Model, Network, Shape};
 
     /// Two layers, a stride, pooling, roots; with `stacked`, a fully-connected one on top of that.
     fn source(stacked: bool) -> Source {
@@ -215,29 +160,24 @@ mod tests {
         let image = Shape::new(1, 28, 28);
         let trained = |text: &str, image: Shape| {
             let recipe = recipe::parse(text, "test").unwrap();
-            let network = recipe.network(image).unwrap();
+            let resolved = Arc::new(recipe.resolve(image).unwrap());
+            let network = resolved.network();
             let mut parameters = vec![0.0; network.parameters_len()];
             network.initialise(Initial::He, 3, &mut parameters).unwrap();
-            Trained {
-                recipe,
-                network,
-                parameters,
-                preprocess: Arc::new(Preprocess::none(image)),
-                below: None,
-            }
+            Trained { resolved, parameters, preprocess: Arc::new(Preprocess::none(image)), below: None }
         };
         let mut trained = match stacked {
             false => trained(lower, image),
             true => {
                 let below = trained(lower, image);
-                let above = trained(upper, below.features_shape());
+                let above = trained(upper, below.features());
                 let below = Below { trained: below, scale: 2.5 };
                 Trained { below: Some(Box::new(below)), ..above }
             }
         };
         trained.parameters.iter_mut().enumerate().for_each(|(i, v)| *v += i as f32 * 1e-3);
-        let pool = trained.recipe.pool();
-        let features = pool.output(trained.network.code()).len();
+        let pool = trained.resolved.pool();
+        let features = pool.output(trained.network().code()).len();
         let weights = (0..3 * features).map(|i| (i as f32).sin()).collect();
         let svm = svm::Model { classes: 3, features, weights, bias: vec![0.5, -1.0, 0.0] };
         Source { trained, image, pool, svm: Some(svm) }
@@ -250,9 +190,9 @@ mod tests {
             let file = model(&source, Options { decoder }).unwrap();
             assert_eq!(file.bytes(), model(&source, Options { decoder }).unwrap().bytes());
             let found = Model::parse(file.bytes()).unwrap();
-            let network: Network = source.trained.network;
+            let network: Network = source.trained.network();
             assert_eq!((found.network(), found.pool()), (network, source.pool));
-            assert_eq!(found.root(), source.trained.recipe.features.root);
+            assert_eq!(found.root(), source.trained.recipe().features.root);
             assert_eq!((found.is_stacked(), found.is_planar()), (stacked, stacked));
             assert_eq!(found.scale(), if stacked { 2.5 } else { 1.0 / 127.5 });
             assert_eq!(found.parameters().unwrap().has_decoder(), decoder);

@@ -2,7 +2,7 @@
 
 use wta_core::{Conv, Size};
 
-use super::ModelFile;
+use super::format::ModelFile;
 use crate::error::Result;
 
 /// Bytes in a line of the literal.

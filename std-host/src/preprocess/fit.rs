@@ -1,19 +1,18 @@
 //! Learning the steps from training images, one after the other: each sees the images as the steps before leave them.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use wta_core::Random;
 use wta_simd::Isa;
 
-use crate::error::{Error, Result};
-use crate::progress::Progress;
-use crate::recipe::{PreprocessRecipe, Recipe};
-use crate::samples::Samples;
-
+use super::apply::Preprocessor;
+use super::learnt::{Preprocess, Step};
+use super::samples::Samples;
 use super::standardise::Moments;
 use super::zca::Covariance;
-use super::{Preprocess, Preprocessor, Step};
+use crate::error::{Error, Interrupted, Result};
+use crate::observer::Observer;
+use crate::recipe::{PreprocessRecipe, Recipe};
 
 /// Numbers of the images that are summed up together.
 const BLOCK: usize = 1 << 22;
@@ -21,19 +20,13 @@ const BLOCK: usize = 1 << 22;
 /// Images in such a block, at most.
 const MOST_IMAGES: usize = 1_024;
 
-/// Learns the steps of a recipe from its training images. `go_on` is asked now and then.
+/// Learns the steps of a recipe from its training images.
 ///
 /// # Errors
 ///
 /// One sentence for images that cannot be whitened, too few of them, or too little memory; [`Error::Interrupted`] when
-/// `go_on` breaks off.
-pub fn fit(
-    isa: Isa,
-    recipe: &Recipe,
-    samples: &Samples,
-    progress: &Progress,
-    go_on: impl Fn() -> ControlFlow<()>,
-) -> Result<Preprocess> {
+/// the observer stops it.
+pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Observer) -> Result<Preprocess> {
     let shape = samples.image_shape();
     recipe.check_images(shape)?;
     let mut learnt = Preprocess::none(shape);
@@ -44,21 +37,19 @@ pub fn fit(
         }
         let start = Instant::now();
         let chosen = choose(recipe, step, index, samples.len())?;
-        progress.phase(&format!("learn {}", step.name()), chosen.len() as u64);
+        observer.begin(&format!("learn {}", step.name()), chosen.len() as u64);
         let before = Preprocessor::new(isa, &learnt);
         let each = |add: &mut dyn FnMut(&[f32])| {
             let block = (BLOCK / shape.len().max(1)).clamp(1, MOST_IMAGES);
             let mut images = vec![0.0; block.min(chosen.len()) * shape.len()];
             for chosen in chosen.chunks(block) {
-                if go_on().is_break() {
-                    return Err(Error::Interrupted(
-                        "the preprocessing is not learnt yet; continue with --resume".to_owned(),
-                    ));
+                if observer.should_stop() {
+                    return Err(Error::Interrupted(Interrupted::Preprocessing));
                 }
                 let images = images.get_mut(..chosen.len() * shape.len()).unwrap_or_default();
                 samples.write_images(&before, chosen, images)?;
                 add(images);
-                progress.inc(chosen.len() as u64);
+                observer.advance(chosen.len() as u64);
             }
             Ok(())
         };
@@ -66,8 +57,8 @@ pub fn fit(
             PreprocessRecipe::Zca { regulariser, .. } => {
                 let mut covariance = Covariance::new(shape.len())?;
                 each(&mut |images| covariance.add(images))?;
-                progress.finish();
-                progress.line(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
+                observer.end();
+                observer.note(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
                 Step::Zca(covariance.learn(regulariser)?.into())
             }
             PreprocessRecipe::Standardise { regulariser, .. } => {
@@ -77,8 +68,8 @@ pub fn fit(
             }
             PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => continue,
         });
-        progress.finish();
-        progress.line(&format!(
+        observer.end();
+        observer.note(&format!(
             "{}: learnt from {} images in {:.1} s",
             step.name(),
             chosen.len(),

@@ -2,187 +2,24 @@
 //!
 //! What a step learns, it learns from training images only; it is kept in the run folder of a stack's lowest layer
 //! ([`Preprocess::save`]) and comes with the trained network. A [`Preprocessor`] applies the steps to blocks of images, as
-//! [`Samples`](crate::samples::Samples) hand them out; an image becomes the same bits whatever the block and the number of threads.
+//! [`Samples`](crate::preprocess::Samples) hand them out; an image becomes the same bits whatever the block and the number of threads.
 //!
 //! Images may be of another size than those that were learnt from (section 3.4 of the paper: patches): whitening then is a
 //! convolution (`zca_filter.rs`); what belongs to a place in the image, as standardisation does, is refused.
 
+mod apply;
 mod contrast;
+mod finite;
 mod fit;
+mod learnt;
 mod local_contrast;
-mod set;
+mod samples;
 mod standardise;
 mod store;
 mod zca;
 mod zca_filter;
 
-use std::sync::Arc;
-
-use rayon::prelude::*;
-use wta_core::Shape;
-use wta_simd::Isa;
-
-use contrast::Contrast;
+pub use apply::Preprocessor;
 pub use fit::fit;
-use local_contrast::LocalContrast;
-pub use set::PreprocessedSet;
-use standardise::Standardise;
-use zca::{Whitener, Zca};
-use zca_filter::ZcaFilter;
-
-use crate::error::{Error, Result};
-use crate::recipe::PreprocessRecipe;
-
-/// The steps of a recipe with what they have learnt, for images of one shape.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Preprocess {
-    shape: Shape,
-    steps: Vec<Step>,
-}
-
-/// A step with what it has learnt.
-#[derive(Clone, Debug, PartialEq)]
-enum Step {
-    Contrast(Contrast),
-    LocalContrast(LocalContrast),
-    Standardise(Standardise),
-    Zca(Arc<Zca>),
-}
-
-impl Preprocess {
-    /// No step at all, for images of this shape.
-    pub fn none(shape: Shape) -> Self {
-        Self { shape, steps: Vec::new() }
-    }
-
-    /// Whether images stay as they are.
-    pub fn is_none(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    /// The images that the steps were learnt from.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-
-    /// A step that has nothing to learn.
-    fn unlearnt(step: &PreprocessRecipe, shape: Shape) -> Option<Step> {
-        match *step {
-            PreprocessRecipe::Contrast { regulariser } => Some(Step::Contrast(Contrast { regulariser })),
-            PreprocessRecipe::LocalContrast { window, deviation } => {
-                Some(Step::LocalContrast(LocalContrast::new(shape, window, deviation)))
-            }
-            PreprocessRecipe::Zca { .. } | PreprocessRecipe::Standardise { .. } => None,
-        }
-    }
-}
-
-/// The steps, ready for the kernels of an instruction set.
-pub struct Preprocessor {
-    shape: Shape,
-    steps: Vec<Ready>,
-}
-
-enum Ready {
-    Contrast(Contrast),
-    LocalContrast(LocalContrast),
-    Standardise(Standardise),
-    Zca(Whitener),
-    ZcaFilter(ZcaFilter),
-}
-
-impl Preprocessor {
-    /// Ready to preprocess images of the shape that the steps were learnt from.
-    pub fn new(isa: Isa, preprocess: &Preprocess) -> Self {
-        let steps = preprocess.steps.iter().map(|step| Ready::new(isa, step));
-        Self { shape: preprocess.shape, steps: steps.collect() }
-    }
-
-    /// Ready to preprocess images of any size.
-    ///
-    /// # Errors
-    ///
-    /// One sentence when the images have other channels, or a step has learnt numbers for each place in an image of another
-    /// size.
-    pub fn for_images(isa: Isa, preprocess: &Preprocess, image: Shape) -> Result<Self> {
-        let learnt = preprocess.shape;
-        if image == learnt {
-            return Ok(Self::new(isa, preprocess));
-        }
-        if image.channels != learnt.channels && !preprocess.is_none() {
-            return Err(Error::Invalid(format!(
-                "the preprocessing was learnt from images of {} channels and is asked for ones of {}",
-                learnt.channels, image.channels
-            )));
-        }
-        let steps: Result<Vec<Ready>> =
-            preprocess.steps.iter().map(|step| Ready::resized(isa, step, learnt, image)).collect();
-        Ok(Self { shape: image, steps: steps? })
-    }
-
-    /// Leaves images of this shape as they are.
-    pub fn none(shape: Shape) -> Self {
-        Self { shape, steps: Vec::new() }
-    }
-
-    /// Whether images stay as they are.
-    pub fn is_none(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    /// Preprocesses images in place, which lie one after the other with their channels last, on all threads.
-    pub fn apply(&self, images: &mut [f32]) {
-        let len = self.shape.len().max(1);
-        for step in &self.steps {
-            let all = images.par_chunks_exact_mut(len);
-            match step {
-                Ready::Contrast(step) => all.for_each(|image| step.apply(image)),
-                Ready::LocalContrast(step) => {
-                    all.for_each_init(|| step.scratch(), |scratch, image| step.apply(image, scratch));
-                }
-                Ready::Standardise(step) => all.for_each(|image| step.apply(image)),
-                Ready::Zca(step) => step.apply(images),
-                Ready::ZcaFilter(step) => {
-                    all.for_each_init(|| step.scratch(), |scratch, image| step.apply(image, scratch));
-                }
-            }
-        }
-    }
-}
-
-impl Ready {
-    fn new(isa: Isa, step: &Step) -> Self {
-        match step {
-            Step::Contrast(step) => Self::Contrast(*step),
-            Step::LocalContrast(step) => Self::LocalContrast(step.clone()),
-            Step::Standardise(step) => Self::Standardise(step.clone()),
-            Step::Zca(step) => Self::Zca(Whitener::new(isa, Arc::clone(step))),
-        }
-    }
-
-    /// A step learnt from images of one shape, for `image`s of another.
-    fn resized(isa: Isa, step: &Step, learnt: Shape, image: Shape) -> Result<Self> {
-        Ok(match step {
-            Step::Contrast(step) => Self::Contrast(*step),
-            Step::LocalContrast(step) => Self::LocalContrast(step.resized(image)),
-            Step::Zca(step) => Self::ZcaFilter(ZcaFilter::new(isa, step, learnt, image)),
-            Step::Standardise(_) => {
-                return Err(Error::Invalid(format!(
-                    "preprocess step standardise: has learnt a mean for each number of images of {} x {}, and cannot \
-                     be applied to images of {} x {}",
-                    learnt.height, learnt.width, image.height, image.width
-                )));
-            }
-        })
-    }
-}
-
-/// `Ok` when all numbers that a step has learnt are finite.
-fn expect_finite(step: &str, numbers: &[f32]) -> Result<()> {
-    if numbers.iter().all(|number| number.is_finite()) {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!(
-        "preprocess step {step} has learnt numbers that are not finite: the images or their sums are too large"
-    )))
-}
+pub use learnt::Preprocess;
+pub use samples::Samples;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 
-use super::expect_finite;
+use super::finite::expect_finite;
 
 /// Sums are split over the threads by so many features.
 const FEATURES: usize = 1024;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use wta_core::Shape;
 
+use super::learnt::{Preprocess, Step};
+use super::standardise::Standardise;
+use super::zca::Zca;
 use crate::error::{Error, Result};
-use crate::model::{self, Tensor, Tensors};
+use crate::files::tensors::{Tensor, Tensors, write};
 use crate::recipe::{PreprocessRecipe, Recipe};
-use crate::run::Run;
-
-use super::{Preprocess, Standardise, Step, Zca};
 
 const FILE: &str = "preprocess.safetensors";
 
@@ -24,7 +24,7 @@ impl Preprocess {
     /// # Errors
     ///
     /// One sentence when the file cannot be written.
-    pub fn save(&self, run: &Run) -> Result<()> {
+    pub fn save(&self, folder: &Path) -> Result<()> {
         let Shape { channels, height, width } = self.shape;
         let image = vec![height, width, channels];
         let square = vec![self.shape.len(); 2];
@@ -46,7 +46,7 @@ impl Preprocess {
                 }
             }
         }
-        if tensors.is_empty() { Ok(()) } else { model::write(&run.file(FILE), &tensors) }
+        if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors) }
     }
 
     /// Reads what the steps of a run's recipe have learnt. A convolutional network may be meant for `image`s of another size
@@ -56,10 +56,10 @@ impl Preprocess {
     ///
     /// One sentence when the file is missing, is not safetensors, is of other steps or of images that do not fit, or holds a
     /// number that is not finite.
-    pub fn load(run: &Run, recipe: &Recipe, image: Shape) -> Result<Self> {
-        let path = run.file(FILE);
+    pub fn load(folder: &Path, recipe: &Recipe, image: Shape) -> Result<Self> {
+        let path = folder.join(FILE);
         let learnt = recipe.preprocess.iter().any(|step| step.learns_from().is_some());
-        let file = if learnt { Some(read(run, &path)?) } else { None };
+        let file = if learnt { Some(read(folder, &path)?) } else { None };
         let tensors = file.as_deref().map(|file| Tensors::of(&path, file)).transpose()?;
         let learnt = tensors.as_ref().and_then(|tensors| learnt_from(recipe, tensors));
         let fits = |learnt: &Shape| !recipe.is_fully_connected() && learnt.channels == image.channels;
@@ -90,8 +90,8 @@ impl Preprocess {
     }
 
     /// Whether the run holds all that the recipe's steps have to learn.
-    pub(crate) fn is_saved(run: &Run) -> bool {
-        run.file(FILE).exists()
+    pub(crate) fn is_saved(folder: &Path) -> bool {
+        folder.join(FILE).exists()
     }
 }
 
@@ -105,10 +105,10 @@ fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
     }
 }
 
-fn read(run: &Run, path: &Path) -> Result<Vec<u8>> {
+fn read(folder: &Path, path: &Path) -> Result<Vec<u8>> {
     if !path.exists() {
         return Err(Error::file(
-            run.folder(),
+            folder,
             "has no preprocess.safetensors, which its recipe's [[preprocess]] steps need; train again",
         ));
     }

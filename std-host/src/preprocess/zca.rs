@@ -14,10 +14,10 @@ use rayon::prelude::*;
 use wta_core::Kernels;
 use wta_simd::Isa;
 
-use crate::aligned::Aligned;
 use crate::error::{Error, Result};
+use crate::memory::aligned::Aligned;
 
-use super::expect_finite;
+use super::finite::expect_finite;
 
 /// Parts of faer's products.
 const PARTS: usize = 8;

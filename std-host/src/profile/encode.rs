@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 use wta_core::{Encoder, Kernels, Network};
 
-use crate::aligned::Aligned;
-use crate::batch::block_len;
 use crate::error::Result;
-use crate::per_thread::PerThread;
+use crate::memory::aligned::Aligned;
+use crate::memory::block::block_len;
+use crate::memory::per_thread::PerThread;
 
 /// Memory for the dense codes of a batch; allocated once, so that encoding is all that is measured.
 pub struct Codes {

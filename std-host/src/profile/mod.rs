@@ -2,7 +2,7 @@
 //!
 //! [`profile`] measures a [`Subject`] into a [`Report`]: first the [`peak`] of the arithmetic, then steps and
 //! encodings of the network, and at last the copy of memory, whose large blocks would otherwise show in the process's
-//! peak memory. [`work`] says what each phase has to do; the trainer's [`stopwatch`](crate::stopwatch) says in
+//! peak memory. [`work`] says what each phase has to do; the trainer's [`stopwatch`](crate::train::stopwatch) says in
 //! which time.
 
 pub mod cases;
@@ -10,23 +10,22 @@ pub mod encode;
 pub mod memory;
 pub mod peak;
 pub mod report;
-pub mod words;
+pub mod text;
 pub mod work;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use wta_core::{Encoder, Initial, Network, Parameters, Random, Training};
 use wta_simd::Isa;
 
-use crate::aligned::Aligned;
-use crate::batch::BatchTrainer;
-use crate::error::{Error, Result};
-use crate::preprocess::Preprocessor;
-use crate::progress::Progress;
-use crate::recipe::{self, Recipe};
-use crate::samples::Samples;
-use crate::stopwatch::{Phase, Stopwatch, Times};
+use crate::error::{Error, Interrupted, Result, Setting};
+use crate::memory::aligned::Aligned;
+use crate::observer::Observer;
+use crate::preprocess::{Preprocessor, Samples};
+use crate::recipe::Recipe;
+use crate::recipe::memory::{expect_memory, step_bytes};
+use crate::train::BatchTrainer;
+use crate::train::stopwatch::{Phase, Stopwatch, Times};
 
 use cases::Case;
 use encode::Codes;
@@ -63,7 +62,7 @@ enum Images {
     /// The same noise in every step.
     Noise(Vec<f32>),
     /// A data set, in the order of the first epoch of a training and not preprocessed: that is not part of a step.
-    Samples { samples: Samples, order: Vec<usize> },
+    Samples { samples: Samples<'static>, order: Vec<usize> },
 }
 
 impl Subject {
@@ -75,7 +74,7 @@ impl Subject {
     pub fn case(case: &Case, batch: Option<usize>) -> Result<Self> {
         let batch = expect_batch(batch)?.unwrap_or(cases::BATCH);
         let training = case.training(batch);
-        recipe::expect_memory(&format!("case {}", case.name), &case.network, &training)?;
+        expect_memory(&format!("case {}", case.name), &case.network, &training)?;
         expect_available(&case.network, &training)?;
         Ok(Self {
             case: Some(case.name.to_owned()),
@@ -93,7 +92,7 @@ impl Subject {
     /// # Errors
     ///
     /// One sentence for a batch of 0, beyond the samples or beyond all memory, or whatever else is wrong in the recipe.
-    pub fn recipe(recipe: &Recipe, batch: Option<usize>, samples: Option<Samples>) -> Result<Self> {
+    pub fn recipe(recipe: &Recipe, batch: Option<usize>, samples: Option<Samples<'static>>) -> Result<Self> {
         if recipe.gibbs().is_some() {
             return Err(Error::Invalid(format!(
                 "recipe {} is an RBM, whose phases are not those of an autoencoder: only autoencoders can be profiled",
@@ -104,20 +103,27 @@ impl Subject {
         recipe.training.batch = expect_batch(batch)?.unwrap_or(recipe.training.batch);
         let batch = recipe.training.batch;
         if recipe.below.is_some() && samples.is_some() {
-            return Err(Error::Invalid(format!(
-                "recipe {} is a stack, of which the last layer is measured, on noise: leave out --data",
-                recipe.name
-            )));
+            return Err(Error::setting(
+                Setting::Data,
+                format!(
+                    "must be left out: recipe {} is a stack, whose last layer is measured on noise",
+                    recipe.name
+                ),
+            ));
         }
         let known = samples.as_ref().map(Samples::image_shape).or(recipe.data.set.image_shape());
         let Some(image) = known else {
-            return Err(Error::Invalid(format!(
-                "recipe {}: the size of its images is known from the data set alone; give --data",
-                recipe.name
-            )));
+            return Err(Error::setting(
+                Setting::Data,
+                format!(
+                    "is needed: the size of recipe {}'s images is known from the data set alone",
+                    recipe.name
+                ),
+            ));
         };
-        let network = recipe.network(image)?;
-        let training = recipe.training(&network, samples.as_ref().map_or(batch, Samples::len))?;
+        let resolved = recipe.resolve(image)?;
+        let network = resolved.network();
+        let training = resolved.training(samples.as_ref().map_or(batch, Samples::len))?;
         expect_available(&network, &training)?;
         let images = match samples {
             None => Images::Noise(cases::noise(network.input(), batch)),
@@ -133,7 +139,7 @@ impl Subject {
             network,
             // As at the start of a training that never ends.
             training: Training { steps: u64::MAX, ..training },
-            initial: recipe.initial(),
+            initial: resolved.initial(),
             seed: recipe.training.seed,
             images,
         })
@@ -154,14 +160,12 @@ impl Subject {
 }
 
 /// How to measure.
-#[derive(Clone, Copy)]
-pub struct Settings<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
     /// The instruction set.
     pub isa: Isa,
     /// Exactly so many steps and encodings; without, enough for a stable median.
     pub steps: Option<usize>,
-    /// Set from outside (Ctrl-C): stop.
-    pub stop: &'a AtomicBool,
 }
 
 /// Measures, on the threads of the current pool.
@@ -169,20 +173,20 @@ pub struct Settings<'a> {
 /// # Errors
 ///
 /// One sentence for 0 steps, a step that the core refuses, and [`Error::Interrupted`] after `stop`.
-pub fn profile(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Result<Report> {
+pub fn profile(subject: &Subject, settings: Settings, observer: &dyn Observer) -> Result<Report> {
     if settings.steps == Some(0) {
-        return Err(Error::Invalid("--steps must be at least 1".to_owned()));
+        return Err(Error::setting(Setting::Steps, "must be at least 1"));
     }
     let (isa, threads) = (settings.isa, rayon::current_num_threads());
     let total = settings.steps.unwrap_or(REPEATS) as u64;
     let peaks = peak::peaks();
 
-    progress.phase("training steps", total);
-    let (steps, parameters) = steps(subject, settings, progress)?;
+    observer.begin("training steps", total);
+    let (steps, parameters) = steps(subject, settings, observer)?;
     let peak_memory_bytes = memory::peak();
-    progress.phase("encodings", total);
-    let encodings = encodings(subject, &parameters, settings, progress)?;
-    progress.finish();
+    observer.begin("encodings", total);
+    let encodings = encodings(subject, &parameters, settings, observer)?;
+    observer.end();
     let copy_gb_s = peak::copy_gb_s();
 
     let peak = peaks.iter().find(|peak| peak.isa == isa.name() && peak.threads == threads);
@@ -198,7 +202,7 @@ pub fn profile(subject: &Subject, settings: Settings<'_>, progress: &Progress) -
     Ok(Report {
         case: subject.case.clone(),
         recipe: subject.recipe.clone(),
-        network: words::network_and_sparsity(&subject.network, &subject.training.sparsity),
+        network: text::network_and_sparsity(&subject.network, &subject.training.sparsity),
         isa: isa.name(),
         threads,
         batch: subject.training.batch,
@@ -228,14 +232,14 @@ struct Steps {
 }
 
 /// Measures steps; returns the parameters after the last too.
-fn steps(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Result<(Steps, Vec<f32>)> {
+fn steps(subject: &Subject, settings: Settings, observer: &dyn Observer) -> Result<(Steps, Vec<f32>)> {
     let mut trainer = BatchTrainer::new(settings.isa, subject.network, subject.training);
     subject.network.initialise(subject.initial, subject.seed, &mut trainer.parameters)?;
     let stopwatch = Stopwatch::new(rayon::current_num_threads());
     trainer.stopwatch = stopwatch.clone();
     let mut batch = vec![0.0; subject.training.batch * subject.network.input().len()];
     let (mut times, mut number) = (Vec::new(), 0);
-    let ms = repeat(settings, progress, || {
+    let ms = repeat(settings, observer, || {
         subject.fill(number, &mut batch)?;
         number += 1;
         let start = Instant::now();
@@ -251,8 +255,8 @@ fn steps(subject: &Subject, settings: Settings<'_>, progress: &Progress) -> Resu
 fn encodings(
     subject: &Subject,
     parameters: &[f32],
-    settings: Settings<'_>,
-    progress: &Progress,
+    settings: Settings,
+    observer: &dyn Observer,
 ) -> Result<Vec<f64>> {
     let (network, images) = (subject.network, subject.training.batch);
     let mut prepared = Aligned::zeros(Encoder::prepared_len(settings.isa, &network));
@@ -261,7 +265,7 @@ fn encodings(
     let mut batch = vec![0.0; images * network.input().len()];
     subject.fill(0, &mut batch)?;
     let mut codes = Codes::new(settings.isa, network, images);
-    repeat(settings, progress, || {
+    repeat(settings, observer, || {
         let start = Instant::now();
         codes.encode(&encoder, &batch)?;
         Ok(start.elapsed())
@@ -270,8 +274,8 @@ fn encodings(
 
 /// Calls `once` a few times to warm up and then as often as `settings` say; returns its times in milliseconds.
 fn repeat(
-    settings: Settings<'_>,
-    progress: &Progress,
+    settings: Settings,
+    observer: &dyn Observer,
     mut once: impl FnMut() -> Result<Duration>,
 ) -> Result<Vec<f64>> {
     for _ in 0..WARM_UP {
@@ -283,12 +287,12 @@ fn repeat(
         Some(steps) => ms.len() < steps,
         None => ms.len() < FEWEST || (ms.len() < REPEATS && start.elapsed() < LONG_ENOUGH),
     } {
-        if settings.stop.load(Ordering::Relaxed) {
-            progress.finish();
-            return Err(Error::Interrupted("the profile is not complete; run it again".to_owned()));
+        if observer.should_stop() {
+            observer.end();
+            return Err(Error::Interrupted(Interrupted::Profile));
         }
         ms.push(once()?.as_secs_f64() * 1e3);
-        progress.inc(1);
+        observer.advance(1);
     }
     Ok(ms)
 }
@@ -374,7 +378,7 @@ fn fastest(values: &[f64]) -> f64 {
 
 fn expect_batch(batch: Option<usize>) -> Result<Option<usize>> {
     match batch {
-        Some(0) => Err(Error::Invalid("--batch must be at least 1".to_owned())),
+        Some(0) => Err(Error::setting(Setting::Batch, "must be at least 1")),
         batch => Ok(batch),
     }
 }
@@ -382,15 +386,17 @@ fn expect_batch(batch: Option<usize>) -> Result<Option<usize>> {
 /// `Ok` when the steps and the dense codes fit into the memory that is free, where the system says how much.
 fn expect_available(network: &Network, training: &Training) -> Result<()> {
     let per_image = 4 * (network.code_len() + 2 * network.input().len());
-    let needed =
-        recipe::step_bytes(network, training).saturating_add(per_image.saturating_mul(training.batch));
+    let needed = step_bytes(network, training).saturating_add(per_image.saturating_mul(training.batch));
     match memory::available() {
-        Some(available) if needed as u64 > available => Err(Error::Invalid(format!(
-            "a batch of {} images needs about {} MB, but only {} MB of memory are free; give a smaller --batch",
+        Some(available) if needed as u64 > available => Err(Error::setting_is(
+            Setting::Batch,
             training.batch,
-            needed / 1_000_000,
-            available / 1_000_000
-        ))),
+            format!(
+                "this needs about {} MB, but only {} MB of memory are free; give a smaller batch",
+                needed / 1_000_000,
+                available / 1_000_000
+            ),
+        )),
         _ => Ok(()),
     }
 }
@@ -398,19 +404,25 @@ fn expect_available(network: &Network, training: &Training) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe;
 
-    fn settings(stop: &AtomicBool, steps: usize) -> Settings<'_> {
-        Settings { isa: Isa::detect(), steps: Some(steps), stop }
+    fn settings(steps: usize) -> Settings {
+        Settings { isa: Isa::detect(), steps: Some(steps) }
     }
 
-    fn silent() -> Progress {
-        Progress::lines(Box::new(std::io::sink()))
+    /// Stops at once.
+    struct Stopped;
+
+    impl Observer for Stopped {
+        fn should_stop(&self) -> bool {
+            true
+        }
     }
 
     #[test]
     fn the_phases_are_the_step() {
         let subject = Subject::case(&Case::named("conv16").unwrap(), Some(20)).unwrap();
-        let report = profile(&subject, settings(&AtomicBool::new(false), 4), &silent()).unwrap();
+        let report = profile(&subject, settings(4), &()).unwrap();
         assert_eq!((report.steps, report.encodings, report.batch), (4, 4, 20));
         assert!(report.step_ms_min > 0.0 && report.step_ms_min <= report.step_ms, "{report:?}");
         assert!(report.encode_ms_min > 0.0 && report.encode_ms_min <= report.encode_ms, "{report:?}");
@@ -427,9 +439,8 @@ mod tests {
     #[test]
     fn the_phases_of_a_step_are_within_it_and_most_of_it() {
         let subject = Subject::case(&Case::named("conv16").unwrap(), Some(20)).unwrap();
-        let stop = AtomicBool::new(false);
         let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let (steps, _) = one.install(|| steps(&subject, settings(&stop, 20), &silent())).unwrap();
+        let (steps, _) = one.install(|| steps(&subject, settings(20), &())).unwrap();
         assert_eq!((steps.ms.len(), steps.times.len()), (20, 20));
         let shares: Vec<f64> = steps
             .ms
@@ -447,10 +458,8 @@ mod tests {
     #[test]
     fn a_recipe_is_measured_on_noise_or_on_its_data() {
         let recipe = recipe::load("digits-demo").unwrap();
-        let stop = AtomicBool::new(false);
         let noise = Subject::recipe(&recipe, Some(9), None).unwrap();
-        let samples =
-            crate::data::load(&crate::data::Kind::Digits, std::path::Path::new(""), crate::data::Split::Test);
+        let samples = crate::data::digits().map(|digits| digits.test);
         let samples = Samples::new(&recipe, samples.unwrap()).unwrap();
         let real = Subject::recipe(&recipe, Some(499), Some(samples)).unwrap();
         assert_eq!(noise.network, real.network);
@@ -460,7 +469,7 @@ mod tests {
         }
         assert!(batches[0] != batches[1], "1,000 digits are two batches");
         assert!(batches[0] == batches[2] && batches[0].contains(&0.0));
-        let report = profile(&noise, settings(&stop, 1), &silent()).unwrap();
+        let report = profile(&noise, settings(1), &()).unwrap();
         assert_eq!((report.recipe.as_deref(), report.case), (Some("digits-demo"), None));
     }
 
@@ -468,12 +477,12 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let case = Case::named("fc1000").unwrap();
         let error = |batch| Subject::case(&case, Some(batch)).unwrap_err().to_string();
-        assert!(error(0).contains("--batch must be at least 1"));
+        assert!(error(0).contains("batch must be at least 1"));
         assert!(error(usize::MAX).contains("GiB"), "{}", error(usize::MAX));
         let subject = Subject::case(&case, Some(2)).unwrap();
-        let refused = profile(&subject, settings(&AtomicBool::new(false), 0), &silent());
-        assert!(refused.unwrap_err().to_string().contains("--steps must be at least 1"));
-        let stopped = profile(&subject, settings(&AtomicBool::new(true), 3), &silent());
+        let refused = profile(&subject, settings(0), &());
+        assert!(refused.unwrap_err().to_string().contains("steps must be at least 1"));
+        let stopped = profile(&subject, settings(3), &Stopped);
         assert!(matches!(stopped, Err(Error::Interrupted(_))));
         let far = Training { batch: 1 << 36, ..subject.training };
         if memory::available().is_some() {

@@ -21,7 +21,7 @@
 
 use wta_core::{Keep, Layer, Method, Network, Size, Training, survivors};
 
-use crate::stopwatch::Phase;
+use crate::train::stopwatch::Phase;
 
 /// Bytes of a number.
 const F32: f64 = 4.0;

@@ -4,33 +4,41 @@
 //! names here: files could name each other in a circle.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::Deserializer;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{DeserializeOwned, Error, MapAccess, Visitor};
 
-use super::Recipe;
+use super::built_in;
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<Recipe>>, D::Error> {
-    from.deserialize_any(NameOrTable).map(|recipe| Some(Box::new(recipe)))
+/// `R` is the recipe, of which nothing needs to be known here.
+pub(super) fn deserialize<'de, D: Deserializer<'de>, R: DeserializeOwned>(
+    from: D,
+) -> Result<Option<Box<R>>, D::Error> {
+    from.deserialize_any(NameOrTable(PhantomData)).map(|recipe| Some(Box::new(recipe)))
 }
 
-struct NameOrTable;
+struct NameOrTable<R>(PhantomData<R>);
 
-impl<'de> Visitor<'de> for NameOrTable {
-    type Value = Recipe;
+impl<'de, R: DeserializeOwned> Visitor<'de> for NameOrTable<R> {
+    type Value = R;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("a recipe's name or a whole recipe")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Recipe, E> {
-        let text = super::text(name)
-            .ok_or_else(|| E::custom(format!("there is no recipe {name} to stack on; see `wta recipes`")))?;
+    fn visit_str<E: Error>(self, name: &str) -> Result<R, E> {
+        let text = built_in::text(name).ok_or_else(|| {
+            E::custom(format!(
+                "there is no recipe {name} to stack on; the recipes are {}",
+                built_in::names().join(", ")
+            ))
+        })?;
         toml::from_str(text).map_err(E::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Recipe, A::Error> {
-        Recipe::deserialize(MapAccessDeserializer::new(table))
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<R, A::Error> {
+        R::deserialize(MapAccessDeserializer::new(table))
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
-use crate::error::{Error, Result};
+use crate::problem::Problem;
 
 /// Eigenvectors of more dimensions than this take hours, and their matrices more memory than most machines have.
 const MOST_DIMENSIONS: usize = 16_384;
@@ -71,8 +71,9 @@ impl PreprocessRecipe {
     }
 
     /// `Ok` when the settings make sense.
-    pub(super) fn check(&self) -> Result<()> {
-        let invalid = |what: &str| Err(Error::Invalid(format!("preprocess step {}: {what}", self.name())));
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let invalid =
+            |what: &str| Err(Problem::of("preprocess", format!("preprocess step {}: {what}", self.name())));
         if let Some(Some(0 | 1)) = self.learns_from() {
             return invalid("samples must be at least 2");
         }
@@ -100,12 +101,13 @@ impl PreprocessRecipe {
     }
 
     /// `Ok` when the step can be learnt from images of this shape.
-    pub(super) fn check_image(&self, image: Shape) -> Result<()> {
+    pub(super) fn check_image(&self, image: Shape) -> Result<(), Problem> {
         if matches!(self, Self::Zca { .. }) && image.len() > MOST_DIMENSIONS {
-            return Err(Error::Invalid(format!(
+            let sentence = format!(
                 "preprocess step zca: images of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}; use smaller ones",
                 image.len()
-            )));
+            );
+            return Err(Problem::of("preprocess", sentence));
         }
         Ok(())
     }

@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 use wta_core::{Keep, Sparsity};
 
-use super::Extent;
-use crate::error::{Error, Result};
+use crate::extent::Extent;
+use crate::problem::Problem;
 
 /// How sparse the code is in training; without `lifetime` and `per-sample`, spatial sparsity alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,22 +44,36 @@ fn is_default_falling(falling: &f32) -> bool {
     *falling == default_falling()
 }
 
+/// Spatial sparsity alone: one winner for each map and sample.
+impl Default for SparsityRecipe {
+    fn default() -> Self {
+        Self {
+            grid: default_grid(),
+            lifetime: None,
+            per_sample: None,
+            start: None,
+            falling: default_falling(),
+        }
+    }
+}
+
 impl SparsityRecipe {
-    pub(super) fn check(&self) -> Result<()> {
-        let invalid = |what: &str| Err(Error::Invalid(what.to_owned()));
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let refuse = |key: &str, sentence: &str| Err(Problem::of(key, sentence));
         if self.lifetime.is_some() && self.per_sample.is_some() {
-            return invalid("sparsity takes lifetime or per-sample, not both");
+            return refuse("sparsity", "sparsity takes lifetime or per-sample, not both");
         }
         if !(self.falling > 0.0 && self.falling <= 1.0) {
-            return invalid("sparsity.falling must be more than 0 and at most 1");
+            return refuse("sparsity.falling", "sparsity.falling must be more than 0 and at most 1");
         }
+        let start = |sentence: &str| refuse("sparsity.start", sentence);
         match (self.start, self.lifetime, self.per_sample) {
-            (Some(_), None, None) => invalid("sparsity.start needs lifetime or per-sample to fall to"),
-            (Some(start), Some(end), _) if !(start >= end && start <= 1.0) => {
-                invalid("sparsity.start must be at least sparsity.lifetime and at most 1")
+            (Some(_), None, None) => start("sparsity.start needs lifetime or per-sample to fall to"),
+            (Some(from), Some(end), _) if !(from >= end && from <= 1.0) => {
+                start("sparsity.start must be at least sparsity.lifetime and at most 1")
             }
-            (Some(start), _, Some(end)) if !(start >= end as f32 && start <= 1e6) => {
-                invalid("sparsity.start must be at least sparsity.per-sample and at most a million")
+            (Some(from), _, Some(end)) if !(from >= end as f32 && from <= 1e6) => {
+                start("sparsity.start must be at least sparsity.per-sample and at most a million")
             }
             _ => Ok(()),
         }

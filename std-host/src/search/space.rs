@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::recipe::{self, Recipe};
 
 /// More combinations than this are surely a mistake.
@@ -28,7 +28,7 @@ impl Axis {
     ///
     /// One sentence that repeats the text and says how it is to be written.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = |what: &str| Error::Invalid(format!("--set {text}: {what}"));
+        let wrong = |what: &str| Error::setting_is(Setting::Axis, text, what);
         let (key, values) = text
             .split_once('=')
             .ok_or_else(|| wrong("write KEY=VALUE,VALUE, as in training.rate=1e-3,2e-3"))?;
@@ -70,10 +70,8 @@ pub struct Combination {
 pub fn combinations(base: &Recipe, axes: &[Axis]) -> Result<Vec<Combination>> {
     for (index, axis) in axes.iter().enumerate() {
         if axes.iter().take(index).any(|other| other.key == axis.key) {
-            return Err(Error::Invalid(format!(
-                "--set {}: the key is given twice; list all its values in one --set",
-                axis.key
-            )));
+            let problem = "the key is given twice; list all its values in one axis";
+            return Err(Error::setting_is(Setting::Axis, &axis.key, problem));
         }
     }
     let count = axes.iter().try_fold(1usize, |count, axis| count.checked_mul(axis.values.len()));
@@ -97,13 +95,10 @@ pub fn combinations(base: &Recipe, axes: &[Axis]) -> Result<Vec<Combination>> {
     let recipe = |(values, table): (Vec<String>, Value)| {
         let origin = format!("recipe {} with {}", base.name, settings(axes, &values));
         let text = toml::to_string(&table).map_err(|error| Error::Invalid(format!("{origin}: {error}")))?;
-        // A line of this text means nothing to who wrote the flags.
-        let recipe = recipe::parse(&text, "").map_err(|error| {
-            let error = error.to_string();
-            Error::Invalid(format!(
-                "{origin}: {}",
-                error.split_once(": ").map_or(&*error, |(_, problem)| problem)
-            ))
+        let recipe = recipe::parse(&text, &origin).map_err(|error| match error {
+            // A line of this text means nothing to who wrote the axes.
+            Error::Recipe { origin, problem, .. } => Error::Recipe { origin, line: None, problem },
+            error => error,
         })?;
         Ok(Combination { values, recipe })
     };
@@ -126,8 +121,9 @@ fn set(to: &mut Value, key: &str, value: &Value) -> Result<()> {
             Value::Array(array) => part.parse::<usize>().ok().and_then(|index| array.get_mut(index)),
             _ => None,
         };
-        at =
-            next.ok_or_else(|| Error::Invalid(format!("--set {key}: the recipe has no place for {part}")))?;
+        at = next.ok_or_else(|| {
+            Error::setting_is(Setting::Axis, key, format!("the recipe has no place for {part}"))
+        })?;
     }
     *at = value.clone();
     Ok(())
@@ -169,9 +165,9 @@ mod tests {
         let all = combinations(&demo(), &axes).unwrap();
         assert_eq!(all.len(), 4);
         assert_eq!((all[3].recipe.svm.c.clone(), all[3].recipe.corruption.hidden), (vec![3.0], 0.5));
-        let network = all[3].recipe.network(wta_core::Shape::new(1, 28, 28)).unwrap();
-        assert_eq!(network.layer(0).unwrap().conv.maps, 3);
-        assert_eq!(all[3].recipe.initial(), wta_core::Initial::Normal(0.01));
+        let resolved = all[3].recipe.resolve(wta_core::Shape::new(1, 28, 28)).unwrap();
+        assert_eq!(resolved.network().layer(0).unwrap().conv.maps, 3);
+        assert_eq!(resolved.initial(), wta_core::Initial::Normal(0.01));
     }
 
     #[test]

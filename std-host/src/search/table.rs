@@ -1,9 +1,9 @@
 //! `search.csv`: what each finished combination came to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::atomic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, RunProblem};
+use crate::files::atomic;
 
 /// The columns after those of the keys.
 const COLUMNS: [&str; 6] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note"];
@@ -57,10 +57,8 @@ impl Results {
             let mut reader = csv::Reader::from_path(&path).map_err(|error| broken(error.to_string()))?;
             let header = reader.headers().map_err(|error| broken(error.to_string()))?;
             if !header.iter().eq(keys.iter().map(String::as_str).chain(COLUMNS)) {
-                return Err(Error::file(
-                    &path,
-                    "is of a search over other keys; choose another --run folder",
-                ));
+                let folder = path.parent().unwrap_or(Path::new(""));
+                return Err(Error::run(folder, RunProblem::OtherAxes));
             }
             for record in reader.records() {
                 let record = record.map_err(|error| broken(error.to_string()))?;

@@ -2,10 +2,13 @@
 
 use wta_core::Random;
 
-use super::fit::{OnProgress, Options, Report, Stop, Trainer, check_penalty};
+use super::fit::{Options, Report, Trainer, check_penalty};
 use super::group::Group;
-use super::{Model, Rows};
+use super::model::Model;
+use super::rows::Rows;
+use super::stop::Stop;
 use crate::error::{Error, Result};
+use crate::observer::Observer;
 
 /// On which examples the errors of a value of `C` are counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,7 +87,7 @@ pub fn choose_and_fit(
     classes: usize,
     search: &Search,
     options: &Options,
-    on_progress: OnProgress,
+    observer: &dyn Observer,
 ) -> Result<(Model, Report, Choice)> {
     check_grid(&search.grid)?;
     let (mut trainer, choice, problems) = if let [c] = search.grid[..] {
@@ -92,12 +95,12 @@ pub fn choose_and_fit(
         (Trainer::new(rows, labels, classes)?, nothing, 1)
     } else {
         let mut path = Path::new(rows, labels, classes, search, options)?;
-        let choice = path.walk(rows, labels, search, options, on_progress)?;
+        let choice = path.walk(rows, labels, search, options, observer)?;
         let problems = path.problems;
         (path.into_trainer()?, choice, problems)
     };
     let all = trainer.all_rows();
-    let report = trainer.solve(&all, choice.c, options, (problems - 1, problems), on_progress)?;
+    let report = trainer.solve(&all, choice.c, options, (problems - 1, problems), observer)?;
     Ok((trainer.model(), report, choice))
 }
 
@@ -112,10 +115,10 @@ pub fn choose(
     classes: usize,
     search: &Search,
     options: &Options,
-    on_progress: OnProgress,
+    observer: &dyn Observer,
 ) -> Result<Choice> {
     check_grid(&search.grid)?;
-    Path::new(rows, labels, classes, search, options)?.walk(rows, labels, search, options, on_progress)
+    Path::new(rows, labels, classes, search, options)?.walk(rows, labels, search, options, observer)
 }
 
 /// The way through the grid, with all parts that are held out in turn.
@@ -163,7 +166,7 @@ impl<'a> Path<'a> {
         labels: &[u8],
         search: &Search,
         options: &Options,
-        on_progress: OnProgress,
+        observer: &dyn Observer,
     ) -> Result<Choice> {
         let loose = Options { stop: search.stop, ..*options };
         let mut trials: Vec<Trial> = Vec::new();
@@ -173,7 +176,7 @@ impl<'a> Path<'a> {
             let mut trial = Trial { c, errors: 0, converged: true };
             for part in &mut self.parts {
                 let place = (problem, self.problems);
-                let report = part.trainer.solve(&part.training, c, &loose, place, &mut *on_progress)?;
+                let report = part.trainer.solve(&part.training, c, &loose, place, observer)?;
                 trial.errors += part.trainer.model().errors_among(rows, labels, &part.held_out);
                 trial.converged &= report.converged();
                 problem += 1;

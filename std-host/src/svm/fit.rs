@@ -1,6 +1,5 @@
 //! Training: the groups of classes side by side on rayon's threads.
 
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -8,31 +7,15 @@ use wta_simd::Isa;
 
 use super::group::{Group, Task};
 use super::lanes::LANES;
+use super::model::Model;
 use super::model::check_labels;
-use super::{Model, Rows};
-use crate::error::{Error, Result};
+use super::rows::Rows;
+use super::stop::Stop;
+use crate::error::{Error, Interrupted, Result};
+use crate::observer::{Observer, SvmProgress};
 
 /// How often the caller hears of progress, and so can stop.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
-
-/// When a class counts as solved.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Stop {
-    /// When the largest and the smallest projected gradient of the dual, 0 included, differ by no more than this:
-    /// LIBLINEAR's measure, and scikit-learn's `tol`, except that gradients all alike do not count as solved. Below about 1e-5 the rounding of `f32` is in the way.
-    Gradient(f64),
-    /// When the duality gap is no more than this share of the primal objective, which is then at most this
-    /// share above its minimum. Below about 1e-6 the rounding of `f32` is in the way.
-    Gap(f64),
-}
-
-impl Stop {
-    pub(super) fn value(self) -> f64 {
-        match self {
-            Self::Gradient(value) | Self::Gap(value) => value,
-        }
-    }
-}
 
 /// How to train.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,26 +33,6 @@ impl Default for Options {
         Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1 }
     }
 }
-
-/// How far training is, for the caller's progress callback.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// The penalty of the problem being solved.
-    pub c: f64,
-    /// Which problem of a search for `C` this is, from 0; the last one is the final training.
-    pub problem: usize,
-    /// How many problems there are at most, 1 without a search.
-    pub problems: usize,
-    /// The most passes over the data of any class so far.
-    pub epochs: usize,
-    /// Classes solved so far.
-    pub classes_done: usize,
-    /// Classes in all.
-    pub classes: usize,
-}
-
-/// Called about ten times a second; `Break` ends training with [`Error::Interrupted`].
-pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// How training ended for one class against the rest, evaluated on all training rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,18 +95,18 @@ impl Report {
 /// # Errors
 ///
 /// If the shapes do not fit, a label is out of range, fewer than two classes occur, `c` or an option is out of range,
-/// or `on_progress` asks to stop.
+/// or the observer stops it.
 pub fn fit(
     rows: &Rows,
     labels: &[u8],
     classes: usize,
     c: f64,
     options: &Options,
-    on_progress: OnProgress,
+    observer: &dyn Observer,
 ) -> Result<(Model, Report)> {
     let mut trainer = Trainer::new(rows, labels, classes)?;
     let all = trainer.all_rows();
-    let report = trainer.solve(&all, c, options, (0, 1), on_progress)?;
+    let report = trainer.solve(&all, c, options, (0, 1), observer)?;
     Ok((trainer.model(), report))
 }
 
@@ -199,14 +162,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Solves the problem on the rows `members` with penalty `c`, from where the last one ended; the rows of the last
-    /// one must be among the members. `place` is the problem's number and their number, for `on_progress`.
+    /// one must be among the members. `place` is the problem's number and their number, for the observer.
     pub(super) fn solve(
         &mut self,
         members: &[u32],
         c: f64,
         options: &Options,
         place: (usize, usize),
-        on_progress: OnProgress,
+        observer: &dyn Observer,
     ) -> Result<Report> {
         check_penalty(c)?;
         let stop = options.stop;
@@ -235,16 +198,14 @@ impl<'a> Trainer<'a> {
             let classes_done = self.groups.iter().map(Group::classes_done).sum();
             let epochs = self.groups.iter().map(Group::epochs).max().unwrap_or(0);
             let (problem, problems) = place;
-            let progress = Progress { c, problem, problems, epochs, classes_done, classes: self.classes };
-            let flow = on_progress(progress);
+            let progress = SvmProgress { c, problem, problems, epochs, classes_done, classes: self.classes };
+            observer.svm(&progress);
             if classes_done == self.classes {
                 return self.report(members);
             }
-            if flow.is_break() {
-                return Err(Error::Interrupted(format!(
-                    "the SVM was stopped after {epochs} epochs, with {classes_done} of {} classes solved",
-                    self.classes
-                )));
+            if observer.should_stop() {
+                let classes = self.classes;
+                return Err(Error::Interrupted(Interrupted::Svm { epochs, classes_done, classes }));
             }
         }
     }

@@ -15,7 +15,8 @@ use wta_core::Random;
 use wta_simd::{Isa, prefetch};
 
 use super::lanes::{LANES, Lanes, WideLanes, row_axpy_wide};
-use super::{Rows, Stop};
+use super::rows::Rows;
+use super::stop::Stop;
 
 /// Steps are this much longer than to the minimum of the coordinate (successive over-relaxation), which saves about
 /// a tenth of the epochs; any factor below 2 converges.

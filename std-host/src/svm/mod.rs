@@ -11,16 +11,20 @@
 //! change a bit of the result.
 
 mod choose;
+pub mod file;
 mod fit;
 mod group;
 pub mod lanes;
 mod model;
 mod rows;
 mod scaling;
+mod stop;
 
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
-pub use fit::{ClassReport, OnProgress, Options, Progress, Report, Stop, fit};
+pub use fit::{ClassReport, Options, Report, fit};
 pub use lanes::Entry;
 pub use model::Model;
+pub(crate) use model::best;
 pub use rows::Rows;
 pub use scaling::{Scaling, raise};
+pub use stop::Stop;

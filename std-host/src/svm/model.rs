@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Rows;
 use super::lanes::Entry;
+use super::rows::Rows;
 use crate::error::{Error, Result};
 
 /// A linear classifier: the score of class `c` for `x` is `weights[c] . x + bias[c]`; the highest score wins.
@@ -140,7 +140,7 @@ pub(super) fn check_labels(rows: &Rows, labels: &[u8]) -> Result<()> {
 }
 
 /// The index of the highest score, the lowest of equals; labels are bytes, so there are at most 256 classes.
-fn best(scores: &[f64]) -> u8 {
+pub(crate) fn best(scores: &[f64]) -> u8 {
     let mut best = (0, f64::NEG_INFINITY);
     for (class, &score) in (0u8..=255).zip(scores) {
         if score > best.1 {

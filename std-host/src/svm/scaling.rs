@@ -1,6 +1,7 @@
 //! Bringing features to a common scale. Only factors, no offsets: zeros stay zeros.
 
-use super::{Model, Rows};
+use super::model::Model;
+use super::rows::Rows;
 use crate::error::{Error, Result};
 
 /// Positive factors for the features, found on the training rows and applied to every set alike.

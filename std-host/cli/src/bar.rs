@@ -1,0 +1,191 @@
+//! Progress for people: a bar with the time left on a terminal, plain lines otherwise. Always on stderr; results
+//! go to stdout, and not through here.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use wta::{EpochMetrics, Observer};
+
+/// Without a terminal, a long phase says where it is this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where progress goes.
+pub(crate) struct Bar {
+    bar: Option<ProgressBar>,
+    /// Set by Ctrl-C.
+    stop: &'static AtomicBool,
+    plain: Mutex<Plain>,
+}
+
+struct Plain {
+    out: Box<dyn Write + Send>,
+    name: String,
+    done: u64,
+    total: u64,
+    last: Instant,
+}
+
+impl Bar {
+    /// To the terminal, or as lines where stderr is none.
+    pub(crate) fn stderr(stop: &'static AtomicBool) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
+        let mut progress = Self::lines(Box::new(std::io::stderr()), stop);
+        progress.bar = bar;
+        progress
+    }
+
+    /// As plain lines to a writer.
+    fn lines(out: Box<dyn Write + Send>, stop: &'static AtomicBool) -> Self {
+        let plain = Plain { out, name: String::new(), done: 0, total: 0, last: Instant::now() };
+        Self { bar: None, stop, plain: Mutex::new(plain) }
+    }
+
+    fn plainly(&self, change: impl FnOnce(&mut Plain)) {
+        change(&mut self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+impl Observer for Bar {
+    fn begin(&self, name: &str, total: u64) {
+        if let Some(bar) = &self.bar {
+            let template = if total > 0 {
+                "{prefix} {wide_bar} {percent:>3}%  {elapsed} gone, {eta} left  {msg}"
+            } else {
+                "{prefix} {spinner}  {elapsed} gone  {msg}"
+            };
+            bar.reset();
+            bar.set_length(total);
+            bar.set_style(
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar.set_prefix(name.to_owned());
+            bar.set_message("");
+        }
+        self.plainly(|plain| {
+            (plain.name, plain.done, plain.total) = (name.to_owned(), 0, total);
+            plain.last = Instant::now();
+        });
+    }
+
+    fn advance(&self, steps: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(steps);
+        }
+        let silent = self.bar.is_some();
+        self.plainly(|plain| {
+            plain.done += steps;
+            if !silent && plain.last.elapsed() >= LINE_EVERY {
+                plain.last = Instant::now();
+                let line = if plain.total > 0 {
+                    format!("{}: {} of {}", plain.name, plain.done, plain.total)
+                } else {
+                    format!("{}: {}", plain.name, plain.done)
+                };
+                // Progress that cannot be shown is no reason to stop.
+                let _ = writeln!(plain.out, "{line}");
+            }
+        });
+    }
+
+    fn status(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    fn note(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => self.plainly(|plain| {
+                plain.last = Instant::now();
+                let _ = writeln!(plain.out, "{line}");
+            }),
+        }
+    }
+
+    fn epoch(&self, epoch: &EpochMetrics, epochs: usize) {
+        self.status(&format!("epoch {}/{epochs} loss {:.4}", epoch.epoch, epoch.loss));
+        self.note(&format!(
+            "epoch {}/{epochs}: loss {:.4}, pixel error {:.5}, dead atoms {:.1}%, {:.1} s",
+            epoch.epoch,
+            epoch.loss,
+            epoch.pixel_mse,
+            100.0 * epoch.dead_share,
+            epoch.seconds
+        ));
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    static NEVER: AtomicBool = AtomicBool::new(false);
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_stay_and_steps_are_quiet() {
+        let out = Shared::default();
+        let bar = Bar::lines(Box::new(out.clone()), &NEVER);
+        bar.begin("train", 1_000);
+        (0..1_000).for_each(|_| bar.advance(1));
+        bar.status("not without a terminal");
+        bar.note("reading");
+        let epoch = EpochMetrics {
+            epoch: 1,
+            loss: 2.0,
+            pixel_mse: 0.125,
+            dead_share: 0.25,
+            rate: 1e-3,
+            seconds: 3.5,
+        };
+        bar.epoch(&epoch, 2);
+        bar.end();
+        assert_eq!(
+            String::from_utf8(out.0.lock().unwrap().clone()).unwrap(),
+            "reading\nepoch 1/2: loss 2.0000, pixel error 0.12500, dead atoms 25.0%, 3.5 s\n"
+        );
+    }
+
+    #[test]
+    fn a_long_phase_says_where_it_is() {
+        let out = Shared::default();
+        let bar = Bar::lines(Box::new(out.clone()), &NEVER);
+        bar.begin("train", 10);
+        bar.plainly(|plain| plain.last -= LINE_EVERY);
+        bar.advance(4);
+        assert_eq!(String::from_utf8(out.0.lock().unwrap().clone()).unwrap(), "train: 4 of 10\n");
+    }
+}

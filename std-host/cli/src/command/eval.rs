@@ -1,0 +1,151 @@
+//! `wta eval`.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use clap::Args;
+use wta::data::Split;
+use wta::evaluate::{Encoded, Encoding, Evaluation, Plan, Validation, evaluate, validate};
+use wta::recipe::PoolRecipe;
+use wta::run::{Run, Trained};
+
+use crate::context::Context;
+use crate::load::samples;
+use crate::print::print;
+
+/// Arguments of `wta eval`.
+#[derive(Args)]
+#[command(
+    after_help = "C is chosen on a held-out part of the training images, then the SVM is fitted to all of them; with
+at most 5000 labels C is chosen by 5-fold cross-validation among these. Test labels are used for nothing
+but the printed error. eval.json gets every draw, svm.safetensors the first one's classifier.
+
+Examples:
+  wta eval --run runs/conv16 --data ~/data
+  wta eval --run runs/conv16 --data ~/data --labels 1000 --draws 5 --pool 11/6
+  wta eval --run runs/stacked --data ~/data --labels 300 --draws 5 --pool 4/3 --power 1.5
+  wta eval --run runs/conv16 --data ~/data --validate --c 1,3,10"
+)]
+pub(crate) struct Arguments {
+    /// The run folder of a trained network.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
+    /// bundled digits.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Use only so many labelled training images, the same number of each class.
+    #[arg(long, value_name = "N")]
+    labels: Option<usize>,
+    /// Choose the labels so many times, with seed, seed + 1, ...; print mean and standard deviation.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    draws: u16,
+    /// For the choice of labels and the order in the SVM trainer.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or 11/6,average for means, or none.
+    #[arg(long, value_name = "SIDE/STRIDE")]
+    pool: Option<String>,
+    /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier is not exported.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    power: f32,
+    /// Instead of the recipe's values of C to choose from, ascending.
+    #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
+    c: Option<Vec<f64>>,
+    /// Print the held-out error of the training images only; the test images are not opened and nothing is written.
+    #[arg(long)]
+    validate: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let run = Run::new(&arguments.run);
+    let recipe = run.recipe()?;
+    // Before data sets are loaded for nothing.
+    let pool = arguments.pool.as_deref().map(str::parse::<PoolRecipe>).transpose()?;
+    if pool.is_some_and(|pool| pool.whole) {
+        return Err(Error::Usage(
+            "--pool: eval has no `whole`; set it in the recipe's [features]".to_owned(),
+        ));
+    }
+    let (bar, data) = (context.bar(), arguments.data.as_deref());
+    let train = samples(&recipe, data, Split::Train, &bar)?;
+    let test = if arguments.validate { None } else { Some(samples(&recipe, data, Split::Test, &bar)?) };
+    let trained = Trained::open(&run, train.image_shape())?;
+    let mut svm = recipe.svm.clone();
+    if let Some(c) = &arguments.c {
+        svm.c.clone_from(c);
+    }
+    let encoding = Encoding { isa: context.isa, pool: pool.map(PoolRecipe::pool), power: arguments.power };
+    let (labels, draws) = (arguments.labels, usize::from(arguments.draws));
+    let plan = Plan { labels, draws, seed: arguments.seed, svm: &svm };
+    plan.check(train.len())?;
+    let encoded = Encoded::new(&trained, &train, test.as_ref(), encoding, &bar)?;
+    if arguments.validate {
+        return report_validation(&validate(&encoded, plan, &bar)?);
+    }
+    let evaluation = evaluate(&encoded, plan, &bar)?;
+    evaluation.save(&run)?;
+    report(&evaluation)
+}
+
+pub(super) fn report(evaluation: &Evaluation) -> Result<()> {
+    let mut text = table(&evaluation.held_out, evaluation.c);
+    text += &format!(
+        "{} features, {:.1}% non-zero; encoded in {:.1} s, SVM in {:.1} s\n",
+        evaluation.features,
+        100.0 * evaluation.density,
+        evaluation.encode_seconds,
+        evaluation.svm_seconds
+    );
+    if !evaluation.converged {
+        text += "warning: the SVM stopped at its iteration limit before its tolerance\n";
+    }
+    let draws = evaluation.draws.len();
+    if draws > 1 {
+        for (number, draw) in evaluation.draws.iter().enumerate() {
+            let held_out = draw.held_out_error.map_or("none".to_owned(), percent);
+            text += &format!(
+                "draw {}: seed {}, C = {}, held-out error {held_out}, test error {}\n",
+                number + 1,
+                draw.seed,
+                draw.c,
+                percent(draw.test_error)
+            );
+        }
+    } else {
+        text += &format!("training error: {}\n", percent(evaluation.training_error));
+    }
+    text += &format!("test error: {}\n", with_spread(evaluation.mean, evaluation.sd, draws));
+    print(&text)
+}
+
+fn report_validation(validation: &Validation) -> Result<()> {
+    let draws = validation.draws.len();
+    let mut text = table(&validation.held_out, validation.draws.first().map_or(f64::NAN, |(c, _)| *c));
+    if draws > 1 {
+        for (number, (c, error)) in validation.draws.iter().enumerate() {
+            text += &format!("draw {}: C = {c}, held-out error {}\n", number + 1, percent(*error));
+        }
+    }
+    text += &format!("held-out error: {}\n", with_spread(validation.mean, validation.sd, draws));
+    print(&text)
+}
+
+/// Each C tried with its held-out error.
+fn table(held_out: &[(f64, f64)], chosen: f64) -> String {
+    let mut text = String::from("        C   held-out error\n");
+    for (c, error) in held_out {
+        let chosen = if *c == chosen { "  <- chosen" } else { "" };
+        text += &format!("{c:9}   {:13.2}%{chosen}\n", 100.0 * error);
+    }
+    text
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}%", 100.0 * share)
+}
+
+/// `1.02%`, or of several draws `1.92% +- 0.10% over 5 draws`.
+fn with_spread(mean: f64, sd: f64, draws: usize) -> String {
+    if draws > 1 { format!("{} +- {} over {draws} draws", percent(mean), percent(sd)) } else { percent(mean) }
+}

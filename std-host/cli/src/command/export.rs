@@ -1,0 +1,125 @@
+//! `wta export`.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use clap::Args;
+use wta::data::Split;
+use wta::export::quantize::{Comparison, Quantized, compare};
+use wta::export::{self, Options, Source};
+use wta::files::atomic;
+use wta::run::Run;
+
+use crate::context::Context;
+use crate::load::samples;
+use crate::print::print;
+
+/// Arguments of `wta export`.
+#[derive(Args)]
+#[command(
+    after_help = "Firmware uses model.wta where it lies in flash: `wta_core::Model::parse`. The file holds the network, its pooling, and
+the classifier that `wta eval` made. Of a stack, the top layer is exported; its input are the features of the layer below,
+which is a run of its own: DIR/below.
+
+With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::int8`; they are calibrated on training
+images, and what they cost in labels is counted on the test images.
+
+Examples:
+  wta export --run runs/conv16 --out model.wta
+  wta export --run runs/conv16 --out model.wta --rust src/model.rs --no-decoder
+  wta export --run runs/conv16 --out model.wta --c model.h
+  wta export --run runs/conv16 --out model.wta --int8 --data ~/data
+  wta export --run runs/stacked/below --out below.wta"
+)]
+pub(crate) struct Arguments {
+    /// The run folder of a trained network.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// The model.wta to write.
+    #[arg(long, value_name = "FILE.wta")]
+    out: PathBuf,
+    /// Write the same as a Rust module, too: aligned bytes, and the network as a constant.
+    #[arg(long, value_name = "FILE.rs")]
+    rust: Option<PathBuf>,
+    /// Write the same as a C header, too.
+    #[arg(long, value_name = "FILE.h")]
+    c: Option<PathBuf>,
+    /// Leave the decoder out, which only training, reconstruction and novelty need.
+    #[arg(long)]
+    no_decoder: bool,
+    /// Quantise the encoder and the classifier to 8 bits, and leave the numbers in f32 out.
+    #[arg(long)]
+    int8: bool,
+    /// With --int8, keep the numbers in f32, too: to train on, or for novelty.
+    #[arg(long, requires = "int8")]
+    keep_f32: bool,
+    /// With --int8, the folder that holds `mnist/` and other data sets; not needed for the bundled digits.
+    #[arg(long, value_name = "DIR", requires = "int8")]
+    data: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let source = Source::load(&Run::new(&arguments.run))?;
+    let recipe = source.trained.recipe();
+    let options = Options { decoder: !arguments.no_decoder };
+    let (file, cost) = if arguments.int8 {
+        let (bar, data) = (context.bar(), arguments.data.as_deref());
+        let quantized = Quantized::new(&source, &samples(recipe, data, Split::Train, &bar)?)?;
+        let file = export::int8_model(&source, &quantized, arguments.keep_f32.then_some(options))?;
+        let cost = match source.svm {
+            Some(_) => {
+                let test = samples(recipe, data, Split::Test, &bar)?;
+                reported(&compare(context.isa, &source, &quantized, &test)?)
+            }
+            None => String::new(),
+        };
+        (file, cost)
+    } else {
+        (export::model(&source, options)?, String::new())
+    };
+    let table = export::table(&file, &source.trained.resolved)?;
+    let write = |path: &Path, bytes: &[u8]| atomic::write(path, |to| to.write_all(bytes));
+    write(&arguments.out, file.bytes())?;
+    if let Some(path) = &arguments.rust {
+        write(path, export::module(&file, &recipe.name)?.as_bytes())?;
+    }
+    if let Some(path) = &arguments.c {
+        write(path, export::header(&file, &recipe.name)?.as_bytes())?;
+    }
+    let written = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()];
+    let written: String =
+        written.iter().flatten().map(|path| format!("written: {}\n", path.display())).collect();
+    print(&(table + &cost + &notes(arguments, &source) + &written))
+}
+
+/// What the test images say of a quantised network.
+fn reported(comparison: &Comparison) -> String {
+    let Comparison { images, same, f32_errors, int8_errors } = *comparison;
+    let percent = |part: usize| 100.0 * part as f64 / images.max(1) as f64;
+    format!(
+        "int8 gives {:.2}% of {} test images the label that f32 gives\n\
+         test error: f32 {:.2}%, int8 {:.2}%\n",
+        percent(same),
+        images,
+        percent(f32_errors),
+        percent(int8_errors)
+    )
+}
+
+/// What the files do not hold, and how to get it.
+fn notes(arguments: &Arguments, source: &Source) -> String {
+    let run = arguments.run.display();
+    let mut text = String::new();
+    if source.svm.is_none() {
+        text +=
+            &format!("note: without classifier: train one with `wta eval --run {run}`, then export again\n");
+    }
+    if source.trained.below.is_some() {
+        text += &format!(
+            "note: this is the top layer of a stack: its input are the features of the layer below, which \
+             `wta export --run {}` exports\n",
+            arguments.run.join("below").display()
+        );
+    }
+    text
+}

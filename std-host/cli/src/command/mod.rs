@@ -1,0 +1,13 @@
+//! The program's commands, one file each.
+
+pub(crate) mod data;
+pub(crate) mod demo;
+pub(crate) mod encode;
+pub(crate) mod eval;
+pub(crate) mod export;
+pub(crate) mod paper;
+pub(crate) mod profile;
+pub(crate) mod recipes;
+pub(crate) mod search;
+pub(crate) mod show;
+pub(crate) mod train;

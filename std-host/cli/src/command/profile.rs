@@ -1,0 +1,97 @@
+//! `wta profile`.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use clap::Args;
+use wta::data::Split;
+use wta::profile::cases::{Case, cases};
+use wta::profile::report::NOTES;
+use wta::profile::{Settings, Subject, profile, text};
+use wta::recipe;
+
+use crate::context::Context;
+use crate::load::samples;
+use crate::print::print;
+
+/// Arguments of `wta profile`.
+#[derive(Args)]
+#[command(after_help = help())]
+pub(crate) struct Arguments {
+    /// A recipe's name (see `wta recipes`) or the path of a TOML file.
+    recipe: Option<String>,
+    /// Instead of a recipe: a network to compare with other software and other records.
+    #[arg(long, value_name = "NAME")]
+    case: Option<String>,
+    /// With a recipe: real images, from the folder that holds `mnist/` and other data sets [default: noise].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Images in a step [default: the recipe's, or 100].
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Measure so many steps and encodings [default: 30, or fewer when they take longer than 10 seconds].
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--help` says beyond the arguments.
+fn help() -> String {
+    let cases = cases().unwrap_or_default();
+    let lines = cases.iter().map(|case| {
+        format!("  {:10} {}\n", case.name, text::network_and_sparsity(&case.network, &case.sparsity))
+    });
+    format!(
+        "\
+Measured are the most multiply-adds that each instruction set does, training steps on all threads,
+and encoding the same batch to dense codes (without pooling, and without preparing the filters,
+which is done once for a network).
+
+{NOTES}
+
+The peak memory is the process's at the end of the steps, before the dense codes and the copy.
+
+The cases, with untied weights, SGD with momentum 0.9 and noise for images:
+{}
+Examples:
+  wta profile --case conv128
+  wta profile --case fc2000 --threads 1 --isa avx2 --json
+  wta profile mnist-conv16 --data ~/data --batch 50 --steps 100",
+        lines.collect::<String>()
+    )
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let settings = Settings { isa: context.isa, steps: arguments.steps };
+    let report = profile(&subject(arguments, context)?, settings, &context.bar())?;
+    if !arguments.json {
+        return print(&report.table());
+    }
+    let json = serde_json::to_string(&report)
+        .map_err(|error| Error::Usage(format!("cannot write the profile as JSON: {error}")))?;
+    print(&format!("{json}\n"))
+}
+
+fn subject(arguments: &Arguments, context: &Context) -> Result<Subject> {
+    let invalid = |what: &str| Err(Error::Usage(what.to_owned()));
+    // Before data sets are loaded and peaks are measured for nothing.
+    if arguments.steps == Some(0) {
+        return invalid("--steps must be at least 1");
+    }
+    match (&arguments.recipe, &arguments.case) {
+        (Some(_), Some(_)) => invalid("give a recipe or --case, not both"),
+        (None, None) => invalid("give a recipe (`wta recipes` lists them) or --case NAME"),
+        (None, Some(_)) if arguments.data.is_some() => {
+            invalid("--data goes with a recipe; a case is measured on noise")
+        }
+        (None, Some(name)) => Ok(Subject::case(&Case::named(name)?, arguments.batch)?),
+        (Some(name), None) => {
+            let recipe = recipe::load(name)?;
+            let data = arguments.data.as_deref();
+            let samples = data.map(|_| samples(&recipe, data, Split::Train, &context.bar())).transpose()?;
+            Ok(Subject::recipe(&recipe, arguments.batch, samples)?)
+        }
+    }
+}

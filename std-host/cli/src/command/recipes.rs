@@ -1,0 +1,38 @@
+//! `wta recipes`.
+
+use crate::error::{Error, Result};
+use clap::Args;
+use wta::recipe;
+
+use crate::print::print;
+
+/// Arguments of `wta recipes`.
+#[derive(Args)]
+#[command(
+    after_help = "The table [data] of a recipe, with the keys that its set knows (files are below --data DIR):
+  set = \"digits\" | \"mnist\" | \"cifar10\"
+  set = \"svhn\"      extra = true (train on the extra set, too)
+  set = \"images\"    folder, size = 48 or [rows, columns], colour = false, labelled = true (folders are classes),
+                    shorter_side = 256 (resize first), patches = 100000 (random ones, instead of the centre),
+                    test_share = 0.1 (without folders train and test), seed = 1, on_error = \"skip\"
+  set = \"array\"     train, train_labels, test, test_labels (.npy or .safetensors), tensor, label_tensor
+Pixels are divided by divide_by = 255, arrays by 1 unless told."
+)]
+pub(crate) struct Arguments {
+    /// Print this recipe's TOML.
+    name: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let recipes = recipe::all()?;
+    let Some(name) = &arguments.name else {
+        let width = recipes.iter().map(|recipe| recipe.name.len()).max().unwrap_or(0);
+        return recipes
+            .iter()
+            .try_for_each(|recipe| print(&format!("{:width$}  {}\n", recipe.name, recipe.about)));
+    };
+    match recipe::text(name) {
+        Some(text) => print(text),
+        None => Err(Error::Usage(format!("there is no recipe {name}; `wta recipes` lists them"))),
+    }
+}

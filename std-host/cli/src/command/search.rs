@@ -1,0 +1,82 @@
+//! `wta search`.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use clap::Args;
+use wta::data::Split;
+use wta::search::{Axis, Row, Search, settings};
+use wta::train::Options;
+
+use crate::context::Context;
+use crate::load::{patches, samples};
+use crate::print::print;
+use crate::recipe::resolve;
+
+/// Arguments of `wta search`.
+#[derive(Args)]
+#[command(
+    after_help = "Every combination of the values is trained on the training images and scored by the error of a linear SVM on a
+held-out part of them. The test images are not opened. What is the same for one combination and the next (whitening, the
+layers below, or the whole training when only [features] or [svm] vary) is done once; the last --set varies fastest. Started
+again, a search goes on where it was; more values may be given then.
+
+Examples:
+  wta search mnist-fc2000 --data ~/data --run runs/search --set training.rate=1e-3,2e-3 --set sparsity.lifetime=0.05,0.1
+  wta search my.toml --data ~/data --run runs/schedules --epochs 3 --set 'training.schedule=\"constant\",\"linear\"'
+  wta search cifar10-stacked --data ~/data --run runs/pools --set sparsity.lifetime=0.05,0.1 --set features.pool.kernel=2,3
+  wta search digits-demo --run runs/maps --set network.encoder.0.maps=8,16,32"
+)]
+pub(crate) struct Arguments {
+    /// A recipe's name (see `wta recipes`) or the path of a TOML file.
+    recipe: String,
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
+    /// bundled digits.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The folder for `search.csv` and what is being trained.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// A key of the recipe and the values to try, as in TOML; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE,...", required = true)]
+    sets: Vec<String>,
+    /// Instead of the recipe's epochs; of a stack, in every layer.
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Instead of the recipe's seed; of a stack, in every layer.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let axes = arguments.sets.iter().map(|text| Axis::parse(text)).collect::<wta::Result<Vec<_>>>()?;
+    let base = resolve(&arguments.recipe, arguments.epochs, arguments.seed)?;
+    let mut search = Search::open(&arguments.run, &base, &axes)?;
+    let (bar, data) = (context.bar(), arguments.data.as_deref());
+    let samples = samples(&base, data, Split::Train, &bar)?;
+    let patches = patches(&base, data, &bar)?;
+    let all = search.combinations.len();
+    let options = Options { isa: context.isa, patches: patches.as_ref(), ..Options::default() };
+    search.run(&samples, options, &bar, |index, row| {
+        print(&format!("{}/{all}  {}: {}\n", index + 1, settings(&axes, &row.values), outcome(row)))
+    })?;
+    let mut text = String::from("\nheld-out error\n");
+    for row in search.ranking() {
+        let error = row.error.map_or("-".to_owned(), |error| format!("{:.2}%", 100.0 * error));
+        text += &format!("{error:>14}  {}\n", settings(&axes, &row.values));
+    }
+    print(&text)
+}
+
+/// What came of a combination.
+fn outcome(row: &Row) -> String {
+    match (row.error, row.c, row.loss, row.dead_share) {
+        (Some(error), Some(c), Some(loss), Some(dead)) => format!(
+            "held-out error {:.2}% (C = {c}), loss {loss:.4}, dead atoms {:.1}%, {:.1} s",
+            100.0 * error,
+            100.0 * dead,
+            row.seconds
+        ),
+        _ => row.note.clone(),
+    }
+}

@@ -1,0 +1,81 @@
+//! `wta show`.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use clap::Args;
+use wta::Isa;
+use wta::data::{DataSource, Split};
+use wta::picture::{self, Reconstructions};
+use wta::preprocess::Samples;
+use wta::recipe::Recipe;
+use wta::run::{Run, Trained};
+
+use crate::context::Context;
+use crate::load::samples;
+use crate::print::print;
+
+/// Arguments of `wta show`.
+#[derive(Args)]
+#[command(after_help = "Writes dictionary.png, feature_maps.png and reconstructions.png into the run folder.
+
+Examples:
+  wta show --run runs/conv16
+  wta show --run runs/conv16 --data ~/data --images 40")]
+pub(crate) struct Arguments {
+    /// The run folder of a trained network.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// The folder that holds the run's data set [default: the bundled digits, where images are of their size].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Images to reconstruct.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    images: u16,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let run = Run::new(&arguments.run);
+    let samples = images(&run.recipe()?, arguments, context)?;
+    let trained = Trained::open(&run, samples.image_shape())?;
+    let pictures = pictures(&run, &trained, &samples, usize::from(arguments.images), context.isa)?;
+    pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))
+}
+
+/// Test images of the run's data set, or the bundled digits for want of it where they are of the same shape.
+fn images(recipe: &Recipe, arguments: &Arguments, context: &Context) -> Result<Samples<'static>> {
+    let mut recipe = recipe.clone();
+    if arguments.data.is_none() && recipe.data.set.image_shape() == DataSource::Digits.image_shape() {
+        recipe.data.set = DataSource::Digits;
+    }
+    samples(&recipe, arguments.data.as_deref(), Split::Test, &context.bar())
+}
+
+/// Writes the dictionary alone.
+pub(super) fn dictionary(run: &Run, trained: &Trained) -> Result<PathBuf> {
+    let path = run.file("dictionary.png");
+    picture::dictionary(trained, trained.resolved.image())?.save(&path)?;
+    Ok(path)
+}
+
+/// Writes all pictures and returns their paths.
+pub(super) fn pictures(
+    run: &Run,
+    trained: &Trained,
+    samples: &Samples<'_>,
+    images: usize,
+    isa: Isa,
+) -> Result<Vec<PathBuf>> {
+    let mut paths = vec![dictionary(run, trained)?];
+    let shown = Reconstructions::new(isa, trained, samples, images)?;
+    for (name, picture) in
+        [("reconstructions.png", shown.side_by_side()?), ("feature_maps.png", shown.feature_maps()?)]
+    {
+        if let Some(picture) = picture {
+            let path = run.file(name);
+            picture.save(&path)?;
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}

@@ -1,0 +1,69 @@
+//! `wta train`.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use clap::Args;
+use wta::data::Split;
+use wta::run::Run;
+use wta::train::{Options, Outcome, train_into};
+
+use crate::context::Context;
+use crate::load::{patches, samples};
+use crate::print::print;
+use crate::recipe::resolve;
+
+/// Arguments of `wta train`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wta train mnist-conv16 --data ~/data --run runs/conv16
+  wta train mnist-conv16 --data ~/data --run runs/conv16 --resume
+  wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2")]
+pub(crate) struct Arguments {
+    /// A recipe's name (see `wta recipes`) or the path of a TOML file.
+    recipe: String,
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
+    /// bundled digits.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The run folder to write.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Instead of the recipe's epochs; of a stack, in every layer.
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Instead of the recipe's seed; of a stack, in every layer.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Go on from the run's checkpoint.
+    #[arg(long)]
+    resume: bool,
+    /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at most so many
+    /// MiB; otherwise they are computed anew for every batch.
+    #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
+    memory: u32,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let recipe = resolve(&arguments.recipe, arguments.epochs, arguments.seed)?;
+    let run = Run::new(&arguments.run);
+    let (bar, data) = (context.bar(), arguments.data.as_deref());
+    let samples = samples(&recipe, data, Split::Train, &bar)?;
+    let patches = patches(&recipe, data, &bar)?;
+    let memory = (arguments.memory as usize) << 20;
+    let options = Options { isa: context.isa, memory, patches: patches.as_ref() };
+    let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
+    super::show::dictionary(&run, &trained)?;
+    report(&outcome)?;
+    print(&format!("run: {}\n", arguments.run.display()))
+}
+
+pub(super) fn report(outcome: &Outcome) -> Result<()> {
+    print(&format!(
+        "trained in {:.1} s: loss {:.4}, dead atoms {:.1}%\nweights checksum: {:08x}\n",
+        outcome.seconds,
+        outcome.loss,
+        100.0 * outcome.dead_share,
+        outcome.checksum
+    ))
+}

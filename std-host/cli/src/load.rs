@@ -1,0 +1,41 @@
+//! The data set of a recipe, from the folder that the user names.
+
+use std::path::Path;
+
+use wta::Recipe;
+use wta::data::{Dataset, Split, load};
+use wta::preprocess::Samples;
+
+use crate::bar::Bar;
+use crate::error::{Error, Result};
+
+/// A split of a recipe's data set.
+pub(crate) fn samples(
+    recipe: &Recipe,
+    data: Option<&Path>,
+    split: Split,
+    bar: &Bar,
+) -> Result<Samples<'static>> {
+    Ok(Samples::new(recipe, dataset(recipe, data, split, bar)?)?)
+}
+
+/// The patches that the layers below a recipe with `[large]` learn from.
+pub(crate) fn patches(recipe: &Recipe, data: Option<&Path>, bar: &Bar) -> Result<Option<Samples<'static>>> {
+    let layers = recipe.layers();
+    let Some(below) = layers.iter().find_map(|layer| layer.large.and(layer.below.as_deref())) else {
+        return Ok(None);
+    };
+    samples(below, data, Split::Train, bar).map(Some)
+}
+
+fn dataset(recipe: &Recipe, data: Option<&Path>, split: Split, bar: &Bar) -> Result<Dataset> {
+    let folder = match data {
+        Some(folder) => folder,
+        None if !recipe.data.set.needs_folder() => Path::new(""),
+        None => {
+            let name = &recipe.name;
+            return Err(Error::Usage(format!("recipe {name} needs --data with the folder of its data set")));
+        }
+    };
+    Ok(load(&recipe.data.set, folder, split, bar)?)
+}

@@ -1,0 +1,117 @@
+//! The `wta` program; see `wta --help`.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Parser, Subcommand};
+use wta::Isa;
+
+use context::Context;
+use error::{Error, Result};
+
+mod bar;
+mod command;
+mod context;
+mod error;
+mod load;
+mod paper;
+mod print;
+mod recipe;
+
+/// Winner-take-all autoencoders: learn sparse features from unlabelled images, and classify with them.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Examples:
+  wta demo                                                    train on the bundled digits
+  wta recipes mnist-conv16 > my.toml                          start a recipe of your own
+  wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
+  wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
+  wta show --run runs/fc2000                                  pictures of what was learnt
+  wta export --run runs/fc2000 --out model.wta                for firmware
+  wta profile mnist-fc2000                                    where the time of a training step goes"
+)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+    /// Threads [default: one per processor].
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Instruction set: scalar, avx2, avx512, neon [default: the fastest there is].
+    #[arg(long, global = true, value_name = "NAME")]
+    isa: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train on the bundled digits, print the test error, write the pictures; needs no files.
+    Demo(command::demo::Arguments),
+    /// List the recipes, or print one.
+    Recipes(command::recipes::Arguments),
+    /// Train a recipe into a run folder.
+    Train(command::train::Arguments),
+    /// Write a data set's features as .npy.
+    Encode(command::encode::Arguments),
+    /// Train a linear SVM on the features and print its test error.
+    Eval(command::eval::Arguments),
+    /// Write a trained network for firmware: model.wta, a Rust module, a C header.
+    Export(command::export::Arguments),
+    /// Try combinations of a recipe's settings, by their error on held-out training images.
+    Search(command::search::Arguments),
+    /// Write pictures: dictionary, feature maps, reconstructions.
+    Show(command::show::Arguments),
+    /// Measure the phases of a training step, and encoding, against the machine's peak.
+    Profile(command::profile::Arguments),
+    /// Make the paper's tables and figures again; goes on where it stopped.
+    Paper(command::paper::Arguments),
+    /// Say which data sets are in a folder, checked against published checksums.
+    Data(command::data::Arguments),
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    let program = Program::parse();
+    match run(program) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wta: {error}");
+            ExitCode::from(if error.is_interruption() { 130 } else { 1 })
+        }
+    }
+}
+
+fn run(program: Program) -> Result<()> {
+    let isa = match &program.isa {
+        None => Isa::detect(),
+        Some(name) => name.parse().map_err(|error| Error::Usage(format!("--isa {name}: {error}")))?,
+    };
+    let threads = usize::from(program.threads.unwrap_or(0));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))?;
+    // A first Ctrl-C stops after the current step and saves; a second one ends the program at once, which loses
+    // nothing either, since every file is replaced as a whole.
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Error::Usage(format!("cannot watch for Ctrl-C: {error}")))?;
+    let context = Context { isa, stop: &STOP };
+    match program.command {
+        Command::Demo(arguments) => command::demo::run(&arguments, &context),
+        Command::Recipes(arguments) => command::recipes::run(&arguments),
+        Command::Train(arguments) => command::train::run(&arguments, &context),
+        Command::Encode(arguments) => command::encode::run(&arguments, &context),
+        Command::Eval(arguments) => command::eval::run(&arguments, &context),
+        Command::Export(arguments) => command::export::run(&arguments, &context),
+        Command::Search(arguments) => command::search::run(&arguments, &context),
+        Command::Show(arguments) => command::show::run(&arguments, &context),
+        Command::Profile(arguments) => command::profile::run(&arguments, &context),
+        Command::Paper(arguments) => command::paper::run(&arguments, &context),
+        Command::Data(arguments) => command::data::run(&arguments),
+    }
+}

@@ -1,0 +1,155 @@
+//! Table 2b: SVMs on few labels, on the features of networks that learnt from all images.
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::{DRAWS, FEW_LABELS, FEW_LABELS_C, POWER, Source};
+use super::runs::PaperRuns;
+use crate::error::Result;
+use wta::data::Split;
+use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
+use wta::files::atomic;
+use wta::recipe::{PoolRecipe, SvmRecipe};
+
+/// The file that holds what came of it.
+const FILE: &str = "few-labels.json";
+
+/// The most labels in a rehearsal.
+const REHEARSED: usize = 300;
+
+/// What came of so many labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Labelled images.
+    pub(super) labels: usize,
+    /// The recipe of the features.
+    pub(super) recipe: String,
+    /// Their pooling.
+    pub(super) pool: String,
+    /// What they were raised to.
+    #[serde(default)]
+    pub(super) power: f32,
+    /// CRC-32 of the network's parameters, hexadecimal.
+    pub(super) checksum: String,
+    /// Of the first draw; each further one has the next.
+    pub(super) seed: u64,
+    /// The test error of each draw.
+    pub(super) errors: Vec<f64>,
+    /// The C of each draw.
+    pub(super) c: Vec<f64>,
+    /// Mean.
+    pub(super) mean: f64,
+    /// Sample standard deviation.
+    pub(super) sd: f64,
+    /// Time of the SVMs.
+    pub(super) seconds: f64,
+}
+
+impl Entry {
+    fn draws(&self) -> usize {
+        self.errors.len()
+    }
+}
+
+/// What is known so far.
+pub(super) fn entries(runs: &PaperRuns<'_>) -> Result<Vec<Entry>> {
+    let path = runs.file(FILE);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read_to_string(&path).map_err(|e| wta::Error::io("read", &path, e))?;
+    Ok(serde_json::from_str(&text).map_err(|e| {
+        wta::Error::file(&path, format!("cannot be read ({e}); remove it and run this again"))
+    })?)
+}
+
+/// Whether all of it is there.
+pub(super) fn is_finished(runs: &PaperRuns<'_>) -> Result<bool> {
+    let known = entries(runs)?;
+    for task in tasks(runs) {
+        if !task.is_in(&known, runs) {
+            return Ok(false);
+        }
+        runs.run(task.recipe).expect_recipe(&runs.recipe(task.recipe, runs.settings.seed)?)?;
+    }
+    Ok(true)
+}
+
+/// An entry that needs work.
+#[derive(Clone, Copy)]
+struct Task {
+    labels: usize,
+    recipe: &'static str,
+    pool: &'static str,
+}
+
+impl Task {
+    fn is_in(&self, known: &[Entry], runs: &PaperRuns<'_>) -> bool {
+        let (seed, draws) = (runs.settings.seed, draws(runs));
+        let mine = |entry: &&Entry| {
+            (entry.labels, entry.seed, entry.draws(), entry.power) == (self.labels, seed, draws, POWER)
+        };
+        known.iter().filter(mine).any(|entry| (&*entry.recipe, &*entry.pool) == (self.recipe, self.pool))
+    }
+}
+
+/// All entries that need work; a rehearsal takes the shortest.
+fn tasks(runs: &PaperRuns<'_>) -> Vec<Task> {
+    let most = if runs.is_rehearsal() { REHEARSED } else { usize::MAX };
+    let tasks = FEW_LABELS.iter().filter(|few| few.labels <= most).filter_map(|few| match few.source {
+        Source::Pooled { recipe, pool } => Some(Task { labels: few.labels, recipe, pool }),
+        Source::Row(_) => None,
+    });
+    tasks.collect()
+}
+
+/// Choices of labels; a rehearsal makes do with two.
+fn draws(runs: &PaperRuns<'_>) -> usize {
+    if runs.is_rehearsal() { 2 } else { DRAWS }
+}
+
+/// Evaluates what is not there yet; `each` is called after each entry.
+pub(super) fn run(runs: &PaperRuns<'_>, mut each: impl FnMut(&Entry) -> Result<()>) -> Result<()> {
+    let seed = runs.settings.seed;
+    let mut known = entries(runs)?;
+    // The features last used: entries that share them come one after the other.
+    let mut features: Option<(Task, u32, Encoded)> = None;
+    for task in tasks(runs) {
+        if task.is_in(&known, runs) {
+            continue;
+        }
+        let recipe = runs.recipe(task.recipe, seed)?;
+        if features.as_ref().is_none_or(|(of, _, _)| (of.recipe, of.pool) != (task.recipe, task.pool)) {
+            // The last ones' memory is free before the next ones take theirs.
+            drop(features.take());
+            let finished = runs.train(&recipe, task.recipe)?;
+            let (train, test) = (runs.samples(&recipe, Split::Train)?, runs.samples(&recipe, Split::Test)?);
+            let pool = task.pool.parse::<PoolRecipe>()?.pool();
+            let encoding = Encoding { isa: runs.settings.isa, pool: Some(pool), power: POWER };
+            let encoded = Encoded::new(&finished.trained, &train, Some(&test), encoding, runs.observer)?;
+            features = Some((task, finished.checksum, encoded));
+        }
+        let Some((_, checksum, encoded)) = &features else { continue };
+        let svm = SvmRecipe { c: FEW_LABELS_C.to_vec(), ..recipe.svm.clone() };
+        let plan = Plan { labels: Some(task.labels), draws: draws(runs), seed, svm: &svm };
+        let evaluation = evaluate(encoded, plan, runs.observer)?;
+        let entry = Entry {
+            labels: task.labels,
+            recipe: task.recipe.to_owned(),
+            pool: task.pool.to_owned(),
+            power: POWER,
+            checksum: format!("{checksum:08x}"),
+            seed,
+            errors: evaluation.draws.iter().map(|draw| draw.test_error).collect(),
+            c: evaluation.draws.iter().map(|draw| draw.c).collect(),
+            mean: evaluation.mean,
+            sd: evaluation.sd,
+            seconds: evaluation.svm_seconds,
+        };
+        known.retain(|other| other.labels != task.labels);
+        known.push(entry.clone());
+        known.sort_by_key(|entry| entry.labels);
+        atomic::write(&runs.file(FILE), |to| Ok(serde_json::to_writer_pretty(to, &known)?))?;
+        each(&entry)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,343 @@
+//! The paper's figures, as small PNGs.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use wta_core::{Pool, Shape, Size};
+
+use super::runs::{Finished, PaperRuns};
+use crate::error::{Error, Result};
+use wta::data::Split;
+use wta::encode::FeatureEncoder;
+use wta::files::atomic;
+use wta::picture::{self, Picture};
+use wta::preprocess::Preprocessor;
+use wta::recipe::{Architecture, Recipe};
+
+/// The folder of the pictures.
+const FOLDER: &str = "pictures";
+
+/// Atoms shown of a large dictionary: enough to judge by, and still a small picture.
+const ATOMS: usize = 160;
+
+/// Figure 1's lifetime rates, in per cent.
+const LIFETIMES: [u8; 5] = [30, 10, 5, 2, 1];
+
+/// Passes over the images for a dictionary that is only looked at.
+const EPOCHS: usize = 5;
+
+/// Units of Figure 3's machines.
+const RBM_UNITS: usize = 256;
+
+/// Maps of Figure 5's second layer that are shown.
+const SECOND_MAPS: usize = 48;
+
+/// A figure of the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Figure {
+    /// Dictionaries of FC-WTA at several lifetime rates.
+    One,
+    /// RBM against WTA-RBM.
+    Three,
+    /// Convolutional dropout against CONV-WTA.
+    Four,
+    /// A digit on its way through CONV-WTA.
+    Five,
+    /// Dictionaries of a deep CONV-WTA at several lifetime rates.
+    Six,
+}
+
+/// A picture and what it shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Panel {
+    /// In the folder of the pictures.
+    pub(super) file: String,
+    /// What it shows.
+    pub(super) caption: String,
+}
+
+/// A finished figure.
+#[derive(Serialize, Deserialize)]
+struct Drawn {
+    /// By which networks.
+    recipes: Vec<Recipe>,
+    panels: Vec<Panel>,
+}
+
+impl Figure {
+    pub(super) const ALL: [Self; 5] = [Self::One, Self::Three, Self::Four, Self::Five, Self::Six];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::One => "figure-1",
+            Self::Three => "figure-3",
+            Self::Four => "figure-4",
+            Self::Five => "figure-5",
+            Self::Six => "figure-6",
+        }
+    }
+
+    /// What it is about.
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::One => "Figure 1: FC-WTA, 1000 units, by lifetime sparsity",
+            Self::Three => "Figure 3: filters of an RBM and of a WTA-RBM",
+            Self::Four => "Figure 4: filters of a convolutional dropout autoencoder and of CONV-WTA",
+            Self::Five => "Figure 5: a digit in CONV-WTA with 16 maps, and in a second layer of 128",
+            Self::Six => "Figure 6: 64conv5-64conv5-64conv5-64deconv11, by lifetime sparsity",
+        }
+    }
+
+    /// The networks that it shows, each trained in the folder of its name.
+    fn recipes(self, runs: &PaperRuns<'_>) -> Result<Vec<Recipe>> {
+        let seed = runs.settings.seed;
+        let recipe = |name: &str| runs.recipe(name, seed);
+        let with_lifetime = |name: &str, percent: u8| -> Result<Recipe> {
+            let mut recipe = recipe(name)?;
+            recipe.sparsity.lifetime = Some(f32::from(percent) / 100.0);
+            recipe.name = format!("{name}-lifetime-{percent}");
+            Ok(recipe)
+        };
+        match self {
+            Self::One => LIFETIMES
+                .iter()
+                .map(|percent| {
+                    let mut recipe = with_lifetime("mnist-fc1000", *percent)?;
+                    recipe.training.epochs = recipe.training.epochs.min(EPOCHS);
+                    Ok(recipe)
+                })
+                .collect(),
+            Self::Three => ["mnist-rbm", "mnist-wta-rbm"]
+                .iter()
+                .map(|name| {
+                    let mut recipe = with_units(recipe(name)?, RBM_UNITS)?;
+                    recipe.name = format!("{name}-{RBM_UNITS}");
+                    recipe.training.epochs = recipe.training.epochs.min(EPOCHS);
+                    Ok(recipe)
+                })
+                .collect(),
+            Self::Four => ["mnist-conv-dropout", "mnist-conv16"].into_iter().map(recipe).collect(),
+            Self::Five => ["mnist-conv16", "mnist-conv16-stacked"].into_iter().map(recipe).collect(),
+            Self::Six => {
+                let name = "mnist-conv64x3";
+                Ok(vec![recipe(name)?, with_lifetime(name, 20)?, with_lifetime(name, 5)?])
+            }
+        }
+    }
+
+    fn record(self, runs: &PaperRuns<'_>) -> PathBuf {
+        runs.file(FOLDER).join(format!("{}.json", self.name()))
+    }
+
+    /// Its pictures, when they are drawn; none if they are of other networks.
+    pub(super) fn panels(self, runs: &PaperRuns<'_>) -> Result<Option<Vec<Panel>>> {
+        let path = self.record(runs);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| wta::Error::io("read", &path, e))?;
+        let drawn: Drawn = serde_json::from_str(&text).map_err(|e| {
+            wta::Error::file(&path, format!("cannot be read ({e}); remove it and run this again"))
+        })?;
+        Ok((drawn.recipes == self.recipes(runs)?).then_some(drawn.panels))
+    }
+
+    /// Trains its networks and draws it.
+    pub(super) fn draw(self, runs: &PaperRuns<'_>) -> Result<Vec<Panel>> {
+        let recipes = self.recipes(runs)?;
+        let networks: Vec<Finished> =
+            recipes.iter().map(|recipe| runs.train(recipe, &recipe.name)).collect::<Result<_>>()?;
+        atomic::create_dir(&runs.file(FOLDER))?;
+        let pictures = match self {
+            Self::Five => digit(runs, &recipes, &networks)?,
+            _ => dictionaries(runs, &recipes, &networks)?,
+        };
+        let mut panels = Vec::new();
+        for (place, (picture, caption)) in ('a'..).zip(pictures) {
+            let file = format!("{}{place}.png", self.name());
+            picture.save(&runs.file(FOLDER).join(&file))?;
+            panels.push(Panel { file, caption });
+        }
+        let drawn = Drawn { recipes, panels: panels.clone() };
+        atomic::write(&self.record(runs), |to| Ok(serde_json::to_writer_pretty(to, &drawn)?))?;
+        Ok(panels)
+    }
+}
+
+/// A recipe of a fully-connected network of one layer, or an RBM, with so many units.
+fn with_units(mut recipe: Recipe, count: usize) -> Result<Recipe> {
+    match &mut recipe.network {
+        Architecture::FullyConnected { units, .. } => *units = vec![count],
+        Architecture::Rbm { hidden, .. } => *hidden = count,
+        Architecture::Convolutional { .. } => {
+            return Err(Error::Usage(format!(
+                "recipe {}: a convolutional network has no units",
+                recipe.name
+            )));
+        }
+    }
+    recipe.check()?;
+    Ok(recipe)
+}
+
+/// A picture of each network's dictionary.
+fn dictionaries(
+    runs: &PaperRuns<'_>,
+    recipes: &[Recipe],
+    networks: &[Finished],
+) -> Result<Vec<(Picture, String)>> {
+    let image = image_shape(recipes);
+    let dead_shares: Vec<f64> = recipes
+        .iter()
+        .zip(networks)
+        .map(|(recipe, network)| dead_share(runs, recipe, network))
+        .collect::<Result<_>>()?;
+    let pictures = recipes.iter().zip(networks).zip(dead_shares).map(|((recipe, network), dead)| {
+        let count = network.trained.network().decoder().conv.maps;
+        let shown = if count > ATOMS {
+            format!("the first {ATOMS} of {count} atoms")
+        } else {
+            format!("{count} atoms")
+        };
+        let dead = 100.0 * dead;
+        runs.observer.note(&format!("{}: dead atoms {dead:.1}%", recipe.name));
+        let caption = format!(
+            "`{}`: {}{shown}, {dead:.1}% dead (0 on every test image)",
+            recipe.name,
+            sparsity(recipe)
+        );
+        Ok((picture::first_atoms(&network.trained, image, ATOMS)?, caption))
+    });
+    pictures.collect()
+}
+
+/// The share of maps that are 0 on every test image. After a training of one epoch it says more than how many maps never
+/// survived in that epoch, when they had still to learn.
+fn dead_share(runs: &PaperRuns<'_>, recipe: &Recipe, network: &Finished) -> Result<f64> {
+    let samples = runs.samples(recipe, Split::Test)?;
+    let code = network.trained.network().code();
+    // Of each map the maximum is enough.
+    let whole = Pool {
+        kernel: Size::new(code.height, code.width),
+        stride: Size::new(code.height, code.width),
+        ..Pool::NONE
+    };
+    let encoder = FeatureEncoder::new(runs.settings.isa, &network.trained)?.pooled(whole)?;
+    let mut survives = vec![false; code.channels];
+    encoder.run(&samples, |maxima| {
+        for image in maxima.chunks_exact(code.channels) {
+            survives.iter_mut().zip(image).for_each(|(survives, max)| *survives |= *max > 0.0);
+        }
+        Ok(())
+    })?;
+    Ok(survives.iter().filter(|survives| !**survives).count() as f64 / survives.len() as f64)
+}
+
+fn sparsity(recipe: &Recipe) -> String {
+    match recipe.sparsity.lifetime {
+        Some(rate) => format!("lifetime sparsity {:.0}%; ", 100.0 * rate),
+        None => String::new(),
+    }
+}
+
+fn image_shape(recipes: &[Recipe]) -> Shape {
+    recipes.first().and_then(|recipe| recipe.data.set.image_shape()).unwrap_or(Shape::vector(0))
+}
+
+/// The first test digit's way: input, dictionary, maps in training, after training, pooled, and a second layer's.
+fn digit(runs: &PaperRuns<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec<(Picture, String)>> {
+    let (Some(recipe), [first, second]) = (recipes.first(), networks) else {
+        return Err(Error::Usage("Figure 5 takes a network and one that is stacked on it".to_owned()));
+    };
+    let samples = runs.samples(recipe, Split::Test)?;
+    let image = samples.image_shape();
+    let mut pixels = vec![0.0; image.len()];
+    samples.write_all(&Preprocessor::none(image), &[0], &mut pixels)?;
+    let features = |network: &Finished, pool: Option<Pool>| -> Result<(Shape, Vec<f32>)> {
+        let encoder = FeatureEncoder::new(runs.settings.isa, &network.trained)?;
+        let encoder = match pool {
+            Some(pool) => encoder.pooled(pool)?,
+            None => encoder,
+        };
+        let mut maps = vec![0.0; encoder.shape().len()];
+        encoder.encode(&samples, &[0], &mut maps)?;
+        Ok((encoder.shape(), maps))
+    };
+    let draw = |(shape, maps): &(Shape, Vec<f32>), count: usize| {
+        let count = count.min(shape.channels);
+        let some: Vec<f32> = maps
+            .chunks_exact(shape.channels)
+            .flat_map(|position| position.iter().take(count))
+            .copied()
+            .collect();
+        picture::image::feature_maps(&some, shape.height, shape.width, count, &[])
+    };
+    let dense = features(first, Some(Pool::NONE))?;
+    let pooled = features(first, None)?;
+    let above = features(second, None)?;
+    let maps = dense.0.channels;
+    let winners = (dense.0, winners_only(dense.0, &dense.1));
+    let second_maps = SECOND_MAPS.min(above.0.channels);
+    Ok(vec![
+        (draw(&(image, pixels), image.channels)?, "(a) the input".to_owned()),
+        (
+            picture::first_atoms(&first.trained, image, ATOMS)?,
+            format!("(b) the dictionary, {maps} deconvolution filters"),
+        ),
+        (
+            draw(&winners, maps)?,
+            format!(
+                "(c) the {maps} feature maps in training: one winner each, here in white whatever its value"
+            ),
+        ),
+        (draw(&dense, maps)?, format!("(d) the {maps} feature maps after training, sparsity off")),
+        (
+            draw(&pooled, maps)?,
+            format!("(e) these maps after max-pooling, {} x {}", pooled.0.height, pooled.0.width),
+        ),
+        (
+            draw(&above, second_maps)?,
+            format!(
+                "(f) {second_maps} of the {} maps of a second layer on (e), sparsity off, pooled",
+                above.0.channels
+            ),
+        ),
+    ])
+}
+
+/// Each map with a 1 at its maximum, the first of equals, and 0 elsewhere: where spatial sparsity leaves the winners.
+fn winners_only(shape: Shape, maps: &[f32]) -> Vec<f32> {
+    let mut only = vec![0.0; maps.len()];
+    for map in 0..shape.channels {
+        let values = maps.iter().enumerate().skip(map).step_by(shape.channels);
+        let best =
+            values.fold((0, 0.0f32), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
+        // A map that is 0 throughout has no winner, and nothing is written for it.
+        if let Some(place) = only.get_mut(best.0).filter(|_| best.1 > 0.0) {
+            *place = 1.0;
+        }
+    }
+    only
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_changed_and_nothing_else() {
+        let wide = wta::recipe::load("mnist-fc2000").unwrap();
+        let narrow = with_units(wide.clone(), 256).unwrap();
+        assert_eq!(narrow.resolve(Shape::vector(784)).unwrap().network().code().channels, 256);
+        assert_eq!(with_units(narrow, 2000).unwrap(), wide);
+        let error = with_units(wta::recipe::load("mnist-conv16").unwrap(), 256).unwrap_err().to_string();
+        assert!(error.contains("mnist-conv16") && error.contains("has no units"), "{error}");
+    }
+
+    #[test]
+    fn winners_are_each_maps_first_maximum() {
+        let shape = Shape::new(3, 1, 3);
+        let maps = [1.0, 0.0, 0.0, 2.0, 5.0, 0.0, 2.0, 4.0, 0.0];
+        assert_eq!(winners_only(shape, &maps), [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,226 @@
+//! `paper-mnist.md`: ours beside the paper's.
+
+use std::fmt::Write as _;
+
+use super::few_labels::{self, Entry};
+use super::figures::Figure;
+use super::row::{Outcome, Task};
+use super::rows::{DRAWS, FEW_LABELS, ROWS, SEEDED, Source};
+use super::runs::PaperRuns;
+use super::{main_rows, seed_rows};
+use crate::error::Result;
+use wta::data::inventory;
+use wta::evaluate;
+use wta::files::atomic;
+
+/// The file's name.
+const FILE: &str = "paper-mnist.md";
+
+/// What the images are, with their checksums, in Markdown.
+pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
+    let Some(folder) = runs.settings.data else {
+        return Ok("A rehearsal: one epoch each on the bundled digits, 4,800 to train and 1,000 to test; the paper's \
+                   figures are for MNIST.\n"
+            .to_owned());
+    };
+    let entries = inventory::inventory(folder)?;
+    let mut text = String::from("MNIST, MD5 of the files' content:\n\n");
+    for entry in entries.iter().filter(|entry| entry.set == "MNIST") {
+        let name = entry.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let verdict = if entry.state == inventory::State::Good { "as published" } else { "NOT as published" };
+        let _ = writeln!(text, "- `{name}`: {} ({verdict})", entry.md5().unwrap_or("unknown"));
+    }
+    Ok(text)
+}
+
+/// Writes all that is known.
+pub(super) fn write(runs: &PaperRuns<'_>, data: &str) -> Result<()> {
+    let text = text(runs, data)?;
+    Ok(atomic::write(&runs.file(FILE), |to| to.write_all(text.as_bytes()))?)
+}
+
+fn text(runs: &PaperRuns<'_>, data: &str) -> Result<String> {
+    let settings = &runs.settings;
+    let mut text = format!(
+        "# The paper's MNIST tables and figures\n\n\
+         Makhzani and Frey, \"Winner-Take-All Autoencoders\", NIPS 2015. Made by `wta paper mnist --seed {}`, {}, {} \
+         threads. Each network was trained and evaluated as by `wta train RECIPE --seed SEED` and `wta eval --seed \
+         SEED`. C was chosen on held-out training images; the test labels were used for nothing but the errors here.\n\n\
+         {data}\n## All labels\n\n",
+        settings.seed,
+        settings.isa,
+        rayon::current_num_threads(),
+    );
+    rows(runs, &mut text)?;
+    seeds(runs, &mut text)?;
+    few_labels(runs, &mut text)?;
+    figures(runs, &mut text)?;
+    Ok(text)
+}
+
+fn rows(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
+    text.push_str(
+        "| recipe | network | paper | ours | | held-out | C | train | eval | peak memory | dead | seed | weights | made \
+         with |\n| --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |\n",
+    );
+    for (row, task) in ROWS.iter().zip(main_rows(runs.settings.seed)) {
+        let outcome = task.outcome(runs)?;
+        let start = format!("| {} | {} | {:.2}% |", row.recipe, row.network, row.paper);
+        match outcome {
+            None => {
+                let _ = writeln!(text, "{start} not yet | | | | | | | | | | |");
+            }
+            Some(outcome) => {
+                let _ = writeln!(
+                    text,
+                    "{start} {} | {} | {} |",
+                    percent(outcome.test_error),
+                    verdict(outcome.test_error, row.paper),
+                    details(&outcome)
+                );
+            }
+        }
+    }
+    text.push_str(
+        "\nTimes are wall-clock; a stack's training includes the layers below. The peak memory is the process's during the \
+         row, data included.\n",
+    );
+    Ok(())
+}
+
+/// The cells from the held-out error on.
+fn details(outcome: &Outcome) -> String {
+    // What a killed process did after its last epoch is in no file.
+    let resumed = if outcome.resumed { " (resumed)" } else { "" };
+    [
+        outcome.held_out_error.map_or("-".to_owned(), percent),
+        outcome.c.to_string(),
+        format!("{}{resumed}", duration(outcome.train_seconds)),
+        duration(outcome.eval_seconds),
+        outcome.peak_bytes.map_or("n/a".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000)),
+        format!("{:.1}%", 100.0 * outcome.dead_share),
+        outcome.seed.to_string(),
+        outcome.checksum.clone(),
+        format!("{}, {} threads", outcome.isa, outcome.threads),
+    ]
+    .join(" | ")
+}
+
+fn seeds(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
+    text.push_str(
+        "\n## Other seeds\n\n| recipe | test errors by seed | spread | mean |\n| --- | --- | ---: | ---: |\n",
+    );
+    let seed = runs.settings.seed;
+    let tasks: Vec<Task> = main_rows(seed).chain(seed_rows(seed)).collect();
+    for recipe in SEEDED {
+        let mut errors = Vec::new();
+        let mut cells = Vec::new();
+        for task in tasks.iter().filter(|task| task.recipe == recipe) {
+            let outcome = task.outcome(runs)?;
+            cells.push(match &outcome {
+                Some(outcome) => format!("{}: {}", task.seed, percent(outcome.test_error)),
+                None => format!("{}: not yet", task.seed),
+            });
+            errors.extend(outcome.map(|outcome| outcome.test_error));
+        }
+        let (low, high) =
+            errors.iter().fold((f64::MAX, 0.0f64), |(low, high), e| (low.min(*e), high.max(*e)));
+        let (mean, _) = evaluate::spread(errors.iter().copied());
+        let end = if errors.len() > 1 {
+            format!("{:.2} points | {}", 100.0 * (high - low), percent(mean))
+        } else {
+            " | ".to_owned()
+        };
+        let _ = writeln!(text, "| {recipe} | {} | {end} |", cells.join(", "));
+    }
+    Ok(())
+}
+
+fn few_labels(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
+    let _ = write!(
+        text,
+        "\n## Few labels\n\nFeatures learnt from all images; the SVM fitted to N labels, as many of each class; mean and \
+         sample standard deviation over {DRAWS} draws. With at most 2,000 labels C is chosen by 5-fold cross-validation \
+         among them.\n\n| N | paper | ours | | features | errors of the draws | C |\n| ---: | ---: | ---: | --- | --- | \
+         --- | --- |\n"
+    );
+    let known = few_labels::entries(runs)?;
+    for few in FEW_LABELS {
+        let _ = write!(text, "| {} | {:.2}% | ", few.labels, few.paper);
+        let cells = match few.source {
+            Source::Row(recipe) => match main_rows(runs.settings.seed).find(|task| task.recipe == recipe) {
+                Some(task) => task.outcome(runs)?.map(|outcome| {
+                    let (error, verdict) = (outcome.test_error, verdict(outcome.test_error, few.paper));
+                    format!("{} | {verdict} | the row {recipe} | | {}", percent(error), outcome.c)
+                }),
+                None => None,
+            },
+            Source::Pooled { .. } => {
+                known.iter().find(|entry| entry.labels == few.labels).map(|entry| few_cells(entry, few.paper))
+            }
+        };
+        let _ = writeln!(text, "{} |", cells.unwrap_or_else(|| "not yet | | | |".to_owned()));
+    }
+    Ok(())
+}
+
+fn few_cells(entry: &Entry, paper: f64) -> String {
+    let errors: Vec<String> = entry.errors.iter().map(|error| percent(*error)).collect();
+    let c: Vec<String> = entry.c.iter().map(f64::to_string).collect();
+    format!(
+        "{} +- {} | {} | {}, pooled {}, to the power of {}, weights {} | {} | {}",
+        percent(entry.mean),
+        percent(entry.sd),
+        verdict(entry.mean, paper),
+        entry.recipe,
+        entry.pool,
+        entry.power,
+        entry.checksum,
+        errors.join(", "),
+        c.join(", ")
+    )
+}
+
+fn figures(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
+    for figure in Figure::ALL {
+        let Some(panels) = figure.panels(runs)? else { continue };
+        let _ = writeln!(text, "\n## {}\n", figure.title());
+        for panel in panels {
+            let _ = writeln!(text, "{}:\n\n![{}](pictures/{})\n", panel.caption, panel.caption, panel.file);
+        }
+    }
+    Ok(())
+}
+
+/// Whether an error (a share) is the paper's (in per cent, with two decimals) or better.
+fn verdict(error: f64, paper: f64) -> &'static str {
+    // Rounded as the paper's figure is.
+    if (error * 1e4).round() <= (paper * 100.0).round() { "met" } else { "missed" }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}%", 100.0 * share)
+}
+
+/// `41 s` or `12 min 5 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    if whole < 100 { format!("{whole} s") } else { format!("{} min {} s", whole / 60, whole % 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_compared_as_they_are_printed() {
+        assert_eq!(verdict(0.0048, 0.48), "met");
+        assert_eq!(verdict(0.00484, 0.48), "met");
+        assert_eq!(verdict(0.0049, 0.48), "missed");
+        assert_eq!(verdict(0.0047, 0.48), "met");
+        assert_eq!(
+            (percent(0.0102), duration(41.2), duration(725.0)),
+            ("1.02%".into(), "41 s".into(), "12 min 5 s".into())
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! One row: a recipe trained and evaluated, as `wta train` and `wta eval` do, and what came of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::runs::PaperRuns;
+use crate::error::Result;
+use wta::data::Split;
+use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
+use wta::profile::memory;
+use wta::run::Run;
+
+/// The file in the run folder that says that the row is finished.
+const FILE: &str = "row.json";
+
+/// What a finished row has to tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// For the network and the SVM.
+    pub(super) seed: u64,
+    /// The share of test images that are classified wrongly.
+    pub(super) test_error: f64,
+    /// The share of held-out training images that are classified wrongly with the C chosen.
+    pub(super) held_out_error: Option<f64>,
+    /// The C chosen.
+    pub(super) c: f64,
+    /// Training, the layers below included.
+    pub(super) train_seconds: f64,
+    /// Whether training was broken off and resumed.
+    pub(super) resumed: bool,
+    /// Encoding and the SVM.
+    pub(super) eval_seconds: f64,
+    /// The most memory of the process during this row, where the system says it.
+    pub(super) peak_bytes: Option<u64>,
+    /// Of the last epoch.
+    pub(super) dead_share: f64,
+    /// CRC-32 of the parameters, hexadecimal.
+    pub(super) checksum: String,
+    /// The instruction set.
+    pub(super) isa: String,
+    /// Threads.
+    pub(super) threads: usize,
+}
+
+/// A row to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// The recipe.
+    pub(super) recipe: &'static str,
+    /// For the network and the SVM.
+    pub(super) seed: u64,
+    /// The name of the run folder.
+    pub(super) name: String,
+}
+
+impl Task {
+    /// What came of it, when it is finished.
+    pub(super) fn outcome(&self, runs: &PaperRuns<'_>) -> Result<Option<Outcome>> {
+        let run = runs.run(&self.name);
+        let path = run.file(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        run.expect_recipe(&runs.recipe(self.recipe, self.seed)?)?;
+        let text = std::fs::read_to_string(&path).map_err(|e| wta::Error::io("read", &path, e))?;
+        Ok(serde_json::from_str(&text).map(Some).map_err(|e| {
+            wta::Error::file(&path, format!("cannot be read ({e}); remove it and run this again"))
+        })?)
+    }
+
+    /// Trains and evaluates, and writes down what came of it.
+    pub(super) fn run(&self, runs: &PaperRuns<'_>) -> Result<Outcome> {
+        let measured = memory::forget_peak();
+        let recipe = runs.recipe(self.recipe, self.seed)?;
+        let finished = runs.train(&recipe, &self.name)?;
+        let (train, test) = (runs.samples(&recipe, Split::Train)?, runs.samples(&recipe, Split::Test)?);
+        let isa = runs.settings.isa;
+        let encoding = Encoding { isa, ..Encoding::default() };
+        let encoded = Encoded::new(&finished.trained, &train, Some(&test), encoding, runs.observer)?;
+        let plan = Plan { labels: None, draws: 1, seed: self.seed, svm: &recipe.svm };
+        let evaluation = evaluate(&encoded, plan, runs.observer)?;
+        let run: &Run = &finished.run;
+        evaluation.save(run)?;
+        let outcome = Outcome {
+            seed: self.seed,
+            test_error: evaluation.test_error,
+            held_out_error: evaluation.draws.first().and_then(|draw| draw.held_out_error),
+            c: evaluation.c,
+            train_seconds: finished.seconds,
+            resumed: finished.resumed,
+            eval_seconds: evaluation.encode_seconds + evaluation.svm_seconds,
+            peak_bytes: if measured { memory::peak() } else { None },
+            dead_share: finished.dead_share,
+            checksum: format!("{:08x}", finished.checksum),
+            isa: isa.to_string(),
+            threads: rayon::current_num_threads(),
+        };
+        run.save_json(FILE, &outcome)?;
+        Ok(outcome)
+    }
+}

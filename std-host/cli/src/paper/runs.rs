@@ -1,0 +1,138 @@
+//! Training and evaluating recipes in the folders of one reproduction, each only once.
+
+use std::path::{Path, PathBuf};
+
+use wta::Isa;
+
+use crate::error::{Error, Result};
+use wta::Observer;
+use wta::data::{self, DataSource, Split};
+use wta::picture;
+use wta::preprocess::Samples;
+use wta::recipe::{self, Recipe};
+use wta::run::{Run, Trained};
+
+use wta::train::{Options, train_into};
+
+/// How to go about the reproduction.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings<'a> {
+    /// The folder of the reproduction.
+    pub folder: &'a Path,
+    /// The folder that holds `mnist/`; none: a rehearsal on the bundled digits, one epoch each.
+    pub data: Option<&'a Path>,
+    /// For the networks and the SVMs.
+    pub seed: u64,
+    /// The instruction set.
+    pub isa: Isa,
+}
+
+/// The place where recipes are trained and evaluated.
+pub(super) struct PaperRuns<'a> {
+    pub(super) settings: Settings<'a>,
+    pub(super) observer: &'a dyn Observer,
+}
+
+/// A network that is trained to its end.
+pub(super) struct Finished {
+    pub(super) trained: Trained,
+    pub(super) run: Run,
+    /// The time that it took, the layers below included; of what was broken off and resumed, without the epoch
+    /// that was lost.
+    pub(super) seconds: f64,
+    /// Whether it was broken off and resumed.
+    pub(super) resumed: bool,
+    /// Of the last epoch.
+    pub(super) dead_share: f64,
+    /// CRC-32 of the parameters.
+    pub(super) checksum: u32,
+}
+
+impl PaperRuns<'_> {
+    /// Whether it is all a rehearsal.
+    pub(super) fn is_rehearsal(&self) -> bool {
+        self.settings.data.is_none()
+    }
+
+    /// A built-in recipe as it is used here.
+    pub(super) fn recipe(&self, name: &str, seed: u64) -> Result<Recipe> {
+        let mut recipe = recipe::load(name)?;
+        recipe.set_seed(seed);
+        if self.is_rehearsal() {
+            recipe.set_epochs(1);
+            rehearse(&mut recipe);
+        }
+        Ok(recipe)
+    }
+
+    /// The run folder of this name.
+    pub(super) fn run(&self, name: &str) -> Run {
+        Run::new(self.settings.folder.join(name))
+    }
+
+    /// A file of the reproduction.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.settings.folder.join(name)
+    }
+
+    /// A split of a recipe's data set.
+    pub(super) fn samples(&self, recipe: &Recipe, split: Split) -> Result<Samples<'static>> {
+        let folder = self.settings.data.unwrap_or(Path::new(""));
+        Ok(Samples::new(recipe, data::load(&recipe.data.set, folder, split, self.observer)?)?)
+    }
+
+    /// Trains a recipe to its end in the folder of this name, from where it was broken off.
+    pub(super) fn train(&self, recipe: &Recipe, name: &str) -> Result<Finished> {
+        let run = self.run(name);
+        let resumed = run.checkpoint().exists();
+        if let Some(below) = &recipe.below {
+            self.reuse(below, &run.below())?;
+        }
+        let before = seconds_so_far(recipe, &run)?;
+        let samples = self.samples(recipe, Split::Train)?;
+        let options = Options { isa: self.settings.isa, ..Options::default() };
+        let (trained, outcome) = train_into(&run, true, recipe, &samples, options, self.observer)?;
+        picture::dictionary(&trained, samples.image_shape())?.save(&run.file("dictionary.png"))?;
+        Ok(Finished {
+            checksum: outcome.checksum,
+            trained,
+            run,
+            seconds: before + outcome.seconds,
+            resumed,
+            dead_share: outcome.dead_share,
+        })
+    }
+
+    /// Copies a run that was made of this very recipe to where a stack wants its lower layer: it would become the same
+    /// bits again.
+    fn reuse(&self, recipe: &Recipe, to: &Run) -> Result<()> {
+        let run = self.run(&recipe.name);
+        if to.exists() || !run.exists() || run.recipe()? != *recipe {
+            return Ok(());
+        }
+        self.observer.note(&format!("the layer below is {}: copied, not trained again", recipe.name));
+        Ok(run.copy_training(to)?)
+    }
+}
+
+/// The time of all finished epochs of a run, the layers below included.
+fn seconds_so_far(recipe: &Recipe, run: &Run) -> Result<f64> {
+    let below = recipe.below.as_ref().map_or(Ok(0.0), |below| seconds_so_far(below, &run.below()))?;
+    Ok(below + run.metrics(u64::MAX)?.iter().map(|row| row.seconds).sum::<f64>())
+}
+
+fn rehearse(recipe: &mut Recipe) {
+    recipe.data.set = DataSource::Digits;
+    if let Some(below) = &mut recipe.below {
+        rehearse(below);
+    }
+}
+
+/// What Ctrl-C says here: the same command goes on by itself.
+pub(super) fn explain(error: Error) -> Error {
+    if error.is_interruption() {
+        Error::Paused("what is finished is saved; the same command goes on from there")
+    } else {
+        error
+    }
+}

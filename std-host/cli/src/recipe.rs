@@ -1,0 +1,20 @@
+//! A recipe with the command line's changes.
+
+use wta::Recipe;
+use wta::recipe;
+
+use crate::error::Result;
+
+/// A recipe by its name or path, with other epochs and another seed if they are given.
+pub(crate) fn resolve(name: &str, epochs: Option<usize>, seed: Option<u64>) -> Result<Recipe> {
+    let mut recipe = recipe::load(name)?;
+    if let Some(epochs) = epochs {
+        recipe.set_epochs(epochs);
+    }
+    if let Some(seed) = seed {
+        recipe.set_seed(seed);
+    }
+    // Once more through the checks, for what the flags changed.
+    recipe.check()?;
+    Ok(recipe)
+}

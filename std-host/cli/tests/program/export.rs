@@ -1,0 +1,501 @@
+//! `wta export`: what a device makes of `model.wta` is what the program made of the run, bit for bit.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Folder, shrunken_mnist, wta};
+use safetensors::SafeTensors;
+use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
+use wta_core::{Encoder, Method, Model, Scalar, Svm, extractor_len, novelty_len, stream_training_len};
+use wta_tests::{Cross, emulator, require};
+
+/// Two layers, a stride, overlapping pooling, square roots.
+const CONV: &str = r#"
+name = "two layers"
+about = "for the tests"
+[data]
+set = "digits"
+[network]
+kind = "convolutional"
+encoder = [{ maps = 6, kernel = 5 }, { maps = 8, kernel = [3, 5], stride = [1, 2] }]
+decoder_kernel = 7
+initial = "he"
+[sparsity]
+lifetime = 0.2
+[training]
+epochs = 1
+batch = 50
+optimizer = "adam"
+rate = 2e-3
+[features]
+pool = { kernel = [5, 3], stride = [3, 2] }
+root = true
+[svm]
+c = [1.0]
+"#;
+
+/// A trained and evaluated run.
+fn trained(folder: &Folder) -> String {
+    let (recipe, run) = (folder.write("recipe.toml", CONV), folder.path("run"));
+    wta(&["train", &recipe, "--run", &run]).succeeds();
+    run
+}
+
+/// A file in memory aligned as flash is.
+struct Flash(Vec<u128>);
+
+impl Flash {
+    fn read(path: impl AsRef<Path>) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let mut words = vec![0u128; bytes.len().div_ceil(16)];
+        assert_eq!(bytes.len(), 16 * words.len(), "a whole number of 16 bytes");
+        bytemuck::cast_slice_mut(&mut words).copy_from_slice(&bytes);
+        Self(words)
+    }
+
+    fn model(&self) -> Model<'_> {
+        Model::parse(bytemuck::cast_slice(&self.0)).unwrap()
+    }
+}
+
+/// A bundled file of the test digits, without its header: pixel by pixel, or the labels.
+fn bundled(folder: &Folder, name: &str, header: usize) -> Vec<u8> {
+    let (packed, mut bytes) = (folder.bundled(name), Vec::new());
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    bytes.split_off(header)
+}
+
+fn test_digits(folder: &Folder) -> Vec<u8> {
+    bundled(folder, "t10k-images-idx3-ubyte.gz", 16)
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// The numbers of a `.npy` file.
+fn npy(path: &str) -> Vec<f32> {
+    let bytes = fs::read(path).unwrap();
+    floats(&bytes[10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))..])
+}
+
+/// Numbers position by position, from numbers map by map.
+fn channels_last(maps: usize, numbers: &[f32]) -> Vec<f32> {
+    let positions = numbers.len() / maps;
+    (0..numbers.len()).map(|i| numbers[i % maps * positions + i / maps]).collect()
+}
+
+/// What firmware does with the pixels of an image.
+fn features(model: &Model<'_>, pixels: &[u8]) -> Vec<f32> {
+    let network = model.network();
+    let encoder = Encoder::new(Scalar, model.parameters().unwrap(), &mut []).unwrap();
+    let image: Vec<f32> = pixels.iter().map(|pixel| f32::from(*pixel) * model.scale()).collect();
+    let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+    encoder.load(1, 0, &image, &mut inputs).unwrap();
+    encoder.hidden(1, &mut inputs, &mut []).unwrap();
+    encoder.top(1, &inputs, &mut [], &mut code).unwrap();
+    let mut features = vec![0.0; model.features()];
+    model.pool().run(Scalar, network.code(), &code, &mut features).unwrap();
+    if model.root() {
+        features.iter_mut().for_each(|feature| *feature = feature.sqrt());
+    }
+    features
+}
+
+#[test]
+fn a_device_computes_the_scalar_hosts_features_and_scores() {
+    let folder = Folder::new();
+    let (run, out, file) = (trained(&folder), folder.path("model.wta"), folder.path("features.npy"));
+    wta(&["eval", "--run", &run, "--isa", "scalar"]).succeeds();
+    wta(&["encode", "--run", &run, "--split", "test", "--out", &file, "--isa", "scalar"]).succeeds();
+    let said = wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    assert!(!said.stdout.contains("note"), "{said:?}");
+    let flash = Flash::read(&out);
+    let model = flash.model();
+
+    // The parameters are those of model.safetensors.
+    let saved = fs::read(folder.path("run/model.safetensors")).unwrap();
+    let saved = SafeTensors::deserialize(&saved).unwrap();
+    let tensor = |name: &str| floats(saved.tensor(name).unwrap().data());
+    let parameters = model.parameters().unwrap();
+    for (index, layer) in model.network().layers().enumerate() {
+        let filters = tensor(&format!("encoder.{index}.weight"));
+        let filters = filters.chunks_exact(layer.filter_len());
+        let filters: Vec<f32> = filters.flat_map(|f| channels_last(layer.input.channels, f)).collect();
+        assert_eq!(parameters.filters(index).weights, filters);
+        assert_eq!(parameters.filters(index).bias, tensor(&format!("encoder.{index}.bias")));
+    }
+    assert_eq!(parameters.atoms(), tensor("decoder.weight"));
+    assert_eq!(parameters.decoder_bias(), tensor("decoder.bias"));
+
+    let saved = fs::read(folder.path("run/svm.safetensors")).unwrap();
+    let saved = SafeTensors::deserialize(&saved).unwrap();
+    let tensor = |name: &str| floats(saved.tensor(name).unwrap().data());
+    let (weights, bias) = (tensor("weight"), tensor("bias"));
+    let svm = Svm::new(model.features(), &weights, &bias).unwrap();
+    assert_eq!((model.classes(), svm.classes()), (10, 10));
+
+    let labels = bundled(&folder, "t10k-labels-idx1-ubyte.gz", 8);
+    let digits = test_digits(&folder);
+    let encoded = npy(&file);
+    assert_eq!(encoded.len(), digits.len() / 784 * model.features());
+    let mut errors = 0;
+    for ((pixels, expected), label) in
+        digits.chunks_exact(784).zip(encoded.chunks_exact(model.features())).zip(&labels)
+    {
+        let features = features(&model, pixels);
+        assert_eq!(features, channels_last(model.network().code().channels, expected));
+        let scores: Vec<f32> = model.svm().unwrap().scores(&features).unwrap().collect();
+        assert!(svm.scores(&features).unwrap().eq(scores));
+        errors += usize::from(model.svm().unwrap().classify(&features).unwrap() != usize::from(*label));
+    }
+    // `eval` sums scores in f64.
+    let eval = fs::read_to_string(folder.path("run/eval.json")).unwrap();
+    let eval: serde_json::Value = serde_json::from_str(&eval).unwrap();
+    let expected = eval["test_error"].as_f64().unwrap() * (digits.len() / 784) as f64;
+    assert!((errors as f64 - expected).abs() <= 1.0, "{errors} errors, and {expected} by eval");
+}
+
+#[test]
+fn the_table_adds_up_and_a_decoder_can_be_left_out() {
+    let folder = Folder::new();
+    let (run, out, small) = (trained(&folder), folder.path("model.wta"), folder.path("small.wta"));
+    let bytes = |line: &str| line.rsplit(' ').next().unwrap().replace(',', "").parse::<usize>().unwrap();
+    let sizes = |text: &str| {
+        let flash = text.lines().skip(1).take_while(|line| line.starts_with("  "));
+        flash.map(bytes).collect::<Vec<usize>>()
+    };
+    let whole = wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    assert!(whole.stdout.contains("note: without classifier: train one with `wta eval --run "), "{whole:?}");
+    let (total, parts) = sizes(&whole.stdout).split_last().map(|(t, p)| (*t, p.to_vec())).unwrap();
+    assert_eq!(parts.iter().sum::<usize>(), total);
+    assert_eq!(fs::metadata(&out).unwrap().len(), total as u64);
+    let network = Flash::read(&out).model().network();
+    assert_eq!(parts[1], 4 * network.parameters_len());
+    let ram = 4 * (network.inputs_len() + network.code_len());
+    assert_eq!(bytes(whole.value_after("  encoding a whole image ").trim()), ram);
+    assert!(whole.stdout.contains("training, 50 images a step"), "{whole:?}");
+    let model = Flash::read(&out);
+    let streamed = 4 * wta_core::extractor_len(&network, &model.model().pool());
+    assert_eq!(bytes(whole.value_after("  features, row by row ").trim()), streamed);
+    assert!(whole.stdout.contains("training row by row, 50 a step"), "{whole:?}");
+
+    let alone = wta(&["export", "--run", &run, "--out", &small, "--no-decoder"]).succeeds();
+    assert!(!alone.stdout.contains("training") && !alone.stdout.contains("novelty"), "{alone:?}");
+    assert_eq!(sizes(&alone.stdout)[1], 4 * network.encoder_len());
+    let (whole, alone) = (Flash::read(&out), Flash::read(&small));
+    assert!(!alone.model().parameters().unwrap().has_decoder());
+    let digit = &test_digits(&folder)[..784];
+    assert_eq!(features(&whole.model(), digit), features(&alone.model(), digit));
+    // The same run gives the same bytes.
+    let again = folder.path("again.wta");
+    wta(&["export", "--run", &run, "--out", &again]).succeeds();
+    assert_eq!(fs::read(&out).unwrap(), fs::read(&again).unwrap());
+}
+
+/// Evaluated with another pooling than the recipe's, which gives as many features.
+#[test]
+fn a_classifier_brings_its_pooling_along() {
+    let folder = Folder::new();
+    let (run, out) = (trained(&folder), folder.path("model.wta"));
+    wta(&["eval", "--run", &run, "--pool", "4/3"]).succeeds();
+    wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    assert_eq!(Flash::read(&out).model().pool(), wta_core::Pool::square(4, 3));
+
+    wta(&["eval", "--run", &run, "--pool", "4/3,average"]).succeeds();
+    wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    assert_eq!(Flash::read(&out).model().pool(), wta_core::Pool::square(4, 3).average());
+    wta(&["export", "--run", &run, "--out", &out, "--int8"]).fails("no average pooling");
+}
+
+/// Three layers, two of them below the other.
+#[test]
+fn every_layer_of_a_stack_is_exported_by_itself() {
+    let folder = Folder::new();
+    let below: String =
+        CONV.lines().map(|line| line.replace('[', "[below.").replace("= [below.", "= [") + "\n").collect();
+    let below = below.replace("{ maps = 8, kernel = [below.3", "{ maps = 8, kernel = [3");
+    let below = below.replace("stride = [below.", "stride = [").replace("name", "below.name");
+    let text = format!(
+        r#"
+name = "upper"
+about = "for the tests"
+data = {{ set = "digits" }}
+network = {{ kind = "fully-connected", units = [30], initial = "he" }}
+sparsity = {{ lifetime = 0.2 }}
+training = {{ epochs = 1, batch = 50, optimizer = "adam", rate = 2e-3 }}
+{}"#,
+        below.replace("about", "below.about")
+    );
+    let (recipe, run, out) = (folder.write("stack.toml", &text), folder.path("run"), folder.path("top.wta"));
+    wta(&["train", &recipe, "--run", &run]).succeeds();
+    let said = wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    let lower = folder.path("run/below");
+    assert!(said.stdout.contains(&format!("`wta export --run {lower}`")), "{said:?}");
+    let low = folder.path("low.wta");
+    let said = wta(&["export", "--run", &lower, "--out", &low]).succeeds();
+    assert!(!said.stdout.contains("top layer"), "{said:?}");
+
+    let (low, top) = (Flash::read(&low), Flash::read(&out));
+    let (low, top) = (low.model(), top.model());
+    assert!(top.is_stacked() && top.is_planar() && !low.is_stacked() && !low.is_planar());
+    // One after the other they are the stack.
+    let file = folder.path("features.npy");
+    wta(&["encode", "--run", &run, "--split", "test", "--out", &file, "--isa", "scalar"]).succeeds();
+    let network = top.network();
+    let encoder = Encoder::new(Scalar, top.parameters().unwrap(), &mut []).unwrap();
+    let maps = low.network().code().channels;
+    for (pixels, expected) in test_digits(&folder).chunks_exact(784).zip(npy(&file).chunks_exact(30)).take(50)
+    {
+        let features = features(&low, pixels);
+        let positions = features.len() / maps;
+        let input: Vec<f32> = (0..features.len())
+            .map(|i| features[i % positions * maps + i / positions] * top.scale())
+            .collect();
+        let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+        encoder.load(1, 0, &input, &mut inputs).unwrap();
+        encoder.top(1, &inputs, &mut [], &mut code).unwrap();
+        assert_eq!(code, expected);
+    }
+}
+
+/// Runs a program that must succeed.
+#[track_caller]
+fn succeeds(command: Command) {
+    let finished = wta_tests::run(command).unwrap();
+    assert!(finished.success(), "{}\n{}", finished.ending(), finished.output);
+}
+
+/// A package of this module, built and run by cargo.
+#[test]
+fn the_rust_module_is_the_file_and_needs_no_std() {
+    let folder = Folder::new();
+    let (run, out, module) = (trained(&folder), folder.path("model.wta"), folder.path("src/model.rs"));
+    wta(&["eval", "--run", &run]).succeeds();
+    fs::create_dir(folder.path("src")).unwrap();
+    wta(&["export", "--run", &run, "--out", &out, "--rust", &module]).succeeds();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let core = workspace.join("core");
+    folder.write(
+        "Cargo.toml",
+        &format!(
+            "[workspace]\n[package]\nname = \"exported\"\nedition = \"2024\"\n[dependencies]\n\
+             wta-core = {{ path = {core:?}, default-features = false }}\n[lints.rust]\nwarnings = \"deny\""
+        ),
+    );
+    // Versions that are there, without a look at a registry.
+    fs::copy(workspace.join("Cargo.lock"), folder.path("Cargo.lock")).unwrap();
+    folder.write("src/lib.rs", "//! Firmware.\n#![no_std]\n#![forbid(unsafe_code)]\npub mod model;\n");
+    folder.write(
+        "src/main.rs",
+        r#"
+use exported::model::{CLASSES, FEATURES, MODEL, NETWORK, POOL, ROOT, SCALE};
+
+fn main() {
+    let model = wta_core::Model::parse(MODEL).unwrap();
+    assert_eq!((model.network(), model.pool(), model.root()), (NETWORK, POOL, ROOT));
+    assert_eq!((model.scale(), model.features(), model.classes()), (SCALE, FEATURES, CLASSES));
+    assert_eq!(MODEL.as_ptr().align_offset(16), 0);
+    std::fs::write(std::env::args().nth(1).unwrap(), MODEL).unwrap();
+}
+"#,
+    );
+    let (target, copy) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported"), folder.path("copy.wta"));
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--offline", "--manifest-path", &folder.path("Cargo.toml")]);
+    cargo.arg("--target-dir").arg(&target).args(["--", &copy]);
+    succeeds(cargo);
+    assert_eq!(fs::read(&out).unwrap(), fs::read(&copy).unwrap());
+
+    let Some(cross) = require(Cross::for_libraries("thumbv7em-none-eabihf")) else { return };
+    let mut cargo = cross.cargo("build", env!("CARGO_TARGET_TMPDIR"));
+    cargo.args(["--lib", "--manifest-path", &folder.path("Cargo.toml")]);
+    succeeds(cargo);
+}
+
+#[test]
+fn the_c_header_is_the_file() {
+    let folder = Folder::new();
+    let (run, out, header) = (trained(&folder), folder.path("model.wta"), folder.path("model.h"));
+    wta(&["export", "--run", &run, "--out", &out, "--c", &header]).succeeds();
+    let main = folder.write(
+        "main.c",
+        r#"
+#include "model.h"
+#include "model.h"
+#include <stdint.h>
+#include <stdio.h>
+
+int main(void) {
+    FILE *file = fopen("copy.wta", "wb");
+    if (!file || (uintptr_t)wta_model % 16 || WTA_MODEL_CHANNELS * WTA_MODEL_HEIGHT * WTA_MODEL_WIDTH != 784)
+        return 1;
+    if (WTA_MODEL_SCALE != 1.0f / 255 || WTA_MODEL_FEATURES != 560 || WTA_MODEL_CLASSES != 0)
+        return 2;
+    return fwrite(wta_model, 1, WTA_MODEL_LEN, file) != sizeof wta_model || fclose(file) != 0;
+}
+"#,
+    );
+    let (text, mut sizes) = (fs::read_to_string(&header).unwrap(), String::new());
+    let flash = Flash::read(&out);
+    let (network, pool) = (flash.model().network(), flash.model().pool());
+    let training = |method: Method| stream_training_len(&network, &method, 32).bytes();
+    for (name, bytes) in [
+        ("ENCODE_BYTES", 4 * extractor_len(&network, &pool)),
+        ("NOVELTY_BYTES", 4 * (novelty_len(&network) + 8)),
+        ("TRAIN_SGD_BYTES(32)", training(Method::Sgd { momentum: 0.9 })),
+        ("TRAIN_ADAM_BYTES(32)", training(Method::ADAM)),
+    ] {
+        // A macro that is not there, or another number, does not compile.
+        sizes += &format!("typedef char check_{}[WTA_MODEL_{name} == {bytes} ? 1 : -1];\n", bytes);
+    }
+    assert!(!text.contains("INT8_BYTES"), "no quantised network is in the model");
+    let main = folder.write("main.c", &(fs::read_to_string(main).unwrap() + &sizes));
+    let compiler = |name, package| require(emulator::find(name, package));
+    let compile = |compiler: &Path, arguments: &[&str]| {
+        let mut command = Command::new(compiler);
+        command.current_dir(folder.path("")).args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
+        command.args(arguments);
+        succeeds(command);
+    };
+    if let Some(cc) = compiler("cc", "gcc") {
+        for standard in ["-std=c99", "-std=c11"] {
+            compile(&cc, &[standard, &main, "-o", "main"]);
+            let mut command = Command::new(folder.path("main"));
+            command.current_dir(folder.path(""));
+            succeeds(command);
+            assert_eq!(fs::read(&out).unwrap(), fs::read(folder.path("copy.wta")).unwrap());
+        }
+    }
+    if let Some(cc) = compiler("arm-none-eabi-gcc", "gcc-arm-none-eabi") {
+        // Without a C library, which that compiler may lack.
+        let main = folder.write(
+            "firmware.c",
+            "#include \"model.h\"\nunsigned char last(void);\n\
+             unsigned char last(void) { return wta_model[WTA_MODEL_LEN - 1u]; }\n",
+        );
+        compile(&cc, &["-std=c99", "-mcpu=cortex-m4", "-c", &main, "-o", "main.o"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_exported_gets_one_sentence() {
+    let folder = Folder::new();
+    let (run, out) = (trained(&folder), folder.path("model.wta"));
+    let export = |more: &[&str]| wta(&[&["export", "--run", &run, "--out", &out][..], more].concat());
+    wta(&["export", "--run", &folder.path("nowhere"), "--out", &out]).fails("is not a run folder");
+    wta(&["export", "--run", &run, "--out", &run]).fails("is a folder; give the path of a file");
+    wta(&["export", "--run", &run, "--out", &folder.path("no/model.wta")]).fails("cannot write");
+    export(&["--rust", &run]).fails("is a folder");
+    export(&["--c", &folder.path("no/model.h")]).fails("cannot write");
+    fs::remove_file(&out).unwrap();
+
+    // Files of another run, or of no run.
+    folder.write("run/svm.safetensors", "not a classifier");
+    export(&[]).fails("svm.safetensors: is not a whole safetensors file; run `wta eval` again");
+    fs::copy(folder.path("run/model.safetensors"), folder.path("run/svm.safetensors")).unwrap();
+    export(&[]).fails("has no tensor weight");
+    wta(&["eval", "--run", &run]).succeeds();
+    let eval = fs::read_to_string(folder.path("run/eval.json")).unwrap();
+    assert!(eval.contains("\"5x3/3x2\""), "{eval}");
+    folder.write("run/eval.json", &eval.replace("5x3/3x2", "none"));
+    export(&[]).fails("is a classifier of 560 features, but the network has 3136");
+    folder.write("run/eval.json", &eval.replace("5x3/3x2", "99/1"));
+    export(&[]).fails("window is larger");
+    folder.write("run/eval.json", "{}");
+    export(&[]).fails("does not say which features");
+    // Evaluated before training went on.
+    let weights = eval.split("\"weights\": \"").nth(1).unwrap().get(..8).unwrap();
+    folder.write("run/eval.json", &eval.replace(weights, "0123abcd"));
+    export(&[]).fails("other weights than the run has now; run `wta eval` again");
+    fs::remove_file(folder.path("run/eval.json")).unwrap();
+    export(&[]).fails("eval.json");
+    fs::remove_file(folder.path("run/svm.safetensors")).unwrap();
+    export(&[]).succeeds();
+    fs::remove_file(&out).unwrap();
+    let model = folder.path("run/model.safetensors");
+    let whole = fs::read(&model).unwrap();
+    fs::write(&model, &whole[..99]).unwrap();
+    export(&[]).fails("not a whole safetensors file");
+    fs::remove_file(&model).unwrap();
+    export(&[]).fails("has no model.safetensors yet");
+    assert!(!folder.exists("model.wta"));
+}
+
+#[test]
+fn an_rbm_is_refused() {
+    let folder = Folder::new();
+    let recipe = folder.write(
+        "rbm.toml",
+        r#"
+name = "rbm"
+about = "for the tests"
+data = { set = "mnist" }
+network = { kind = "rbm", hidden = 20, initial = { normal = 0.01 } }
+sparsity = {}
+training = { epochs = 1, batch = 50, optimizer = { sgd = { momentum = 0.5 } }, rate = 0.1 }
+"#,
+    );
+    let (data, run, out) = (shrunken_mnist(&folder), folder.path("run"), folder.path("model.wta"));
+    wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
+    wta(&["export", "--run", &run, "--out", &out]).fails("is the run of an RBM");
+    assert!(!folder.exists("model.wta"));
+}
+
+/// Needs root, to mount a tmpfs; says so where it cannot.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said() {
+    let folder = Folder::new();
+    let Some(disk) = folder.tmpfs("disk", "4k") else {
+        crate::support::skipped("a full disk: mounting a tmpfs needs root");
+        return;
+    };
+    let run = trained(&folder);
+    let out = wta(&["export", "--run", &run, "--out", &format!("{}/model.wta", disk.path())]);
+    let out = out.fails("cannot write");
+    assert!(out.stderr.contains("No space left"), "{out:?}");
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_quantised_network_classifies_on_a_device_as_the_program_says() {
+    let folder = Folder::new();
+    let (run, out) = (trained(&folder), folder.path("int8.wta"));
+    // Without a classifier, the encoder alone.
+    let said = wta(&["export", "--run", &run, "--out", &out, "--int8"]).succeeds();
+    assert!(said.stdout.contains("note: without classifier") && !said.stdout.contains("gives"), "{said:?}");
+    assert!(Flash::read(&out).model().int8_svm().is_none());
+    wta(&["eval", "--run", &run]).succeeds();
+    let said = wta(&["export", "--run", &run, "--out", &out, "--int8"]).succeeds();
+
+    let flash = Flash::read(&out);
+    let model = flash.model();
+    assert!(model.parameters().is_none() && model.svm().is_none());
+    let (network, svm) = (model.int8().unwrap(), model.int8_svm().unwrap());
+    let len = Int8Extractor::<Portable>::memory_len(network.network(), &model.pool());
+    let (mut memory, mut sums) = (vec![0; len], vec![0; svm.classes()]);
+    let extractor = Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut memory).unwrap();
+    let mut classifier = Int8Classifier::new(extractor, svm, &mut sums).unwrap();
+    let labels = folder.bundled("t10k-labels-idx1-ubyte.gz");
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&labels[..]).read_to_end(&mut unpacked).unwrap();
+    let digits = test_digits(&folder);
+    let mut errors = 0;
+    for (pixels, label) in digits.chunks_exact(784).zip(&unpacked[8..]) {
+        errors += usize::from(classifier.classify(pixels).unwrap() != usize::from(*label));
+    }
+    let images = digits.len() / 784;
+    let rate = format!("int8 {:.2}%", 100.0 * errors as f64 / images as f64);
+    assert!(said.stdout.contains(&rate), "{rate}: {said:?}");
+    let same = said.stdout.split("int8 gives ").nth(1).and_then(|rest| rest.split('%').next()).unwrap();
+    assert!(same.parse::<f64>().unwrap() >= 98.0, "{said:?}");
+
+    // With the numbers in f32, too.
+    wta(&["export", "--run", &run, "--out", &out, "--int8", "--keep-f32", "--no-decoder"]).succeeds();
+    let flash = Flash::read(&out);
+    let both = flash.model();
+    assert!(both.parameters().is_some() && both.svm().is_some() && both.int8_svm().is_some());
+}

@@ -1,0 +1,13 @@
+//! The program as a user runs it: good runs and bad input, killed and interrupted, on a full disk.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod data_sets;
+mod export;
+mod large_images;
+mod paper;
+mod preprocess;
+mod rbm;
+mod stacking;
+mod support;
+mod train_and_eval;

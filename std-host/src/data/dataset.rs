@@ -1,0 +1,253 @@
+//! A data set in memory or in a file: images of one size, and their labels.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use wta_core::Shape;
+
+use crate::error::{Error, Result};
+
+use super::pixels::Pixels;
+
+/// The part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// To learn from; validation sets are cut off it.
+    Train,
+    /// To measure the final error with, and nothing else.
+    Test,
+}
+
+/// Both parts of a data set.
+#[derive(Clone, Debug)]
+pub struct Splits {
+    /// To learn from.
+    pub train: Dataset,
+    /// To measure the final error with.
+    pub test: Dataset,
+}
+
+/// Images of one size, and their labels if they have any.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    pub channels: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Image by image, each `height x width x channels`, channels last.
+    pub pixels: Pixels,
+    /// One per image, each below `classes`.
+    pub labels: Option<Vec<u8>>,
+    /// How many classes the labels tell apart.
+    pub classes: usize,
+}
+
+impl From<Dataset> for Cow<'_, Dataset> {
+    fn from(dataset: Dataset) -> Self {
+        Self::Owned(dataset)
+    }
+}
+
+impl<'a> From<&'a Dataset> for Cow<'a, Dataset> {
+    fn from(dataset: &'a Dataset) -> Self {
+        Self::Borrowed(dataset)
+    }
+}
+
+impl Dataset {
+    /// The shape of an image.
+    pub fn shape(&self) -> Shape {
+        Shape::new(self.channels, self.height, self.width)
+    }
+
+    /// Images of this shape from numbers in memory: image by image, row by row, the channels of a pixel side by side. For
+    /// vectors, `shape` is [`Shape::vector`].
+    ///
+    /// ```
+    /// use wta::{Dataset, Shape};
+    ///
+    /// let windows: Vec<f32> = (0..300).map(|v| (v as f32 * 0.1).sin()).collect();
+    /// let data = Dataset::from_floats(Shape::vector(30), windows)?.with_labels(vec![0; 10])?;
+    /// assert_eq!((data.len(), data.classes), (10, 1));
+    /// # Ok::<(), wta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when the numbers are not a whole number of images, or one is not finite.
+    pub fn from_floats(shape: Shape, numbers: impl Into<Vec<f32>>) -> Result<Self> {
+        let numbers = numbers.into();
+        let len = shape.len().max(1);
+        if let Some(index) = numbers.iter().position(|number| !number.is_finite()) {
+            let (image, element) = (index / len, index % len);
+            let problem =
+                format!("element {element} of image {image} is not a finite number; clean the data");
+            return Err(Error::Invalid(problem));
+        }
+        Self::from_pixels(shape, numbers.into())
+    }
+
+    /// The same of bytes, 0 to 255. A recipe's `data.divide_by` of 255 brings them between 0 and 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when the bytes are not a whole number of images.
+    pub fn from_bytes(shape: Shape, bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        Self::from_pixels(shape, bytes.into().into())
+    }
+
+    fn from_pixels(shape: Shape, pixels: Pixels) -> Result<Self> {
+        let Shape { channels, height, width } = shape;
+        if shape.len() == 0 || pixels.len() % shape.len() != 0 {
+            return Err(Error::Invalid(format!(
+                "{} numbers are not a whole number of images of {height} x {width} x {channels}",
+                pixels.len()
+            )));
+        }
+        Ok(Self { channels, height, width, pixels, labels: None, classes: 0 })
+    }
+
+    /// With a label for each image; there are as many classes as the largest label says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when there are not as many labels as images.
+    pub fn with_labels(mut self, labels: impl Into<Vec<u8>>) -> Result<Self> {
+        let labels = labels.into();
+        if labels.len() != self.len() {
+            return Err(Error::Invalid(format!(
+                "{} labels are not one for each of {} images",
+                labels.len(),
+                self.len()
+            )));
+        }
+        self.classes = labels.iter().max().map_or(0, |label| usize::from(*label) + 1);
+        self.labels = Some(labels);
+        Ok(self)
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.pixels.len().checked_div(self.image_len()).unwrap_or(0)
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pixels of an image, each channel counted: `height * width * channels`.
+    pub fn image_len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// Writes image `index`, `height x width x channels`, each pixel times `scale`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no such image, or when the file that it is in cannot be read.
+    pub fn write(&self, index: usize, scale: f32, to: &mut [f32]) -> Result<()> {
+        let start = index.checked_mul(to.len()).filter(|_| to.len() == self.image_len());
+        match start.map_or(Ok(false), |start| self.pixels.write(start, scale, to))? {
+            true => Ok(()),
+            false => {
+                Err(Error::Invalid(format!("there is no image {index} in the data set of {}", self.len())))
+            }
+        }
+    }
+
+    /// Cuts off the images from `at` on and returns them, as [`Vec::split_off`] does: a validation set, or what a
+    /// smaller training set leaves. Beyond the last image nothing is cut off.
+    #[must_use = "to drop the images, write `let _ =`"]
+    pub fn split_off(&mut self, at: usize) -> Self {
+        let at = at.min(self.len());
+        Self {
+            pixels: self.pixels.split_off(at * self.image_len()),
+            labels: self.labels.as_mut().map(|labels| labels.split_off(at.min(labels.len()))),
+            ..*self
+        }
+    }
+
+    /// The data set, when every label is below `classes`; `labels_file` is where they come from.
+    pub(super) fn checked(self, labels_file: &Path) -> Result<Self> {
+        let mut labels = self.labels.iter().flatten().enumerate();
+        match labels.find(|(_, label)| usize::from(**label) >= self.classes) {
+            None => Ok(self),
+            Some((index, label)) => Err(Error::file(
+                labels_file,
+                format!(
+                    "the label at index {index} is {label}, but labels go from 0 to {}; get the file again",
+                    self.classes.saturating_sub(1)
+                ),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set() -> Dataset {
+        Dataset {
+            channels: 3,
+            height: 1,
+            width: 2,
+            pixels: Pixels::Bytes((0..24).collect()),
+            labels: Some(vec![3, 1, 4, 1]),
+            classes: 5,
+        }
+    }
+
+    #[test]
+    fn images_lie_one_after_the_other() {
+        let set = set();
+        assert_eq!((set.len(), set.image_len(), set.is_empty()), (4, 6, false));
+        let mut image = [0.0; 6];
+        set.write(1, 0.5, &mut image).unwrap();
+        assert_eq!(image, [3.0, 3.5, 4.0, 4.5, 5.0, 5.5]);
+        for index in [4, usize::MAX, usize::MAX / 6] {
+            let sentence = set.write(index, 1.0, &mut image).unwrap_err().to_string();
+            assert_eq!(sentence, format!("there is no image {index} in the data set of 4"));
+        }
+        let none = Dataset { width: 0, pixels: Pixels::Bytes(vec![]), labels: None, ..set };
+        assert_eq!((none.len(), none.is_empty(), none.write(0, 1.0, &mut image).is_err()), (0, true, true));
+    }
+
+    #[test]
+    fn the_end_is_cut_off() {
+        let mut start = set();
+        let end = start.split_off(3);
+        assert_eq!((start.len(), start.labels.as_deref()), (3, Some(&[3, 1, 4][..])));
+        assert_eq!((end.len(), end.labels.as_deref()), (1, Some(&[1][..])));
+        assert_eq!(end.pixels.bytes(), Some(&[18, 19, 20, 21, 22, 23][..]));
+        assert_eq!((start.split_off(9).len(), start.len()), (0, 3));
+        assert_eq!((start.split_off(0).len(), start.len()), (3, 0));
+    }
+
+    #[test]
+    fn labels_stay_below_the_classes() {
+        assert!(set().checked(Path::new("labels")).is_ok());
+        let sentence = Dataset { classes: 4, ..set() }.checked(Path::new("labels")).unwrap_err().to_string();
+        assert_eq!(
+            sentence,
+            "labels: the label at index 2 is 4, but labels go from 0 to 3; get the file again"
+        );
+    }
+
+    #[test]
+    fn ones_own_numbers_are_a_data_set() {
+        let shape = Shape::new(2, 1, 2);
+        let set = Dataset::from_floats(shape, [0.5; 12]).unwrap().with_labels([2, 0, 1]).unwrap();
+        assert_eq!((set.len(), set.shape(), set.classes), (3, shape, 3));
+        let refused = |result: Result<Dataset>| result.unwrap_err().to_string();
+        assert!(refused(Dataset::from_floats(shape, [0.0; 6])).contains("6 numbers are not a whole number"));
+        let mut numbers = [0.0; 8];
+        numbers[5] = f32::NAN;
+        assert!(refused(Dataset::from_floats(shape, numbers)).contains("element 1 of image 1"));
+        assert!(refused(Dataset::from_bytes(Shape::vector(0), [0])).contains("1 numbers"));
+        assert!(refused(set.with_labels([1])).contains("1 labels are not one for each of 3 images"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Which data set a recipe learns from, and what the set needs to be told.
+
+use serde::{Deserialize, Serialize};
+use wta_core::Shape;
+
+use super::own::keys::{ArrayFiles, ImageFolder};
+use crate::problem::Problem;
+
+/// The data sets that can be loaded, with what they need to be told: the table `[data]` of a recipe, whose key `set` is
+/// their name in lower case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "set", rename_all = "lowercase", deny_unknown_fields)]
+pub enum DataSource {
+    /// A subset of MNIST that is part of the program; needs no folder.
+    Digits,
+    /// MNIST, in the folder `mnist/`.
+    Mnist,
+    /// CIFAR-10, in the folder `cifar-10-batches-bin/`.
+    Cifar10,
+    /// SVHN's cropped digits, in the folder `svhn/`.
+    Svhn {
+        /// Whether the extra set is part of the training images.
+        #[serde(default)]
+        extra: bool,
+    },
+    /// A folder of pictures.
+    Images(ImageFolder),
+    /// ArrayFiles in `.npy` or safetensors files.
+    Array(ArrayFiles),
+    /// Images that a program hands over in memory; no file has them.
+    Memory,
+}
+
+impl DataSource {
+    /// The shape of its images, where that is always the same.
+    pub fn image_shape(&self) -> Option<Shape> {
+        match self {
+            Self::Digits | Self::Mnist => Some(Shape::new(1, 28, 28)),
+            Self::Cifar10 | Self::Svhn { .. } => Some(Shape::new(3, 32, 32)),
+            Self::Images(images) => {
+                let (size, channels) = images.shape();
+                Some(Shape::new(channels, size.height, size.width))
+            }
+            Self::Array(_) | Self::Memory => None,
+        }
+    }
+
+    /// Whether it has keys of its own in a recipe.
+    pub(crate) fn has_keys(&self) -> bool {
+        match self {
+            Self::Digits | Self::Mnist | Self::Cifar10 | Self::Memory => false,
+            Self::Svhn { .. } | Self::Images(_) | Self::Array(_) => true,
+        }
+    }
+
+    /// `Ok` when its keys make sense.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        if let Self::Images(images) = self { images.check() } else { Ok(()) }
+    }
+
+    /// What pixels are divided by unless told: bytes come to lie between 0 and 1, arrays and what a program hands over are left as
+    /// they are.
+    pub(crate) fn divisor(&self) -> f32 {
+        if matches!(self, Self::Array(_) | Self::Memory) { 1.0 } else { 255.0 }
+    }
+
+    /// Whether it lies in files, in a folder that has to be told.
+    pub fn needs_folder(&self) -> bool {
+        !matches!(self, Self::Digits | Self::Memory)
+    }
+}

@@ -1,0 +1,162 @@
+//! Decoding a file of a picture, of which nothing is believed: what its header promises is compared with its length before
+//! anything is allocated.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageReader};
+use wta_core::Size;
+
+use crate::error::{Error, Result};
+
+/// Pixels of a side: more is surely damage.
+pub(super) const MOST_SIDE: u32 = 1 << 16;
+
+/// Decoded bytes of a picture: 1 GiB.
+pub(super) const MOST_BYTES: u64 = 1 << 30;
+
+/// No byte of a file becomes more than these: deflate makes 1032 of one, of which each may hold eight pixels.
+const MOST_INFLATION: u64 = 8 * 1032;
+
+/// Decodes a picture.
+pub(super) fn decode(path: &Path) -> Result<DynamicImage> {
+    let bytes = read(path)?;
+    let decoder = decoder(path, &bytes)?;
+    if bytes.starts_with(&JPEG) && !is_whole_jpeg(&bytes) {
+        return Err(Error::file(path, "is a JPEG file that is cut off"));
+    }
+    DynamicImage::from_decoder(decoder).map_err(|error| damaged(path, &error))
+}
+
+/// A picture's rows and columns, as its header has them.
+pub(super) fn size(path: &Path) -> Result<Size> {
+    let (columns, rows) = decoder(path, &read(path)?)?.dimensions();
+    Ok(Size::new(rows as usize, columns as usize))
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::file(path, format!("is no picture, or is damaged ({})", error.to_string().replace('\n', " ")))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
+    if !metadata.is_file() {
+        return Err(Error::file(path, "is not a file"));
+    }
+    if metadata.len() > MOST_BYTES {
+        return Err(Error::file(path, "is larger than any picture that is read, 1 GiB"));
+    }
+    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    if bytes.is_empty() {
+        return Err(Error::file(path, "is empty"));
+    }
+    Ok(bytes)
+}
+
+/// The decoder of a file whose header promises no more than the file can hold.
+fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let reader = reader.map_err(|error| damaged(path, &error))?;
+    let decoder = reader.into_decoder().map_err(|error| damaged(path, &error))?;
+    let ((columns, rows), promised) = (decoder.dimensions(), decoder.total_bytes());
+    let most = (bytes.len() as u64).saturating_mul(MOST_INFLATION).min(MOST_BYTES);
+    if columns > MOST_SIDE || rows > MOST_SIDE || promised > most {
+        return Err(Error::file(
+            path,
+            format!(
+                "has {rows} x {columns} pixels by its header, more than a file of {} bytes can have",
+                bytes.len()
+            ),
+        ));
+    }
+    Ok(decoder)
+}
+
+/// The first two bytes of every JPEG file.
+const JPEG: [u8; 2] = [0xff, 0xd8];
+
+/// Whether a JPEG file goes on to its end marker. Its decoder fills in what is missing.
+fn is_whole_jpeg(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(JPEG.len()..).unwrap_or_default();
+    loop {
+        rest = match rest {
+            [0xff, 0xd9, ..] => return true,
+            // Segments with a length; a scan's data follows, and is passed byte by byte.
+            [0xff, 0x01..=0xcf | 0xda..=0xfe, high, low, ..] => {
+                let len = usize::from(u16::from_be_bytes([*high, *low]));
+                rest.get(2 + len.max(2)..).unwrap_or_default()
+            }
+            [_, rest @ ..] => rest,
+            [] => return false,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn fixtures() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images")
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        for file in [
+            "grey.png",
+            "colour.png",
+            "grey16.png",
+            "colour.jpg",
+            "progressive.jpg",
+            "cmyk.jpg",
+            "grey.pgm",
+            "grey16.pgm",
+        ] {
+            let whole = fs::read(fixtures().join(file)).unwrap();
+            for cut in 0..whole.len() {
+                fs::write(&path, &whole[..cut]).unwrap();
+                match decode(&path) {
+                    Err(error) => assert!(!error.to_string().contains('\n'), "{file} at {cut}: {error}"),
+                    // A PNG file's last chunk says nothing but that it is the last; checksums are before it.
+                    Ok(_) => assert!(
+                        file.ends_with(".png") && cut + 24 > whole.len(),
+                        "{file} is read when cut at {cut}"
+                    ),
+                }
+            }
+            for at in 0..whole.len() {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0xff;
+                fs::write(&path, &bytes).unwrap();
+                let _ = decode(&path);
+            }
+        }
+    }
+
+    #[test]
+    fn absurd_headers_allocate_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let mut png = fs::read(fixtures().join("grey.png")).unwrap();
+        for side in [16..20, 20..24] {
+            png[side].copy_from_slice(&100_000u32.to_be_bytes());
+        }
+        let checksum = crc32fast::hash(&png[12..29]);
+        png[29..33].copy_from_slice(&checksum.to_be_bytes());
+        let mut jpeg = fs::read(fixtures().join("colour.jpg")).unwrap();
+        let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+        jpeg[frame + 5..frame + 9].fill(0xff);
+        for bytes in
+            [png, jpeg, b"P5\n100000 100000\n255\nabc".to_vec(), b"P5\n60000 60000\n255\nabc".to_vec()]
+        {
+            fs::write(&path, &bytes).unwrap();
+            let sentence = decode(&path).unwrap_err().to_string();
+            assert!(sentence.contains("pixels by its header, more than a file of"), "{sentence}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Folders of pictures (PNG, JPEG, PGM, PPM) as a data set: whole pictures brought to one size, or random patches of them.
+//!
+//! A picture is decoded, made grey or colour (8 bits; deeper ones are rounded), resized and cut, on all threads, a group of
+//! files at a time. What does not fit into memory goes to a temporary file ([`super::pixels`]).
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use wta_core::{Random, Size};
+
+use super::decode::{self, MOST_SIDE};
+use super::keys::{ImageFolder, OnError};
+use super::raster::cut;
+use super::tree::{Picture, pictures_in, splits};
+use crate::data::dataset::{Dataset, Split};
+use crate::data::pixels::Collector;
+use crate::error::{Error, Result, Setting};
+use crate::extent::Extent;
+use crate::observer::Observer;
+
+/// Files decoded before their pixels are collected.
+const GROUP: usize = 256;
+
+/// Loads a split. The observer gets a note for each file that is skipped.
+pub(in crate::data) fn load(
+    data: &Path,
+    keys: &ImageFolder,
+    split: Split,
+    observer: &dyn Observer,
+) -> Result<Dataset> {
+    let folder = data.join(&keys.folder);
+    if !folder.is_dir() {
+        return Err(Error::file(&folder, "is not a folder; put the pictures there or change data.folder"));
+    }
+    let (train, test, classes) = splits(&folder, keys)?;
+    let chosen = if split == Split::Train { &train } else { &test };
+    if chosen.is_empty() {
+        return Err(Error::file(&folder, "has no PNG, JPEG or PGM files for this split; put pictures there"));
+    }
+    let each = |index: usize| match keys.patches {
+        None => 1,
+        Some(count) => count / train.len().max(1) + usize::from(index < count % train.len().max(1)),
+    };
+    collect(&folder, chosen, classes, keys, each, observer)
+}
+
+/// The data set of some files, of which each gives so many images.
+fn collect(
+    from: &Path,
+    files: &[Picture],
+    classes: usize,
+    keys: &ImageFolder,
+    each: impl Fn(usize) -> usize + Sync,
+    observer: &dyn Observer,
+) -> Result<Dataset> {
+    let (size, channels) = keys.shape();
+    let (mut pixels, mut labels) = (Collector::bytes(from), Vec::new());
+    for (group, files) in files.chunks(GROUP).enumerate() {
+        let made: Vec<Result<Vec<Vec<u8>>>> = files
+            .par_iter()
+            .enumerate()
+            .map(|(index, file)| {
+                let index = group * GROUP + index;
+                cut(&file.path, keys, each(index), Random::stream(keys.seed, index as u64 + 1))
+            })
+            .collect();
+        for (file, made) in files.iter().zip(made) {
+            match made {
+                Ok(images) => images.iter().try_for_each(|image| {
+                    labels.push(file.class);
+                    pixels.push_bytes(image)
+                })?,
+                Err(error) if keys.on_error == OnError::Skip => observer.note(&format!("skipped {error}")),
+                Err(error) => {
+                    return Err(Error::Invalid(format!(
+                        "{error} (data.on_error = \"skip\" leaves such files out)"
+                    )));
+                }
+            }
+        }
+    }
+    if labels.is_empty() {
+        return Err(Error::file(from, "has no picture that can be used; see the skipped ones"));
+    }
+    let labels = keys.labelled.then_some(labels);
+    Ok(Dataset {
+        channels,
+        height: size.height,
+        width: size.width,
+        pixels: pixels.finish()?,
+        labels,
+        classes,
+    })
+}
+
+/// A picture, or all pictures of a folder, whatever classes they are of: brought to `size`, or as they are if all have
+/// the same number of rows and columns.
+pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Extent>) -> Result<Dataset> {
+    let files = pictures_in(path)?;
+    let Some(first) = files.first() else {
+        return Err(Error::file(path, "has no PNG, JPEG or PGM files; put pictures there"));
+    };
+    let size = match given {
+        Some(size) => size,
+        None => common_size(&first.path, &files)?,
+    };
+    let keys = ImageFolder {
+        folder: String::new(),
+        size,
+        colour,
+        labelled: false,
+        shorter_side: None,
+        patches: None,
+        test_share: 0.0,
+        seed: ImageFolder::default_seed(),
+        on_error: OnError::Refuse,
+    };
+    keys.check().map_err(|_| Error::setting(Setting::Size, format!("must lie between 1 and {MOST_SIDE}")))?;
+    // Nothing is skipped, so that the order of what comes out is that of the files.
+    collect(path, &files, 0, &keys, |_| 1, &())
+}
+
+/// The rows and columns of the first picture, which all others have too.
+fn common_size(first: &Path, files: &[Picture]) -> Result<Extent> {
+    let Size { height, width } = decode::size(first)?;
+    let other = files.par_iter().find_map_first(|file| match decode::size(&file.path) {
+        Ok(size) if size == Size::new(height, width) => None,
+        Ok(size) => Some(Error::setting(
+            Setting::Size,
+            format!(
+                "is needed to bring all pictures to one: {} has {} x {} pixels, but {} has {height} x {width}",
+                file.path.display(),
+                size.height,
+                size.width,
+                first.display()
+            ),
+        )),
+        Err(error) => Some(error),
+    });
+    other.map_or(Ok(Extent::Rectangle([height, width])), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps the notes.
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<String>>);
+
+    impl Observer for Notes {
+        fn note(&self, line: &str) {
+            self.0.lock().unwrap().push(line.to_owned());
+        }
+    }
+
+    fn fixtures() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images")
+    }
+
+    fn keys(text: &str) -> ImageFolder {
+        toml::from_str(&format!("folder = 'pictures'\n{text}")).unwrap()
+    }
+
+    /// A folder `pictures` with copies of fixtures: (to, from).
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (to, from) in files {
+            let to = folder.path().join("pictures").join(to);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(fixtures().join(from), to).unwrap();
+        }
+        folder
+    }
+
+    fn all(set: &Dataset) -> Vec<&[u8]> {
+        set.pixels.bytes().unwrap().chunks_exact(set.image_len()).collect()
+    }
+
+    #[test]
+    fn the_centre_is_cut_and_small_pictures_grow() {
+        let folder = folder(&[("a.png", "grey.png")]);
+        let load = |text| load(folder.path(), &keys(text), Split::Train, &()).unwrap();
+        let set = load("size = [10, 6]\ncolour = false\ntest_share = 0");
+        assert_eq!(all(&set)[0][..6], [15, 20, 25, 30, 35, 40], "columns 3 to 8 of 12");
+        assert_eq!((set.height, set.width, set.labels, set.classes), (10, 6, None, 0));
+        let set = load("size = 40\ntest_share = 0");
+        assert_eq!((set.len(), set.image_len()), (1, 40 * 40 * 3));
+        let half = load("size = 5\nshorter_side = 5\ncolour = false\ntest_share = 0");
+        // Half the size: the third row and column lie at 4.5 and 4.5, where 20 * row + 5 * column is 112.5.
+        assert!(all(&half)[0][12].abs_diff(112) <= 3, "{:?}", all(&half));
+    }
+
+    #[test]
+    fn patches_are_drawn_by_the_seed() {
+        let folder = folder(&[
+            ("a.png", "grey.png"),
+            ("b/c.PNG", "grey.png"),
+            (".hidden.png", "cmyk.jpg"),
+            ("x.txt", "cmyk.jpg"),
+        ]);
+        let patches = |text: &str, split| {
+            let text = format!("size = 4\ncolour = false\npatches = 31\n{text}");
+            load(folder.path(), &keys(&text), split, &()).unwrap()
+        };
+        let set = patches("test_share = 0", Split::Train);
+        assert_eq!(set.len(), 31);
+        let mut corners = std::collections::BTreeSet::new();
+        for patch in all(&set) {
+            corners.insert(patch[0]);
+            for (index, pixel) in patch.iter().enumerate() {
+                assert_eq!(*pixel as usize, patch[0] as usize + index / 4 * 20 + index % 4 * 5);
+            }
+        }
+        assert!(corners.len() > 10, "{corners:?}");
+        assert_eq!(all(&set), all(&patches("test_share = 0", Split::Train)));
+        assert_ne!(all(&set), all(&patches("test_share = 0\nseed = 2", Split::Train)));
+        assert_eq!(patches("test_share = 0.5", Split::Train).len(), 31);
+        assert_eq!(patches("test_share = 0.5", Split::Test).len(), 31, "as many of each picture");
+    }
+
+    #[test]
+    fn classes_and_splits_are_folders() {
+        let files = [
+            ("train/b/1.png", "grey.png"),
+            ("train/a/1.jpg", "colour.jpg"),
+            ("test/b/x/2.png", "colour.png"),
+        ];
+        let folder = folder(&files);
+        let labelled = keys("size = 8\nlabelled = true");
+        let labels = |split| load(folder.path(), &labelled, split, &()).map(|set| (set.labels, set.classes));
+        assert_eq!(labels(Split::Train).unwrap(), (Some(vec![0, 1]), 2));
+        assert_eq!(labels(Split::Test).unwrap(), (Some(vec![1]), 2));
+        fs::create_dir(folder.path().join("pictures/test/c")).unwrap();
+        assert!(
+            labels(Split::Test)
+                .unwrap_err()
+                .to_string()
+                .contains("test/c: is a class without training pictures")
+        );
+        let unlabelled = load(folder.path(), &keys("size = 8"), Split::Train, &()).unwrap();
+        assert_eq!((unlabelled.len(), unlabelled.labels, unlabelled.classes), (2, None, 0));
+    }
+
+    #[test]
+    fn a_share_of_the_pictures_is_for_testing_and_no_picture_is_in_both() {
+        let names: Vec<String> = (0..20).map(|index| format!("{index}.png")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "grey.png")).collect();
+        let folder = folder(&files);
+        let split = |seed: u64| {
+            let keys = keys(&format!("size = 8\ntest_share = 0.25\nseed = {seed}"));
+            splits(&folder.path().join("pictures"), &keys).unwrap()
+        };
+        let (train, test, _) = split(1);
+        assert_eq!((train.len(), test.len()), (15, 5));
+        assert!(test.iter().all(|file| !train.contains(file)));
+        assert_eq!(split(1).1, test);
+        assert_ne!(split(2).1, test);
+    }
+
+    #[test]
+    fn damaged_files_are_named_and_refused_or_skipped() {
+        let folder = folder(&[("good.png", "grey.png"), ("bad.jpg", "colour.jpg")]);
+        let bad = folder.path().join("pictures/bad.jpg");
+        for bytes in [&b""[..], b"<html>", &fs::read(fixtures().join("colour.jpg")).unwrap()[..500]] {
+            fs::write(&bad, bytes).unwrap();
+            let notes = Notes::default();
+            let load = |text| load(folder.path(), &keys(text), Split::Train, &notes);
+            let refused = load("size = 8\ntest_share = 0").unwrap_err().to_string();
+            assert!(refused.contains("bad.jpg: is ") && refused.contains("on_error"), "{refused}");
+            assert_eq!(load("size = 8\ntest_share = 0\non_error = 'skip'").unwrap().len(), 1);
+            let told = notes.0.into_inner().unwrap();
+            assert!(
+                told.len() == 1 && told[0].starts_with("skipped ") && told[0].contains("bad.jpg: is "),
+                "{told:?}"
+            );
+        }
+        let patches = keys("size = 11\npatches = 4\ntest_share = 0");
+        fs::remove_file(bad).unwrap();
+        let small = load(folder.path(), &patches, Split::Train, &()).unwrap_err().to_string();
+        assert!(small.contains("good.png: has 10 x 12 pixels, fewer than a patch of 11 x 11"), "{small}");
+    }
+}

@@ -1,0 +1,64 @@
+//! What the header of an array says: the type of its numbers, their order and their shape.
+
+/// More than this of header is no header.
+pub(super) const MOST_HEADER: u64 = 1 << 24;
+
+/// The numbers that arrays consist of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    Float(usize),
+    Signed(usize),
+    Unsigned(usize),
+}
+
+impl Type {
+    pub(super) fn bytes(self) -> usize {
+        let (Self::Float(bytes) | Self::Signed(bytes) | Self::Unsigned(bytes)) = self;
+        bytes
+    }
+
+    /// The number in these bytes, the lowest first.
+    pub(super) fn number(self, bytes: [u8; 8]) -> f64 {
+        let bits = u64::from_le_bytes(bytes);
+        let spare = 64 - 8 * self.bytes() as u32;
+        match self {
+            Self::Float(4) => f64::from(f32::from_bits(bits as u32)),
+            Self::Float(_) => f64::from_bits(bits),
+            Self::Signed(_) => ((bits << spare) as i64 >> spare) as f64,
+            Self::Unsigned(_) => bits as f64,
+        }
+    }
+}
+
+/// What a header says.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) kind: Type,
+    pub(super) big_endian: bool,
+    pub(super) fortran: bool,
+    pub(super) shape: Vec<usize>,
+    /// Of the numbers in the file.
+    pub(super) start: u64,
+}
+
+pub(super) fn cut_off<E>(_: E) -> String {
+    "is cut off inside its header; write it again".to_owned()
+}
+
+/// The type, where it is one of those that are read; `letter` is NumPy's.
+pub(super) fn type_of(letter: char, bytes: usize) -> Option<Type> {
+    match (letter, bytes) {
+        ('f', 4 | 8) => Some(Type::Float(bytes)),
+        ('i', 1 | 2 | 4 | 8) => Some(Type::Signed(bytes)),
+        ('u', 1 | 2 | 4 | 8) => Some(Type::Unsigned(bytes)),
+        _ => None,
+    }
+}
+
+/// Bytes of an array, if they are no more than memory could ever hold.
+pub(super) fn promised(shape: &[usize], kind: Type) -> Option<u64> {
+    // A dimension of 0 does not make the others any smaller.
+    let product = shape.iter().try_fold(kind.bytes(), |all, size| all.checked_mul((*size).max(1)))?;
+    isize::try_from(product).ok()?;
+    Some(if shape.contains(&0) { 0 } else { product as u64 })
+}

@@ -1,0 +1,145 @@
+//! Which pictures a folder holds: its splits, its classes, and the files in their order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wta_core::Random;
+
+use crate::error::{Error, Result};
+
+use super::keys::ImageFolder;
+
+/// The endings of files that are looked at.
+const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "pgm", "ppm", "pnm"];
+
+/// Folders in folders; more are a circle of links.
+const MOST_DEPTH: usize = 16;
+
+/// A file and its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Picture {
+    pub(super) path: PathBuf,
+    pub(super) class: u8,
+}
+
+/// The training pictures, the test pictures and the number of classes.
+pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>, Vec<Picture>, usize)> {
+    let [train, test] = ["train", "test"].map(|name| folder.join(name));
+    if train.is_dir() && test.is_dir() {
+        let classes = class_names(&train, keys)?;
+        let extra = class_names(&test, keys)?.into_iter().find(|name| !classes.contains(name));
+        if let Some(extra) = extra {
+            return Err(Error::file(
+                test.join(extra),
+                "is a class without training pictures; add some or remove it",
+            ));
+        }
+        return Ok((pictures(&train, &classes, keys)?, pictures(&test, &classes, keys)?, classes.len()));
+    }
+    let classes = class_names(folder, keys)?;
+    let all = pictures(folder, &classes, keys)?;
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    Random::stream(keys.seed, 0).shuffle(&mut order);
+    order.truncate((all.len() as f64 * keys.test_share).round() as usize);
+    let mut is_test = vec![false; all.len()];
+    for index in order {
+        if let Some(is_test) = is_test.get_mut(index) {
+            *is_test = true;
+        }
+    }
+    let (test, train): (Vec<_>, Vec<_>) = all.into_iter().zip(is_test).partition(|(_, is_test)| *is_test);
+    let files = |pairs: Vec<(Picture, bool)>| pairs.into_iter().map(|(file, _)| file).collect();
+    Ok((files(train), files(test), classes.len()))
+}
+
+/// The classes' names in their order; none where pictures have no labels.
+fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<String>> {
+    if !keys.labelled {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = entries(folder)?
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    match names.len() {
+        0 => Err(Error::file(folder, "has no folders, which are the classes; set data.labelled = false")),
+        1..=256 => Ok(names),
+        more => Err(Error::file(
+            folder,
+            format!("has {more} classes, but at most 256 work; set data.labelled = false"),
+        )),
+    }
+}
+
+/// All pictures of a folder, sorted by path.
+fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec<Picture>> {
+    let mut all = Vec::new();
+    let mut add = |folder: &Path, class: u8| -> Result<()> {
+        let mut files = Vec::new();
+        list(folder, MOST_DEPTH, &mut files)?;
+        all.extend(files.into_iter().map(|path| Picture { path, class }));
+        Ok(())
+    };
+    if keys.labelled {
+        // Not every class needs test pictures.
+        let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u8::MAX);
+        folders.filter(|(folder, _)| folder.is_dir()).try_for_each(|(folder, class)| add(&folder, class))?;
+    } else {
+        add(folder, 0)?;
+    }
+    Ok(all)
+}
+
+fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    if depth == 0 {
+        return Err(Error::file(
+            folder,
+            format!("lies more than {MOST_DEPTH} folders deep; is a link a circle?"),
+        ));
+    }
+    for path in entries(folder)? {
+        if path.is_dir() {
+            list(&path, depth - 1, files)?;
+        } else if is_picture(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What a folder has, sorted by name, without hidden files.
+pub(in crate::data) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Error::io("read", folder, error);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// How many pictures a folder has, anywhere below it.
+pub(in crate::data) fn count(folder: &Path) -> usize {
+    let mut files = Vec::new();
+    if list(folder, MOST_DEPTH, &mut files).is_err() { 0 } else { files.len() }
+}
+
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+/// The picture at `path`, or all pictures of a folder, sorted by path, whatever classes they are of.
+pub(super) fn pictures_in(path: &Path) -> Result<Vec<Picture>> {
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        list(path, MOST_DEPTH, &mut paths)?;
+    } else {
+        paths.push(path.to_path_buf());
+    }
+    Ok(paths.into_iter().map(|path| Picture { path, class: 0 }).collect())
+}

@@ -1,0 +1,8 @@
+//! Data sets in their published formats.
+
+pub(super) mod cifar10;
+pub(super) mod digits;
+mod idx;
+mod matlab;
+pub(super) mod mnist;
+pub(super) mod svhn;

@@ -1,0 +1,303 @@
+//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), or its square roots, pooled,
+//! in a stream of blocks; of a stack, layer after layer.
+
+use rayon::prelude::*;
+use wta_core::{Pool, Shape};
+use wta_simd::Isa;
+
+use super::stage::{Scratch, Stage};
+use crate::error::Result;
+use crate::memory::block::block_len;
+use crate::memory::per_thread::PerThread;
+use crate::preprocess::{Preprocessor, Samples};
+use crate::run::Trained;
+
+/// The layers' norms are found from so many samples.
+const NORM_SAMPLES: usize = 1_000;
+
+/// Images encoded between two calls of the consumer; bounds memory.
+const GROUP: usize = 28 * 18;
+
+/// Features of these images, at most, but for one image alone; bounds memory where images are large.
+const FEATURES: usize = 1 << 26;
+
+/// Pixels preprocessed before they are encoded; bounds memory where images are large.
+const PIXELS: usize = 1 << 22;
+
+/// An encoder for whole data sets.
+pub struct FeatureEncoder {
+    isa: Isa,
+    /// From the lowest layer up; at least one.
+    stages: Vec<Stage>,
+    preprocessor: Preprocessor,
+    /// What each stage's features are multiplied by, where those of all are handed out.
+    factors: Option<Vec<f32>>,
+    /// Images that a thread encodes at a time.
+    block: usize,
+    scratch: PerThread<Vec<Scratch>>,
+}
+
+impl FeatureEncoder {
+    /// The encoder of a trained network or stack, with its recipe's pooling.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn new(isa: Isa, trained: &Trained) -> Result<Self> {
+        let stages: Result<Vec<Stage>> =
+            trained.layers().into_iter().map(|layer| Stage::new(isa, layer)).collect();
+        let stages = stages?;
+        let block = stages.iter().map(|stage| block_len(&stage.network)).max().unwrap_or(1);
+        let scratch = PerThread::new(|| stages.iter().map(|stage| Scratch::new(isa, stage, block)).collect());
+        let preprocessor = trained.preprocessor(isa)?;
+        Ok(Self { isa, preprocessor, factors: None, block, scratch, stages })
+    }
+
+    /// The same encoder with another pooling; of a stack, of the last layer's maps.
+    ///
+    /// # Errors
+    ///
+    /// When the network's maps cannot be pooled so.
+    pub fn pooled(mut self, pool: Pool) -> Result<Self> {
+        if let Some(last) = self.stages.last_mut() {
+            pool.check(last.network.code())?;
+            last.pool = pool;
+            last.shape = pool.output(last.network.code());
+        }
+        Ok(self)
+    }
+
+    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other: the last layer's
+    /// multiplied so that they have a norm of 1 on the average of some of these samples, and each other layer's so that
+    /// theirs is `weight` times that of the layer above.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn all_layers(mut self, samples: &Samples<'_>, weight: f32) -> Result<Self> {
+        self.factors = Some(vec![1.0; self.stages.len()]);
+        let len = self.shape().len();
+        let mut norms = vec![0.0f64; self.stages.len()];
+        let some = samples.spaced(NORM_SAMPLES);
+        for indices in some.chunks((FEATURES / len.max(1)).clamp(1, GROUP)) {
+            let mut features = vec![0.0; indices.len() * len];
+            self.encode(samples, indices, &mut features)?;
+            for image in features.chunks_exact(len.max(1)) {
+                let mut rest = image;
+                for (stage, norm) in self.stages.iter().zip(&mut norms) {
+                    let (mine, above) = rest.split_at(stage.shape().len().min(rest.len()));
+                    *norm += mine.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+                    rest = above;
+                }
+            }
+        }
+        let unit = |norm: f64| if norm > 0.0 { (some.len() as f64 / norm) as f32 } else { 1.0 };
+        let mut factors: Vec<f32> = norms.into_iter().map(unit).collect();
+        let weights = std::iter::successors(Some(1.0f32), |above| Some(above * weight));
+        factors.iter_mut().rev().zip(weights).for_each(|(factor, weight)| *factor *= weight);
+        self.factors = Some(factors);
+        Ok(self)
+    }
+
+    /// The shape of one image's features; of all layers, a plain vector.
+    pub fn shape(&self) -> Shape {
+        match self.factors {
+            Some(_) => Shape::vector(self.stages.iter().map(|stage| stage.shape().len()).sum()),
+            None => self.stages.last().map_or(Shape::vector(0), Stage::shape),
+        }
+    }
+
+    /// Whether the features are plain vectors, and not maps: those of fully-connected networks.
+    pub fn gives_vectors(&self) -> bool {
+        self.stages.last().is_some_and(|stage| stage.network.is_fully_connected())
+    }
+
+    /// Encodes all samples in their order; `consume` gets the features of several images at a time, image by
+    /// image, positions with their maps side by side.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses, or what `consume` returns.
+    pub fn run(&self, samples: &Samples<'_>, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let group = (FEATURES / self.shape().len().max(1)).clamp(1, GROUP);
+        let mut features = vec![0.0; group.min(samples.len()) * self.shape().len()];
+        let all: Vec<usize> = (0..samples.len()).collect();
+        for group in all.chunks(group) {
+            let features = features.get_mut(..group.len() * self.shape().len()).unwrap_or_default();
+            self.encode(samples, group, features)?;
+            consume(features)?;
+        }
+        Ok(())
+    }
+
+    /// Encodes some samples, on all threads: `features` gets those of each index, one after the other. A sample's
+    /// features do not depend on what it is encoded with.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses.
+    pub fn encode(&self, samples: &Samples<'_>, indices: &[usize], features: &mut [f32]) -> Result<()> {
+        let (len, input) = (self.shape().len(), samples.shape().len());
+        // Preprocessing may be a product with a large matrix, which takes many images at a time.
+        let group = (PIXELS / input.max(1)).clamp(self.block, GROUP.max(self.block));
+        let mut pixels = vec![0.0; group.min(indices.len()) * input];
+        for (indices, features) in indices.chunks(group).zip(features.chunks_mut(group * len)) {
+            let pixels = pixels.get_mut(..indices.len() * input).unwrap_or_default();
+            samples.write_all(&self.preprocessor, indices, pixels)?;
+            let blocks = features.par_chunks_mut(self.block * len).zip(pixels.par_chunks(self.block * input));
+            blocks.try_for_each(|(features, pixels)| {
+                self.scratch.with(|scratch| self.block(pixels, scratch, features))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Encodes the images in `pixels`, a block at most.
+    fn block(&self, pixels: &[f32], scratch: &mut [Scratch], features: &mut [f32]) -> Result<()> {
+        let mut scratch = scratch.iter_mut();
+        let mut below: Option<(&mut Scratch, usize)> = None;
+        let lowest = self.stages.first().map_or(1, |stage| stage.network.input().len().max(1));
+        let images = pixels.len() / lowest;
+        let last = self.stages.len().saturating_sub(1);
+        for (index, (stage, mine)) in self.stages.iter().zip(&mut scratch).enumerate() {
+            let rows = mine.pixels.chunks_exact_mut(stage.network.input().len());
+            match (&below, &stage.link) {
+                (Some((below, len)), Some(link)) => {
+                    let images = below.features.chunks_exact(*len).take(images);
+                    rows.zip(images).for_each(|(row, image)| link.write(image, row));
+                }
+                _ => {
+                    rows.zip(pixels.chunks_exact(lowest)).for_each(|(row, image)| row.copy_from_slice(image))
+                }
+            }
+            if index == last && self.factors.is_none() {
+                return stage.run(self.isa, images, mine, features);
+            }
+            let mut made = std::mem::take(&mut mine.features);
+            let done = stage.run(self.isa, images, mine, &mut made);
+            mine.features = made;
+            done?;
+            if let Some(factors) = &self.factors {
+                let start: usize = self.stages.iter().take(index).map(|stage| stage.shape().len()).sum();
+                let factor = factors.get(index).copied().unwrap_or(1.0);
+                let rows = features.chunks_exact_mut(self.shape().len());
+                for (row, made) in rows.zip(mine.features.chunks_exact(stage.shape().len())) {
+                    let mine = row.iter_mut().skip(start);
+                    mine.zip(made).for_each(|(to, v)| *to = v * factor);
+                }
+            }
+            below = Some((mine, stage.shape().len()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use crate::data::Dataset;
+    use crate::preprocess::Preprocess;
+    use crate::recipe::{self, Recipe};
+    use crate::run::Below;
+    use wta_core::{Encoder, Initial, Parameters, Random, Scalar};
+
+    fn trained(recipe: &Recipe, image: Shape, below: Option<Box<Below>>) -> Trained {
+        let resolved = Arc::new(recipe.resolve(image).unwrap());
+        let network = resolved.network();
+        let mut parameters = vec![0.0; network.parameters_len()];
+        network.initialise(Initial::He, 3, &mut parameters).unwrap();
+        let preprocess = Arc::new(Preprocess::none(image));
+        Trained { resolved, parameters, preprocess, below }
+    }
+
+    /// Encodes and pools one input with the core's scalar kernels.
+    fn by_definition(layer: &Trained, input: &[f32]) -> Vec<f32> {
+        let network = layer.network();
+        let mut prepared = vec![0.0; Encoder::prepared_len(Scalar, &network)];
+        let parameters = Parameters::new(network, &layer.parameters).unwrap();
+        let encoder = Encoder::new(Scalar, parameters, &mut prepared).unwrap();
+        let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+        let mut scratch = vec![0.0; Encoder::scratch_len(Scalar, &network)];
+        encoder.load(1, 0, input, &mut inputs).unwrap();
+        encoder.hidden(1, &mut inputs, &mut scratch).unwrap();
+        encoder.top(1, &inputs, &mut scratch, &mut code).unwrap();
+        if layer.recipe().features.root {
+            code.iter_mut().for_each(|activation| *activation = activation.sqrt());
+        }
+        let mut pooled = vec![0.0; layer.features().len()];
+        layer.resolved.pool().run(Scalar, network.code(), &code, &mut pooled).unwrap();
+        pooled
+    }
+
+    #[test]
+    fn a_stack_encodes_the_scaled_pooled_features_of_the_layer_below() {
+        let text = r#"
+            name = "two"
+            about = "test"
+            data = { set = "mnist" }
+            network = { kind = "convolutional", encoder = [{ maps = 9, kernel = 3 }], decoder_kernel = 3, initial = "he" }
+            sparsity = {}
+            training = { epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }
+            features = { pool = { kernel = 3, stride = 2 }, root = true }
+            below.name = "one"
+            below.about = "test"
+            below.data = { set = "mnist" }
+            below.network = { kind = "convolutional", encoder = [{ maps = 7, kernel = 5 }], decoder_kernel = 7, initial = "he" }
+            below.sparsity = {}
+            below.training = { epochs = 1, batch = 2, optimizer = "adam", rate = 1e-3 }
+            below.features = { pool = { kernel = 3, stride = 2, average = true }, root = true }
+        "#;
+        let recipe = recipe::parse(text, "test").unwrap();
+        let mut random = Random::new(4);
+        let pixels: Vec<u8> = (0..5 * 14 * 13).map(|_| (255.0 * random.uniform()) as u8).collect();
+        let dataset =
+            Dataset { channels: 1, height: 14, width: 13, pixels: pixels.into(), labels: None, classes: 0 };
+        let samples = Samples::new(&recipe, dataset).unwrap();
+        let image = samples.image_shape();
+        let lower = trained(recipe.below.as_ref().unwrap(), image, None);
+        let below = Below { trained: lower.clone(), scale: 2.5 };
+        let upper = trained(&recipe, image, Some(Box::new(below)));
+
+        let encoder = FeatureEncoder::new(Isa::detect(), &upper).unwrap();
+        let raw = Preprocessor::new(Isa::detect(), &Preprocess::none(image));
+        assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
+        let mut features = vec![0.0; 3 * encoder.shape().len()];
+        encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
+        // All layers: the lower one's first, with a norm of 0.5 on the average of all samples, and the upper one's with 1.
+        let single = encoder.shape().len();
+        let encoder = encoder.all_layers(&samples, 0.5).unwrap();
+        let lower_len = lower.features().len();
+        assert_eq!(encoder.shape(), Shape::vector(lower_len + single));
+        let mut both = vec![0.0; 5 * (lower_len + single)];
+        encoder.encode(&samples, &[4, 0, 2, 1, 3], &mut both).unwrap();
+        for (part, norm) in [(0..lower_len, 0.5), (lower_len..lower_len + single, 1.0)] {
+            let images = both.chunks_exact(lower_len + single);
+            let norms = images.map(|image| image[part.clone()].iter().map(|v| v * v).sum::<f32>().sqrt());
+            let mean = norms.sum::<f32>() / 5.0;
+            assert!((mean - norm).abs() < 1e-5, "{mean}");
+        }
+        let proportional = |found: &[f32], expected: &[f32]| {
+            let factor = found.iter().sum::<f32>() / expected.iter().sum::<f32>();
+            found.iter().zip(expected).all(|(a, b)| (a - factor * b).abs() < 1e-5 * (1.0 + a.abs()))
+        };
+        for (image, both) in features.chunks_exact(single).zip(both.chunks_exact(lower_len + single)) {
+            assert!(proportional(&both[lower_len..], image));
+        }
+        for (features, index) in features.chunks_exact(single).zip([4, 0, 2]) {
+            let mut pixels = vec![0.0; image.len()];
+            samples.write_all(&raw, &[index], &mut pixels).unwrap();
+            let below = by_definition(&lower, &pixels);
+            if index == 4 {
+                assert!(proportional(&both[..lower_len], &below), "image 4 comes first");
+            }
+            let input: Vec<f32> = below.iter().map(|v| 2.5 * v).collect();
+            let expected = by_definition(&upper, &input);
+            assert!(expected.iter().any(|v| *v > 0.0));
+            for (found, expected) in features.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+            }
+        }
+    }
+}

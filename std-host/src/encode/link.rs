@@ -1,0 +1,82 @@
+//! Where two layers of a stack meet: how the features of one become the input of the next.
+
+use wta_core::{Network, Shape};
+
+use crate::layout::planar;
+
+/// Between the features below (positions with their maps side by side) and the network above.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerLink {
+    features: Shape,
+    scale: f32,
+    /// A fully-connected network gets the maps one after the other, as PyTorch flattens them.
+    planar: bool,
+}
+
+impl LayerLink {
+    /// From features of this shape to the input of `network`, multiplied by `scale`.
+    pub fn new(features: Shape, network: &Network, scale: f32) -> Self {
+        let planar = network.is_fully_connected() && features.positions() > 1 && features.channels > 1;
+        Self { features, scale, planar }
+    }
+
+    /// The scale that gives features a root mean square of 1, so that one learning rate and one initialisation serve
+    /// every layer. Features that are all 0 are left alone.
+    pub fn unit_scale(features: impl Iterator<Item = f32>) -> f32 {
+        let (mut sum, mut count) = (0.0f64, 0u64);
+        for feature in features {
+            sum += f64::from(feature) * f64::from(feature);
+            count += 1;
+        }
+        if sum > 0.0 { (count as f64 / sum).sqrt() as f32 } else { 1.0 }
+    }
+
+    /// Writes one image's features as the next layer's input.
+    pub fn write(&self, features: &[f32], to: &mut [f32]) {
+        if self.planar {
+            let from = planar(self.features, features);
+            to.iter_mut().zip(from).for_each(|(to, feature)| *to = feature * self.scale);
+        } else {
+            to.iter_mut().zip(features).for_each(|(to, feature)| *to = feature * self.scale);
+        }
+    }
+
+    /// Element `index` of the next layer's input, for a feature.
+    pub fn place(&self, index: usize) -> usize {
+        let channels = self.features.channels.max(1);
+        if self.planar { index % channels * self.features.positions() + index / channels } else { index }
+    }
+
+    /// What a feature is multiplied by.
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fully_connected_layer_gets_map_after_map() {
+        let features = Shape::new(3, 1, 2);
+        let above = Network::fully_connected(6, &[4]).unwrap();
+        let link = LayerLink::new(features, &above, 2.0);
+        let mut to = [0.0; 6];
+        let from = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        link.write(&from, &mut to);
+        assert_eq!(to, [2.0, 8.0, 4.0, 10.0, 6.0, 12.0]);
+        for (index, feature) in from.iter().enumerate() {
+            assert_eq!(to[link.place(index)], 2.0 * feature);
+        }
+    }
+
+    #[test]
+    fn scaled_features_have_a_root_mean_square_of_one() {
+        let features = [3.0, 0.0, 4.0, 0.0];
+        let scale = LayerLink::unit_scale(features.into_iter());
+        let squares: f32 = features.iter().map(|v| (v * scale) * (v * scale)).sum();
+        assert!((squares / 4.0 - 1.0).abs() < 1e-6);
+        assert_eq!(LayerLink::unit_scale([0.0; 3].into_iter()), 1.0);
+    }
+}

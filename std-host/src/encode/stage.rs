@@ -1,0 +1,160 @@
+//! One layer of a stack, as it encodes.
+
+use wta_core::{Encoder, Kernels, Network, Parameters, Pool, PoolKind, Rbm, Shape};
+use wta_simd::Isa;
+
+use super::link::LayerLink;
+use crate::error::Result;
+use crate::memory::aligned::Aligned;
+use crate::run::Trained;
+
+/// One layer of a stack.
+pub(super) struct Stage {
+    pub(super) network: Network,
+    parameters: Vec<f32>,
+    prepared: Aligned,
+    pub(super) pool: Pool,
+    /// After pooling, without the windows that are left out.
+    pub(super) shape: Shape,
+    /// Whether square roots are pooled.
+    root: bool,
+    is_rbm: bool,
+    /// To the features of the stage below, or none for the images themselves.
+    pub(super) link: Option<LayerLink>,
+}
+
+impl Stage {
+    pub(super) fn new(isa: Isa, trained: &Trained) -> Result<Self> {
+        let network = trained.network();
+        let parameters = trained.parameters.clone();
+        let checked = Parameters::from_outside(network, &parameters)?;
+        let is_rbm = trained.recipe().gibbs().is_some();
+        let prepared = if is_rbm {
+            let (units, inputs) = (network.code().channels, network.input().len());
+            let mut prepared = Aligned::zeros(isa.prepared_len(units, inputs));
+            isa.prepare(checked.filters(0).weights, inputs, &mut prepared);
+            prepared
+        } else {
+            let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
+            Encoder::new(isa, checked, &mut prepared)?;
+            prepared
+        };
+        let link = trained
+            .below
+            .as_ref()
+            .map(|below| LayerLink::new(below.trained.features(), &network, below.scale));
+        let (pool, root) = (trained.resolved.pool(), trained.recipe().features.root);
+        let shape = trained.features();
+        Ok(Self { network, parameters, prepared, pool, shape, root, is_rbm, link })
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// With all windows, those at the border included.
+    fn all_windows(&self) -> Shape {
+        self.pool.output(self.network.code())
+    }
+
+    /// The features of the images in `scratch.pixels`.
+    pub(super) fn run(
+        &self,
+        isa: Isa,
+        images: usize,
+        scratch: &mut Scratch,
+        features: &mut [f32],
+    ) -> Result<()> {
+        self.encode(isa, images, scratch, features)?;
+        if self.root && !self.roots_first() {
+            roots(features.get_mut(..images * self.shape().len()).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// The roots of the largest are the largest roots, and fewer; means are those of the roots.
+    fn roots_first(&self) -> bool {
+        self.pool.kind == PoolKind::Average && !self.is_rbm
+    }
+
+    /// Encodes the images in `scratch.pixels` and pools their codes.
+    fn encode(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
+        let network = self.network;
+        if self.is_rbm {
+            let rbm = Rbm::new(isa, Parameters::new(network, &self.parameters)?)?;
+            let pixels = scratch.pixels.get(..images * network.input().len()).unwrap_or_default();
+            let features = features.get_mut(..images * network.code_len()).unwrap_or_default();
+            return Ok(rbm.encode(&self.prepared, pixels, &mut scratch.encoding, features)?);
+        }
+        let encoder = Encoder::prepared(isa, Parameters::new(network, &self.parameters)?, &self.prepared)?;
+        let inputs = scratch.inputs.get_mut(..images * network.inputs_len()).unwrap_or_default();
+        let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
+        for (image, pixels) in scratch.pixels.chunks_exact(network.input().len()).take(images).enumerate() {
+            encoder.load(images, image, pixels, inputs)?;
+        }
+        encoder.hidden(images, inputs, &mut scratch.encoding)?;
+        encoder.top(images, inputs, &mut scratch.encoding, codes)?;
+        if self.root && self.roots_first() {
+            roots(codes);
+        }
+        let pooled = features.chunks_exact_mut(self.shape().len());
+        let all = self.all_windows();
+        for (code, features) in codes.chunks_exact(network.code_len()).zip(pooled) {
+            if all == self.shape {
+                self.pool.run(isa, network.code(), code, features)?;
+                continue;
+            }
+            self.pool.run(isa, network.code(), code, &mut scratch.windows)?;
+            let rows = scratch.windows.chunks_exact(all.width * all.channels);
+            for (to, from) in features.chunks_exact_mut(self.shape.width * all.channels).zip(rows) {
+                to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn roots(features: &mut [f32]) {
+    features.iter_mut().for_each(|feature| *feature = feature.sqrt());
+}
+
+/// What a thread needs for a block of images in one stage.
+pub(super) struct Scratch {
+    pub(super) pixels: Vec<f32>,
+    inputs: Aligned,
+    codes: Aligned,
+    /// The encoder's.
+    encoding: Aligned,
+    /// One image's code after pooling, where some windows are left out.
+    windows: Vec<f32>,
+    /// What the stage makes of them.
+    pub(super) features: Vec<f32>,
+}
+
+impl Scratch {
+    pub(super) fn new(isa: Isa, stage: &Stage, block: usize) -> Self {
+        let network = &stage.network;
+        if stage.is_rbm {
+            return Self {
+                pixels: vec![0.0; block * network.input().len()],
+                inputs: Aligned::default(),
+                codes: Aligned::default(),
+                encoding: Aligned::zeros(block * Rbm::width(isa, network.code_len())),
+                windows: Vec::new(),
+                features: vec![0.0; block * stage.shape().len()],
+            };
+        }
+        Self {
+            pixels: vec![0.0; block * network.input().len()],
+            inputs: Aligned::zeros(block * network.inputs_len()),
+            codes: Aligned::zeros(block * network.code_len()),
+            encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
+            windows: if stage.all_windows() == stage.shape {
+                Vec::new()
+            } else {
+                vec![0.0; stage.all_windows().len()]
+            },
+            features: vec![0.0; block * stage.shape().len()],
+        }
+    }
+}

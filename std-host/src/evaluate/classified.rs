@@ -1,0 +1,46 @@
+//! Which features a run's classifier was trained on, from `eval.json`.
+
+use serde::Deserialize;
+use wta_core::Pool;
+
+use crate::error::{Error, Result, RunProblem};
+use crate::recipe::PoolRecipe;
+use crate::run::Run;
+
+/// The features that a run's classifier was trained on, from `eval.json`.
+pub struct Classified {
+    /// Their pooling.
+    pub pool: Pool,
+    /// [`Evaluation::weights`](super::Evaluation::weights).
+    pub weights: String,
+}
+
+impl Classified {
+    /// What the run's last evaluation wrote.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no such file, or it does not say so.
+    pub fn load(run: &Run) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Saved {
+            pool: String,
+            power: f32,
+            weights: String,
+        }
+        let path = run.file("eval.json");
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+        let saved: Option<Saved> = serde_json::from_str(&text).ok();
+        if saved.as_ref().is_some_and(|saved| saved.power != 1.0) {
+            return Err(Error::run(run.folder(), RunProblem::RaisedFeatures));
+        }
+        let said = saved.and_then(|saved| {
+            let pool: PoolRecipe = saved.pool.parse().ok()?;
+            Some(Self { pool: pool.pool(), weights: saved.weights })
+        });
+        said.ok_or_else(|| {
+            let problem = "eval.json does not say which features the classifier is for";
+            Error::run(run.folder(), RunProblem::Classifier(problem.to_owned()))
+        })
+    }
+}

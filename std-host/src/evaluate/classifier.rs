@@ -1,0 +1,117 @@
+//! A linear SVM on a network's features, in memory.
+
+use std::path::Path;
+
+use super::encoded::{Encoded, Encoding};
+use super::plan::{Plan, options, search};
+use crate::data::Dataset;
+use crate::encode::FeatureEncoder;
+use crate::error::{Error, Result};
+use crate::observer::Observer;
+use crate::preprocess::Samples;
+use crate::run::Trained;
+use crate::svm::{self, Entry};
+
+/// The seed of the held-out part and of the order in the SVM trainer.
+const SEED: u64 = 1;
+
+/// A network with a linear SVM on its features.
+pub struct Classifier<'a> {
+    trained: &'a Trained,
+    encoder: FeatureEncoder,
+    /// The SVM, for features as [`Trained::encode`] gives them.
+    pub svm: svm::Model,
+    /// The C that was chosen on held-out training images.
+    pub c: f64,
+    /// The share of held-out training images that are classified wrongly with it; none when the recipe has one C only.
+    pub held_out_error: Option<f64>,
+}
+
+impl Trained {
+    /// Fits a linear SVM to the features of labelled images, with the recipe's `[svm]`: C is chosen on a held-out part of
+    /// them, then the SVM is fitted to all. Section 4 of the paper.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for images without labels or of another shape, and [`Error::Interrupted`] when the observer stops it.
+    pub fn classifier(&self, data: &Dataset, observer: &dyn Observer) -> Result<Classifier<'_>> {
+        let samples = Samples::new(self.recipe(), data)?;
+        self.resolved.expect_image(samples.image_shape())?;
+        let encoded = Encoded::new(self, &samples, None, Encoding::default(), observer)?;
+        let plan = Plan { labels: None, draws: 1, seed: SEED, svm: &self.recipe().svm };
+        observer.begin("svm", 0);
+        let (rows, labels) = (&encoded.train.rows, &encoded.train.labels);
+        let (mut svm, report, choice) = svm::choose_and_fit(
+            rows,
+            labels,
+            encoded.classes,
+            &search(plan),
+            &options(plan, SEED),
+            observer,
+        )?;
+        observer.end();
+        report.warnings().iter().for_each(|warning| observer.note(&format!("warning: {warning}")));
+        encoded.scaling.fold_into(&mut svm)?;
+        let held_out_error = (choice.held_out > 0).then(|| choice.held_out_error());
+        Ok(Classifier { trained: self, encoder: encoded.encoder, svm, c: choice.c, held_out_error })
+    }
+}
+
+impl Classifier<'_> {
+    /// The network.
+    pub fn trained(&self) -> &Trained {
+        self.trained
+    }
+
+    /// The scores of each class, image by image; the highest wins.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the images do not fit the network.
+    pub fn scores(&self, data: &Dataset) -> Result<Vec<Vec<f64>>> {
+        let samples = Samples::new(self.trained.recipe(), data)?;
+        self.trained.resolved.expect_image(samples.image_shape())?;
+        let mut scores = Vec::with_capacity(samples.len());
+        self.encoder.run(&samples, |features| {
+            for image in features.chunks_exact(self.svm.features.max(1)) {
+                let entries = image.iter().zip(0u32..).filter(|(value, _)| **value != 0.0);
+                let entries: Vec<Entry> =
+                    entries.map(|(value, index)| Entry { index, value: *value }).collect();
+                scores.push(self.svm.scores(&entries)?);
+            }
+            Ok(())
+        })?;
+        Ok(scores)
+    }
+
+    /// The class of each image.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Classifier::scores`].
+    pub fn predict(&self, data: &Dataset) -> Result<Vec<u8>> {
+        Ok(self.scores(data)?.iter().map(|scores| svm::best(scores)).collect())
+    }
+
+    /// The share of labelled images that are classified wrongly.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Classifier::scores`], and for images without labels.
+    pub fn error_rate(&self, data: &Dataset) -> Result<f64> {
+        let Some(labels) = &data.labels else {
+            return Err(Error::Invalid("the data set has no labels to compare with".to_owned()));
+        };
+        let wrong = self.predict(data)?.iter().zip(labels).filter(|(found, label)| found != label).count();
+        Ok(wrong as f64 / labels.len().max(1) as f64)
+    }
+
+    /// Writes the SVM as `svm.safetensors` does.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn save_svm(&self, path: impl AsRef<Path>) -> Result<()> {
+        svm::file::save(path.as_ref(), &self.svm)
+    }
+}

@@ -1,0 +1,151 @@
+//! Where activations saturate.
+
+use rayon::prelude::*;
+use wta_core::{Encoder, Inputs, Network, Parameters, Pool};
+use wta_simd::Isa;
+
+use crate::error::Result;
+use crate::preprocess::{Preprocessor, Samples};
+
+/// The largest activation of 8 bits.
+pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::LARGEST as f64;
+
+/// Images that are looked at, spread over all that there are.
+const IMAGES: usize = 2000;
+/// Images of a task.
+const BLOCK: usize = 50;
+/// Activations are counted in so many steps up to the largest.
+const BINS: usize = 4096;
+/// Limits that are tried, from the largest activation down to a quarter of it.
+const LIMITS: usize = 97;
+
+/// For each layer, the limit beyond which activations saturate: the one with the least squared error of what it makes of the
+/// activations, or of the last layer's, of the features.
+pub(super) fn limits(
+    parameters: Parameters<'_>,
+    pool: Pool,
+    root: bool,
+    images: &Samples<'_>,
+) -> Result<Vec<f64>> {
+    let network = parameters.network();
+    let activations = Activations { parameters, pool };
+    let step = (images.len() / IMAGES).max(1);
+    let indices: Vec<usize> = (0..images.len()).step_by(step).take(IMAGES).collect();
+    let blocks = || indices.par_chunks(BLOCK);
+    let largest: Result<Vec<Vec<f32>>> = blocks()
+        .map(|block| {
+            let mut largest = vec![0.0f32; network.depth()];
+            activations.of(images, block, |layer, activation| {
+                if let Some(largest) = largest.get_mut(layer) {
+                    *largest = largest.max(activation);
+                }
+            })?;
+            Ok(largest)
+        })
+        .collect();
+    let largest = largest?.into_iter().reduce(|a, b| a.iter().zip(b).map(|(a, b)| a.max(b)).collect());
+    let largest = largest.unwrap_or_default();
+
+    let counts: Result<Vec<Vec<u64>>> = blocks()
+        .map(|block| {
+            let mut counts = vec![0u64; network.depth() * BINS];
+            activations.of(images, block, |layer, activation| {
+                let share = activation / largest.get(layer).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
+                let bin = ((share * BINS as f32) as usize).min(BINS - 1);
+                if let Some(count) = counts.get_mut(layer * BINS + bin) {
+                    *count += u64::from(activation > 0.0);
+                }
+            })?;
+            Ok(counts)
+        })
+        .collect();
+    let counts = counts?.into_iter().reduce(|a, b| a.iter().zip(b).map(|(a, b)| a + b).collect());
+    let counts = counts.unwrap_or_default();
+    let layers = largest.iter().zip(counts.chunks_exact(BINS)).enumerate();
+    Ok(layers
+        .map(|(layer, (largest, counts))| {
+            best_limit(f64::from(*largest), counts, root && layer + 1 == network.depth())
+        })
+        .collect())
+}
+
+/// The limit with the least squared error, of activations or of their square roots.
+fn best_limit(largest: f64, counts: &[u64], root: bool) -> f64 {
+    let limits = (0..LIMITS).map(|i| largest * (1.0 - 0.75 * i as f64 / (LIMITS - 1) as f64));
+    let errors = limits.map(|limit| (limit, squared_error(largest, limit, counts, root)));
+    let best = errors.reduce(|best, next| if next.1 < best.1 { next } else { best });
+    best.map_or(largest, |(limit, _)| limit)
+}
+
+fn squared_error(largest: f64, limit: f64, counts: &[u64], root: bool) -> f64 {
+    let (width, scale) = (largest / counts.len() as f64, limit / MAX_ACTIVATION);
+    let bins = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    bins.map(|(bin, count)| {
+        let activation = (bin as f64 + 0.5) * width;
+        let integer = (activation / scale).round().min(MAX_ACTIVATION);
+        let error = if root {
+            (MAX_ACTIVATION * integer).sqrt().round() * (scale / MAX_ACTIVATION).sqrt() - activation.sqrt()
+        } else {
+            integer * scale - activation
+        };
+        *count as f64 * error * error
+    })
+    .sum()
+}
+
+/// Shows the activations of images in `f32`.
+struct Activations<'a> {
+    parameters: Parameters<'a>,
+    pool: Pool,
+}
+
+impl Activations<'_> {
+    /// Calls `see` for each activation of some images, with its layer; of the last layer, for the pooled ones.
+    fn of(&self, images: &Samples<'_>, indices: &[usize], mut see: impl FnMut(usize, f32)) -> Result<()> {
+        let network: Network = self.parameters.network();
+        let isa = Isa::detect();
+        let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
+        let encoder = Encoder::new(isa, self.parameters, &mut prepared)?;
+        let mut scratch = vec![0.0; Encoder::scratch_len(isa, &network)];
+        let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+        let mut pixels = vec![0.0; network.input().len()];
+        let plain = Preprocessor::none(images.image_shape());
+        let mut features = vec![0.0; self.pool.output(network.code()).len()];
+        for index in indices {
+            images.write_all(&plain, &[*index], &mut pixels)?;
+            encoder.load(1, 0, &pixels, &mut inputs)?;
+            encoder.hidden(1, &mut inputs, &mut scratch)?;
+            encoder.top(1, &inputs, &mut scratch, &mut code)?;
+            self.pool.run(isa, network.code(), &code, &mut features)?;
+            let maps = Inputs::new(network, 1, &inputs)?;
+            for layer in 1..network.depth() {
+                maps.of(layer, 0).iter().for_each(|activation| see(layer - 1, *activation));
+            }
+            features.iter().for_each(|activation| see(network.depth() - 1, *activation));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_activation_is_the_limit_of_even_ones() {
+        assert_eq!(best_limit(3.0, &[10; BINS], false), 3.0);
+    }
+
+    #[test]
+    fn a_few_large_activations_saturate() {
+        // A million up to a quarter of the largest, and one that is the largest.
+        let mut counts = vec![0; BINS];
+        counts[..BINS / 4].fill(1000);
+        counts[BINS - 1] = 1;
+        let limit = best_limit(4.0, &counts, false);
+        assert!((1.0..3.0).contains(&limit), "{limit}");
+        let lost = squared_error(4.0, limit, &counts, false);
+        assert!(lost < squared_error(4.0, 4.0, &counts, false));
+        assert!(lost < squared_error(4.0, 0.9 * limit, &counts, false));
+    }
+}

@@ -1,0 +1,83 @@
+//! What quantising costs: a set of images classified both ways.
+
+use rayon::prelude::*;
+use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
+use wta_simd::Isa;
+
+use super::network::Quantized;
+use crate::encode::FeatureEncoder;
+use crate::error::{Error, Result};
+use crate::export::source::Source;
+use crate::preprocess::Preprocessor;
+use crate::preprocess::Samples;
+
+/// Images of a task.
+const BLOCK: usize = 64;
+
+/// Labels of a set of images, from the network in `f32` and from the quantised one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Images.
+    pub images: usize,
+    /// Images to which both give the same label.
+    pub same: usize,
+    /// Wrong labels in `f32`.
+    pub f32_errors: usize,
+    /// Wrong labels of the quantised network.
+    pub int8_errors: usize,
+}
+
+/// Classifies all images both ways, on all threads.
+///
+/// # Errors
+///
+/// One sentence when there is no classifier, or the images have no labels.
+pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Samples<'_>) -> Result<Comparison> {
+    let (Some(svm), Some(labels)) = (&source.svm, images.labels()) else {
+        return Err(Error::Invalid("there is nothing to compare: no classifier, or no labels".to_owned()));
+    };
+    let encoder = FeatureEncoder::new(isa, &source.trained)?.pooled(source.pool)?;
+    let mut in_f32 = Vec::with_capacity(images.len());
+    encoder.run(images, |features| {
+        for features in features.chunks_exact(svm.features) {
+            in_f32.push(svm.predict_dense(features)?);
+        }
+        Ok(())
+    })?;
+    let in_int8 = classify(quantized, source.trained.recipe().data.divide_by, images)?;
+    let mut found = Comparison { images: images.len(), ..Comparison::default() };
+    for ((a, b), label) in in_f32.iter().zip(&in_int8).zip(labels) {
+        found.same += usize::from(a == b);
+        found.f32_errors += usize::from(a != label);
+        found.int8_errors += usize::from(b != label);
+    }
+    Ok(found)
+}
+
+/// The quantised network's labels.
+fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Result<Vec<u8>> {
+    let indices: Vec<usize> = (0..images.len()).collect();
+    let blocks: Result<Vec<Vec<u8>>> = indices
+        .par_chunks(BLOCK)
+        .map(|indices| {
+            let (network, pool) = (quantized.int8()?, quantized.pool());
+            let Some(svm) = quantized.int8_svm()? else { return Ok(Vec::new()) };
+            let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(network.network(), &pool)];
+            let mut sums = vec![0; svm.classes()];
+            let extractor = Int8Extractor::new(Portable, network, pool, quantized.root(), &mut memory)?;
+            let mut classifier = Int8Classifier::new(extractor, svm, &mut sums)?;
+            let mut pixels = vec![0.0; images.shape().len()];
+            let plain = Preprocessor::none(images.image_shape());
+            let mut bytes = vec![0u8; pixels.len()];
+            let mut labels = Vec::with_capacity(indices.len());
+            for index in indices {
+                images.write_all(&plain, &[*index], &mut pixels)?;
+                // The bytes that the pixels were made of.
+                bytes.iter_mut().zip(&pixels).for_each(|(to, from)| *to = (from * divide_by).round() as u8);
+                labels.push(classifier.classify(&bytes[..])? as u8);
+            }
+            Ok(labels)
+        })
+        .collect();
+    Ok(blocks?.concat())
+}

@@ -1,0 +1,351 @@
+//! From a trained network to 8-bit integers, without training: [`wta_core::int8`] computes with what [`Quantized`] holds.
+//!
+//! Weights get a scale per map (per class in the classifier), so that the largest becomes 127. Activations get a scale per
+//! layer, which decides where they saturate: `calibrate` takes the one that loses least on
+//! training images. Pixels stay the bytes that they are. Biases and sums are integers in units of input scale x weight scale.
+
+use wta_core::Layer;
+use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
+use wta_core::{Network, Parameters, Pool, Shape};
+
+use super::calibrate::{self, MAX_ACTIVATION};
+use crate::error::{Error, Result};
+use crate::export::source::Source;
+use crate::preprocess::Samples;
+use crate::svm;
+
+/// The largest weight.
+const LARGEST_WEIGHT: f64 = 127.0;
+/// Biases are no larger, so that the products have half of a sum's range.
+const LARGEST_BIAS: f64 = (1 << 30) as f64;
+/// Multipliers are fixed-point factors with 32 fractional bits.
+const FACTOR: f64 = 4_294_967_296.0;
+
+/// A quantised network, and its classifier.
+#[derive(Clone, Debug)]
+pub struct Quantized {
+    network: Network,
+    pool: Pool,
+    root: bool,
+    layers: Vec<QuantizedLayer>,
+    feature_scale: f32,
+    svm: Option<QuantizedSvm>,
+}
+
+/// A layer's numbers, as [`Int8Filters`] wants them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuantizedLayer {
+    /// Packed.
+    pub weights: Vec<i8>,
+    /// One per map.
+    pub biases: Vec<i32>,
+    /// One per map.
+    pub multipliers: Vec<i32>,
+}
+
+/// A classifier's numbers, as [`Int8Svm`] wants them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedSvm {
+    /// Packed, row by row of the features.
+    pub weights: Vec<i8>,
+    /// One per class.
+    pub biases: Vec<i32>,
+    /// One per class.
+    pub scales: Vec<f32>,
+}
+
+impl Quantized {
+    /// Quantises a network for its images, and its classifier; calibrated with `images`, which should be training images.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a stack, whose upper layer has no images, for average pooling, or a network that the core refuses.
+    pub fn new(source: &Source, images: &Samples<'_>) -> Result<Self> {
+        let trained = &source.trained;
+        if trained.below.is_some() {
+            return Err(Error::Invalid(
+                "the upper layer of a stack cannot be quantised: its input are no bytes".to_owned(),
+            ));
+        }
+        source.pool.check_int8()?;
+        let (network, root) = (trained.network(), trained.recipe().features.root);
+        let parameters = Parameters::from_outside(network, &trained.parameters)?;
+        let limits = calibrate::limits(parameters, source.pool, root, images)?;
+        let mut input_scale = 1.0 / f64::from(trained.recipe().data.divide_by);
+        let mut layers = Vec::new();
+        for (index, (layer, limit)) in network.layers().zip(limits).enumerate() {
+            let filters = parameters.filters(index);
+            let (quantized, scale) =
+                quantize_layer(&layer, filters.weights, filters.bias, input_scale, limit)?;
+            layers.push(quantized);
+            input_scale = scale;
+        }
+        let feature_scale = if root { (input_scale / MAX_ACTIVATION).sqrt() } else { input_scale };
+        let shape = source.pool.output(network.code());
+        let svm = source.svm.as_ref().map(|svm| quantize_svm(svm, shape, feature_scale)).transpose()?;
+        let pool = source.pool;
+        Ok(Self { network, pool, root, layers, feature_scale: feature_scale as f32, svm })
+    }
+
+    /// The layers' numbers.
+    pub fn layers(&self) -> &[QuantizedLayer] {
+        &self.layers
+    }
+
+    /// The classifier's numbers.
+    pub fn classifier(&self) -> Option<&QuantizedSvm> {
+        self.svm.as_ref()
+    }
+
+    /// What makes a feature one of the network in `f32`.
+    pub fn feature_scale(&self) -> f32 {
+        self.feature_scale
+    }
+
+    /// The pooling of the code.
+    pub fn pool(&self) -> Pool {
+        self.pool
+    }
+
+    /// Whether features are square roots.
+    pub fn root(&self) -> bool {
+        self.root
+    }
+
+    /// The network for the core.
+    ///
+    /// # Errors
+    ///
+    /// When a filter is so long that its sums could leave 32 bits.
+    pub fn int8(&self) -> Result<Int8Network<'_>> {
+        let layers = self.network.layers().zip(&self.layers);
+        let filters: wta_core::Result<Vec<Int8Filters<'_>>> = layers
+            .map(|(layer, int8)| {
+                Int8Filters::new(layer.filter_len(), &int8.weights, &int8.biases, &int8.multipliers)
+            })
+            .collect();
+        Ok(Int8Network::new(self.network, &filters?)?)
+    }
+
+    /// The classifier for the core.
+    ///
+    /// # Errors
+    ///
+    /// None for one that has been quantised.
+    pub fn int8_svm(&self) -> Result<Option<Int8Svm<'_>>> {
+        let shape = self.pool.output(self.network.code());
+        let svm = self.svm.as_ref();
+        Ok(svm.map(|svm| Int8Svm::new(shape, &svm.weights, &svm.biases, &svm.scales)).transpose()?)
+    }
+}
+
+/// A layer whose inputs are in units of `input_scale`, and whose activations saturate at `limit`; and their scale.
+fn quantize_layer(
+    layer: &Layer,
+    weights: &[f32],
+    bias: &[f32],
+    input_scale: f64,
+    limit: f64,
+) -> Result<(QuantizedLayer, f64)> {
+    let len = layer.filter_len();
+    let scales: Vec<f64> = weights
+        .chunks_exact(len)
+        .zip(bias)
+        .map(|(filter, bias)| {
+            (largest(filter) / LARGEST_WEIGHT).max(f64::from(bias.abs()) / input_scale / LARGEST_BIAS)
+        })
+        .collect();
+    // A factor lies below a half; a filter whose sums are no larger than that makes the activations coarser.
+    let coarsest = scales.iter().copied().fold(0.0, f64::max) * input_scale;
+    let scale = (limit / MAX_ACTIVATION).max(coarsest * 2.001).max(f64::from(f32::MIN_POSITIVE));
+    let mut plain = Vec::with_capacity(weights.len());
+    let (mut biases, mut multipliers) = (Vec::new(), Vec::new());
+    for ((filter, bias), weight_scale) in weights.chunks_exact(len).zip(bias).zip(scales) {
+        // A filter of zeros gives what its bias says.
+        let weight_scale = if weight_scale > 0.0 { weight_scale } else { scale / input_scale / 4.0 };
+        plain.extend(filter.iter().map(|weight| rounded(*weight, weight_scale)));
+        biases.push((f64::from(*bias) / (input_scale * weight_scale)).round() as i32);
+        multipliers.push((input_scale * weight_scale / scale * FACTOR).round() as i32);
+    }
+    let weights = packed(&plain, len)?;
+    Ok((QuantizedLayer { weights, biases, multipliers }, scale))
+}
+
+/// A classifier of features in units of `feature_scale`.
+fn quantize_svm(svm: &svm::Model, features: Shape, feature_scale: f64) -> Result<QuantizedSvm> {
+    let row_len = features.width * features.channels;
+    let (mut biases, mut scales) = (Vec::new(), Vec::new());
+    let mut rows = vec![Vec::new(); features.height];
+    for (weights, bias) in svm.weights.chunks_exact(svm.features).zip(&svm.bias) {
+        // Fine enough for the largest weight, and coarse enough for the sum of all and for the bias.
+        let sum: f64 = weights.iter().map(|weight| f64::from(weight.abs())).sum();
+        let bias = f64::from(*bias) / feature_scale;
+        let scale = (largest(weights) / LARGEST_WEIGHT)
+            .max(MAX_ACTIVATION * sum / LARGEST_BIAS)
+            .max(bias.abs() / LARGEST_BIAS)
+            .max(f64::from(f32::MIN_POSITIVE));
+        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(row_len)) {
+            row.extend(weights.iter().map(|weight| rounded(*weight, scale)));
+        }
+        biases.push((bias / scale).round() as i32);
+        scales.push((scale * feature_scale) as f32);
+    }
+    let rows: Result<Vec<Vec<i8>>> = rows.iter().map(|row| packed(row, row_len)).collect();
+    Ok(QuantizedSvm { weights: rows?.concat(), biases, scales })
+}
+
+fn largest(weights: &[f32]) -> f64 {
+    f64::from(weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs())))
+}
+
+fn rounded(weight: f32, scale: f64) -> i8 {
+    (f64::from(weight) / scale).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8
+}
+
+fn packed(weights: &[i8], filter_len: usize) -> Result<Vec<i8>> {
+    let mut packed = vec![0; packed_len(weights.len() / filter_len.max(1), filter_len)];
+    Int8Weights::pack(weights, filter_len, &mut packed)?;
+    Ok(packed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use wta_core::int8::{Int8Extractor, Portable, requantise};
+    use wta_core::{Conv, Encoder, Initial, Scalar, Size};
+
+    use crate::data;
+    use crate::preprocess::{Preprocess, Preprocessor};
+    use crate::recipe;
+    use crate::run::Trained;
+
+    fn layer(inputs: usize, maps: usize) -> Layer {
+        Layer { input: Shape::vector(inputs), conv: Conv::same(maps, Size::ONE) }
+    }
+
+    /// What the quantised layer makes of inputs, in numbers of the original one.
+    fn outputs(layer: &Layer, quantized: &QuantizedLayer, scale: f64, inputs: &[i16]) -> Vec<f64> {
+        let QuantizedLayer { weights, biases, multipliers } = quantized;
+        let filters = Int8Filters::new(layer.filter_len(), weights, biases, multipliers).unwrap();
+        let sum = |map: usize| {
+            let products = filters.weights.filter(map).zip(inputs).map(|(w, x)| i32::from(w) * i32::from(*x));
+            filters.bias[map] + products.sum::<i32>()
+        };
+        (0..layer.conv.maps).map(|map| f64::from(requantise(sum(map), multipliers[map])) * scale).collect()
+    }
+
+    #[test]
+    fn a_layer_is_what_it_was_but_for_rounding() {
+        let weights = [0.5, -0.25, 0.125, 1e-3, 2e-3, -1e-3, 0.0, 0.0, 0.0];
+        let bias = [-10.0, 0.05, 3.0];
+        let (quantized, scale) = quantize_layer(&layer(3, 3), &weights, &bias, 0.5, 51.0).unwrap();
+        assert_eq!(scale, 0.2, "the limit is 255");
+        let inputs = [200i16, 100, 7];
+        let found = outputs(&layer(3, 3), &quantized, scale, &inputs);
+        for (map, found) in found.iter().enumerate() {
+            let products = weights[3 * map..].iter().zip(&inputs).map(|(w, x)| f64::from(*w) * f64::from(*x));
+            let expected = f64::from(bias[map]) + 0.5 * products.take(3).sum::<f64>();
+            // Half a step, and half a step of each weight.
+            let largest = largest(&weights[3 * map..3 * map + 3]);
+            let bound = 0.5 * scale + 0.5 * largest / 127.0 * 0.5 * 307.0 + 0.01;
+            assert!((found - expected).abs() <= bound, "map {map}: {found} {expected}");
+        }
+        assert!(found[0] > 20.0 && found[1] > 0.1 && (found[2] - 3.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn factors_and_biases_stay_in_their_range() {
+        // Activations that are tiny against the products, and biases that are enormous against the weights.
+        let (quantized, scale) = quantize_layer(&layer(1, 2), &[1.0, -1.0], &[0.0, 0.0], 1.0, 1e-3).unwrap();
+        assert!(quantized.multipliers.iter().all(|multiplier| *multiplier > 0), "{quantized:?}");
+        assert!((outputs(&layer(1, 2), &quantized, scale, &[2])[0] - 2.0).abs() < 2.0 * scale);
+        let (quantized, scale) = quantize_layer(&layer(1, 1), &[1e-9], &[7.0], 1e-2, 10.0).unwrap();
+        assert!(quantized.biases[0] <= 1 << 30);
+        assert!((outputs(&layer(1, 1), &quantized, scale, &[255])[0] - 7.0).abs() < scale);
+        let (quantized, _) = quantize_layer(&layer(1, 1), &[0.0], &[0.0], 1.0, 0.0).unwrap();
+        assert_eq!(outputs(&layer(1, 1), &quantized, 1.0, &[255]), [0.0]);
+    }
+
+    #[test]
+    fn a_classifier_keeps_its_scores() {
+        let features = Shape::new(3, 2, 2);
+        let weights: Vec<f32> =
+            (0..24).map(|i| (i as f32 * 1.3).sin() * if i < 12 { 1.0 } else { 1e-4 }).collect();
+        let model = svm::Model { classes: 2, features: 12, weights, bias: vec![-2.0, 1e-3] };
+        let quantized = quantize_svm(&model, features, 0.01).unwrap();
+        let int8 = Int8Svm::new(features, &quantized.weights, &quantized.biases, &quantized.scales).unwrap();
+        assert_eq!(int8.classes(), 2);
+        for class in 0..2 {
+            let rows: Vec<i8> = quantized
+                .weights
+                .chunks_exact(packed_len(2, 6))
+                .flat_map(|row| Int8Weights::new(row, 2, 6).unwrap().filter(class).collect::<Vec<_>>())
+                .collect();
+            let scale = f64::from(quantized.scales[class]) / 0.01;
+            for (found, expected) in rows.iter().zip(&model.weights[12 * class..]) {
+                assert!((f64::from(*found) * scale - f64::from(*expected)).abs() <= 0.51 * scale);
+            }
+            let bias = f64::from(quantized.biases[class]) * f64::from(quantized.scales[class]);
+            assert!((bias - f64::from(model.bias[class])).abs() <= f64::from(quantized.scales[class]));
+        }
+    }
+
+    #[test]
+    fn features_of_digits_are_those_of_f32_within_a_few_per_cent() {
+        let text = r#"
+            name = "two"
+            about = "test"
+            data = { set = "digits" }
+            network = { kind = "convolutional", encoder = [{ maps = 6, kernel = 5 }, { maps = 9, kernel = [3, 4], stride = [1, 2] }], decoder_kernel = 7, initial = "he" }
+            sparsity = {}
+            training = { epochs = 1, batch = 20, optimizer = "adam", rate = 1e-3 }
+            features = { pool = { kernel = 5, stride = 3 } }
+        "#;
+        let recipe = recipe::parse(text, "test").unwrap();
+        let images = Samples::new(&recipe, data::digits().unwrap().train).unwrap();
+        let network = recipe.resolve(images.image_shape()).unwrap().network();
+        let mut parameters = vec![0.0; network.parameters_len()];
+        network.initialise(Initial::He, 3, &mut parameters).unwrap();
+        for root in [false, true] {
+            let mut recipe = recipe.clone();
+            recipe.features.root = root;
+            let trained = Trained {
+                resolved: recipe.resolve(images.image_shape()).unwrap().into(),
+                parameters: parameters.clone(),
+                preprocess: Arc::new(Preprocess::none(images.image_shape())),
+                below: None,
+            };
+            let (image, pool) = (images.image_shape(), trained.resolved.pool());
+            let source = Source { trained, image, pool, svm: None };
+            let quantized = Quantized::new(&source, &images).unwrap();
+            let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &pool)];
+            let mut extractor =
+                Int8Extractor::new(Portable, quantized.int8().unwrap(), pool, root, &mut memory).unwrap();
+            let encoder =
+                Encoder::new(Scalar, Parameters::new(network, &parameters).unwrap(), &mut []).unwrap();
+            let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
+            let mut features = vec![0; pool.output(network.code()).len()];
+            let mut expected = vec![0.0; features.len()];
+            let (mut square, mut lost) = (0.0, 0.0);
+            for index in 0..20 {
+                let mut pixels = vec![0.0f32; 784];
+                let plain = Preprocessor::none(images.image_shape());
+                images.write_all(&plain, &[index], &mut pixels).unwrap();
+                let bytes: Vec<u8> = pixels.iter().map(|pixel| (pixel * 255.0).round() as u8).collect();
+                extractor.features(&bytes[..], &mut features).unwrap();
+                encoder.load(1, 0, &pixels, &mut inputs).unwrap();
+                encoder.hidden(1, &mut inputs, &mut []).unwrap();
+                encoder.top(1, &inputs, &mut [], &mut code).unwrap();
+                pool.run(Scalar, network.code(), &code, &mut expected).unwrap();
+                for (found, expected) in features.iter().zip(&expected) {
+                    let expected = if root { expected.sqrt() } else { *expected };
+                    square += expected * expected;
+                    lost += (f32::from(*found) * quantized.feature_scale() - expected).powi(2);
+                }
+            }
+            let share = (lost / square).sqrt();
+            assert!(share > 0.0 && share < 0.03, "root {root}: {share}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What is exported: a trained network, its pooling and its classifier.
+
+use wta_core::{Pool, Shape};
+
+use crate::error::{Error, Result, RunProblem};
+use crate::evaluate::Classified;
+use crate::recipe::Recipe;
+use crate::run::{Run, Trained};
+use crate::svm;
+
+/// What is exported.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The network; of a stack, its upper layer is exported.
+    pub trained: Trained,
+    /// The shape of the data set's images.
+    pub image: Shape,
+    /// The pooling: what the classifier was trained with, or without one, the recipe's.
+    pub pool: Pool,
+    /// The classifier, when the run has been evaluated.
+    pub svm: Option<svm::Model>,
+}
+
+impl Source {
+    /// A trained network, and a classifier of its features if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when devices cannot compute what the network computes, or the classifier is not one of its features.
+    pub fn new(trained: Trained, svm: Option<svm::Model>) -> Result<Self> {
+        let refused = |problem: &str| {
+            let name = &trained.recipe().name;
+            Err(Error::Invalid(format!("recipe {name}: the network {problem}")))
+        };
+        if let Some(problem) = unfit(trained.recipe()).or(unfit_preprocessing(&trained)) {
+            return refused(problem);
+        }
+        let features = trained.resolved.pool().output(trained.network().code()).len();
+        if svm.as_ref().is_some_and(|svm| svm.features != features) {
+            return refused("has other features than the classifier");
+        }
+        Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
+    }
+
+    /// Reads a run.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no trained network, when devices cannot compute what it computes, or when the classifier
+    /// cannot be read or is not one of its features.
+    pub fn load(run: &Run) -> Result<Self> {
+        let recipe = run.recipe()?;
+        let refused = |problem: &str| Err(Error::file(run.folder(), problem));
+        if let Some(problem) = unfit(&recipe) {
+            return refused(problem);
+        }
+        let Some(image) = recipe.data.set.image_shape() else {
+            return refused(
+                "learnt from an array, whose rows' size it does not say; only networks of images are exported",
+            );
+        };
+        let trained = Trained::open(run, image)?;
+        if let Some(problem) = unfit_preprocessing(&trained) {
+            return refused(problem);
+        }
+        let stale = |problem| Error::run(run.folder(), RunProblem::Classifier(problem));
+        let path = run.file("svm.safetensors");
+        if !path.exists() {
+            return Ok(Self { pool: trained.resolved.pool(), trained, image, svm: None });
+        }
+        let svm = svm::file::load(&path)?;
+        let Classified { pool, weights } = Classified::load(run)?;
+        if weights != format!("{:08x}", trained.checksum()) {
+            return Err(stale(
+                "has a classifier for the features of other weights than it has now".to_owned(),
+            ));
+        }
+        pool.check(trained.network().code())?;
+        let features = pool.output(trained.network().code()).len();
+        if svm.features != features {
+            return Err(stale(format!(
+                "has a classifier of {} features, but its network has {features}",
+                svm.features
+            )));
+        }
+        Ok(Self { trained, image, pool, svm: Some(svm) })
+    }
+}
+
+/// Why devices cannot compute what networks of this recipe compute.
+fn unfit(recipe: &Recipe) -> Option<&'static str> {
+    if recipe.gibbs().is_some() {
+        return Some("is of an RBM, whose units devices cannot compute; export an autoencoder");
+    }
+    if recipe.features.pool.is_some_and(|pool| pool.whole) {
+        return Some(
+            "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",
+        );
+    }
+    if recipe.svm.lower_layers > 0.0 {
+        return Some(
+            "classifies by the features of all layers, and devices by the last one's; leave svm.lower_layers out",
+        );
+    }
+    None
+}
+
+fn unfit_preprocessing(trained: &Trained) -> Option<&'static str> {
+    (!trained.preprocess.is_none()).then_some(
+        "learnt from preprocessed images, and devices get them as they are; export a network without [[preprocess]]",
+    )
+}

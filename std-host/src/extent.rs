@@ -1,0 +1,83 @@
+//! One number for both directions, or rows and columns: how recipes write sizes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use wta_core::Size;
+
+/// One number for both directions, or `[rows, columns]`; as text `11` or `11x7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Extent {
+    /// Square.
+    Square(usize),
+    /// Rows and columns.
+    Rectangle([usize; 2]),
+}
+
+impl From<Extent> for Size {
+    fn from(extent: Extent) -> Self {
+        match extent {
+            Extent::Square(side) => Self::square(side),
+            Extent::Rectangle([height, width]) => Self::new(height, width),
+        }
+    }
+}
+
+impl From<Size> for Extent {
+    fn from(Size { height, width }: Size) -> Self {
+        if height == width { Self::Square(height) } else { Self::Rectangle([height, width]) }
+    }
+}
+
+impl From<usize> for Extent {
+    fn from(side: usize) -> Self {
+        Self::Square(side)
+    }
+}
+
+impl From<[usize; 2]> for Extent {
+    fn from(sides: [usize; 2]) -> Self {
+        Self::Rectangle(sides)
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Square(side) => write!(to, "{side}"),
+            Self::Rectangle([height, width]) => write!(to, "{height}x{width}"),
+        }
+    }
+}
+
+/// Neither side is 0.
+impl FromStr for Extent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text} is no size; write rows x columns as in 48x32, or one number for both");
+        let side = |text: &str| text.parse().ok().filter(|side| *side > 0).ok_or_else(wrong);
+        match text.split_once('x') {
+            None => side(text).map(Self::Square),
+            Some((height, width)) => Ok(Self::Rectangle([side(height)?, side(width)?])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_one_number_or_two() {
+        assert_eq!("11".parse(), Ok(Extent::Square(11)));
+        assert_eq!("11x7".parse(), Ok(Extent::Rectangle([11, 7])));
+        assert_eq!(Extent::from(Size::new(4, 4)).to_string(), "4");
+        assert_eq!(Extent::from(Size::new(4, 3)).to_string(), "4x3");
+        for wrong in ["", "0", "x", "4x", "4x0", "-4", "4x3x2"] {
+            assert!(wrong.parse::<Extent>().unwrap_err().contains("as in 48x32"), "{wrong}");
+        }
+    }
+}

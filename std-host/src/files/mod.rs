@@ -1,0 +1,4 @@
+//! Writing files whole, and files of tensors.
+
+pub mod atomic;
+pub(crate) mod tensors;

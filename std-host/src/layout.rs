@@ -1,0 +1,35 @@
+//! Orders of the channels: side by side at each position, as here, or one after the other, as in PyTorch.
+
+use wta_core::Shape;
+
+/// Features with the maps side by side, as PyTorch lays them out: map by map.
+pub(crate) fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<Item = f32> + '_ {
+    features.chunks_exact(shape.len()).flat_map(move |image| planar(shape, image))
+}
+
+/// One image's numbers map by map, from positions with their maps side by side.
+pub(crate) fn planar(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
+    (0..shape.channels).flat_map(move |map| image.iter().skip(map).step_by(shape.channels).copied())
+}
+
+/// One image's positions with their channels side by side, from numbers that lie channel by channel.
+pub(crate) fn interleaved(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
+    let positions = shape.positions();
+    (0..positions).flat_map(move |position| image.iter().skip(position).step_by(positions.max(1)).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_orders_are_each_others_inverse() {
+        let shape = Shape::new(3, 1, 2);
+        let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let by_channel: Vec<f32> = planar(shape, &image).collect();
+        assert_eq!(by_channel, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert!(interleaved(shape, &by_channel).eq(image));
+        let two = [image, image].concat();
+        assert!(channels_first(shape, &two).eq([&by_channel[..], &by_channel].concat()));
+    }
+}

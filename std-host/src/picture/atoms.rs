@@ -1,0 +1,110 @@
+//! The dictionary: each atom as an image.
+
+use rayon::prelude::*;
+use wta_core::{Parameters, Shape, Size};
+
+use super::image::{self, Picture};
+use crate::encode::LayerLink;
+use crate::error::Result;
+use crate::layout::interleaved;
+use crate::run::Trained;
+
+/// The most atoms in the dictionary's picture.
+const MOST_ATOMS: usize = 1024;
+
+/// The dictionary: each atom as an image, of the images' shape for fully-connected networks. An atom of a stacked layer
+/// is shown as what it stands for: the sum of the atoms below, each at its place and weighted as in the atom.
+///
+/// # Errors
+///
+/// What the core refuses.
+pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
+    first_atoms(trained, image, MOST_ATOMS)
+}
+
+/// [`dictionary`] of the first atoms, at most so many.
+///
+/// # Errors
+///
+/// What the core refuses.
+pub fn first_atoms(trained: &Trained, image: Shape, most: usize) -> Result<Picture> {
+    let atoms = Atoms::of(trained, image, most)?;
+    let Shape { channels, height, width } = atoms.shape;
+    image::dictionary(&atoms.values, atoms.count, height, width, channels)
+}
+
+/// Atoms as images, one after the other, with the channels last.
+struct Atoms {
+    shape: Shape,
+    count: usize,
+    values: Vec<f32>,
+}
+
+impl Atoms {
+    /// The first atoms of a trained layer, at most so many.
+    fn of(trained: &Trained, image: Shape, most: usize) -> Result<Self> {
+        let parameters = Parameters::new(trained.network(), &trained.parameters)?;
+        let decoder = trained.network().decoder();
+        let count = decoder.conv.maps.min(most);
+        let values = parameters.atoms().get(..count * decoder.filter_len()).unwrap_or_default();
+        let Some(below) = &trained.below else {
+            let shape = if trained.network().is_fully_connected() {
+                image
+            } else {
+                Shape::new(image.channels, decoder.conv.kernel.height, decoder.conv.kernel.width)
+            };
+            return Ok(Self { shape, count, values: channels_last(trained, shape, values) });
+        };
+        let features = below.trained.features();
+        let link = LayerLink::new(features, &trained.network(), below.scale);
+        let lower = Self::of(&below.trained, image, usize::MAX)?;
+        // A fully-connected atom covers all positions below.
+        let field = if trained.network().is_fully_connected() {
+            Size::new(features.height, features.width)
+        } else {
+            decoder.conv.kernel
+        };
+        // From one feature below to the next, in the image.
+        let (pool, stride) = (below.trained.resolved.pool().stride, below.trained.step());
+        let step = Size::new(pool.height * stride.height, pool.width * stride.width);
+        let shape = Shape::new(
+            lower.shape.channels,
+            (field.height - 1) * step.height + lower.shape.height,
+            (field.width - 1) * step.width + lower.shape.width,
+        );
+        let mut sums = vec![0.0; count * shape.len()];
+        let atoms = sums.par_chunks_mut(shape.len()).zip(values.par_chunks(decoder.filter_len()));
+        atoms.for_each(|(sum, atom)| {
+            for index in 0..field.area() * features.channels {
+                let weight = atom.get(link.place(index)).copied().unwrap_or(0.0);
+                let (position, map) = (index / features.channels, index % features.channels);
+                let (row, column) =
+                    (position / field.width * step.height, position % field.width * step.width);
+                lower.add(map, weight, row, column, shape, sum);
+            }
+        });
+        Ok(Self { shape, count, values: sums })
+    }
+
+    /// Adds atom `index` times `weight` to an image, from a row and a column on.
+    fn add(&self, index: usize, weight: f32, row: usize, column: usize, shape: Shape, to: &mut [f32]) {
+        if weight == 0.0 {
+            return;
+        }
+        let atom = self.values.chunks_exact(self.shape.len()).nth(index).unwrap_or_default();
+        let (line, row_len) = (self.shape.width * self.shape.channels, shape.width * shape.channels);
+        let rows = to.chunks_exact_mut(row_len).skip(row);
+        for (to, from) in rows.zip(atom.chunks_exact(line)) {
+            let to = to.iter_mut().skip(column * shape.channels);
+            to.zip(from).for_each(|(to, from)| *to += weight * from);
+        }
+    }
+}
+
+/// Vectors of fully-connected networks hold colours one after the other; pictures hold them side by side.
+pub(super) fn channels_last(trained: &Trained, shape: Shape, values: &[f32]) -> Vec<f32> {
+    if !trained.network().is_fully_connected() || shape.channels == 1 {
+        return values.to_vec();
+    }
+    values.chunks_exact(shape.len()).flat_map(|image| interleaved(shape, image)).collect()
+}

@@ -1,0 +1,258 @@
+//! PNG pictures of atoms, feature maps and reconstructions. Everything comes with the channels last.
+
+use std::path::Path;
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+
+use crate::error::{Error, Result};
+use crate::files::atomic;
+
+/// Between tiles.
+const GAP: Rgb<u8> = Rgb([40, 44, 60]);
+
+/// Where a winner is.
+const MARK: Rgb<u8> = Rgb([255, 70, 40]);
+
+/// Small tiles are enlarged until they are at least this wide and high.
+const SMALLEST_TILE: usize = 64;
+
+/// A picture wider than this is too wide to look at: tiles are enlarged less.
+const WIDEST: usize = 1600;
+
+/// A picture to be saved.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    image: RgbImage,
+}
+
+impl Picture {
+    /// Writes it as PNG.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut png = Vec::new();
+        DynamicImage::from(self.image.clone())
+            .write_to(&mut std::io::Cursor::new(&mut png), ImageFormat::Png)
+            .map_err(|e| Error::file(path, format!("cannot be encoded as PNG: {e}")))?;
+        atomic::write(path, |to| to.write_all(&png))
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.image.dimensions()
+    }
+}
+
+/// A small image to be laid out with others.
+struct Tile {
+    height: usize,
+    width: usize,
+    pixels: Vec<Rgb<u8>>,
+}
+
+/// A dictionary: `count` atoms of `height x width x channels`, each on its own scale, with 0 as mid grey and the
+/// largest magnitude as black or white (three channels: as colours). Atoms of other than one or three channels are
+/// shown by the mean over their channels.
+///
+/// # Errors
+///
+/// One sentence when there is no atom, or a number is not finite.
+pub fn dictionary(
+    atoms: &[f32],
+    count: usize,
+    height: usize,
+    width: usize,
+    channels: usize,
+) -> Result<Picture> {
+    expect_finite(atoms)?;
+    let tiles = atoms.chunks_exact((height * width * channels).max(1)).take(count).map(|atom| {
+        let largest = atom.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let scale = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        tile(atom, height, width, channels, |v| 128.0 + scale * v)
+    });
+    grid(tiles.collect(), 1.0)
+}
+
+/// One image's feature maps, one tile each, black for 0 and white for the largest activation of all maps; the
+/// `winners` (map and position) are marked.
+///
+/// # Errors
+///
+/// One sentence when there is no map, or a number is not finite.
+pub fn feature_maps(
+    maps: &[f32],
+    height: usize,
+    width: usize,
+    channels: usize,
+    winners: &[(usize, usize)],
+) -> Result<Picture> {
+    expect_finite(maps)?;
+    let largest = maps.iter().fold(0.0f32, |m, v| m.max(*v));
+    let scale = if largest > 0.0 { 255.0 / largest } else { 0.0 };
+    let tiles = (0..channels).map(|map| {
+        let values: Vec<f32> = maps.iter().skip(map).step_by(channels).copied().collect();
+        let mut tile = tile(&values, height, width, 1, |v| scale * v);
+        for (_, position) in winners.iter().filter(|(winner, _)| *winner == map) {
+            if let Some(pixel) = tile.pixels.get_mut(*position) {
+                *pixel = MARK;
+            }
+        }
+        tile
+    });
+    grid(tiles.collect(), 1.0)
+}
+
+/// The numbers that are black and white in pictures of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shades {
+    /// 0 and 1.
+    Unit,
+    /// So many of the image's deviations below and above 0, which is mid grey: for preprocessed images, whose numbers have no
+    /// limits.
+    Deviations(u8),
+}
+
+impl Shades {
+    /// What a number is multiplied by and what is added then, for a byte; `image` is what it belongs to.
+    fn scale_and_shift(self, image: &[f32]) -> (f32, f32) {
+        match self {
+            Self::Unit => (255.0, 0.0),
+            Self::Deviations(count) => {
+                let squares: f32 = image.iter().map(|v| v * v).sum();
+                let range = f32::from(count) * (squares / image.len().max(1) as f32).sqrt();
+                (if range > 0.0 { 127.0 / range } else { 0.0 }, 128.0)
+            }
+        }
+    }
+}
+
+/// Images, each above its reconstruction in the same shades.
+///
+/// # Errors
+///
+/// One sentence when there is no image, or a number is not finite.
+pub fn side_by_side(
+    images: &[f32],
+    reconstructions: &[f32],
+    count: usize,
+    height: usize,
+    width: usize,
+    channels: usize,
+    shades: Shades,
+) -> Result<Picture> {
+    expect_finite(images)?;
+    expect_finite(reconstructions)?;
+    let len = (height * width * channels).max(1);
+    let pairs = images.chunks_exact(len).zip(reconstructions.chunks_exact(len)).take(count);
+    let tiles = pairs.map(|(image, reconstruction)| {
+        let (scale, shift) = shades.scale_and_shift(image);
+        let mut pair = tile(image, height, width, channels, |v| scale * v + shift);
+        pair.pixels.extend(vec![GAP; width]);
+        pair.pixels.extend(tile(reconstruction, height, width, channels, |v| scale * v + shift).pixels);
+        pair.height = 2 * height + 1;
+        pair
+    });
+    grid(tiles.collect(), 2.0)
+}
+
+fn tile(values: &[f32], height: usize, width: usize, channels: usize, shade: impl Fn(f32) -> f32) -> Tile {
+    let byte = |v: f32| shade(v).round().clamp(0.0, 255.0) as u8;
+    let pixels = values.chunks_exact(channels.max(1)).map(|pixel| match pixel {
+        [red, green, blue] => Rgb([byte(*red), byte(*green), byte(*blue)]),
+        [grey] => Rgb([byte(*grey); 3]),
+        many => Rgb([byte(many.iter().sum::<f32>() / many.len() as f32); 3]),
+    });
+    Tile { height, width, pixels: pixels.collect() }
+}
+
+/// Lays tiles out in rows, about twice as wide as high; `tall` is how many images a tile stacks.
+fn grid(tiles: Vec<Tile>, tall: f64) -> Result<Picture> {
+    let Some((height, width)) = tiles.first().map(|tile| (tile.height, tile.width)) else {
+        return Err(Error::Invalid("there is nothing to make a picture of".to_owned()));
+    };
+    let shape = 2.0 * tall * height as f64 / (tall * width as f64).max(1.0);
+    let columns = ((tiles.len() as f64 * shape).sqrt().ceil() as usize).clamp(1, tiles.len());
+    // A little wider when that leaves no gap in the last row.
+    let even = (columns..=columns + columns / 3).find(|columns| tiles.len().is_multiple_of(*columns));
+    let columns = even.unwrap_or(columns);
+    let rows = tiles.len().div_ceil(columns);
+    let wanted = SMALLEST_TILE.div_ceil(width.min(height).max(1)).max(1);
+    let scale = wanted.min((WIDEST / (columns * (width + 1))).max(1));
+    let gap = (scale / 2).clamp(1, 4);
+    let (step_x, step_y) = (width * scale + gap, height * scale + gap);
+    let size = |count: usize, step: usize| u32::try_from(count * step + gap);
+    let (Ok(total_width), Ok(total_height)) = (size(columns, step_x), size(rows, step_y)) else {
+        return Err(Error::Invalid("a picture of so many images is too large".to_owned()));
+    };
+    let mut image = RgbImage::from_pixel(total_width, total_height, GAP);
+    for (index, tile) in tiles.iter().enumerate() {
+        let (left, top) = (gap + index % columns * step_x, gap + index / columns * step_y);
+        for y in 0..tile.height * scale {
+            for x in 0..tile.width * scale {
+                if let Some(pixel) = tile.pixels.get(y / scale * tile.width + x / scale) {
+                    image.put_pixel((left + x) as u32, (top + y) as u32, *pixel);
+                }
+            }
+        }
+    }
+    Ok(Picture { image })
+}
+
+fn expect_finite(values: &[f32]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::Invalid(format!("element {index} of a picture is not a finite number"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_atom_spans_black_to_white_with_zero_as_grey() {
+        let picture = dictionary(&[-2.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0], 2, 2, 2, 1).unwrap();
+        let colours: std::collections::BTreeSet<u8> = picture.image.pixels().map(|p| p.0[0]).collect();
+        assert!([1, 128, 192, 255].iter().all(|c| colours.contains(c)), "{colours:?}");
+        let (width, height) = picture.size();
+        assert!(width > 2 * 40 && height >= 40 && width > height);
+    }
+
+    #[test]
+    fn rows_are_full_where_that_is_nearly_the_shape_wanted() {
+        // Of 16 tiles, 6 in a row would leave two places empty; 13 cannot be laid out evenly.
+        for (count, columns, rows) in [(16, 8, 2), (13, 6, 3), (1, 1, 1)] {
+            let picture = dictionary(&vec![1.0; count * 64 * 64], count, 64, 64, 1).unwrap();
+            assert_eq!(picture.size(), (columns * 65 + 1, rows * 65 + 1), "{count}");
+        }
+    }
+
+    #[test]
+    fn winners_are_marked_and_colours_kept() {
+        let picture = feature_maps(&[0.0, 1.0, 0.5, 0.0], 1, 2, 2, &[(1, 0)]).unwrap();
+        assert!(picture.image.pixels().any(|p| *p == MARK));
+        let colour = dictionary(&[1.0, 0.0, -1.0], 1, 1, 1, 3).unwrap();
+        assert!(colour.image.pixels().any(|p| p.0 == [255, 128, 1]));
+    }
+
+    #[test]
+    fn preprocessed_images_lie_around_mid_grey_and_reconstructions_share_their_shades() {
+        let (image, reconstruction) = ([1.0, -1.0, 2.0, -2.0], [0.0, 0.5, 9.0, -9.0]);
+        let picture = side_by_side(&image, &reconstruction, 1, 2, 2, 1, Shades::Deviations(2)).unwrap();
+        let colours: std::collections::BTreeSet<u8> = picture.image.pixels().map(|p| p.0[0]).collect();
+        // Two deviations are 3.16, so that 2 is 80 shades from 128.
+        for shade in [168, 88, 208, 48, 128, 148, 255, 0] {
+            assert!(colours.contains(&shade), "{shade} in {colours:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_and_what_is_not_a_number_are_refused() {
+        assert!(dictionary(&[], 0, 2, 2, 1).is_err());
+        let shades = Shades::Unit;
+        let error = side_by_side(&[0.0, f32::NAN], &[0.0, 0.0], 1, 1, 2, 1, shades).unwrap_err().to_string();
+        assert!(error.contains("element 1"), "{error}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Pictures of a trained network: its dictionary, its feature maps, and what it makes of images.
+
+mod atoms;
+pub mod image;
+mod reconstructions;
+
+pub use atoms::{dictionary, first_atoms};
+pub use image::{Picture, Shades};
+pub use reconstructions::Reconstructions;

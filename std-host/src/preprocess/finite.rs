@@ -1,0 +1,13 @@
+//! What a step has learnt must be finite.
+
+use crate::error::{Error, Result};
+
+/// `Ok` when all numbers that a step has learnt are finite.
+pub(super) fn expect_finite(step: &str, numbers: &[f32]) -> Result<()> {
+    if numbers.iter().all(|number| number.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "preprocess step {step} has learnt numbers that are not finite: the images or their sums are too large"
+    )))
+}

@@ -1,0 +1,109 @@
+//! A data set as the network sees it: preprocessed `f32` images in the core's layout.
+//!
+//! What preprocessing has learnt belongs to a trained network, not to a data set: whoever asks for images brings it along.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+use wta_core::Shape;
+
+use super::apply::Preprocessor;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::layout::planar;
+use crate::recipe::Recipe;
+
+/// A data set for a recipe, handed out in blocks of images.
+#[derive(Debug)]
+pub struct Samples<'a> {
+    dataset: Cow<'a, Dataset>,
+    scale: f32,
+    shape: Shape,
+    planar: bool,
+}
+
+impl<'a> Samples<'a> {
+    /// The samples of a recipe; of a stack, what its lowest layer sees. The data set is moved in, or borrowed.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the data set has no image.
+    pub fn new(recipe: &Recipe, dataset: impl Into<Cow<'a, Dataset>>) -> Result<Self> {
+        let dataset = dataset.into();
+        if dataset.is_empty() {
+            return Err(Error::Invalid(format!("recipe {}: the data set has no image", recipe.name)));
+        }
+        let image = dataset.shape();
+        let planar = recipe.layers().first().is_some_and(|lowest| lowest.is_fully_connected());
+        let shape = if planar { Shape::vector(image.len()) } else { image };
+        Ok(Self { dataset, scale: 1.0 / recipe.data.divide_by, shape, planar })
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    /// Whether there is none; never, after [`Samples::new`].
+    pub fn is_empty(&self) -> bool {
+        self.dataset.is_empty()
+    }
+
+    /// At most so many indices, evenly spaced over the set.
+    pub fn spaced(&self, most: usize) -> Vec<usize> {
+        (0..self.len()).step_by(self.len().div_ceil(most.max(1)).max(1)).collect()
+    }
+
+    /// The shape that the network sees: a plain vector for fully-connected ones.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The images' own shape.
+    pub fn image_shape(&self) -> Shape {
+        self.dataset.shape()
+    }
+
+    /// The labels, when the data set has them.
+    pub fn labels(&self) -> Option<&[u8]> {
+        self.dataset.labels.as_deref()
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.dataset.classes
+    }
+
+    /// Writes images one after the other, as the network sees them, on all threads.
+    ///
+    /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::write`].
+    pub fn write_all(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        self.write_images(preprocessor, indices, to)?;
+        if self.planar && self.dataset.channels > 1 {
+            let image = self.image_shape();
+            to.par_chunks_exact_mut(image.len().max(1)).for_each_init(Vec::new, |copy, pixels| {
+                copy.clear();
+                copy.extend(planar(image, pixels));
+                pixels.copy_from_slice(copy);
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes preprocessed images one after the other, with their channels last.
+    pub(crate) fn write_images(
+        &self,
+        preprocessor: &Preprocessor,
+        indices: &[usize],
+        to: &mut [f32],
+    ) -> Result<()> {
+        let images = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
+        images.try_for_each(|(to, index)| self.dataset.write(*index, self.scale, to))?;
+        preprocessor.apply(to);
+        Ok(())
+    }
+}

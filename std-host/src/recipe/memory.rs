@@ -1,0 +1,27 @@
+//! How much memory a training step takes, and how much is too much.
+
+use wta_core::{Network, Training, training_len};
+
+use crate::error::{Error, Result};
+
+/// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
+const MEMORY_LIMIT: usize = 64 << 30;
+
+/// About the bytes that a training step needs on the host.
+pub(crate) fn step_bytes(network: &Network, training: &Training) -> usize {
+    let len = training_len(network, &training.sparsity, &training.optimizer.method, 1);
+    let winners = 3 * training.sparsity.winners_len(network);
+    let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1 + winners);
+    len.bytes().saturating_add(per_image.saturating_mul(training.batch))
+}
+
+/// `Ok` unless a training step needs more memory than can be meant; `who` begins the error's sentence.
+pub(crate) fn expect_memory(who: &str, network: &Network, training: &Training) -> Result<()> {
+    if step_bytes(network, training) <= MEMORY_LIMIT {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "{who}: one training step would need more than {} GiB; use fewer maps or a smaller batch",
+        MEMORY_LIMIT >> 30
+    )))
+}

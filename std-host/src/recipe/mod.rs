@@ -1,0 +1,38 @@
+//! Recipes: a TOML file that says everything about an experiment.
+//!
+//! The paper's experiments are compiled in ([`all`]); a file of one's own is loaded by its path ([`load`]); a program
+//! makes one with [`Recipe::builder`].
+//!
+//! A stacked autoencoder is a recipe with another one `below`. That one is trained first and on its own. Its features
+//! (the dense code, pooled as its `[features]` say) are what this one learns from. A stack has any depth, of either kind.
+
+mod apply_to;
+mod below;
+mod builder;
+mod built_in;
+mod check;
+mod data;
+mod features;
+pub(crate) mod memory;
+mod network;
+mod parse;
+mod preprocess;
+mod resolved;
+mod sparsity;
+mod svm;
+mod tables;
+mod training;
+
+pub use apply_to::ApplyTo;
+pub use builder::RecipeBuilder;
+pub use built_in::{names, text};
+pub use data::Data;
+pub use features::{Features, PoolRecipe};
+pub use network::{Architecture, InitialRecipe, LayerRecipe};
+pub use parse::{all, load, parse};
+pub use preprocess::PreprocessRecipe;
+pub use resolved::Resolved;
+pub use sparsity::SparsityRecipe;
+pub use svm::SvmRecipe;
+pub use tables::Recipe;
+pub use training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};

@@ -1,0 +1,30 @@
+//! The table `[svm]`: the classifier.
+
+use serde::{Deserialize, Serialize};
+
+/// The linear SVM. Features are scaled by one constant, to a norm of 1 on the average.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SvmRecipe {
+    /// Values of C to choose from on held-out training data, ascending.
+    pub c: Vec<f64>,
+    /// Of a stack: classify by the features of the layers below, too, side by side with the last one's, and give each
+    /// layer's this norm, as a multiple of that of the layer above; 0 leaves them out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lower_layers: f32,
+    /// The share of the training data held out to choose C.
+    pub held_out: f64,
+    /// The final fit stops when its objective is proven to be within this share of the minimum (the duality gap).
+    pub gap: f64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as Serde calls it")]
+fn is_zero(number: &f32) -> bool {
+    *number == 0.0
+}
+
+impl Default for SvmRecipe {
+    fn default() -> Self {
+        Self { c: vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0], lower_layers: 0.0, held_out: 1.0 / 6.0, gap: 1e-3 }
+    }
+}

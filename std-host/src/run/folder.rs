@@ -1,0 +1,257 @@
+//! A run directory: everything that one experiment leaves behind.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wta_core::Network;
+
+use super::model::{self, Model};
+use crate::error::{Error, Result, RunProblem};
+use crate::files::atomic;
+use crate::observer::EpochMetrics;
+use crate::recipe::{self, Recipe};
+
+/// All that a run folder may hold.
+const FILES: [&str; 10] = [
+    "checkpoint.safetensors",
+    "preprocess.safetensors",
+    "model.safetensors",
+    "svm.safetensors",
+    "metrics.csv",
+    "eval.json",
+    "dictionary.png",
+    "feature_maps.png",
+    "reconstructions.png",
+    "recipe.toml",
+];
+
+/// A run directory.
+#[derive(Clone, Debug)]
+pub struct Run {
+    folder: PathBuf,
+}
+
+impl Run {
+    /// The run in this folder, which need not be there yet.
+    pub fn new(folder: impl AsRef<Path>) -> Self {
+        Self { folder: folder.as_ref().to_path_buf() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The checkpoint's path.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.file("checkpoint.safetensors")
+    }
+
+    /// The run of the layer below, in a stack.
+    pub fn below(&self) -> Self {
+        Self::new(self.file("below"))
+    }
+
+    /// Begins a run: makes the folder and writes the recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the folder holds a run already, or cannot be written.
+    pub fn begin(&self, recipe: &Recipe) -> Result<()> {
+        if self.file("recipe.toml").exists() {
+            return Err(Error::run(&self.folder, RunProblem::Occupied));
+        }
+        atomic::create_dir(&self.folder)?;
+        self.write_recipe(recipe)
+    }
+
+    fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
+        let text = recipe.to_toml()?;
+        atomic::write(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))
+    }
+
+    /// Removes the files of this run, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when one cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        self.remove_below()?;
+        // The recipe goes last: without it the folder is no run folder.
+        FILES.into_iter().try_for_each(|name| self.remove_file(name))
+    }
+
+    /// Removes the files of this run, and its folder unless there is anything else in it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::remove`].
+    pub fn remove_folder(&self) -> Result<()> {
+        self.remove()?;
+        let _ = std::fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
+    fn remove_below(&self) -> Result<()> {
+        if self.below().exists() { self.below().remove_folder() } else { Ok(()) }
+    }
+
+    fn remove_file(&self, name: &str) -> Result<()> {
+        match std::fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", self.file(name), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Rewrites this run for another recipe, keeping whatever its training would reproduce exactly: what preprocessing has
+    /// learnt, the layers below, or all of the training when only features or classifier differ.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no run here, or a file cannot be removed or written.
+    pub fn turn_into(&self, recipe: &Recipe) -> Result<()> {
+        let old = self.recipe()?;
+        for name in FILES {
+            let keeps = match name {
+                "preprocess.safetensors" => old.preprocesses_like(recipe),
+                "checkpoint.safetensors" | "model.safetensors" | "metrics.csv" => old.trains_like(recipe),
+                // Replaced last: what is broken off before still says what the folder holds.
+                "recipe.toml" => true,
+                _ => false,
+            };
+            if !keeps {
+                self.remove_file(name)?;
+            }
+        }
+        match &recipe.below {
+            Some(below) if self.below().exists() => self.below().turn_into(below)?,
+            _ => self.remove_below()?,
+        }
+        self.write_recipe(recipe)
+    }
+
+    /// Copies what training made, the layers below included, and not what came of it later: the copy can be resumed
+    /// and stacked on.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when a file cannot be read or written.
+    pub fn copy_training(&self, to: &Self) -> Result<()> {
+        atomic::create_dir(&to.folder)?;
+        if self.below().exists() {
+            self.below().copy_training(&to.below())?;
+        }
+        // The recipe goes last: what is broken off before is no run folder.
+        let files = [
+            "preprocess.safetensors",
+            "checkpoint.safetensors",
+            "model.safetensors",
+            "metrics.csv",
+            "recipe.toml",
+        ];
+        for name in files {
+            let from = self.file(name);
+            if from.exists() {
+                let bytes = std::fs::read(&from).map_err(|e| Error::io("read", &from, e))?;
+                atomic::write(&to.file(name), |to| to.write_all(&bytes))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything to resume.
+    pub fn exists(&self) -> bool {
+        self.file("recipe.toml").exists()
+    }
+
+    /// The run's recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no run here.
+    pub fn recipe(&self) -> Result<Recipe> {
+        let path = self.file("recipe.toml");
+        if !path.exists() {
+            return Err(Error::run(&self.folder, RunProblem::Missing));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+        recipe::parse(&text, &path.display().to_string())
+    }
+
+    /// `Ok` when this run was made with the same recipe.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when it was made with another.
+    pub fn expect_recipe(&self, recipe: &Recipe) -> Result<()> {
+        let theirs = self.recipe()?;
+        if theirs == *recipe {
+            return Ok(());
+        }
+        let theirs = (theirs.name != recipe.name).then_some(theirs.name);
+        Err(Error::run(&self.folder, RunProblem::OtherRecipe { theirs, ours: recipe.name.clone() }))
+    }
+
+    /// The trained model.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when there is no model, or not one of this network.
+    pub fn model(&self, network: &Network) -> Result<Model> {
+        let path = self.file("model.safetensors");
+        if !path.exists() {
+            return Err(Error::run(&self.folder, RunProblem::Untrained));
+        }
+        model::load(&path, network)
+    }
+
+    /// The metrics of the first `epochs` epochs.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be read.
+    pub fn metrics(&self, epochs: u64) -> Result<Vec<EpochMetrics>> {
+        let path = self.file("metrics.csv");
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let broken = |e: csv::Error| Error::file(&path, format!("cannot be read ({e}); remove it"));
+        let rows = csv::Reader::from_path(&path).map_err(broken)?.into_deserialize();
+        let rows: std::result::Result<Vec<EpochMetrics>, _> = rows.collect();
+        Ok(rows.map_err(broken)?.into_iter().filter(|row| row.epoch <= epochs).collect())
+    }
+
+    /// Writes the metrics.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn save_metrics(&self, rows: &[EpochMetrics]) -> Result<()> {
+        atomic::write(&self.file("metrics.csv"), |to| {
+            let mut writer = csv::Writer::from_writer(to);
+            for row in rows {
+                writer.serialize(row).map_err(std::io::Error::other)?;
+            }
+            writer.flush()
+        })
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub fn save_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        atomic::write(&self.file(name), |to| {
+            serde_json::to_writer_pretty(&mut *to, value)?;
+            to.write_all(b"\n")
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! A trained network, and the run folder that keeps it with everything else that an experiment leaves behind.
+
+mod folder;
+pub mod model;
+mod trained;
+
+pub use folder::Run;
+pub use trained::{Below, Trained};

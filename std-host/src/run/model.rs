@@ -1,0 +1,210 @@
+//! `model.safetensors`: parameters under the names and in the layouts of `torch.nn`.
+//!
+//! `encoder.N.weight` and `.bias` are those of a `Conv2d` (`[maps, inputs, rows, columns]`) or a `Linear`
+//! (`[units, inputs]`); `decoder.weight` and `.bias` those of a `ConvTranspose2d` (`[maps, channels, rows,
+//! columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked layer has an
+//! `input.scale` besides, by which the features of the layer below are multiplied.
+
+use std::path::Path;
+
+use wta_core::{Network, Role};
+
+use crate::error::{Error, Result};
+use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
+
+/// What the file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The flat parameter vector.
+    pub parameters: Vec<f32>,
+    /// Of a stacked layer: what the features of the layer below are multiplied by.
+    pub input_scale: Option<f32>,
+}
+
+/// The name of [`Model::input_scale`].
+const INPUT_SCALE: &str = "input.scale";
+
+/// Writes the parameters, and a stacked layer's `input_scale`.
+///
+/// # Errors
+///
+/// One sentence when the file cannot be written.
+pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Option<f32>) -> Result<()> {
+    let mut tensors = tensors_of(network, parameters);
+    let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
+    tensors.extend(scale);
+    write(path, &tensors)
+}
+
+/// Reads the model of `network`.
+///
+/// # Errors
+///
+/// One sentence when the file is missing, is not safetensors, holds another architecture, or a number that is not
+/// finite (named by its tensor and index).
+pub fn load(path: &Path, network: &Network) -> Result<Model> {
+    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let tensors = Tensors::of(path, &file)?;
+    let mut parameters = vec![0.0; network.parameters_len()];
+    let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned()];
+    for region in &network.regions() {
+        let (name, shape) = form(network, region.role);
+        let values = tensors.get(&name, &shape)?;
+        let values = from_torch(network, region.role, &values);
+        let places = parameters.iter_mut().skip(region.range.start);
+        places.zip(values).for_each(|(place, value)| *place = value);
+        expected.push(name);
+    }
+    if let Some(extra) = tensors.names().into_iter().find(|name| !expected.iter().any(|e| e == name)) {
+        return Err(Error::file(
+            path,
+            format!("has an unknown tensor {extra}: it is a model of another architecture than the recipe's"),
+        ));
+    }
+    let input_scale = match tensors.shape(INPUT_SCALE) {
+        None => None,
+        Some(_) => match tensors.get(INPUT_SCALE, &[1]).as_deref() {
+            Ok([scale]) if *scale > 0.0 => Some(*scale),
+            _ => return Err(Error::file(path, "tensor input.scale is not one number above 0")),
+        },
+    };
+    Ok(Model { parameters, input_scale })
+}
+
+fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
+    let regions = network.regions();
+    let tensors = regions.iter().map(|region| {
+        let (name, shape) = form(network, region.role);
+        let values = parameters.get(region.range.clone()).unwrap_or_default();
+        Tensor { name, shape, values: to_torch(network, region.role, values) }
+    });
+    tensors.collect()
+}
+
+/// A region's name and shape in PyTorch.
+fn form(network: &Network, role: Role) -> (String, Vec<usize>) {
+    let (name, layer) = match role {
+        Role::Filters { layer } => (format!("encoder.{layer}.weight"), network.layer(layer)),
+        Role::Bias { layer } => (format!("encoder.{layer}.bias"), network.layer(layer)),
+        Role::Atoms => ("decoder.weight".to_owned(), Some(network.decoder())),
+        Role::DecoderBias => return ("decoder.bias".to_owned(), vec![network.input().channels]),
+    };
+    let Some(layer) = layer else { return (name, Vec::new()) };
+    let (maps, channels, kernel) = (layer.conv.maps, layer.input.channels, layer.conv.kernel);
+    let shape = match role {
+        Role::Bias { .. } => vec![maps],
+        Role::Atoms if network.is_fully_connected() => vec![channels, maps],
+        _ if network.is_fully_connected() => vec![maps, channels],
+        _ => vec![maps, channels, kernel.height, kernel.width],
+    };
+    (name, shape)
+}
+
+/// Our filters (positions x channels, channels last) as PyTorch's (channels x positions).
+fn to_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
+    match layout(network, role) {
+        Some((rows, filter)) => values.chunks_exact(filter).flat_map(|f| transposed(f, rows)).collect(),
+        None => values.to_vec(),
+    }
+}
+
+fn from_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
+    match layout(network, role) {
+        Some((rows, filter)) => {
+            values.chunks_exact(filter).flat_map(|f| transposed(f, filter / rows)).collect()
+        }
+        None => values.to_vec(),
+    }
+}
+
+/// Which blocks of a region are transposed between our layout and PyTorch's: rows of ours, and numbers in a block.
+fn layout(network: &Network, role: Role) -> Option<(usize, usize)> {
+    match role {
+        Role::Filters { layer } => network.layer(layer).map(|l| (l.conv.kernel.area(), l.filter_len())),
+        // A Linear decoder is stored [inputs, units], and ours unit by unit: one large matrix.
+        Role::Atoms if network.is_fully_connected() => {
+            let decoder = network.decoder();
+            Some((decoder.conv.maps, decoder.filters_len()))
+        }
+        Role::Atoms => Some((network.decoder().conv.kernel.area(), network.decoder().filter_len())),
+        Role::Bias { .. } | Role::DecoderBias => None,
+    }
+}
+
+/// A matrix of `rows` rows, transposed.
+fn transposed(matrix: &[f32], rows: usize) -> impl Iterator<Item = f32> + '_ {
+    let columns = matrix.len() / rows.max(1);
+    (0..columns).flat_map(move |column| matrix.iter().skip(column).step_by(columns.max(1)).copied())
+}
+
+/// CRC-32 of the parameters' bytes: what `train` prints, so that two trainings can be compared at a glance.
+pub fn checksum(parameters: &[f32]) -> u32 {
+    crc32fast::hash(&bytes_of(parameters))
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::SafeTensors;
+    use wta_core::{Conv, Shape, Size};
+
+    use super::*;
+    use crate::files::tensors::floats_of;
+
+    fn conv() -> Network {
+        let layers = [Conv::same(3, Size::new(2, 3)), Conv::same(4, Size::square(3))];
+        Network::convolutional(Shape::new(2, 6, 5), &layers, Size::new(3, 5)).unwrap()
+    }
+
+    fn counting(network: &Network) -> Vec<f32> {
+        (0..network.parameters_len()).map(|i| i as f32).collect()
+    }
+
+    #[test]
+    fn parameters_survive_the_file_and_lie_as_pytorch_expects() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        for network in [
+            conv(),
+            Network::fully_connected(5, &[3, 4]).unwrap(),
+            Network::fully_connected(5, &[3]).unwrap().tied().unwrap(),
+        ] {
+            let parameters = counting(&network);
+            for input_scale in [None, Some(0.5)] {
+                save(&path, &network, &parameters, input_scale).unwrap();
+                let model = Model { parameters: parameters.clone(), input_scale };
+                assert_eq!(load(&path, &network).unwrap(), model);
+            }
+        }
+        let network = conv();
+        save(&path, &network, &counting(&network), None).unwrap();
+        let file = std::fs::read(&path).unwrap();
+        let tensors = SafeTensors::deserialize(&file).unwrap();
+        let filters = tensors.tensor("encoder.0.weight").unwrap();
+        assert_eq!(filters.shape(), [3, 2, 2, 3]);
+        // Filter 0, channel 1, row 1, column 2 is number ((1 * 3) + 2) * 2 + 1 of ours.
+        let values = floats_of(filters.data());
+        assert_eq!(values[6 + 3 + 2], 11.0);
+        assert_eq!(tensors.tensor("decoder.weight").unwrap().shape(), [4, 2, 3, 5]);
+    }
+
+    #[test]
+    fn other_architectures_and_broken_files_are_refused_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let network = conv();
+        let mut parameters = counting(&network);
+        save(&path, &network, &parameters, None).unwrap();
+        let other = Network::fully_connected(5, &[3]).unwrap();
+        let error = load(&path, &other).unwrap_err().to_string();
+        assert!(error.contains("encoder.0.weight has shape [3, 2, 2, 3]"), "{error}");
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        assert!(load(&path, &network).unwrap_err().to_string().contains("not a whole safetensors file"));
+        save(&path, &network, &parameters, Some(-1.0)).unwrap();
+        assert!(load(&path, &network).unwrap_err().to_string().contains("input.scale"));
+        parameters[7] = f32::NAN;
+        save(&path, &network, &parameters, None).unwrap();
+        let error = load(&path, &network).unwrap_err().to_string();
+        assert!(error.contains("of tensor encoder.0.weight is not a finite number"), "{error}");
+    }
+}

@@ -1,0 +1,154 @@
+//! Which settings of a recipe are best: trains every combination and counts its errors on held-out training images.
+//!
+//! No test image is used, nor even loaded. The folder holds `search.toml` (the recipe that is varied), `search.csv` (a row
+//! for each finished combination) and, while one is being trained, its run folder `trial`: a search that is
+//! started again goes on where it was, and may be given more values of the same keys. A combination takes over from the one
+//! before what its own training would only make again: whitening, the layers below, or, where only the features or the
+//! classifier vary, the trained network.
+
+mod space;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub use space::{Axis, Combination, combinations, settings};
+pub use table::{Results, Row};
+
+use crate::error::{Error, Interrupted, Result, RunProblem};
+use crate::evaluate::{Encoded, Encoding, Plan, validate};
+use crate::files::atomic;
+use crate::observer::Observer;
+use crate::preprocess::Samples;
+use crate::recipe::{self, Recipe};
+use crate::run::Run;
+use crate::train::{self, Options, train_into};
+
+/// For the part that is held out: the default of `wta eval`.
+const SPLIT_SEED: u64 = 1;
+
+/// A search in a folder.
+pub struct Search {
+    folder: PathBuf,
+    /// What is tried, in this order.
+    pub combinations: Vec<Combination>,
+    /// What is finished.
+    pub results: Results,
+}
+
+impl Search {
+    /// Begins a search over all combinations of the axes, or opens the one in this folder.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a combination that makes no sense, a folder that holds the search of another recipe or other keys,
+    /// or files that cannot be written.
+    pub fn open(folder: &Path, base: &Recipe, axes: &[Axis]) -> Result<Self> {
+        let combinations = combinations(base, axes)?;
+        if Run::new(folder).exists() {
+            return Err(Error::run(folder, RunProblem::NotASearch));
+        }
+        let file = folder.join("search.toml");
+        if file.exists() {
+            let text = std::fs::read_to_string(&file).map_err(|error| Error::io("read", &file, error))?;
+            if recipe::parse(&text, &file.display().to_string())? != *base {
+                return Err(Error::run(folder, RunProblem::OtherSearch));
+            }
+        } else {
+            atomic::create_dir(folder)?;
+            let text = base.to_toml()?;
+            atomic::write(&file, |to| to.write_all(text.as_bytes()))?;
+        }
+        let keys = axes.iter().map(|axis| axis.key.clone()).collect();
+        let results = Results::load(folder.join("search.csv"), keys)?;
+        Ok(Self { folder: folder.to_path_buf(), combinations, results })
+    }
+
+    /// Trains and validates what is not finished yet; `report` is told of every combination, with its index.
+    ///
+    /// A training that diverges is a result like any other.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for a recipe that the data do not allow (before any is trained), for files that cannot be written, and
+    /// [`Error::Interrupted`] when the observer stops it.
+    pub fn run<E: From<Error>>(
+        &mut self,
+        samples: &Samples<'_>,
+        options: Options<'_>,
+        observer: &dyn Observer,
+        mut report: impl FnMut(usize, &Row) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        for Combination { recipe, .. } in &self.combinations {
+            train::check(recipe, samples, options.patches)?;
+        }
+        for index in 0..self.combinations.len() {
+            let Some(combination) = self.combinations.get(index) else { break };
+            if let Some(row) = self.results.of(&combination.values) {
+                report(index, row)?;
+                continue;
+            }
+            let row = self.try_one(combination, samples, options, observer).map_err(|error| match error {
+                Error::Interrupted(_) => Error::Interrupted(Interrupted::Search {
+                    finished: self.results.rows.len(),
+                    of: self.combinations.len(),
+                }),
+                error => error,
+            })?;
+            self.results.push(row)?;
+            if let Some(row) = self.results.rows.last() {
+                report(index, row)?;
+            }
+        }
+        Ok(self.trial().remove_folder()?)
+    }
+
+    /// The finished ones among this search's combinations, the best first.
+    pub fn ranking(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> =
+            self.combinations.iter().filter_map(|combination| self.results.of(&combination.values)).collect();
+        rows.sort_by(|a, b| a.rank().total_cmp(&b.rank()));
+        rows
+    }
+
+    fn trial(&self) -> Run {
+        Run::new(self.folder.join("trial"))
+    }
+
+    fn try_one(
+        &self,
+        combination: &Combination,
+        samples: &Samples<'_>,
+        options: Options<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Row> {
+        let start = Instant::now();
+        let (recipe, run) = (&combination.recipe, self.trial());
+        if run.exists() {
+            run.turn_into(recipe)?;
+        }
+        let mut row = Row {
+            values: combination.values.clone(),
+            error: None,
+            c: None,
+            loss: None,
+            dead_share: None,
+            seconds: 0.0,
+            note: String::new(),
+        };
+        match train_into(&run, true, recipe, samples, options, observer) {
+            Ok((trained, outcome)) => {
+                let encoding = Encoding { isa: options.isa, ..Encoding::default() };
+                let encoded = Encoded::new(&trained, samples, None, encoding, observer)?;
+                let plan = Plan { labels: None, draws: 1, seed: SPLIT_SEED, svm: &recipe.svm };
+                let found = validate(&encoded, plan, observer)?;
+                (row.error, row.c) = (Some(found.mean), found.draws.first().map(|(c, _)| *c));
+                (row.loss, row.dead_share) = (Some(outcome.loss), Some(outcome.dead_share));
+            }
+            Err(Error::Diverged { step, source, .. }) => row.note = format!("step {step}: {source}"),
+            Err(error) => return Err(error),
+        }
+        row.seconds = start.elapsed().as_secs_f64();
+        Ok(row)
+    }
+}

@@ -1,0 +1,127 @@
+//! `checkpoint.safetensors`: all that training needs to go on as if it had never stopped.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::{Error, Result};
+use crate::files::atomic;
+use crate::files::tensors::{bytes_of, floats_of};
+
+/// The state of a training between two steps.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Checkpoint {
+    /// The flat parameter vector.
+    pub parameters: Vec<f32>,
+    /// The optimiser's moments.
+    pub moments: Vec<f32>,
+    /// Steps done in all.
+    pub step: u64,
+    /// The sum of the losses of the unfinished epoch's steps.
+    pub epoch_loss: f64,
+    /// How often each map survived in the unfinished epoch.
+    pub survived: Vec<u64>,
+}
+
+impl Checkpoint {
+    /// Writes it; a checkpoint that is there already is replaced only when the new one is whole.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when the file cannot be written.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let (parameters, moments) = (bytes_of(&self.parameters), bytes_of(&self.moments));
+        let survived: Vec<u8> = self.survived.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let (step, loss) = (self.step.to_le_bytes(), self.epoch_loss.to_le_bytes());
+        let parts: [(&str, Dtype, usize, &[u8]); 5] = [
+            ("parameters", Dtype::F32, self.parameters.len(), &parameters),
+            ("moments", Dtype::F32, self.moments.len(), &moments),
+            ("step", Dtype::U64, 1, &step),
+            ("epoch_loss", Dtype::F64, 1, &loss),
+            ("survived", Dtype::U64, self.survived.len(), &survived),
+        ];
+        let mut views = Vec::new();
+        for (name, dtype, len, bytes) in parts {
+            let view =
+                TensorView::new(dtype, vec![len], bytes).map_err(|e| Error::file(path, e.to_string()))?;
+            views.push((name, view));
+        }
+        let metadata = HashMap::from([("checksum".to_owned(), self.checksum().to_string())]);
+        let file =
+            safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
+        atomic::write(path, |to| to.write_all(&file))
+    }
+
+    /// Reads a checkpoint of a network with so many parameters, moments and maps.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when it is missing, damaged, or of another network.
+    pub(super) fn load(path: &Path, parameters: usize, moments: usize, maps: usize) -> Result<Self> {
+        let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let damaged = || Error::file(path, "is damaged; train again into another folder");
+        let (_, header) = SafeTensors::read_metadata(&file).map_err(|_| damaged())?;
+        let tensors = SafeTensors::deserialize(&file).map_err(|_| damaged())?;
+        let data = |name: &str, dtype: Dtype, len: usize| -> Result<&[u8]> {
+            let tensor = tensors.tensor(name).map_err(|_| damaged())?;
+            if tensor.dtype() != dtype || tensor.shape() != [len] {
+                return Err(Error::file(path, "is the checkpoint of another network than the recipe's"));
+            }
+            Ok(tensor.data())
+        };
+        let words = |bytes: &[u8]| -> Vec<u64> {
+            bytes.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w)).collect()
+        };
+        let checkpoint = Self {
+            parameters: floats_of(data("parameters", Dtype::F32, parameters)?),
+            moments: floats_of(data("moments", Dtype::F32, moments)?),
+            step: words(data("step", Dtype::U64, 1)?).first().copied().unwrap_or(0),
+            epoch_loss: f64::from_bits(
+                words(data("epoch_loss", Dtype::F64, 1)?).first().copied().unwrap_or(0),
+            ),
+            survived: words(data("survived", Dtype::U64, maps)?),
+        };
+        let stored = header.metadata().as_ref().and_then(|m| m.get("checksum"));
+        if stored != Some(&checkpoint.checksum().to_string()) {
+            return Err(damaged());
+        }
+        Ok(checkpoint)
+    }
+
+    fn checksum(&self) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&bytes_of(&self.parameters));
+        hasher.update(&bytes_of(&self.moments));
+        hasher.update(&self.step.to_le_bytes());
+        hasher.update(&self.epoch_loss.to_le_bytes());
+        self.survived.iter().for_each(|v| hasher.update(&v.to_le_bytes()));
+        hasher.finalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_comes_back_and_a_flipped_bit_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let checkpoint = Checkpoint {
+            parameters: vec![1.0, -2.5, 3.0],
+            moments: vec![0.5; 6],
+            step: 12,
+            epoch_loss: 0.125,
+            survived: vec![3, 4],
+        };
+        checkpoint.save(&path).unwrap();
+        assert_eq!(Checkpoint::load(&path, 3, 6, 2).unwrap(), checkpoint);
+        assert!(Checkpoint::load(&path, 4, 6, 2).unwrap_err().to_string().contains("another network"));
+        let mut file = std::fs::read(&path).unwrap();
+        let last = file.len() - 3;
+        file[last] ^= 1;
+        std::fs::write(&path, &file).unwrap();
+        assert!(Checkpoint::load(&path, 3, 6, 2).unwrap_err().to_string().contains("damaged"));
+    }
+}

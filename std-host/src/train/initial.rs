@@ -1,0 +1,385 @@
+//! The weights that training begins with: random ones, or patches of what there is to learn from.
+//!
+//! `initial = "patches"` (for one convolution, or one fully-connected layer with whole samples as its patches):
+//!
+//! 1. patches as large as the layer's kernel, cut at random places of random training samples, flat ones passed over;
+//! 2. a filter is a patch less the mean of the layer's receptive fields, with the norm that [`Initial::He`]'s random filters
+//!    have on the average;
+//! 3. its bias makes it active in the share of the receptive fields that the lifetime sparsity is (half of them without);
+//! 4. its atom is the same patch with the norm of He's atoms, if the decoder's kernel is the encoder's.
+//!
+//! Receptive fields are what the convolution meets, those that reach over the border with their zeros there included: a
+//! filter then does not answer to the border as such.
+//!
+//! Coates and Ng (2011) showed how far patches alone go as a dictionary. The paper says nothing of initial weights.
+//!
+//! [`Initial::He`]: wta_core::Initial::He
+
+use std::f32::consts::SQRT_2;
+
+use rayon::prelude::*;
+use wta_core::{Layer, Network, Random, Role};
+
+use super::set::TrainingSet;
+use crate::error::Result;
+use crate::recipe::Resolved;
+
+/// The norm of a filter: `sqrt(2 / n)` for each of its `n` numbers.
+const FILTER_NORM: f32 = SQRT_2;
+
+/// The norm of an atom. Large ones drive units to death ([`wta_core::Initial::He`]).
+const ATOM_NORM: f32 = 0.01;
+
+/// The mean and the biases are found on so many receptive fields.
+const FIELDS: usize = 2_000;
+
+/// Samples that are made at a time.
+const BLOCK: usize = 64;
+
+/// So often all samples are gone through in search of patches that are not flat.
+const PASSES: usize = 10;
+
+/// The stream of the seed that places the patches; epochs have those from 1 on, preprocessing those from the end.
+const STREAM: u64 = 1 << 63;
+
+/// Fills the flat parameter vector as the recipe says.
+///
+/// # Errors
+///
+/// What the core refuses, and what is wrong with a sample.
+pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [f32]) -> Result<()> {
+    let (recipe, network) = (resolved.recipe(), resolved.network());
+    let seed = recipe.training.seed;
+    network.initialise(resolved.initial(), seed, parameters)?;
+    if recipe.starts_from_patches()
+        && let Some(layer) = network.layer(0)
+    {
+        let mut random = Random::stream(seed, STREAM);
+        let patches = cut(&layer, set, Place::Inside, layer.conv.maps, &mut random)?;
+        let fields = cut(&layer, set, Place::Anywhere, FIELDS, &mut random)?;
+        imprint(&network, &layer, &patches, &fields, recipe.sparsity.lifetime.unwrap_or(0.5), parameters);
+    }
+    Ok(())
+}
+
+/// Where patches are cut.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// Anywhere within the sample; flat patches are passed over.
+    Inside,
+    /// Where the layer's receptive fields lie, its border of zeros included.
+    Anywhere,
+}
+
+impl Place {
+    /// Where in the bordered sample a random patch begins.
+    fn draw(self, layer: &Layer, random: &mut Random) -> usize {
+        let (input, output, kernel) = (layer.input, layer.output(), layer.conv.kernel);
+        let mut below = |bound: usize| random.below(bound as u32) as usize;
+        match self {
+            Self::Inside => {
+                let top = below(input.height.saturating_sub(kernel.height) + 1);
+                let left = below(input.width.saturating_sub(kernel.width) + 1);
+                layer.bordered().placement().at(top, left)
+            }
+            Self::Anywhere => {
+                let row = below(output.height);
+                layer.fields().offset(row, below(output.width))
+            }
+        }
+    }
+}
+
+/// At most `count` patches of the layer's kernel, one after the other; fewer when almost all are flat.
+fn cut(
+    layer: &Layer,
+    set: &dyn TrainingSet,
+    place: Place,
+    count: usize,
+    random: &mut Random,
+) -> Result<Vec<f32>> {
+    let (len, bordered) = (layer.input.len(), layer.bordered());
+    let mut order: Vec<usize> = (0..set.len()).collect();
+    random.shuffle(&mut order);
+    let wanted = count * layer.filter_len();
+    let mut patches = Vec::with_capacity(wanted);
+    let mut samples = vec![0.0; BLOCK.min(order.len()) * len];
+    let mut map = vec![0.0; bordered.len()];
+    for chosen in (0..PASSES).flat_map(|_| order.chunks(BLOCK)) {
+        let samples = samples.get_mut(..chosen.len() * len).unwrap_or_default();
+        set.write(chosen, samples)?;
+        for sample in samples.chunks_exact(len) {
+            bordered.fill(sample, &mut map);
+            let start = patches.len();
+            layer
+                .fields()
+                .field(place.draw(layer, random), &map)
+                .for_each(|row| patches.extend_from_slice(row));
+            if place == Place::Inside && is_flat(patches.get(start..).unwrap_or_default()) {
+                patches.truncate(start);
+            }
+            if patches.len() >= wanted {
+                return Ok(patches);
+            }
+        }
+    }
+    Ok(patches)
+}
+
+/// Whether there is nothing to see: all numbers are the same.
+fn is_flat(patch: &[f32]) -> bool {
+    patch.iter().all(|v| Some(v) == patch.first())
+}
+
+/// Makes filters and atoms of the patches, and finds the biases on receptive fields. Units for which there is no patch, or
+/// one without any difference from the mean, keep their random filters and atoms.
+fn imprint(
+    network: &Network,
+    layer: &Layer,
+    patches: &[f32],
+    fields: &[f32],
+    share: f32,
+    parameters: &mut [f32],
+) {
+    let len = layer.filter_len();
+    let mean = mean(fields, len);
+    let filters: Vec<Option<Vec<f32>>> =
+        patches.par_chunks_exact(len).map(|patch| difference(patch, &mean)).collect();
+    for region in &network.regions() {
+        let scale = match region.role {
+            Role::Filters { .. } => FILTER_NORM,
+            Role::Atoms if network.decoder().conv.kernel == layer.conv.kernel => ATOM_NORM,
+            _ => continue,
+        };
+        let weights = parameters.get_mut(region.range.clone()).unwrap_or_default();
+        weights.par_chunks_exact_mut(len).zip(&filters).for_each(|(weights, filter)| {
+            if let Some(filter) = filter {
+                weights.iter_mut().zip(filter).for_each(|(weight, v)| *weight = scale * v);
+            }
+        });
+    }
+    let Some((filters, rest)) = parameters.split_at_mut_checked(layer.filters_len()) else { return };
+    let biases = rest.get_mut(..layer.conv.maps).unwrap_or_default();
+    filters.par_chunks_exact(len).zip(biases).for_each(|(filter, bias)| {
+        *bias = -exceeded_by(share, fields.chunks_exact(len).map(|field| dot(filter, field)).collect());
+    });
+}
+
+fn mean(rows: &[f32], len: usize) -> Vec<f32> {
+    let mut sums = vec![0.0_f64; len];
+    for row in rows.chunks_exact(len) {
+        sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
+    }
+    let count = (rows.len() / len).max(1) as f64;
+    sums.iter().map(|sum| (sum / count) as f32).collect()
+}
+
+/// The patch less the mean, with a norm of 1; none when nothing is left.
+fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
+    let rest: Vec<f32> = patch.iter().zip(mean).map(|(v, mean)| v - mean).collect();
+    let norm = rest.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    let scale = (1.0 / norm) as f32;
+    (norm > 0.0 && scale.is_finite()).then(|| rest.iter().map(|v| scale * v).collect())
+}
+
+/// The number that so large a share of the responses exceeds, if all differ; at least one does.
+fn exceeded_by(share: f32, mut responses: Vec<f32>) -> f32 {
+    let Some(last) = responses.len().checked_sub(1) else { return 0.0 };
+    let above = ((share * responses.len() as f32).round() as usize).max(1).min(last);
+    *responses.select_nth_unstable_by(above, |a, b| b.total_cmp(a)).1
+}
+
+/// A sum in sixteen parts, which the compiler computes side by side.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0; 16];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{self, Recipe};
+    use std::ops::Range;
+    use wta_core::{Initial, Parameters, Shape};
+
+    /// Samples of 2 channels, 6 x 5: every fifth is flat, the others are noise around a slope.
+    struct Noisy(usize);
+
+    const SHAPE: Shape = Shape::new(2, 6, 5);
+
+    impl Noisy {
+        fn sample(index: usize) -> Vec<f32> {
+            let mut random = Random::stream(9, index as u64);
+            let flat = index.is_multiple_of(5);
+            (0..SHAPE.len()).map(|i| if flat { 0.0 } else { i as f32 * 0.02 + random.normal() }).collect()
+        }
+    }
+
+    impl TrainingSet for Noisy {
+        fn len(&self) -> usize {
+            self.0
+        }
+
+        fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
+            to.chunks_exact_mut(SHAPE.len())
+                .zip(indices)
+                .for_each(|(to, index)| to.copy_from_slice(&Self::sample(*index)));
+            Ok(())
+        }
+    }
+
+    fn recipe(network: &str) -> Recipe {
+        recipe::parse(
+            &format!(
+                r#"
+            name = "test"
+            about = "a test"
+            data = {{ set = "mnist" }}
+            network = {{ {network}, initial = "patches" }}
+            sparsity = {{ lifetime = 0.1 }}
+            training = {{ epochs = 1, batch = 10, optimizer = "adam", rate = 1e-3 }}
+            "#
+            ),
+            "test",
+        )
+        .unwrap()
+    }
+
+    fn convolution(maps: usize, decoder_kernel: usize) -> Recipe {
+        recipe(&format!(
+            r#"kind = "convolutional", encoder = [{{ maps = {maps}, kernel = [3, 2] }}], decoder_kernel = [{decoder_kernel}, 2]"#
+        ))
+    }
+
+    fn initial(recipe: &Recipe, set: &dyn TrainingSet) -> (Network, Vec<f32>) {
+        let resolved = recipe.resolve(SHAPE).unwrap();
+        let mut parameters = vec![f32::NAN; resolved.network().parameters_len()];
+        initialise(&resolved, set, &mut parameters).unwrap();
+        (resolved.network(), parameters)
+    }
+
+    /// The 3 x 2 numbers times two channels that begin there, with zeros outside.
+    fn part(sample: &[f32], top: i32, left: i32) -> Vec<f32> {
+        let pixels = (0..3).flat_map(|row| (0..2).map(move |column| (top + row, left + column)));
+        let number = |row: i32, column: i32, channel: i32| {
+            let inside = (0..6).contains(&row) && (0..5).contains(&column);
+            if inside { sample[((row * 5 + column) * 2 + channel) as usize] } else { 0.0 }
+        };
+        pixels.flat_map(|(row, column)| [0, 1].map(|channel| number(row, column, channel))).collect()
+    }
+
+    /// The parts of a sample that begin in these rows and columns.
+    fn parts(sample: &[f32], tops: Range<i32>, lefts: Range<i32>) -> Vec<Vec<f32>> {
+        tops.flat_map(|top| lefts.clone().map(move |left| part(sample, top, left))).collect()
+    }
+
+    /// All patches of the samples that are not flat.
+    fn all_patches(samples: usize) -> Vec<Vec<f32>> {
+        let samples = (0..samples).filter(|index| !index.is_multiple_of(5)).map(Noisy::sample);
+        samples.flat_map(|sample| parts(&sample, 0..4, 0..4)).collect()
+    }
+
+    /// The receptive fields of all samples: of zeros they see a row before the image and one after it, and a column after it.
+    fn all_fields(samples: usize) -> Vec<Vec<f32>> {
+        (0..samples).map(Noisy::sample).flat_map(|sample| parts(&sample, -1..5, 0..5)).collect()
+    }
+
+    fn norm(v: &[f32]) -> f32 {
+        dot(v, v).sqrt()
+    }
+
+    #[test]
+    fn filters_are_patches_less_their_mean_and_atoms_small_copies() {
+        let (network, parameters) = initial(&convolution(8, 3), &Noisy(100));
+        let view = Parameters::new(network, &parameters).unwrap();
+        let filters = view.filters(0);
+        let patches = all_patches(100);
+        // The mean of all fields is about that of those that were cut.
+        let mean = mean(&all_fields(100).concat(), 12);
+        for (filter, atom) in filters.weights.chunks_exact(12).zip(view.atoms().chunks_exact(12)) {
+            assert!((norm(filter) - SQRT_2).abs() < 1e-5);
+            let likeness = |patch: &Vec<f32>| dot(filter, &difference(patch, &mean).unwrap()) / norm(filter);
+            let best = patches.iter().map(likeness).fold(-1.0, f32::max);
+            assert!(best > 0.998, "{best}");
+            for (filter, atom) in filter.iter().zip(atom) {
+                assert!((filter * ATOM_NORM / FILTER_NORM - atom).abs() < 1e-6);
+            }
+        }
+        assert!(view.decoder_bias().iter().all(|v| *v == 0.0));
+    }
+
+    #[test]
+    fn each_filter_is_active_in_the_lifetime_share_of_the_fields() {
+        let (network, parameters) = initial(&convolution(8, 3), &Noisy(2_000));
+        let filters = Parameters::new(network, &parameters).unwrap().filters(0);
+        let fields = all_fields(2_000);
+        for (filter, bias) in filters.weights.chunks_exact(12).zip(filters.bias) {
+            let active = fields.iter().filter(|field| dot(filter, field) + bias > 0.0).count();
+            let share = active as f32 / fields.len() as f32;
+            assert!((0.06..0.15).contains(&share), "{share}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let mut recipe = convolution(8, 3);
+        let (_, first) = initial(&recipe, &Noisy(100));
+        assert_eq!(first, initial(&recipe, &Noisy(100)).1);
+        recipe.set_seed(2);
+        assert_ne!(first, initial(&recipe, &Noisy(100)).1);
+    }
+
+    #[test]
+    fn where_there_is_no_patch_the_weights_are_random() {
+        let he = |recipe: &Recipe| {
+            let network = recipe.resolve(SHAPE).unwrap().network();
+            let mut parameters = vec![0.0; network.parameters_len()];
+            network.initialise(Initial::He, 1, &mut parameters).unwrap();
+            parameters
+        };
+        let same = |recipe: &Recipe, samples: usize| {
+            let (network, found) = initial(recipe, &Noisy(samples));
+            let random = he(recipe);
+            let found = Parameters::new(network, &found).unwrap();
+            let random = Parameters::new(network, &random).unwrap();
+            (found.filters(0).weights == random.filters(0).weights, found.atoms() == random.atoms())
+        };
+        assert_eq!(same(&convolution(8, 3), 100), (false, false));
+        assert_eq!(same(&convolution(8, 3), 1), (true, true), "the only sample is flat");
+        assert_eq!(same(&convolution(8, 1), 100), (false, true), "the atoms are of another size");
+        let turned = recipe(
+            r#"kind = "convolutional", encoder = [{ maps = 8, kernel = [3, 2] }], decoder_kernel = [2, 3]"#,
+        );
+        assert_eq!(same(&turned, 100), (false, true), "the atoms are of another form");
+    }
+
+    #[test]
+    fn of_a_fully_connected_layer_a_patch_is_a_whole_sample() {
+        let recipe = recipe(r#"kind = "fully-connected", units = [7]"#);
+        let (network, parameters) = initial(&recipe, &Noisy(40));
+        let filters = Parameters::new(network, &parameters).unwrap().filters(0);
+        let samples: Vec<Vec<f32>> = (0..40_usize).map(Noisy::sample).collect();
+        let mean = mean(&samples.concat(), SHAPE.len());
+        for filter in filters.weights.chunks_exact(SHAPE.len()) {
+            let likeness =
+                |sample: &Vec<f32>| dot(filter, &difference(sample, &mean).unwrap()) / norm(filter);
+            assert!(samples.iter().map(likeness).fold(-1.0, f32::max) > 0.999);
+        }
+    }
+
+    #[test]
+    fn the_share_is_counted() {
+        let responses: Vec<f32> = (0..100).map(|v| (v * 37 % 100) as f32).collect();
+        assert_eq!(exceeded_by(0.1, responses.clone()), 89.0);
+        assert_eq!(exceeded_by(0.0, responses.clone()), 98.0);
+        assert_eq!(exceeded_by(1.0, responses), 0.0);
+        assert_eq!(exceeded_by(0.5, vec![4.0]), 4.0);
+        assert_eq!(exceeded_by(0.5, Vec::new()), 0.0);
+    }
+}

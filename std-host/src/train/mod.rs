@@ -1,0 +1,215 @@
+//! Training a recipe: layers from the lowest up, epochs, checkpoints, metrics.
+//!
+//! [`train`] trains in memory. [`train_into`] trains into a run folder, which has the metrics, the model and a checkpoint
+//! after each epoch, and can be resumed. Both give the same weights.
+
+mod checkpoint;
+mod images;
+mod initial;
+mod options;
+mod session;
+mod set;
+mod stacked;
+mod step;
+pub mod stopwatch;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wta_core::Training;
+
+pub use images::ImageSet;
+pub use initial::initialise;
+pub use options::{Options, Outcome};
+pub use set::TrainingSet;
+pub use stacked::StackedSet;
+pub use step::BatchTrainer;
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::observer::Observer;
+use crate::preprocess::{self, Preprocess, Samples};
+use crate::recipe::{Recipe, Resolved};
+use crate::run::{Below, Run, Trained};
+use session::{Place, Session};
+
+/// Trains a recipe in memory, and keeps nothing on the disk. The layers of a stack are trained one after the other, each to
+/// its end.
+///
+/// # Errors
+///
+/// [`Error::Recipe`] for settings that the data do not allow, [`Error::Diverged`] for a step whose numbers are not finite,
+/// and [`Error::Interrupted`] when the observer stops it.
+pub fn train(
+    recipe: &Recipe,
+    samples: &Samples<'_>,
+    options: Options<'_>,
+    observer: &dyn Observer,
+) -> Result<(Trained, Outcome)> {
+    run(recipe, samples, Place::Memory, options, observer)
+}
+
+/// Trains a recipe into a run folder: after each epoch it writes the metrics, the model and the checkpoint. The layers of a
+/// stack have `below` folders of their own. With `resume` it goes on from the checkpoint, if there is one.
+///
+/// # Errors
+///
+/// As for [`train`]; [`Error::Run`] for a folder that holds another run; files that cannot be written. What was written
+/// before stays whole.
+pub fn train_into(
+    folder: &Run,
+    resume: bool,
+    recipe: &Recipe,
+    samples: &Samples<'_>,
+    options: Options<'_>,
+    observer: &dyn Observer,
+) -> Result<(Trained, Outcome)> {
+    run(recipe, samples, Place::Folder { run: folder.clone(), resume }, options, observer)
+}
+
+fn run(
+    recipe: &Recipe,
+    samples: &Samples<'_>,
+    place: Place,
+    options: Options<'_>,
+    observer: &dyn Observer,
+) -> Result<(Trained, Outcome)> {
+    let start = Instant::now();
+    let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
+    let (trained, outcome) = layer.train(&place, options, observer)?;
+    Ok((trained, Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome }))
+}
+
+impl Recipe {
+    /// Trains a network of this recipe in memory, on the fastest instruction set. See [`train`] and [`train_into`] for
+    /// other instruction sets, bounds on memory, run folders and resuming.
+    ///
+    /// # Errors
+    ///
+    /// As for [`train`].
+    pub fn train(&self, data: &Dataset, observer: &dyn Observer) -> Result<Trained> {
+        let samples = Samples::new(self, data)?;
+        train(self, &samples, Options::default(), observer).map(|(trained, _)| trained)
+    }
+}
+
+/// `Ok` when every layer's settings make sense for these samples.
+///
+/// # Errors
+///
+/// As for [`train`], before anything is trained.
+pub fn check(recipe: &Recipe, samples: &Samples<'_>, patches: Option<&Samples<'_>>) -> Result<()> {
+    Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, patches).map(|_| ())
+}
+
+/// A layer to be trained, with the layers below. What cannot work in an upper layer is found while this is made: before
+/// hours are spent on a lower one.
+struct Layer<'a> {
+    /// For the images that this layer learns from.
+    resolved: Arc<Resolved>,
+    training: Training,
+    samples: &'a Samples<'a>,
+    below: Option<Box<Layer<'a>>>,
+}
+
+impl<'a> Layer<'a> {
+    fn plan(
+        resolved: Arc<Resolved>,
+        samples: &'a Samples<'a>,
+        patches: Option<&'a Samples<'a>>,
+    ) -> Result<Self> {
+        let recipe = resolved.recipe();
+        let below = match (&recipe.below, resolved.below(), recipe.large) {
+            (Some(below), _, Some(_)) => {
+                // The layers below learn from patches, and are applied to larger images afterwards.
+                let patches = patches.ok_or_else(|| {
+                    let name = &recipe.name;
+                    Error::Invalid(format!("recipe {name}: the patches of the layers below are not given"))
+                })?;
+                Some(Self::plan(below.resolve(patches.image_shape())?.into(), patches, None)?)
+            }
+            (_, Some(below), None) => Some(Self::plan(Arc::clone(below), samples, patches)?),
+            _ => {
+                recipe.check_images(samples.image_shape())?;
+                None
+            }
+        };
+        let training = resolved.training(samples.len())?;
+        Ok(Self { training, samples, below: below.map(Box::new), resolved })
+    }
+
+    fn train(
+        &self,
+        place: &Place,
+        options: Options<'_>,
+        observer: &dyn Observer,
+    ) -> Result<(Trained, Outcome)> {
+        let resumed = place.open(self.resolved.recipe())?;
+        match &self.below {
+            None => self.train_lowest(place, resumed, options, observer),
+            Some(below) => self.train_on(below, place, options, observer),
+        }
+    }
+
+    /// Trains on the images themselves.
+    fn train_lowest(
+        &self,
+        place: &Place,
+        resumed: bool,
+        options: Options<'_>,
+        observer: &dyn Observer,
+    ) -> Result<(Trained, Outcome)> {
+        let session = Session::start(&self.resolved, self.training, place, options.isa)?;
+        if let Some(run) = session.finished_run() {
+            return Ok((
+                Trained::load(run, Arc::clone(&self.resolved))?,
+                session.outcome(self.samples.len())?,
+            ));
+        }
+        let (recipe, image) = (self.resolved.recipe(), self.samples.image_shape());
+        let preprocess = match place.folder() {
+            Some(folder) if resumed && Preprocess::is_saved(folder) => {
+                Preprocess::load(folder, recipe, image)?
+            }
+            folder => {
+                let learnt = preprocess::fit(options.isa, recipe, self.samples, observer)?;
+                folder.map_or(Ok(()), |folder| learnt.save(folder))?;
+                learnt
+            }
+        };
+        let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
+        let (parameters, outcome) = session.run(&set, observer)?;
+        let preprocess = Arc::new(preprocess);
+        Ok((Trained { resolved: Arc::clone(&self.resolved), parameters, preprocess, below: None }, outcome))
+    }
+
+    /// Trains the layers below, then this one on their features.
+    fn train_on(
+        &self,
+        below: &Layer<'_>,
+        place: &Place,
+        options: Options<'_>,
+        observer: &dyn Observer,
+    ) -> Result<(Trained, Outcome)> {
+        let (trained, _) = below.train(&place.below(), options, observer)?;
+        let mut session = Session::start(&self.resolved, self.training, place, options.isa)?;
+        if let Some(run) = session.finished_run() {
+            return Ok((
+                Trained::load(run, Arc::clone(&self.resolved))?,
+                session.outcome(self.samples.len())?,
+            ));
+        }
+        let trained = match self.resolved.below() {
+            Some(applied) => trained.applied(applied),
+            None => trained,
+        };
+        let input = StackedSet::new(&trained, &self.resolved, self.samples, options, observer)?;
+        let scale = input.scale();
+        session.input_scale = Some(scale);
+        let (parameters, outcome) = session.run(&input, observer)?;
+        drop(input);
+        let preprocess = Arc::clone(&trained.preprocess);
+        let below = Some(Box::new(Below { trained, scale }));
+        Ok((Trained { resolved: Arc::clone(&self.resolved), parameters, preprocess, below }, outcome))
+    }
+}

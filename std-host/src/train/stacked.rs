@@ -1,0 +1,117 @@
+//! What a stacked layer learns from: the features of the layer below.
+//!
+//! They are computed once and kept, compressed, when they fit into the memory allowed; otherwise they are computed
+//! anew for every batch. Both give the same numbers.
+
+use rayon::prelude::*;
+
+use super::options::Options;
+use super::set::TrainingSet;
+use crate::encode::{FeatureEncoder, LayerLink};
+use crate::error::{Error, Interrupted, Result};
+use crate::observer::Observer;
+use crate::preprocess::Samples;
+use crate::recipe::Resolved;
+use crate::run::Trained;
+use crate::svm::Rows;
+
+/// The scale is found from so many samples.
+const SCALE_SAMPLES: usize = 1_000;
+
+/// The features of the layer below, as the next layer's input.
+pub struct StackedSet<'a> {
+    samples: &'a Samples<'a>,
+    encoder: FeatureEncoder,
+    link: LayerLink,
+    /// All features, when they fit.
+    kept: Option<Rows>,
+}
+
+impl<'a> StackedSet<'a> {
+    /// The features of `below` for all samples, kept if they take at most [`Options::memory`] bytes. `above` is the layer
+    /// that learns from them.
+    ///
+    /// # Errors
+    ///
+    /// What the core refuses, and [`Error::Interrupted`] when the observer stops it.
+    pub fn new(
+        below: &Trained,
+        above: &Resolved,
+        samples: &'a Samples<'a>,
+        options: Options<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let (isa, memory) = (options.isa, options.memory);
+        let encoder = FeatureEncoder::new(isa, below)?;
+        let shape = encoder.shape();
+        let some = samples.spaced(SCALE_SAMPLES);
+        let mut features = vec![0.0; some.len() * shape.len()];
+        encoder.encode(samples, &some, &mut features)?;
+        // The hidden probabilities of one RBM are the visible ones of the next.
+        let scale = if above.recipe().gibbs().is_some() {
+            1.0
+        } else {
+            LayerLink::unit_scale(features.iter().copied())
+        };
+        let mut rows = Rows::new(shape.len())?;
+        rows.extend_dense(&features.chunks_exact(shape.len()).collect::<Vec<_>>())?;
+        let expected = rows.bytes() / some.len().max(1) * samples.len();
+        let kept = if expected <= memory {
+            observer.begin(&format!("encode by {}", below.recipe().name), samples.len() as u64);
+            let mut rows = Rows::new(shape.len())?;
+            encoder.run(samples, |features| {
+                if observer.should_stop() {
+                    return Err(Error::Interrupted(Interrupted::LayersBelow));
+                }
+                let group: Vec<&[f32]> = features.chunks_exact(shape.len()).collect();
+                rows.extend_dense(&group)?;
+                observer.advance(group.len() as u64);
+                Ok(())
+            })?;
+            observer.end();
+            Some(rows)
+        } else {
+            None
+        };
+        observer.note(&format!(
+            "features of {}: {} MiB compressed, {}",
+            below.recipe().name,
+            expected >> 20,
+            if kept.is_some() { "kept in memory" } else { "too many to keep: computed for every batch" }
+        ));
+        let link = LayerLink::new(shape, &above.network(), scale);
+        Ok(Self { samples, encoder, link, kept })
+    }
+
+    /// What the features are multiplied by.
+    pub fn scale(&self) -> f32 {
+        self.link.scale()
+    }
+}
+
+impl TrainingSet for StackedSet<'_> {
+    fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        let len = self.encoder.shape().len();
+        let rows = to.par_chunks_mut(len).zip(indices);
+        let Some(kept) = &self.kept else {
+            let mut features = vec![0.0; indices.len() * len];
+            self.encoder.encode(self.samples, indices, &mut features)?;
+            rows.zip(features.par_chunks(len)).for_each(|((row, _), image)| self.link.write(image, row));
+            return Ok(());
+        };
+        let (link, scale) = (self.link, self.link.scale());
+        rows.for_each(|(row, index)| {
+            row.fill(0.0);
+            for entry in kept.row(*index) {
+                if let Some(place) = row.get_mut(link.place(entry.index as usize)) {
+                    *place = entry.value * scale;
+                }
+            }
+        });
+        Ok(())
+    }
+}

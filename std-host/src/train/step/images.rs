@@ -1,0 +1,488 @@
+//! Training image by image: any network, any sparsity.
+//!
+//! - *compete*: blocks of images in parallel; hidden maps are kept, since the host has the memory, so that *learn* need
+//!   not compute them again. Where the kernels screen the last layer, its maps are never written.
+//! - *select*: ranges of maps in parallel; after a screening, the exact winners are found first.
+//! - *learn*: residuals and deltas by image, then gradients by ranges of maps, each going through the images in
+//!   their order.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use wta_core::{
+    Bordered, Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner,
+    Network, Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
+    expect_sane, promises, select, survivors, thresholds,
+};
+
+use super::shared::{Common, State, UPDATE_CHUNK, chunks_or_empty};
+use crate::error::Result;
+use crate::memory::aligned::Aligned;
+use crate::memory::block::block_len;
+use crate::memory::per_thread::PerThread;
+use crate::train::stopwatch::Phase;
+
+/// Maps whose gradient one task computes: a vector of the widest instruction set.
+const MAPS_PER_TASK: usize = 16;
+
+/// What a thread needs for itself.
+struct Scratch {
+    codes: Aligned,
+    below: Aligned,
+    /// The image before its corruption, with its border; empty where the input is not corrupted.
+    clean: Aligned,
+    /// The encoder's.
+    encoding: Aligned,
+}
+
+/// The deltas of one hidden layer of one image; the first `len` rows are in use.
+struct HiddenDeltas {
+    maps: usize,
+    positions: Vec<u32>,
+    values: Vec<f32>,
+    len: usize,
+}
+
+impl HiddenDeltas {
+    fn new(shape: Shape) -> Self {
+        let (positions, values) = (vec![0; shape.positions()], vec![0.0; shape.len()]);
+        Self { maps: shape.channels, positions, values, len: 0 }
+    }
+
+    fn fill(&mut self, write: impl FnOnce(&mut SparseDeltas<'_>)) {
+        let mut view = SparseDeltas { positions: &mut self.positions, values: &mut self.values, len: 0 };
+        write(&mut view);
+        self.len = view.len;
+    }
+
+    fn used(&self) -> Deltas<'_> {
+        let values = self.values.get(..self.len * self.maps).unwrap_or_default();
+        Deltas { positions: self.positions.get(..self.len).unwrap_or_default(), values }
+    }
+}
+
+/// What one image leaves behind for the gradients.
+struct ImageState {
+    residual: Aligned,
+    deltas: Vec<f32>,
+    /// By hidden layer, from the first.
+    hidden: Vec<HiddenDeltas>,
+    loss: f32,
+}
+
+/// Everything that a step needs besides parameters and moments.
+pub(super) struct ImagesWorkspace {
+    network: Network,
+    gradient: Aligned,
+    prepared: Aligned,
+    inputs: Aligned,
+    /// Image by image; empty where the last layer is not screened.
+    screens: Aligned,
+    /// Of each map, after a screening: how many winners have been evaluated, and what others must be at least.
+    counts: Vec<u32>,
+    thresholds: Vec<f32>,
+    values: Vec<f32>,
+    positions: Vec<u32>,
+    cuts: Vec<Cut>,
+    images: Vec<ImageState>,
+    scratch: PerThread<Scratch>,
+}
+
+impl ImagesWorkspace {
+    pub(super) fn new<K: Kernels>(common: &Common<K>) -> Self {
+        let Common { kernels, network, training } = *common;
+        let winners = training.sparsity.winners_len(&network);
+        let block = block_len(&network).min(training.batch);
+        let image = || ImageState {
+            residual: Aligned::zeros(network.residual_len()),
+            deltas: vec![0.0; winners],
+            hidden: network.layers().skip(1).map(|layer| HiddenDeltas::new(layer.input)).collect(),
+            loss: 0.0,
+        };
+        let screen_len = Encoder::screen_len(kernels, &network);
+        let screens = if training.sparsity.grid == Size::ONE { screen_len } else { 0 };
+        let codes = if screens > 0 { 0 } else { block * network.code_len() };
+        let clean = if training.corruption.input > 0.0 { input_layout(&network).len() } else { 0 };
+        let scratch = || Scratch {
+            codes: Aligned::zeros(codes),
+            below: Aligned::zeros(network.below_len()),
+            clean: Aligned::zeros(clean),
+            encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
+        };
+        Self {
+            network,
+            gradient: Aligned::zeros(network.parameters_len()),
+            prepared: Aligned::zeros(Encoder::prepared_len(kernels, &network)),
+            inputs: Aligned::zeros(training.batch * network.inputs_len()),
+            screens: Aligned::zeros(training.batch * screens),
+            counts: vec![0; network.code().channels],
+            thresholds: vec![0.0; network.code().channels],
+            values: vec![0.0; training.batch * winners],
+            positions: vec![0; training.batch * winners],
+            cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels],
+            images: (0..training.batch).map(|_| image()).collect(),
+            scratch: PerThread::new(scratch),
+        }
+    }
+
+    pub(super) fn count_survivors(&self, counts: &mut [u64]) {
+        for row in self.values.chunks_exact(self.network.code().channels) {
+            for (count, value) in counts.iter_mut().zip(row) {
+                *count += u64::from(*value > 0.0);
+            }
+        }
+    }
+
+    pub(super) fn step<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
+        self.compete(&state, batch)?;
+        self.select(&state)?;
+        let loss = self.learn(&state, batch)?;
+        let stopwatch = state.stopwatch;
+        stopwatch.time(Phase::Update, || self.update(state))?;
+        Ok(loss)
+    }
+
+    fn compete<K: Kernels>(&mut self, state: &State<'_, K>, batch: &[f32]) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let (image_len, winners_len) = (network.input().len(), training.sparsity.winners_len(&network));
+        let (block, last) = (block_len(&network), network.depth() - 1);
+        let parameters = Parameters::new(network, state.parameters)?;
+        state.stopwatch.time(Phase::Prepare, || -> Result<()> {
+            let preparations = Encoder::preparations(kernels, parameters, &mut self.prepared)?;
+            let preparations: Vec<_> = preparations.collect();
+            preparations.into_par_iter().for_each(|preparation| preparation.run(kernels));
+            Ok(())
+        })?;
+        let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
+        let (scratch, stopwatch) = (&self.scratch, state.stopwatch);
+        let (layout, corruption) = (input_layout(&network), training.corruption);
+        let screen_len = self.screens.len() / training.batch;
+        let blocks = self
+            .inputs
+            .par_chunks_mut(block * network.inputs_len())
+            .zip(self.values.par_chunks_mut(block * winners_len))
+            .zip(self.positions.par_chunks_mut(block * winners_len))
+            .zip(batch.par_chunks(block * image_len));
+        let screens = chunks_or_empty(&mut self.screens, block * screen_len);
+        let mut screens: Vec<_> = screens.take(training.batch.div_ceil(block)).collect();
+        blocks.zip(&mut screens).enumerate().try_for_each(
+            |(first, ((((inputs, values), positions), pixels), screens))| -> Result<()> {
+                let images = pixels.len() / image_len;
+                scratch.with(|scratch| -> Result<()> {
+                    stopwatch.time_task(Phase::Compete { layer: 0 }, || {
+                        for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
+                            encoder.load(images, image, pixels, inputs)?;
+                        }
+                        let bordered = inputs.chunks_exact_mut(layout.len()).take(images);
+                        for (image, bordered) in (first * block..).zip(bordered) {
+                            corruption.corrupt_input(state.step, image, &layout, bordered);
+                        }
+                        wta_core::Result::Ok(())
+                    })?;
+                    for layer in 1..=last {
+                        stopwatch.time_task(Phase::Compete { layer: layer - 1 }, || {
+                            encoder.hidden_layer(layer, images, inputs, &mut scratch.encoding)
+                        })?;
+                    }
+                    stopwatch.time_task(Phase::Compete { layer: last }, || -> Result<()> {
+                        if screen_len == 0 {
+                            let codes =
+                                scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
+                            let winners = Candidates { values, positions };
+                            let grid = training.sparsity.grid;
+                            encoder.compete_top(
+                                grid,
+                                images,
+                                inputs,
+                                &mut scratch.encoding,
+                                codes,
+                                winners,
+                            )?;
+                            return Ok(());
+                        }
+                        let inputs = Inputs::new(network, images, inputs)?;
+                        for (image, screen) in screens.chunks_exact_mut(screen_len).enumerate() {
+                            encoder.screen(inputs.of(last, image), &mut scratch.encoding, screen)?;
+                        }
+                        Ok(())
+                    })
+                })
+            },
+        )
+    }
+
+    /// The exact winners of a screened batch; with lifetime sparsity, 0 for those that cannot survive.
+    fn refine<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let (last, maps) = (network.depth() - 1, network.code().channels);
+        let parameters = Parameters::new(network, state.parameters)?;
+        let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
+        let inputs = BatchInputs::new(network, training.batch, &self.inputs);
+        let screen_len = self.screens.len() / training.batch;
+        let screens = || self.screens.par_chunks(screen_len).enumerate();
+        let Keep::Lifetime { rate } = training.sparsity.keep else {
+            let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+            rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
+                encoder.refine(inputs.of(last, image)?, screen, values, positions)
+            })?;
+            return Ok(());
+        };
+        let keep = survivors(rate, training.batch);
+        let rows = self.values.par_chunks_mut(maps);
+        rows.zip(screens()).for_each(|(values, (_, screen))| promises(screen, values));
+        cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
+        let cuts = &self.cuts;
+        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
+            encoder.refine_promising(image, inputs.of(last, image)?, screen, cuts, values, positions)
+        })?;
+        thresholds(&self.values, keep, &mut self.counts, &mut self.thresholds);
+        let least = &self.thresholds;
+        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
+            encoder.refine_open(inputs.of(last, image)?, screen, least, values, positions)
+        })?;
+        Ok(())
+    }
+
+    fn select<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let sparsity = training.sparsity;
+        let winners_len = sparsity.winners_len(&network);
+        if !self.screens.is_empty() {
+            state.stopwatch.time(Phase::Refine, || self.refine(state))?;
+        }
+        state.stopwatch.time(Phase::Select, || {
+            match sparsity.keep {
+                Keep::All => select(kernels, &network, &sparsity, &mut self.values, &mut self.cuts)?,
+                Keep::PerSample { count } => {
+                    self.values
+                        .par_chunks_mut(winners_len)
+                        .try_for_each(|row| apply_per_sample(count, row))?;
+                }
+                Keep::Lifetime { rate } => {
+                    let windows = sparsity.grid.area();
+                    let keep = survivors(rate, training.batch * windows);
+                    cut_columns(kernels, &self.values, network.code().channels, keep, &mut self.cuts)?;
+                    let cuts = &self.cuts;
+                    let rows = self.values.par_chunks_mut(winners_len).enumerate();
+                    rows.for_each(|(image, row)| apply_lifetime(cuts, image, windows, row));
+                }
+            }
+            let corruption = training.corruption;
+            if corruption.hidden > 0.0 {
+                let rows = self.values.par_chunks_mut(winners_len).enumerate();
+                rows.for_each(|(image, row)| corruption.drop_hidden(state.step, image, row));
+            }
+            Ok(())
+        })
+    }
+
+    fn learn<K: Kernels>(&mut self, state: &State<'_, K>, pixels: &[f32]) -> Result<f32> {
+        let Common { kernels, network, training } = state.common;
+        let learner = Learner::new(kernels, Parameters::new(network, state.parameters)?);
+        let winners_len = training.sparsity.winners_len(&network);
+        let scale = 1.0 / training.batch as f32;
+        let (scratch, inputs) = (&self.scratch, BatchInputs::new(network, training.batch, &self.inputs));
+        let batch = BatchWinners { len: winners_len, values: &self.values, positions: &self.positions };
+        let last = network.depth() - 1;
+        let (layout, image_len, corruption) =
+            (input_layout(&network), network.input().len(), training.corruption);
+
+        let stopwatch = state.stopwatch;
+
+        self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| -> Result<()> {
+            let winners = batch.of(index);
+            stopwatch.time_task(Phase::Reconstruct, || -> Result<()> {
+                if corruption.input == 0.0 {
+                    image.loss = learner.residual(inputs.of(0, index)?, winners, &mut image.residual)?;
+                    return Ok(());
+                }
+                let pixels = pixels.get(index * image_len..(index + 1) * image_len).unwrap_or_default();
+                image.loss = scratch.with(|scratch| {
+                    layout.fill(pixels, &mut scratch.clean);
+                    learner.residual(&scratch.clean, winners, &mut image.residual)
+                })?;
+                Ok(())
+            })?;
+            stopwatch.time_task(Phase::Learn { layer: last }, || {
+                learner.deltas(scale, winners, &mut image.residual, &mut image.deltas)?;
+                corruption.scale_deltas(&mut image.deltas);
+                wta_core::Result::Ok(())
+            })?;
+            scratch.with(|scratch| -> wta_core::Result<()> {
+                let below = &mut scratch.below;
+                for layer in (0..last).rev() {
+                    let (lower, upper) = image.hidden.split_at_mut(layer + 1);
+                    let Some(deltas) = lower.last_mut() else { break };
+                    let above = inputs.of(layer + 1, index)?;
+                    stopwatch.time_task(Phase::Learn { layer }, || {
+                        deltas.fill(|out| match upper.first() {
+                            None => learner.top_backward(winners, &image.deltas, above, below, out),
+                            Some(from) => learner.hidden_backward(layer + 1, from.used(), above, below, out),
+                        });
+                    });
+                }
+                Ok(())
+            })?;
+            Ok(())
+        })?;
+
+        let images = &self.images;
+        let mut gradients = Gradients::new(&network, &mut self.gradient)?;
+        let (hidden, top) = gradients.layers.split_at_mut(last);
+        if let Some(top) = top.first_mut() {
+            let atom_len = if network.is_tied() { 0 } else { network.decoder().filter_len() };
+            let tasks = map_tasks(top, network.top().filter_len());
+            let atoms = chunks_or_empty(gradients.atoms, MAPS_PER_TASK * atom_len);
+            let tasks: Vec<_> = tasks.into_iter().zip(atoms).collect();
+            let decoder_bias = &mut *gradients.decoder_bias;
+            let gradients = |((range, layer), atoms): (MapTask<'_>, _)| -> Result<()> {
+                let mut gradient = TopGradient { first: range.start, layer, atoms };
+                gradient.clear();
+                for (index, image) in images.iter().enumerate() {
+                    let input = inputs.of(last, index)?;
+                    learner.top_gradient(
+                        batch.of(index),
+                        &image.deltas,
+                        &image.residual,
+                        input,
+                        &mut gradient,
+                    );
+                }
+                Ok(())
+            };
+            let bias_gradient = || {
+                decoder_bias.fill(0.0);
+                for image in images {
+                    learner.decoder_bias_gradient(&image.residual, decoder_bias);
+                }
+            };
+            stopwatch.time(Phase::Learn { layer: last }, || {
+                rayon::join(|| tasks.into_par_iter().try_for_each(gradients), bias_gradient).0
+            })?;
+        }
+        for (index, layer) in hidden.iter_mut().enumerate() {
+            let filter_len = network.layer(index).map_or(1, |layer| layer.filter_len());
+            let tasks = map_tasks(layer, filter_len);
+            stopwatch.time(Phase::Learn { layer: index }, || {
+                tasks.into_par_iter().try_for_each(|(range, mut gradient)| -> Result<()> {
+                    gradient.clear();
+                    for (image, state) in images.iter().enumerate() {
+                        let Some(deltas) = state.hidden.get(index) else { continue };
+                        let input = inputs.of(index, image)?;
+                        learner.hidden_gradient(index, range.start, deltas.used(), input, &mut gradient);
+                    }
+                    Ok(())
+                })
+            })?;
+        }
+        Ok(self.images.iter().map(|image| image.loss).sum::<f32>() * scale)
+    }
+
+    fn update<K: Kernels>(&mut self, state: State<'_, K>) -> Result<()> {
+        let Common { kernels, network, training } = state.common;
+        let optimizer = training.optimizer;
+        let chunks = self.gradient.par_chunks(UPDATE_CHUNK).enumerate();
+        // The first offending index of all chunks, so that the error does not depend on the threads.
+        let insane =
+            chunks.filter_map(|(i, chunk)| expect_sane(i * UPDATE_CHUNK, chunk).err()).min_by_key(|error| {
+                if let wta_core::Error::Diverged { index } = error { *index } else { usize::MAX }
+            });
+        if let Some(error) = insane {
+            return Err(error.into());
+        }
+        let update = optimizer.update(state.step, training.steps);
+        let len = network.parameters_len();
+        let (first, second) = state.moments.split_at_mut(len);
+        let (mut gradient, mut first, mut second) = (&self.gradient[..], first, second);
+        let mut parameters = state.parameters;
+        for region in &network.regions() {
+            let len = region.range.len();
+            let g = gradient.split_off(..len).unwrap_or_default();
+            let m = first.split_off_mut(..len).unwrap_or_default();
+            let v = if second.is_empty() { &mut [] } else { second.split_off_mut(..len).unwrap_or_default() };
+            let w = parameters.split_off_mut(..len).unwrap_or_default();
+            let decays = region.role.decays();
+            let v = chunks_or_empty(v, UPDATE_CHUNK);
+            let chunks =
+                m.chunks_mut(UPDATE_CHUNK).zip(v).zip(w.chunks_mut(UPDATE_CHUNK)).zip(g.chunks(UPDATE_CHUNK));
+            chunks
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .for_each(|(((m, v), w), g)| update.apply(kernels, decays, g, m, v, w));
+        }
+        Ok(())
+    }
+}
+
+/// [`Kernels::lifetime_cuts`] of all columns, in parallel.
+fn cut_columns<K: Kernels>(
+    kernels: K,
+    values: &[f32],
+    maps: usize,
+    keep: usize,
+    cuts: &mut [Cut],
+) -> wta_core::Result<()> {
+    cuts.par_chunks_mut(MAPS_PER_TASK)
+        .enumerate()
+        .try_for_each(|(task, cuts)| kernels.lifetime_cuts(values, maps, task * MAPS_PER_TASK, keep, cuts))
+}
+
+/// The layer inputs of a batch: block after block, each laid out layer by layer.
+#[derive(Clone, Copy)]
+struct BatchInputs<'a> {
+    network: Network,
+    batch: usize,
+    values: &'a [f32],
+}
+
+impl<'a> BatchInputs<'a> {
+    fn new(network: Network, batch: usize, values: &'a [f32]) -> Self {
+        Self { network, batch, values }
+    }
+
+    /// The bordered input of a layer for an image of the batch.
+    fn of(&self, layer: usize, image: usize) -> wta_core::Result<&'a [f32]> {
+        let block = block_len(&self.network);
+        let first = image / block * block;
+        let images = block.min(self.batch - first);
+        let len = self.network.inputs_len();
+        let values = self.values.get(first * len..(first + images) * len).unwrap_or_default();
+        Ok(Inputs::new(self.network, images, values)?.of(layer, image - first))
+    }
+}
+
+/// The winners of a batch.
+#[derive(Clone, Copy)]
+struct BatchWinners<'a> {
+    len: usize,
+    values: &'a [f32],
+    positions: &'a [u32],
+}
+
+impl<'a> BatchWinners<'a> {
+    fn of(&self, image: usize) -> Winners<'a> {
+        let range = image * self.len..(image + 1) * self.len;
+        Winners {
+            values: self.values.get(range.clone()).unwrap_or_default(),
+            positions: self.positions.get(range).unwrap_or_default(),
+        }
+    }
+}
+
+/// How the first layer's input lies in memory.
+fn input_layout(network: &Network) -> Bordered {
+    network.layer(0).map_or(network.decoder().bordered(), |layer| layer.bordered())
+}
+
+/// A range of maps, and its part of a layer's gradient.
+type MapTask<'a> = (Range<usize>, LayerGradient<'a>);
+
+/// Cuts a layer's gradient into ranges of maps.
+fn map_tasks<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<MapTask<'a>> {
+    let filters = gradient.filters.chunks_mut(MAPS_PER_TASK * filter_len);
+    let tasks = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
+    let range = |task: usize, len: usize| task * MAPS_PER_TASK..task * MAPS_PER_TASK + len;
+    tasks.map(|(task, (filters, bias))| (range(task, bias.len()), LayerGradient { filters, bias })).collect()
+}

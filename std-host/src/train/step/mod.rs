@@ -1,0 +1,422 @@
+//! One training step on all threads.
+//!
+//! Two autoencoder trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
+//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a dense code, which goes through the
+//! layer unit by unit and never stores a code or a gradient. `rbm` is contrastive divergence. All give the weights of the core's sequential
+//! [`Trainer`](wta_core::Trainer) (or [`RbmTrainer`](wta_core::RbmTrainer)), to the bit, whatever the number of threads: every number gets its terms in
+//! the same order. All large buffers are allocated once.
+
+mod images;
+mod rbm;
+mod shared;
+mod units;
+
+use wta_core::{Gibbs, Keep, Kernels, Network, Training, survivors};
+
+use crate::error::Result;
+use crate::memory::aligned::Aligned;
+use crate::train::stopwatch::Stopwatch;
+use shared::{Common, State};
+
+/// A network in training on all threads of the current rayon pool.
+pub struct BatchTrainer<K> {
+    /// The flat parameter vector.
+    pub parameters: Aligned,
+    /// The optimiser's moments.
+    pub moments: Aligned,
+    /// Steps done.
+    pub step: u64,
+    /// Where the time goes; it stands still unless it is replaced by one that runs.
+    pub stopwatch: Stopwatch,
+    common: Common<K>,
+    method: Method,
+}
+
+/// How the batch is gone through, with the memory for it.
+enum Method {
+    Images(Box<images::ImagesWorkspace>),
+    Units(Box<units::UnitsWorkspace>),
+    Rbm(Box<rbm::RbmWorkspace>),
+}
+
+impl<K: Kernels> BatchTrainer<K> {
+    /// Memory for training `network`; parameters and moments are 0.
+    pub fn new(kernels: K, network: Network, training: Training) -> Self {
+        let common = Common { kernels, network, training };
+        let by_unit = wta_core::Units::<K>::apply_to(&network);
+        let method = match unit_places(&training) {
+            Some(places) if by_unit => Method::Units(Box::new(units::UnitsWorkspace::new(&common, places))),
+            _ => Method::Images(Box::new(images::ImagesWorkspace::new(&common))),
+        };
+        Self::of(common, method)
+    }
+
+    /// Changes which winners live from the next step on: another lifetime rate, or another number per sample.
+    ///
+    /// # Errors
+    ///
+    /// What [`wta_core::Sparsity::with_keep`] refuses.
+    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+        let Common { network, training, .. } = &mut self.common;
+        training.sparsity = training.sparsity.with_keep(network, keep)?;
+        if let (Method::Units(units), Some(places)) = (&mut self.method, unit_places(training)) {
+            units.set_places(places);
+        }
+        Ok(())
+    }
+
+    /// Memory for training an RBM, whose parameters are those of the tied `network`; parameters and moments are 0.
+    ///
+    /// # Errors
+    ///
+    /// What [`Gibbs::check`] refuses.
+    pub fn rbm(kernels: K, network: Network, training: Training, gibbs: Gibbs) -> Result<Self> {
+        gibbs.check(&network, &training)?;
+        let common = Common { kernels, network, training };
+        let method = Method::Rbm(Box::new(rbm::RbmWorkspace::new(&common, gibbs)));
+        Ok(Self::of(common, method))
+    }
+
+    fn of(common: Common<K>, method: Method) -> Self {
+        let Common { network, training, .. } = common;
+        Self {
+            parameters: Aligned::zeros(network.parameters_len()),
+            moments: Aligned::zeros(network.parameters_len() * training.optimizer.method.moments()),
+            step: 0,
+            stopwatch: Stopwatch::default(),
+            common,
+            method,
+        }
+    }
+
+    /// One step on a batch of images, one after the other. Returns the loss: half the squared error summed over an
+    /// image, averaged over the batch.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]; parameters and moments are then as before the step.
+    pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
+        let expected = self.common.training.batch * self.common.network.input().len();
+        if batch.len() != expected {
+            return Err(wta_core::Error::Length { what: "batch", expected, found: batch.len() }.into());
+        }
+        let state = State {
+            common: self.common,
+            step: self.step,
+            parameters: &mut self.parameters,
+            moments: &mut self.moments,
+            stopwatch: &self.stopwatch,
+        };
+        let loss = match &mut self.method {
+            Method::Images(images) => images.step(state, batch)?,
+            Method::Units(units) => units.step(state, batch)?,
+            Method::Rbm(chains) => chains.step(state, batch)?,
+        };
+        self.step += 1;
+        Ok(loss)
+    }
+
+    /// Adds to each map's count in how many images (and windows) of the last batch it survived; of an RBM, in how many
+    /// the unit was on in the positive phase.
+    pub fn count_survivors(&self, counts: &mut [u64]) {
+        match &self.method {
+            Method::Images(images) => images.count_survivors(counts),
+            Method::Units(units) => units.count_survivors(counts),
+            Method::Rbm(chains) => chains.count_survivors(counts),
+        }
+    }
+}
+
+/// In how many images of a batch a unit can survive, where that is the same for all units.
+fn unit_places(training: &Training) -> Option<usize> {
+    match training.sparsity.keep {
+        Keep::Lifetime { rate } => Some(survivors(rate, training.batch)),
+        Keep::All => Some(training.batch),
+        Keep::PerSample { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wta_core::{
+        Conv, Corruption, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule,
+        Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
+    };
+
+    fn training(keep: Keep, grid: Size, method: Method) -> Training {
+        let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
+        let sparsity = Sparsity { grid, keep };
+        Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
+    }
+
+    /// More winners live in the first steps.
+    fn falling(keep: Keep, step: u64) -> Keep {
+        let more = 2_u64.saturating_sub(step);
+        match keep {
+            Keep::All => keep,
+            Keep::Lifetime { rate } => Keep::Lifetime { rate: rate + 0.1 * more as f32 },
+            Keep::PerSample { count } => Keep::PerSample { count: count + more as usize },
+        }
+    }
+
+    fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
+        Training { corruption: Corruption { input, hidden, seed: 9 }, ..training }
+    }
+
+    fn images(network: &Network, seed: u64, count: usize) -> Vec<f32> {
+        let mut random = Random::new(seed);
+        (0..count * network.input().len()).map(|_| random.uniform()).collect()
+    }
+
+    /// Four steps with the sequential trainer of the core.
+    fn sequential<K: Kernels>(kernels: K, network: Network, training: Training) -> (Vec<f32>, Vec<f32>) {
+        let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
+        let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
+        network.initialise(Initial::He, 5, &mut parameters).unwrap();
+        let kernels_len = Encoder::prepared_len(kernels, &network) + Encoder::scratch_len(kernels, &network);
+        let (mut floats, mut indices) = (vec![0.0; len.floats + kernels_len], vec![0; len.indices]);
+        let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
+        let scratch = CoreScratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
+        let mut trainer =
+            Trainer::new(kernels, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
+        let mut losses = Vec::new();
+        for step in 0..4 {
+            let batch = images(&network, step, training.batch);
+            trainer.set_keep(falling(training.sparsity.keep, step)).unwrap();
+            losses.push(trainer.step(batch.chunks_exact(network.input().len())).unwrap());
+        }
+        (parameters, losses)
+    }
+
+    fn parallel<K: Kernels>(
+        kernels: K,
+        network: Network,
+        training: Training,
+        threads: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut trainer = BatchTrainer::new(kernels, network, training);
+            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            let step = |s| {
+                trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+                trainer.step(&images(&network, s, training.batch)).unwrap()
+            };
+            let losses = (0..4).map(step).collect();
+            (trainer.parameters.to_vec(), losses)
+        })
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit_and_the_core_agrees() {
+        let conv = Network::convolutional(
+            Shape::new(2, 9, 8),
+            &[
+                Conv::same(19, Size::new(3, 4)),
+                Conv::strided(7, Size::square(3), Size::new(2, 1)),
+                Conv::same(21, Size::square(3)),
+            ],
+            Size::square(5),
+        )
+        .unwrap();
+        let one =
+            Network::convolutional(Shape::new(1, 8, 8), &[Conv::same(9, Size::square(3))], Size::square(3));
+        // Layers that are computed by tiles, and screened.
+        let wide = Network::convolutional(
+            Shape::new(1, 13, 11),
+            &[
+                Conv::same(9, Size::square(5)),
+                Conv::same(20, Size::square(5)),
+                Conv::same(18, Size::square(5)),
+            ],
+            Size::square(7),
+        )
+        .unwrap();
+        let cases = [
+            (wide, training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            (wide, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
+            (wide, training(Keep::PerSample { count: 5 }, Size::ONE, Method::ADAM)),
+            (wide, training(Keep::Lifetime { rate: 0.1 }, Size::new(2, 1), Method::Sgd { momentum: 0.9 })),
+            (conv, training(Keep::Lifetime { rate: 0.2 }, Size::new(2, 2), Method::ADAM)),
+            (conv, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
+            (one.unwrap().tied().unwrap(), training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            (
+                Network::fully_connected(37, &[41, 35]).unwrap(),
+                training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM),
+            ),
+            (
+                Network::fully_connected(37, &[50]).unwrap(),
+                training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::Sgd { momentum: 0.9 }),
+            ),
+            (
+                Network::fully_connected(133, &[61]).unwrap().tied().unwrap(),
+                training(Keep::Lifetime { rate: 0.04 }, Size::ONE, Method::ADAM),
+            ),
+            (
+                Network::fully_connected(37, &[50]).unwrap(),
+                training(Keep::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
+            ),
+        ];
+        let dense = |network: Network| {
+            let code = network.code();
+            (network, training(Keep::All, Size::new(code.height, code.width), Method::ADAM))
+        };
+        let fully_connected = Network::fully_connected(37, &[50]).unwrap();
+        let (_, every_position) = dense(wide);
+        let lifetime = training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::ADAM);
+        let corrupted = [
+            (wide, corrupted(0.2, 0.0, lifetime)),
+            (wide, corrupted(0.2, 0.5, lifetime)),
+            (conv, corrupted(0.3, 0.5, dense(conv).1)),
+            (wide, corrupted(0.0, 0.5, every_position)),
+            (
+                conv,
+                corrupted(0.1, 0.3, training(Keep::PerSample { count: 20 }, Size::new(2, 3), Method::ADAM)),
+            ),
+            (fully_connected, corrupted(0.2, 0.0, lifetime)),
+            (fully_connected, corrupted(0.2, 0.5, dense(fully_connected).1)),
+            (fully_connected.tied().unwrap(), corrupted(0.0, 0.5, dense(fully_connected).1)),
+            (
+                Network::fully_connected(37, &[41, 35]).unwrap(),
+                corrupted(0.2, 0.5, training(Keep::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
+            ),
+        ];
+        let cases = cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted);
+        for (index, (network, training)) in cases.enumerate() {
+            let (expected, expected_losses) = sequential(Scalar, network, training);
+            let (scalar, losses) = parallel(Scalar, network, training, 3);
+            assert!(scalar == expected, "case {index}: parallel scalar differs from the core");
+            for (a, b) in losses.iter().zip(&expected_losses) {
+                assert!((a / b - 1.0).abs() < 1e-5, "case {index}: losses {losses:?} {expected_losses:?}");
+            }
+            for isa in wta_simd::Isa::all_available() {
+                let (first, _) = parallel(isa, network, training, 1);
+                let (second, _) = parallel(isa, network, training, 2);
+                assert!(first == second, "case {index}, {isa}: threads change the result");
+                let (alone, _) = sequential(isa, network, training);
+                assert!(first == alone, "case {index}, {isa}: differs from the core with the same kernels");
+                let worst = first.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 2e-3, "case {index}, {isa}: differs from the oracle by {worst}");
+            }
+        }
+    }
+
+    fn rbm_cases() -> [(Network, Training, Gibbs); 4] {
+        let momentum = Method::Sgd { momentum: 0.9 };
+        let wta = training(Keep::Lifetime { rate: 0.3 }, Size::ONE, momentum);
+        let plain = training(Keep::All, Size::ONE, momentum);
+        let network = |inputs, units| Network::fully_connected(inputs, &[units]).unwrap().tied().unwrap();
+        let gibbs = |steps| Gibbs { steps, seed: 8 };
+        [
+            (network(37, 50), plain, gibbs(1)),
+            (network(133, 61), wta, gibbs(1)),
+            (network(290, 24), wta, gibbs(3)),
+            (network(16, 9), Training { batch: 70, ..plain }, gibbs(2)),
+        ]
+    }
+
+    /// Four steps of an RBM with the sequential trainer of the core.
+    fn rbm_sequential<K: Kernels>(
+        kernels: K,
+        (network, training, gibbs): (Network, Training, Gibbs),
+    ) -> (Vec<f32>, Vec<f32>) {
+        let len = wta_core::rbm_training_len(&network, training.batch);
+        let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
+        network.initialise(Initial::He, 5, &mut parameters).unwrap();
+        let more = wta_core::RbmTrainer::kernels_len(kernels, &network, training.batch);
+        let (mut floats, mut indices) = (vec![0.0; len.floats + more], vec![0; len.indices]);
+        let scratch = CoreScratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
+        let (p, m) = (&mut parameters, &mut moments);
+        let mut trainer =
+            wta_core::RbmTrainer::new(kernels, network, training, gibbs, 0, p, m, scratch).unwrap();
+        let step = |s| {
+            trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+            let batch = images(&network, s, training.batch);
+            trainer.step(batch.chunks_exact(network.input().len())).unwrap()
+        };
+        let losses = (0..4).map(step).collect();
+        (parameters, losses)
+    }
+
+    fn rbm_parallel<K: Kernels>(
+        kernels: K,
+        (network, training, gibbs): (Network, Training, Gibbs),
+        threads: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut trainer = BatchTrainer::rbm(kernels, network, training, gibbs).unwrap();
+            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            let step = |s| {
+                trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+                trainer.step(&images(&network, s, training.batch)).unwrap()
+            };
+            let losses = (0..4).map(step).collect();
+            (trainer.parameters.to_vec(), losses)
+        })
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit_of_an_rbm_and_the_core_agrees() {
+        for (index, case) in rbm_cases().into_iter().enumerate() {
+            for isa in wta_simd::Isa::all_available() {
+                let (expected, expected_losses) = rbm_sequential(isa, case);
+                for threads in [1, 2, 3] {
+                    let (found, losses) = rbm_parallel(isa, case, threads);
+                    assert!(
+                        found == expected,
+                        "case {index}, {isa}, {threads} threads: differs from the core"
+                    );
+                    for (a, b) in losses.iter().zip(&expected_losses) {
+                        assert!((a / b - 1.0).abs() < 1e-5, "case {index}: {losses:?} {expected_losses:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_diverged_step_of_an_rbm_changes_nothing() {
+        for (network, training, gibbs) in rbm_cases() {
+            let mut trainer = BatchTrainer::rbm(Scalar, network, training, gibbs).unwrap();
+            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            let batch = images(&network, 1, training.batch);
+            trainer.step(&batch).unwrap();
+            let last = trainer.parameters.len() - 1;
+            let good = trainer.parameters[last];
+            trainer.parameters[last] = 1e20;
+            let (before, moments) = (trainer.parameters.to_vec(), trainer.moments.to_vec());
+            let error = trainer.step(&batch).unwrap_err().to_string();
+            assert!(error.contains(&format!("gradient of parameter {last} ")), "{error}");
+            let mut bright = batch.clone();
+            bright[3] = 1.5;
+            let error = trainer.step(&bright).unwrap_err().to_string();
+            assert!(error.contains("between 0 and 1"), "{error}");
+            assert!(trainer.parameters[..] == before[..] && trainer.moments[..] == moments[..]);
+            assert_eq!(trainer.step, 1);
+            trainer.parameters[last] = good;
+            assert!(trainer.step(&batch).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_diverged_step_changes_nothing() {
+        let network = Network::fully_connected(4, &[8]).unwrap();
+        let keeps = [Keep::All, Keep::Lifetime { rate: 0.3 }];
+        for (network, keep) in
+            [network, network.tied().unwrap()].into_iter().flat_map(|n| keeps.map(|keep| (n, keep)))
+        {
+            let mut trainer = BatchTrainer::new(Scalar, network, training(keep, Size::ONE, Method::ADAM));
+            trainer.parameters.fill(1e15);
+            let before = trainer.parameters.to_vec();
+            let error = trainer.step(&[1e10; 120]).unwrap_err().to_string();
+            assert!(error.contains("gradient of parameter 0 "), "{error}");
+            assert!(trainer.parameters[..] == before[..] && trainer.moments.iter().all(|v| *v == 0.0));
+            assert_eq!(trainer.step, 0);
+            // Large, but not too large: the same step goes through with the tamer numbers.
+            trainer.parameters.fill(1.0);
+            assert!(trainer.step(&[1e5; 120]).is_ok());
+        }
+    }
+}

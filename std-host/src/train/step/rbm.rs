@@ -1,0 +1,281 @@
+//! Training an RBM or a WTA-RBM on all threads.
+//!
+//! ```text
+//! batch ──hidden, by units──▶ probabilities (WTA: the largest of each unit) ──sample, by images──▶ units that are on
+//!                                      │                                                            │
+//!      ┌── the same, k times ◀── hidden, by units ◀── reconstructions ◀──visible, by pixels and images ◀┘
+//!      ▼
+//! coefficients of both phases x images of both phases ──▶ update, by units
+//! ```
+//!
+//! A unit's gradient is a product of its probabilities with the columns of all images, a task's units at a time; it
+//! updates the weights at once and is not stored. The sums are those of [`RbmTrainer`](wta_core::RbmTrainer), to the bit.
+
+use rayon::prelude::*;
+use wta_core::{
+    Gibbs, Keep, Kernels, Parameters, Rbm, coefficients, expect_probabilities, positive_survivors, sample,
+};
+
+use super::shared::{Common, State};
+use crate::error::Result;
+use crate::memory::aligned::Aligned;
+
+/// Units that one task goes through: a few of the matrix product's tiles of 6.
+const UNITS_PER_TASK: usize = 24;
+
+/// Pixels that one task reconstructs: a part of each unit's weights that the second-level cache holds for all units.
+const PIXELS_PER_TASK: usize = 128;
+
+/// Images whose pixels one task reconstructs.
+const IMAGES_PER_TASK: usize = 32;
+
+/// Everything that a step needs besides parameters and moments.
+pub(super) struct RbmWorkspace {
+    gibbs: Gibbs,
+    /// The batch, then its reconstructions.
+    visible: Aligned,
+    /// Either of those in panels.
+    prepared: Aligned,
+    /// Unit by unit, a row of images.
+    positive: Aligned,
+    negative: Aligned,
+    /// For each image, the units that are on: as many as `counts` says.
+    active: Vec<u32>,
+    counts: Vec<usize>,
+    ones: Vec<f32>,
+    /// In how many images of the batch each unit was on in the positive phase.
+    on: Vec<u32>,
+    /// The pixels of all images of both phases, pixel by pixel, and the same in panels.
+    columns: Aligned,
+    prepared_columns: Aligned,
+    visible_gradient: Vec<f32>,
+}
+
+/// A range of the pixels of some images' reconstructions.
+struct Reconstruction<'a> {
+    first_image: usize,
+    first_pixel: usize,
+    parts: Vec<&'a mut [f32]>,
+}
+
+impl RbmWorkspace {
+    pub(super) fn new<K: Kernels>(common: &Common<K>, gibbs: Gibbs) -> Self {
+        let (kernels, batch) = (common.kernels, common.training.batch);
+        let (inputs, units) = (common.network.input().len(), common.network.code().channels);
+        let probabilities = units * Rbm::width(kernels, batch);
+        Self {
+            gibbs,
+            visible: Aligned::zeros(2 * batch * inputs),
+            prepared: Aligned::zeros(kernels.prepared_len(batch, inputs)),
+            positive: Aligned::zeros(probabilities),
+            negative: Aligned::zeros(probabilities),
+            active: vec![0; batch * units],
+            counts: vec![0; batch],
+            ones: vec![1.0; units],
+            on: vec![0; units],
+            columns: Aligned::zeros(2 * batch * inputs),
+            prepared_columns: Aligned::zeros(kernels.prepared_len(inputs, 2 * batch)),
+            visible_gradient: vec![0.0; inputs],
+        }
+    }
+
+    pub(super) fn count_survivors(&self, counts: &mut [u64]) {
+        for (to, count) in counts.iter_mut().zip(&self.on) {
+            *to += u64::from(*count);
+        }
+    }
+
+    pub(super) fn step<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
+        let Common { kernels, network, training } = state.common;
+        let (inputs, scale) = (network.input().len(), 1.0 / training.batch as f32);
+        let rbm = Rbm::new(kernels, Parameters::new(network, state.parameters)?)?;
+        let rows = self.visible.par_chunks_mut(inputs).zip(batch.par_chunks(inputs));
+        rows.try_for_each(|(to, image)| {
+            to.copy_from_slice(image);
+            expect_probabilities(image)
+        })?;
+        let keep = match training.sparsity.keep {
+            Keep::Lifetime { .. } => Some(positive_survivors(&training.sparsity.keep, training.batch)),
+            Keep::All | Keep::PerSample { .. } => None,
+        };
+        let (data, _) = self.visible.split_at(training.batch * inputs);
+        hidden(kernels, &rbm, training.batch, data, &mut self.prepared, keep, &mut self.positive)?;
+        let mut loss = 0.0;
+        for phase in 0..self.gibbs.steps {
+            self.sample(kernels, state.step, phase);
+            let error = self.reconstruct(&rbm, training.batch)?;
+            if phase == 0 {
+                loss = error;
+            }
+            let (_, model) = self.visible.split_at(training.batch * inputs);
+            hidden(kernels, &rbm, training.batch, model, &mut self.prepared, None, &mut self.negative)?;
+        }
+        self.update(state);
+        Ok(0.5 * loss * scale)
+    }
+
+    /// Finds the units that are on in each image.
+    fn sample<K: Kernels>(&mut self, kernels: K, step: u64, phase: usize) {
+        let (gibbs, width) = (self.gibbs, Rbm::width(kernels, self.counts.len()));
+        let probabilities = if phase == 0 { &self.positive } else { &self.negative };
+        let images = self.active.par_chunks_mut(self.ones.len()).zip(&mut self.counts);
+        images.enumerate().for_each(|(image, (active, count))| {
+            *count = sample(gibbs.draws(step, phase, image), probabilities, width, image, active);
+        });
+        if phase > 0 {
+            return;
+        }
+        self.on.fill(0);
+        for (active, count) in self.active.chunks_exact(self.ones.len()).zip(&self.counts) {
+            for unit in active.iter().take(*count) {
+                if let Some(on) = self.on.get_mut(*unit as usize) {
+                    *on += 1;
+                }
+            }
+        }
+    }
+
+    /// Reconstructs all images from the units that are on; returns the sum of the squared errors.
+    fn reconstruct<K: Kernels>(&mut self, rbm: &Rbm<'_, K>, batch: usize) -> Result<f32> {
+        let (inputs, units) = (self.visible_gradient.len(), self.ones.len());
+        let (data, model) = self.visible.split_at_mut(batch * inputs);
+        let mut tasks: Vec<Reconstruction<'_>> = Vec::new();
+        let groups = batch.div_ceil(IMAGES_PER_TASK);
+        // The tasks of a range of pixels come one after the other, so that a thread finds the weights in its cache.
+        for first_pixel in (0..inputs).step_by(PIXELS_PER_TASK) {
+            tasks.extend((0..groups).map(|group| Reconstruction {
+                first_image: group * IMAGES_PER_TASK,
+                first_pixel,
+                parts: Vec::with_capacity(IMAGES_PER_TASK),
+            }));
+        }
+        for (image, row) in model.chunks_exact_mut(inputs).enumerate() {
+            let of_image = tasks.iter_mut().skip(image / IMAGES_PER_TASK).step_by(groups);
+            for (task, part) in of_image.zip(row.chunks_mut(PIXELS_PER_TASK)) {
+                task.parts.push(part);
+            }
+        }
+        let (data, active, counts, ones) = (&*data, &self.active, &self.counts, &self.ones);
+        let errors = tasks.into_par_iter().map(|task| -> Result<f32> {
+            let mut sum = 0.0;
+            for (image, part) in (task.first_image..).zip(task.parts) {
+                let count = counts.get(image).copied().unwrap_or(0);
+                let active = active.get(image * units..image * units + count).unwrap_or_default();
+                rbm.visible(task.first_pixel, active, ones.get(..count).unwrap_or_default(), part)?;
+                let pixels = data.get(image * inputs + task.first_pixel..).unwrap_or_default();
+                sum += part.iter().zip(pixels).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+            }
+            Ok(sum)
+        });
+        let errors: Vec<Result<f32>> = errors.collect();
+        errors.into_iter().sum()
+    }
+
+    /// The pixels of all images, pixel by pixel, and in panels; and the gradient of the visible biases.
+    fn turn<K: Kernels>(&mut self, kernels: K) {
+        let (inputs, batch) = (self.visible_gradient.len(), self.counts.len());
+        let (scale, pixels) = (1.0 / batch as f32, kernels.panel_maps().max(1));
+        let visible = &self.visible;
+        let panels =
+            self.columns.par_chunks_mut(pixels * 2 * batch).zip(self.visible_gradient.par_chunks_mut(pixels));
+        panels.enumerate().for_each(|(panel, (columns, gradient))| {
+            gradient.fill(0.0);
+            for (pixel, column) in (panel * pixels..).zip(columns.chunks_exact_mut(2 * batch)) {
+                let values = visible.iter().skip(pixel).step_by(inputs);
+                column.iter_mut().zip(values).for_each(|(to, value)| *to = *value);
+            }
+            for (sum, column) in gradient.iter_mut().zip(columns.chunks_exact(2 * batch)) {
+                let (data, model) = column.split_at(batch);
+                data.iter().zip(model).for_each(|(data, model)| *sum += scale * (model - data));
+            }
+        });
+        let panel_len = kernels.prepared_len(pixels, 2 * batch).max(1);
+        let panels = self.prepared_columns.par_chunks_mut(panel_len);
+        panels
+            .zip(self.columns.par_chunks(pixels * 2 * batch))
+            .for_each(|(panel, columns)| kernels.prepare(columns, 2 * batch, panel));
+    }
+
+    fn update<K: Kernels>(&mut self, state: State<'_, K>) {
+        let Common { kernels, network, training } = state.common;
+        let (inputs, units, batch) = (network.input().len(), network.code().channels, training.batch);
+        self.turn(kernels);
+        let update = training.optimizer.update(state.step, training.steps);
+        let (weights, biases) = state.parameters.split_at_mut(units * inputs);
+        let (hidden_bias, visible_bias) = biases.split_at_mut(units);
+        let (weights_velocity, biases) = state.moments.split_at_mut(units * inputs);
+        let (hidden_velocity, visible_velocity) = biases.split_at_mut(units);
+        update.apply(kernels, false, &self.visible_gradient, visible_velocity, &mut [], visible_bias);
+
+        let (width, row) = (Rbm::width(kernels, batch), Rbm::width(kernels, inputs));
+        let (columns, prepared) = (&self.columns, &self.prepared_columns);
+        let probabilities = self
+            .positive
+            .par_chunks(UNITS_PER_TASK * width)
+            .zip(self.negative.par_chunks(UNITS_PER_TASK * width));
+        let biases =
+            hidden_bias.par_chunks_mut(UNITS_PER_TASK).zip(hidden_velocity.par_chunks_mut(UNITS_PER_TASK));
+        let tasks = weights
+            .par_chunks_mut(UNITS_PER_TASK * inputs)
+            .zip(weights_velocity.par_chunks_mut(UNITS_PER_TASK * inputs))
+            .zip(biases)
+            .zip(probabilities);
+        let scratch = || (Aligned::zeros(UNITS_PER_TASK * 2 * batch), Aligned::zeros(UNITS_PER_TASK * row));
+        tasks.for_each_init(
+            scratch,
+            |(scales, gradients), (((w, m), (bias, bias_m)), (positive, negative))| {
+                let units = bias.len();
+                let scales = scales.get_mut(..units * 2 * batch).unwrap_or_default();
+                let gradients = gradients.get_mut(..units * row).unwrap_or_default();
+                let pairs = positive.chunks_exact(width).zip(negative.chunks_exact(width));
+                for (scales, (positive, negative)) in scales.chunks_exact_mut(2 * batch).zip(pairs) {
+                    coefficients(positive, negative, batch, scales);
+                }
+                let zeros = [0.0; UNITS_PER_TASK];
+                kernels.unit_sums(
+                    scales,
+                    zeros.get(..units).unwrap_or_default(),
+                    columns,
+                    prepared,
+                    gradients,
+                );
+                let rows = w.chunks_exact_mut(inputs).zip(m.chunks_exact_mut(inputs));
+                for ((w, m), gradient) in rows.zip(gradients.chunks_exact(row)) {
+                    let gradient = gradient.get(..inputs).unwrap_or_default();
+                    update.apply(kernels, true, gradient, m, &mut [], w);
+                }
+                let biases = bias.chunks_exact_mut(1).zip(bias_m.chunks_exact_mut(1));
+                for ((bias, velocity), scales) in biases.zip(scales.chunks_exact(2 * batch)) {
+                    update.apply(kernels, false, &[scales.iter().sum()], velocity, &mut [], bias);
+                }
+            },
+        );
+    }
+}
+
+/// The hidden units' probabilities for some images; with `keep`, the winner-take-all ones.
+fn hidden<K: Kernels>(
+    kernels: K,
+    rbm: &Rbm<'_, K>,
+    batch: usize,
+    images: &[f32],
+    prepared: &mut [f32],
+    keep: Option<usize>,
+    rows: &mut [f32],
+) -> Result<()> {
+    let (inputs, width) = (images.len() / batch, Rbm::width(kernels, batch));
+    let panel = kernels.panel_maps();
+    prepared
+        .par_chunks_mut(kernels.prepared_len(panel, inputs).max(1))
+        .zip(images.par_chunks(panel * inputs))
+        .for_each(|(panel, images)| kernels.prepare(images, inputs, panel));
+    let prepared = &*prepared;
+    rows.par_chunks_mut(UNITS_PER_TASK * width).enumerate().try_for_each(|(task, rows)| {
+        rbm.hidden(task * UNITS_PER_TASK, batch, images, prepared, rows)?;
+        match keep {
+            Some(keep) => rows.chunks_exact_mut(width).try_for_each(|row| rbm.keep_largest(keep, row)),
+            None => Ok(()),
+        }
+    })?;
+    Ok(())
+}
