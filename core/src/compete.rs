@@ -6,7 +6,7 @@
 use crate::encode::{Encoder, Inputs};
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
-use crate::parameters::part_mut;
+use crate::memory::part_mut;
 use crate::shape::{Shape, Size};
 
 /// The candidates of one or more images, image by image, each windows x maps.

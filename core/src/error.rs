@@ -47,16 +47,26 @@ impl fmt::Display for Error {
                 write!(f, "element {index} of the {what} is not a finite number")
             }
             Self::Diverged { index } => {
-                write!(
-                    f,
-                    "training diverged: the gradient of parameter {index} is not finite or absurdly large; lower the learning rate"
-                )
+                write!(f, "training diverged: the gradient of parameter {index} ")?;
+                f.write_str("is not finite or absurdly large; lower the learning rate")
             }
         }
     }
 }
 
 impl core::error::Error for Error {}
+
+impl Error {
+    /// The error of a whole, made of that of one of its parts: `whole` says where the index of a number that is not finite
+    /// lies in the whole.
+    #[must_use]
+    pub fn map_index(self, whole: impl FnOnce(usize) -> usize) -> Self {
+        match self {
+            Self::NotFinite { what, index } => Self::NotFinite { what, index: whole(index) },
+            other => other,
+        }
+    }
+}
 
 /// `Ok` when `found` elements are what `what` must have.
 pub(crate) const fn expect_len(what: &'static str, expected: usize, found: usize) -> Result<()> {

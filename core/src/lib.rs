@@ -25,60 +25,58 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod compete;
-mod corruption;
+mod cut;
 mod encode;
 mod error;
 mod field;
 pub mod int8;
 mod kernels;
-mod learn;
+mod limits;
 pub mod math;
+mod memory;
 pub mod model;
 mod network;
 mod novelty;
-mod optimizer;
 mod parameters;
 mod pool;
 mod random;
 mod rbm;
-mod rbm_trainer;
 mod scalar;
 mod screen;
 mod select;
 mod shape;
 mod stream;
 mod svm;
-mod timing;
-mod trainer;
-mod unit_trainer;
+mod train;
 mod units;
 mod unrolled;
 
 pub use compete::{Candidates, spatial};
-pub use corruption::Corruption;
-pub use encode::{Encoder, Inputs, Preparation, unit_norm};
+pub use cut::{Cut, cut};
+pub use encode::{Encoder, Inputs, Preparation};
 pub use error::{Error, Result, expect_finite};
-pub use field::{Bordered, Fields, Placement};
+pub use field::{OutputLayout, PaddedLayout, ReceptiveFields};
 pub use kernels::{AdamUpdate, Kernels, Screened, SgdUpdate, Tiling};
-pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
+pub use limits::{SAFE_GRADIENT, expect_sane};
+pub use math::unit_norm;
 pub use model::Model;
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
 pub use novelty::{Novelty, novelty_len};
-pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
 pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};
 pub use pool::{Pool, PoolKind};
 pub use random::Random;
-pub use rbm::{Gibbs, Rbm, coefficients, expect_probabilities, positive_survivors, sample};
-pub use rbm_trainer::{RbmTrainer, rbm_training_len};
+pub use rbm::{Rbm, coefficients, expect_probabilities, positive_survivors, sample};
 pub use scalar::Scalar;
 pub use screen::{promises, thresholds};
-pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
+pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, select, survivors};
 pub use shape::{Shape, Size};
 pub use stream::{
     Classifier, Extractor, Forward, Rows, StreamTrainer, extractor_len, forward_len, stream_training_len,
 };
 pub use svm::Svm;
-pub use timing::{Clock, Timing};
-pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
-pub use unit_trainer::{UnitTrainer, unit_training_len};
+pub use train::{
+    Clock, ContrastiveDivergence, Corruption, Deltas, Learner, Method, Optimizer, RbmTrainer, Schedule,
+    Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig, TrainingLen, UnitTrainer, Update,
+    Winners, rbm_training_len, training_len, unit_training_len,
+};
 pub use units::{UnitSurvivors, Units};

@@ -11,6 +11,7 @@ use heapless::Vec;
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::math;
+use crate::memory::part;
 use crate::network::{MAX_LAYERS, Network};
 use crate::random::Random;
 
@@ -169,8 +170,8 @@ impl<'a> Parameters<'a> {
         Self::new(network, values)
     }
 
-    /// The parameters of an encoder alone: what [`Encoder`](crate::Encoder) needs, and enough for nothing else. What needs the
-    /// decoder, too, refuses them.
+    /// The parameters of an encoder alone: enough for [`Encoder`](crate::Encoder); whatever needs the decoder returns an
+    /// error.
     ///
     /// # Errors
     ///
@@ -238,33 +239,6 @@ impl<'a> Parameters<'a> {
     pub fn decoder_bias(&self) -> &'a [f32] {
         part(self.values, self.network.decoder_bias_start(), self.network.input().channels)
     }
-}
-
-/// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty
-/// slice is never met; it stands where indexing would link a panic into firmware.
-pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
-    values.get(start..start + len).unwrap_or(&[])
-}
-
-/// [`part`], to write to.
-pub(crate) fn part_mut(values: &mut [f32], start: usize, len: usize) -> &mut [f32] {
-    values.get_mut(start..start + len).unwrap_or(&mut [])
-}
-
-/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length, perhaps out of
-/// the compiler's sight of its not being 0, which links a panic into firmware.
-pub(crate) fn paired_rows<'a, A, B>(
-    len: usize,
-    a: &'a [A],
-    b: &'a [B],
-) -> impl Iterator<Item = (&'a [A], &'a [B])> + use<'a, A, B> {
-    let (len, mut rest) = (len.max(1), (a, b));
-    core::iter::from_fn(move || {
-        let (a, more_a) = rest.0.split_at_checked(len)?;
-        let (b, more_b) = rest.1.split_at_checked(len)?;
-        rest = (more_a, more_b);
-        Some((a, b))
-    })
 }
 
 /// The gradient of a network's loss, as disjoint slices that can be filled independently: by several threads,

@@ -14,83 +14,32 @@
 //! The winner-take-all RBM changes the positive phase only: of each hidden unit's probabilities over the mini-batch the
 //! k% largest are kept and the others set to 0, before anything is sampled. The features of both are the dense `P(h | v)`.
 //!
-//! A random draw is a function of seed, step, Gibbs step and image, so that threads cannot change it.
+//! Here are the operations of both, and the features; [`ContrastiveDivergence`](crate::ContrastiveDivergence) says how
+//! they are trained, [`RbmTrainer`](crate::RbmTrainer) trains them.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
+use crate::limits::expect_sane;
 use crate::math;
+use crate::memory::{part, part_mut};
 use crate::network::Network;
-use crate::optimizer::{Method, expect_sane};
-use crate::parameters::{Parameters, part, part_mut};
+use crate::parameters::Parameters;
 use crate::random::Random;
-use crate::select::{Keep, survivors};
-use crate::trainer::Training;
-
-/// Keeps the draws apart from the streams that shuffle the images.
-const DRAWS: u64 = 0x5DEE_CE66_D1CE_4E5B;
+use crate::select::{Selection, survivors};
 
 /// Images whose features one product computes.
 const BLOCK: usize = 24;
 
-/// The Markov chain of contrastive divergence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Gibbs {
-    /// The k of CD-k: reconstructions between the data and the negative phase; at least 1.
-    pub steps: usize,
-    /// Of the random draws.
-    pub seed: u64,
-}
-
-impl Gibbs {
-    /// `Ok` when an RBM of this network can be trained so.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] that names what cannot be: no Gibbs step, another network than a tied fully-connected layer,
-    /// Adam, k-sparse codes, or settings that make no sense for any network.
-    pub fn check(&self, network: &Network, training: &Training) -> Result<()> {
-        expect_rbm(network)?;
-        training.sparsity.check(network)?;
-        training.optimizer.check()?;
-        if training.batch == 0 {
-            return Err(Error::Invalid("a batch has at least one image"));
-        }
-        if self.steps == 0 {
-            return Err(Error::Invalid("an RBM needs at least 1 Gibbs step"));
-        }
-        if !matches!(training.optimizer.method, Method::Sgd { .. }) {
-            return Err(Error::Invalid("an RBM is trained by SGD with momentum, not by Adam"));
-        }
-        if !training.corruption.is_none() {
-            return Err(Error::Invalid("an RBM samples its hidden units; it takes no corruption"));
-        }
-        if matches!(training.sparsity.keep, Keep::PerSample { .. }) {
-            return Err(Error::Invalid(
-                "an RBM's winners are taken over the batch (lifetime), not per sample",
-            ));
-        }
-        Ok(())
-    }
-
-    /// The draws of an image's hidden units, one after the other, from which they are sampled the `phase`-th time (from 0)
-    /// in a step: `image` is its place in the batch.
-    pub const fn draws(&self, step: u64, phase: usize, image: usize) -> Random {
-        let mut of_step = Random::stream(self.seed ^ DRAWS, step);
-        let mut of_phase = Random::stream(of_step.next_u64(), phase as u64);
-        Random::stream(of_phase.next_u64(), image as u64)
-    }
-}
-
 /// How many images of a batch keep each hidden unit's probability in the positive phase; all with an RBM without sparsity.
-pub fn positive_survivors(keep: &Keep, batch: usize) -> usize {
-    match keep {
-        Keep::Lifetime { rate } => survivors(*rate, batch),
-        Keep::All | Keep::PerSample { .. } => batch,
+pub fn positive_survivors(selection: &Selection, batch: usize) -> usize {
+    match selection {
+        Selection::Lifetime { rate } => survivors(*rate, batch),
+        Selection::All | Selection::PerSample { .. } => batch,
     }
 }
 
-fn expect_rbm(network: &Network) -> Result<()> {
+/// `Ok` when a network can be an RBM.
+pub(crate) fn expect_rbm(network: &Network) -> Result<()> {
     if network.is_fully_connected() && network.depth() == 1 && network.is_tied() {
         Ok(())
     } else {
@@ -102,7 +51,8 @@ fn expect_rbm(network: &Network) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`] with the index of such a number, [`Error::Invalid`] for one outside of `[0, 1]`.
+/// [`Error::NotFinite`] with the index of the first number that is not finite, [`Error::Invalid`] if one lies outside of
+/// `[0, 1]`.
 pub fn expect_probabilities(image: &[f32]) -> Result<()> {
     expect_finite("image", image)?;
     if image.iter().all(|pixel| (0.0..=1.0).contains(pixel)) {
@@ -176,7 +126,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         expect_len("prepared batch", self.kernels.prepared_len(batch, inputs), prepared.len())?;
         let filters = self.parameters.filters(0);
         let weights = part(filters.weights, first * inputs, units * inputs);
-        self.kernels.unit_sums(weights, part(filters.bias, first, units), images, prepared, rows);
+        self.kernels.linear(weights, part(filters.bias, first, units), images, prepared, rows);
         for (unit, row) in (first..).zip(rows.chunks_exact_mut(width)) {
             // Beyond the batch, columns are padding.
             row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
@@ -192,14 +142,9 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`] for such a probability.
+    /// [`Error::NotFinite`] if a probability is not finite.
     pub fn keep_largest(&self, keep: usize, row: &mut [f32]) -> Result<()> {
-        let cut = self.kernels.row_cut(row, keep)?;
-        for (image, probability) in row.iter_mut().enumerate() {
-            if !cut.keeps(image, *probability) {
-                *probability = 0.0;
-            }
-        }
+        self.kernels.row_cut(row, keep)?.apply(row.iter_mut());
         Ok(())
     }
 
@@ -216,7 +161,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         }
         let inputs = self.visible_len();
         let weights = self.parameters.atoms().get(first..).unwrap_or(&[]);
-        self.kernels.combine(ones, active, weights, inputs, visible);
+        self.kernels.weighted_row_sum(ones, active, weights, inputs, visible);
         expect_sane(self.parameters.network().decoder_bias_start() + first, visible)?;
         visible.iter_mut().for_each(|v| *v = math::sigmoid(*v));
         Ok(())
@@ -255,7 +200,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
             let count = images.len().checked_div(inputs).unwrap_or(0);
             let rows = part_mut(scratch, 0, count * width);
             // The other way round than in training: images in the place of units, and so no bias.
-            self.kernels.unit_sums(images, part(&[0.0; BLOCK], 0, count), filters.weights, prepared, rows);
+            self.kernels.linear(images, part(&[0.0; BLOCK], 0, count), filters.weights, prepared, rows);
             for (code, row) in codes.chunks_exact_mut(units.max(1)).zip(rows.chunks_exact(width)) {
                 for ((to, sum), bias) in code.iter_mut().zip(row).zip(filters.bias) {
                     *to = math::inference::sigmoid(sum + bias);
@@ -276,7 +221,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         for (to, bias) in visible.iter_mut().zip(self.parameters.decoder_bias()) {
             *to = *bias;
         }
-        let fields = self.parameters.network().decoder().fields();
+        let fields = self.parameters.network().decoder().receptive_fields();
         for (value, atom) in code.iter().zip(self.parameters.atoms().chunks_exact(fields.len().max(1))) {
             self.kernels.add_to_field(&fields, 0, *value, atom, visible);
         }

@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wta_core::{
-    Conv, Corruption, Cut, Initial, Keep, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch,
-    Shape, Size, Sparsity, Trainer, Training, TrainingLen, training_len,
+    Conv, Corruption, Cut, Initial, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Selection,
+    Shape, Size, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 };
 
 /// Fails to compile for a wrong description.
@@ -20,11 +20,11 @@ const fn valid(network: Result<Network>) -> Network {
 static NETWORK: Network = NET;
 const NET: Network = valid(Network::convolutional(
     Shape::new(1, 9, 10),
-    &[Conv::strided(4, Size::square(5), Size::square(2)), Conv::same(5, Size::new(3, 1))],
+    &[Conv::with_stride(4, Size::square(5), Size::square(2)), Conv::new(5, Size::new(3, 1))],
     Size::square(7),
 ));
-const TRAINING: Training = Training {
-    sparsity: Sparsity { grid: Size::new(1, 2), keep: Keep::Lifetime { rate: 0.25 } },
+const TRAINING: TrainingConfig = TrainingConfig {
+    sparsity: Sparsity { grid: Size::new(1, 2), selection: Selection::Lifetime { rate: 0.25 } },
     corruption: Corruption::NONE,
     optimizer: Optimizer { method: Method::ADAM, rate: 1e-3, schedule: Schedule::Linear, decay: 1e-4 },
     batch: 6,
@@ -71,7 +71,7 @@ fn the_lengths_are_those_counted_by_hand() {
     assert_eq!(NET.code(), Shape::new(5, 5, 5));
     assert_eq!(NET.code_len(), 125);
     assert_eq!(NET.residual_len(), 15 * 16, "9 x 10 with the border of the decoder's 7 x 7");
-    assert_eq!(NET.below_len(), 7 * 5 * 4);
+    assert_eq!(NET.delta_scratch_len(), 7 * 5 * 4);
     assert_eq!(NET.deltas_len(), (25, 100));
 
     let (images, winners) = (6, 10);

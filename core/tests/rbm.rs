@@ -7,8 +7,8 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    Corruption, Error, Gibbs, Initial, Keep, Method, Network, Optimizer, Parameters, Random, Rbm, Scalar,
-    Schedule, Size, Sparsity, Training, sample,
+    ContrastiveDivergence, Corruption, Error, Initial, Method, Network, Optimizer, Parameters, Random, Rbm,
+    Scalar, Schedule, Selection, Size, Sparsity, TrainingConfig, sample,
 };
 
 const BATCH: usize = 12;
@@ -18,20 +18,23 @@ fn network() -> Network {
     Network::fully_connected(INPUTS, &[24]).unwrap().tied().unwrap()
 }
 
-fn settings(keep: Keep, steps: usize) -> (Training, Gibbs) {
+fn settings(keep: Selection, steps: usize) -> (TrainingConfig, ContrastiveDivergence) {
     let optimizer = Optimizer {
         method: Method::Sgd { momentum: 0.5 },
         rate: 0.2,
         schedule: Schedule::Constant,
         decay: 1e-4,
     };
-    let sparsity = Sparsity { grid: Size::ONE, keep };
+    let sparsity = Sparsity { grid: Size::ONE, selection: keep };
     let corruption = Corruption::NONE;
-    (Training { sparsity, corruption, optimizer, batch: BATCH, steps: 300 }, Gibbs { steps, seed: 4 })
+    (
+        TrainingConfig { sparsity, corruption, optimizer, batch: BATCH, steps: 300 },
+        ContrastiveDivergence { steps, seed: 4 },
+    )
 }
 
-fn every_kind() -> [(Training, Gibbs); 3] {
-    [settings(Keep::All, 1), settings(Keep::Lifetime { rate: 0.3 }, 1), settings(Keep::All, 2)]
+fn every_kind() -> [(TrainingConfig, ContrastiveDivergence); 3] {
+    [settings(Selection::All, 1), settings(Selection::Lifetime { rate: 0.3 }, 1), settings(Selection::All, 2)]
 }
 
 /// Three patterns, each several times, so that there is something to learn.
@@ -135,7 +138,7 @@ fn a_refused_step_changes_nothing() {
 
 #[test]
 fn memory_and_settings_that_do_not_fit_are_refused() {
-    let (training, gibbs) = settings(Keep::All, 1);
+    let (training, gibbs) = settings(Selection::All, 1);
     let refused = |mut memory: Memory, network: Network, settings| {
         memory.trainer(Scalar, network, settings, 0).map(drop).unwrap_err()
     };
@@ -164,14 +167,14 @@ fn memory_and_settings_that_do_not_fit_are_refused() {
     assert_eq!(error, Error::NotFinite { what: "parameters", index: 3 });
 
     let adam = Optimizer { method: Method::ADAM, ..training.optimizer };
-    let per_sample = Sparsity { grid: Size::ONE, keep: Keep::PerSample { count: 3 } };
+    let per_sample = Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: 3 } };
     for settings in [
-        (training, Gibbs { steps: 0, ..gibbs }),
-        (Training { optimizer: adam, ..training }, gibbs),
-        (Training { sparsity: per_sample, ..training }, gibbs),
-        (Training { sparsity: Sparsity::lifetime(0.0), ..training }, gibbs),
-        (Training { batch: 0, ..training }, gibbs),
-        (Training { corruption: Corruption { input: 0.1, ..Corruption::NONE }, ..training }, gibbs),
+        (training, ContrastiveDivergence { steps: 0, ..gibbs }),
+        (TrainingConfig { optimizer: adam, ..training }, gibbs),
+        (TrainingConfig { sparsity: per_sample, ..training }, gibbs),
+        (TrainingConfig { sparsity: Sparsity::lifetime(0.0), ..training }, gibbs),
+        (TrainingConfig { batch: 0, ..training }, gibbs),
+        (TrainingConfig { corruption: Corruption { input: 0.1, ..Corruption::NONE }, ..training }, gibbs),
     ] {
         assert!(matches!(refused(memory(), network(), settings), Error::Invalid(_)), "{settings:?}");
     }
@@ -186,7 +189,7 @@ fn memory_and_settings_that_do_not_fit_are_refused() {
 /// As many samples as the probabilities say, each image and phase with draws of its own.
 #[test]
 fn samples_follow_the_probabilities() {
-    let gibbs = Gibbs { steps: 1, seed: 7 };
+    let gibbs = ContrastiveDivergence { steps: 1, seed: 7 };
     let probabilities = [0.0, 0.1, 0.5, 0.9, 1.0];
     let mut counts = [0u32; 5];
     let mut active = [0; 5];

@@ -10,8 +10,8 @@ use dense::{Decisions, Outcome, Sum, add_gradient};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Initial, Inputs, Keep, Layer, Method, Network, Optimizer,
-    Parameters, Random, Scalar, Schedule, Shape, Size, Sparsity, Training, select,
+    Candidates, Conv, Corruption, Cut, Encoder, Initial, Inputs, Layer, Method, Network, Optimizer,
+    Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, select,
 };
 
 /// How far the gradient in f32 may be from that in f64, relative to the largest element of its region.
@@ -35,11 +35,11 @@ fn sizes(up_to: usize) -> impl Strategy<Value = Size> {
     (1..=up_to, 1..=up_to).prop_map(|(height, width)| Size::new(height, width))
 }
 
-fn keeps() -> impl Strategy<Value = Keep> {
+fn keeps() -> impl Strategy<Value = Selection> {
     prop_oneof![
-        Just(Keep::All),
-        (0.05f32..1.0).prop_map(|rate| Keep::Lifetime { rate }),
-        (1usize..6).prop_map(|count| Keep::PerSample { count }),
+        Just(Selection::All),
+        (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
+        (1usize..6).prop_map(|count| Selection::PerSample { count }),
     ]
 }
 
@@ -64,7 +64,12 @@ fn convolutional() -> impl Strategy<Value = Case> {
             let decoder = if tied { convs[0].kernel } else { fit(decoder, image) };
             let network = Network::convolutional(image, &convs, decoder).unwrap();
             let network = if tied { network.tied().unwrap() } else { network };
-            Case { network, sparsity: Sparsity { grid: fit(grid, network.code()), keep }, batch, seed }
+            Case {
+                network,
+                sparsity: Sparsity { grid: fit(grid, network.code()), selection: keep },
+                batch,
+                seed,
+            }
         },
     )
 }
@@ -74,7 +79,7 @@ fn fully_connected() -> impl Strategy<Value = Case> {
     (network, keeps(), 1usize..12, any::<u64>()).prop_map(|((inputs, units, tied), keep, batch, seed)| {
         let network = Network::fully_connected(inputs, &units).unwrap();
         let network = if tied && units.len() == 1 { network.tied().unwrap() } else { network };
-        Case { network, sparsity: Sparsity { grid: Size::ONE, keep }, batch, seed }
+        Case { network, sparsity: Sparsity { grid: Size::ONE, selection: keep }, batch, seed }
     })
 }
 
@@ -98,7 +103,7 @@ fn decide(case: &Case, parameters: &[f32], images: &[f32]) -> Vec<(Decisions, Ve
     let inputs = Inputs::new(network, batch, &inputs).unwrap();
     let decisions = |image: usize| {
         let hidden = network.layers().enumerate().skip(1).map(|(index, layer)| {
-            let rows = layer.bordered().rows(inputs.of(index, image));
+            let rows = layer.padded().rows(inputs.of(index, image));
             rows.flatten().map(|value| *value > 0.0).collect()
         });
         let mut code = vec![0.0; network.code_len()];
@@ -151,7 +156,7 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
         schedule: Schedule::Constant,
         decay: 0.0,
     };
-    let training = Training {
+    let training = TrainingConfig {
         sparsity: case.sparsity,
         corruption: Corruption::NONE,
         optimizer,

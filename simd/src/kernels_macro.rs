@@ -5,7 +5,7 @@
 macro_rules! implement_kernels {
     ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $features:literal) => {
         impl $token {
-            /// [`Kernels::unit_activations`](wta_core::Kernels::unit_activations), or `unit_sums` without `RELU`; `false`
+            /// [`Kernels::unit_activations`](wta_core::Kernels::unit_activations), or `linear` without `RELU`; `false`
             /// where the lengths do not fit.
             fn unit_products<const RELU: bool>(
                 self,
@@ -48,48 +48,53 @@ macro_rules! implement_kernels {
 
             fn convolve(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 filters: Filters<'_>,
                 map: &[f32],
-                placement: Placement,
+                output_layout: OutputLayout,
                 out: &mut [f32],
             ) {
                 #[target_feature(enable = $features)]
                 fn run(
-                    fields: &Fields,
+                    fields: &ReceptiveFields,
                     filters: Filters<'_>,
                     map: &[f32],
-                    placement: Placement,
+                    output_layout: OutputLayout,
                     out: &mut [f32],
                 ) {
                     // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
                     unsafe {
                         let Filters { prepared, bias, .. } = filters;
                         $crate::generic::convolve::convolve::<$vector, $tile>(
-                            fields, prepared, bias, map, placement, out,
+                            fields,
+                            prepared,
+                            bias,
+                            map,
+                            output_layout,
+                            out,
                         );
                     }
                 }
                 let lanes = <$vector as Vector>::LANES;
                 let (count, prepared) = (filters.bias.len(), filters.prepared.len());
                 let fits = $crate::generic::convolve::fits;
-                if !fits(fields, count, prepared, map.len(), placement, out.len(), lanes) {
-                    return Scalar.convolve(fields, filters, map, placement, out);
+                if !fits(fields, count, prepared, map.len(), output_layout, out.len(), lanes) {
+                    return Scalar.convolve(fields, filters, map, output_layout, out);
                 }
                 // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, filters, map, placement, out) }
+                unsafe { run(fields, filters, map, output_layout, out) }
             }
 
             fn panel_maps(self) -> usize {
                 <$vector as Vector>::LANES
             }
 
-            fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+            fn tiling(self, fields: &ReceptiveFields, filters: usize) -> Option<Tiling> {
                 let plan = $crate::generic::winograd::Plan::new(fields, filters, <$vector as Vector>::LANES)?;
                 Some(plan.tiling())
             }
 
-            fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+            fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
                 use $crate::generic::winograd::{Plan, prepare};
                 #[target_feature(enable = $features)]
                 fn run(plan: &Plan, weights: &[f32], prepared: &mut [f32]) {
@@ -106,10 +111,10 @@ macro_rules! implement_kernels {
 
             fn convolve_tiles(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 filters: Filters<'_>,
                 map: &[f32],
-                placement: Placement,
+                output_layout: OutputLayout,
                 scratch: &mut [f32],
                 out: &mut [f32],
             ) {
@@ -117,29 +122,29 @@ macro_rules! implement_kernels {
                 #[target_feature(enable = $features)]
                 fn convolve_tiles(
                     layer: &Layer<'_>,
-                    placement: Placement,
+                    output_layout: OutputLayout,
                     scratch: &mut [f32],
                     out: &mut [f32],
                 ) {
                     // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { layer.convolve::<$vector, $tile>(placement, scratch, out) }
+                    unsafe { layer.convolve::<$vector, $tile>(output_layout, scratch, out) }
                 }
                 let Filters { prepared, bias, .. } = filters;
                 let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
                 let fits = |layer: &Layer<'_>| {
-                    layer.fits(scratch.len()) && outputs_fit(fields, bias.len(), placement, out.len())
+                    layer.fits(scratch.len()) && outputs_fit(fields, bias.len(), output_layout, out.len())
                 };
                 let layer = plan.as_ref().map(|plan| Layer { plan, fields, prepared, bias, map });
                 let Some(layer) = layer.filter(fits) else {
-                    return Scalar.convolve(fields, filters, map, placement, out);
+                    return Scalar.convolve(fields, filters, map, output_layout, out);
                 };
                 // SAFETY: the token proves the instruction set.
-                unsafe { convolve_tiles(&layer, placement, scratch, out) }
+                unsafe { convolve_tiles(&layer, output_layout, scratch, out) }
             }
 
             fn screen(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 filters: Filters<'_>,
                 map: &[f32],
                 scratch: &mut [f32],
@@ -171,7 +176,7 @@ macro_rules! implement_kernels {
 
             fn activations(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 positions: &[u32],
                 map: &[f32],
                 filter: &[f32],
@@ -180,7 +185,7 @@ macro_rules! implement_kernels {
             ) {
                 #[target_feature(enable = $features)]
                 fn run(
-                    fields: &Fields,
+                    fields: &ReceptiveFields,
                     positions: &[u32],
                     map: &[f32],
                     filter: &[f32],
@@ -204,9 +209,9 @@ macro_rules! implement_kernels {
                 unsafe { run(fields, positions, map, filter, bias, out) }
             }
 
-            fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+            fn field_dot(self, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
                 #[target_feature(enable = $features)]
-                fn run(fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+                fn run(fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
                     // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
                     unsafe { $crate::generic::field::dot::<$vector>(fields, at, map, filter) }
                 }
@@ -217,9 +222,16 @@ macro_rules! implement_kernels {
                 unsafe { run(fields, at, map, filter) }
             }
 
-            fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+            fn add_to_field(
+                self,
+                fields: &ReceptiveFields,
+                at: usize,
+                scale: f32,
+                filter: &[f32],
+                map: &mut [f32],
+            ) {
                 #[target_feature(enable = $features)]
-                fn run(fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+                fn run(fields: &ReceptiveFields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
                     // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
                     unsafe { $crate::generic::field::add_to_field::<$vector>(fields, at, scale, filter, map) }
                 }
@@ -230,9 +242,16 @@ macro_rules! implement_kernels {
                 unsafe { run(fields, at, scale, filter, map) }
             }
 
-            fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+            fn add_to_filter(
+                self,
+                fields: &ReceptiveFields,
+                at: usize,
+                scale: f32,
+                map: &[f32],
+                filter: &mut [f32],
+            ) {
                 #[target_feature(enable = $features)]
-                fn run(fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+                fn run(fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
                     // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
                     unsafe {
                         $crate::generic::field::add_to_filter::<$vector>(fields, at, scale, map, filter)
@@ -247,7 +266,7 @@ macro_rules! implement_kernels {
 
             fn filter_gradients(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 positions: &[u32],
                 deltas: &[f32],
                 maps: usize,
@@ -258,7 +277,7 @@ macro_rules! implement_kernels {
                 #[target_feature(enable = $features)]
                 #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
                 fn run(
-                    fields: &Fields,
+                    fields: &ReceptiveFields,
                     positions: &[u32],
                     deltas: &[f32],
                     maps: usize,
@@ -286,7 +305,7 @@ macro_rules! implement_kernels {
 
             fn backpropagate(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 positions: &[u32],
                 deltas: &[f32],
                 weights: &[f32],
@@ -294,7 +313,7 @@ macro_rules! implement_kernels {
             ) {
                 #[target_feature(enable = $features)]
                 fn run(
-                    fields: &Fields,
+                    fields: &ReceptiveFields,
                     positions: &[u32],
                     deltas: &[f32],
                     maps: usize,
@@ -381,7 +400,7 @@ macro_rules! implement_kernels {
                 }
             }
 
-            fn unit_sums(
+            fn linear(
                 self,
                 weights: &[f32],
                 bias: &[f32],
@@ -390,21 +409,36 @@ macro_rules! implement_kernels {
                 out: &mut [f32],
             ) {
                 if !self.unit_products::<false>(weights, bias, prepared, out) {
-                    Scalar.unit_sums(weights, bias, images, prepared, out);
+                    Scalar.linear(weights, bias, images, prepared, out);
                 }
             }
 
-            fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+            fn weighted_row_sum(
+                self,
+                scales: &[f32],
+                rows: &[u32],
+                matrix: &[f32],
+                stride: usize,
+                out: &mut [f32],
+            ) {
                 #[target_feature(enable = $features)]
-                fn combine(scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+                fn weighted_row_sum(
+                    scales: &[f32],
+                    rows: &[u32],
+                    matrix: &[f32],
+                    stride: usize,
+                    out: &mut [f32],
+                ) {
                     // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { $crate::generic::units::combine::<$vector>(scales, rows, matrix, stride, out) }
+                    unsafe {
+                        $crate::generic::units::weighted_row_sum::<$vector>(scales, rows, matrix, stride, out)
+                    }
                 }
                 if !$crate::generic::units::rows_fit(scales, rows, matrix.len(), stride, out.len()) {
-                    return Scalar.combine(scales, rows, matrix, stride, out);
+                    return Scalar.weighted_row_sum(scales, rows, matrix, stride, out);
                 }
                 // SAFETY: the token proves the instruction set.
-                unsafe { combine(scales, rows, matrix, stride, out) }
+                unsafe { weighted_row_sum(scales, rows, matrix, stride, out) }
             }
 
             fn max(self, from: &[f32], to: &mut [f32]) {

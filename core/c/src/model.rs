@@ -152,7 +152,7 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
     Ok(Content {
         network: model.network(),
         pool: model.pool(),
-        root: model.root(),
+        root: model.sqrt_features(),
         scale: model.scale(),
         planar: model.is_planar(),
         stacked: model.is_stacked(),

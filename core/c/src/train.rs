@@ -4,8 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 
 use wta_core::{
-    Corruption, Initial, Keep, Method, Network, Optimizer, Scalar, Schedule, Scratch, Size, Sparsity,
-    StreamTrainer, Training, TrainingLen, stream_training_len,
+    Corruption, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection, Size, Sparsity,
+    StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
 use crate::images::{Images, wta_images};
@@ -73,11 +73,11 @@ pub struct wta_training {
 }
 
 impl wta_training {
-    fn check(&self) -> Checked<Training> {
+    fn check(&self) -> Checked<TrainingConfig> {
         let keep = match self.keep {
-            WTA_KEEP_ALL => Keep::All,
-            WTA_KEEP_LIFETIME => Keep::Lifetime { rate: self.lifetime_rate },
-            WTA_KEEP_PER_SAMPLE => Keep::PerSample { count: self.per_sample },
+            WTA_KEEP_ALL => Selection::All,
+            WTA_KEEP_LIFETIME => Selection::Lifetime { rate: self.lifetime_rate },
+            WTA_KEEP_PER_SAMPLE => Selection::PerSample { count: self.per_sample },
             _ => return Err(WTA_ERROR_INVALID),
         };
         let method = match self.method {
@@ -94,8 +94,8 @@ impl wta_training {
         if !(self.scale.is_finite() && self.scale > 0.0) {
             return Err(WTA_ERROR_INVALID);
         }
-        Ok(Training {
-            sparsity: Sparsity { grid: Size::ONE, keep },
+        Ok(TrainingConfig {
+            sparsity: Sparsity { grid: Size::ONE, selection: keep },
             corruption: Corruption::NONE,
             optimizer: Optimizer { method, rate: self.rate, schedule, decay: self.decay },
             batch: self.batch,
@@ -150,7 +150,7 @@ unsafe impl Storage for wta_trainer {
 #[derive(Clone, Copy)]
 pub(crate) struct Content {
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     scale: f32,
     step: u64,
     memory: *mut c_void,
@@ -158,7 +158,7 @@ pub(crate) struct Content {
 }
 
 /// What training needs, and how many bytes that is.
-fn memory_len(network: &Network, training: &Training) -> Checked<(TrainingLen, usize)> {
+fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(TrainingLen, usize)> {
     let winners = training.batch.checked_mul(network.code().channels);
     // Winners have a value and a position; the lengths of all else have been bounded with the network.
     if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn wta_train_bytes(
 unsafe fn described(
     network: *const wta_network,
     training: *const wta_training,
-) -> Checked<(Network, Training, f32)> {
+) -> Checked<(Network, TrainingConfig, f32)> {
     // SAFETY: the function's contract.
     let (network, training) = unsafe { (reference(network)?, reference(training)?) };
     Ok((network.check()?, training.check()?, training.scale))
@@ -289,7 +289,7 @@ pub unsafe extern "C" fn wta_train_resume(
 ///
 /// The caller's contract for the memory.
 unsafe fn start(
-    (network, training, scale): (Network, Training, f32),
+    (network, training, scale): (Network, TrainingConfig, f32),
     start: Start<'_>,
     memory: *mut c_void,
     bytes: usize,

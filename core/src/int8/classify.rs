@@ -1,9 +1,13 @@
 //! The class of an image, its features never held as a whole.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::int8::filters::expect_sums_fit;
-use crate::int8::{Int8Extractor, Int8Kernels, Int8Rows, Int8Weights, copy, packed_len, part};
+use crate::int8::extract::Int8Extractor;
+use crate::int8::filters::{Int8Weights, expect_sums_fit, packed_len};
+use crate::int8::kernels::Int8Kernels;
+use crate::int8::rows::Int8Rows;
+use crate::memory::{copy, part};
 use crate::shape::Shape;
+use crate::svm::largest;
 
 /// A quantised linear classifier in borrowed memory.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +31,7 @@ impl<'a> Int8Svm<'a> {
     /// # Errors
     ///
     /// [`Error::Invalid`] for no class or no feature or for weights and a bias whose sum could leave `i32`,
-    /// [`Error::Length`] for other lengths, [`Error::NotFinite`] for such a scale.
+    /// [`Error::Length`] for other lengths, [`Error::NotFinite`] if a scale is not finite.
     pub fn new(features: Shape, weights: &'a [i8], bias: &'a [i32], scales: &'a [f32]) -> Result<Self> {
         if features.len_within(usize::MAX).is_none_or(|len| len == 0) || bias.is_empty() {
             return Err(Error::Invalid("a classifier needs at least one class and one feature"));
@@ -107,6 +111,6 @@ impl<'a, K: Int8Kernels> Int8Classifier<'a, K> {
     ///
     /// As for [`Int8Classifier::scores`].
     pub fn classify(&mut self, image: impl Int8Rows) -> Result<usize> {
-        Ok(crate::svm::largest(self.scores(image)?))
+        Ok(largest(self.scores(image)?))
     }
 }

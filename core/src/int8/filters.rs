@@ -1,7 +1,8 @@
 //! Weights of 8 bits in the order in which kernels read them.
 
 use crate::error::{Error, Result, expect_len};
-use crate::int8::{LARGEST, part};
+use crate::int8::activation::MAX_ACTIVATION;
+use crate::memory::part;
 
 /// Weights of a filter that lie side by side.
 const GROUP: usize = 4;
@@ -98,11 +99,12 @@ impl<'a> Int8Weights<'a> {
     }
 }
 
-/// `Ok` when no sum of products of the weights with inputs of at most [`LARGEST`] and of the bias can leave `i32`, whatever is
+/// `Ok` when no sum of products of the weights with inputs of at most [`MAX_ACTIVATION`] and of the bias can leave `i32`, whatever is
 /// summed first.
 pub(crate) fn expect_sums_fit(weights: impl Iterator<Item = i8>, bias: i32) -> Result<()> {
     let absolute = weights.map(|weight| u64::from(weight.unsigned_abs()));
-    let products = absolute.fold(0, u64::saturating_add).saturating_mul(u64::from(LARGEST.unsigned_abs()));
+    let products =
+        absolute.fold(0, u64::saturating_add).saturating_mul(u64::from(MAX_ACTIVATION.unsigned_abs()));
     if products.saturating_add(u64::from(bias.unsigned_abs())) > u64::from(i32::MAX.unsigned_abs()) {
         return Err(Error::Invalid("quantised weights are too large for sums of 32 bits"));
     }

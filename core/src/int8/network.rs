@@ -1,7 +1,9 @@
 //! A quantised encoder in borrowed memory.
 
 use crate::error::{Result, expect_len};
-use crate::int8::{Int8Filters, Int8Kernels, copy};
+use crate::int8::filters::Int8Filters;
+use crate::int8::kernels::Int8Kernels;
+use crate::memory::copy;
 use crate::network::{Layer, MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::shape::{Shape, div_ceil};
@@ -55,7 +57,7 @@ const fn words(len: usize) -> usize {
 
 /// Numbers in the window of a layer's input.
 pub(crate) const fn window_len(layer: &Layer) -> usize {
-    words(layer.bordered().row_stride().saturating_mul(layer.conv.kernel.height))
+    words(layer.padded().row_stride().saturating_mul(layer.conv.kernel.height))
 }
 
 /// Numbers in the windows of all layers.

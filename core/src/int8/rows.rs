@@ -8,7 +8,7 @@ use crate::shape::Shape;
 /// A whole image in memory is one (`&[u8]`, or `&[i16]` if it is signed), and so is any closure that writes row `y` to a
 /// slice. Rows are asked for from the first to the last.
 pub trait Int8Rows {
-    /// Writes row `y`, `width x channels` pixels of at most +-[`LARGEST`](crate::int8::LARGEST), the channels of a pixel side by
+    /// Writes row `y`, `width x channels` pixels of at most +-[`MAX_ACTIVATION`](crate::int8::MAX_ACTIVATION), the channels of a pixel side by
     /// side.
     fn row(&mut self, y: usize, to: &mut [i16]);
 

@@ -7,11 +7,11 @@
 use heapless::Vec;
 
 use crate::kernels::Kernels;
-use crate::learn::add_rows;
+use crate::memory::{paired_rows, part, split_off};
 use crate::network::{Layer, MAX_LAYERS, Network};
-use crate::parameters::{Gradients, Parameters, paired_rows, part};
-use crate::stream::Window;
-use crate::trainer::split_off;
+use crate::parameters::{Gradients, Parameters};
+use crate::stream::window::Window;
+use crate::train::learn::add_rows;
 
 /// Rows of the input of layer `index` that training keeps: those that the kernel reads, and those that deltas from above
 /// still have to meet.
@@ -43,7 +43,7 @@ pub(crate) const fn incomplete_len(network: &Network) -> usize {
     let mut len = 0;
     let mut i = 1;
     while let Some(layer) = network.layer(i) {
-        len += incomplete_rows(network, i) * layer.bordered().row_stride();
+        len += incomplete_rows(network, i) * layer.padded().row_stride();
         i += 1;
     }
     len
@@ -74,7 +74,7 @@ pub(crate) const fn delta_row_len(network: &Network) -> (usize, usize) {
     (positions, numbers)
 }
 
-/// The deltas of some rows of a layer's bordered input. Rows are counted from the first one of the border.
+/// The deltas of some rows of a layer's padded input. Rows are counted from the first one of the border.
 #[derive(Debug)]
 struct Incomplete<'a> {
     layer: Layer,
@@ -104,7 +104,7 @@ impl Incomplete<'_> {
     fn move_to(&mut self, first: usize) {
         let len = self.rows.len();
         let shift =
-            first.saturating_sub(self.first).saturating_mul(self.layer.bordered().row_stride()).min(len);
+            first.saturating_sub(self.first).saturating_mul(self.layer.padded().row_stride()).min(len);
         self.rows.copy_within(shift.., 0);
         self.rows.iter_mut().skip(len - shift).for_each(|delta| *delta = 0.0);
         self.first = first;
@@ -142,7 +142,7 @@ impl<'a, K: Kernels> Backward<'a, K> {
         let mut rest = incomplete;
         let mut layers = Vec::new();
         for (index, layer) in network.layers().enumerate().skip(1) {
-            let len = incomplete_rows(network, index) * layer.bordered().row_stride();
+            let len = incomplete_rows(network, index) * layer.padded().row_stride();
             let rows = split_off(&mut rest, len);
             // There are fewer than the capacity.
             let _ = layers.push(Incomplete { layer, rows, first: 0, next: 0, complete: 0 });
@@ -155,7 +155,7 @@ impl<'a, K: Kernels> Backward<'a, K> {
         self.layers.iter_mut().for_each(Incomplete::restart);
     }
 
-    /// The place for the deltas of row `y` of the last layer's input, a bordered row of zeros.
+    /// The place for the deltas of row `y` of the last layer's input, a padded row of zeros.
     pub(crate) fn top_row(&mut self, y: usize) -> &mut [f32] {
         let Some(top) = self.layers.last_mut() else { return &mut [] };
         top.first = y + top.top();
@@ -179,7 +179,7 @@ impl<'a, K: Kernels> Backward<'a, K> {
             from.next += 1;
             let maps = from.layer.input.channels;
             let (positions, values) = (part(self.positions, 0, used), part(self.values, 0, used * maps));
-            let fields = below.fields();
+            let fields = below.receptive_fields();
             let input = below.fields_of(y);
             self.kernels.filter_gradients(&fields, positions, values, maps, 0, input, gradient.filters);
             add_rows(values, maps, 0, gradient.bias);
@@ -197,9 +197,9 @@ impl<'a, K: Kernels> Backward<'a, K> {
 /// the row of the map, whose ReLU let nothing through where it is 0.
 fn gather(from: &Incomplete<'_>, active: &[f32], positions: &mut [u32], values: &mut [f32]) -> usize {
     let channels = from.layer.input.channels.max(1);
-    let bordered = from.layer.bordered();
+    let padded = from.layer.padded();
     let left = from.layer.conv.kernel.width.saturating_sub(1) / 2 * channels;
-    let start = from.next.saturating_sub(from.first).saturating_mul(bordered.row_stride()) + left;
+    let start = from.next.saturating_sub(from.first).saturating_mul(padded.row_stride()) + left;
     // Rows that no field reaches are not among those in memory: there are no deltas in them.
     let row = part(from.rows, start, active.len());
     let mut free = values.chunks_exact_mut(channels).zip(positions.iter_mut());

@@ -7,13 +7,14 @@
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::math::inference;
+use crate::memory::{part_mut, split_off};
 use crate::network::Network;
-use crate::parameters::{Parameters, part_mut};
+use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
 use crate::shape::{Shape, div_ceil};
-use crate::stream::{Forward, Rows, forward_len};
-use crate::svm::Svm;
-use crate::trainer::split_off;
+use crate::stream::forward::{Forward, forward_len};
+use crate::stream::rows::Rows;
+use crate::svm::{Svm, largest};
 
 /// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's windows, a row of
 /// the code, and the pooled rows that are open at the same time. In bytes: four times as many.
@@ -23,7 +24,7 @@ use crate::trainer::split_off;
 ///
 /// const NET: Network = match Network::convolutional(
 ///     Shape::new(1, 28, 28),
-///     &[Conv::same(16, Size::square(5))],
+///     &[Conv::new(16, Size::square(5))],
 ///     Size::square(11),
 /// ) {
 ///     Ok(network) => network,
@@ -55,14 +56,14 @@ const fn row_len(maps: Shape) -> usize {
 pub struct Extractor<'a, K> {
     forward: Forward<'a, K>,
     pool: Pool,
-    root: bool,
+    sqrt_features: bool,
     code: &'a mut [f32],
     /// Pooled row `y` is number `y % open rows` of these.
     open: &'a mut [f32],
 }
 
 impl<'a, K: Kernels> Extractor<'a, K> {
-    /// Prepares everything; with `root`, features are pooled square roots ([`inference::sqrt`]) of the activations. To be
+    /// Prepares everything; with `sqrt_features`, features are pooled square roots ([`inference::sqrt`]) of the activations. To be
     /// done again whenever the parameters have changed.
     ///
     /// # Errors
@@ -74,7 +75,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         kernels: K,
         parameters: Parameters<'a>,
         pool: Pool,
-        root: bool,
+        sqrt_features: bool,
         memory: &'a mut [f32],
     ) -> Result<Self> {
         let network = parameters.network_ref();
@@ -86,7 +87,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let forward_len = forward_len(network) + prepared;
         let forward = Forward::new(kernels, parameters, split_off(&mut rest, forward_len))?;
         let code = split_off(&mut rest, row_len(code));
-        Ok(Self { forward, pool, root, code, open: rest })
+        Ok(Self { forward, pool, sqrt_features, code, open: rest })
     }
 
     /// The shape of an image's features.
@@ -100,7 +101,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) for an image of another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel, or what `sink` returns.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not finite, or what `sink` returns.
     pub fn for_each_row(
         &mut self,
         mut image: impl Rows,
@@ -109,14 +110,14 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let kernels = self.forward.kernels();
         let (maps, pooled) = (self.forward.network().code(), self.shape());
         let (pool, len, open_rows) = (self.pool, row_len(pooled), open_rows(&self.pool));
-        // Roots of the largest are the largest roots, and fewer.
-        let roots_last = self.root && pool.kind == PoolKind::Max;
+        // The square root of the largest is the largest square root, and takes fewer of them.
+        let sqrt_last = self.sqrt_features && pool.kind == PoolKind::Max;
         self.forward.restart(&image)?;
         // The pooled rows first..end are open.
         let (mut first, mut end) = (0, 0);
         for y in 0..maps.height {
             self.forward.next_row(&mut image, self.code)?;
-            if self.root && !roots_last {
+            if self.sqrt_features && !sqrt_last {
                 self.code.iter_mut().for_each(|activation| *activation = inference::sqrt(*activation));
             }
             while end < pooled.height && end * pool.stride.height <= y {
@@ -138,7 +139,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
                 for (window_x, window) in row.chunks_exact_mut(maps.channels.max(1)).enumerate() {
                     pool.kind.finish(pool.positions(maps, first, window_x), window);
                 }
-                if roots_last {
+                if sqrt_last {
                     row.iter_mut().for_each(|feature| *feature = inference::sqrt(*feature));
                 }
                 sink(first, row)?;
@@ -154,7 +155,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     ///
     /// [`Error::Length`](crate::Error::Length) for an image of another size, or unless `features` has the numbers of
     /// [`Extractor::shape`];
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not finite.
     pub fn features(&mut self, image: impl Rows, features: &mut [f32]) -> Result<()> {
         expect_len("features", self.shape().len(), features.len())?;
         self.for_each_row(image, |y, row| {
@@ -201,7 +202,7 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) for an image of another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel or feature.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel or a feature is not finite.
     pub fn scores(&mut self, image: impl Rows) -> Result<&[f32]> {
         let Self { extractor, svm, scores } = self;
         scores.fill(0.0);
@@ -216,6 +217,6 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     ///
     /// As for [`Classifier::scores`].
     pub fn classify(&mut self, image: impl Rows) -> Result<usize> {
-        Ok(crate::svm::largest(self.scores(image)?.iter().copied()))
+        Ok(largest(self.scores(image)?.iter().copied()))
     }
 }

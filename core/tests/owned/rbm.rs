@@ -1,6 +1,8 @@
 //! An RBM trainer's memory on the heap, for tests.
 
-use wta_core::{Gibbs, Kernels, Network, RbmTrainer, Result, Scratch, Training, rbm_training_len};
+use wta_core::{
+    ContrastiveDivergence, Kernels, Network, RbmTrainer, Result, Scratch, TrainingConfig, rbm_training_len,
+};
 
 /// Everything that an [`RbmTrainer`] borrows.
 #[derive(Clone)]
@@ -30,7 +32,7 @@ impl Memory {
         &mut self,
         kernels: K,
         network: Network,
-        (training, gibbs): (Training, Gibbs),
+        (training, gibbs): (TrainingConfig, ContrastiveDivergence),
         step: u64,
     ) -> Result<RbmTrainer<'_, K>> {
         let Self { parameters, moments, floats, indices } = self;

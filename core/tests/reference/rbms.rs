@@ -1,8 +1,8 @@
 //! RBMs over some steps of contrastive divergence: probabilities, samples, reconstructions, losses, parameters.
 
 use wta_core::{
-    Corruption, Gibbs, Keep, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule, Size, Sparsity,
-    Training, positive_survivors, sample,
+    ContrastiveDivergence, Corruption, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule,
+    Selection, Size, Sparsity, TrainingConfig, positive_survivors, sample,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -33,13 +33,13 @@ pub(crate) fn check(kernels: impl Kernels, fixture: &Fixture) {
     fixture.expect_close("loss", &losses);
 }
 
-fn settings(fixture: &Fixture) -> (Training, Gibbs) {
+fn settings(fixture: &Fixture) -> (TrainingConfig, ContrastiveDivergence) {
     let keep = if fixture.has("lifetime_rate") {
-        let keep = Keep::Lifetime { rate: fixture.number("lifetime_rate") };
+        let keep = Selection::Lifetime { rate: fixture.number("lifetime_rate") };
         assert_eq!(positive_survivors(&keep, fixture.count("batch")), fixture.count("k"), "{fixture}");
         keep
     } else {
-        Keep::All
+        Selection::All
     };
     let optimizer = Optimizer {
         method: Method::Sgd { momentum: fixture.number("momentum") },
@@ -47,14 +47,17 @@ fn settings(fixture: &Fixture) -> (Training, Gibbs) {
         schedule: Schedule::Constant,
         decay: fixture.number("weight_decay"),
     };
-    let training = Training {
-        sparsity: Sparsity { grid: Size::ONE, keep },
+    let training = TrainingConfig {
+        sparsity: Sparsity { grid: Size::ONE, selection: keep },
         corruption: Corruption::NONE,
         optimizer,
         batch: fixture.count("batch"),
         steps: fixture.count("steps") as u64,
     };
-    (training, Gibbs { steps: fixture.count("gibbs_steps"), seed: fixture.count("seed") as u64 })
+    (
+        training,
+        ContrastiveDivergence { steps: fixture.count("gibbs_steps"), seed: fixture.count("seed") as u64 },
+    )
 }
 
 /// The phases one by one, from the parameters before the step.
@@ -62,7 +65,7 @@ fn check_phases(
     kernels: impl Kernels,
     fixture: &Fixture,
     network: &Network,
-    (training, gibbs): (&Training, &Gibbs),
+    (training, gibbs): (&TrainingConfig, &ContrastiveDivergence),
     step: u64,
     parameters: &[f32],
     batch: &[f32],
@@ -83,9 +86,9 @@ fn check_phases(
         swap_axes(&rows, 1, units, count)
     };
     let mut rows = hidden(batch);
-    if let Keep::Lifetime { .. } = training.sparsity.keep {
+    if let Selection::Lifetime { .. } = training.sparsity.selection {
         check_features(kernels, &rbm, network, parameters, batch, &by_image(&rows));
-        let keep = positive_survivors(&training.sparsity.keep, count);
+        let keep = positive_survivors(&training.sparsity.selection, count);
         rows.chunks_exact_mut(width).for_each(|row| rbm.keep_largest(keep, row).unwrap());
     }
     fixture.expect_close(&format!("step{step}.positive"), &by_image(&rows));

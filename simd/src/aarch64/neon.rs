@@ -3,7 +3,9 @@
 use core::arch::aarch64::*;
 use core::ops::Range;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
+use wta_core::{
+    AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
+};
 
 use crate::vector::Vector;
 

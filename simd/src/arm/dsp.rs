@@ -8,7 +8,7 @@
 
 use core::arch::asm;
 
-use wta_core::Fields;
+use wta_core::ReceptiveFields;
 use wta_core::int8::{Int8Filters, Int8Kernels, Int8Weights, Portable, requantise};
 
 /// Quantised kernels in DSP instructions.
@@ -27,7 +27,7 @@ impl Int8Kernels for Dsp {
 
     fn convolve(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
         window: &[i16],
         scratch: &mut [i16],
@@ -109,7 +109,7 @@ fn is_aligned(numbers: &[i16]) -> bool {
 /// [`Int8Kernels::convolve`] with the fields where they are: their rows are whole groups, and all begin at the address
 /// of a word.
 fn in_place(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     filters: &Int8Filters<'_>,
     window: &[i16],
     scratch: &mut [i16],
@@ -150,7 +150,7 @@ fn in_place(
 
 /// [`Int8Kernels::convolve`] with the fields of two positions copied into `scratch`.
 fn gathered(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     filters: &Int8Filters<'_>,
     window: &[i16],
     scratch: &mut [i16],
@@ -190,7 +190,13 @@ fn gathered(
 }
 
 /// [`Int8Kernels::convolve`] for a row of one position: a fully-connected layer.
-fn single(fields: &Fields, filters: &Int8Filters<'_>, window: &[i16], scratch: &mut [i16], out: &mut [i16]) {
+fn single(
+    fields: &ReceptiveFields,
+    filters: &Int8Filters<'_>,
+    window: &[i16],
+    scratch: &mut [i16],
+    out: &mut [i16],
+) {
     gather(fields, 0, window, scratch);
     for ((index, pair), out) in filters.weights.pairs().enumerate().zip(out.chunks_mut(2)) {
         let outputs = Outputs::new(filters, index);
@@ -202,7 +208,7 @@ fn single(fields: &Fields, filters: &Int8Filters<'_>, window: &[i16], scratch: &
 }
 
 /// Copies the field of position `x`.
-fn gather(fields: &Fields, x: usize, window: &[i16], to: &mut [i16]) {
+fn gather(fields: &ReceptiveFields, x: usize, window: &[i16], to: &mut [i16]) {
     let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
     for (to, row) in to.chunks_mut(fields.row_len.max(1)).zip(rows).take(fields.rows) {
         copy(row, to);
@@ -257,7 +263,7 @@ impl Outputs {
     }
 
     /// Whether the outputs of a row fit.
-    fn fit(fields: &Fields, filters: &Int8Filters<'_>, out: &[i16]) -> bool {
+    fn fit(fields: &ReceptiveFields, filters: &Int8Filters<'_>, out: &[i16]) -> bool {
         fields.width.saturating_mul(filters.weights.filters()) <= out.len()
     }
 

@@ -2,10 +2,10 @@
 //!
 //! Filters are packed into panels of `LANES` filters, weight by weight, so that one load gives the same weight of
 //! `LANES` filters. A tile is `M` positions by `N` panels, held in registers; a field's rows are contiguous in
-//! the bordered map, so the tile walks them with one broadcast per position and weight. Bias and ReLU happen in
+//! the padded map, so the tile walks them with one broadcast per position and weight. Bias and ReLU happen in
 //! registers. A sum starts from the bias and adds the products in the order of the filter, fused.
 
-use wta_core::{Fields, Placement};
+use wta_core::{OutputLayout, ReceptiveFields};
 
 use crate::vector::Vector;
 
@@ -39,11 +39,11 @@ pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared:
 
 /// Whether all that [`convolve`] touches lies inside its slices.
 pub(crate) fn fits(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     filters: usize,
     prepared: usize,
     map: usize,
-    placement: Placement,
+    output_layout: OutputLayout,
     out: usize,
     lanes: usize,
 ) -> bool {
@@ -53,7 +53,7 @@ pub(crate) fn fits(
     // All of this saturates: a description beyond all memory ends beyond every slice.
     let (bottom, right) = (fields.height - 1, fields.width - 1);
     fields.offset(bottom, right).saturating_add(fields.extent()) <= map
-        && placement.at(bottom, right).saturating_add(filters) <= out
+        && output_layout.at(bottom, right).saturating_add(filters) <= out
         && prepared_len(filters, fields.len(), lanes) <= prepared
 }
 
@@ -64,11 +64,11 @@ pub(crate) fn fits(
 /// [`fits`] must hold, `bias` has one number per filter, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     prepared: &[f32],
     bias: &[f32],
     map: &[f32],
-    placement: Placement,
+    output_layout: OutputLayout,
     out: &mut [f32],
 ) {
     let panel_len = V::LANES * fields.len();
@@ -86,7 +86,7 @@ pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
             // The last tile of a long row of positions moves back over positions that are done already: the
             // same numbers are computed again, which is cheaper than a narrow tile.
             let start = if left >= M || positions < M { position } else { positions - M };
-            let tile = Tile { fields, map, placement, position: start, first, bias, weights };
+            let tile = Tile { fields, map, output_layout, position: start, first, bias, weights };
             // SAFETY: the tile's positions lie below `positions`; `fits` covers all their fields and outputs.
             let done = unsafe {
                 if positions - start >= M {
@@ -109,9 +109,9 @@ pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
 
 /// What a tile of outputs is computed from.
 struct Tile<'a> {
-    fields: &'a Fields,
+    fields: &'a ReceptiveFields,
     map: &'a [f32],
-    placement: Placement,
+    output_layout: OutputLayout,
     /// The first position.
     position: usize,
     /// The first filter.
@@ -163,7 +163,7 @@ impl Tile<'_> {
             for (m, row) in activations.iter().enumerate() {
                 let position = self.position + m;
                 let (y, x) = (position / fields.width, position % fields.width);
-                let to = self.placement.at(y, x);
+                let to = self.output_layout.at(y, x);
                 for (n, activation) in row.iter().enumerate() {
                     let first = self.first + n * V::LANES;
                     let count = V::LANES.min(filters - first);

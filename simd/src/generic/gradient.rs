@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use wta_core::Fields;
+use wta_core::ReceptiveFields;
 
 use crate::generic::convolve::load_part;
 use crate::vector::Vector;
@@ -21,7 +21,13 @@ const POSITIONS: usize = 6;
 
 /// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas for each
 /// position.
-pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usize, map: usize) -> bool {
+pub(crate) fn fits(
+    fields: &ReceptiveFields,
+    positions: &[u32],
+    deltas: usize,
+    maps: usize,
+    map: usize,
+) -> bool {
     let (bottom, right) = (fields.height.saturating_sub(1), fields.width.saturating_sub(1));
     let count = fields.positions();
     fields.rows > 0
@@ -42,7 +48,7 @@ pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usiz
 /// instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn filter_gradients<V: Vector, const N: usize>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     positions: &[u32],
     deltas: &[f32],
     maps: usize,
@@ -85,7 +91,7 @@ impl Chunk<'_> {
     ///
     /// As for [`filter_gradients`].
     #[inline(always)]
-    unsafe fn wide<V: Vector, const N: usize>(&self, fields: &Fields, gradient: &mut [f32]) {
+    unsafe fn wide<V: Vector, const N: usize>(&self, fields: &ReceptiveFields, gradient: &mut [f32]) {
         let field_len = fields.len();
         let filters = gradient.len() / field_len;
         for row in 0..fields.rows {
@@ -201,7 +207,7 @@ impl Chunk<'_> {
     ///
     /// As for [`filter_gradients`].
     #[inline(always)]
-    unsafe fn narrow<V: Vector>(&self, fields: &Fields, gradient: &mut [f32]) {
+    unsafe fn narrow<V: Vector>(&self, fields: &ReceptiveFields, gradient: &mut [f32]) {
         let field_len = fields.len();
         let filters = gradient.len() / field_len;
         for filter in (0..filters).step_by(V::LANES) {
@@ -279,7 +285,7 @@ impl Chunk<'_> {
 /// [`fits`] must hold for `below`, `weights` is `maps` whole filters, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     positions: &[u32],
     deltas: &[f32],
     maps: usize,

@@ -28,7 +28,7 @@ impl Sizes {
 }
 
 /// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations) and, without `RELU`,
-/// [`Kernels::unit_sums`](wta_core::Kernels::unit_sums): a product of matrices in register tiles of `M` units by `N`
+/// [`Kernels::linear`](wta_core::Kernels::linear): a product of matrices in register tiles of `M` units by `N`
 /// panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
 ///
 /// # Safety
@@ -115,7 +115,7 @@ impl Block {
     }
 }
 
-/// See [`Kernels::combine`](wta_core::Kernels::combine): a strip of the sum is held in registers while all rows are
+/// See [`Kernels::weighted_row_sum`](wta_core::Kernels::weighted_row_sum): a strip of the sum is held in registers while all rows are
 /// added to it.
 ///
 /// # Safety
@@ -123,7 +123,7 @@ impl Block {
 /// Each of `rows` has `out.len()` numbers in the matrix, there is a scale for each, and `V`'s instruction set is
 /// enabled.
 #[inline(always)]
-pub(crate) unsafe fn combine<V: Vector>(
+pub(crate) unsafe fn weighted_row_sum<V: Vector>(
     scales: &[f32],
     rows: &[u32],
     matrix: &[f32],

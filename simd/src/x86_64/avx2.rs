@@ -2,7 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
+use wta_core::{
+    AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
+};
 
 use crate::vector::Vector;
 

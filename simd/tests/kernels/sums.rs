@@ -45,13 +45,13 @@ proptest! {
 
         let mut expected = untouched.clone();
         let filters = Filters { weights: &weights, bias: &bias, prepared: &[] };
-        Scalar.convolve(fields, filters, &map, layer.placement, &mut expected);
+        Scalar.convolve(fields, filters, &map, layer.output_layout, &mut expected);
         let mut terms = vec![0.0; untouched.len()];
         let (weights_magnitudes, bias_magnitudes) = (magnitudes(&weights), magnitudes(&bias));
         let filters = Filters { weights: &weights_magnitudes, bias: &bias_magnitudes, prepared: &[] };
-        Scalar.convolve(fields, filters, &magnitudes(&map), layer.placement, &mut terms);
+        Scalar.convolve(fields, filters, &magnitudes(&map), layer.output_layout, &mut terms);
         for isa in isas() {
-            let found = convolve(isa, (fields, layer.placement), (&weights, &bias), &map, &out);
+            let found = convolve(isa, (fields, layer.output_layout), (&weights, &bias), &map, &out);
             expect_close(isa, kind, &found, &expected, &terms);
         }
     }

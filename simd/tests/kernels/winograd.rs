@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use wta_core::{
-    Bordered, Candidates, Conv, Cut, Encoder, Filters, Kernels, Network, Parameters, Placement, Random,
-    Screened, Shape, Size, cut, promises, spatial, thresholds,
+    Candidates, Conv, Cut, Encoder, Filters, Kernels, Network, OutputLayout, PaddedLayout, Parameters,
+    Random, Screened, Shape, Size, cut, promises, spatial, thresholds,
 };
 use wta_simd::Isa;
 
@@ -33,12 +33,12 @@ fn layers() -> impl Strategy<Value = Case> {
 
 impl Case {
     fn network(&self) -> Network {
-        Network::convolutional(self.input, &[Conv::same(self.maps, Size::square(5))], Size::ONE).unwrap()
+        Network::convolutional(self.input, &[Conv::new(self.maps, Size::square(5))], Size::ONE).unwrap()
     }
 
-    /// The bordered input, after a ReLU; filters; biases.
+    /// The padded input, after a ReLU; filters; biases.
     fn draw(&self, random: &mut Random) -> (Fenced<f32>, Fenced<f32>, Fenced<f32>) {
-        let bordered = Bordered::new(self.input, Size::square(5));
+        let padded = PaddedLayout::new(self.input, Size::square(5));
         let number = |random: &mut Random| match self.kind {
             0 => random.below(4) as f32 - 1.0,
             // A background with a few strokes, as hidden maps of digits have.
@@ -46,8 +46,8 @@ impl Case {
             _ => random.normal(),
         };
         let plain: Vec<f32> = (0..self.input.len()).map(|_| number(random).max(0.0)).collect();
-        let mut map = Fenced::new(&vec![0.0; bordered.len()], random);
-        bordered.fill(&plain, &mut map);
+        let mut map = Fenced::new(&vec![0.0; padded.len()], random);
+        padded.fill(&plain, &mut map);
         let filters = self.network().top().filters_len();
         let weights: Vec<f32> = (0..filters).map(|_| number(random) - 0.2).collect();
         let bias: Vec<f32> = (0..self.maps).map(|_| number(random)).collect();
@@ -57,7 +57,7 @@ impl Case {
 
 /// What evaluating every position makes of a layer: positions x maps.
 fn evaluated(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
-    let fields = case.network().top().fields();
+    let fields = case.network().top().receptive_fields();
     let positions: Vec<u32> = (0..fields.positions() as u32).collect();
     let mut out = vec![0.0; positions.len() * case.maps];
     let mut column = vec![0.0; positions.len()];
@@ -71,9 +71,9 @@ fn evaluated(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) 
 /// What the direct algorithm makes of a layer, scalar kernels' where a slice is too short.
 fn convolved(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
     let layer = case.network().top();
-    let placement = Placement { start: 0, row_stride: case.input.width * case.maps, step: case.maps };
+    let output_layout = OutputLayout { start: 0, row_stride: case.input.width * case.maps, step: case.maps };
     let out = Fenced::new(&vec![0.0; layer.output().len()], &mut Random::new(case.seed));
-    convolve(isa, (&layer.fields(), placement), (weights, bias), map, &out).to_vec()
+    convolve(isa, (&layer.receptive_fields(), output_layout), (weights, bias), map, &out).to_vec()
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -88,8 +88,8 @@ proptest! {
         let mut random = Random::new(case.seed);
         let (map, weights, bias) = case.draw(&mut random);
         let layer = case.network().top();
-        let (fields, output, maps) = (layer.fields(), layer.output(), case.maps);
-        let placement = Placement { start: 0, row_stride: output.width * maps, step: maps };
+        let (fields, output, maps) = (layer.receptive_fields(), layer.output(), case.maps);
+        let output_layout = OutputLayout { start: 0, row_stride: output.width * maps, step: maps };
         for isa in isas() {
             let Some(tiling) = isa.tiling(&fields, maps) else { continue };
             let mut prepared = Fenced::new(&vec![f32::NAN; tiling.prepared_len], &mut random);
@@ -98,7 +98,7 @@ proptest! {
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             let mut scratch = Fenced::new(&vec![f32::NAN; tiling.scratch_len], &mut random);
             let mut found = Fenced::new(&vec![0.0; output.len()], &mut random);
-            isa.convolve_tiles(&fields, filters, &map, placement, &mut scratch, &mut found);
+            isa.convolve_tiles(&fields, filters, &map, output_layout, &mut scratch, &mut found);
             let mut maxima = Fenced::new(&vec![f32::NAN; tiling.tiles() * maps], &mut random);
             let mut best = Fenced::new(&vec![f32::NAN; maps], &mut random);
             let mut slack = Fenced::new(&vec![f32::NAN; maps], &mut random);
@@ -131,7 +131,7 @@ proptest! {
     fn activations_are_dot_products(case in layers(), count in 1usize..40) {
         let mut random = Random::new(case.seed);
         let (map, weights, bias) = case.draw(&mut random);
-        let fields = case.network().top().fields();
+        let fields = case.network().top().receptive_fields();
         let positions: Vec<u32> = (0..count).map(|_| random.below(fields.positions() as u32)).collect();
         let m = random.below(case.maps as u32) as usize;
         let filter = Fenced::new(&weights[m * fields.len()..(m + 1) * fields.len()], &mut random);
@@ -262,9 +262,9 @@ proptest! {
 fn wide_layers_are_computed_by_tiles() {
     for isa in isas().filter(|isa| *isa != Isa::Scalar) {
         let tiled = |channels, maps, kernel, stride| {
-            let conv = Conv::strided(maps, Size::square(kernel), Size::square(stride));
+            let conv = Conv::with_stride(maps, Size::square(kernel), Size::square(stride));
             let network = Network::convolutional(Shape::new(channels, 28, 28), &[conv], Size::ONE).unwrap();
-            isa.tiling(&network.top().fields(), maps).is_some()
+            isa.tiling(&network.top().receptive_fields(), maps).is_some()
         };
         assert!(tiled(16, 16, 5, 1) && tiled(64, 64, 5, 1) && tiled(128, 128, 5, 1), "{isa}");
         assert!(!tiled(1, 128, 5, 1) && !tiled(64, 64, 3, 1) && !tiled(64, 64, 5, 2), "{isa}");
@@ -278,8 +278,8 @@ fn short_slices_are_left_alone() {
     let mut random = Random::new(case.seed);
     let (map, weights, bias) = case.draw(&mut random);
     let layer = case.network().top();
-    let (fields, maps) = (layer.fields(), case.maps);
-    let placement = Placement { start: 0, row_stride: 10 * maps, step: maps };
+    let (fields, maps) = (layer.receptive_fields(), case.maps);
+    let output_layout = OutputLayout { start: 0, row_stride: 10 * maps, step: maps };
     for isa in isas() {
         let Some(tiling) = isa.tiling(&fields, maps) else { continue };
         let mut prepared = Fenced::new(&vec![0.0; tiling.prepared_len], &mut random);
@@ -294,7 +294,7 @@ fn short_slices_are_left_alone() {
             let mut out = cut(&expected, 3, &mut random);
             out.fill(-1.0);
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
-            isa.convolve_tiles(&fields, filters, &map, placement, &mut scratch, &mut out);
+            isa.convolve_tiles(&fields, filters, &map, output_layout, &mut scratch, &mut out);
             out.expect_fences();
             let (mut maxima, mut best) = (vec![0.0; tiling.tiles() * maps], vec![0.0; maps]);
             let mut slack = vec![0.0; maps - usize::from(part == 3)];

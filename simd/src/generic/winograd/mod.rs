@@ -15,7 +15,7 @@ mod bound;
 mod multiply;
 mod transform;
 
-use wta_core::{Fields, Placement, Tiling};
+use wta_core::{OutputLayout, ReceptiveFields, Tiling};
 
 use crate::generic::convolve::load_part;
 use crate::vector::Vector;
@@ -47,7 +47,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The plan for a layer, where this algorithm applies and does less work than the direct one.
-    pub(crate) fn new(fields: &Fields, filters: usize, lanes: usize) -> Option<Self> {
+    pub(crate) fn new(fields: &ReceptiveFields, filters: usize, lanes: usize) -> Option<Self> {
         let channels = fields.row_len / KERNEL;
         let applies = fields.rows == KERNEL
             && fields.row_len == channels * KERNEL
@@ -77,7 +77,7 @@ impl Plan {
     }
 
     /// The plan for some panels of a layer, to prepare them.
-    pub(crate) fn for_panels(fields: &Fields, filters: usize, lanes: usize) -> Option<Self> {
+    pub(crate) fn for_panels(fields: &ReceptiveFields, filters: usize, lanes: usize) -> Option<Self> {
         let channels = fields.row_len / KERNEL;
         if fields.rows != KERNEL || fields.row_len != channels * KERNEL || channels == 0 || filters == 0 {
             return None;
@@ -130,7 +130,7 @@ impl Plan {
     }
 
     /// Whether all that is read and written lies inside its slices; `fields` are the plan's.
-    pub(crate) fn fits(&self, fields: &Fields, prepared: usize, map: usize, scratch: usize) -> bool {
+    pub(crate) fn fits(&self, fields: &ReceptiveFields, prepared: usize, map: usize, scratch: usize) -> bool {
         let last = fields.offset(fields.height - 1, fields.width - 1);
         let Tiling { prepared_len, scratch_len, .. } = self.tiling();
         last.saturating_add(fields.extent()) <= map && prepared_len <= prepared && scratch_len <= scratch
@@ -138,8 +138,13 @@ impl Plan {
 }
 
 /// Whether the outputs of a layer lie inside a slice of `out` numbers.
-pub(crate) fn outputs_fit(fields: &Fields, filters: usize, placement: Placement, out: usize) -> bool {
-    let last = placement.at(fields.height.saturating_sub(1), fields.width.saturating_sub(1));
+pub(crate) fn outputs_fit(
+    fields: &ReceptiveFields,
+    filters: usize,
+    output_layout: OutputLayout,
+    out: usize,
+) -> bool {
+    let last = output_layout.at(fields.height.saturating_sub(1), fields.width.saturating_sub(1));
     last.saturating_add(filters) <= out
 }
 
@@ -210,7 +215,7 @@ unsafe fn gather<V: Vector>(filters: &[f32], weight: usize, filter_len: usize) -
 /// What a layer is computed from.
 pub(crate) struct Layer<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) fields: &'a Fields,
+    pub(crate) fields: &'a ReceptiveFields,
     pub(crate) prepared: &'a [f32],
     pub(crate) bias: &'a [f32],
     pub(crate) map: &'a [f32],
@@ -265,7 +270,7 @@ impl Layer<'_> {
     #[inline(always)]
     pub(crate) unsafe fn convolve<V: Vector, const MAX: usize>(
         &self,
-        placement: Placement,
+        output_layout: OutputLayout,
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
@@ -276,7 +281,7 @@ impl Layer<'_> {
             let write = |place: Place, outputs: [[V; SIDE]; SIDE]| {
                 for (y, row) in outputs.iter().enumerate().take(place.rows) {
                     for (x, output) in row.iter().enumerate().take(place.columns) {
-                        let to = placement.at(place.y + y, place.x + x) + place.first;
+                        let to = output_layout.at(place.y + y, place.x + x) + place.first;
                         let to = out.get_unchecked_mut(to..to + place.count);
                         store_part(output.max(zero), to);
                     }
