@@ -9,10 +9,10 @@ use wta_core::{
 };
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-use crate::Neon;
+use crate::aarch64::neon::Neon;
 use crate::peak::Peak;
 #[cfg(target_arch = "x86_64")]
-use crate::{Avx2, Avx512};
+use crate::x86_64::{avx2::Avx2, avx512::Avx512};
 
 /// One of the instruction sets that this processor has; itself [`Kernels`], so that a host picks once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

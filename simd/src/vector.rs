@@ -2,6 +2,9 @@
 
 use core::ops::Range;
 
+/// The most lanes a vector has: those of AVX-512.
+pub(crate) const MAX_LANES: usize = 16;
+
 /// A register of `LANES` f32.
 ///
 /// # Safety
@@ -69,5 +72,44 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32);
     /// Counts, per lane, in how many of `rows` rows, `stride` numbers apart, the number is positive and its bits, as
     /// an integer, are at least those in `bits` (themselves at least 1).
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16];
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES];
+}
+
+/// `LANES` numbers of `values` from `start`; 0 for those beyond its end.
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn load_part<V: Vector>(values: &[f32], start: usize) -> V {
+    let mut lanes = [0.0; MAX_LANES];
+    for (lane, value) in lanes.iter_mut().take(V::LANES).zip(values.iter().skip(start)) {
+        *lane = *value;
+    }
+    // SAFETY: no vector has more lanes.
+    unsafe { V::load(lanes.as_ptr()) }
+}
+
+/// Stores the first lanes.
+///
+/// # Safety
+///
+/// `to` has at most `LANES` numbers; `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn store_part<V: Vector>(vector: V, to: &mut [f32]) {
+    // SAFETY: whole vectors have `LANES` numbers to go to, and no vector has more lanes than the array.
+    unsafe {
+        if to.len() == V::LANES {
+            vector.store(to.as_mut_ptr());
+        } else {
+            let mut lanes = [0.0; MAX_LANES];
+            vector.store(lanes.as_mut_ptr());
+            to.copy_from_slice(&lanes[..to.len()]);
+        }
+    }
 }

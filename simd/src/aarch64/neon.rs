@@ -7,7 +7,7 @@ use wta_core::{
     AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
 };
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// Kernels in NEON. A value proves that the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ unsafe impl Vector for float32x4_t {
                 add_lane::<1, M, N>(sums, &x, weights.add(4), stride);
                 add_lane::<2, M, N>(sums, &x, weights.add(8), stride);
                 add_lane::<3, M, N>(sums, &x, weights.add(12), stride);
-                weights = weights.add(16);
+                weights = weights.add(4 * Self::LANES);
                 i += 4;
             }
             while i < inputs.end {
@@ -163,8 +163,13 @@ unsafe impl Vector for float32x4_t {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
-        // SAFETY: the caller gives `rows` rows of 4 numbers; the arrays hold 16. A positive number's bits are a
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES] {
+        // SAFETY: the caller gives `rows` rows of 4 numbers; the arrays hold `MAX_LANES`. A positive number's bits are a
         // positive integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = vreinterpretq_s32_u32(vld1q_u32(bits.as_ptr()));
@@ -174,7 +179,7 @@ unsafe impl Vector for float32x4_t {
                 // A comparison gives -1 where it holds.
                 sum = vsubq_u32(sum, vcgeq_s32(numbers, patterns));
             }
-            let mut counts = [0; 16];
+            let mut counts = [0; MAX_LANES];
             vst1q_u32(counts.as_mut_ptr(), sum);
             counts
         }

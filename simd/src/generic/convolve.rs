@@ -7,7 +7,7 @@
 
 use wta_core::{OutputLayout, ReceptiveFields};
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector, load_part};
 
 /// Panels of `LANES` filters.
 const fn panels(filters: usize, lanes: usize) -> usize {
@@ -170,7 +170,7 @@ impl Tile<'_> {
                     if count == V::LANES {
                         activation.store(out.as_mut_ptr().add(to + first));
                     } else {
-                        let mut lanes = [0.0; 16];
+                        let mut lanes = [0.0; MAX_LANES];
                         activation.store(lanes.as_mut_ptr());
                         out.get_unchecked_mut(to + first..to + first + count)
                             .copy_from_slice(&lanes[..count]);
@@ -180,19 +180,4 @@ impl Tile<'_> {
         }
         M
     }
-}
-
-/// `LANES` numbers of `values` from `start`; 0 for those beyond its end.
-///
-/// # Safety
-///
-/// `V`'s instruction set is enabled.
-#[inline(always)]
-pub(crate) unsafe fn load_part<V: Vector>(values: &[f32], start: usize) -> V {
-    let mut lanes = [0.0; 16];
-    for (lane, value) in lanes.iter_mut().take(V::LANES).zip(values.iter().skip(start)) {
-        *lane = *value;
-    }
-    // SAFETY: 16 lanes are the widest register there is.
-    unsafe { V::load(lanes.as_ptr()) }
 }

@@ -114,19 +114,10 @@ pub(crate) unsafe fn axpy<V: Vector>(scale: f32, from: *const f32, to: *mut f32,
         }
         while i < len {
             // Fused like the vectors, so that a number does not depend on where its row was cut.
-            let lane = load_one::<V>(*from.add(i));
-            let mut lanes = [0.0; 16];
-            scales.mul_add(lane, load_one::<V>(*to.add(i))).store(lanes.as_mut_ptr());
-            *to.add(i) = lanes[0];
+            *to.add(i) = V::fused(scale, *from.add(i), *to.add(i));
             i += 1;
         }
     }
-}
-
-#[inline(always)]
-unsafe fn load_one<V: Vector>(value: f32) -> V {
-    // SAFETY: the caller has the instruction set.
-    unsafe { V::splat(value) }
 }
 
 /// `field += scale * filter`.

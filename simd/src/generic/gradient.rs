@@ -4,8 +4,7 @@ use core::ops::Range;
 
 use wta_core::ReceptiveFields;
 
-use crate::generic::convolve::load_part;
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector, load_part};
 
 /// Weights of a filter that one tile of narrow rows covers.
 const TILE: usize = 8;
@@ -251,7 +250,7 @@ impl Chunk<'_> {
         filter: usize,
         lanes: usize,
         offset: usize,
-    ) -> [[f32; 16]; TILE] {
+    ) -> [[f32; MAX_LANES]; TILE] {
         // SAFETY: the caller's promise; a narrow vector of deltas is loaded lane by lane.
         unsafe {
             let mut sums = [V::splat(0.0); T];
@@ -267,7 +266,7 @@ impl Chunk<'_> {
                     *sum = V::splat(*x.add(t)).mul_add(delta, *sum);
                 }
             }
-            let mut out = [[0.0; 16]; TILE];
+            let mut out = [[0.0; MAX_LANES]; TILE];
             for (out, sum) in out.iter_mut().zip(sums) {
                 sum.store(out.as_mut_ptr());
             }
@@ -282,16 +281,16 @@ impl Chunk<'_> {
 ///
 /// # Safety
 ///
-/// [`fits`] must hold for `below`, `weights` is `maps` whole filters, and `V`'s instruction set is enabled.
+/// [`fits`] must hold for `below` and as many maps as `weights` has filters, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
     fields: &ReceptiveFields,
     positions: &[u32],
     deltas: &[f32],
-    maps: usize,
     weights: &[f32],
     below: &mut [f32],
 ) {
+    let maps = weights.len().checked_div(fields.len()).unwrap_or(0).max(1);
     let to = below.as_mut_ptr();
     for (positions, deltas) in positions.chunks(POSITIONS).zip(deltas.chunks(POSITIONS * maps)) {
         let mut at = [to; POSITIONS];
@@ -444,7 +443,7 @@ impl Strip<'_> {
                 weights = weights.wrapping_add(self.stride);
             }
             for (at, sum) in self.at.iter().skip(first).zip(sums) {
-                let mut lanes = [0.0; 16];
+                let mut lanes = [0.0; MAX_LANES];
                 sum.store(lanes.as_mut_ptr());
                 let to = at.add(self.offset);
                 for (i, sum) in lanes.iter().enumerate().take(left) {

@@ -6,7 +6,7 @@ use wta_core::{
     AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
 };
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// Kernels in AVX-512. A value proves that the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,12 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES] {
         // SAFETY: the caller gives `rows` rows of 16 numbers. A positive number's bits are a positive integer; a
         // negative number's are negative and so below all patterns.
         unsafe {
@@ -142,7 +147,7 @@ unsafe impl Vector for __m512 {
                 let at_least = _mm512_cmpge_epi32_mask(numbers, patterns);
                 sum = _mm512_mask_add_epi32(sum, at_least, sum, _mm512_set1_epi32(1));
             }
-            let mut counts = [0; 16];
+            let mut counts = [0; MAX_LANES];
             _mm512_storeu_si512(counts.as_mut_ptr().cast(), sum);
             counts
         }

@@ -15,13 +15,12 @@
 //!   as many times `u (5 w x + bias)`, since a field is 25 pixels.
 //!
 //! So outputs differ by no more than the sum of these, where `V` is the largest of the tiles. All of it is positive, so
-//! that computing the bound itself in f32, and comparing with it, loses less than the 5% that are added; norms whose squares could underflow count as [`FLOOR`]. A bound that is not
-//! finite says that nothing is known.
+//! computing the bound in f32 and comparing with it lose less than the 5% that are added. Norms whose squares could
+//! underflow count as [`FLOOR`]. A bound that is not finite says that nothing is known.
 
-use super::transform::{FILTER_GAIN, INPUT_GAIN, OUTPUT_GAIN, POINTS};
-use super::{AREA, Layer, Plan};
-use crate::generic::convolve::load_part;
-use crate::vector::Vector;
+use crate::generic::winograd::plan::{AREA, Plan, TiledLayer};
+use crate::generic::winograd::transform::{FILTER_GAIN, INPUT_GAIN, OUTPUT_GAIN, POINTS};
+use crate::vector::{Vector, load_part, store_part};
 
 const U: f32 = 1.0 / (1u32 << 24) as f32;
 
@@ -65,7 +64,7 @@ fn larger(a: f32, b: f32) -> f32 {
 ///
 /// The layer fits, and `V`'s instruction set is enabled.
 #[inline(always)]
-unsafe fn largest_pixel<V: Vector>(layer: &Layer<'_>) -> f32 {
+unsafe fn largest_pixel<V: Vector>(layer: &TiledLayer<'_>) -> f32 {
     let (fields, channels) = (layer.fields, layer.plan.channels);
     let (rows, columns) = (fields.height + fields.rows - 1, fields.width + fields.rows - 1);
     let mut largest = 0.0;
@@ -96,7 +95,7 @@ unsafe fn largest_pixel<V: Vector>(layer: &Layer<'_>) -> f32 {
 ///
 /// The layer fits, `norms` has a number per point, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &mut [f32]) {
+pub(super) unsafe fn slack<V: Vector>(layer: &TiledLayer<'_>, norms: &[f32], slack: &mut [f32]) {
     let plan = layer.plan;
     let channels = plan.channels as f32;
     // SAFETY: vectors of `norms` and of the panels' norms, as their lengths say.
@@ -125,7 +124,7 @@ pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &
             let bias = load_part::<V>(layer.bias, panel * V::LANES);
             let bias = bias.max(V::splat(0.0).sub(bias));
             sum = V::splat(direct + 2.0 * U).mul_add(bias, sum).mul(V::splat(1.05));
-            super::store_part(sum, to);
+            store_part(sum, to);
         }
     }
 }
