@@ -1,7 +1,7 @@
 //! The cut that separates the survivors of a competition from the rest: the k largest positive values.
 //!
-//! Exactly k survive, and ties go to the lowest index. What is 0 is not active and never survives. A number that is not
-//! finite is refused.
+//! Exactly k survive, and ties go to the lowest index. What is 0 is not active and never survives. A number
+//! that is not finite is refused.
 
 use crate::error::{Error, Result};
 
@@ -34,13 +34,15 @@ impl Cut {
 
 /// The cut that keeps the `keep` largest positive values.
 ///
-/// It takes no scratch memory, no recursion and a bounded time: as many passes as `keep`, at most 31 and a few.
+/// It takes no scratch memory, no recursion and a bounded time: as many passes as `keep`, at most 31 and a
+/// few.
 ///
 /// # Errors
 ///
 /// [`Error::NotFinite`] with the index of the first value that is not finite.
 pub fn cut(values: impl Iterator<Item = f32> + Clone, keep: usize) -> Result<Cut> {
-    // Positive floats are ordered as their bits are. These are integers, which processors without an FPU compare too.
+    // Positive floats are ordered as their bits are. These are integers, which processors without an FPU
+    // compare too.
     let bits = values.map(|value| value.to_bits().cast_signed());
     let (mut positive, mut finite) = (0, true);
     for bits in bits.clone() {
@@ -69,8 +71,8 @@ pub fn cut(values: impl Iterator<Item = f32> + Clone, keep: usize) -> Result<Cut
 /// From so many on, [`threshold`] takes fewer passes than [`threshold_of_few`].
 const FEW: usize = 32;
 
-/// The `keep`-th largest of more than `keep` positive values, and how many of those equal to it survive. It goes from the
-/// largest value down, one pass for each.
+/// The `keep`-th largest of more than `keep` positive values, and how many of those equal to it survive. It
+/// goes from the largest value down, one pass for each.
 fn threshold_of_few(bits: &(impl Iterator<Item = i32> + Clone), keep: usize) -> (i32, usize) {
     let (mut above, mut missing) = (i32::MAX, keep);
     loop {
@@ -88,8 +90,8 @@ fn threshold_of_few(bits: &(impl Iterator<Item = i32> + Clone), keep: usize) -> 
     }
 }
 
-/// The same by the bits of the threshold, from the highest down: for each, one pass counts the values that are at least
-/// as large.
+/// The same by the bits of the threshold, from the highest down: for each, one pass counts the values that
+/// are at least as large.
 fn threshold(bits: &(impl Iterator<Item = i32> + Clone), keep: usize) -> (i32, usize) {
     let mut threshold = 0;
     for bit in (0..31).rev() {

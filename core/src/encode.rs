@@ -164,7 +164,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// # Errors
     ///
     /// [`Error::Length`] for an image of another size, or an image that is not in the block;
-    /// [`Error::NotFinite`] with the index of the first such element.
+    /// [`Error::NotFinite`] with the index of the first number that is not finite.
     pub fn load(&self, images: usize, image: usize, pixels: &[f32], inputs: &mut [f32]) -> Result<()> {
         let network = self.network();
         expect_len("image", network.input().len(), pixels.len())?;
@@ -218,13 +218,13 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         Ok(())
     }
 
-    /// Runs the last layer over a block whose hidden maps are filled: `codes` gets, image by image, the dense
-    /// code, position by position with the maps side by side.
+    /// Runs the last layer over a block whose hidden maps are filled. `codes` gets the dense codes, image by
+    /// image, position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and `scratch` as
-    /// for [`Encoder::hidden`].
+    /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and
+    /// `scratch` as for [`Encoder::hidden`].
     pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
         let network = self.network();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;

@@ -24,12 +24,12 @@ pub enum Error {
     NotFinite {
         /// Where: `image`, `weights`, ...
         what: &'static str,
-        /// The index of the first such element.
+        /// The index of the first element that is not finite.
         index: usize,
     },
     /// A training step whose gradient is too large or not finite; the weights are as before the step.
     Diverged {
-        /// The index of the first such element in the flat parameter vector.
+        /// The index of the first such gradient element in the flat parameter vector.
         index: usize,
     },
     /// Bytes that are no whole and undamaged `model.wta`: the text says why.
@@ -57,8 +57,8 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 impl Error {
-    /// The error of a whole, made of that of one of its parts: `whole` says where the index of a number that is not finite
-    /// lies in the whole.
+    /// Makes the error of a whole of that of one of its parts. `whole` says where an index of the part lies
+    /// in the whole; only [`Error::NotFinite`] is changed.
     #[must_use]
     pub fn map_index(self, whole: impl FnOnce(usize) -> usize) -> Self {
         match self {

@@ -1,9 +1,10 @@
 //! Receptive fields as plain offsets.
 //!
 //! A map that a convolution reads is stored with a border of zeros just wide enough for the layer's kernel
-//! ([`PaddedLayout`]). A receptive field is then always `kernel height` contiguous rows of `kernel width x
-//! channels` numbers, wherever it lies: no clipping, and a filter, an atom or a gradient, stored in the same
-//! order, meets it row by row. A fully-connected layer is the case of one position and one row.
+//! ([`PaddedLayout`]). So a receptive field is always `kernel height` contiguous rows of
+//! `kernel width x channels` numbers, wherever it lies. Nothing is clipped. A filter, an atom or a gradient
+//! is stored in the same order and meets the field row by row. A fully-connected layer is the case of one
+//! position and one row.
 
 use crate::shape::{Shape, Size, div_ceil};
 
@@ -108,7 +109,8 @@ pub struct OutputLayout {
 }
 
 impl OutputLayout {
-    /// Where position `(y, x)` goes. What is beyond all memory saturates, so that it lies outside every slice.
+    /// Where position `(y, x)` goes. What is beyond all memory saturates, so that it lies outside every
+    /// slice.
     pub const fn at(&self, y: usize, x: usize) -> usize {
         let row = self.start.saturating_add(y.saturating_mul(self.row_stride));
         row.saturating_add(x.saturating_mul(self.step))
@@ -168,8 +170,8 @@ impl ReceptiveFields {
         }
     }
 
-    /// The offset of the field of position `(y, x)`. Like everything here, what is beyond all memory saturates, so
-    /// that it lies outside every slice.
+    /// The offset of the field of position `(y, x)`. Like everything here, what is beyond all memory
+    /// saturates, so that it lies outside every slice.
     pub const fn offset(&self, y: usize, x: usize) -> usize {
         y.saturating_mul(self.step_down).saturating_add(x.saturating_mul(self.step_right))
     }

@@ -1,7 +1,8 @@
-//! The hot loops, as a trait: [`Scalar`](crate::Scalar) is the definition and the oracle, wta-simd has the rest.
+//! The hot loops, as a trait: [`Scalar`](crate::Scalar) is the definition and the oracle, wta-simd has the
+//! rest.
 //!
-//! Kernels are told where things lie by [`ReceptiveFields`] and [`OutputLayout`]; they never allocate and never panic. Given
-//! slices that are too short for the description, they do nothing for what does not fit.
+//! Kernels are told where things lie by [`ReceptiveFields`] and [`OutputLayout`]; they never allocate and
+//! never panic. Given slices that are too short for the description, they do nothing for what does not fit.
 
 use crate::cut::{Cut, cut};
 use crate::error::Result;
@@ -49,10 +50,11 @@ pub struct Screened<'a> {
 
 /// The hot loops of training and inference.
 ///
-/// Every implementation computes each number in a fixed order, whatever the sizes around it, so that splitting
-/// the work (images over threads, maps over threads) never changes a bit.
+/// Every implementation computes each number in a fixed order, whatever the sizes around it. So splitting the
+/// work (images over threads, maps over threads) never changes a bit.
 pub trait Kernels: Copy + Send + Sync {
-    /// Length of the buffer in which [`prepare`](Self::prepare) lays out `filters` filters of `field_len` numbers.
+    /// Length of the buffer in which [`prepare`](Self::prepare) lays out `filters` filters of `field_len`
+    /// numbers.
     fn prepared_len(self, filters: usize, field_len: usize) -> usize {
         let _ = (filters, field_len);
         0
@@ -94,7 +96,8 @@ pub trait Kernels: Copy + Send + Sync {
         None
     }
 
-    /// [`prepare`](Self::prepare) for tiles: `weights` are the filters of whole panels (but for the layer's last one).
+    /// [`prepare`](Self::prepare) for tiles: `weights` are the filters of whole panels (but for the layer's
+    /// last one).
     fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
         let _ = (fields, weights, prepared);
     }
@@ -148,8 +151,8 @@ pub trait Kernels: Copy + Send + Sync {
     /// `filter += scale * field at offset at`: one survivor's part of a filter's gradient.
     fn add_to_filter(self, fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]);
 
-    /// The gradient of a range of filters from sparse deltas: for each of `positions` (p) and each filter (f) of
-    /// the range, `gradient[f] += deltas[p][first + f] * field of p`.
+    /// The gradient of a range of filters from sparse deltas: for each of `positions` (p) and each filter (f)
+    /// of the range, `gradient[f] += deltas[p][first + f] * field of p`.
     ///
     /// `deltas` has a row of `maps` numbers per position; `gradient` holds the range's filters.
     #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
@@ -195,8 +198,9 @@ pub trait Kernels: Copy + Send + Sync {
         }
     }
 
-    /// Spatial competition over a run of positions: per map, where an activation exceeds `values`, it replaces it
-    /// and its position goes to `positions`. An equal one does not: ties go to the lowest position.
+    /// Spatial competition over a run of positions: per map, where an activation exceeds `values`, it
+    /// replaces it and its position goes to `positions`. An equal one does not: ties go to the lowest
+    /// position.
     ///
     /// `activations` has a row of `values.len()` numbers per position, the first of which is `first`.
     fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]);
@@ -206,7 +210,7 @@ pub trait Kernels: Copy + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of such an element.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of a candidate that is not finite.
     fn lifetime_cuts(
         self,
         values: &[f32],
@@ -220,16 +224,17 @@ pub trait Kernels: Copy + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of the first such element.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of the first candidate that is not
+    /// finite.
     fn row_cut(self, values: &[f32], keep: usize) -> Result<Cut> {
         cut(values.iter().copied(), keep)
     }
 
-    /// Fully connected units on a batch of images: for each unit and each image, `max(0, bias + <weights, image>)`, a
-    /// row per unit, which is padded to whole [panels](Self::panel_maps).
+    /// Fully connected units on a batch of images: `max(0, bias + <weights, image>)` for each unit and each
+    /// image. `out` has a row per unit, padded to whole [panels](Self::panel_maps).
     ///
-    /// `weights` has so many numbers for each of the units, of which `bias` has one each; `images` is the batch, and
-    /// `prepared` what [`prepare`](Self::prepare) made of it.
+    /// `weights` has so many numbers for each of the units, of which `bias` has one each; `images` is the
+    /// batch, and `prepared` what [`prepare`](Self::prepare) made of it.
     fn unit_activations(
         self,
         weights: &[f32],
@@ -239,12 +244,13 @@ pub trait Kernels: Copy + Send + Sync {
         out: &mut [f32],
     );
 
-    /// [`unit_activations`](Self::unit_activations) without the ReLU: `bias + <weights, image>`. A sum gets its terms in
-    /// the order of the inputs, so that, from a bias of 0, it is what [`weighted_row_sum`](Self::weighted_row_sum) gives from zeros.
+    /// [`unit_activations`](Self::unit_activations) without the ReLU: `bias + <weights, image>`. A sum gets
+    /// its terms in the order of the inputs, so that, from a bias of 0, it is what
+    /// [`weighted_row_sum`](Self::weighted_row_sum) gives from zeros.
     fn linear(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]);
 
-    /// `out += sum of scale * row`, over rows of a matrix whose rows are `stride` numbers apart, in their order; of
-    /// each row as many numbers as `out` has.
+    /// `out += sum of scale * row`, over `rows` of a matrix, in their order. The matrix's rows are `stride`
+    /// numbers apart; of each, as many numbers are taken as `out` has.
     fn weighted_row_sum(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
 
     /// `to = max(to, from)`, element by element: pooling.

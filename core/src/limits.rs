@@ -8,8 +8,8 @@ const GRADIENT_LIMIT: f32 = 1e18;
 
 /// A gradient whose *bound* is below this is below the limit of [`expect_sane`] and need not be looked at.
 ///
-/// Trainers that store no gradient bound it by sums over the survivors, which are rounded themselves. So this is a tenth
-/// of the limit: far more than rounding can take away, and no sane step comes near it either.
+/// Trainers that store no gradient bound it by sums over the survivors, which are rounded themselves. So this
+/// is a tenth of the limit: far more than rounding can take away, and no sane step comes near it either.
 pub const SAFE_GRADIENT: f32 = 1e17;
 
 /// `Ok` when a run of the gradient can be applied; `start` is its place in the flat vector.

@@ -1,9 +1,9 @@
 //! The few functions that need a mathematics library.
 //!
-//! Training always uses libm: exact square roots, and the same bits on every machine. With the `micromath` feature the
-//! functions in [`inference`] are micromath's: smaller, and much faster without an FPU. The square root is then too large
-//! by up to 6.07%, `e^x` off by up to 0.25% and the sigmoid by up to 0.001 (see the tests). A feature vector's scale
-//! tolerates that, a gradient does not.
+//! Training always uses libm: exact square roots, and the same bits on every machine. With the `micromath`
+//! feature the functions in [`inference`] are micromath's: smaller, and much faster without an FPU. The
+//! square root is then too large by up to 6.07%, `e^x` off by up to 0.25% and the sigmoid by up to 0.001 (see
+//! the tests). A feature vector's scale tolerates that, a gradient does not.
 
 pub(crate) fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
@@ -55,8 +55,8 @@ pub mod inference {
     }
 }
 
-/// Scales a feature vector to norm 1, or leaves it when it is 0 throughout. It uses the inference square root, which
-/// the `micromath` feature makes approximate.
+/// Scales a feature vector to norm 1, or leaves it when it is 0 throughout. It uses the inference square
+/// root, which the `micromath` feature makes approximate.
 pub fn unit_norm(features: &mut [f32]) {
     let square: f32 = features.iter().map(|v| v * v).sum();
     if square > 0.0 {
@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn inference_functions_are_within_their_stated_error() {
-        // micromath's root takes the mantissa 1 + m for 1 + m / 2: at worst 1.5 / sqrt(2) of what it should be, 6.066% too much.
+        // micromath's root takes the mantissa 1 + m for 1 + m / 2: at worst 1.5 / sqrt(2) of what it should
+        // be, 6.066% too much.
         let [root, exponential, sigmoid] =
             if cfg!(feature = "micromath") { [0.0607, 0.0025, 0.001] } else { [1e-6; 3] };
         let (mut worst_root, mut worst_exponential) = (0.0f32, 0.0f32);

@@ -1,7 +1,7 @@
 //! Parts of borrowed memory, without a panic where one does not fit.
 
-/// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty slice is
-/// never met. It stands where indexing would link a panic into firmware.
+/// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty
+/// slice is never met. It stands where indexing would link a panic into firmware.
 pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
     // An end that wraps around lies before the start, so it finds nothing either.
     values.get(start..start.wrapping_add(len)).unwrap_or(&[])
@@ -24,8 +24,8 @@ pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
-/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length. The compiler
-/// may not see that it is not 0, and would then link a panic into firmware.
+/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length.
+/// The compiler may not see that it is not 0, and would then link a panic into firmware.
 pub(crate) fn paired_rows<'a, A, B>(
     len: usize,
     a: &'a [A],
@@ -40,8 +40,8 @@ pub(crate) fn paired_rows<'a, A, B>(
     })
 }
 
-/// Declares the parts of a stretch of scratch memory, each with its length: a struct whose `len` is the length of all of
-/// them, and whose `split` hands them out in the same order, and what memory is left after them.
+/// Declares the parts of scratch memory, each with its length, as a struct. Its `len` is the length of all
+/// parts; its `split` hands them out, and the memory that is left after them. So the two cannot disagree.
 macro_rules! parts {
     (
         $(#[$meta:meta])*

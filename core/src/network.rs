@@ -1,9 +1,9 @@
 //! Networks as constants, and the length of every buffer they need.
 //!
 //! One description covers both autoencoders of the paper. CONV-WTA (section 3) is an encoder of "same"
-//! convolutions with ReLU and one linear deconvolution; FC-WTA (section 2) is the same thing over an image of
-//! one position, with kernels of one by one: its units are the maps, its inputs the channels. Selection,
-//! learning and encoding are therefore written once.
+//! convolutions with ReLU, and one linear deconvolution. FC-WTA (section 2) is the same over an image of one
+//! position, with kernels of one by one: its units are the maps, its inputs the channels. So selection,
+//! learning and encoding are written once.
 //!
 //! ```
 //! use wta_core::{Conv, Network, Shape, Size};
@@ -57,7 +57,7 @@ impl Conv {
 
 /// A layer in its place: what it reads and how.
 ///
-/// The decoder is one of these too, read backwards: its input is the image, its `conv.maps` are the code's
+/// The decoder is one of these too, read backwards. Its input is the image, its `conv.maps` are the code's
 /// maps, its stride is the product of the encoder's, and its filters are the dictionary's atoms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -141,12 +141,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// CONV-WTA: `layers` over images of shape `input`, and a deconvolution with a `decoder_kernel` of its own.
+    /// CONV-WTA: `layers` over images of shape `input`, and a deconvolution with a `decoder_kernel` of its
+    /// own.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for no layers, more than [`MAX_LAYERS`], sizes of 0, a kernel larger than the image it
-    /// is applied to, or more numbers than the machine can address.
+    /// [`Error::Invalid`] for no layers, more than [`MAX_LAYERS`], sizes of 0, a kernel larger than the image
+    /// it is applied to, or more numbers than the machine can address.
     pub const fn convolutional(input: Shape, layers: &[Conv], decoder_kernel: Size) -> Result<Self> {
         if input.channels == 0 || input.height == 0 || input.width == 0 {
             return Err(Error::Invalid("an image needs at least one channel, one row and one column"));
@@ -367,8 +368,8 @@ impl Network {
         self.decoder().padded().len()
     }
 
-    /// Numbers in the largest padded input of a hidden layer (0 when there is one layer): the scratch in which
-    /// [`Learner`](crate::Learner) gathers a layer's deltas.
+    /// Numbers in the largest padded input of a hidden layer (0 when there is one layer): the scratch in
+    /// which [`Learner`](crate::Learner) gathers a layer's deltas.
     pub const fn delta_scratch_len(&self) -> usize {
         let mut longest = 0;
         let mut i = 1;

@@ -23,8 +23,8 @@ pub enum PoolKind {
     /// The largest, as in the paper.
     #[default]
     Max,
-    /// Their mean; at the border, the mean of the positions that are left. With `sqrt_features`, square roots are taken
-    /// before the mean (for `Max` the order makes no difference).
+    /// Their mean; at the border, the mean of the positions that are left. With `sqrt_features`, square roots
+    /// are taken before the mean (for `Max` the order makes no difference).
     Average,
 }
 

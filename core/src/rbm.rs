@@ -1,21 +1,24 @@
 //! Restricted Boltzmann machines and the winner-take-all RBM (section 2.3 of the paper).
 //!
-//! An RBM's parameters are those of a tied fully-connected network: a weight per hidden and visible unit, the hidden
-//! units' biases, and the visible units' (the decoder's). Both kinds of units are binary:
+//! An RBM's parameters are those of a tied fully-connected network: a weight per hidden and visible unit, the
+//! hidden units' biases, and the visible units' (the decoder's). Both kinds of units are binary:
 //! `P(h = 1 | v) = sigmoid(b + W v)` and `P(v = 1 | h) = sigmoid(c + W' h)`.
 //!
-//! Training is contrastive divergence (CD-k), in the form that Hinton's "Practical Guide to Training Restricted Boltzmann
-//! Machines" (2010) recommends:
+//! Training is contrastive divergence (CD-k), in the form that Hinton's "Practical Guide to Training
+//! Restricted Boltzmann Machines" (2010) recommends:
 //!
-//! - a visible number in `[0, 1]` is the probability that its unit is on; reconstructions are not sampled either;
+//! - a visible number in `[0, 1]` is the probability that its unit is on; reconstructions are not sampled
+//!   either;
 //! - the hidden units that drive a reconstruction are sampled, in the positive phase and in every Gibbs step;
-//! - the statistics use the hidden units' probabilities in both phases, which is less noisy than their samples.
+//! - the statistics use the hidden units' probabilities in both phases, which is less noisy than their
+//!   samples.
 //!
-//! The winner-take-all RBM changes the positive phase only: of each hidden unit's probabilities over the mini-batch the
-//! k% largest are kept and the others set to 0, before anything is sampled. The features of both are the dense `P(h | v)`.
+//! The winner-take-all RBM changes the positive phase only. Of each hidden unit's probabilities over the
+//! mini-batch, the k% largest are kept; the others become 0 before anything is sampled. The features of both
+//! are the dense `P(h | v)`.
 //!
-//! Here are the operations of both, and the features; [`ContrastiveDivergence`](crate::ContrastiveDivergence) says how
-//! they are trained, [`RbmTrainer`](crate::RbmTrainer) trains them.
+//! Here are the operations of both, and the features; [`ContrastiveDivergence`](crate::ContrastiveDivergence)
+//! says how they are trained, [`RbmTrainer`](crate::RbmTrainer) trains them.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
@@ -30,7 +33,8 @@ use crate::select::{Selection, survivors};
 /// Images whose features one product computes.
 const BLOCK: usize = 24;
 
-/// How many images of a batch keep each hidden unit's probability in the positive phase; all with an RBM without sparsity.
+/// How many images of a batch keep each hidden unit's probability in the positive phase; all with an RBM
+/// without sparsity.
 pub fn positive_survivors(selection: &Selection, batch: usize) -> usize {
     match selection {
         Selection::Lifetime { rate } => survivors(*rate, batch),
@@ -51,8 +55,8 @@ pub(crate) fn expect_rbm(network: &Network) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`] with the index of the first number that is not finite, [`Error::Invalid`] if one lies outside of
-/// `[0, 1]`.
+/// [`Error::NotFinite`] with the index of the first number that is not finite, [`Error::Invalid`] if one lies
+/// outside of `[0, 1]`.
 pub fn expect_probabilities(image: &[f32]) -> Result<()> {
     expect_finite("image", image)?;
     if image.iter().all(|pixel| (0.0..=1.0).contains(pixel)) {
@@ -97,20 +101,21 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(Self { kernels, parameters })
     }
 
-    /// `count` numbers in whole panels: the length of a row of [`Rbm::hidden`]'s probabilities for so many images.
+    /// `count` numbers in whole panels: the length of a row of [`Rbm::hidden`]'s probabilities for so many
+    /// images.
     pub fn width(kernels: K, count: usize) -> usize {
         count.next_multiple_of(kernels.panel_maps().max(1))
     }
 
-    /// `P(h = 1 | v)` of the units from `first` on: a row of [`Rbm::width`] numbers per unit, one for each image of the
-    /// batch, then zeros.
+    /// `P(h = 1 | v)` of the units from `first` on: a row of [`Rbm::width`] numbers per unit, one for each
+    /// image of the batch, then zeros.
     ///
     /// `images` is the batch, and `prepared` what [`Kernels::prepare`] made of it.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for buffers of other lengths, [`Error::Diverged`] with the index of a unit's bias when the unit's
-    /// input is not finite or absurdly large.
+    /// [`Error::Length`] for buffers of other lengths, [`Error::Diverged`] with the index of a unit's bias
+    /// when the unit's input is not finite or absurdly large.
     pub fn hidden(
         &self,
         first: usize,
@@ -137,8 +142,8 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(())
     }
 
-    /// The winner-take-all positive phase: keeps the `keep` largest probabilities of a unit's row and sets the rest to 0.
-    /// Ties go to the first image.
+    /// The winner-take-all positive phase: keeps the `keep` largest probabilities of a unit's row and sets
+    /// the rest to 0. Ties go to the first image.
     ///
     /// # Errors
     ///
@@ -148,12 +153,13 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(())
     }
 
-    /// `P(v = 1 | h)` of a range of an image's visible units, from `first` on: `active` are the hidden units that are on,
-    /// `ones` has a 1 for each.
+    /// `P(v = 1 | h)` of a range of an image's visible units, from `first` on. `active` lists the hidden
+    /// units that are on, `ones` has a 1 for each.
     ///
     /// # Errors
     ///
-    /// [`Error::Diverged`] with the index of a visible unit's bias when its input is not finite or absurdly large.
+    /// [`Error::Diverged`] with the index of a visible unit's bias when its input is not finite or absurdly
+    /// large.
     pub fn visible(&self, first: usize, active: &[u32], ones: &[f32], visible: &mut [f32]) -> Result<()> {
         let len = visible.len();
         for (to, bias) in visible.iter_mut().zip(part(self.parameters.decoder_bias(), first, len)) {
@@ -167,10 +173,12 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(())
     }
 
-    /// The features of some images: `P(h = 1 | v)` of all hidden units, image by image, one row of units after the other.
+    /// The features of some images: `P(h = 1 | v)` of all hidden units, image by image, one row of units
+    /// after the other.
     ///
-    /// `prepared` is what [`Kernels::prepare`] made of all weights; `scratch` holds one or more rows of [`Rbm::width`] of
-    /// the hidden units. Uses the inference exponential, which the `micromath` feature makes approximate.
+    /// `prepared` is what [`Kernels::prepare`] made of all weights; `scratch` holds one or more rows of
+    /// [`Rbm::width`] of the hidden units. Uses the inference exponential, which the `micromath` feature
+    /// makes approximate.
     ///
     /// # Errors
     ///
@@ -210,7 +218,8 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(())
     }
 
-    /// What the RBM makes of a hidden code (probabilities or samples): `P(v = 1 | h)`. Uses the inference exponential.
+    /// What the RBM makes of a hidden code (probabilities or samples): `P(v = 1 | h)`. Uses the inference
+    /// exponential.
     ///
     /// # Errors
     ///
@@ -234,8 +243,8 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     }
 }
 
-/// What each image of both phases counts in a unit's gradient: its probability in the negative phase minus that in the
-/// positive one, over the batch; first the positive phase's images.
+/// The factors of the images in a unit's gradient: minus its probability over the batch size for each image
+/// of the positive phase, then plus it for each of the negative phase.
 pub fn coefficients(positive: &[f32], negative: &[f32], batch: usize, to: &mut [f32]) {
     let scale = 1.0 / batch as f32;
     let positive = positive.iter().take(batch).map(|probability| -(*probability * scale));

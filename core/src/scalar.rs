@@ -1,10 +1,9 @@
-//! The kernels written as their definitions: the oracle that every other implementation is tested against, and
-//! what microcontrollers without vector instructions run.
+//! The kernels written as their definitions: the oracle that every other implementation is tested against,
+//! and what microcontrollers without vector instructions run.
 //!
-//! Sums run in the order of memory; products are rounded before they are added (no fused multiply-add), so that
-//! every machine gets the same bits.
-//! Loops that microcontrollers spend their time in go through several rows at once (see [`unrolled`]), which does not change
-//! the order of any number's terms.
+//! Sums run in the order of memory; products are rounded before they are added (no fused multiply-add), so
+//! that every machine gets the same bits. Loops that microcontrollers spend their time in go through several
+//! rows at once (see [`unrolled`]), which does not change the order of any number's terms.
 
 use crate::cut::{Cut, cut};
 use crate::error::Result;

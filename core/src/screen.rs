@@ -1,12 +1,13 @@
 //! Screening: the same winners for a fraction of the arithmetic.
 //!
 //! Kernels that compute a layer by tiles ([`Kernels::tiling`]) find each tile's maximum with a sixth of the
-//! multiplications, and prove how far it can be from the truth, which is what [`Kernels::activations`] computes. Only the
-//! maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude is then
-//! evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), and, with lifetime sparsity, only for
-//! the images whose winner may survive: first those that promise most ([`Encoder::refine_promising`]), then those
-//! that may be no less than these turned out to be ([`thresholds`], [`Encoder::refine_open`]). Winners and their values
-//! are those of evaluating every position, to the last bit; how they were found leaves no trace in the weights.
+//! multiplications. They prove how far it can be from the exact one, that of [`Kernels::activations`]. Only
+//! the maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude
+//! is then evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]). With lifetime
+//! sparsity, only images whose winner may survive are evaluated. The first round takes those with the largest
+//! estimates ([`Encoder::refine_promising`]). The second takes those that may reach what the first round
+//! found ([`thresholds`], [`Encoder::refine_open`]). Winners and their values are those of evaluating every
+//! position, to the last bit; how they were found leaves no trace in the weights.
 
 use crate::cut::Cut;
 use crate::encode::{Encoder, tiling};
@@ -32,8 +33,9 @@ impl<K: Kernels> Encoder<'_, K> {
         grid == Size::ONE && Self::screen_tiling(self.kernels(), &self.network()).is_some()
     }
 
-    /// Numbers that [`Encoder::screen`] writes for an image: the maxima by tile and map, each map's largest, each map's
-    /// slack. 0 for kernels that do not screen the last layer; never more than [`Network::code_len`].
+    /// Numbers that [`Encoder::screen`] writes for an image: the maxima by tile and map, each map's largest,
+    /// each map's slack. 0 for kernels that do not screen the last layer; never more than
+    /// [`Network::code_len`].
     pub fn screen_len(kernels: K, network: &Network) -> usize {
         let tiles = Self::screen_tiling(kernels, network).map_or(0, |tiling| tiling.tiles() + 2);
         tiles.saturating_mul(network.code().channels)
@@ -63,8 +65,8 @@ impl<K: Kernels> Encoder<'_, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) unless there is a value and a position for each map, and `screen` is as
-    /// for [`Encoder::screen`].
+    /// [`Error::Length`](crate::Error::Length) unless there is a value and a position for each map, and
+    /// `screen` is as for [`Encoder::screen`].
     pub fn refine(
         &self,
         input: &[f32],
@@ -75,8 +77,8 @@ impl<K: Kernels> Encoder<'_, K> {
         self.refine_where(input, screen, values, positions, |_, _, _| Wanted::Now)
     }
 
-    /// First round of lifetime sparsity, for one image: evaluates the winners whose estimate passes the map's cut (`cuts`,
-    /// from the batch's [`promises`]). The others stay open.
+    /// First round of lifetime sparsity, for one image: evaluates the winners whose estimate passes the map's
+    /// cut (`cuts`, from the batch's [`promises`]). The others stay open.
     ///
     /// `image` is the image's place in the batch.
     ///
@@ -99,8 +101,8 @@ impl<K: Kernels> Encoder<'_, K> {
         })
     }
 
-    /// Second round of lifetime sparsity, for one image: evaluates the open winners that may still reach their map's
-    /// threshold. The others become 0.
+    /// Second round of lifetime sparsity, for one image: evaluates the open winners that may still reach
+    /// their map's threshold. The others become 0.
     ///
     /// # Errors
     ///
@@ -224,8 +226,8 @@ pub fn promises(screen: &[f32], promises: &mut [f32]) {
     }
 }
 
-/// For each map, a lower bound of its `keep`-th largest winner in the batch: the smallest one evaluated, or 0 if fewer
-/// than `keep` have been. `values` is images x maps.
+/// For each map, a lower bound of its `keep`-th largest winner in the batch: the smallest one evaluated, or 0
+/// if fewer than `keep` have been. `values` is images x maps.
 pub fn thresholds(values: &[f32], keep: usize, counts: &mut [u32], thresholds: &mut [f32]) {
     counts.fill(0);
     thresholds.fill(f32::INFINITY);

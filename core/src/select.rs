@@ -2,8 +2,8 @@
 //!
 //! - *Spatial*: only the largest activation of each map (or of each window of a grid over it) survives.
 //!   [`Encoder::compete`](crate::Encoder::compete) finds it: one candidate per map and window of each image.
-//! - *Lifetime*: of each map's candidates over the mini-batch, the k largest survive. With fully-connected codes every
-//!   activation is a candidate.
+//! - *Lifetime*: of each map's candidates over the mini-batch, the k largest survive. With fully-connected
+//!   codes every activation is a candidate.
 //! - *k-sparse*: of each sample's candidates, the k largest survive. It is there for comparison.
 //!
 //! A [`Cut`] says which k these are.
@@ -36,15 +36,15 @@ pub enum Selection {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sparsity {
-    /// Windows that each map is cut into, one winner each; 1 x 1 is the paper's spatial sparsity. Window `i` of
-    /// `n` covers rows (columns) `i * size / n` up to `(i + 1) * size / n`.
+    /// Windows that each map is cut into, one winner each; 1 x 1 is the paper's spatial sparsity. Window `i`
+    /// of `n` covers rows (columns) `i * size / n` up to `(i + 1) * size / n`.
     pub grid: Size,
     /// Which of the winners survive.
     pub selection: Selection,
 }
 
 impl Sparsity {
-    /// One winner per map, all of which live.
+    /// One winner per map, all of which survive.
     pub const SPATIAL: Self = Self { grid: Size::ONE, selection: Selection::All };
 
     /// One winner per map; the share `rate` of each map's winners over the batch survives.
@@ -94,7 +94,8 @@ impl Sparsity {
     }
 }
 
-/// How many of `candidates` survive at a lifetime rate: `max(1, round(rate * candidates))`, half being rounded up.
+/// How many of `candidates` survive at a lifetime rate: `max(1, round(rate * candidates))`, half being
+/// rounded up.
 pub const fn survivors(rate: f32, candidates: usize) -> usize {
     // `f32::round` is not for constants in all of Rust's versions; the difference below is exact.
     let share = rate * candidates as f32;
@@ -103,8 +104,8 @@ pub const fn survivors(rate: f32, candidates: usize) -> usize {
     if rounded > 1 { rounded } else { 1 }
 }
 
-/// Sets the candidates of one image that do not survive to 0. `index` is its place in the batch, `cuts` has the cut of
-/// each map.
+/// Sets the candidates of one image that do not survive to 0. `index` is its place in the batch, `cuts` has
+/// the cut of each map.
 pub fn apply_lifetime(cuts: &[Cut], index: usize, windows: usize, values: &mut [f32]) {
     for (window, row) in values.chunks_exact_mut(cuts.len().max(1)).enumerate() {
         for (value, cut) in row.iter_mut().zip(cuts) {

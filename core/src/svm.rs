@@ -65,7 +65,8 @@ impl<'a> Svm<'a> {
         Ok(largest(self.scores(features)?))
     }
 
-    /// Adds the products of some features, from number `first` on, to the sums of the classes: [`Svm::scores`] in parts.
+    /// Adds the products of some features, from number `first` on, to the sums of the classes:
+    /// [`Svm::scores`] in parts.
     pub(crate) fn add_products(&self, first: usize, features: &[f32], sums: &mut [f32]) -> Result<()> {
         expect_finite("features", features).map_err(|error| error.map_index(|index| first + index))?;
         for (weights, sum) in self.weights.chunks_exact(self.features.max(1)).zip(sums) {

@@ -1,11 +1,13 @@
-//! FC-WTA unit by unit: one fully-connected layer with lifetime sparsity, without codes and without a gradient.
+//! FC-WTA unit by unit: one fully-connected layer with lifetime sparsity, without codes and without a
+//! gradient.
 //!
-//! Lifetime sparsity is a unit's own affair (section 2 of the paper): its activations over the batch are a row, the k
-//! largest of which survive. So a unit's row is computed, its survivors are
-//! noted, and the row is forgotten ([`Units::compete`]). After the images have been reconstructed, the gradient of
-//! a unit needs its own survivors alone ([`Kernels::weighted_row_sum`]): it can update the unit's weights at once.
+//! Lifetime sparsity is a unit's own affair (section 2 of the paper): its activations over the batch are a
+//! row, the k largest of which survive. So a unit's row is computed, its survivors are noted, and the row is
+//! forgotten ([`Units::compete`]). After the images have been reconstructed, the gradient of a unit needs its
+//! own survivors alone ([`Kernels::weighted_row_sum`]): it can update the unit's weights at once.
 //!
-//! Every number gets its terms in the order of [`Trainer`](crate::Trainer), so that the weights are the same to the bit.
+//! Every number gets its terms in the order of [`Trainer`](crate::Trainer), so that the weights are the same
+//! to the bit.
 
 use crate::cut::Cut;
 use crate::error::{Error, Result, expect_len};
@@ -61,13 +63,13 @@ impl<'a, K: Kernels> Units<'a, K> {
 
     /// Finds the survivors of the units from `first` on, as many as `survivors` has counts.
     ///
-    /// `images` is the batch, one image after the other, and `prepared` what [`Kernels::prepare`] made of it; `codes` is
-    /// scratch of a row of [`Units::width`] numbers per unit.
+    /// `images` is the batch, one image after the other, and `prepared` what [`Kernels::prepare`] made of it;
+    /// `codes` is scratch of a row of [`Units::width`] numbers per unit.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for buffers of other lengths, [`Error::NotFinite`] with `image * units + unit` for an activation
-    /// that is not finite.
+    /// [`Error::Length`] for buffers of other lengths, [`Error::NotFinite`] with `image * units + unit` for
+    /// an activation that is not finite.
     pub fn compete(
         &self,
         first: usize,

@@ -125,7 +125,8 @@ prop_compose! {
     ) -> Option<(Network, Pool, u64, bool)> {
         let input = Shape::new(channels, height, width);
         let network = Network::convolutional(input, &layers, Size::ONE).ok()?;
-        let pool = Pool { kernel: Size::new(pool.0, pool.1), stride: Size::new(pool.2, pool.3), kind: PoolKind::Max };
+        let (kernel, stride) = (Size::new(pool.0, pool.1), Size::new(pool.2, pool.3));
+        let pool = Pool { kernel, stride, kind: PoolKind::Max };
         let pool = if seed % 4 == 0 { Pool::NONE } else { pool };
         pool.check(network.code()).ok()?;
         Some((network, pool, seed, root))
@@ -213,7 +214,8 @@ const NET: Network = match Network::convolutional(
 
 #[test]
 fn memory_is_the_windows_and_the_open_rows() {
-    // Windows of 5 rows of 32 columns, a field, a row of the code, and four pooled rows: one pooled across, three open.
+    // Windows of 5 rows of 32 columns, a field, a row of the code, and four pooled rows: one pooled across,
+    // three open.
     let len = const { Int8Extractor::<Portable>::memory_len(&NET, &Pool::square(6, 2)) };
     assert_eq!(len, 5 * 32 + 5 * 32 * 16 + 400 + 28 * 16 + 4 * 14 * 16);
     assert_eq!(2 * len, 8_928);

@@ -63,8 +63,8 @@ fn a_constant_network_trains_in_static_memory() {
 
 #[test]
 fn the_lengths_are_those_counted_by_hand() {
-    // Layer 1 reads 9 x 10 with a border of 4 rows and columns, and makes 4 maps of 5 x 5; layer 2 reads those with
-    // a border of 2 rows, and makes 5 maps of 5 x 5, each with two winners.
+    // Layer 1 reads 9 x 10 with a border of 4 rows and columns, and makes 4 maps of 5 x 5; layer 2 reads
+    // those with a border of 2 rows, and makes 5 maps of 5 x 5, each with two winners.
     let parameters = (4 * 5 * 5 + 4) + (5 * 3 * 4 + 5) + 5 * 7 * 7 + 1;
     assert_eq!(NET.parameters_len(), parameters);
     assert_eq!(NET.inputs_len(), 13 * 14 + 7 * 5 * 4);
@@ -77,8 +77,8 @@ fn the_lengths_are_those_counted_by_hand() {
     let (images, winners) = (6, 10);
     assert_eq!(LEN.parameters, parameters);
     assert_eq!(LEN.moments, 2 * parameters);
-    // The gradient, the batch's winners, one image's deltas, the layers' inputs, the code, the residual, the deltas
-    // below (dense once, sparse twice).
+    // The gradient, the batch's winners, one image's deltas, the layers' inputs, the code, the residual, the
+    // deltas below (dense once, sparse twice).
     let floats = parameters + images * winners + winners + (182 + 140) + 125 + 240 + 140 + 2 * 100;
     assert_eq!(LEN.floats, floats);
     assert_eq!(LEN.indices, images * winners + 2 * 25);

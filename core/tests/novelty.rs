@@ -1,4 +1,5 @@
-//! The novelty score is the reconstruction error of the whole-image path, and tells strange samples from known ones.
+//! The novelty score is the reconstruction error of the whole-image path, and tells strange samples from
+//! known ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

@@ -1,4 +1,5 @@
-//! Training RBMs in lent memory: the reconstruction error falls; whatever is wrong is refused, and changes nothing.
+//! Training RBMs in lent memory: the reconstruction error falls; whatever is wrong is refused, and changes
+//! nothing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

@@ -1,5 +1,5 @@
-//! The scalar kernels go through several rows and columns at once: every number must have the bits of its definition, a plain
-//! loop in the order of memory.
+//! The scalar kernels go through several rows and columns at once: every number must have the bits of its
+//! definition, a plain loop in the order of memory.
 
 use proptest::prelude::*;
 use wta_core::{Kernels, Random, ReceptiveFields, Scalar, SgdUpdate};

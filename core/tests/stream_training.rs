@@ -107,8 +107,8 @@ const LARGE: TrainingLen = stream_training_len(&digits(Conv { maps: 16, ..CONV }
 fn training_fits_a_microcontroller() {
     let parameters = (8 * 25 + 8) + (8 * 8 * 25 + 8) + 8 * 121 + 1;
     let windows = 5 * 32 + 5 * 32 * 8;
-    // The gradient, the batch's winners, one image's deltas, the windows, a row of the code, the residual, a row of
-    // deltas below.
+    // The gradient, the batch's winners, one image's deltas, the windows, a row of the code, the residual, a
+    // row of deltas below.
     let floats = parameters + 32 * 8 + 8 + windows + 28 * 8 + 38 * 38 + 32 * 8;
     let expected = TrainingLen { parameters, moments: parameters, floats, indices: 32 * 8 + 28, cuts: 8 };
     assert_eq!(SMALL, expected);
@@ -121,8 +121,8 @@ fn training_fits_a_microcontroller() {
 
 #[test]
 fn deep_networks_keep_the_rows_that_their_deltas_meet() {
-    // Seen from the last layer: the third's kernel reads 3 rows; the second's deltas come a row at a time, so 3 rows; the
-    // first's are complete 2 rows later, which adds 2 times its stride.
+    // Seen from the last layer: the third's kernel reads 3 rows; the second's deltas come a row at a time, so
+    // 3 rows; the first's are complete 2 rows later, which adds 2 times its stride.
     let convs = [
         Conv::with_stride(2, Size::square(5), Size::square(2)),
         Conv::new(3, Size::square(3)),

@@ -1,5 +1,5 @@
-//! The claim of the learn phase: the gradient computed from the survivors alone is the gradient of a dense backward
-//! pass in which a mask has set everything else to 0.
+//! The claim of the learn phase: the gradient computed from the survivors alone is the gradient of a dense
+//! backward pass in which a mask has set everything else to 0.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

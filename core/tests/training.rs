@@ -87,8 +87,8 @@ fn training_continues_where_it_was_interrupted() {
     assert_eq!((rest.parameters, rest.moments), (whole.parameters, whole.moments));
 }
 
-/// Trains two steps, so that no moment is 0, then fails a step on `images`, and shows that nothing has changed: not
-/// even what the next good step does.
+/// Trains two steps, so that no moment is 0, then fails a step on `images`, and shows that nothing has
+/// changed: not even what the next good step does.
 fn expect_refusal<'i>(
     network: Network,
     training: TrainingConfig,
@@ -173,7 +173,8 @@ fn images_of_another_size_are_refused() {
 #[test]
 fn a_step_that_diverges_is_refused() {
     for (network, training) in every_kind() {
-        // Finite, but a gradient of its size would ruin the parameters; the larger one's activations overflow.
+        // Finite, but a gradient of its size would ruin the parameters; the larger one's activations
+        // overflow.
         for huge in [1e20f32, 1e38] {
             let mut batch = images(&network, BATCH);
             batch.iter_mut().for_each(|pixel| *pixel *= huge);

@@ -1,5 +1,5 @@
-//! Training unit by unit, without a gradient: the weights, moments, losses and refusals of [`Trainer`], to the bit, in less
-//! memory.
+//! Training unit by unit, without a gradient: the weights, moments, losses and refusals of [`Trainer`], to
+//! the bit, in less memory.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

@@ -115,8 +115,8 @@ macro_rules! on {
 
 impl Isa {
     /// So many rounds of independent multiply-adds in registers, each of
-    /// [`operations_per_round`](Self::operations_per_round): the most arithmetic that a thread can do, for a host to
-    /// time. Returns what came out, for nobody but the compiler.
+    /// [`operations_per_round`](Self::operations_per_round): the most arithmetic that a thread can do, for a
+    /// host to time. Returns what came out, for nobody but the compiler.
     pub fn fused_multiply_adds(self, rounds: u64) -> f32 {
         on!(self, k => k.fused_multiply_adds(rounds))
     }

@@ -1,7 +1,8 @@
-//! How an ISA module makes [`Kernels`](wta_core::Kernels) of the generic kernels: one definition for all ISAs.
+//! How an ISA module makes [`Kernels`](wta_core::Kernels) of the generic kernels: one definition for all
+//! ISAs.
 
-/// A method of `Kernels`: `$call`, compiled with the token's `$features`, where its operands fit, and otherwise what
-/// `Scalar` does with them.
+/// A method of `Kernels`: `$call`, compiled with the token's `$features`, where its operands fit, and
+/// otherwise what `Scalar` does with them.
 ///
 /// `$call` may be unsafe only in that it needs `$fits` and the instruction set.
 macro_rules! kernel {
@@ -27,9 +28,9 @@ macro_rules! kernel {
     };
 }
 
-/// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile` positions, and
-/// products of 6 units by `$vectors` registers of images. `$features` is what the token's existence proves the processor
-/// to have.
+/// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile`
+/// positions, and products of 6 units by `$vectors` registers of images. `$features` is what the token's
+/// existence proves the processor to have.
 macro_rules! implement_kernels {
     ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $features:literal) => {
         impl wta_core::Kernels for $token {
@@ -102,7 +103,7 @@ macro_rules! implement_kernels {
                 scratch: &mut [f32],
                 out: &mut [f32],
             ) {
-                use $crate::generic::winograd::{TiledLayer, Plan, outputs_fit};
+                use $crate::generic::winograd::{Plan, TiledLayer, outputs_fit};
                 #[target_feature(enable = $features)]
                 fn convolve_tiles(
                     layer: &TiledLayer<'_>,
@@ -134,7 +135,7 @@ macro_rules! implement_kernels {
                 scratch: &mut [f32],
                 screened: Screened<'_>,
             ) {
-                use $crate::generic::winograd::{TiledLayer, Plan};
+                use $crate::generic::winograd::{Plan, TiledLayer};
                 #[target_feature(enable = $features)]
                 fn screen_tiles(layer: &TiledLayer<'_>, scratch: &mut [f32], screened: Screened<'_>) {
                     let Screened { maxima, best, slack } = screened;
@@ -183,14 +184,26 @@ macro_rules! implement_kernels {
 
             kernel! {
                 $features,
-                fn add_to_field(fields: &ReceptiveFields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]);
+                fn add_to_field(
+                    fields: &ReceptiveFields,
+                    at: usize,
+                    scale: f32,
+                    filter: &[f32],
+                    map: &mut [f32],
+                );
                 where $crate::generic::field::fits(fields, at, map.len(), filter.len());
                 $crate::generic::field::add_to_field::<$vector>(fields, at, scale, filter, map)
             }
 
             kernel! {
                 $features,
-                fn add_to_filter(fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]);
+                fn add_to_filter(
+                    fields: &ReceptiveFields,
+                    at: usize,
+                    scale: f32,
+                    map: &[f32],
+                    filter: &mut [f32],
+                );
                 where $crate::generic::field::fits(fields, at, map.len(), filter.len());
                 $crate::generic::field::add_to_filter::<$vector>(fields, at, scale, map, filter)
             }
@@ -278,7 +291,9 @@ macro_rules! implement_kernels {
                 );
                 {
                     let _ = images;
-                    $crate::generic::units::products::<$vector, 6, $vectors, true>(weights, bias, prepared, out)
+                    $crate::generic::units::products::<$vector, 6, $vectors, true>(
+                        weights, bias, prepared, out,
+                    )
                 }
             }
 
@@ -294,13 +309,21 @@ macro_rules! implement_kernels {
                 );
                 {
                     let _ = images;
-                    $crate::generic::units::products::<$vector, 6, $vectors, false>(weights, bias, prepared, out)
+                    $crate::generic::units::products::<$vector, 6, $vectors, false>(
+                        weights, bias, prepared, out,
+                    )
                 }
             }
 
             kernel! {
                 $features,
-                fn weighted_row_sum(scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
+                fn weighted_row_sum(
+                    scales: &[f32],
+                    rows: &[u32],
+                    matrix: &[f32],
+                    stride: usize,
+                    out: &mut [f32],
+                );
                 where $crate::generic::units::rows_fit(scales, rows, matrix.len(), stride, out.len());
                 $crate::generic::units::weighted_row_sum::<$vector>(scales, rows, matrix, stride, out)
             }

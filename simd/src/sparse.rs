@@ -1,8 +1,8 @@
 //! Sparse rows against eight columns of weights at once: the hot loops of the host's SVM trainer.
 //!
-//! They are plain arithmetic on fixed arrays, compiled for each instruction set, without fused multiply-adds: every
-//! instruction set computes the same bits. No register is wider than a row of the weights, so what AVX-512 has
-//! beyond AVX2 is of no use here.
+//! They are plain arithmetic on fixed arrays, compiled for each instruction set, without fused multiply-adds:
+//! every instruction set computes the same bits. No register is wider than a row of the weights, so what
+//! AVX-512 has beyond AVX2 is of no use here.
 
 use crate::isa::Isa;
 
@@ -24,8 +24,8 @@ pub type Lanes = [f32; LANES];
 impl Isa {
     /// The product of one sparse row and `weights` (`[feature][lane]`).
     ///
-    /// Four partial sums hide the latency of the additions; their order is fixed. Non-zeros of features that `weights`
-    /// does not have are left out.
+    /// Four partial sums hide the latency of the additions; their order is fixed. Non-zeros of features that
+    /// `weights` does not have are left out.
     #[inline]
     pub fn row_dot(self, weights: &[Lanes], row: &[Entry]) -> Lanes {
         match self {

@@ -9,8 +9,8 @@ pub(crate) const MAX_LANES: usize = 16;
 ///
 /// # Safety
 ///
-/// An implementation's methods may only be called where its instruction set is enabled; the ISA modules see to
-/// that by calling the generic kernels, into which all of this is inlined, from functions with the right
+/// An implementation's methods may only be called where its instruction set is enabled. The ISA modules see
+/// to that: they call the generic kernels, into which all of this is inlined, from functions with the right
 /// `#[target_feature]`.
 pub(crate) unsafe trait Vector: Copy {
     /// f32 in a register.
@@ -26,8 +26,9 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// `a * b + c` of single numbers, rounded once.
     unsafe fn fused(a: f32, b: f32, c: f32) -> f32;
-    /// For each `i` of `inputs`, in order: to the sums of `m` and `n` adds number `i` behind pointer `m` times the next
-    /// vector of row `n` of `weights`, each product and sum rounded once. The rows are `stride` numbers apart.
+    /// Adds products to the sums. For each `i` of `inputs`, in order, sum `[m][n]` gets number `i` behind
+    /// pointer `m`, times the next vector of row `n` of `weights`, rounded once. The rows are `stride`
+    /// numbers apart.
     #[inline(always)]
     unsafe fn add_products<const M: usize, const N: usize>(
         sums: &mut [[Self; N]; M],
@@ -70,8 +71,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn sum(self) -> f32;
     /// Where `self > values`: replaces the value in `values` and puts `position` into `positions`.
     unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32);
-    /// Counts, per lane, in how many of `rows` rows, `stride` numbers apart, the number is positive and its bits, as
-    /// an integer, are at least those in `bits` (themselves at least 1).
+    /// Counts rows per lane: those in which the number is positive and its bits, as an integer, are at least
+    /// those in `bits` (themselves at least 1). There are `rows` rows, `stride` numbers apart.
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,

@@ -1,5 +1,5 @@
-//! Every instruction set of this processor, row by row: codes are those of the same kernels on whole images, and gradients
-//! are up to rounding, because kernels keep sums over several rows in registers where they can.
+//! Every instruction set of this processor, row by row: codes are those of the same kernels on whole images,
+//! and gradients are up to rounding, because kernels keep sums over several rows in registers where they can.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
-    reason = "calls as C makes them: every buffer is as long as its call says, or the call must refuse it first"
+    reason = "calls as C makes them: every buffer is as long as its call says, or the call refuses it first"
 )]
 
 use std::ffi::{CStr, c_void};

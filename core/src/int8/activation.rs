@@ -3,11 +3,11 @@
 /// The largest activation, and the largest absolute value of a pixel.
 pub const MAX_ACTIVATION: i16 = 255;
 
-/// The activation of a sum: `sum * multiplier / 2^32`, rounded to the nearest (a half upwards). It is at least 0, which is
-/// ReLU, and at most [`MAX_ACTIVATION`].
+/// The activation of a sum: `sum * multiplier / 2^32`, rounded to the nearest (a half upwards). It is at
+/// least 0, which is ReLU, and at most [`MAX_ACTIVATION`].
 ///
-/// The multiplier is a factor below 1/2 in units of `2^-32`. It needs no shift besides: a sum has 31 bits, so rounding the
-/// factor to such a unit changes the activation by less than a quarter.
+/// The multiplier is a factor below 1/2 in units of `2^-32`. It needs no shift besides: a sum has 31 bits, so
+/// rounding the factor to such a unit changes the activation by less than a quarter.
 #[inline]
 pub fn requantise(sum: i32, multiplier: i32) -> i16 {
     let product = i64::from(sum) * i64::from(multiplier);
@@ -16,7 +16,8 @@ pub fn requantise(sum: i32, multiplier: i32) -> i16 {
     rounded.clamp(0, MAX_ACTIVATION as i32) as i16
 }
 
-/// `sqrt(255 * activation)`, rounded: the square root of an activation, in units that make 255 the largest again.
+/// `sqrt(255 * activation)`, rounded: the square root of an activation, in units that make 255 the largest
+/// again.
 pub fn sqrt(activation: i16) -> i16 {
     ROOTS.get(usize::from(activation.unsigned_abs())).map_or(0, |root| i16::from(*root))
 }
@@ -26,7 +27,8 @@ const ROOTS: [u8; 256] = {
     let mut roots = [0; 256];
     let (mut activation, mut root) = (0usize, 0usize);
     while activation < 256 {
-        // Rounded to the nearest: (root + 1/2)^2 = root^2 + root + 1/4 is no integer, so that there is no half.
+        // Rounded to the nearest: (root + 1/2)^2 = root^2 + root + 1/4 is no integer, so that there is no
+        // half.
         while root * root + root < 255 * activation {
             root += 1;
         }

@@ -25,8 +25,9 @@ impl<'a> Int8Svm<'a> {
         row.saturating_mul(features.height)
     }
 
-    /// A classifier of features of this shape. `weights` are, for each pooled row, the packed weights of each class; each class
-    /// has a `bias`, in units of its weights' scale times the features', and a scale that makes a score of its sum.
+    /// A classifier of features of this shape. `weights` holds, for each pooled row, the packed weights of
+    /// each class. Each class has a `bias`, in units of its weights' scale times the features', and a scale
+    /// by which its sum becomes a score.
     ///
     /// # Errors
     ///
@@ -78,8 +79,8 @@ impl<'a, K: Int8Kernels> Int8Classifier<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the support vector machine is for features of another shape, [`Error::Length`] for another number of
-    /// sums.
+    /// [`Error::Invalid`] when the support vector machine is for features of another shape, [`Error::Length`]
+    /// for another number of sums.
     pub fn new(extractor: Int8Extractor<'a, K>, svm: Int8Svm<'a>, sums: &'a mut [i32]) -> Result<Self> {
         if extractor.shape() != svm.features() {
             return Err(Error::Invalid("the quantised classifier is for features of another shape"));

@@ -12,8 +12,8 @@ use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::shape::Shape;
 
-/// Quantised features of images that arrive row by row: the rows go through the windows of the layers, and the code's rows
-/// into open pooled rows. No map is ever held as a whole.
+/// Quantised features of images that arrive row by row: the rows go through the windows of the layers, and
+/// the code's rows into open pooled rows. No map is ever held as a whole.
 #[derive(Debug)]
 pub struct Int8Extractor<'a, K> {
     kernels: K,
@@ -38,14 +38,15 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         windows_len(network).saturating_add(scratch_len::<K>(network)).saturating_add(rows)
     }
 
-    /// Prepares everything; with `sqrt_features`, features are [square roots](sqrt) of the pooled activations.
+    /// Prepares everything; with `sqrt_features`, features are [square roots](sqrt) of the pooled
+    /// activations.
     ///
     /// `memory` is best [`Aligned`](crate::int8::Aligned).
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of [`Pool::check`] and
-    /// [`Pool::check_int8`].
+    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of
+    /// [`Pool::check`] and [`Pool::check_int8`].
     pub fn new(
         kernels: K,
         network: Int8Network<'a>,
@@ -86,12 +87,13 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         self.pooling.pool.output(self.pooling.maps)
     }
 
-    /// Hands the rows of an image's features over as soon as they are known: their number, and `width x maps` numbers,
-    /// position by position with the maps side by side.
+    /// Hands each row of an image's features to `sink` as soon as it is known: its number, and `width x maps`
+    /// features, position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for an image of another size, [`Error::Invalid`] for a pixel beyond +-[`MAX_ACTIVATION`].
+    /// [`Error::Length`] for an image of another size, [`Error::Invalid`] for a pixel beyond
+    /// +-[`MAX_ACTIVATION`].
     pub fn for_each_row(
         &mut self,
         mut image: impl Int8Rows,
@@ -139,7 +141,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         })
     }
 
-    /// A row has come into the window of layer `index`: makes the rows above that it completes.
+    /// The window of layer `index` has received a row: produces the rows above that it completes.
     fn rise(&mut self, index: usize, sink: &mut impl FnMut(usize, &[i16])) {
         let mut windows = self.windows.iter_mut().zip(self.network.layers()).skip(index).peekable();
         while let Some((window, (layer, filters))) = windows.next() {
@@ -169,7 +171,8 @@ struct Pooling<'a, K> {
     sqrt_features: bool,
     /// The shape of the code.
     maps: Shape,
-    /// A row that is pooled across alone, then the open rows; pooled row `y` is number `y` modulo their number.
+    /// A row that is pooled across alone, then the open rows; pooled row `y` is number `y` modulo their
+    /// number.
     open: &'a mut [i16],
     /// Rows of the code received.
     received: usize,

@@ -5,17 +5,21 @@ use crate::int8::activation::requantise;
 use crate::int8::filters::{Int8Filters, Int8Weights};
 use crate::memory::{copy, part_mut};
 
-/// The hot loops of quantised inference. All sums are exact, so every implementation gives the numbers of [`Portable`].
+/// The hot loops of quantised inference. All sums are exact, so every implementation gives the numbers of
+/// [`Portable`].
 ///
 /// Given slices that are too short for the description, they do nothing for what does not fit.
 pub trait Int8Kernels: Copy + Send + Sync {
-    /// Scratch memory of [`convolve`](Self::convolve), in lengths of a filter filled up to a multiple of four.
+    /// Scratch memory of [`convolve`](Self::convolve), in lengths of a filter filled up to a multiple of
+    /// four.
     const SCRATCH_FILTERS: usize;
 
-    /// A row of an encoder layer: for each of the `fields.width` positions and each filter, the [requantised](requantise)
-    /// sum of the bias and the products of filter and receptive field. The outputs of a position lie side by side.
+    /// A row of an encoder layer: for each of the `fields.width` positions and each filter, the
+    /// [requantised](requantise) sum of the bias and the products of filter and receptive field. The outputs
+    /// of a position lie side by side.
     ///
-    /// `window` begins at the first row of the fields. It and `scratch` are best [`Aligned`](crate::int8::Aligned).
+    /// `window` begins at the first row of the fields. It and `scratch` are best
+    /// [`Aligned`](crate::int8::Aligned).
     fn convolve(
         self,
         fields: &ReceptiveFields,

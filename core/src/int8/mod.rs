@@ -5,11 +5,11 @@
 //!           -> open pooled rows (maximum) -> (square root by table) -> sums of the classifier
 //! ```
 //!
-//! A number is what it stands for times a scale, and 0 stands for 0: images and the outputs of ReLU are not negative.
-//! Activations are 0..=255. The windows keep them as `i16`, which a microcontroller's multiplications take. The pixels of
-//! signed images are -255..=255. Weights are `i8` with a scale for each map. A layer's sums are exact in `i32`, which
-//! [`Int8Network::new`] proves, so every implementation of [`Int8Kernels`] gives the same bits. [`requantise`] makes an
-//! activation of a sum.
+//! A number is what it stands for times a scale, and 0 stands for 0: images and the outputs of ReLU are not
+//! negative. Activations are 0..=255. The windows keep them as `i16`, which a microcontroller's
+//! multiplications take. The pixels of signed images are -255..=255. Weights are `i8` with a scale for each
+//! map. A layer's sums are exact in `i32`, which [`Int8Network::new`] proves, so every implementation of
+//! [`Int8Kernels`] gives the same bits. [`requantise`] makes an activation of a sum.
 //!
 //! The host quantises. Nothing here needs floating point but the scores of [`Int8Svm`].
 

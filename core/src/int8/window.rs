@@ -5,8 +5,8 @@ use crate::network::Layer;
 
 /// As many rows of a layer's padded input as its kernel is high, the newest last.
 ///
-/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So a receptive field is
-/// rows at a constant distance, as in a whole map.
+/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So a
+/// receptive field is rows at a constant distance, as in a whole map.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     layer: Layer,

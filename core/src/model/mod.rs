@@ -1,7 +1,8 @@
 //! `model.wta`: a trained network in flash, used where it lies.
 //!
-//! `wta export` writes it, [`Model::parse`] checks it once and hands out views; nothing is copied. All numbers are
-//! little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use byte by byte, it refuses.
+//! `wta export` writes it, [`Model::parse`] checks it once and hands out views; nothing is copied. All
+//! numbers are little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use
+//! byte by byte, it refuses.
 //!
 //! ```text
 //! offset  bytes
@@ -33,18 +34,22 @@
 //!
 //! | section | |
 //! | --- | --- |
-//! | [`PARAMETERS`], `PARM` | f32: the flat parameter vector (see [`Network::regions`]), or without decoder its first [`Network::encoder_len`] numbers |
-//! | [`SVM_WEIGHTS`], `SVMW` | f32: the classifier's weights, classes x features, for features as they come out of pooling and root |
+//! | [`PARAMETERS`], `PARM` | f32: the flat parameter vector ([`Network::regions`]), or the encoder's part of it |
+//! | [`SVM_WEIGHTS`], `SVMW` | f32: the classifier's weights, classes x features |
 //! | [`SVM_BIASES`], `SVMB` | f32: its biases, one per class |
-//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, layer after layer, [packed](crate::int8::Int8Weights) |
+//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, layer by layer ([order](crate::int8::Int8Weights)) |
 //! | [`INT8_BIASES`], `Q8BI` | i32: their biases, layer after layer, one per map |
 //! | [`INT8_MULTIPLIERS`], `Q8MU` | i32: their [multipliers](crate::int8::requantise), likewise |
 //! | [`INT8_FEATURE_SCALE`], `Q8FS` | f32: what makes a quantised feature one of the network in f32 |
-//! | [`INT8_SVM_WEIGHTS`], `Q8SW` | i8: the quantised classifier's weights, [row after row](crate::int8::Int8Svm) |
+//! | [`INT8_SVM_WEIGHTS`], `Q8SW` | i8: the quantised classifier's weights ([order](crate::int8::Int8Svm)) |
 //! | [`INT8_SVM_BIASES`], `Q8SB` | i32: its biases, one per class |
 //! | [`INT8_SVM_SCALES`], `Q8SS` | f32: what makes a score of a sum, one per class |
 //!
-//! All of them may be missing, and others may be there ([`Model::section`]). Of two with one tag the first counts.
+//! Without decoder, a model has the first [`Network::encoder_len`] parameters. A classifier is for features
+//! as they come out of pooling and square roots.
+//!
+//! All of them may be missing, and others may be there ([`Model::section`]). Of two with one tag the first
+//! counts.
 
 mod crc;
 mod format;
@@ -81,14 +86,14 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// Checks all of a `model.wta`, which must lie at a multiple of 4 bytes (16 are better: the sections are then aligned to
-    /// 16, too). Takes one pass over the bytes for the CRC and one over the floats.
+    /// Checks all of a `model.wta`, which must lie at a multiple of 4 bytes (16 are better: the sections are
+    /// then aligned to 16, too). Takes one pass over the bytes for the CRC and one over the floats.
     ///
     /// # Errors
     ///
     /// [`Error::Model`] for what is no whole, undamaged `model.wta` of this version. [`Error::Invalid`] and
-    /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each other.
-    /// [`Error::NotFinite`] if a number is not finite.
+    /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
+    /// other. [`Error::NotFinite`] if a number is not finite.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         if cfg!(target_endian = "big") {
             return Err(Error::Model("a model.wta is little-endian, and this processor is not"));
@@ -175,8 +180,8 @@ impl<'a> Model<'a> {
         self.network
     }
 
-    /// The network's parameters as f32, in place; none when the model was exported without. When it was exported without
-    /// decoder, they can encode and not train: see [`Parameters::has_decoder`].
+    /// The network's parameters as f32, in place; none when the model was exported without. When it was
+    /// exported without decoder, they can encode and not train: see [`Parameters::has_decoder`].
     pub fn parameters(&self) -> Option<Parameters<'a>> {
         self.parameters.map(|values| Parameters::known(self.network, values))
     }
@@ -191,8 +196,8 @@ impl<'a> Model<'a> {
         self.flags & SQRT_FEATURES != 0
     }
 
-    /// What each number of the input is multiplied by: of an image, pixels (0 to 255) as f32; of the upper layer of a stack
-    /// ([`Model::is_stacked`]), the features of the model below.
+    /// What each number of the input is multiplied by. The numbers are pixels (0 to 255) as f32; for the
+    /// upper layer of a stack ([`Model::is_stacked`]), the features of the model below.
     pub const fn scale(&self) -> f32 {
         self.scale
     }
@@ -202,8 +207,8 @@ impl<'a> Model<'a> {
         self.flags & STACKED != 0
     }
 
-    /// Whether the input holds channel after channel (of features, map after map), as fully-connected networks are trained;
-    /// else, position after position with the channels side by side.
+    /// Whether the input holds channel after channel (of features, map after map), as fully-connected
+    /// networks are trained; else, position after position with the channels side by side.
     pub const fn is_planar(&self) -> bool {
         self.flags & PLANAR != 0
     }
@@ -223,15 +228,16 @@ impl<'a> Model<'a> {
         self.svm
     }
 
-    /// The quantised encoder, in place; none when the model was exported without. It takes pixels as they are: bytes.
+    /// The quantised encoder, in place; none when the model was exported without. It takes pixels as they
+    /// are: bytes.
     ///
     /// Its filters are looked through once more, so call this once, not for every image.
     pub fn int8(&self) -> Option<Int8Network<'a>> {
         int8::encoder(&self.sections, &self.network).ok().flatten()
     }
 
-    /// The quantised classifier, in place; none when the model was exported without. Like [`Model::int8`], to be called
-    /// once.
+    /// The quantised classifier, in place; none when the model was exported without. Like [`Model::int8`], to
+    /// be called once.
     pub fn int8_svm(&self) -> Option<Int8Svm<'a>> {
         int8::classifier(&self.sections, &self.network, &self.pool, self.classes).ok().flatten()
     }
@@ -241,8 +247,8 @@ impl<'a> Model<'a> {
         int8::feature_scale(&self.sections)
     }
 
-    /// The bytes of a section. They start at a multiple of 16 from the start of the model. So whatever the model is aligned
-    /// to, at least 4 bytes and up to 16, a section is aligned to as well.
+    /// The bytes of a section. They start at a multiple of 16 from the start of the model. So whatever the
+    /// model is aligned to, at least 4 bytes and up to 16, a section is aligned to as well.
     pub fn section(&self, tag: Tag) -> Option<&'a [u8]> {
         self.sections.bytes(tag)
     }

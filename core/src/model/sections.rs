@@ -16,8 +16,8 @@ pub(super) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// The next `count` entries of `reader`, which reads `bytes`, as the section table. Every section must lie in the file,
-    /// aligned, behind the one before.
+    /// The next `count` entries of `reader`, which reads `bytes`, as the section table. Every section must
+    /// lie in the file, aligned, behind the one before.
     pub(super) fn new(bytes: &'a [u8], count: usize, reader: &mut Reader<'a>) -> Result<Self> {
         if count > MAX_SECTIONS {
             return Err(Error::Model("this model.wta has more than 16 sections"));

@@ -1,8 +1,9 @@
 //! Deltas through the hidden layers, row by row.
 //!
-//! The deltas of a hidden row meet the windows that the row was made from: there they become gradient at once, and go on to
-//! the rows below, as many as the kernel has. Of these, a row is complete when no later row reaches it, and then goes the
-//! same way. Sums get their terms in the order of [`Trainer`](crate::Trainer), row by row from the top.
+//! The deltas of a hidden row meet the windows that the row was made from. There they become gradient at
+//! once, and go on to as many rows below as the kernel has. A row below is complete when no later row reaches
+//! it, and then goes the same way. Sums get their terms in the order of [`Trainer`](crate::Trainer), row by
+//! row from the top.
 
 use heapless::Vec;
 
@@ -13,8 +14,8 @@ use crate::parameters::{Gradients, Parameters};
 use crate::stream::window::Window;
 use crate::train::learn::add_rows;
 
-/// Rows of the input of layer `index` that training keeps: those that the kernel reads, and those that deltas from above
-/// still have to meet.
+/// Rows of the input of layer `index` that training keeps: those that the kernel reads, and those that deltas
+/// from above still have to meet.
 pub(crate) const fn training_rows(network: &Network, index: usize) -> usize {
     let mut i = network.depth().saturating_sub(1);
     let mut rows = match network.layer(i) {
@@ -49,7 +50,8 @@ pub(crate) const fn incomplete_len(network: &Network) -> usize {
     len
 }
 
-/// The last layer's deltas are gathered row by row from the survivors; those of others are scattered over a field's rows.
+/// The last layer's deltas are gathered row by row from the survivors; those of others are scattered over a
+/// field's rows.
 const fn incomplete_rows(network: &Network, index: usize) -> usize {
     match network.layer(index) {
         Some(layer) if index + 1 < network.depth() => layer.conv.kernel.height,
@@ -193,8 +195,8 @@ impl<'a, K: Kernels> Backward<'a, K> {
     }
 }
 
-/// Collects the columns of the next complete row at which a delta arrived at an active unit; returns how many. `active` is
-/// the row of the map, whose ReLU let nothing through where it is 0.
+/// Collects the columns of the next complete row at which a delta arrived at an active unit; returns how
+/// many. `active` is the row of the map, whose ReLU let nothing through where it is 0.
 fn gather(from: &Incomplete<'_>, active: &[f32], positions: &mut [u32], values: &mut [f32]) -> usize {
     let channels = from.layer.input.channels.max(1);
     let padded = from.layer.padded();

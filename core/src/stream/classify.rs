@@ -1,7 +1,7 @@
 //! From an image's rows to features and classes, row by row.
 //!
-//! A pooled row is open as long as rows of the code fall into its windows, and is handed over when the last one has:
-//! to the caller, or to the sums of a linear classifier. Features and scores are those of
+//! A pooled row is open as long as rows of the code fall into its windows. After the last of them it is
+//! handed over: to the caller, or to the sums of a linear classifier. Features and scores are those of
 //! [`Pool::run`] and [`Svm::scores`] on the whole code, to the bit.
 
 use crate::error::{Result, expect_len};
@@ -16,8 +16,9 @@ use crate::stream::forward::{Forward, forward_len};
 use crate::stream::rows::Rows;
 use crate::svm::{Svm, largest};
 
-/// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's windows, a row of
-/// the code, and the pooled rows that are open at the same time. In bytes: four times as many.
+/// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's
+/// windows, a row of the code, and the pooled rows that are open at the same time. In bytes: four times as
+/// many.
 ///
 /// ```
 /// use wta_core::{Conv, Network, Pool, Shape, Size, extractor_len};
@@ -31,7 +32,8 @@ use crate::svm::{Svm, largest};
 ///     Err(_) => panic!("not a network"),
 /// };
 /// const LEN: usize = extractor_len(&NET, &Pool::square(5, 3));
-/// // Five rows of 32 pixels, one of 28 x 16 activations, two of 10 x 16 features: 4 KB. The maps would take 50 KB.
+/// // Five rows of 32 pixels, one of 28 x 16 activations, two of 10 x 16 features: 4 KB.
+/// // The maps would take 50 KB.
 /// assert_eq!(LEN, 5 * 32 + 28 * 16 + 2 * 10 * 16);
 /// static MEMORY: [f32; LEN] = [0.0; LEN];
 /// assert_eq!(size_of_val(&MEMORY), 3712);
@@ -63,8 +65,8 @@ pub struct Extractor<'a, K> {
 }
 
 impl<'a, K: Kernels> Extractor<'a, K> {
-    /// Prepares everything; with `sqrt_features`, features are pooled square roots ([`inference::sqrt`]) of the activations. To be
-    /// done again whenever the parameters have changed.
+    /// Prepares everything; with `sqrt_features`, features are pooled square roots ([`inference::sqrt`]) of
+    /// the activations. To be done again whenever the parameters have changed.
     ///
     /// # Errors
     ///
@@ -95,8 +97,8 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         self.pool.output(self.forward.network().code())
     }
 
-    /// Hands the rows of an image's features over as soon as they are known: their number, and `width x maps` numbers,
-    /// position by position with the maps side by side.
+    /// Hands each row of an image's features to `sink` as soon as it is known: its number, and `width x maps`
+    /// features, position by position with the maps side by side.
     ///
     /// # Errors
     ///
@@ -153,9 +155,9 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for an image of another size, or unless `features` has the numbers of
-    /// [`Extractor::shape`];
-    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not finite.
+    /// [`Error::Length`](crate::Error::Length) for an image of another size, or unless `features` has the
+    /// numbers of [`Extractor::shape`]; [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not
+    /// finite.
     pub fn features(&mut self, image: impl Rows, features: &mut [f32]) -> Result<()> {
         expect_len("features", self.shape().len(), features.len())?;
         self.for_each_row(image, |y, row| {
@@ -189,8 +191,8 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when the support vector machine was trained on another number of
-    /// features, or `scores` has another length.
+    /// [`Error::Length`](crate::Error::Length) when the support vector machine was trained on another number
+    /// of features, or `scores` has another length.
     pub fn new(extractor: Extractor<'a, K>, svm: Svm<'a>, scores: &'a mut [f32]) -> Result<Self> {
         expect_len("features", svm.features(), extractor.shape().len())?;
         expect_len("scores", svm.classes(), scores.len())?;

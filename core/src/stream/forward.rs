@@ -1,8 +1,8 @@
 //! The encoder's forward pass, row by row: no map is ever whole in memory.
 //!
-//! Each layer has a window of its input. Whoever wants a row asks the layer below for it; a layer that has not got the
-//! rows to make it from asks in turn; the lowest one asks the image. Every number is what [`Encoder`](crate::Encoder) computes
-//! for a whole image without tiles, to the bit.
+//! Each layer has a window of its input. Whoever wants a row asks the layer below for it. A layer that lacks
+//! the rows to compute it from asks the next one below; the lowest layer asks the image. Every number is what
+//! [`Encoder`](crate::Encoder) computes for a whole image without tiles, to the bit.
 
 use heapless::Vec;
 
@@ -24,8 +24,8 @@ pub struct Forward<'a, K> {
     windows: Vec<Window<'a>, MAX_LAYERS>,
 }
 
-/// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each layer's input
-/// as its kernel has. In bytes: four times as many.
+/// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each
+/// layer's input as its kernel has. In bytes: four times as many.
 pub const fn forward_len(network: &Network) -> usize {
     let mut len = 0;
     let mut i = 0;
@@ -105,13 +105,13 @@ impl<'a, K: Kernels> Forward<'a, K> {
         image.expect_shape(self.network().input())
     }
 
-    /// Makes the next row of the dense code, from the first to the last of [`Network::code`]: `width x maps` numbers,
-    /// position by position with the maps side by side.
+    /// Computes the next row of the dense code, from the first to the last of [`Network::code`]:
+    /// `width x maps` numbers, position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] when `code` is not a row long; [`Error::NotFinite`] if a pixel is not finite, with its index in
-    /// the image.
+    /// [`Error::Length`] when `code` is not a row long; [`Error::NotFinite`] if a pixel is not finite, with
+    /// its index in the image.
     pub fn next_row(&mut self, image: &mut impl Rows, code: &mut [f32]) -> Result<()> {
         let shape = self.network().code();
         expect_len("row of the code", shape.width * shape.channels, code.len())?;

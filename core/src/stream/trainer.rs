@@ -1,11 +1,13 @@
-//! A whole training step row by row: [`Trainer`](crate::Trainer)'s weights in the memory of a microcontroller.
+//! A whole training step row by row: [`Trainer`](crate::Trainer)'s weights in the memory of a
+//! microcontroller.
 //!
-//! *Compete* keeps each image's winners, of a code that is never whole. *Learn* computes an image's residual (held whole)
-//! and one delta per survivor, then replays the hidden rows: each row adds its part of a survivor's receptive field to
-//! that filter's gradient, and the deltas propagate down through the layers ([`Backward`]).
+//! *Compete* keeps each image's winners, of a code that is never whole. *Learn* computes an image's residual
+//! (held whole) and one delta per survivor, then replays the hidden rows: each row adds its part of a
+//! survivor's receptive field to that filter's gradient, and the deltas propagate down through the layers
+//! ([`Backward`]).
 //!
-//! Each number gets its terms in the order of [`Trainer`](crate::Trainer), so with the scalar kernels the weights are the
-//! same to the bit.
+//! Each number gets its terms in the order of [`Trainer`](crate::Trainer), so with the scalar kernels the
+//! weights are the same to the bit.
 
 use crate::compete::Candidates;
 use crate::error::{Error, Result, expect_len};
@@ -107,10 +109,10 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for settings that make no sense, and for a grid of winners or corruption, neither of which is
-    /// done row by row. [`Error::Length`] for memory of other lengths than [`stream_training_len`] says, to whose floats
-    /// [`Forward::prepared_len`] is added for other than scalar kernels. [`Error::NotFinite`] if a parameter is not
-    /// finite.
+    /// [`Error::Invalid`] for settings that make no sense, and for a grid of winners or corruption, neither
+    /// of which is done row by row. [`Error::Length`] for memory of other lengths than
+    /// [`stream_training_len`] says, to whose floats [`Forward::prepared_len`] is added for other than scalar
+    /// kernels. [`Error::NotFinite`] if a parameter is not finite.
     #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
     pub fn new(
         kernels: K,
@@ -141,15 +143,16 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
 
     state_methods!();
 
-    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the batch.
+    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
+    /// batch.
     ///
     /// The images are gone through twice, and in the second round each image's rows twice.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out of all
-    /// bounds. The parameters and moments are then as before the step.
+    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
+    /// of all bounds. The parameters and moments are then as before the step.
     pub fn step<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
         self.state.stopwatch.start();
         let loss = self.gradient(images)?;
@@ -216,8 +219,8 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     }
 }
 
-/// Adds one image's part of the gradients of all filters, and of the hidden layers' biases, as the rows of the last
-/// layer's input pass by.
+/// Adds one image's part of the gradients of all filters, and of the hidden layers' biases, as the rows of
+/// the last layer's input pass by.
 fn learn_rows<K: Kernels>(
     forward: &mut Forward<'_, K>,
     backward: &mut Backward<'_, K>,
@@ -235,7 +238,8 @@ fn learn_rows<K: Kernels>(
     forward.restart(image)?;
     backward.restart();
     for y in 0..top.input.height {
-        // The survivors' filters' rows that meet this row: where they begin, at which offset in the row, and the delta.
+        // The survivors' filters' rows that meet this row: where they begin, at which offset in the row, and
+        // the delta.
         let meeting = || {
             winners.survivors(maps, 0..maps, deltas).filter_map(|(survivor, delta)| {
                 let output_y = survivor.position.checked_div(fields.width)?;

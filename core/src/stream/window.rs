@@ -10,9 +10,9 @@ use crate::stream::rows::Rows;
 
 /// Consecutive rows of a layer's padded input, the newest last.
 ///
-/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So the rows of
-/// a receptive field lie one after the other at a constant distance, as they do in a whole map, and the same kernels read
-/// them. Rows are counted from the first one of the border.
+/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So the
+/// rows of a receptive field lie one after the other at a constant distance, as they do in a whole map, and
+/// the same kernels read them. Rows are counted from the first one of the border.
 #[derive(Debug)]
 pub(crate) struct Window<'a> {
     layer: Layer,

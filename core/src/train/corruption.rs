@@ -1,14 +1,14 @@
 //! Denoising and dropout: what training hides from the network on purpose.
 //!
-//! - *Input*: a share of the image's numbers is set to 0 before encoding (masking noise), while the loss compares
-//!   with the clean image: the denoising autoencoder.
-//! - *Hidden*: a share of the code's units is dropped after the selection, and the others are scaled by
-//!   `1 / (1 - share)`, so that the weights serve as they are when nothing is dropped any more. The selection
-//!   itself, lifetime sparsity over the batch included, sees the code as it is: exactly k are selected, and of these
-//!   some are dropped. Dropping before the selection would let a weaker unit win in place of each dropped one.
+//! - *Input*: a share of the image's numbers is set to 0 before encoding (masking noise), while the loss
+//!   compares with the clean image: the denoising autoencoder.
+//! - *Hidden*: a share of the code's units is dropped after the selection. The others are scaled by
+//!   `1 / (1 - share)`, so the weights serve as they are when nothing is dropped any more. The selection
+//!   itself, over the batch too, sees the code as it is: exactly k are selected, and of these some are
+//!   dropped. Dropping before the selection would let a weaker unit win in place of each dropped one.
 //!
-//! What is hidden is a function of the seed, the step and the image's place in the batch, so that neither the number
-//! of threads nor an interruption changes it. Encoding after training is never corrupted.
+//! What is hidden is a function of the seed, the step and the image's place in the batch. So neither the
+//! number of threads nor an interruption changes it. Encoding after training is never corrupted.
 
 use crate::error::{Error, Result};
 use crate::field::PaddedLayout;
@@ -54,7 +54,8 @@ impl Corruption {
         Ok(())
     }
 
-    /// Hides numbers of image `image` of the batch of step `step` (from 0): `padded` is the first layer's input.
+    /// Hides numbers of image `image` of the batch of step `step` (from 0): `padded` is the first layer's
+    /// input.
     ///
     /// Each number has its draw, in the order row, column, channel.
     pub fn corrupt_input(&self, step: u64, image: usize, layout: &PaddedLayout, padded: &mut [f32]) {
@@ -68,8 +69,8 @@ impl Corruption {
         }
     }
 
-    /// Drops units of one image's code after the selection, and scales the others. `values` are the image's winners,
-    /// windows x maps; each has its draw, in this order, whether it was selected or not.
+    /// Drops units of one image's code after the selection, and scales the others. `values` are the image's
+    /// winners, windows x maps; each has its draw, in this order, whether it was selected or not.
     pub fn drop_hidden(&self, step: u64, image: usize, values: &mut [f32]) {
         if self.hidden > 0.0 {
             let (mut random, scale) = (self.draws(step, image, 1), self.hidden_scale());

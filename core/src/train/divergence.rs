@@ -28,8 +28,8 @@ impl ContrastiveDivergence {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] that names what cannot be: no Gibbs step, another network than a tied fully-connected layer,
-    /// Adam, k-sparse codes, or settings that make no sense for any network.
+    /// [`Error::Invalid`] that names what cannot be: no Gibbs step, another network than a tied
+    /// fully-connected layer, Adam, k-sparse codes, or settings that make no sense for any network.
     pub fn check(&self, network: &Network, config: &TrainingConfig) -> Result<()> {
         expect_rbm(network)?;
         config.check(network)?;
@@ -50,8 +50,8 @@ impl ContrastiveDivergence {
         Ok(())
     }
 
-    /// The draws of an image's hidden units, one after the other, from which they are sampled the `phase`-th time (from 0)
-    /// in a step: `image` is its place in the batch.
+    /// The draws by which an image's hidden units are sampled, one after the other, for the `phase`-th time
+    /// (from 0) in a step. `image` is its place in the batch.
     pub const fn draws(&self, step: u64, phase: usize, image: usize) -> Random {
         let mut of_step = Random::stream(self.seed ^ DRAWS, step);
         let mut of_phase = Random::stream(of_step.next_u64(), phase as u64);

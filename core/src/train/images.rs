@@ -1,7 +1,7 @@
 //! A whole training step image by image: the definition, which all other trainers are tested against.
 //!
-//! The batch is gone through twice. *Compete* keeps each image's winners and nothing else; *select* says which survive;
-//! *learn* encodes the hidden layers of an image anew and adds its part of the gradient.
+//! The batch is gone through twice. *Compete* keeps each image's winners and nothing else; *select* says
+//! which survive; *learn* encodes the hidden layers of an image anew and adds its part of the gradient.
 
 use crate::compete::Candidates;
 use crate::encode::{Encoder, Inputs};
@@ -71,9 +71,9 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`](crate::Error::Invalid) for settings that make no sense, [`Error::Length`](crate::Error::Length)
-    /// for memory of other lengths than [`training_len`] says, [`Error::NotFinite`](crate::Error::NotFinite) if a
-    /// parameter is not finite.
+    /// [`Error::Invalid`](crate::Error::Invalid) for settings that make no sense,
+    /// [`Error::Length`](crate::Error::Length) for memory of other lengths than [`training_len`] says,
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a parameter is not finite.
     #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
     pub fn new(
         kernels: K,
@@ -97,15 +97,15 @@ impl<'m, K: Kernels> Trainer<'m, K> {
 
     state_methods!();
 
-    /// One step on a batch, whose images are gone through twice. Returns the loss: half the squared error summed
-    /// over an image, averaged over the batch.
+    /// One step on a batch, whose images are gone through twice. Returns the loss: half the squared error
+    /// summed over an image, averaged over the batch.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel or an activation is not finite,
-    /// [`Error::Diverged`](crate::Error::Diverged) for a gradient out of all bounds. The parameters and moments are then
-    /// as before the step.
+    /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image
+    /// another size, [`Error::NotFinite`](crate::Error::NotFinite) if a pixel or an activation is not finite,
+    /// [`Error::Diverged`](crate::Error::Diverged) for a gradient out of all bounds. The parameters and
+    /// moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let State { network, config, parameters, scratch, step, stopwatch, .. } = &mut self.state;
         let (network, step, kernels) = (*network, *step, self.kernels);

@@ -1,18 +1,18 @@
 //! Phase 3 of training, *learn*: the gradient, from the survivors alone.
 //!
 //! A survivor is `(map, position, value)` of one image. Its atom, scaled by its value, is added to the
-//! reconstruction; after that, its part of the decoder's gradient is `value * residual patch`, and the delta it
-//! sends down the encoder is one number, `<atom, residual patch>`. Through the last layer that delta reaches the
-//! survivor's receptive field only; below, the deltas of one image are a list of positions, each with a dense
-//! vector over the maps ([`SparseDeltas`]), and overlapping fields merge. Nothing is computed where nothing
-//! survived: there is no dense backward pass.
+//! reconstruction. Its part of the decoder's gradient is then `value * residual patch`, and it sends one
+//! number down the encoder, the delta `<atom, residual patch>`. Through the last layer that delta reaches the
+//! survivor's receptive field only. Below, the deltas of one image are a list of positions, each with a dense
+//! vector over the maps ([`SparseDeltas`]), in which overlapping fields merge. Nothing is computed where
+//! nothing survived: there is no dense backward pass.
 //!
-//! The pieces are public because hosts run them in parallel, over images or over ranges of maps. Every number of
-//! a gradient gets its terms image after image in any case, so that neither changes a bit.
+//! The pieces are public because hosts run them in parallel, over images or over ranges of maps. Every number
+//! of a gradient gets its terms image after image in any case, so that neither changes a bit.
 //!
-//! Where every position is a window of its own and many units survive, survivors are not looked for one by one: the
-//! winners' values are then rows over the maps already, and go through the kernels of hidden layers. Which way an image
-//! goes depends on its survivors alone.
+//! Where every position is a window of its own and many units survive, survivors are not looked for one by
+//! one. The winners' values are rows over the maps already, and go through the kernels of hidden layers.
+//! Which way an image goes depends on its survivors alone.
 //!
 //! The loss is half the squared error, summed over an image and averaged over the batch (equation 1 of the
 //! paper, up to its constant).
@@ -139,14 +139,15 @@ impl<'a, K: Kernels> Learner<'a, K> {
     }
 
     /// Reconstructs an image from its survivors: `residual` gets the reconstruction minus the image, with the
-    /// border of zeros of the decoder's kernel ([`Network::residual_len`](crate::Network::residual_len) numbers).
+    /// border of zeros of the decoder's kernel ([`Network::residual_len`](crate::Network::residual_len)
+    /// numbers).
     ///
     /// `image` is the padded input of the first layer. Returns half the squared error.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths, [`Error::Invalid`](crate::Error::Invalid) for
-    /// parameters without decoder.
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths,
+    /// [`Error::Invalid`](crate::Error::Invalid) for parameters without decoder.
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
         let network = self.parameters.network();
         let padded = network.decoder().padded();
@@ -214,12 +215,13 @@ impl<'a, K: Kernels> Learner<'a, K> {
         Ok(())
     }
 
-    /// The survivors' deltas: `deltas` (windows x maps) gets `scale * <atom, residual patch>` for each survivor,
-    /// and 0 elsewhere; `residual` is scaled by `scale` (one over the batch) too, once and for all.
+    /// The survivors' deltas: `deltas` (windows x maps) gets `scale * <atom, residual patch>` for each
+    /// survivor, and 0 elsewhere. `scale` is one over the batch; `residual` is scaled by it once and for all.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner, and as for [`Learner::residual`].
+    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner, and as for
+    /// [`Learner::residual`].
     pub fn deltas(
         &self,
         scale: f32,
@@ -299,8 +301,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         }
     }
 
-    /// The part of [`Learner::top_gradient`] that does not need the last layer's input: the gradients of the atoms and of the
-    /// last layer's biases, of all maps.
+    /// The part of [`Learner::top_gradient`] that does not need the last layer's input: the gradients of the
+    /// atoms and of the last layer's biases, of all maps.
     pub(crate) fn atoms_gradient(
         &self,
         winners: Winners<'_>,
@@ -487,8 +489,8 @@ fn clear(layer: &Layer, touched: impl Fn(usize) -> Range<usize>, below: &mut [f3
     }
 }
 
-/// Collects the positions of a layer's input at which a delta arrived at an active unit: the units of the layer
-/// below, whose ReLU lets nothing through where `input` is 0.
+/// Collects the positions of a layer's input at which a delta arrived at an active unit. The units are those
+/// of the layer below, whose ReLU lets nothing through where `input` is 0.
 fn gather(
     layer: &Layer,
     input: &[f32],
@@ -506,7 +508,8 @@ fn gather(
         for x in columns.start.max(left)..columns.end.min(left + shape.width) {
             let at = (y + top) * padded.row_stride() + x * channels;
             let (deltas, activations) = (part(below, at, channels), part(input, at, channels));
-            // All bits but the signs, without a branch for each, so that the compiler can use vector instructions.
+            // All bits but the signs, without a branch for each, so that the compiler can use vector
+            // instructions.
             if deltas.iter().fold(0, |bits, delta| bits | delta.to_bits() << 1) == 0 {
                 continue;
             }

@@ -1,7 +1,8 @@
-//! A whole step of contrastive divergence: the definition, which the host's parallel trainer is tested against.
+//! A whole step of contrastive divergence: the definition, which the host's parallel trainer is tested
+//! against.
 //!
-//! The samples of the hidden units are not stored. They are drawn, image by image, where a reconstruction needs them. A
-//! unit's gradient updates its weights at once, so no gradient of all units is stored either.
+//! The samples of the hidden units are not stored. They are drawn, image by image, where a reconstruction
+//! needs them. A unit's gradient updates its weights at once, so no gradient of all units is stored either.
 
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
@@ -15,8 +16,8 @@ use crate::train::divergence::ContrastiveDivergence;
 use crate::train::state::{State, state_methods};
 
 parts! {
-    /// The numbers of a step; what the kernels need comes after them. A row of probabilities is `width` long: the batch,
-    /// filled up as the kernels need it.
+    /// The numbers of a step; what the kernels need comes after them. A row of probabilities is `width` long:
+    /// the batch, filled up as the kernels need it.
     struct Floats of f32, for (inputs: usize, units: usize, batch: usize, width: usize) {
         /// The images, and what the last Gibbs step made of them.
         visible: 2 * batch * inputs,
@@ -66,8 +67,8 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         with_padding - Floats::len(inputs, units, batch, batch) + kernels.prepared_len(batch, inputs)
     }
 
-    /// Continues training from these parameters and moments (all 0 at the start) after `step` steps. The moments are the
-    /// momentum's velocity.
+    /// Continues training from these parameters and moments (all 0 at the start) after `step` steps. The
+    /// moments are the momentum's velocity.
     ///
     /// # Errors
     ///
@@ -98,14 +99,16 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
 
     state_methods!();
 
-    /// One step on a batch. Returns the error of the first reconstruction: half its squared difference from the image,
-    /// summed over an image, averaged over the batch. (It is not what contrastive divergence minimises, but falls with it.)
+    /// One step on a batch. Returns the error of the first reconstruction: half its squared difference from
+    /// the image, summed over an image, averaged over the batch. (It is not what contrastive divergence
+    /// minimises, but falls with it.)
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) or [`Error::Invalid`](crate::Error::Invalid) if a pixel is no
-    /// probability, [`Error::Diverged`](crate::Error::Diverged) for activations out of all bounds. The parameters and
+    /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image
+    /// another size, [`Error::NotFinite`](crate::Error::NotFinite) or
+    /// [`Error::Invalid`](crate::Error::Invalid) if a pixel is no probability,
+    /// [`Error::Diverged`](crate::Error::Diverged) for activations out of all bounds. The parameters and
     /// moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
         let (kernels, divergence) = (self.kernels, self.divergence);

@@ -1,4 +1,5 @@
-//! What all trainers share: the state of a network in training, its checks, and the methods that read and change it.
+//! What all trainers share: the state of a network in training, its checks, and the methods that read and
+//! change it.
 
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
@@ -23,7 +24,8 @@ pub(crate) struct State<'m> {
 }
 
 impl<'m> State<'m> {
-    /// Checks the memory against the trainer's lengths, and the parameters' numbers. The caller has checked `config`.
+    /// Checks the memory against the trainer's lengths, and the parameters' numbers. The caller has checked
+    /// `config`.
     pub(crate) fn new(
         (network, config, step): (Network, TrainingConfig, u64),
         len: TrainingLen,
@@ -76,8 +78,8 @@ impl<'m> State<'m> {
     }
 }
 
-/// The public methods that every trainer has: it must have a `state`, and a function `len` that says what memory it needs
-/// with kernels that need none of their own.
+/// The public methods that every trainer has. It must have a `state`, and a function `len`: the memory that
+/// it needs with kernels that need none of their own.
 macro_rules! state_methods {
     () => {
         /// Measures steps with this clock from now on: see [`last_timing`](Self::last_timing).
@@ -105,8 +107,8 @@ macro_rules! state_methods {
         /// # Errors
         ///
         /// As for [`Sparsity::with_selection`](crate::Sparsity::with_selection). A
-        /// [`UnitTrainer`](crate::UnitTrainer) also returns [`Error::Invalid`](crate::Error::Invalid) for a denser code
-        /// than its memory was lent for.
+        /// [`UnitTrainer`](crate::UnitTrainer) also returns [`Error::Invalid`](crate::Error::Invalid) for a
+        /// denser code than its memory was lent for.
         pub fn set_selection(&mut self, selection: $crate::select::Selection) -> $crate::error::Result<()> {
             self.state.set_selection(selection, Self::len)
         }

@@ -1,14 +1,14 @@
-//! A whole step of FC-WTA unit by unit, for a microcontroller: with SGD it keeps two vectors of parameters where
-//! [`Trainer`] keeps three.
+//! A whole step of FC-WTA unit by unit, for a microcontroller: with SGD it keeps two vectors of parameters
+//! where [`Trainer`] keeps three.
 //!
-//! A unit's gradient is a combination of its survivors' images and residuals. So it can be made in one row of scratch
-//! memory and update the unit's weights at once: no gradient of all units is stored, and of the codes only the
-//! survivors. In exchange the residuals of the whole batch are kept.
+//! A unit's gradient is a combination of its survivors' images and residuals. So it can be made in one row of
+//! scratch memory and update the unit's weights at once: no gradient of all units is stored, and of the codes
+//! only the survivors. In exchange the residuals of the whole batch are kept.
 //!
-//! Every number gets its terms in the order of [`Trainer`], so weights, moments, losses and refusals are the same to the
-//! bit. Weights are updated while the gradient is computed, so divergence must be detected first. The sums of each unit's
-//! survivors and deltas, the largest pixel and the largest residual bound every entry of the gradient. Only if that bound
-//! is too large is the whole gradient computed once more, to check it.
+//! Every number gets its terms in the order of [`Trainer`], so weights, moments, losses and refusals are the
+//! same to the bit. Weights are updated while the gradient is computed, so divergence must be detected first.
+//! The sums of each unit's survivors and deltas, the largest pixel and the largest residual bound every entry
+//! of the gradient. Only if that bound is too large is the whole gradient computed once more, to check it.
 //!
 //! [`Trainer`]: crate::Trainer
 
@@ -41,8 +41,8 @@ parts! {
         residuals: batch * inputs,
         /// A row of the gradient.
         gradient: inputs,
-        /// The codes of a group of units, each a row over the batch. Empty where every image may survive: codes are then
-        /// computed right where the survivors will be.
+        /// The codes of a group of units, each a row over the batch. Empty where every image may survive:
+        /// codes are then computed right where the survivors will be.
         codes: if keep < batch { group(units) * batch } else { 0 },
     }
 }
@@ -102,9 +102,9 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a network that [`Units`] cannot train, corruption, kernels that prepare the images (hosts'
-    /// kernels) or settings that make no sense, [`Error::Length`] for memory of other lengths than [`unit_training_len`]
-    /// says, [`Error::NotFinite`] if a parameter is not finite.
+    /// [`Error::Invalid`] for a network that [`Units`] cannot train, for corruption, for kernels that prepare
+    /// the images (hosts' kernels), and for settings that make no sense. [`Error::Length`] for memory of
+    /// other lengths than [`unit_training_len`] says. [`Error::NotFinite`] if a parameter is not finite.
     #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
     pub fn new(
         kernels: K,
@@ -138,16 +138,18 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
 
     state_methods!();
 
-    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the batch.
+    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
+    /// batch.
     ///
-    /// The images are gone through once for every 8 units and twice more. Each survivor's image is fetched by `nth`, which
-    /// should take no time: take slices' iterators, `chunks_exact`, or a `map` of one. The images may lie in flash.
+    /// The images are gone through once for every 8 units and twice more. Each survivor's image is fetched by
+    /// `nth`, which should take no time: take slices' iterators, `chunks_exact`, or a `map` of one. The
+    /// images may lie in flash.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out of all
-    /// bounds. The parameters and moments are then as before the step.
+    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
+    /// of all bounds. The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let kernels = self.kernels;
         let State { network, config, parameters, moments, scratch, step, stopwatch } = &mut self.state;
@@ -169,7 +171,8 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     }
 }
 
-/// Where the parts of the flat parameter vector lie: filters, biases, atoms (unless tied), the decoder's bias.
+/// Where the parts of the flat parameter vector lie: filters, biases, atoms (unless tied), the decoder's
+/// bias.
 #[derive(Clone, Copy)]
 struct Layout {
     inputs: usize,
@@ -274,7 +277,8 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its absolute value.
+    /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its
+    /// absolute value.
     fn check<'i>(&self, config: &TrainingConfig, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
         let (mut found, mut largest) = (0, 0);
         for image in images {
@@ -433,7 +437,8 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// `Ok` when every number of the gradient can be applied: exactly when the whole gradient would pass [`expect_sane`].
+    /// `Ok` when every number of the gradient can be applied: exactly when the whole gradient would pass
+    /// [`expect_sane`].
     ///
     /// `pixel` is the largest pixel, `square` the largest squared error of an image.
     fn expect_sane<'i, K: Kernels>(
@@ -445,8 +450,8 @@ impl<'a> Memory<'a> {
     ) -> Result<()> {
         // The square of an error below 1e-22 may be rounded to 0.
         let residual = math::sqrt(square) + 1e-18;
-        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the largest
-        // residual (or pixel). What is not a number fails the comparison.
+        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the
+        // largest residual (or pixel). What is not a number fails the comparison.
         let layout = self.layout;
         let safe = (0..layout.units).all(|unit| {
             let survivors = self.survivors(unit);
@@ -570,7 +575,8 @@ fn row_fields(len: usize) -> ReceptiveFields {
     }
 }
 
-/// Moves the positive values of a row over the batch to its start, and notes their images. Returns how many there are.
+/// Moves the positive values of a row over the batch to its start, and notes their images. Returns how many
+/// there are.
 fn close_up(values: &mut [f32], images: &mut [u32]) -> u32 {
     let mut count = 0;
     for image in 0..values.len() {

@@ -13,8 +13,8 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its content
-    /// must not matter.
+    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its
+    /// content must not matter.
     pub(crate) fn new(
         kernels: impl Kernels,
         network: &Network,

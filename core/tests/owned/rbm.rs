@@ -14,8 +14,8 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its content
-    /// must not matter.
+    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its
+    /// content must not matter.
     pub(crate) fn new<K: Kernels>(kernels: K, network: &Network, batch: usize, parameters: Vec<f32>) -> Self {
         let len = rbm_training_len(network, batch);
         let floats = len.floats + RbmTrainer::kernels_len(kernels, network, batch);

@@ -1,4 +1,5 @@
-//! RBMs over some steps of contrastive divergence: probabilities, samples, reconstructions, losses, parameters.
+//! RBMs over some steps of contrastive divergence: probabilities, samples, reconstructions, losses,
+//! parameters.
 
 use wta_core::{
     ContrastiveDivergence, Corruption, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule,

@@ -67,7 +67,8 @@ pub(crate) fn check_k_sparse(kernels: impl Kernels, fixture: &Fixture) {
     assert_eq!(values, expected, "{fixture}: value by position");
 }
 
-/// What is kept with a value above 0 is what is active: the fixture's own definition, so that `kept` is covered.
+/// What is kept with a value above 0 is what is active: the fixture's own definition, so that `kept` is
+/// covered.
 fn expect_kept(fixture: &Fixture, from: &str, count: usize) {
     let kept = &fixture.tensor("kept").values;
     assert_eq!(kept.iter().sum::<f64>() as usize, count, "{fixture}: how many are kept");

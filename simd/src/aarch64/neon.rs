@@ -32,8 +32,8 @@ fn available() -> bool {
     cfg!(target_feature = "neon")
 }
 
-// A tile of 8 positions by 2 registers: 16 sums, 8 registers of inputs and 4 of weights, so that these can be loaded
-// ahead, are 28 of the 32. With 10 positions the compiler spills.
+// A tile of 8 positions by 2 registers: 16 sums, 8 registers of inputs and 4 of weights, so that these can be
+// loaded ahead, are 28 of the 32. With 10 positions the compiler spills.
 implement_kernels!(Neon, float32x4_t, 8, 3, "neon");
 implement_peak!(Neon, float32x4_t, 16, "neon");
 
@@ -65,7 +65,8 @@ unsafe impl Vector for float32x4_t {
         unsafe { vfmaq_f32(c, self, b) }
     }
 
-    // A load of 4 inputs serves 4 weights: the instruction multiplies by one lane as well as by a whole vector.
+    // A load of 4 inputs serves 4 weights: the instruction multiplies by one lane as well as by a whole
+    // vector.
     #[inline(always)]
     unsafe fn add_products<const M: usize, const N: usize>(
         sums: &mut [[Self; N]; M],
@@ -169,8 +170,8 @@ unsafe impl Vector for float32x4_t {
         stride: usize,
         bits: &[u32; MAX_LANES],
     ) -> [u32; MAX_LANES] {
-        // SAFETY: the caller gives `rows` rows of 4 numbers; the arrays hold `MAX_LANES`. A positive number's bits are a
-        // positive integer; a negative number's are negative and so below all patterns.
+        // SAFETY: the caller gives `rows` rows of 4 numbers; the arrays hold `MAX_LANES`. A positive number's
+        // bits are a positive integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = vreinterpretq_s32_u32(vld1q_u32(bits.as_ptr()));
             let mut sum = vdupq_n_u32(0);
@@ -186,7 +187,8 @@ unsafe impl Vector for float32x4_t {
     }
 }
 
-/// Adds lane `L` of each of `x` times one vector of each of `N` rows of weights, which are `stride` numbers apart.
+/// Adds lane `L` of each of `x` times one vector of each of `N` rows of weights, which are `stride` numbers
+/// apart.
 ///
 /// # Safety
 ///

@@ -1,9 +1,10 @@
 //! The convolution that finds the maxima: a GEMM of receptive fields and filters that never copies a field.
 //!
-//! Filters are packed into panels of `LANES` filters, weight by weight, so that one load gives the same weight of
-//! `LANES` filters. A tile is `M` positions by `N` panels, held in registers; a field's rows are contiguous in
-//! the padded map, so the tile walks them with one broadcast per position and weight. Bias and ReLU happen in
-//! registers. A sum starts from the bias and adds the products in the order of the filter, fused.
+//! Filters are packed into panels of `LANES` filters, weight by weight, so that one load gives the same
+//! weight of `LANES` filters. A tile is `M` positions by `N` panels, held in registers. A field's rows are
+//! contiguous in the padded map, so the tile walks them with one broadcast per position and weight. Bias and
+//! ReLU happen in registers. A sum starts from the bias and adds the products in the order of the filter,
+//! fused.
 
 use wta_core::{OutputLayout, ReceptiveFields};
 

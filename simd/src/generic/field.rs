@@ -1,5 +1,5 @@
-//! One receptive field against one filter or atom: what the learn phase does for each survivor. And element-wise
-//! maxima.
+//! One receptive field against one filter or atom: what the learn phase does for each survivor. And
+//! element-wise maxima.
 
 use wta_core::ReceptiveFields;
 
@@ -10,7 +10,8 @@ pub(crate) fn fits(fields: &ReceptiveFields, at: usize, map: usize, filter: usiz
     fields.rows > 0 && at.saturating_add(fields.extent()) <= map && fields.len() <= filter
 }
 
-/// `<filter, field>`: vectors of a row are summed lane by lane, tails in scalar, each in the order of the field.
+/// `<filter, field>`: vectors of a row are summed lane by lane, tails in scalar, each in the order of the
+/// field.
 ///
 /// # Safety
 ///

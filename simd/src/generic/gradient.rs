@@ -18,8 +18,8 @@ const FILTERS: usize = 4;
 /// Positions of a tile of [`backpropagate`].
 const POSITIONS: usize = 6;
 
-/// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas for each
-/// position.
+/// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas
+/// for each position.
 pub(crate) fn fits(
     fields: &ReceptiveFields,
     positions: &[u32],
@@ -37,9 +37,9 @@ pub(crate) fn fits(
         && positions.iter().all(|position| (*position as usize) < count)
 }
 
-/// See [`Kernels::filter_gradients`](wta_core::Kernels::filter_gradients): the sums over a chunk of positions are made in
-/// registers and then added to the gradient. Where a field's rows are long, the lanes are neighbouring weights, of
-/// `N` vectors at a time; elsewhere they are filters.
+/// See [`Kernels::filter_gradients`](wta_core::Kernels::filter_gradients): the sums over a chunk of positions
+/// are made in registers and then added to the gradient. Where a field's rows are long, the lanes are
+/// neighbouring weights, of `N` vectors at a time; elsewhere they are filters.
 ///
 /// # Safety
 ///
@@ -101,7 +101,8 @@ impl Chunk<'_> {
                 let to = gradient.as_mut_ptr().wrapping_add(row * fields.row_len + i);
                 let whole = filters / FILTERS * FILTERS;
                 let vectors = if left >= N * V::LANES { N } else { 1 };
-                // SAFETY: `vectors` vectors (or the rest of the row) from `i` on exist in each filter and field.
+                // SAFETY: `vectors` vectors (or the rest of the row) from `i` on exist in each filter and
+                // field.
                 unsafe {
                     for filter in (0..whole).step_by(FILTERS) {
                         let to = to.wrapping_add(filter * field_len);
@@ -133,8 +134,8 @@ impl Chunk<'_> {
     ///
     /// # Safety
     ///
-    /// `offset` and `N` vectors lie in every field, the filters exist in the deltas, and `to` points to `N` vectors of
-    /// `M` filters that are `stride` apart.
+    /// `offset` and `N` vectors lie in every field, the filters exist in the deltas, and `to` points to `N`
+    /// vectors of `M` filters that are `stride` apart.
     #[inline(always)]
     unsafe fn tile<V: Vector, const M: usize, const N: usize>(
         &self,
@@ -215,7 +216,8 @@ impl Chunk<'_> {
                 for i in (0..fields.row_len).step_by(TILE) {
                     let count = TILE.min(fields.row_len - i);
                     let offset = row * fields.row_stride + i;
-                    // SAFETY: `count` weights from `i` on exist in each field's row, `lanes` filters in the deltas.
+                    // SAFETY: `count` weights from `i` on exist in each field's row, `lanes` filters in the
+                    // deltas.
                     let sums = unsafe {
                         match count {
                             8 => self.weights::<V, 8>(filter, lanes, offset),
@@ -275,13 +277,14 @@ impl Chunk<'_> {
     }
 }
 
-/// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): a product of matrices in register tiles of `POSITIONS`
-/// positions by `N` vectors of a field's row. What a position adds is summed over the filters first; for ascending
-/// positions, nothing depends on which of them share a tile.
+/// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): a product of matrices in register tiles
+/// of `POSITIONS` positions by `N` vectors of a field's row. What a position adds is summed over the filters
+/// first; for ascending positions, nothing depends on which of them share a tile.
 ///
 /// # Safety
 ///
-/// [`fits`] must hold for `below` and as many maps as `weights` has filters, and `V`'s instruction set is enabled.
+/// [`fits`] must hold for `below` and as many maps as `weights` has filters, and `V`'s instruction set is
+/// enabled.
 #[inline(always)]
 pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
     fields: &ReceptiveFields,
@@ -308,8 +311,8 @@ pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
         };
         let wide = fields.row_len / (N * V::LANES) * (N * V::LANES);
         let whole = fields.row_len / V::LANES * V::LANES;
-        // From the end of the fields to their beginning: where fields of ascending positions overlap, what the first
-        // position adds is then added first, as it would be without the tile.
+        // From the end of the fields to their beginning: where fields of ascending positions overlap, what
+        // the first position adds is then added first, as it would be without the tile.
         for row in (0..fields.rows).rev() {
             // SAFETY: `fits` covers the rows of all fields in `below`, and `weights` holds `maps` filters.
             unsafe {

@@ -39,12 +39,13 @@ pub(crate) unsafe fn compete<V: Vector>(
     }
 }
 
-/// See [`Kernels::lifetime_cuts`](wta_core::Kernels::lifetime_cuts): the bit search of [`wta_core::cut`] for a
-/// vector of columns at once. Counting is exact, so that the cuts are the scalar ones.
+/// See [`Kernels::lifetime_cuts`](wta_core::Kernels::lifetime_cuts): the bit search of [`wta_core::cut`] for
+/// a vector of columns at once. Counting is exact, so that the cuts are the scalar ones.
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`](wta_core::Error::NotFinite) with the index of the first such element of the first such column.
+/// [`Error::NotFinite`](wta_core::Error::NotFinite) with the index of the first number that is not finite, in
+/// the first column that has one.
 ///
 /// # Safety
 ///
@@ -75,7 +76,7 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`](wta_core::Error::NotFinite) with the index of the first such element.
+/// [`Error::NotFinite`](wta_core::Error::NotFinite) with the index of the first number that is not finite.
 ///
 /// # Safety
 ///

@@ -27,8 +27,8 @@ pub(crate) fn products_fit(weights: usize, units: usize, prepared: usize, out: u
 }
 
 /// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations) and, without `RELU`,
-/// [`Kernels::linear`](wta_core::Kernels::linear): a product of matrices in register tiles of `M` units by `N` panels of
-/// images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
+/// [`Kernels::linear`](wta_core::Kernels::linear): a product of matrices in register tiles of `M` units by
+/// `N` panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
 ///
 /// # Safety
 ///
@@ -116,13 +116,13 @@ impl Block {
     }
 }
 
-/// See [`Kernels::weighted_row_sum`](wta_core::Kernels::weighted_row_sum): a strip of the sum is held in registers while all rows are
-/// added to it.
+/// See [`Kernels::weighted_row_sum`](wta_core::Kernels::weighted_row_sum): a strip of the sum is held in
+/// registers while all rows are added to it.
 ///
 /// # Safety
 ///
-/// Each of `rows` has `out.len()` numbers in the matrix, there is a scale for each, and `V`'s instruction set is
-/// enabled.
+/// Each of `rows` has `out.len()` numbers in the matrix, there is a scale for each, and `V`'s instruction set
+/// is enabled.
 #[inline(always)]
 pub(crate) unsafe fn weighted_row_sum<V: Vector>(
     scales: &[f32],

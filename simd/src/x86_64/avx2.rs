@@ -136,8 +136,8 @@ unsafe impl Vector for __m256 {
         stride: usize,
         bits: &[u32; MAX_LANES],
     ) -> [u32; MAX_LANES] {
-        // SAFETY: the caller gives `rows` rows of 8 numbers; the arrays hold `MAX_LANES`. A positive number's bits are a
-        // positive integer; a negative number's are negative and so below all patterns.
+        // SAFETY: the caller gives `rows` rows of 8 numbers; the arrays hold `MAX_LANES`. A positive number's
+        // bits are a positive integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = _mm256_loadu_si256(bits.as_ptr().cast());
             let mut less = _mm256_setzero_si256();

@@ -31,8 +31,8 @@ fn available() -> bool {
     cfg!(all(target_feature = "avx512f", target_feature = "fma"))
 }
 
-// A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and two
-// tiles make a row of a 28 x 28 image.
+// A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and
+// two tiles make a row of a 28 x 28 image.
 implement_kernels!(Avx512, __m512, 14, 4, "avx512f,fma");
 implement_peak!(Avx512, __m512, 24, "avx512f,fma");
 
@@ -137,8 +137,8 @@ unsafe impl Vector for __m512 {
         stride: usize,
         bits: &[u32; MAX_LANES],
     ) -> [u32; MAX_LANES] {
-        // SAFETY: the caller gives `rows` rows of 16 numbers. A positive number's bits are a positive integer; a
-        // negative number's are negative and so below all patterns.
+        // SAFETY: the caller gives `rows` rows of 16 numbers. A positive number's bits are a positive
+        // integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = _mm512_loadu_si512(bits.as_ptr().cast());
             let mut sum = _mm512_setzero_si512();

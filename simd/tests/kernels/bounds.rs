@@ -1,5 +1,5 @@
-//! Slices that are too short for the description: no panic, nothing outside them touched, and what does fit is what
-//! the scalar kernels make of it.
+//! Slices that are too short for the description: no panic, nothing outside them touched, and what does fit
+//! is what the scalar kernels make of it.
 
 use proptest::prelude::*;
 use wta_core::{Filters, Kernels, OutputLayout, Random, ReceptiveFields, Scalar, Screened};
@@ -84,7 +84,9 @@ proptest! {
     }
 
     #[test]
-    fn short_gradients_and_backpropagation(layer in geometries(), first in 0usize..80, wild in any::<bool>()) {
+    fn short_gradients_and_backpropagation(
+        layer in geometries(), first in 0usize..80, wild in any::<bool>(),
+    ) {
         let mut random = layer.random();
         let (fields, maps) = (&layer.fields, layer.maps);
         let mut positions = layer.some_positions(&mut random);

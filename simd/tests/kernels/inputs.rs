@@ -73,8 +73,8 @@ impl<T: Canary> DerefMut for Fenced<T> {
 /// What numbers to draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
-    /// Small whole numbers, many of them 0 or equal: their sums are exact in any order, so that results must be
-    /// equal to the last bit.
+    /// Small whole numbers, many of them 0 or equal: their sums are exact in any order, so that results must
+    /// be equal to the last bit.
     Whole,
     /// Normally distributed.
     Real,

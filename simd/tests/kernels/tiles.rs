@@ -1,5 +1,5 @@
-//! A number does not depend on the tile that it is computed in: splitting the work over threads, by positions or by
-//! filters, never changes a bit.
+//! A number does not depend on the tile that it is computed in: splitting the work over threads, by positions
+//! or by filters, never changes a bit.
 
 use proptest::prelude::*;
 use wta_core::{Kernels, OutputLayout, ReceptiveFields};
@@ -72,7 +72,8 @@ proptest! {
             isa.filter_gradients(fields, &positions, &deltas, layer.maps, 0, &map, &mut whole);
             let mut found = Fenced::new(&gradient[range.clone()], &mut random);
             isa.filter_gradients(fields, &positions, &deltas, layer.maps, first, &map, &mut found);
-            prop_assert_eq!(bits(found.iter().copied()), bits(whole[range.clone()].iter().copied()), "{}", isa);
+            let expected = bits(whole[range.clone()].iter().copied());
+            prop_assert_eq!(bits(found.iter().copied()), expected, "{}", isa);
         }
     }
 

@@ -13,8 +13,8 @@ fn bits(values: &[f32]) -> Vec<u32> {
 proptest! {
     #![proptest_config(cases(120))]
 
-    /// Whole numbers are summed exactly, so that all instruction sets agree to the bit; what is beyond the batch is
-    /// padding.
+    /// Whole numbers are summed exactly, so that all instruction sets agree to the bit; what is beyond the
+    /// batch is padding.
     #[test]
     fn activations(
         (inputs, units, images) in (1usize..60, 1usize..40, 1usize..130),

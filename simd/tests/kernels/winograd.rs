@@ -1,5 +1,5 @@
-//! Winograd's algorithm against the direct one: its outputs and maxima lie within the bound that it states, and what
-//! is built on that, screening, finds the very winners that evaluating every position finds.
+//! Winograd's algorithm against the direct one: its outputs and maxima lie within the bound that it states,
+//! and what is built on that, screening, finds the very winners that evaluating every position finds.
 
 use proptest::prelude::*;
 use wta_core::{
@@ -111,9 +111,10 @@ proptest! {
             for (position, (found, expected)) in found.chunks(maps).zip(expected.chunks(maps)).enumerate() {
                 let (y, x) = (position / output.width / 4, position % output.width / 4);
                 for (m, (found, expected)) in found.iter().zip(expected).enumerate() {
-                    prop_assert!((found - expected).abs() <= slack[m], "{isa}: {found}, {expected}, {}", slack[m]);
+                    let slack = slack[m];
+                    prop_assert!((found - expected).abs() <= slack, "{isa}: {found}, {expected}, {slack}");
                     // Not a bound that says nothing.
-                    prop_assert!(slack[m] < 0.02 * (1.0 + bias[m].abs()) * (25 * case.input.channels) as f32);
+                    prop_assert!(slack < 0.02 * (1.0 + bias[m].abs()) * (25 * case.input.channels) as f32);
                     let tile = &mut tile_maxima[(y * tiling.across + x) * maps + m];
                     *tile = tile.max(*found);
                 }
@@ -146,7 +147,9 @@ proptest! {
     }
 
     #[test]
-    fn screening_finds_the_winners_of_evaluating_everything(case in layers(), batch in 1usize..5, keep in 1usize..4) {
+    fn screening_finds_the_winners_of_evaluating_everything(
+        case in layers(), batch in 1usize..5, keep in 1usize..4,
+    ) {
         let mut random = Random::new(case.seed);
         let network = case.network();
         let (weights, bias) = { let (_, weights, bias) = case.draw(&mut random); (weights, bias) };
@@ -182,7 +185,8 @@ proptest! {
                 };
                 prop_assert_eq!(active(&at), active(positions), "{}", isa);
             }
-            // In two rounds over a batch, as the host's does it: the k largest of each map, and nothing else where they differ.
+            // In two rounds over a batch, as the host's does it: the k largest of each map, and nothing else
+            // where they differ.
             let screen_len = Encoder::screen_len(isa, &network);
             let mut screens = vec![f32::NAN; batch * screen_len];
             for (input, screen) in inputs.iter().zip(screens.chunks_exact_mut(screen_len)) {
@@ -196,7 +200,8 @@ proptest! {
             let column = |values: &[f32], m: usize| -> Vec<f32> {
                 values.iter().skip(m).step_by(maps).copied().collect()
             };
-            let cuts: Vec<Cut> = (0..maps).map(|m| cut(column(&found, m).into_iter(), keep).unwrap()).collect();
+            let cut_of = |m| cut(column(&found, m).into_iter(), keep).unwrap();
+            let cuts: Vec<Cut> = (0..maps).map(cut_of).collect();
             for (image, screen) in screens.chunks_exact(screen_len).enumerate() {
                 let row = image * maps..(image + 1) * maps;
                 let (values, positions) = (&mut found[row.clone()], &mut at[row]);
@@ -216,7 +221,8 @@ proptest! {
                 let found_cut = cut(found.iter().copied(), keep).unwrap();
                 for image in 0..batch {
                     let kept = expected_cut.keeps(image, expected[image]);
-                    prop_assert_eq!(found_cut.keeps(image, found[image]), kept, "{}, {:?}, {:?}", isa, &expected, &found);
+                    let found_kept = found_cut.keeps(image, found[image]);
+                    prop_assert_eq!(found_kept, kept, "{}, {:?}, {:?}", isa, &expected, &found);
                     if kept {
                         prop_assert_eq!(found[image].to_bits(), expected[image].to_bits(), "{}", isa);
                         prop_assert_eq!(at[image * maps + m], winners[image].1[m], "{}", isa);

@@ -41,7 +41,8 @@ impl Plan {
         let (down, across) = (fields.height.div_ceil(SIDE), fields.width.div_ceil(SIDE));
         let (tiles, padded) = (down.checked_mul(across)?, channels.checked_next_multiple_of(lanes)?);
         let panels = filters.div_ceil(lanes);
-        // Vector operations: multiplications, and about 700 in the transforms of a tile's channels and 400 of its maps.
+        // Vector operations: multiplications, and about 700 in the transforms of a tile's channels and 400 of
+        // its maps.
         let direct =
             fields.row_len.checked_mul(KERNEL)?.checked_mul(fields.positions())?.checked_mul(panels)?;
         let multiplications = AREA.checked_mul(channels)?.checked_mul(panels)?;
@@ -70,8 +71,8 @@ impl Plan {
         Some(Self { channels, padded, filters, across: 0, down: 0, block: 0, lanes })
     }
 
-    // From one point to the next there is a line more than needed. Powers of two would put the 64 points of a tile into
-    // the same few places of the cache.
+    // From one point to the next there is a line more than needed. Powers of two would put the 64 points of a
+    // tile into the same few places of the cache.
 
     /// From a point's transformed filters in a panel to the next one's.
     pub(super) fn filters_stride(&self) -> usize {

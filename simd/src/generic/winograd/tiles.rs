@@ -47,7 +47,8 @@ impl TiledLayer<'_> {
     ///
     /// # Safety
     ///
-    /// [`TiledLayer::fits`] and [`outputs_fit`] hold, `V`'s lanes are the plan's, and its instruction set is enabled.
+    /// [`TiledLayer::fits`] and [`outputs_fit`] hold, `V`'s lanes are the plan's, and its instruction set is
+    /// enabled.
     #[inline(always)]
     pub(crate) unsafe fn convolve<V: Vector, const MAX: usize>(
         &self,
@@ -77,8 +78,8 @@ impl TiledLayer<'_> {
     ///
     /// # Safety
     ///
-    /// [`TiledLayer::fits`] holds, `maxima` has a number per tile and filter, `best` and `slack` have one per filter, `V`'s
-    /// lanes are the plan's, and its instruction set is enabled.
+    /// [`TiledLayer::fits`] holds, `maxima` has a number per tile and filter, `best` and `slack` have one per
+    /// filter, `V`'s lanes are the plan's, and its instruction set is enabled.
     #[inline(always)]
     pub(crate) unsafe fn screen<V: Vector, const MAX: usize>(
         &self,
@@ -196,8 +197,8 @@ impl TiledLayer<'_> {
         let to = scratch.inputs.as_mut_ptr().wrapping_add(slot * padded);
         let mut channel = 0;
         while channel < padded {
-            // SAFETY: the patch has `POINTS` rows and columns of pixels of `padded` channels (or the map, where they are the
-            // same); the block has `AREA` matrices of `block` rows of `padded`
+            // SAFETY: the patch has `POINTS` rows and columns of pixels of `padded` channels; the map has
+            // them, where it is read in place. The block has `AREA` matrices of `block` rows of `padded`
             // numbers.
             unsafe {
                 let mut half = [[V::splat(0.0); POINTS]; POINTS];
@@ -303,8 +304,8 @@ impl TiledLayer<'_> {
     }
 }
 
-/// A column of vectors that are `stride` numbers apart. (A loop, not `map`: a closure would be compiled without the
-/// instruction set.)
+/// A column of vectors that are `stride` numbers apart. (A loop, not `map`: a closure would be compiled
+/// without the instruction set.)
 ///
 /// # Safety
 ///
