@@ -60,7 +60,8 @@ macro_rules! parts {
                 0 $(+ $len)*
             }
 
-            /// The parts of `memory`, and the rest of it.
+            /// The parts of `memory`, and the rest of it. Inlined, so that the parts need not lie on the stack twice.
+            #[inline(always)]
             fn split(memory: &'m mut [$number], $($argument: $type),*) -> (Self, &'m mut [$number]) {
                 let mut rest = memory;
                 let parts = Self { $($part: $crate::memory::split_off(&mut rest, $len),)* };

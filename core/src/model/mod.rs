@@ -158,7 +158,7 @@ impl<'a> Model<'a> {
             model.parameters = Some(values);
         }
         model.svm = model.classifier()?;
-        int8::check(&sections, &network, &pool, classes)?;
+        int8::check(&model.sections, &model.network, &model.pool, model.classes)?;
         Ok(model)
     }
 

@@ -24,8 +24,10 @@ pub(crate) struct State<'m> {
 }
 
 impl<'m> State<'m> {
+    // Inlined: a state is large, and would be moved up the stack.
     /// Checks the memory against the trainer's lengths, and the parameters' numbers. The caller has checked
     /// `config`.
+    #[inline(always)]
     pub(crate) fn new(
         (network, config, step): (Network, TrainingConfig, u64),
         len: TrainingLen,
