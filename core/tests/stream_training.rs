@@ -38,7 +38,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-fn keeps() -> impl Strategy<Value = Selection> {
+fn selections() -> impl Strategy<Value = Selection> {
     prop_oneof![
         Just(Selection::All),
         (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
@@ -49,9 +49,9 @@ fn keeps() -> impl Strategy<Value = Selection> {
 fn trainings() -> impl Strategy<Value = TrainingConfig> {
     let methods = prop_oneof![Just(Method::ADAM), Just(Method::Sgd { momentum: 0.9 })];
     let schedules = prop_oneof![Just(Schedule::Constant), Just(Schedule::Linear)];
-    (keeps(), methods, schedules, prop_oneof![Just(0.0f32), Just(1e-3)], 1usize..7).prop_map(
-        |(keep, method, schedule, decay, batch)| TrainingConfig {
-            sparsity: Sparsity { grid: Size::ONE, selection: keep },
+    (selections(), methods, schedules, prop_oneof![Just(0.0f32), Just(1e-3)], 1usize..7).prop_map(
+        |(selection, method, schedule, decay, batch)| TrainingConfig {
+            sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
             optimizer: Optimizer { method, rate: 1e-3, schedule, decay },
             batch,
@@ -158,9 +158,9 @@ fn rows_may_come_from_bytes() {
     assert_eq!(from_bytes.parameters, whole.parameters);
 }
 
-fn example(keep: Selection) -> TrainingConfig {
+fn example(selection: Selection) -> TrainingConfig {
     let optimizer = Optimizer { method: SGD, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 };
-    let sparsity = Sparsity { grid: Size::ONE, selection: keep };
+    let sparsity = Sparsity { grid: Size::ONE, selection };
     TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: 4, steps: 9 }
 }
 

@@ -35,7 +35,7 @@ fn sizes(up_to: usize) -> impl Strategy<Value = Size> {
     (1..=up_to, 1..=up_to).prop_map(|(height, width)| Size::new(height, width))
 }
 
-fn keeps() -> impl Strategy<Value = Selection> {
+fn selections() -> impl Strategy<Value = Selection> {
     prop_oneof![
         Just(Selection::All),
         (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
@@ -53,8 +53,8 @@ fn convolutional() -> impl Strategy<Value = Case> {
         (1usize..6, sizes(5), sizes(3)).prop_map(|(maps, kernel, stride)| Conv { maps, kernel, stride });
     let image = (1usize..4, 1usize..10, 1usize..10).prop_map(|(c, h, w)| Shape::new(c, h, w));
     let network = (image, prop::collection::vec(conv, 1..4), sizes(7), any::<bool>());
-    (network, sizes(3), keeps(), 1usize..6, any::<u64>()).prop_map(
-        |((image, mut convs, decoder, tied), grid, keep, batch, seed)| {
+    (network, sizes(3), selections(), 1usize..6, any::<u64>()).prop_map(
+        |((image, mut convs, decoder, tied), grid, selection, batch, seed)| {
             let mut below = image;
             for conv in &mut convs {
                 conv.kernel = fit(conv.kernel, below);
@@ -64,23 +64,20 @@ fn convolutional() -> impl Strategy<Value = Case> {
             let decoder = if tied { convs[0].kernel } else { fit(decoder, image) };
             let network = Network::convolutional(image, &convs, decoder).unwrap();
             let network = if tied { network.tied().unwrap() } else { network };
-            Case {
-                network,
-                sparsity: Sparsity { grid: fit(grid, network.code()), selection: keep },
-                batch,
-                seed,
-            }
+            Case { network, sparsity: Sparsity { grid: fit(grid, network.code()), selection }, batch, seed }
         },
     )
 }
 
 fn fully_connected() -> impl Strategy<Value = Case> {
     let network = (1usize..30, prop::collection::vec(1usize..20, 1..4), any::<bool>());
-    (network, keeps(), 1usize..12, any::<u64>()).prop_map(|((inputs, units, tied), keep, batch, seed)| {
-        let network = Network::fully_connected(inputs, &units).unwrap();
-        let network = if tied && units.len() == 1 { network.tied().unwrap() } else { network };
-        Case { network, sparsity: Sparsity { grid: Size::ONE, selection: keep }, batch, seed }
-    })
+    (network, selections(), 1usize..12, any::<u64>()).prop_map(
+        |((inputs, units, tied), selection, batch, seed)| {
+            let network = Network::fully_connected(inputs, &units).unwrap();
+            let network = if tied && units.len() == 1 { network.tied().unwrap() } else { network };
+            Case { network, sparsity: Sparsity { grid: Size::ONE, selection }, batch, seed }
+        },
+    )
 }
 
 /// The decisions of the f32 forward pass, image by image, and the survivors' values.

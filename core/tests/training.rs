@@ -21,9 +21,9 @@ fn fully_connected() -> Network {
     Network::fully_connected(20, &[24]).unwrap()
 }
 
-fn training(keep: Selection, method: Method, rate: f32) -> TrainingConfig {
+fn training(selection: Selection, method: Method, rate: f32) -> TrainingConfig {
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
-    let sparsity = Sparsity { grid: Size::ONE, selection: keep };
+    let sparsity = Sparsity { grid: Size::ONE, selection };
     TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
 }
 
@@ -121,11 +121,11 @@ fn expect_refusal<'i>(
 }
 
 fn every_kind() -> [(Network, TrainingConfig); 4] {
-    let keep = Selection::Lifetime { rate: 0.25 };
+    let selection = Selection::Lifetime { rate: 0.25 };
     [
-        (convolutional(), training(keep, Method::ADAM, 1e-3)),
+        (convolutional(), training(selection, Method::ADAM, 1e-3)),
         (convolutional(), training(Selection::All, Method::Sgd { momentum: 0.9 }, 1e-3)),
-        (fully_connected(), training(keep, Method::Sgd { momentum: 0.9 }, 1e-3)),
+        (fully_connected(), training(selection, Method::Sgd { momentum: 0.9 }, 1e-3)),
         (fully_connected().tied().unwrap(), training(Selection::PerSample { count: 3 }, Method::ADAM, 1e-3)),
     ]
 }

@@ -24,15 +24,15 @@ fn network(tied: bool) -> Network {
     if tied { network.tied().unwrap() } else { network }
 }
 
-fn training(keep: Selection, method: Method) -> TrainingConfig {
+fn training(selection: Selection, method: Method) -> TrainingConfig {
     let optimizer = Optimizer { method, rate: 0.02, schedule: Schedule::Linear, decay: 1e-3 };
-    let sparsity = Sparsity { grid: Size::ONE, selection: keep };
+    let sparsity = Sparsity { grid: Size::ONE, selection };
     TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
 }
 
 /// Every selection with both methods, untied and tied.
 fn every_kind() -> Vec<(Network, TrainingConfig)> {
-    let keeps = [
+    let selections = [
         Selection::Lifetime { rate: 0.05 },
         Selection::Lifetime { rate: 0.3 },
         Selection::Lifetime { rate: 1.0 },
@@ -40,7 +40,8 @@ fn every_kind() -> Vec<(Network, TrainingConfig)> {
         Selection::PerSample { count: 4 },
     ];
     let methods = [Method::Sgd { momentum: 0.9 }, Method::ADAM];
-    let kinds = keeps.into_iter().flat_map(|keep| methods.map(|method| training(keep, method)));
+    let kinds =
+        selections.into_iter().flat_map(|selection| methods.map(|method| training(selection, method)));
     kinds.flat_map(|training| [false, true].map(|tied| (network(tied), training))).collect()
 }
 
@@ -361,7 +362,7 @@ proptest! {
     fn the_bits_agree_for_any_size(
         (inputs, units, batch) in (1usize..20, 1usize..30, 1usize..24),
         (tied, adam) in (any::<bool>(), any::<bool>()),
-        keep in prop_oneof![
+        selection in prop_oneof![
             (0.01f32..=1.0).prop_map(|rate| Selection::Lifetime { rate }),
             Just(Selection::All),
             (1usize..12).prop_map(|count| Selection::PerSample { count }),
@@ -371,7 +372,7 @@ proptest! {
         let network = Network::fully_connected(inputs, &[units]).unwrap();
         let network = if tied { network.tied().unwrap() } else { network };
         let method = if adam { Method::ADAM } else { Method::Sgd { momentum: 0.5 } };
-        let training = TrainingConfig { batch, ..training(keep, method) };
+        let training = TrainingConfig { batch, ..training(selection, method) };
         let mut random = Random::new(seed);
         let pixels: Vec<f32> = (0..batch * inputs).map(|_| random.normal().round() * 0.5).collect();
         let (mut ours, mut theirs) = (Owned::new(network, training), Owned::new(network, training));

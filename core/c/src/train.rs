@@ -74,7 +74,7 @@ pub struct wta_training {
 
 impl wta_training {
     fn check(&self) -> Checked<TrainingConfig> {
-        let keep = match self.keep {
+        let selection = match self.keep {
             WTA_KEEP_ALL => Selection::All,
             WTA_KEEP_LIFETIME => Selection::Lifetime { rate: self.lifetime_rate },
             WTA_KEEP_PER_SAMPLE => Selection::PerSample { count: self.per_sample },
@@ -95,7 +95,7 @@ impl wta_training {
             return Err(WTA_ERROR_INVALID);
         }
         Ok(TrainingConfig {
-            sparsity: Sparsity { grid: Size::ONE, selection: keep },
+            sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
             optimizer: Optimizer { method, rate: self.rate, schedule, decay: self.decay },
             batch: self.batch,

@@ -32,11 +32,11 @@ impl Memory {
         &mut self,
         kernels: K,
         network: Network,
-        (training, gibbs): (TrainingConfig, ContrastiveDivergence),
+        (training, divergence): (TrainingConfig, ContrastiveDivergence),
         step: u64,
     ) -> Result<RbmTrainer<'_, K>> {
         let Self { parameters, moments, floats, indices } = self;
         let scratch = Scratch { floats, indices, cuts: &mut [] };
-        RbmTrainer::new(kernels, network, training, gibbs, step, parameters, moments, scratch)
+        RbmTrainer::new(kernels, network, training, divergence, step, parameters, moments, scratch)
     }
 }
