@@ -1,5 +1,5 @@
-//! Tells the crate whether the target has the DSP instructions of ARMv7E-M: the compiler does not say so to crates that it
-//! builds with its stable features.
+//! Tells the crate whether the target has the DSP instructions of ARMv7E-M: the compiler does not say so to
+//! crates that it builds with its stable features.
 
 use std::env;
 

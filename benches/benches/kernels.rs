@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wta::memory::aligned::Aligned;
 use wta_benches::{cases, numbers};
-use wta_core::{AdamUpdate, Cut, Filters, Kernels, Placement, Screened, SgdUpdate};
+use wta_core::{AdamUpdate, Cut, Filters, Kernels, OutputLayout, Screened, SgdUpdate};
 use wta_simd::Isa;
 
 /// The last encoder layer of each network on one image (fully connected: on 28 images).
@@ -16,13 +16,13 @@ fn convolve(criterion: &mut Criterion) {
     for case in cases().unwrap_or_default() {
         let layer = case.network.top();
         let images = if case.network.is_fully_connected() { 28 } else { 1 };
-        let (mut fields, maps) = (layer.fields(), layer.conv.maps);
+        let (mut fields, maps) = (layer.receptive_fields(), layer.conv.maps);
         if images > 1 {
-            (fields.width, fields.step_right) = (images, layer.bordered().len());
+            (fields.width, fields.step_right) = (images, layer.padded().len());
         }
-        let map = Aligned::from(&numbers(images * layer.bordered().len())[..]);
+        let map = Aligned::from(&numbers(images * layer.padded().len())[..]);
         let (weights, bias) = (numbers(layer.filters_len()), numbers(maps));
-        let placement = Placement { start: 0, row_stride: fields.width * maps, step: maps };
+        let output_layout = OutputLayout { start: 0, row_stride: fields.width * maps, step: maps };
         let mut out = vec![0.0; fields.positions() * maps];
         // Multiplications and additions.
         group.throughput(Throughput::Elements(2 * (out.len() * fields.len()) as u64));
@@ -31,8 +31,9 @@ fn convolve(criterion: &mut Criterion) {
             isa.prepare(&weights, fields.len(), &mut prepared);
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             group.bench_function(format!("{}/{isa}", case.name), |bencher| {
-                bencher
-                    .iter(|| isa.convolve(&fields, filters, black_box(&map), placement, black_box(&mut out)));
+                bencher.iter(|| {
+                    isa.convolve(&fields, filters, black_box(&map), output_layout, black_box(&mut out))
+                });
             });
         }
     }
@@ -60,8 +61,8 @@ fn fields(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("field");
     for (shape, layer) in [("11x11x1", case.network.decoder()), ("5x5x128", case.network.top())] {
-        let fields = layer.fields();
-        let mut map = numbers(layer.bordered().len());
+        let fields = layer.receptive_fields();
+        let mut map = numbers(layer.padded().len());
         let mut filter = numbers(fields.len());
         let at = fields.at(300);
         group.throughput(Throughput::Elements(fields.len() as u64));
@@ -85,10 +86,10 @@ fn tiles(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tiles");
     for case in cases().unwrap_or_default() {
         let layer = case.network.top();
-        let (fields, maps) = (layer.fields(), layer.conv.maps);
-        let map = Aligned::from(&numbers(layer.bordered().len())[..]);
+        let (fields, maps) = (layer.receptive_fields(), layer.conv.maps);
+        let map = Aligned::from(&numbers(layer.padded().len())[..]);
         let (weights, bias) = (numbers(layer.filters_len()), numbers(maps));
-        let placement = Placement { start: 0, row_stride: fields.width * maps, step: maps };
+        let output_layout = OutputLayout { start: 0, row_stride: fields.width * maps, step: maps };
         let mut out = Aligned::zeros(fields.positions() * maps);
         // Those of the direct algorithm, to compare with `convolve`.
         let operations = 2 * (out.len() * fields.len()) as u64;
@@ -104,7 +105,14 @@ fn tiles(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(operations));
             group.bench_function(format!("convolve/{}/{isa}", case.name), |bencher| {
                 bencher.iter(|| {
-                    isa.convolve_tiles(&fields, filters, black_box(&map), placement, &mut scratch, &mut out)
+                    isa.convolve_tiles(
+                        &fields,
+                        filters,
+                        black_box(&map),
+                        output_layout,
+                        &mut scratch,
+                        &mut out,
+                    )
                 });
             });
             let mut maxima = vec![0.0; tiling.tiles() * maps];
@@ -125,8 +133,8 @@ fn activations(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("activations");
     for case in cases().unwrap_or_default().into_iter().filter(|case| !case.network.is_fully_connected()) {
         let layer = case.network.top();
-        let fields = layer.fields();
-        let (map, filter) = (Aligned::from(&numbers(layer.bordered().len())[..]), numbers(fields.len()));
+        let fields = layer.receptive_fields();
+        let (map, filter) = (Aligned::from(&numbers(layer.padded().len())[..]), numbers(fields.len()));
         let positions: Vec<u32> = (0..16).map(|i| (i / 4 * fields.width + i % 4) as u32).collect();
         let mut out = [0.0; 16];
         group.throughput(Throughput::Elements(2 * 16 * fields.len() as u64));
@@ -166,8 +174,9 @@ fn units(criterion: &mut Criterion) {
         let mut sum = Aligned::zeros(inputs);
         group.throughput(Throughput::Elements(2 * (5 * inputs) as u64));
         group.bench_function(format!("5x784/{isa}"), |bencher| {
-            bencher
-                .iter(|| isa.combine(&row[..5], &[3, 17, 40, 71, 99], black_box(&images), inputs, &mut sum));
+            bencher.iter(|| {
+                isa.weighted_row_sum(&row[..5], &[3, 17, 40, 71, 99], black_box(&images), inputs, &mut sum)
+            });
         });
         group.finish();
     }
@@ -180,10 +189,10 @@ fn hidden(criterion: &mut Criterion) {
     };
     for index in 0..2 {
         let Some(layer) = case.network.layer(index) else { continue };
-        let (fields, maps) = (layer.fields(), layer.conv.maps);
+        let (fields, maps) = (layer.receptive_fields(), layer.conv.maps);
         let positions: Vec<u32> = (0..80).map(|i| i * 9).collect();
         let deltas = numbers(positions.len() * maps);
-        let map = Aligned::from(&numbers(layer.bordered().len())[..]);
+        let map = Aligned::from(&numbers(layer.padded().len())[..]);
         let weights = Aligned::from(&numbers(layer.filters_len())[..]);
         let mut gradient = Aligned::zeros(16 * fields.len());
         let mut below = Aligned::zeros(map.len());

@@ -1,12 +1,12 @@
 //! Phase 1 of training, *compete*: of each map, only the winner of each image (and window) is kept.
 //!
-//! Memory is `maps x windows` values and positions per image, whatever the images' size: the dense code is
-//! forgotten as soon as its maxima are known (section 3.1 of the paper, spatial sparsity).
+//! The dense code is forgotten as soon as its maxima are known (section 3.1 of the paper, spatial sparsity).
+//! So an image takes `maps x windows` values and positions, whatever its size.
 
 use crate::encode::{Encoder, Inputs};
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
-use crate::parameters::part_mut;
+use crate::memory::part_mut;
 use crate::shape::{Shape, Size};
 
 /// The candidates of one or more images, image by image, each windows x maps.
@@ -21,12 +21,13 @@ pub struct Candidates<'a> {
 impl<K: Kernels> Encoder<'_, K> {
     /// Encodes a loaded block of images and keeps the winners; the hidden maps stay in `inputs`.
     ///
-    /// `codes` is scratch for the dense codes of the block, or, where the kernels screen ([`Encoder::screens`]), for what that
-    /// finds; `scratch` is [`Encoder::scratch_len`] long.
+    /// `codes` is scratch for the dense codes of the block, or, where the kernels screen
+    /// ([`Encoder::screens`]), for what that finds; `scratch` is [`Encoder::scratch_len`] long.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths than the network's times `images`.
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths than the network's times
+    /// `images`.
     pub fn compete(
         &self,
         grid: Size,

@@ -1,15 +1,15 @@
 //! The encoder's forward pass: `image -> hidden maps -> dense code`.
 //!
-//! Training and inference run the same code. What a block of images needs lies layer by layer: the bordered
-//! images, then the bordered maps of the first layer, and so on ([`Inputs`]); a microcontroller uses blocks of
+//! Training and inference run the same code. What a block of images needs lies layer by layer: the padded
+//! images, then the padded maps of the first layer, and so on ([`Inputs`]); a microcontroller uses blocks of
 //! one image.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::field::{Fields, Placement};
+use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::{Kernels, Tiling};
-use crate::math::inference;
+use crate::memory::{part, part_mut};
 use crate::network::{Layer, Network};
-use crate::parameters::{Filters, Parameters, part, part_mut};
+use crate::parameters::{Filters, Parameters};
 
 /// Where the input of each layer lies in the buffer of a block of images.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,9 @@ impl<'a> Inputs<'a> {
         Ok(Self { network, images, values })
     }
 
-    /// The bordered input of layer `layer` for image `image` of the block.
+    /// The padded input of layer `layer` for image `image` of the block.
     pub fn of(&self, layer: usize, image: usize) -> &'a [f32] {
-        let len = self.network.layer(layer).map_or(0, |layer| layer.bordered().len());
+        let len = self.network.layer(layer).map_or(0, |layer| layer.padded().len());
         part(self.values, self.images * self.network.input_start(layer) + image * len, len)
     }
 }
@@ -40,7 +40,7 @@ impl<'a> Inputs<'a> {
 /// Filters of one panel to be laid out as the kernels want them; see [`Encoder::preparations`].
 #[derive(Debug)]
 pub struct Preparation<'a> {
-    fields: Fields,
+    fields: ReceptiveFields,
     tiled: bool,
     weights: &'a [f32],
     prepared: &'a mut [f32],
@@ -59,7 +59,7 @@ impl Preparation<'_> {
 
 /// How the kernels compute a layer by tiles, where they do.
 pub(crate) fn tiling<K: Kernels>(kernels: K, layer: &Layer) -> Option<Tiling> {
-    kernels.tiling(&layer.fields(), layer.conv.maps)
+    kernels.tiling(&layer.receptive_fields(), layer.conv.maps)
 }
 
 fn layer_prepared_len<K: Kernels>(kernels: K, layer: &Layer) -> usize {
@@ -112,7 +112,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         expect_len("prepared filters", Self::prepared_len(kernels, &network), prepared.len())?;
         let mut rest = prepared;
         Ok(network.layers().enumerate().flat_map(move |(index, layer)| {
-            let fields = layer.fields();
+            let fields = layer.receptive_fields();
             let tiling = tiling(kernels, &layer);
             let maps = tiling.map_or(kernels.panel_maps(), |tiling| tiling.panel_maps).max(1);
             let (place, more) = core::mem::take(&mut rest)
@@ -164,7 +164,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// # Errors
     ///
     /// [`Error::Length`] for an image of another size, or an image that is not in the block;
-    /// [`Error::NotFinite`] with the index of the first such element.
+    /// [`Error::NotFinite`] with the index of the first number that is not finite.
     pub fn load(&self, images: usize, image: usize, pixels: &[f32], inputs: &mut [f32]) -> Result<()> {
         let network = self.network();
         expect_len("image", network.input().len(), pixels.len())?;
@@ -174,8 +174,8 @@ impl<'a, K: Kernels> Encoder<'a, K> {
             return Err(Error::Invalid("an image lies outside its block"));
         }
         if let Some(layer) = network.layer(0) {
-            let bordered = layer.bordered();
-            bordered.fill(pixels, part_mut(inputs, image * bordered.len(), bordered.len()));
+            let padded = layer.padded();
+            padded.fill(pixels, part_mut(inputs, image * padded.len(), padded.len()));
         }
         Ok(())
     }
@@ -190,7 +190,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         (1..self.network().depth()).try_for_each(|index| self.hidden_layer(index, images, inputs, scratch))
     }
 
-    /// Runs layer `index - 1` over a block: fills the bordered input of layer `index`, which is not the first.
+    /// Runs layer `index - 1` over a block: fills the padded input of layer `index`, which is not the first.
     ///
     /// # Errors
     ///
@@ -211,20 +211,20 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         let (lower, upper) =
             inputs.split_at_mut_checked(images * network.input_start(index)).unwrap_or_default();
         let from = lower.get(images * network.input_start(below)..).unwrap_or(&[]);
-        let bordered = layer.bordered();
-        let to = part_mut(upper, 0, images * bordered.len());
-        to.chunks_exact_mut(bordered.len().max(1)).for_each(|map| bordered.clear_border(map));
+        let padded = layer.padded();
+        let to = part_mut(upper, 0, images * padded.len());
+        to.chunks_exact_mut(padded.len().max(1)).for_each(|map| padded.clear_border(map));
         self.run(below, images, from, scratch, to);
         Ok(())
     }
 
-    /// Runs the last layer over a block whose hidden maps are filled: `codes` gets, image by image, the dense
-    /// code, position by position with the maps side by side.
+    /// Runs the last layer over a block whose hidden maps are filled. `codes` gets the dense codes, image by
+    /// image, position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and `scratch` as
-    /// for [`Encoder::hidden`].
+    /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and
+    /// `scratch` as for [`Encoder::hidden`].
     pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
         let network = self.network();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
@@ -236,56 +236,32 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         Ok(())
     }
 
-    /// Layer `index` over a block: `from` holds its bordered inputs, `to` takes the next layer's.
+    /// Layer `index` over a block: `from` holds its padded inputs, `to` takes the next layer's.
     fn run(&self, index: usize, images: usize, from: &[f32], scratch: &mut [f32], to: &mut [f32]) {
         let network = self.network();
         let Some(layer) = network.layer(index) else { return };
-        let (fields, filters, placement) = (layer.fields(), self.filters(index), network.placement(index));
+        let (fields, filters, output_layout) =
+            (layer.receptive_fields(), self.filters(index), network.output_layout(index));
         if fields.positions() == 1 && layer.input.positions() == 1 {
             // Fully connected: the images of the block are the positions of one wide convolution.
-            let fields = Fields { width: images, step_right: layer.bordered().len(), ..fields };
-            let placement = Placement { step: layer.conv.maps, ..placement };
-            self.kernels.convolve(&fields, filters, from, placement, to);
+            let fields = ReceptiveFields { width: images, step_right: layer.padded().len(), ..fields };
+            let output_layout = OutputLayout { step: layer.conv.maps, ..output_layout };
+            self.kernels.convolve(&fields, filters, from, output_layout, to);
             return;
         }
         let to_len = match network.layer(index + 1) {
-            Some(next) => next.bordered().len(),
+            Some(next) => next.padded().len(),
             None => network.code_len(),
         };
         let tiled = tiling(self.kernels, &layer).is_some();
         for (from, to) in
-            from.chunks_exact(layer.bordered().len().max(1)).zip(to.chunks_exact_mut(to_len.max(1)))
+            from.chunks_exact(layer.padded().len().max(1)).zip(to.chunks_exact_mut(to_len.max(1)))
         {
             if tiled {
-                self.kernels.convolve_tiles(&fields, filters, from, placement, scratch, to);
+                self.kernels.convolve_tiles(&fields, filters, from, output_layout, scratch, to);
             } else {
-                self.kernels.convolve(&fields, filters, from, placement, to);
+                self.kernels.convolve(&fields, filters, from, output_layout, to);
             }
         }
-    }
-}
-
-/// Scales a feature vector to norm 1, or leaves it when it is 0 throughout; uses the inference square root, so
-/// that the `micromath` feature makes it approximate.
-pub fn unit_norm(features: &mut [f32]) {
-    let square: f32 = features.iter().map(|v| v * v).sum();
-    if square > 0.0 {
-        let scale = 1.0 / inference::sqrt(square);
-        features.iter_mut().for_each(|v| *v *= scale);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn unit_norm_is_within_the_stated_error() {
-        let bound = if cfg!(feature = "micromath") { 0.07 } else { 1e-6 };
-        let mut features = [3.0, 0.0, 4.0, 12.0];
-        super::unit_norm(&mut features);
-        let norm: f32 = features.iter().map(|v| v * v).sum();
-        assert!((norm.sqrt() - 1.0).abs() <= bound && (features[3] / features[0] - 4.0).abs() < 1e-5);
-        let mut nothing = [0.0; 3];
-        super::unit_norm(&mut nothing);
-        assert_eq!(nothing, [0.0; 3]);
     }
 }

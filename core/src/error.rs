@@ -24,12 +24,12 @@ pub enum Error {
     NotFinite {
         /// Where: `image`, `weights`, ...
         what: &'static str,
-        /// The index of the first such element.
+        /// The index of the first element that is not finite.
         index: usize,
     },
     /// A training step whose gradient is too large or not finite; the weights are as before the step.
     Diverged {
-        /// The index of the first such element in the flat parameter vector.
+        /// The index of the first such gradient element in the flat parameter vector.
         index: usize,
     },
     /// Bytes that are no whole and undamaged `model.wta`: the text says why.
@@ -47,16 +47,26 @@ impl fmt::Display for Error {
                 write!(f, "element {index} of the {what} is not a finite number")
             }
             Self::Diverged { index } => {
-                write!(
-                    f,
-                    "training diverged: the gradient of parameter {index} is not finite or absurdly large; lower the learning rate"
-                )
+                write!(f, "training diverged: the gradient of parameter {index} ")?;
+                f.write_str("is not finite or absurdly large; lower the learning rate")
             }
         }
     }
 }
 
 impl core::error::Error for Error {}
+
+impl Error {
+    /// Makes the error of a whole of that of one of its parts. `whole` says where an index of the part lies
+    /// in the whole; only [`Error::NotFinite`] is changed.
+    #[must_use]
+    pub fn map_index(self, whole: impl FnOnce(usize) -> usize) -> Self {
+        match self {
+            Self::NotFinite { what, index } => Self::NotFinite { what, index: whole(index) },
+            other => other,
+        }
+    }
+}
 
 /// `Ok` when `found` elements are what `what` must have.
 pub(crate) const fn expect_len(what: &'static str, expected: usize, found: usize) -> Result<()> {

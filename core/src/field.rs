@@ -1,21 +1,22 @@
 //! Receptive fields as plain offsets.
 //!
 //! A map that a convolution reads is stored with a border of zeros just wide enough for the layer's kernel
-//! ([`Bordered`]). A receptive field is then always `kernel height` contiguous rows of `kernel width x
-//! channels` numbers, wherever it lies: no clipping, and a filter, an atom or a gradient, stored in the same
-//! order, meets it row by row. A fully-connected layer is the case of one position and one row.
+//! ([`PaddedLayout`]). So a receptive field is always `kernel height` contiguous rows of
+//! `kernel width x channels` numbers, wherever it lies. Nothing is clipped. A filter, an atom or a gradient
+//! is stored in the same order and meets the field row by row. A fully-connected layer is the case of one
+//! position and one row.
 
 use crate::shape::{Shape, Size, div_ceil};
 
 /// How a map of some [`Shape`] lies in memory with its border of zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Bordered {
+pub struct PaddedLayout {
     shape: Shape,
     kernel: Size,
 }
 
-impl Bordered {
+impl PaddedLayout {
     /// The border that a "same" convolution with `kernel` needs: `kernel - 1` rows and columns in all, of
     /// which `(kernel - 1) / 2` come before the map.
     pub const fn new(shape: Shape, kernel: Size) -> Self {
@@ -44,14 +45,14 @@ impl Bordered {
     }
 
     /// Where a convolution puts the outputs that make up this map.
-    pub const fn placement(&self) -> Placement {
-        Placement { start: self.start(), row_stride: self.row_stride(), step: self.shape.channels }
+    pub const fn output_layout(&self) -> OutputLayout {
+        OutputLayout { start: self.start(), row_stride: self.row_stride(), step: self.shape.channels }
     }
 
     /// The rows of the map inside its border.
-    pub fn rows<'a>(&self, bordered: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+    pub fn rows<'a>(&self, padded: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let len = self.shape.width * self.shape.channels;
-        let inside = bordered.get(self.start()..).unwrap_or(&[]);
+        let inside = padded.get(self.start()..).unwrap_or(&[]);
         inside
             .chunks(self.row_stride().max(1))
             .take(self.shape.height)
@@ -59,9 +60,9 @@ impl Bordered {
     }
 
     /// The rows of the map inside its border, to write to.
-    pub fn rows_mut<'a>(&self, bordered: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
+    pub fn rows_mut<'a>(&self, padded: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
         let len = self.shape.width * self.shape.channels;
-        let inside = bordered.get_mut(self.start()..).unwrap_or(&mut []);
+        let inside = padded.get_mut(self.start()..).unwrap_or(&mut []);
         inside.chunks_mut(self.row_stride().max(1)).take(self.shape.height).map(move |row| {
             let end = len.min(row.len());
             row.get_mut(..end).unwrap_or(&mut [])
@@ -69,10 +70,10 @@ impl Bordered {
     }
 
     /// Lays a plain map out with its border of zeros.
-    pub fn fill(&self, map: &[f32], bordered: &mut [f32]) {
-        bordered.fill(0.0);
+    pub fn fill(&self, map: &[f32], padded: &mut [f32]) {
+        padded.fill(0.0);
         let row_len = (self.shape.width * self.shape.channels).max(1);
-        for (to, from) in self.rows_mut(bordered).zip(map.chunks_exact(row_len)) {
+        for (to, from) in self.rows_mut(padded).zip(map.chunks_exact(row_len)) {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = *from;
             }
@@ -80,12 +81,12 @@ impl Bordered {
     }
 
     /// Sets the border to zero and leaves the map.
-    pub fn clear_border(&self, bordered: &mut [f32]) {
+    pub fn clear_border(&self, padded: &mut [f32]) {
         let stride = self.row_stride().max(1);
         let top = (self.kernel.height - 1) / 2;
         let left = (self.kernel.width - 1) / 2 * self.shape.channels;
         let right = left + self.shape.width * self.shape.channels;
-        for (y, row) in bordered.chunks_mut(stride).enumerate() {
+        for (y, row) in padded.chunks_mut(stride).enumerate() {
             if y < top || y >= top + self.shape.height {
                 row.fill(0.0);
             } else {
@@ -98,7 +99,7 @@ impl Bordered {
 
 /// Where a convolution writes: position `(y, x)` goes to `start + y * row_stride + x * step`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placement {
+pub struct OutputLayout {
     /// The offset of the first position.
     pub start: usize,
     /// From one row of positions to the next.
@@ -107,22 +108,23 @@ pub struct Placement {
     pub step: usize,
 }
 
-impl Placement {
-    /// Where position `(y, x)` goes. What is beyond all memory saturates, so that it lies outside every slice.
+impl OutputLayout {
+    /// Where position `(y, x)` goes. What is beyond all memory saturates, so that it lies outside every
+    /// slice.
     pub const fn at(&self, y: usize, x: usize) -> usize {
         let row = self.start.saturating_add(y.saturating_mul(self.row_stride));
         row.saturating_add(x.saturating_mul(self.step))
     }
 }
 
-/// The receptive fields of a layer: their form, and where they lie in the bordered map.
+/// The receptive fields of a layer: their form, and where they lie in the padded map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fields {
+pub struct ReceptiveFields {
     /// Rows of a field: the kernel's height.
     pub rows: usize,
     /// Numbers in a row of a field: the kernel's width times the channels.
     pub row_len: usize,
-    /// From one row of a field to the next in the bordered map.
+    /// From one row of a field to the next in the padded map.
     pub row_stride: usize,
     /// Rows of positions.
     pub height: usize,
@@ -134,17 +136,17 @@ pub struct Fields {
     pub step_right: usize,
 }
 
-impl Fields {
-    /// The fields of a "same" convolution over `bordered` with this stride.
-    pub const fn new(bordered: &Bordered, stride: Size) -> Self {
-        let shape = bordered.shape;
+impl ReceptiveFields {
+    /// The fields of a "same" convolution over `padded` with this stride.
+    pub const fn new(padded: &PaddedLayout, stride: Size) -> Self {
+        let shape = padded.shape;
         Self {
-            rows: bordered.kernel.height,
-            row_len: bordered.kernel.width * shape.channels,
-            row_stride: bordered.row_stride(),
+            rows: padded.kernel.height,
+            row_len: padded.kernel.width * shape.channels,
+            row_stride: padded.row_stride(),
             height: div_ceil(shape.height, stride.height),
             width: div_ceil(shape.width, stride.width),
-            step_down: bordered.row_stride().saturating_mul(stride.height),
+            step_down: padded.row_stride().saturating_mul(stride.height),
             step_right: shape.channels.saturating_mul(stride.width),
         }
     }
@@ -160,7 +162,7 @@ impl Fields {
         self.height.saturating_mul(self.width)
     }
 
-    /// The offset of the field of `position` (row by row) in the bordered map.
+    /// The offset of the field of `position` (row by row) in the padded map.
     pub const fn at(&self, position: usize) -> usize {
         match position.checked_div(self.width) {
             Some(y) => self.offset(y, position - y * self.width),
@@ -168,8 +170,8 @@ impl Fields {
         }
     }
 
-    /// The offset of the field of position `(y, x)`. Like everything here, what is beyond all memory saturates, so
-    /// that it lies outside every slice.
+    /// The offset of the field of position `(y, x)`. Like everything here, what is beyond all memory
+    /// saturates, so that it lies outside every slice.
     pub const fn offset(&self, y: usize, x: usize) -> usize {
         y.saturating_mul(self.step_down).saturating_add(x.saturating_mul(self.step_right))
     }
@@ -209,11 +211,11 @@ mod tests {
 
     #[test]
     fn a_field_is_the_neighbourhood_of_its_position() {
-        let bordered = Bordered::new(Shape::new(2, 3, 4), Size::new(3, 2));
+        let padded = PaddedLayout::new(Shape::new(2, 3, 4), Size::new(3, 2));
         let map: Vec<f32> = (1..=24).map(|v| v as f32).collect();
-        let mut memory = vec![9.0; bordered.len()];
-        bordered.fill(&map, &mut memory);
-        let fields = Fields::new(&bordered, Size::ONE);
+        let mut memory = vec![9.0; padded.len()];
+        padded.fill(&map, &mut memory);
+        let fields = ReceptiveFields::new(&padded, Size::ONE);
         // Position (0, 3): the row above is border; the kernel of width 2 reads columns 3 and 4, the border.
         let rows: Vec<&[f32]> = fields.field(fields.at(3), &memory).collect();
         assert_eq!(rows, [&[0.0, 0.0, 0.0, 0.0][..], &[7.0, 8.0, 0.0, 0.0], &[15.0, 16.0, 0.0, 0.0]]);
@@ -224,18 +226,18 @@ mod tests {
 
     #[test]
     fn a_stride_keeps_the_ceiling_of_the_positions() {
-        let bordered = Bordered::new(Shape::new(1, 7, 8), Size::square(3));
-        let fields = Fields::new(&bordered, Size::new(2, 3));
+        let padded = PaddedLayout::new(Shape::new(1, 7, 8), Size::square(3));
+        let fields = ReceptiveFields::new(&padded, Size::new(2, 3));
         assert_eq!((fields.height, fields.width), (4, 3));
         assert_eq!(fields.at(4), 2 * 10 + 3);
     }
 
     #[test]
     fn clearing_the_border_leaves_the_map() {
-        let bordered = Bordered::new(Shape::new(2, 2, 3), Size::new(4, 3));
-        let mut memory = vec![1.0; bordered.len()];
-        bordered.clear_border(&mut memory);
+        let padded = PaddedLayout::new(Shape::new(2, 2, 3), Size::new(4, 3));
+        let mut memory = vec![1.0; padded.len()];
+        padded.clear_border(&mut memory);
         assert_eq!(memory.iter().sum::<f32>(), 12.0);
-        assert!(bordered.rows(&memory).all(|row| row.iter().all(|&v| v == 1.0) && row.len() == 6));
+        assert!(padded.rows(&memory).all(|row| row.iter().all(|&v| v == 1.0) && row.len() == 6));
     }
 }

@@ -1,12 +1,13 @@
-//! The hot loops, as a trait: [`Scalar`](crate::Scalar) is the definition and the oracle, wta-simd has the rest.
+//! The hot loops, as a trait: [`Scalar`](crate::Scalar) is the definition and the oracle, wta-simd has the
+//! rest.
 //!
-//! Kernels are told where things lie by [`Fields`] and [`Placement`]; they never allocate and never panic. Given
-//! slices that are too short for the description, they do nothing for what does not fit.
+//! Kernels are told where things lie by [`ReceptiveFields`] and [`OutputLayout`]; they never allocate and
+//! never panic. Given slices that are too short for the description, they do nothing for what does not fit.
 
+use crate::cut::{Cut, cut};
 use crate::error::Result;
-use crate::field::{Fields, Placement};
+use crate::field::{OutputLayout, ReceptiveFields};
 use crate::parameters::Filters;
-use crate::select::{Cut, cut};
 
 /// How kernels cut a layer's maps into tiles that they compute with fewer multiplications than
 /// [`Kernels::convolve`] takes, and what they need for it.
@@ -49,10 +50,11 @@ pub struct Screened<'a> {
 
 /// The hot loops of training and inference.
 ///
-/// Every implementation computes each number in a fixed order, whatever the sizes around it, so that splitting
-/// the work (images over threads, maps over threads) never changes a bit.
+/// Every implementation computes each number in a fixed order, whatever the sizes around it. So splitting the
+/// work (images over threads, maps over threads) never changes a bit.
 pub trait Kernels: Copy + Send + Sync {
-    /// Length of the buffer in which [`prepare`](Self::prepare) lays out `filters` filters of `field_len` numbers.
+    /// Length of the buffer in which [`prepare`](Self::prepare) lays out `filters` filters of `field_len`
+    /// numbers.
     fn prepared_len(self, filters: usize, field_len: usize) -> usize {
         let _ = (filters, field_len);
         0
@@ -65,14 +67,14 @@ pub trait Kernels: Copy + Send + Sync {
 
     /// An encoder layer: for every position and filter, `max(0, bias + <filter, receptive field>)`.
     ///
-    /// `map` is the bordered input; the outputs of a position are contiguous, one per filter, and go where
-    /// `placement` says.
+    /// `map` is the padded input; the outputs of a position are contiguous, one per filter, and go where
+    /// `output_layout` says.
     fn convolve(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
-        placement: Placement,
+        output_layout: OutputLayout,
         out: &mut [f32],
     );
 
@@ -89,35 +91,36 @@ pub trait Kernels: Copy + Send + Sync {
     /// [`prepare_tiles`]: Self::prepare_tiles
     /// [`convolve_tiles`]: Self::convolve_tiles
     /// [`screen`]: Self::screen
-    fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+    fn tiling(self, fields: &ReceptiveFields, filters: usize) -> Option<Tiling> {
         let _ = (fields, filters);
         None
     }
 
-    /// [`prepare`](Self::prepare) for tiles: `weights` are the filters of whole panels (but for the layer's last one).
-    fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+    /// [`prepare`](Self::prepare) for tiles: `weights` are the filters of whole panels (but for the layer's
+    /// last one).
+    fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
         let _ = (fields, weights, prepared);
     }
 
     /// [`convolve`](Self::convolve) by tiles: the same up to rounding, which the kernels bound.
     fn convolve_tiles(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
-        placement: Placement,
+        output_layout: OutputLayout,
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
         let _ = scratch;
-        self.convolve(fields, filters, map, placement, out);
+        self.convolve(fields, filters, map, output_layout, out);
     }
 
     /// The maxima of a layer's maps, tile by tile, without the maps: each within the map's slack of what
     /// [`activations`](Self::activations) gives for the best position of the tile.
     fn screen(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
         scratch: &mut [f32],
@@ -131,7 +134,7 @@ pub trait Kernels: Copy + Send + Sync {
     /// [`field_dot`](Self::field_dot) is.
     fn activations(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         map: &[f32],
         filter: &[f32],
@@ -140,22 +143,22 @@ pub trait Kernels: Copy + Send + Sync {
     );
 
     /// `<filter, field at offset at>`.
-    fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32;
+    fn field_dot(self, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32;
 
     /// `field at offset at += scale * filter`: puts an atom into a reconstruction, a filter into a delta.
-    fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]);
+    fn add_to_field(self, fields: &ReceptiveFields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]);
 
     /// `filter += scale * field at offset at`: one survivor's part of a filter's gradient.
-    fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]);
+    fn add_to_filter(self, fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]);
 
-    /// The gradient of a range of filters from sparse deltas: for each of `positions` (p) and each filter (f) of
-    /// the range, `gradient[f] += deltas[p][first + f] * field of p`.
+    /// The gradient of a range of filters from sparse deltas: for each of `positions` (p) and each filter (f)
+    /// of the range, `gradient[f] += deltas[p][first + f] * field of p`.
     ///
     /// `deltas` has a row of `maps` numbers per position; `gradient` holds the range's filters.
     #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
     fn filter_gradients(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         deltas: &[f32],
         maps: usize,
@@ -178,7 +181,7 @@ pub trait Kernels: Copy + Send + Sync {
     /// `field of p in below += deltas[p][f] * filter f`.
     fn backpropagate(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         deltas: &[f32],
         weights: &[f32],
@@ -195,8 +198,9 @@ pub trait Kernels: Copy + Send + Sync {
         }
     }
 
-    /// Spatial competition over a run of positions: per map, where an activation exceeds `values`, it replaces it
-    /// and its position goes to `positions`. An equal one does not: ties go to the lowest position.
+    /// Spatial competition over a run of positions: per map, where an activation exceeds `values`, it
+    /// replaces it and its position goes to `positions`. An equal one does not: ties go to the lowest
+    /// position.
     ///
     /// `activations` has a row of `values.len()` numbers per position, the first of which is `first`.
     fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]);
@@ -206,7 +210,7 @@ pub trait Kernels: Copy + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of such an element.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of a candidate that is not finite.
     fn lifetime_cuts(
         self,
         values: &[f32],
@@ -220,16 +224,17 @@ pub trait Kernels: Copy + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of the first such element.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) with the index of the first candidate that is not
+    /// finite.
     fn row_cut(self, values: &[f32], keep: usize) -> Result<Cut> {
         cut(values.iter().copied(), keep)
     }
 
-    /// Fully connected units on a batch of images: for each unit and each image, `max(0, bias + <weights, image>)`, a
-    /// row per unit, which is padded to whole [panels](Self::panel_maps).
+    /// Fully connected units on a batch of images: `max(0, bias + <weights, image>)` for each unit and each
+    /// image. `out` has a row per unit, padded to whole [panels](Self::panel_maps).
     ///
-    /// `weights` has so many numbers for each of the units, of which `bias` has one each; `images` is the batch, and
-    /// `prepared` what [`prepare`](Self::prepare) made of it.
+    /// `weights` has so many numbers for each of the units, of which `bias` has one each; `images` is the
+    /// batch, and `prepared` what [`prepare`](Self::prepare) made of it.
     fn unit_activations(
         self,
         weights: &[f32],
@@ -239,13 +244,14 @@ pub trait Kernels: Copy + Send + Sync {
         out: &mut [f32],
     );
 
-    /// [`unit_activations`](Self::unit_activations) without the ReLU: `bias + <weights, image>`. A sum gets its terms in
-    /// the order of the inputs, so that, from a bias of 0, it is what [`combine`](Self::combine) gives from zeros.
-    fn unit_sums(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]);
+    /// [`unit_activations`](Self::unit_activations) without the ReLU: `bias + <weights, image>`. A sum gets
+    /// its terms in the order of the inputs, so that, from a bias of 0, it is what
+    /// [`weighted_row_sum`](Self::weighted_row_sum) gives from zeros.
+    fn linear(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]);
 
-    /// `out += sum of scale * row`, over rows of a matrix whose rows are `stride` numbers apart, in their order; of
-    /// each row as many numbers as `out` has.
-    fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
+    /// `out += sum of scale * row`, over `rows` of a matrix, in their order. The matrix's rows are `stride`
+    /// numbers apart; of each, as many numbers are taken as `out` has.
+    fn weighted_row_sum(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
 
     /// `to = max(to, from)`, element by element: pooling.
     fn max(self, from: &[f32], to: &mut [f32]);

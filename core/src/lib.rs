@@ -1,6 +1,53 @@
 //! Winner-take-all autoencoders (Makhzani and Frey, NIPS 2015) without an allocator or an operating system:
 //! training and inference in memory that the caller lends and whose size is a constant.
 //!
+//! ```
+//! use wta_core::{
+//!     Corruption, Cut, Encoder, Initial, Method, Network, Optimizer, Parameters, Scalar, Schedule, Scratch,
+//!     Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
+//! };
+//!
+//! // Two units for vectors of four numbers. Of its activations on a batch of four, a unit keeps the two largest.
+//! const NET: Network = match Network::fully_connected(4, &[2]) {
+//!     Ok(network) => network,
+//!     Err(_) => panic!("not a network"),
+//! };
+//! const SPARSITY: Sparsity = Sparsity::lifetime(0.5);
+//! const METHOD: Method = Method::Sgd { momentum: 0.9 };
+//! const LEN: TrainingLen = training_len(&NET, &SPARSITY, &METHOD, 4);
+//!
+//! let samples = [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], [0.9, 0.8, 0.0, 0.0], [0.0, 0.0, 0.8, 0.9]];
+//! let (mut parameters, mut moments) = ([0.0; LEN.parameters], [0.0; LEN.moments]);
+//! let (mut floats, mut indices) = ([0.0; LEN.floats], [0; LEN.indices]);
+//! let mut cuts = [Cut { threshold: 0.0, ties_below: 0 }; LEN.cuts];
+//!
+//! NET.initialise(Initial::He, 5, &mut parameters)?;
+//! let optimizer = Optimizer { method: METHOD, rate: 0.05, schedule: Schedule::Constant, decay: 0.0 };
+//! let config = TrainingConfig {
+//!     sparsity: SPARSITY,
+//!     corruption: Corruption::NONE,
+//!     optimizer,
+//!     batch: 4,
+//!     steps: 300,
+//! };
+//! let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
+//! let mut trainer = Trainer::new(Scalar, NET, config, 0, &mut parameters, &mut moments, scratch)?;
+//! for _ in 0..config.steps {
+//!     trainer.step(samples.iter().map(|sample| &sample[..]))?;
+//! }
+//!
+//! // Each unit has become a detector of one of the two patterns.
+//! let encoder = Encoder::new(Scalar, Parameters::new(NET, &parameters)?, &mut [])?;
+//! let (mut inputs, mut code) = ([0.0; NET.inputs_len()], [0.0; NET.code_len()]);
+//! let winners = samples.map(|sample| {
+//!     encoder.load(1, 0, &sample, &mut inputs).unwrap();
+//!     encoder.top(1, &inputs, &mut [], &mut code).unwrap();
+//!     code[0] > code[1]
+//! });
+//! assert!(winners[0] == winners[2] && winners[1] == winners[3] && winners[0] != winners[1]);
+//! # Ok::<(), wta_core::Error>(())
+//! ```
+//!
 //! Data flows one way:
 //!
 //! ```text
@@ -10,12 +57,14 @@
 //!       -> Optimizer: parameters
 //! ```
 //!
-//! Where there is no room for maps, images go through row by row: [`Extractor`], [`Classifier`] and [`StreamTrainer`] give
-//! the same bits in a few rows of memory. [`Novelty`] tells samples that are unlike what was trained on.
+//! Where there is no room for maps, images go through row by row: [`Extractor`], [`Classifier`] and
+//! [`StreamTrainer`] give the same bits in a few rows of memory. [`Novelty`] tells samples that are unlike
+//! what was trained on.
 //!
-//! [`Network`] describes a network as a constant and knows the length of every buffer. [`Trainer`] is the whole
-//! step for a microcontroller; hosts call its parts ([`Encoder`], [`select`], [`Learner`]) from several threads.
-//! All of it is generic over [`Kernels`], the hot loops: [`Scalar`] here, vector instructions in `wta-simd`.
+//! [`Network`] describes a network as a constant and knows the length of every buffer. [`Trainer`] is the
+//! whole step for a microcontroller; hosts call its parts ([`Encoder`], [`select`], [`Learner`]) from several
+//! threads. All of it is generic over [`Kernels`], the hot loops: [`Scalar`] here, vector instructions in
+//! `wta-simd`.
 //!
 //! Nothing in this crate panics, and no function returns a large array by value.
 
@@ -25,60 +74,58 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod compete;
-mod corruption;
+mod cut;
 mod encode;
 mod error;
 mod field;
 pub mod int8;
 mod kernels;
-mod learn;
+mod limits;
 pub mod math;
+mod memory;
 pub mod model;
 mod network;
 mod novelty;
-mod optimizer;
 mod parameters;
 mod pool;
 mod random;
 mod rbm;
-mod rbm_trainer;
 mod scalar;
 mod screen;
 mod select;
 mod shape;
 mod stream;
 mod svm;
-mod timing;
-mod trainer;
-mod unit_trainer;
+mod train;
 mod units;
 mod unrolled;
 
 pub use compete::{Candidates, spatial};
-pub use corruption::Corruption;
-pub use encode::{Encoder, Inputs, Preparation, unit_norm};
+pub use cut::{Cut, cut};
+pub use encode::{Encoder, Inputs, Preparation};
 pub use error::{Error, Result, expect_finite};
-pub use field::{Bordered, Fields, Placement};
+pub use field::{OutputLayout, PaddedLayout, ReceptiveFields};
 pub use kernels::{AdamUpdate, Kernels, Screened, SgdUpdate, Tiling};
-pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
+pub use limits::{SAFE_GRADIENT, expect_sane};
+pub use math::unit_norm;
 pub use model::Model;
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
 pub use novelty::{Novelty, novelty_len};
-pub use optimizer::{Method, Optimizer, Schedule, Update, expect_sane};
 pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};
 pub use pool::{Pool, PoolKind};
 pub use random::Random;
-pub use rbm::{Gibbs, Rbm, coefficients, expect_probabilities, positive_survivors, sample};
-pub use rbm_trainer::{RbmTrainer, rbm_training_len};
+pub use rbm::{Rbm, coefficients, expect_probabilities, positive_survivors, sample};
 pub use scalar::Scalar;
 pub use screen::{promises, thresholds};
-pub use select::{Cut, Keep, Sparsity, apply_lifetime, apply_per_sample, cut, select, survivors};
+pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, select, survivors};
 pub use shape::{Shape, Size};
 pub use stream::{
     Classifier, Extractor, Forward, Rows, StreamTrainer, extractor_len, forward_len, stream_training_len,
 };
 pub use svm::Svm;
-pub use timing::{Clock, Timing};
-pub use trainer::{Scratch, Trainer, Training, TrainingLen, training_len};
-pub use unit_trainer::{UnitTrainer, unit_training_len};
+pub use train::{
+    Clock, ContrastiveDivergence, Corruption, Deltas, Learner, Method, Optimizer, RbmTrainer, Schedule,
+    Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig, TrainingLen, UnitTrainer, Update,
+    Winners, rbm_training_len, training_len, unit_training_len,
+};
 pub use units::{UnitSurvivors, Units};

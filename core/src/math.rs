@@ -1,9 +1,9 @@
 //! The few functions that need a mathematics library.
 //!
 //! Training always uses libm: exact square roots, and the same bits on every machine. With the `micromath`
-//! feature the functions in [`inference`] are micromath's: smaller and much faster without an FPU. The square root is then too large by
-//! up to 6.07%, `e^x` off by up to 0.25% and the sigmoid by up to 0.001 (see the tests), which a feature vector's scale tolerates
-//! and a gradient does not.
+//! feature the functions in [`inference`] are micromath's: smaller, and much faster without an FPU. The
+//! square root is then too large by up to 6.07%, `e^x` off by up to 0.25% and the sigmoid by up to 0.001 (see
+//! the tests). A feature vector's scale tolerates that, a gradient does not.
 
 pub(crate) fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
@@ -37,7 +37,7 @@ pub mod inference {
         #[cfg(feature = "micromath")]
         return micromath::F32Ext::sqrt(x);
         #[cfg(not(feature = "micromath"))]
-        return super::sqrt(x);
+        return crate::math::sqrt(x);
     }
 
     /// `e^x`.
@@ -55,11 +55,34 @@ pub mod inference {
     }
 }
 
+/// Scales a feature vector to norm 1, or leaves it when it is 0 throughout. It uses the inference square
+/// root, which the `micromath` feature makes approximate.
+pub fn unit_norm(features: &mut [f32]) {
+    let square: f32 = features.iter().map(|v| v * v).sum();
+    if square > 0.0 {
+        let scale = 1.0 / inference::sqrt(square);
+        features.iter_mut().for_each(|v| *v *= scale);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
+    fn unit_norm_is_within_the_stated_error() {
+        let bound = if cfg!(feature = "micromath") { 0.07 } else { 1e-6 };
+        let mut features = [3.0, 0.0, 4.0, 12.0];
+        super::unit_norm(&mut features);
+        let norm: f32 = features.iter().map(|v| v * v).sum();
+        assert!((norm.sqrt() - 1.0).abs() <= bound && (features[3] / features[0] - 4.0).abs() < 1e-5);
+        let mut nothing = [0.0; 3];
+        super::unit_norm(&mut nothing);
+        assert_eq!(nothing, [0.0; 3]);
+    }
+
+    #[test]
     fn inference_functions_are_within_their_stated_error() {
-        // micromath's root takes the mantissa 1 + m for 1 + m / 2: at worst 1.5 / sqrt(2) of what it should be, 6.066% too much.
+        // micromath's root takes the mantissa 1 + m for 1 + m / 2: at worst 1.5 / sqrt(2) of what it should
+        // be, 6.066% too much.
         let [root, exponential, sigmoid] =
             if cfg!(feature = "micromath") { [0.0607, 0.0025, 0.001] } else { [1e-6; 3] };
         let (mut worst_root, mut worst_exponential) = (0.0f32, 0.0f32);

@@ -1,9 +1,9 @@
 //! Networks as constants, and the length of every buffer they need.
 //!
 //! One description covers both autoencoders of the paper. CONV-WTA (section 3) is an encoder of "same"
-//! convolutions with ReLU and one linear deconvolution; FC-WTA (section 2) is the same thing over an image of
-//! one position, with kernels of one by one: its units are the maps, its inputs the channels. Selection,
-//! learning and encoding are therefore written once.
+//! convolutions with ReLU, and one linear deconvolution. FC-WTA (section 2) is the same over an image of one
+//! position, with kernels of one by one: its units are the maps, its inputs the channels. So selection,
+//! learning and encoding are written once.
 //!
 //! ```
 //! use wta_core::{Conv, Network, Shape, Size};
@@ -11,7 +11,7 @@
 //! // The paper's 128conv5-128conv5-128deconv11 on MNIST; a wrong description fails to compile.
 //! const CONV: Network = match Network::convolutional(
 //!     Shape::new(1, 28, 28),
-//!     &[Conv::same(128, Size::square(5)), Conv::same(128, Size::square(5))],
+//!     &[Conv::new(128, Size::square(5)), Conv::new(128, Size::square(5))],
 //!     Size::square(11),
 //! ) {
 //!     Ok(network) => network,
@@ -22,7 +22,7 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::field::{Bordered, Fields, Placement};
+use crate::field::{OutputLayout, PaddedLayout, ReceptiveFields};
 use crate::shape::{Shape, Size, div_ceil};
 
 /// The most encoder layers that a network may have.
@@ -44,20 +44,20 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// A convolution of stride 1.
-    pub const fn same(maps: usize, kernel: Size) -> Self {
+    /// A "same" convolution of stride 1: as many positions as its input has.
+    pub const fn new(maps: usize, kernel: Size) -> Self {
         Self { maps, kernel, stride: Size::ONE }
     }
 
-    /// A convolution with a stride: `ceil(in / stride)` positions.
-    pub const fn strided(maps: usize, kernel: Size, stride: Size) -> Self {
+    /// A "same" convolution with a stride: `ceil(in / stride)` positions.
+    pub const fn with_stride(maps: usize, kernel: Size, stride: Size) -> Self {
         Self { maps, kernel, stride }
     }
 }
 
 /// A layer in its place: what it reads and how.
 ///
-/// The decoder is one of these too, read backwards: its input is the image, its `conv.maps` are the code's
+/// The decoder is one of these too, read backwards. Its input is the image, its `conv.maps` are the code's
 /// maps, its stride is the product of the encoder's, and its filters are the dictionary's atoms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -80,13 +80,13 @@ impl Layer {
     }
 
     /// The layout of its input.
-    pub const fn bordered(&self) -> Bordered {
-        Bordered::new(self.input, self.conv.kernel)
+    pub const fn padded(&self) -> PaddedLayout {
+        PaddedLayout::new(self.input, self.conv.kernel)
     }
 
     /// Its receptive fields.
-    pub const fn fields(&self) -> Fields {
-        Fields::new(&self.bordered(), self.conv.stride)
+    pub const fn receptive_fields(&self) -> ReceptiveFields {
+        ReceptiveFields::new(&self.padded(), self.conv.stride)
     }
 
     /// Numbers in one filter: kernel height x kernel width x input channels, in this order.
@@ -113,7 +113,7 @@ impl Layer {
         if kernel.height > self.input.height || kernel.width > self.input.width {
             return Err(Error::Invalid("a kernel is larger than the image it is applied to"));
         }
-        // A border less than doubles each side, so that this bounds the bordered map too.
+        // A border less than doubles each side, so that this bounds the padded map too.
         if self.input.len_within(MAX_LEN / 4).is_none() || self.output().len_within(MAX_LEN / 4).is_none() {
             return Err(Error::Invalid("a layer's maps are too large to address"));
         }
@@ -141,12 +141,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// CONV-WTA: `layers` over images of shape `input`, and a deconvolution with a `decoder_kernel` of its own.
+    /// CONV-WTA: `layers` over images of shape `input`, and a deconvolution with a `decoder_kernel` of its
+    /// own.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for no layers, more than [`MAX_LAYERS`], sizes of 0, a kernel larger than the image it
-    /// is applied to, or more numbers than the machine can address.
+    /// [`Error::Invalid`] for no layers, more than [`MAX_LAYERS`], sizes of 0, a kernel larger than the image
+    /// it is applied to, or more numbers than the machine can address.
     pub const fn convolutional(input: Shape, layers: &[Conv], decoder_kernel: Size) -> Result<Self> {
         if input.channels == 0 || input.height == 0 || input.width == 0 {
             return Err(Error::Invalid("an image needs at least one channel, one row and one column"));
@@ -157,7 +158,7 @@ impl Network {
         if layers.len() > MAX_LAYERS {
             return Err(Error::Invalid("an encoder may have at most 8 layers"));
         }
-        let mut convs = [Conv::same(0, Size::ONE); MAX_LAYERS];
+        let mut convs = [Conv::new(0, Size::ONE); MAX_LAYERS];
         let (head, _) = convs.split_at_mut(layers.len());
         head.copy_from_slice(layers);
         Self { input, convs, depth: layers.len(), decoder_kernel, tied: false }.checked()
@@ -172,7 +173,7 @@ impl Network {
         if units.len() > MAX_LAYERS {
             return Err(Error::Invalid("an encoder may have at most 8 layers"));
         }
-        let mut convs = [Conv::same(0, Size::ONE); MAX_LAYERS];
+        let mut convs = [Conv::new(0, Size::ONE); MAX_LAYERS];
         let mut i = 0;
         #[allow(
             clippy::indexing_slicing,
@@ -271,7 +272,7 @@ impl Network {
         match self.layer(self.depth.saturating_sub(1)) {
             Some(layer) => layer,
             // No network without a layer can be built.
-            None => Layer { input: self.input, conv: Conv::same(0, Size::ONE) },
+            None => Layer { input: self.input, conv: Conv::new(0, Size::ONE) },
         }
     }
 
@@ -291,7 +292,10 @@ impl Network {
                 Size::new(stride.height.saturating_mul(step.height), stride.width.saturating_mul(step.width));
             i += 1;
         }
-        Layer { input: self.input, conv: Conv::strided(self.code().channels, self.decoder_kernel, stride) }
+        Layer {
+            input: self.input,
+            conv: Conv::with_stride(self.code().channels, self.decoder_kernel, stride),
+        }
     }
 
     /// Numbers in the flat parameter vector; see [`Network::regions`] for what lies where. Gradients and the
@@ -323,33 +327,33 @@ impl Network {
         start
     }
 
-    /// Numbers in the bordered inputs of all layers of one image, one after the other: what
+    /// Numbers in the padded inputs of all layers of one image, one after the other: what
     /// [`Encoder`](crate::Encoder) fills and [`Learner`](crate::Learner) reads.
     pub const fn inputs_len(&self) -> usize {
         self.input_start(self.depth)
     }
 
-    /// Where the bordered input of layer `index` starts in those.
+    /// Where the padded input of layer `index` starts in those.
     pub const fn input_start(&self, index: usize) -> usize {
         let mut start = 0;
         let mut i = 0;
         while i < index {
             if let Some(layer) = self.layer(i) {
-                start += layer.bordered().len();
+                start += layer.padded().len();
             }
             i += 1;
         }
         start
     }
 
-    /// Where the outputs of layer `index` go: into the next layer's bordered input, or, for the last layer,
+    /// Where the outputs of layer `index` go: into the next layer's padded input, or, for the last layer,
     /// plainly one position after the other.
-    pub(crate) const fn placement(&self, index: usize) -> Placement {
+    pub(crate) const fn output_layout(&self, index: usize) -> OutputLayout {
         match self.layer(index + 1) {
-            Some(next) => next.bordered().placement(),
+            Some(next) => next.padded().output_layout(),
             None => {
                 let code = self.code();
-                Placement { start: 0, row_stride: code.width * code.channels, step: code.channels }
+                OutputLayout { start: 0, row_stride: code.width * code.channels, step: code.channels }
             }
         }
     }
@@ -361,16 +365,16 @@ impl Network {
 
     /// Numbers in the residual of one image, with the border that the decoder's kernel needs.
     pub const fn residual_len(&self) -> usize {
-        self.decoder().bordered().len()
+        self.decoder().padded().len()
     }
 
-    /// Numbers in the largest bordered input of a hidden layer (0 when there is one layer): the scratch in which
-    /// [`Learner`](crate::Learner) gathers a layer's deltas.
-    pub const fn below_len(&self) -> usize {
+    /// Numbers in the largest padded input of a hidden layer (0 when there is one layer): the scratch in
+    /// which [`Learner`](crate::Learner) gathers a layer's deltas.
+    pub const fn delta_scratch_len(&self) -> usize {
         let mut longest = 0;
         let mut i = 1;
         while let Some(layer) = self.layer(i) {
-            let len = layer.bordered().len();
+            let len = layer.padded().len();
             if len > longest {
                 longest = len;
             }

@@ -1,23 +1,24 @@
 //! How unlike the training data a sample is: what the learned dictionary cannot reconstruct of it.
 //!
-//! The score is half the squared error of the reconstruction from the sample's winners, the loss of training without its
-//! lifetime selection. What is novel is for the caller to say, who has seen normal samples: score a few hundred that were not
-//! trained on, sort the scores, and take the one at the share of false alarms that can be borne from the top (the 99th of
-//! 100 for one in a hundred) as the threshold. Samples of very different loudness or brightness are better
-//! scaled to the same norm first, in training and here, because the score grows with the square of the scale.
+//! The score is half the squared error of the reconstruction from the sample's winners: the loss of training
+//! without its lifetime selection. The caller sets the threshold: score a few hundred normal samples that
+//! were not trained on, and take the score that only the acceptable share of them exceeds (the 99th
+//! percentile, for one false alarm in a hundred). The score grows with the square of the scale, so samples of
+//! very different loudness or brightness are better scaled to the same norm first, in training and here.
 
 use crate::compete::Candidates;
 use crate::error::{Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
-use crate::learn::Winners;
+use crate::memory::split_off;
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::select::apply_per_sample;
 use crate::stream::{Forward, Rows, forward_len};
-use crate::trainer::split_off;
+use crate::train::Winners;
 
-/// Numbers that [`Novelty`] needs with kernels that prepare nothing (the scalar ones), besides a position (`u32`) for
-/// each map of the code: the encoder's windows, a row of the code, the winners, the residual. In bytes: four times as many.
+/// Numbers that [`Novelty`] needs with kernels that prepare nothing (the scalar ones): the encoder's windows,
+/// a row of the code, the winners, the residual. In bytes: four times as many. It also needs a position
+/// (`u32`) for each map of the code.
 pub const fn novelty_len(network: &Network) -> usize {
     let code = network.code();
     forward_len(network) + code.width * code.channels + code.channels + network.residual_len()
@@ -35,13 +36,14 @@ pub struct Novelty<'a, K> {
 }
 
 impl<'a, K: Kernels> Novelty<'a, K> {
-    /// Prepares everything. A sample is reconstructed from the largest activation of each map (which is each active unit
-    /// of a fully-connected network), or only from the `keep` largest of these, when that is not 0.
+    /// Prepares everything. A sample is reconstructed from the largest activation of each map: of a
+    /// fully-connected network, from every active unit. If `keep` is not 0, only the `keep` largest of these
+    /// are taken.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) unless `memory` has [`novelty_len`] numbers and, for other than scalar
-    /// kernels, [`Forward::prepared_len`], and `positions` has one for each map of the code;
+    /// [`Error::Length`](crate::Error::Length) unless `memory` has [`novelty_len`] numbers and, for other
+    /// than scalar kernels, [`Forward::prepared_len`], and `positions` has one for each map of the code;
     /// [`Error::Invalid`](crate::Error::Invalid) for parameters without decoder.
     pub fn new(
         kernels: K,
@@ -64,12 +66,14 @@ impl<'a, K: Kernels> Novelty<'a, K> {
         Ok(Self { forward, keep, row, values, positions, residual: rest })
     }
 
-    /// The score of a sample, whose rows are gone through twice: half the squared error of its reconstruction.
+    /// The score of a sample, whose rows are gone through twice: half the squared error of its
+    /// reconstruction.
     ///
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) for a sample of another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a number in it, an activation, or the score itself.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a number of it, an activation or the score is not
+    /// finite.
     pub fn score(&mut self, mut sample: impl Rows) -> Result<f32> {
         let Self { forward, keep, row, values, positions, residual } = self;
         forward.compete(&mut sample, row, Candidates { values, positions })?;

@@ -1,9 +1,9 @@
 //! The flat parameter vector: views, regions, initial values.
 //!
-//! For each encoder layer its filters (each kernel height x kernel width x input channels) and its biases, one
-//! per map; then the atoms of the dictionary (each kernel height x kernel width x image channels, one per map
-//! of the code; absent when tied), then the decoder's bias, one per image channel. A map's filter and its atom
-//! are each contiguous: what one survivor reads and updates.
+//! First come the encoder's layers: of each its filters (kernel height x kernel width x input channels each)
+//! and its biases, one per map. Then come the atoms of the dictionary (kernel height x kernel width x image
+//! channels each), one per map of the code; none when tied. The decoder's bias is last, one number per image
+//! channel. A survivor reads and updates one map's filter and atom; each of them is contiguous.
 
 use core::ops::Range;
 
@@ -11,6 +11,7 @@ use heapless::Vec;
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::math;
+use crate::memory::part;
 use crate::network::{MAX_LAYERS, Network};
 use crate::random::Random;
 
@@ -105,12 +106,12 @@ impl Network {
 pub enum Initial {
     /// One standard deviation for all of them.
     Normal(f32),
-    /// Filters by He et al. (2015), `sqrt(2 / inputs of the filter)`, so that several ReLU layers keep the scale
-    /// of the signal; atoms `0.01 / sqrt(numbers in the atom)`, a norm of about 0.01.
+    /// Filters by He et al. (2015): `sqrt(2 / inputs of the filter)`, with which several ReLU layers keep the
+    /// scale of the signal. Atoms: `0.01 / sqrt(numbers in the atom)`, a norm of about 0.01.
     ///
-    /// An atom that happens to point away from the images pushes its unit down until it has turned round. Small atoms turn
-    /// within a step or two; at a norm of 1 a quarter of the demo's units, at 0.1 two of 128 maps on MNIST, were pushed below their
-    /// ReLU for good before that.
+    /// An atom that happens to point away from the images pushes its unit down until it has turned round.
+    /// Small atoms turn within a step or two. Larger ones do not: at a norm of 1, a quarter of the demo's
+    /// units were pushed below their ReLU for good; at 0.1, two of 128 maps on MNIST.
     He,
 }
 
@@ -137,7 +138,8 @@ pub struct Filters<'a> {
     pub weights: &'a [f32],
     /// One per filter.
     pub bias: &'a [f32],
-    /// What [`Kernels::prepare`](crate::Kernels::prepare) made of the weights; empty for kernels that need none.
+    /// What [`Kernels::prepare`](crate::Kernels::prepare) made of the weights; empty for kernels that need
+    /// none.
     pub prepared: &'a [f32],
 }
 
@@ -169,8 +171,8 @@ impl<'a> Parameters<'a> {
         Self::new(network, values)
     }
 
-    /// The parameters of an encoder alone: what [`Encoder`](crate::Encoder) needs, and enough for nothing else. What needs the
-    /// decoder, too, refuses them.
+    /// The parameters of an encoder alone: enough for [`Encoder`](crate::Encoder); whatever needs the decoder
+    /// returns an error.
     ///
     /// # Errors
     ///
@@ -238,33 +240,6 @@ impl<'a> Parameters<'a> {
     pub fn decoder_bias(&self) -> &'a [f32] {
         part(self.values, self.network.decoder_bias_start(), self.network.input().channels)
     }
-}
-
-/// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty
-/// slice is never met; it stands where indexing would link a panic into firmware.
-pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
-    values.get(start..start + len).unwrap_or(&[])
-}
-
-/// [`part`], to write to.
-pub(crate) fn part_mut(values: &mut [f32], start: usize, len: usize) -> &mut [f32] {
-    values.get_mut(start..start + len).unwrap_or(&mut [])
-}
-
-/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length, perhaps out of
-/// the compiler's sight of its not being 0, which links a panic into firmware.
-pub(crate) fn paired_rows<'a, A, B>(
-    len: usize,
-    a: &'a [A],
-    b: &'a [B],
-) -> impl Iterator<Item = (&'a [A], &'a [B])> + use<'a, A, B> {
-    let (len, mut rest) = (len.max(1), (a, b));
-    core::iter::from_fn(move || {
-        let (a, more_a) = rest.0.split_at_checked(len)?;
-        let (b, more_b) = rest.1.split_at_checked(len)?;
-        rest = (more_a, more_b);
-        Some((a, b))
-    })
 }
 
 /// The gradient of a network's loss, as disjoint slices that can be filled independently: by several threads,

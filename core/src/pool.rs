@@ -23,8 +23,8 @@ pub enum PoolKind {
     /// The largest, as in the paper.
     #[default]
     Max,
-    /// Their mean, of a window that is cut at the border that of the positions left. Features that are square roots are
-    /// then means of square roots; for the largest it is the same which comes first.
+    /// Their mean; at the border, the mean of the positions that are left. With `sqrt_features`, square roots
+    /// are taken before the mean (for `Max` the order makes no difference).
     Average,
 }
 

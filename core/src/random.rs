@@ -1,7 +1,7 @@
 //! Reproducible random numbers: initial weights, the order of the samples.
 //!
-//! SplitMix64 (Steele, Lea and Flood 2014). The stream is part of the promise "same seed, same weights", so it
-//! lives here rather than in a dependency that may change it.
+//! SplitMix64 (Steele, Lea and Flood 2014). The stream is part of the promise "same seed, same weights", so
+//! it lives here rather than in a dependency that may change it.
 
 use crate::math;
 
@@ -18,7 +18,8 @@ impl Random {
         Self { state: seed }
     }
 
-    /// The generator of a numbered stream of a seed: of an epoch, say, so that training can resume at any one.
+    /// The generator of a numbered stream of a seed: of an epoch, say, so that training can resume at any
+    /// one.
     pub const fn stream(seed: u64, number: u64) -> Self {
         let mut random = Self::new(seed ^ number.wrapping_mul(0xA24B_AED4_963E_E407));
         random.state = random.next_u64();
@@ -39,7 +40,8 @@ impl Random {
         (self.next_u64() >> 40) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// A number below `bound` (0 for a bound of 0); its bias, under `bound / 2^32`, is not noticed in shuffling.
+    /// A number below `bound` (0 for a bound of 0); its bias, under `bound / 2^32`, is not noticed in
+    /// shuffling.
     pub const fn below(&mut self, bound: u32) -> u32 {
         (((self.next_u64() >> 32) * bound as u64) >> 32) as u32
     }

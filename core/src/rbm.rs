@@ -1,96 +1,49 @@
 //! Restricted Boltzmann machines and the winner-take-all RBM (section 2.3 of the paper).
 //!
-//! An RBM's parameters are those of a tied fully-connected network: a weight per hidden and visible unit, the hidden
-//! units' biases, and the visible units' (the decoder's). Both kinds of units are binary:
+//! An RBM's parameters are those of a tied fully-connected network: a weight per hidden and visible unit, the
+//! hidden units' biases, and the visible units' (the decoder's). Both kinds of units are binary:
 //! `P(h = 1 | v) = sigmoid(b + W v)` and `P(v = 1 | h) = sigmoid(c + W' h)`.
 //!
-//! Training is contrastive divergence (CD-k), in the form that Hinton's "Practical Guide to Training Restricted Boltzmann
-//! Machines" (2010) recommends:
+//! Training is contrastive divergence (CD-k), in the form that Hinton's "Practical Guide to Training
+//! Restricted Boltzmann Machines" (2010) recommends:
 //!
-//! - a visible number in `[0, 1]` is the probability that its unit is on; reconstructions are not sampled either;
+//! - a visible number in `[0, 1]` is the probability that its unit is on; reconstructions are not sampled
+//!   either;
 //! - the hidden units that drive a reconstruction are sampled, in the positive phase and in every Gibbs step;
-//! - the statistics use the hidden units' probabilities in both phases, which is less noisy than their samples.
+//! - the statistics use the hidden units' probabilities in both phases, which is less noisy than their
+//!   samples.
 //!
-//! The winner-take-all RBM changes the positive phase only: of each hidden unit's probabilities over the mini-batch the
-//! k% largest are kept and the others set to 0, before anything is sampled. The features of both are the dense `P(h | v)`.
+//! The winner-take-all RBM changes the positive phase only. Of each hidden unit's probabilities over the
+//! mini-batch, the k% largest are kept; the others become 0 before anything is sampled. The features of both
+//! are the dense `P(h | v)`.
 //!
-//! A random draw is a function of seed, step, Gibbs step and image, so that threads cannot change it.
+//! Here are the operations of both, and the features; [`ContrastiveDivergence`](crate::ContrastiveDivergence)
+//! says how they are trained, [`RbmTrainer`](crate::RbmTrainer) trains them.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
+use crate::limits::expect_sane;
 use crate::math;
+use crate::memory::{part, part_mut};
 use crate::network::Network;
-use crate::optimizer::{Method, expect_sane};
-use crate::parameters::{Parameters, part, part_mut};
+use crate::parameters::Parameters;
 use crate::random::Random;
-use crate::select::{Keep, survivors};
-use crate::trainer::Training;
-
-/// Keeps the draws apart from the streams that shuffle the images.
-const DRAWS: u64 = 0x5DEE_CE66_D1CE_4E5B;
+use crate::select::{Selection, survivors};
 
 /// Images whose features one product computes.
 const BLOCK: usize = 24;
 
-/// The Markov chain of contrastive divergence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Gibbs {
-    /// The k of CD-k: reconstructions between the data and the negative phase; at least 1.
-    pub steps: usize,
-    /// Of the random draws.
-    pub seed: u64,
-}
-
-impl Gibbs {
-    /// `Ok` when an RBM of this network can be trained so.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] that names what cannot be: no Gibbs step, another network than a tied fully-connected layer,
-    /// Adam, k-sparse codes, or settings that make no sense for any network.
-    pub fn check(&self, network: &Network, training: &Training) -> Result<()> {
-        expect_rbm(network)?;
-        training.sparsity.check(network)?;
-        training.optimizer.check()?;
-        if training.batch == 0 {
-            return Err(Error::Invalid("a batch has at least one image"));
-        }
-        if self.steps == 0 {
-            return Err(Error::Invalid("an RBM needs at least 1 Gibbs step"));
-        }
-        if !matches!(training.optimizer.method, Method::Sgd { .. }) {
-            return Err(Error::Invalid("an RBM is trained by SGD with momentum, not by Adam"));
-        }
-        if !training.corruption.is_none() {
-            return Err(Error::Invalid("an RBM samples its hidden units; it takes no corruption"));
-        }
-        if matches!(training.sparsity.keep, Keep::PerSample { .. }) {
-            return Err(Error::Invalid(
-                "an RBM's winners are taken over the batch (lifetime), not per sample",
-            ));
-        }
-        Ok(())
-    }
-
-    /// The draws of an image's hidden units, one after the other, from which they are sampled the `phase`-th time (from 0)
-    /// in a step: `image` is its place in the batch.
-    pub const fn draws(&self, step: u64, phase: usize, image: usize) -> Random {
-        let mut of_step = Random::stream(self.seed ^ DRAWS, step);
-        let mut of_phase = Random::stream(of_step.next_u64(), phase as u64);
-        Random::stream(of_phase.next_u64(), image as u64)
+/// How many images of a batch keep each hidden unit's probability in the positive phase; all with an RBM
+/// without sparsity.
+pub fn positive_survivors(selection: &Selection, batch: usize) -> usize {
+    match selection {
+        Selection::Lifetime { rate } => survivors(*rate, batch),
+        Selection::All | Selection::PerSample { .. } => batch,
     }
 }
 
-/// How many images of a batch keep each hidden unit's probability in the positive phase; all with an RBM without sparsity.
-pub fn positive_survivors(keep: &Keep, batch: usize) -> usize {
-    match keep {
-        Keep::Lifetime { rate } => survivors(*rate, batch),
-        Keep::All | Keep::PerSample { .. } => batch,
-    }
-}
-
-fn expect_rbm(network: &Network) -> Result<()> {
+/// `Ok` when a network can be an RBM.
+pub(crate) fn expect_rbm(network: &Network) -> Result<()> {
     if network.is_fully_connected() && network.depth() == 1 && network.is_tied() {
         Ok(())
     } else {
@@ -102,7 +55,8 @@ fn expect_rbm(network: &Network) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`] with the index of such a number, [`Error::Invalid`] for one outside of `[0, 1]`.
+/// [`Error::NotFinite`] with the index of the first number that is not finite, [`Error::Invalid`] if one lies
+/// outside of `[0, 1]`.
 pub fn expect_probabilities(image: &[f32]) -> Result<()> {
     expect_finite("image", image)?;
     if image.iter().all(|pixel| (0.0..=1.0).contains(pixel)) {
@@ -147,20 +101,21 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(Self { kernels, parameters })
     }
 
-    /// `count` numbers in whole panels: the length of a row of [`Rbm::hidden`]'s probabilities for so many images.
+    /// `count` numbers in whole panels: the length of a row of [`Rbm::hidden`]'s probabilities for so many
+    /// images.
     pub fn width(kernels: K, count: usize) -> usize {
         count.next_multiple_of(kernels.panel_maps().max(1))
     }
 
-    /// `P(h = 1 | v)` of the units from `first` on: a row of [`Rbm::width`] numbers per unit, one for each image of the
-    /// batch, then zeros.
+    /// `P(h = 1 | v)` of the units from `first` on: a row of [`Rbm::width`] numbers per unit, one for each
+    /// image of the batch, then zeros.
     ///
     /// `images` is the batch, and `prepared` what [`Kernels::prepare`] made of it.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for buffers of other lengths, [`Error::Diverged`] with the index of a unit's bias when the unit's
-    /// input is not finite or absurdly large.
+    /// [`Error::Length`] for buffers of other lengths, [`Error::Diverged`] with the index of a unit's bias
+    /// when the unit's input is not finite or absurdly large.
     pub fn hidden(
         &self,
         first: usize,
@@ -176,7 +131,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         expect_len("prepared batch", self.kernels.prepared_len(batch, inputs), prepared.len())?;
         let filters = self.parameters.filters(0);
         let weights = part(filters.weights, first * inputs, units * inputs);
-        self.kernels.unit_sums(weights, part(filters.bias, first, units), images, prepared, rows);
+        self.kernels.linear(weights, part(filters.bias, first, units), images, prepared, rows);
         for (unit, row) in (first..).zip(rows.chunks_exact_mut(width)) {
             // Beyond the batch, columns are padding.
             row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
@@ -187,28 +142,24 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(())
     }
 
-    /// The winner-take-all positive phase: keeps the `keep` largest probabilities of a unit's row and sets the rest to 0.
-    /// Ties go to the first image.
+    /// The winner-take-all positive phase: keeps the `keep` largest probabilities of a unit's row and sets
+    /// the rest to 0. Ties go to the first image.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`] for such a probability.
+    /// [`Error::NotFinite`] if a probability is not finite.
     pub fn keep_largest(&self, keep: usize, row: &mut [f32]) -> Result<()> {
-        let cut = self.kernels.row_cut(row, keep)?;
-        for (image, probability) in row.iter_mut().enumerate() {
-            if !cut.keeps(image, *probability) {
-                *probability = 0.0;
-            }
-        }
+        self.kernels.row_cut(row, keep)?.apply(row.iter_mut());
         Ok(())
     }
 
-    /// `P(v = 1 | h)` of a range of an image's visible units, from `first` on: `active` are the hidden units that are on,
-    /// `ones` has a 1 for each.
+    /// `P(v = 1 | h)` of a range of an image's visible units, from `first` on. `active` lists the hidden
+    /// units that are on, `ones` has a 1 for each.
     ///
     /// # Errors
     ///
-    /// [`Error::Diverged`] with the index of a visible unit's bias when its input is not finite or absurdly large.
+    /// [`Error::Diverged`] with the index of a visible unit's bias when its input is not finite or absurdly
+    /// large.
     pub fn visible(&self, first: usize, active: &[u32], ones: &[f32], visible: &mut [f32]) -> Result<()> {
         let len = visible.len();
         for (to, bias) in visible.iter_mut().zip(part(self.parameters.decoder_bias(), first, len)) {
@@ -216,16 +167,18 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         }
         let inputs = self.visible_len();
         let weights = self.parameters.atoms().get(first..).unwrap_or(&[]);
-        self.kernels.combine(ones, active, weights, inputs, visible);
+        self.kernels.weighted_row_sum(ones, active, weights, inputs, visible);
         expect_sane(self.parameters.network().decoder_bias_start() + first, visible)?;
         visible.iter_mut().for_each(|v| *v = math::sigmoid(*v));
         Ok(())
     }
 
-    /// The features of some images: `P(h = 1 | v)` of all hidden units, image by image, one row of units after the other.
+    /// The features of some images: `P(h = 1 | v)` of all hidden units, image by image, one row of units
+    /// after the other.
     ///
-    /// `prepared` is what [`Kernels::prepare`] made of all weights; `scratch` holds one or more rows of [`Rbm::width`] of
-    /// the hidden units. Uses the inference exponential, which the `micromath` feature makes approximate.
+    /// `prepared` is what [`Kernels::prepare`] made of all weights; `scratch` holds one or more rows of
+    /// [`Rbm::width`] of the hidden units. Uses the inference exponential, which the `micromath` feature
+    /// makes approximate.
     ///
     /// # Errors
     ///
@@ -255,7 +208,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
             let count = images.len().checked_div(inputs).unwrap_or(0);
             let rows = part_mut(scratch, 0, count * width);
             // The other way round than in training: images in the place of units, and so no bias.
-            self.kernels.unit_sums(images, part(&[0.0; BLOCK], 0, count), filters.weights, prepared, rows);
+            self.kernels.linear(images, part(&[0.0; BLOCK], 0, count), filters.weights, prepared, rows);
             for (code, row) in codes.chunks_exact_mut(units.max(1)).zip(rows.chunks_exact(width)) {
                 for ((to, sum), bias) in code.iter_mut().zip(row).zip(filters.bias) {
                     *to = math::inference::sigmoid(sum + bias);
@@ -265,7 +218,8 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         Ok(())
     }
 
-    /// What the RBM makes of a hidden code (probabilities or samples): `P(v = 1 | h)`. Uses the inference exponential.
+    /// What the RBM makes of a hidden code (probabilities or samples): `P(v = 1 | h)`. Uses the inference
+    /// exponential.
     ///
     /// # Errors
     ///
@@ -276,7 +230,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         for (to, bias) in visible.iter_mut().zip(self.parameters.decoder_bias()) {
             *to = *bias;
         }
-        let fields = self.parameters.network().decoder().fields();
+        let fields = self.parameters.network().decoder().receptive_fields();
         for (value, atom) in code.iter().zip(self.parameters.atoms().chunks_exact(fields.len().max(1))) {
             self.kernels.add_to_field(&fields, 0, *value, atom, visible);
         }
@@ -289,8 +243,8 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     }
 }
 
-/// What each image of both phases counts in a unit's gradient: its probability in the negative phase minus that in the
-/// positive one, over the batch; first the positive phase's images.
+/// The factors of the images in a unit's gradient: minus its probability over the batch size for each image
+/// of the positive phase, then plus it for each of the negative phase.
 pub fn coefficients(positive: &[f32], negative: &[f32], batch: usize, to: &mut [f32]) {
     let scale = 1.0 / batch as f32;
     let positive = positive.iter().take(batch).map(|probability| -(*probability * scale));

@@ -1,17 +1,16 @@
-//! The kernels written as their definitions: the oracle that every other implementation is tested against, and
-//! what microcontrollers without vector instructions run.
+//! The kernels written as their definitions: the oracle that every other implementation is tested against,
+//! and what microcontrollers without vector instructions run.
 //!
-//! Sums run in the order of memory; products are rounded before they are added (no fused multiply-add), so that
-//! every machine gets the same bits.
-//! Loops that microcontrollers spend their time in go through several rows at once (see [`unrolled`]), which does not change
-//! the order of any number's terms.
+//! Sums run in the order of memory; products are rounded before they are added (no fused multiply-add), so
+//! that every machine gets the same bits. Loops that microcontrollers spend their time in go through several
+//! rows at once (see [`unrolled`]), which does not change the order of any number's terms.
 
-use crate::error::{Error, Result};
-use crate::field::{Fields, Placement};
+use crate::cut::{Cut, cut};
+use crate::error::Result;
+use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::{AdamUpdate, Kernels, SgdUpdate};
 use crate::math;
 use crate::parameters::Filters;
-use crate::select::{Cut, cut};
 use crate::unrolled;
 
 /// Filters whose sums are made at the same time, in registers, so that a field is read once for all of them.
@@ -25,10 +24,10 @@ pub struct Scalar;
 impl Kernels for Scalar {
     fn convolve(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
-        placement: Placement,
+        output_layout: OutputLayout,
         out: &mut [f32],
     ) {
         let (biases, last_biases) = filters.bias.as_chunks::<TOGETHER>();
@@ -38,7 +37,7 @@ impl Kernels for Scalar {
         for y in 0..fields.height {
             for x in 0..fields.width {
                 let at = fields.offset(y, x);
-                let outputs = out.get_mut(placement.at(y, x)..).unwrap_or_default();
+                let outputs = out.get_mut(output_layout.at(y, x)..).unwrap_or_default();
                 let Some(out) = outputs.get_mut(..filters.bias.len()) else { return };
                 let (outs, last_outs) = out.as_chunks_mut::<TOGETHER>();
                 for ((out, bias), filters) in outs.iter_mut().zip(biases).zip(together.clone()) {
@@ -53,7 +52,7 @@ impl Kernels for Scalar {
 
     fn activations(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         map: &[f32],
         filter: &[f32],
@@ -66,19 +65,19 @@ impl Kernels for Scalar {
         }
     }
 
-    fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+    fn field_dot(self, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
         let rows = fields.field(at, map).zip(filter.chunks_exact(fields.row_len.max(1)));
         rows.fold(0.0, |sum, (field, filter)| unrolled::dot(sum, field, filter))
     }
 
-    fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+    fn add_to_field(self, fields: &ReceptiveFields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
         let filter = filter.chunks_exact(fields.row_len.max(1));
         for (to, from) in fields.field_mut(at, map).zip(filter) {
             unrolled::add(to, scale, from);
         }
     }
 
-    fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+    fn add_to_filter(self, fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
         let filter = filter.chunks_exact_mut(fields.row_len.max(1));
         for (to, from) in filter.zip(fields.field(at, map)) {
             unrolled::add(to, scale, from);
@@ -107,10 +106,7 @@ impl Kernels for Scalar {
         for (column, to) in (first..).zip(cuts) {
             let column_values =
                 values.chunks_exact(width.max(1)).map(|row| row.get(column).copied().unwrap_or(0.0));
-            *to = cut(column_values, keep).map_err(|error| match error {
-                Error::NotFinite { what, index } => Error::NotFinite { what, index: index * width + column },
-                other => other,
-            })?;
+            *to = cut(column_values, keep).map_err(|error| error.map_index(|row| row * width + column))?;
         }
         Ok(())
     }
@@ -119,11 +115,11 @@ impl Kernels for Scalar {
         products(weights, bias, images, out, |sum| if sum > 0.0 { sum } else { 0.0 });
     }
 
-    fn unit_sums(self, weights: &[f32], bias: &[f32], images: &[f32], _: &[f32], out: &mut [f32]) {
+    fn linear(self, weights: &[f32], bias: &[f32], images: &[f32], _: &[f32], out: &mut [f32]) {
         products(weights, bias, images, out, |sum| sum);
     }
 
-    fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+    fn weighted_row_sum(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
         let len = out.len();
         let row = |index: &u32| {
             let start = (*index as usize).saturating_mul(stride);
@@ -213,7 +209,7 @@ fn relu(sum: f32) -> f32 {
 /// [`sum_field`] of filters that lie one after the other.
 fn sum_fields(
     start: [f32; TOGETHER],
-    fields: &Fields,
+    fields: &ReceptiveFields,
     at: usize,
     map: &[f32],
     filters: &[f32],
@@ -230,7 +226,7 @@ fn sum_fields(
     sums
 }
 
-fn sum_field(start: f32, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+fn sum_field(start: f32, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
     let mut sum = start;
     for (field, filter) in fields.field(at, map).zip(filter.chunks_exact(fields.row_len.max(1))) {
         for (input, weight) in field.iter().zip(filter) {

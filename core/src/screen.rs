@@ -1,20 +1,22 @@
 //! Screening: the same winners for a fraction of the arithmetic.
 //!
 //! Kernels that compute a layer by tiles ([`Kernels::tiling`]) find each tile's maximum with a sixth of the
-//! multiplications, and prove how far it can be from the truth, which is what [`Kernels::activations`] computes. Only the
-//! maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude is then
-//! evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), and, with lifetime sparsity, only for
-//! the images whose winner may survive: first those that promise most ([`Encoder::refine_promising`]), then those
-//! that may be no less than these turned out to be ([`thresholds`], [`Encoder::refine_open`]). Winners and their values
-//! are those of evaluating every position, to the last bit; how they were found leaves no trace in the weights.
+//! multiplications. They prove how far it can be from the exact one, that of [`Kernels::activations`]. Only
+//! the maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude
+//! is then evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]). With lifetime
+//! sparsity, only images whose winner may survive are evaluated. The first round takes those with the largest
+//! estimates ([`Encoder::refine_promising`]). The second takes those that may reach what the first round
+//! found ([`thresholds`], [`Encoder::refine_open`]). Winners and their values are those of evaluating every
+//! position, to the last bit; how they were found leaves no trace in the weights.
 
+use crate::cut::Cut;
 use crate::encode::{Encoder, tiling};
 use crate::error::{Result, expect_len};
-use crate::field::Fields;
+use crate::field::ReceptiveFields;
 use crate::kernels::{Kernels, Screened, Tiling};
+use crate::memory::part;
 use crate::network::Network;
-use crate::parameters::{Filters, part};
-use crate::select::Cut;
+use crate::parameters::Filters;
 use crate::shape::{Shape, Size};
 
 /// Positions of a tile that are evaluated together; no kernels have larger tiles.
@@ -31,14 +33,15 @@ impl<K: Kernels> Encoder<'_, K> {
         grid == Size::ONE && Self::screen_tiling(self.kernels(), &self.network()).is_some()
     }
 
-    /// Numbers that [`Encoder::screen`] writes for an image: the maxima by tile and map, each map's largest, each map's
-    /// slack. 0 for kernels that do not screen the last layer; never more than [`Network::code_len`].
+    /// Numbers that [`Encoder::screen`] writes for an image: the maxima by tile and map, each map's largest,
+    /// each map's slack. 0 for kernels that do not screen the last layer; never more than
+    /// [`Network::code_len`].
     pub fn screen_len(kernels: K, network: &Network) -> usize {
         let tiles = Self::screen_tiling(kernels, network).map_or(0, |tiling| tiling.tiles() + 2);
         tiles.saturating_mul(network.code().channels)
     }
 
-    /// Screens the last layer of one image: `input` is its bordered input.
+    /// Screens the last layer of one image: `input` is its padded input.
     ///
     /// # Errors
     ///
@@ -53,7 +56,7 @@ impl<K: Kernels> Encoder<'_, K> {
             screen.split_at_mut_checked(screen.len().saturating_sub(maps)).unwrap_or_default();
         let (maxima, best) = rest.split_at_mut_checked(rest.len().saturating_sub(maps)).unwrap_or_default();
         let filters = self.filters(network.depth() - 1);
-        let fields = network.top().fields();
+        let fields = network.top().receptive_fields();
         self.kernels().screen(&fields, filters, input, scratch, Screened { maxima, best, slack });
         Ok(())
     }
@@ -62,8 +65,8 @@ impl<K: Kernels> Encoder<'_, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) unless there is a value and a position for each map, and `screen` is as
-    /// for [`Encoder::screen`].
+    /// [`Error::Length`](crate::Error::Length) unless there is a value and a position for each map, and
+    /// `screen` is as for [`Encoder::screen`].
     pub fn refine(
         &self,
         input: &[f32],
@@ -74,8 +77,8 @@ impl<K: Kernels> Encoder<'_, K> {
         self.refine_where(input, screen, values, positions, |_, _, _| Wanted::Now)
     }
 
-    /// Lifetime sparsity's first round: of one image, the winners that promise to be among a map's largest, which are
-    /// those that `cuts` keep of a batch of [`promises`]. The others stay open.
+    /// First round of lifetime sparsity, for one image: evaluates the winners whose estimate passes the map's
+    /// cut (`cuts`, from the batch's [`promises`]). The others stay open.
     ///
     /// `image` is the image's place in the batch.
     ///
@@ -98,8 +101,8 @@ impl<K: Kernels> Encoder<'_, K> {
         })
     }
 
-    /// Lifetime sparsity's second round: of one image, the open winners that may still be at least their map's
-    /// threshold; the others are 0.
+    /// Second round of lifetime sparsity, for one image: evaluates the open winners that may still reach
+    /// their map's threshold. The others become 0.
     ///
     /// # Errors
     ///
@@ -138,7 +141,7 @@ impl<K: Kernels> Encoder<'_, K> {
         expect_len("winners' values", maps, values.len())?;
         expect_len("winners' positions", maps, positions.len())?;
         let Some(tiling) = Self::screen_tiling(self.kernels(), &network) else { return Ok(()) };
-        let (code, fields) = (network.code(), network.top().fields());
+        let (code, fields) = (network.code(), network.top().receptive_fields());
         let filters = self.filters(network.depth() - 1);
         let top = Top { kernels: self.kernels(), code, tiling, fields, filters, input };
         for (map, (value, position)) in values.iter_mut().zip(positions).enumerate() {
@@ -159,7 +162,7 @@ struct Top<'a, K> {
     kernels: K,
     code: Shape,
     tiling: Tiling,
-    fields: Fields,
+    fields: ReceptiveFields,
     filters: Filters<'a>,
     input: &'a [f32],
 }
@@ -215,8 +218,7 @@ enum Wanted {
 /// The value of a winner that has not been evaluated; no activation is negative.
 const OPEN: f32 = -1.0;
 
-/// What the winners of a screened image promise to be, one number for each map: what is known to be close, and the
-/// largest number there is where nothing is known.
+/// The estimated winner of each map of a screened image; `f32::MAX` where the screen gives no estimate.
 pub fn promises(screen: &[f32], promises: &mut [f32]) {
     let maps = promises.len();
     for (map, promise) in promises.iter_mut().enumerate() {
@@ -224,8 +226,8 @@ pub fn promises(screen: &[f32], promises: &mut [f32]) {
     }
 }
 
-/// What a winner must be at least to be among the `keep` largest of its map, as far as is known from the winners of a
-/// batch that have been evaluated: the least of them, if there are as many. `values` is images x maps.
+/// For each map, a lower bound of its `keep`-th largest winner in the batch: the smallest one evaluated, or 0
+/// if fewer than `keep` have been. `values` is images x maps.
 pub fn thresholds(values: &[f32], keep: usize, counts: &mut [u32], thresholds: &mut [f32]) {
     counts.fill(0);
     thresholds.fill(f32::INFINITY);

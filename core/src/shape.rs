@@ -79,7 +79,7 @@ impl Size {
     }
 }
 
-/// `numerator / denominator`, rounded up; 0 for a denominator of 0 (which no checked network has), because a
+/// `numerator / denominator`, rounded up. It is 0 for a denominator of 0, which no checked network has: a
 /// division that may panic would put the panic machinery into firmware.
 pub(crate) const fn div_ceil(numerator: usize, denominator: usize) -> usize {
     match numerator.checked_div(denominator) {

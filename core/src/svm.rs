@@ -1,7 +1,7 @@
 //! Prediction with a linear support vector machine, one class against the rest.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::parameters::part;
+use crate::memory::part;
 
 /// A trained linear classifier in borrowed memory.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ impl<'a> Svm<'a> {
     /// # Errors
     ///
     /// [`Error::Invalid`] for no class or no feature, [`Error::Length`] when the weights are not classes x
-    /// features, [`Error::NotFinite`] for a weight that is not a number.
+    /// features, [`Error::NotFinite`] if a weight is not finite.
     pub fn new(features: usize, weights: &'a [f32], bias: &'a [f32]) -> Result<Self> {
         if features == 0 || bias.is_empty() {
             return Err(Error::Invalid("a classifier needs at least one class and one feature"));
@@ -42,7 +42,7 @@ impl<'a> Svm<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for another number of features; [`Error::NotFinite`] for such a feature.
+    /// [`Error::Length`] for another number of features; [`Error::NotFinite`] if a feature is not finite.
     pub fn scores<'f>(&self, features: &'f [f32]) -> Result<impl Iterator<Item = f32> + use<'a, 'f>> {
         expect_len("features", self.features, features.len())?;
         expect_finite("features", features)?;
@@ -65,12 +65,10 @@ impl<'a> Svm<'a> {
         Ok(largest(self.scores(features)?))
     }
 
-    /// Adds the products of some features, from number `first` on, to the sums of the classes: [`Svm::scores`] in parts.
+    /// Adds the products of some features, from number `first` on, to the sums of the classes:
+    /// [`Svm::scores`] in parts.
     pub(crate) fn add_products(&self, first: usize, features: &[f32], sums: &mut [f32]) -> Result<()> {
-        expect_finite("features", features).map_err(|error| match error {
-            Error::NotFinite { what, index } => Error::NotFinite { what, index: first + index },
-            other => other,
-        })?;
+        expect_finite("features", features).map_err(|error| error.map_index(|index| first + index))?;
         for (weights, sum) in self.weights.chunks_exact(self.features.max(1)).zip(sums) {
             for (weight, feature) in part(weights, first, features.len()).iter().zip(features) {
                 *sum += weight * feature;
@@ -85,7 +83,7 @@ impl<'a> Svm<'a> {
     }
 }
 
-/// The index of the largest score; ties go to the lowest.
+/// The index of the largest score; ties go to the lowest index.
 pub(crate) fn largest(scores: impl Iterator<Item = f32>) -> usize {
     let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
     for (class, score) in scores.enumerate() {

@@ -1,17 +1,20 @@
-//! FC-WTA unit by unit: one fully-connected layer with lifetime sparsity, without codes and without a gradient.
+//! FC-WTA unit by unit: one fully-connected layer with lifetime sparsity, without codes and without a
+//! gradient.
 //!
-//! Lifetime sparsity is a unit's own affair (section 2 of the paper): its activations over the batch are a row, the k
-//! largest of which survive. So a unit's row is computed, its survivors are
-//! noted, and the row is forgotten ([`Units::compete`]). After the images have been reconstructed, the gradient of
-//! a unit needs its own survivors alone ([`Kernels::combine`]): it can update the unit's weights at once.
+//! Lifetime sparsity is a unit's own affair (section 2 of the paper): its activations over the batch are a
+//! row, the k largest of which survive. So a unit's row is computed, its survivors are noted, and the row is
+//! forgotten ([`Units::compete`]). After the images have been reconstructed, the gradient of a unit needs its
+//! own survivors alone ([`Kernels::weighted_row_sum`]): it can update the unit's weights at once.
 //!
-//! Every number gets its terms in the order of [`Trainer`](crate::Trainer), so that the weights are the same to the bit.
+//! Every number gets its terms in the order of [`Trainer`](crate::Trainer), so that the weights are the same
+//! to the bit.
 
+use crate::cut::Cut;
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
+use crate::memory::part;
 use crate::network::Network;
-use crate::parameters::{Parameters, part};
-use crate::select::Cut;
+use crate::parameters::Parameters;
 
 /// The survivors of some units: for each unit `keep` places, of which the first `count` are in use.
 #[derive(Debug)]
@@ -60,13 +63,13 @@ impl<'a, K: Kernels> Units<'a, K> {
 
     /// Finds the survivors of the units from `first` on, as many as `survivors` has counts.
     ///
-    /// `images` is the batch, one image after the other, and `prepared` what [`Kernels::prepare`] made of it; `codes` is
-    /// scratch of a row of [`Units::width`] numbers per unit.
+    /// `images` is the batch, one image after the other, and `prepared` what [`Kernels::prepare`] made of it;
+    /// `codes` is scratch of a row of [`Units::width`] numbers per unit.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for buffers of other lengths, [`Error::NotFinite`] with `image * units + unit` for an activation
-    /// that is not finite.
+    /// [`Error::Length`] for buffers of other lengths, [`Error::NotFinite`] with `image * units + unit` for
+    /// an activation that is not finite.
     pub fn compete(
         &self,
         first: usize,
@@ -97,12 +100,10 @@ impl<'a, K: Kernels> Units<'a, K> {
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
             // Beyond the batch, columns are padding.
             row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
-            let cut = self.kernels.row_cut(row, keep).map_err(|error| match error {
-                Error::NotFinite { what, index } => {
-                    Error::NotFinite { what, index: index * network.code().channels + unit }
-                }
-                other => other,
-            })?;
+            let cut = self
+                .kernels
+                .row_cut(row, keep)
+                .map_err(|error| error.map_index(|image| image * network.code().channels + unit))?;
             *count = note(&cut, row, values, images);
         }
         Ok(())
@@ -110,7 +111,7 @@ impl<'a, K: Kernels> Units<'a, K> {
 
     /// The delta of a survivor: the product of the unit's atom with its image's residual.
     pub fn delta(&self, unit: usize, residual: &[f32]) -> f32 {
-        let fields = self.parameters.network().decoder().fields();
+        let fields = self.parameters.network().decoder().receptive_fields();
         let atom = part(self.parameters.atoms(), unit * fields.len(), fields.len());
         self.kernels.field_dot(&fields, 0, residual, atom)
     }

@@ -1,8 +1,9 @@
-//! Sums over rows, in few instructions: a few rows are gone through at once, a few columns in each turn of a loop.
+//! Sums over rows, in few instructions: a few rows are gone through at once, a few columns in each turn of a
+//! loop.
 //!
-//! Every number gets its terms one after the other in the order of its definition, so that it has the same bits however the loops
-//! are cut. A microcontroller loads an operand once where the plain loop would load it for every row, and spends its
-//! instructions on arithmetic instead of on counting.
+//! Every number gets its terms one after the other in the order of its definition, so that it has the same
+//! bits however the loops are cut. A microcontroller loads an operand once where the plain loop would load it
+//! for every row, and spends its instructions on arithmetic instead of on counting.
 
 /// Columns in a turn of a loop.
 const COLUMNS: usize = 4;

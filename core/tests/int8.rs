@@ -9,7 +9,7 @@
 
 use proptest::prelude::*;
 use wta_core::int8::{
-    Int8Classifier, Int8Extractor, Int8Filters, Int8Network, Int8Svm, Int8Weights, Portable, packed_len, root,
+    Int8Classifier, Int8Extractor, Int8Filters, Int8Network, Int8Svm, Int8Weights, Portable, packed_len, sqrt,
 };
 use wta_core::{Conv, Error, Network, Pool, PoolKind, Random, Shape, Size};
 
@@ -112,7 +112,7 @@ prop_compose! {
         layers in prop::collection::vec((1usize..7, 1usize..6, 1usize..6, 1usize..4, 1usize..4), depth),
     ) -> Vec<Conv> {
         let conv = |(maps, height, width, down, right)| {
-            Conv::strided(maps, Size::new(height, width), Size::new(down, right))
+            Conv::with_stride(maps, Size::new(height, width), Size::new(down, right))
         };
         layers.into_iter().map(conv).collect()
     }
@@ -125,7 +125,8 @@ prop_compose! {
     ) -> Option<(Network, Pool, u64, bool)> {
         let input = Shape::new(channels, height, width);
         let network = Network::convolutional(input, &layers, Size::ONE).ok()?;
-        let pool = Pool { kernel: Size::new(pool.0, pool.1), stride: Size::new(pool.2, pool.3), kind: PoolKind::Max };
+        let (kernel, stride) = (Size::new(pool.0, pool.1), Size::new(pool.2, pool.3));
+        let pool = Pool { kernel, stride, kind: PoolKind::Max };
         let pool = if seed % 4 == 0 { Pool::NONE } else { pool };
         pool.check(network.code()).ok()?;
         Some((network, pool, seed, root))
@@ -155,7 +156,7 @@ proptest! {
             });
             let expected = pooled(pool, network.code(), &code);
             for (found, expected) in features.iter().zip(&expected) {
-                let expected = if by_root { root(*expected as i16) } else { *expected as i16 };
+                let expected = if by_root { sqrt(*expected as i16) } else { *expected as i16 };
                 prop_assert_eq!(*found, expected);
             }
         }
@@ -204,7 +205,7 @@ proptest! {
 
 const NET: Network = match Network::convolutional(
     Shape::new(1, 28, 28),
-    &[Conv::same(16, Size::square(5)), Conv::same(16, Size::square(5))],
+    &[Conv::new(16, Size::square(5)), Conv::new(16, Size::square(5))],
     Size::square(11),
 ) {
     Ok(network) => network,
@@ -213,7 +214,8 @@ const NET: Network = match Network::convolutional(
 
 #[test]
 fn memory_is_the_windows_and_the_open_rows() {
-    // Windows of 5 rows of 32 columns, a field, a row of the code, and four pooled rows: one pooled across, three open.
+    // Windows of 5 rows of 32 columns, a field, a row of the code, and four pooled rows: one pooled across,
+    // three open.
     let len = const { Int8Extractor::<Portable>::memory_len(&NET, &Pool::square(6, 2)) };
     assert_eq!(len, 5 * 32 + 5 * 32 * 16 + 400 + 28 * 16 + 4 * 14 * 16);
     assert_eq!(2 * len, 8_928);
@@ -221,8 +223,7 @@ fn memory_is_the_windows_and_the_open_rows() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let network =
-        Network::convolutional(Shape::new(1, 4, 4), &[Conv::same(2, Size::ONE)], Size::ONE).unwrap();
+    let network = Network::convolutional(Shape::new(1, 4, 4), &[Conv::new(2, Size::ONE)], Size::ONE).unwrap();
     let layers = random_layers(&network, &mut Random::new(1));
     let int8 = quantised(network, &layers);
     let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &Pool::NONE)];

@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wta_core::{
-    Conv, Corruption, Cut, Initial, Keep, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch,
-    Shape, Size, Sparsity, Trainer, Training, TrainingLen, training_len,
+    Conv, Corruption, Cut, Initial, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Selection,
+    Shape, Size, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 };
 
 /// Fails to compile for a wrong description.
@@ -20,11 +20,11 @@ const fn valid(network: Result<Network>) -> Network {
 static NETWORK: Network = NET;
 const NET: Network = valid(Network::convolutional(
     Shape::new(1, 9, 10),
-    &[Conv::strided(4, Size::square(5), Size::square(2)), Conv::same(5, Size::new(3, 1))],
+    &[Conv::with_stride(4, Size::square(5), Size::square(2)), Conv::new(5, Size::new(3, 1))],
     Size::square(7),
 ));
-const TRAINING: Training = Training {
-    sparsity: Sparsity { grid: Size::new(1, 2), keep: Keep::Lifetime { rate: 0.25 } },
+const TRAINING: TrainingConfig = TrainingConfig {
+    sparsity: Sparsity { grid: Size::new(1, 2), selection: Selection::Lifetime { rate: 0.25 } },
     corruption: Corruption::NONE,
     optimizer: Optimizer { method: Method::ADAM, rate: 1e-3, schedule: Schedule::Linear, decay: 1e-4 },
     batch: 6,
@@ -63,22 +63,22 @@ fn a_constant_network_trains_in_static_memory() {
 
 #[test]
 fn the_lengths_are_those_counted_by_hand() {
-    // Layer 1 reads 9 x 10 with a border of 4 rows and columns, and makes 4 maps of 5 x 5; layer 2 reads those with
-    // a border of 2 rows, and makes 5 maps of 5 x 5, each with two winners.
+    // Layer 1 reads 9 x 10 with a border of 4 rows and columns, and makes 4 maps of 5 x 5; layer 2 reads
+    // those with a border of 2 rows, and makes 5 maps of 5 x 5, each with two winners.
     let parameters = (4 * 5 * 5 + 4) + (5 * 3 * 4 + 5) + 5 * 7 * 7 + 1;
     assert_eq!(NET.parameters_len(), parameters);
     assert_eq!(NET.inputs_len(), 13 * 14 + 7 * 5 * 4);
     assert_eq!(NET.code(), Shape::new(5, 5, 5));
     assert_eq!(NET.code_len(), 125);
     assert_eq!(NET.residual_len(), 15 * 16, "9 x 10 with the border of the decoder's 7 x 7");
-    assert_eq!(NET.below_len(), 7 * 5 * 4);
+    assert_eq!(NET.delta_scratch_len(), 7 * 5 * 4);
     assert_eq!(NET.deltas_len(), (25, 100));
 
     let (images, winners) = (6, 10);
     assert_eq!(LEN.parameters, parameters);
     assert_eq!(LEN.moments, 2 * parameters);
-    // The gradient, the batch's winners, one image's deltas, the layers' inputs, the code, the residual, the deltas
-    // below (dense once, sparse twice).
+    // The gradient, the batch's winners, one image's deltas, the layers' inputs, the code, the residual, the
+    // deltas below (dense once, sparse twice).
     let floats = parameters + images * winners + winners + (182 + 140) + 125 + 240 + 140 + 2 * 100;
     assert_eq!(LEN.floats, floats);
     assert_eq!(LEN.indices, images * winners + 2 * 25);

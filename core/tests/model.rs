@@ -8,7 +8,8 @@ use blob::{Contents, FIXED, Flash, seal, set};
 use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Svm, Portable, packed_len};
 use wta_core::model::{
     AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
-    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
+    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, SQRT_FEATURES, STACKED, SVM_BIASES, SVM_WEIGHTS,
+    TIED,
 };
 use wta_core::{
     Conv, Encoder, Error, Learner, Model, Network, Novelty, Parameters, Pool, Random, Result, Scalar, Shape,
@@ -20,7 +21,7 @@ const LARGEST: usize = 1 << 16;
 
 /// Two layers, pooling, roots, a classifier.
 fn convolutional() -> Contents {
-    let layers = [Conv::same(3, Size::square(3)), Conv::strided(4, Size::new(2, 3), Size::new(1, 2))];
+    let layers = [Conv::new(3, Size::square(3)), Conv::with_stride(4, Size::new(2, 3), Size::new(1, 2))];
     let network = Network::convolutional(Shape::new(1, 6, 7), &layers, Size::square(5)).unwrap();
     let pool = Pool::square(3, 2);
     let features = pool.output(network.code()).len();
@@ -30,7 +31,7 @@ fn convolutional() -> Contents {
         (*b"MORE", vec![7; 5]),
         (SVM_BIASES, Contents::numbers(3)),
     ];
-    Contents { network, pool, flags: ROOT, scale: 1.0 / 255.0, classes: 3, sections }
+    Contents { network, pool, flags: SQRT_FEATURES, scale: 1.0 / 255.0, classes: 3, sections }
 }
 
 /// The same without decoder.
@@ -43,7 +44,7 @@ fn encoder_alone() -> Contents {
 /// Pooled by means.
 fn averaged() -> Contents {
     let contents = convolutional();
-    Contents { pool: contents.pool.average(), flags: ROOT | AVERAGE, ..contents }
+    Contents { pool: contents.pool.average(), flags: SQRT_FEATURES | AVERAGE, ..contents }
 }
 
 /// In 8 bits alone.
@@ -85,12 +86,12 @@ fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
     encoder.hidden(1, &mut inputs, &mut [])?;
     encoder.top(1, &inputs, &mut [], &mut code)?;
     model.pool().run(Scalar, network.code(), &code, &mut features)?;
-    if model.root() {
+    if model.sqrt_features() {
         features.iter_mut().for_each(|feature| *feature = wta_core::math::inference::sqrt(*feature));
     }
     let class = model.svm().map(|svm| svm.classify(&features)).transpose()?;
     let mut residual = vec![0.0; network.residual_len()];
-    let image = &inputs[..network.layer(0).unwrap().bordered().len()];
+    let image = &inputs[..network.layer(0).unwrap().padded().len()];
     let winners = Winners { values: &[], positions: &[] };
     let loss = Learner::new(Scalar, parameters).residual(image, winners, &mut residual);
     assert_eq!(loss.is_ok(), parameters.has_decoder());
@@ -106,7 +107,8 @@ fn run_int8(model: &Model<'_>) -> Result<Option<(Vec<i16>, Option<usize>)>> {
     assert!(model.int8_feature_scale().is_some());
     let image = vec![100u8; model.network().input().len()];
     let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(network.network(), &model.pool())];
-    let mut extractor = Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut memory)?;
+    let mut extractor =
+        Int8Extractor::new(Portable, network, model.pool(), model.sqrt_features(), &mut memory)?;
     let mut features = vec![0; model.features()];
     extractor.features(&image[..], &mut features)?;
     let Some(svm) = model.int8_svm() else { return Ok(Some((features, None))) };
@@ -164,7 +166,7 @@ fn a_model_has_what_was_written() {
         let model = Model::parse(flash.hold(&bytes, 0)).unwrap();
         let network = contents.network;
         assert_eq!((model.network(), model.pool(), model.scale()), (network, contents.pool, contents.scale));
-        assert_eq!(model.root(), contents.flags & ROOT != 0);
+        assert_eq!(model.sqrt_features(), contents.flags & SQRT_FEATURES != 0);
         assert_eq!(model.is_stacked(), contents.flags & STACKED != 0);
         assert_eq!(model.is_planar(), contents.flags & PLANAR != 0);
         assert_eq!(model.classes(), contents.classes as usize);
@@ -362,7 +364,7 @@ fn descriptions_that_cannot_be_are_refused() {
 /// Strides beyond the image leave one position, and no product of them overflows.
 #[test]
 fn absurd_strides_are_harmless() {
-    let layers = [Conv::strided(1, Size::ONE, Size::square(u32::MAX as usize)); 8];
+    let layers = [Conv::with_stride(1, Size::ONE, Size::square(u32::MAX as usize)); 8];
     let network = Network::convolutional(Shape::new(1, 2, 2), &layers, Size::square(2)).unwrap();
     let pool = Pool { stride: Size::square(u32::MAX as usize), ..Pool::NONE };
     let sections = vec![(PARAMETERS, Contents::numbers(network.parameters_len()))];

@@ -1,4 +1,5 @@
-//! The novelty score is the reconstruction error of the whole-image path, and tells strange samples from known ones.
+//! The novelty score is the reconstruction error of the whole-image path, and tells strange samples from
+//! known ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
@@ -9,9 +10,9 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Corruption, Encoder, Error, Initial, Inputs, Keep, Learner, Method, Network, Novelty,
-    Optimizer, Parameters, Random, Scalar, Schedule, Shape, Size, Sparsity, Training, Winners,
-    apply_per_sample, novelty_len,
+    Candidates, Conv, Corruption, Encoder, Error, Initial, Inputs, Learner, Method, Network, Novelty,
+    Optimizer, Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig,
+    Winners, apply_per_sample, novelty_len,
 };
 
 /// The score with all maps in memory.
@@ -69,10 +70,10 @@ fn signal(random: &mut Random, strange: bool) -> Vec<f32> {
 #[test]
 fn noise_is_more_novel_than_what_was_trained_on() {
     let network =
-        Network::convolutional(Shape::new(1, 1, 64), &[Conv::same(6, Size::new(1, 9))], Size::new(1, 9))
+        Network::convolutional(Shape::new(1, 1, 64), &[Conv::new(6, Size::new(1, 9))], Size::new(1, 9))
             .unwrap();
-    let training = Training {
-        sparsity: Sparsity { grid: Size::ONE, keep: Keep::All },
+    let training = TrainingConfig {
+        sparsity: Sparsity { grid: Size::ONE, selection: Selection::All },
         corruption: Corruption::NONE,
         optimizer: Optimizer { method: Method::ADAM, rate: 1e-2, schedule: Schedule::Linear, decay: 0.0 },
         batch: 16,

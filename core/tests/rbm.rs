@@ -1,4 +1,5 @@
-//! Training RBMs in lent memory: the reconstruction error falls; whatever is wrong is refused, and changes nothing.
+//! Training RBMs in lent memory: the reconstruction error falls; whatever is wrong is refused, and changes
+//! nothing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
@@ -7,8 +8,8 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    Corruption, Error, Gibbs, Initial, Keep, Method, Network, Optimizer, Parameters, Random, Rbm, Scalar,
-    Schedule, Size, Sparsity, Training, sample,
+    ContrastiveDivergence, Corruption, Error, Initial, Method, Network, Optimizer, Parameters, Random, Rbm,
+    Scalar, Schedule, Selection, Size, Sparsity, TrainingConfig, sample,
 };
 
 const BATCH: usize = 12;
@@ -18,20 +19,23 @@ fn network() -> Network {
     Network::fully_connected(INPUTS, &[24]).unwrap().tied().unwrap()
 }
 
-fn settings(keep: Keep, steps: usize) -> (Training, Gibbs) {
+fn settings(selection: Selection, steps: usize) -> (TrainingConfig, ContrastiveDivergence) {
     let optimizer = Optimizer {
         method: Method::Sgd { momentum: 0.5 },
         rate: 0.2,
         schedule: Schedule::Constant,
         decay: 1e-4,
     };
-    let sparsity = Sparsity { grid: Size::ONE, keep };
+    let sparsity = Sparsity { grid: Size::ONE, selection };
     let corruption = Corruption::NONE;
-    (Training { sparsity, corruption, optimizer, batch: BATCH, steps: 300 }, Gibbs { steps, seed: 4 })
+    (
+        TrainingConfig { sparsity, corruption, optimizer, batch: BATCH, steps: 300 },
+        ContrastiveDivergence { steps, seed: 4 },
+    )
 }
 
-fn every_kind() -> [(Training, Gibbs); 3] {
-    [settings(Keep::All, 1), settings(Keep::Lifetime { rate: 0.3 }, 1), settings(Keep::All, 2)]
+fn every_kind() -> [(TrainingConfig, ContrastiveDivergence); 3] {
+    [settings(Selection::All, 1), settings(Selection::Lifetime { rate: 0.3 }, 1), settings(Selection::All, 2)]
 }
 
 /// Three patterns, each several times, so that there is something to learn.
@@ -135,7 +139,7 @@ fn a_refused_step_changes_nothing() {
 
 #[test]
 fn memory_and_settings_that_do_not_fit_are_refused() {
-    let (training, gibbs) = settings(Keep::All, 1);
+    let (training, divergence) = settings(Selection::All, 1);
     let refused = |mut memory: Memory, network: Network, settings| {
         memory.trainer(Scalar, network, settings, 0).map(drop).unwrap_err()
     };
@@ -143,35 +147,38 @@ fn memory_and_settings_that_do_not_fit_are_refused() {
         let resized = |len: usize| len.checked_add_signed(by).unwrap();
         let mut odd = memory();
         odd.parameters.resize(resized(odd.parameters.len()), 0.0);
-        let error = refused(odd, network(), (training, gibbs));
+        let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "parameters", .. }));
         let mut odd = memory();
         odd.moments.resize(resized(odd.moments.len()), 0.0);
-        let error = refused(odd, network(), (training, gibbs));
+        let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "moments", .. }));
         let mut odd = memory();
         odd.floats.resize(resized(odd.floats.len()), 0.0);
-        let error = refused(odd, network(), (training, gibbs));
+        let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "scratch floats", .. }));
         let mut odd = memory();
         odd.indices.resize(resized(odd.indices.len()), 0);
-        let error = refused(odd, network(), (training, gibbs));
+        let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "scratch indices", .. }));
     }
     let mut odd = memory();
     odd.parameters[3] = f32::NAN;
-    let error = refused(odd, network(), (training, gibbs));
+    let error = refused(odd, network(), (training, divergence));
     assert_eq!(error, Error::NotFinite { what: "parameters", index: 3 });
 
     let adam = Optimizer { method: Method::ADAM, ..training.optimizer };
-    let per_sample = Sparsity { grid: Size::ONE, keep: Keep::PerSample { count: 3 } };
+    let per_sample = Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: 3 } };
     for settings in [
-        (training, Gibbs { steps: 0, ..gibbs }),
-        (Training { optimizer: adam, ..training }, gibbs),
-        (Training { sparsity: per_sample, ..training }, gibbs),
-        (Training { sparsity: Sparsity::lifetime(0.0), ..training }, gibbs),
-        (Training { batch: 0, ..training }, gibbs),
-        (Training { corruption: Corruption { input: 0.1, ..Corruption::NONE }, ..training }, gibbs),
+        (training, ContrastiveDivergence { steps: 0, ..divergence }),
+        (TrainingConfig { optimizer: adam, ..training }, divergence),
+        (TrainingConfig { sparsity: per_sample, ..training }, divergence),
+        (TrainingConfig { sparsity: Sparsity::lifetime(0.0), ..training }, divergence),
+        (TrainingConfig { batch: 0, ..training }, divergence),
+        (
+            TrainingConfig { corruption: Corruption { input: 0.1, ..Corruption::NONE }, ..training },
+            divergence,
+        ),
     ] {
         assert!(matches!(refused(memory(), network(), settings), Error::Invalid(_)), "{settings:?}");
     }
@@ -179,19 +186,19 @@ fn memory_and_settings_that_do_not_fit_are_refused() {
         Network::fully_connected(INPUTS, &[24]).unwrap(),
         Network::fully_connected(INPUTS, &[24, 3]).unwrap(),
     ] {
-        assert!(matches!(refused(memory(), network, (training, gibbs)), Error::Invalid(_)));
+        assert!(matches!(refused(memory(), network, (training, divergence)), Error::Invalid(_)));
     }
 }
 
 /// As many samples as the probabilities say, each image and phase with draws of its own.
 #[test]
 fn samples_follow_the_probabilities() {
-    let gibbs = Gibbs { steps: 1, seed: 7 };
+    let divergence = ContrastiveDivergence { steps: 1, seed: 7 };
     let probabilities = [0.0, 0.1, 0.5, 0.9, 1.0];
     let mut counts = [0u32; 5];
     let mut active = [0; 5];
     for step in 0..4_000 {
-        let on = sample(gibbs.draws(step, 0, 0), &probabilities, 1, 0, &mut active);
+        let on = sample(divergence.draws(step, 0, 0), &probabilities, 1, 0, &mut active);
         active[..on].iter().for_each(|unit| counts[*unit as usize] += 1);
     }
     for (count, probability) in counts.iter().zip(probabilities) {
@@ -199,7 +206,12 @@ fn samples_follow_the_probabilities() {
         assert!((*count as f32 - 4_000.0 * probability).abs() <= 4.0 * deviation, "{counts:?}");
     }
     let first = |mut draws: Random| draws.next_u64();
-    let draws = [gibbs.draws(3, 0, 0), gibbs.draws(3, 0, 1), gibbs.draws(3, 1, 0), gibbs.draws(4, 0, 0)];
+    let draws = [
+        divergence.draws(3, 0, 0),
+        divergence.draws(3, 0, 1),
+        divergence.draws(3, 1, 0),
+        divergence.draws(4, 0, 0),
+    ];
     let numbers: std::collections::BTreeSet<u64> = draws.into_iter().map(first).collect();
     assert_eq!(numbers.len(), 4);
 }

@@ -1,8 +1,8 @@
-//! The scalar kernels go through several rows and columns at once: every number must have the bits of its definition, a plain
-//! loop in the order of memory.
+//! The scalar kernels go through several rows and columns at once: every number must have the bits of its
+//! definition, a plain loop in the order of memory.
 
 use proptest::prelude::*;
-use wta_core::{Fields, Kernels, Random, Scalar, SgdUpdate};
+use wta_core::{Kernels, Random, ReceptiveFields, Scalar, SgdUpdate};
 
 fn normal(random: &mut Random, len: usize) -> Vec<f32> {
     (0..len).map(|_| random.normal()).collect()
@@ -13,16 +13,17 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// A field of some rows in a map: rows, numbers in a row, from one row to the next, and its offset.
-fn field() -> impl Strategy<Value = (Fields, usize)> {
+fn field() -> impl Strategy<Value = (ReceptiveFields, usize)> {
     (1usize..5, 1usize..20, 0usize..4, 0usize..7).prop_map(|(rows, row_len, gap, at)| {
         let row_stride = row_len + gap;
-        let fields = Fields { rows, row_len, row_stride, height: 1, width: 1, step_down: 0, step_right: 0 };
+        let fields =
+            ReceptiveFields { rows, row_len, row_stride, height: 1, width: 1, step_down: 0, step_right: 0 };
         (fields, at)
     })
 }
 
 /// Where number `index` of a field lies in the map.
-fn place(fields: &Fields, at: usize, index: usize) -> usize {
+fn place(fields: &ReceptiveFields, at: usize, index: usize) -> usize {
     at + index / fields.row_len * fields.row_stride + index % fields.row_len
 }
 
@@ -42,7 +43,7 @@ proptest! {
             (0..inputs).fold(bias[unit], |sum, input| sum + image[input] * weights[input])
         }).collect();
         let mut found = vec![f32::NAN; units * images];
-        Scalar.unit_sums(&weights, &bias, &batch, &[], &mut found);
+        Scalar.linear(&weights, &bias, &batch, &[], &mut found);
         prop_assert_eq!(bits(&found), bits(&sums));
         Scalar.unit_activations(&weights, &bias, &batch, &[], &mut found);
         let activations: Vec<f32> = sums.iter().map(|sum| if *sum > 0.0 { *sum } else { 0.0 }).collect();
@@ -61,7 +62,7 @@ proptest! {
         let scales = normal(&mut random, chosen.len());
         let before = normal(&mut random, len);
         let mut found = before.clone();
-        Scalar.combine(&scales, &chosen, &matrix, stride, &mut found);
+        Scalar.weighted_row_sum(&scales, &chosen, &matrix, stride, &mut found);
         let mut expected = before;
         for (scale, row) in scales.iter().zip(&chosen).filter(|(_, row)| (**row as usize) < rows) {
             for (column, to) in expected.iter_mut().enumerate() {

@@ -102,7 +102,7 @@ proptest! {
 }
 
 fn small() -> Network {
-    let convs = [Conv::same(3, Size::square(3)), Conv::strided(4, Size::new(2, 3), Size::new(2, 1))];
+    let convs = [Conv::new(3, Size::square(3)), Conv::with_stride(4, Size::new(2, 3), Size::new(2, 1))];
     Network::convolutional(Shape::new(1, 6, 5), &convs, Size::square(3)).unwrap()
 }
 

@@ -9,12 +9,12 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Conv, Corruption, Error, Keep, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Shape,
-    Size, Sparsity, StreamTrainer, Training, TrainingLen, stream_training_len, training_len,
+    Conv, Corruption, Error, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Selection, Shape,
+    Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len, training_len,
 };
 
 /// The memory of a [`StreamTrainer`], filled with garbage where its content must not matter.
-fn memory(network: &Network, training: &Training, parameters: Vec<f32>) -> Memory {
+fn memory(network: &Network, training: &TrainingConfig, parameters: Vec<f32>) -> Memory {
     let len = stream_training_len(network, &training.optimizer.method, training.batch);
     let mut memory = Memory::new(Scalar, network, training, parameters);
     memory.floats = vec![f32::NAN; len.floats];
@@ -26,7 +26,7 @@ fn memory(network: &Network, training: &Training, parameters: Vec<f32>) -> Memor
 fn stream_trainer(
     memory: &mut Memory,
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     step: u64,
 ) -> Result<StreamTrainer<'_, Scalar>> {
     let Memory { parameters, moments, floats, indices, cuts } = memory;
@@ -38,20 +38,20 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-fn keeps() -> impl Strategy<Value = Keep> {
+fn selections() -> impl Strategy<Value = Selection> {
     prop_oneof![
-        Just(Keep::All),
-        (0.05f32..1.0).prop_map(|rate| Keep::Lifetime { rate }),
-        (1usize..6).prop_map(|count| Keep::PerSample { count }),
+        Just(Selection::All),
+        (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
+        (1usize..6).prop_map(|count| Selection::PerSample { count }),
     ]
 }
 
-fn trainings() -> impl Strategy<Value = Training> {
+fn trainings() -> impl Strategy<Value = TrainingConfig> {
     let methods = prop_oneof![Just(Method::ADAM), Just(Method::Sgd { momentum: 0.9 })];
     let schedules = prop_oneof![Just(Schedule::Constant), Just(Schedule::Linear)];
-    (keeps(), methods, schedules, prop_oneof![Just(0.0f32), Just(1e-3)], 1usize..7).prop_map(
-        |(keep, method, schedule, decay, batch)| Training {
-            sparsity: Sparsity { grid: Size::ONE, keep },
+    (selections(), methods, schedules, prop_oneof![Just(0.0f32), Just(1e-3)], 1usize..7).prop_map(
+        |(selection, method, schedule, decay, batch)| TrainingConfig {
+            sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
             optimizer: Optimizer { method, rate: 1e-3, schedule, decay },
             batch,
@@ -86,7 +86,7 @@ proptest! {
     }
 }
 
-const CONV: Conv = Conv::same(8, Size::square(5));
+const CONV: Conv = Conv::new(8, Size::square(5));
 const SGD: Method = Method::Sgd { momentum: 0.9 };
 
 /// Fails to compile for a wrong description.
@@ -107,8 +107,8 @@ const LARGE: TrainingLen = stream_training_len(&digits(Conv { maps: 16, ..CONV }
 fn training_fits_a_microcontroller() {
     let parameters = (8 * 25 + 8) + (8 * 8 * 25 + 8) + 8 * 121 + 1;
     let windows = 5 * 32 + 5 * 32 * 8;
-    // The gradient, the batch's winners, one image's deltas, the windows, a row of the code, the residual, a row of
-    // deltas below.
+    // The gradient, the batch's winners, one image's deltas, the windows, a row of the code, the residual, a
+    // row of deltas below.
     let floats = parameters + 32 * 8 + 8 + windows + 28 * 8 + 38 * 38 + 32 * 8;
     let expected = TrainingLen { parameters, moments: parameters, floats, indices: 32 * 8 + 28, cuts: 8 };
     assert_eq!(SMALL, expected);
@@ -121,12 +121,12 @@ fn training_fits_a_microcontroller() {
 
 #[test]
 fn deep_networks_keep_the_rows_that_their_deltas_meet() {
-    // Seen from the last layer: the third's kernel reads 3 rows; the second's deltas come a row at a time, so 3 rows; the
-    // first's are complete 2 rows later, which adds 2 times its stride.
+    // Seen from the last layer: the third's kernel reads 3 rows; the second's deltas come a row at a time, so
+    // 3 rows; the first's are complete 2 rows later, which adds 2 times its stride.
     let convs = [
-        Conv::strided(2, Size::square(5), Size::square(2)),
-        Conv::same(3, Size::square(3)),
-        Conv::same(4, Size::square(3)),
+        Conv::with_stride(2, Size::square(5), Size::square(2)),
+        Conv::new(3, Size::square(3)),
+        Conv::new(4, Size::square(3)),
     ];
     let network = Network::convolutional(Shape::new(1, 28, 28), &convs, Size::square(3)).unwrap();
     let windows = (5 + 2 * 2) * 32 + 3 * 16 * 2 + 3 * 16 * 3;
@@ -139,7 +139,7 @@ fn deep_networks_keep_the_rows_that_their_deltas_meet() {
 #[test]
 fn rows_may_come_from_bytes() {
     let network = digits(CONV);
-    let training = example(Keep::Lifetime { rate: 0.25 });
+    let training = example(Selection::Lifetime { rate: 0.25 });
     let bytes: Vec<Vec<u8>> =
         (0..4usize).map(|image| (0..784).map(|index| (index * (7 + image) % 251) as u8).collect()).collect();
     let floats: Vec<Vec<f32>> =
@@ -158,16 +158,16 @@ fn rows_may_come_from_bytes() {
     assert_eq!(from_bytes.parameters, whole.parameters);
 }
 
-fn example(keep: Keep) -> Training {
+fn example(selection: Selection) -> TrainingConfig {
     let optimizer = Optimizer { method: SGD, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 };
-    let sparsity = Sparsity { grid: Size::ONE, keep };
-    Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 4, steps: 9 }
+    let sparsity = Sparsity { grid: Size::ONE, selection };
+    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: 4, steps: 9 }
 }
 
 #[test]
 fn sparsity_may_change_during_training() {
     let network = small();
-    let training = example(Keep::Lifetime { rate: 1.0 });
+    let training = example(Selection::Lifetime { rate: 1.0 });
     let batch = images(&network, 4, 2);
     let batch = || batch.chunks_exact(network.input().len());
     let mut whole = Memory::new(Scalar, &network, &training, parameters(&network, 1));
@@ -175,12 +175,12 @@ fn sparsity_may_change_during_training() {
     let mut expected = whole.trainer(Scalar, network, training).unwrap();
     let mut found = stream_trainer(&mut rows, network, training, 0).unwrap();
     for rate in [1.0, 0.5, 0.25] {
-        expected.set_keep(Keep::Lifetime { rate }).unwrap();
-        found.set_keep(Keep::Lifetime { rate }).unwrap();
+        expected.set_selection(Selection::Lifetime { rate }).unwrap();
+        found.set_selection(Selection::Lifetime { rate }).unwrap();
         assert_eq!(found.step(batch()), expected.step(batch()));
         assert_eq!(bits(found.parameters()), bits(expected.parameters()));
     }
-    assert!(matches!(found.set_keep(Keep::All), Err(Error::Invalid(_))));
+    assert!(matches!(found.set_selection(Selection::All), Err(Error::Invalid(_))));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn the_phases_are_timed() {
         static NOW: AtomicU32 = AtomicU32::new(0);
         NOW.fetch_add(1, Ordering::Relaxed)
     }
-    let (network, training) = (small(), example(Keep::All));
+    let (network, training) = (small(), example(Selection::All));
     let batch = images(&network, 4, 2);
     let mut memory = memory(&network, &training, parameters(&network, 1));
     let mut trainer = stream_trainer(&mut memory, network, training, 0).unwrap();
@@ -204,13 +204,13 @@ fn the_phases_are_timed() {
 }
 
 fn small() -> Network {
-    let convs = [Conv::same(6, Size::square(3)), Conv::same(8, Size::square(3))];
+    let convs = [Conv::new(6, Size::square(3)), Conv::new(8, Size::square(3))];
     Network::convolutional(Shape::new(1, 8, 9), &convs, Size::square(5)).unwrap()
 }
 
 /// Fails a step on `batch` and shows that nothing has changed: not even what the next good step does.
 fn refusal<'i>(batch: impl Iterator<Item = &'i [f32]> + Clone) -> Error {
-    let (network, training) = (small(), example(Keep::Lifetime { rate: 0.5 }));
+    let (network, training) = (small(), example(Selection::Lifetime { rate: 0.5 }));
     let good = images(&network, 4, 2);
     let good = || good.chunks_exact(network.input().len());
     let mut undisturbed = memory(&network, &training, parameters(&network, 1));
@@ -256,15 +256,15 @@ fn a_refusal_changes_nothing() {
 
 #[test]
 fn what_cannot_be_done_row_by_row_is_refused() {
-    let (network, good) = (small(), example(Keep::All));
+    let (network, good) = (small(), example(Selection::All));
     let corrupt = |input, hidden| Corruption { input, hidden, seed: 1 };
     for training in [
-        Training { corruption: corrupt(0.1, 0.0), ..good },
-        Training { corruption: corrupt(0.0, 0.1), ..good },
-        Training { sparsity: Sparsity { grid: Size::new(1, 2), keep: Keep::All }, ..good },
-        Training { sparsity: Sparsity::lifetime(0.0), ..good },
-        Training { optimizer: Optimizer { rate: 0.0, ..good.optimizer }, ..good },
-        Training { batch: 0, ..good },
+        TrainingConfig { corruption: corrupt(0.1, 0.0), ..good },
+        TrainingConfig { corruption: corrupt(0.0, 0.1), ..good },
+        TrainingConfig { sparsity: Sparsity { grid: Size::new(1, 2), selection: Selection::All }, ..good },
+        TrainingConfig { sparsity: Sparsity::lifetime(0.0), ..good },
+        TrainingConfig { optimizer: Optimizer { rate: 0.0, ..good.optimizer }, ..good },
+        TrainingConfig { batch: 0, ..good },
     ] {
         let mut memory = memory(&network, &good, parameters(&network, 1));
         let error = stream_trainer(&mut memory, network, training, 0).map(drop).unwrap_err();
@@ -274,7 +274,7 @@ fn what_cannot_be_done_row_by_row_is_refused() {
 
 #[test]
 fn memory_of_another_length_is_refused() {
-    let (network, training) = (small(), example(Keep::All));
+    let (network, training) = (small(), example(Selection::All));
     let fresh = || memory(&network, &training, parameters(&network, 1));
     let refused =
         |mut memory: Memory| stream_trainer(&mut memory, network, training, 0).map(drop).unwrap_err();

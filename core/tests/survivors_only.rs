@@ -1,5 +1,5 @@
-//! The claim of the learn phase: the gradient computed from the survivors alone is the gradient of a dense backward
-//! pass in which a mask has set everything else to 0.
+//! The claim of the learn phase: the gradient computed from the survivors alone is the gradient of a dense
+//! backward pass in which a mask has set everything else to 0.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
@@ -10,8 +10,8 @@ use dense::{Decisions, Outcome, Sum, add_gradient};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Initial, Inputs, Keep, Layer, Method, Network, Optimizer,
-    Parameters, Random, Scalar, Schedule, Shape, Size, Sparsity, Training, select,
+    Candidates, Conv, Corruption, Cut, Encoder, Initial, Inputs, Layer, Method, Network, Optimizer,
+    Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, select,
 };
 
 /// How far the gradient in f32 may be from that in f64, relative to the largest element of its region.
@@ -35,11 +35,11 @@ fn sizes(up_to: usize) -> impl Strategy<Value = Size> {
     (1..=up_to, 1..=up_to).prop_map(|(height, width)| Size::new(height, width))
 }
 
-fn keeps() -> impl Strategy<Value = Keep> {
+fn selections() -> impl Strategy<Value = Selection> {
     prop_oneof![
-        Just(Keep::All),
-        (0.05f32..1.0).prop_map(|rate| Keep::Lifetime { rate }),
-        (1usize..6).prop_map(|count| Keep::PerSample { count }),
+        Just(Selection::All),
+        (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
+        (1usize..6).prop_map(|count| Selection::PerSample { count }),
     ]
 }
 
@@ -53,8 +53,8 @@ fn convolutional() -> impl Strategy<Value = Case> {
         (1usize..6, sizes(5), sizes(3)).prop_map(|(maps, kernel, stride)| Conv { maps, kernel, stride });
     let image = (1usize..4, 1usize..10, 1usize..10).prop_map(|(c, h, w)| Shape::new(c, h, w));
     let network = (image, prop::collection::vec(conv, 1..4), sizes(7), any::<bool>());
-    (network, sizes(3), keeps(), 1usize..6, any::<u64>()).prop_map(
-        |((image, mut convs, decoder, tied), grid, keep, batch, seed)| {
+    (network, sizes(3), selections(), 1usize..6, any::<u64>()).prop_map(
+        |((image, mut convs, decoder, tied), grid, selection, batch, seed)| {
             let mut below = image;
             for conv in &mut convs {
                 conv.kernel = fit(conv.kernel, below);
@@ -64,18 +64,20 @@ fn convolutional() -> impl Strategy<Value = Case> {
             let decoder = if tied { convs[0].kernel } else { fit(decoder, image) };
             let network = Network::convolutional(image, &convs, decoder).unwrap();
             let network = if tied { network.tied().unwrap() } else { network };
-            Case { network, sparsity: Sparsity { grid: fit(grid, network.code()), keep }, batch, seed }
+            Case { network, sparsity: Sparsity { grid: fit(grid, network.code()), selection }, batch, seed }
         },
     )
 }
 
 fn fully_connected() -> impl Strategy<Value = Case> {
     let network = (1usize..30, prop::collection::vec(1usize..20, 1..4), any::<bool>());
-    (network, keeps(), 1usize..12, any::<u64>()).prop_map(|((inputs, units, tied), keep, batch, seed)| {
-        let network = Network::fully_connected(inputs, &units).unwrap();
-        let network = if tied && units.len() == 1 { network.tied().unwrap() } else { network };
-        Case { network, sparsity: Sparsity { grid: Size::ONE, keep }, batch, seed }
-    })
+    (network, selections(), 1usize..12, any::<u64>()).prop_map(
+        |((inputs, units, tied), selection, batch, seed)| {
+            let network = Network::fully_connected(inputs, &units).unwrap();
+            let network = if tied && units.len() == 1 { network.tied().unwrap() } else { network };
+            Case { network, sparsity: Sparsity { grid: Size::ONE, selection }, batch, seed }
+        },
+    )
 }
 
 /// The decisions of the f32 forward pass, image by image, and the survivors' values.
@@ -98,7 +100,7 @@ fn decide(case: &Case, parameters: &[f32], images: &[f32]) -> Vec<(Decisions, Ve
     let inputs = Inputs::new(network, batch, &inputs).unwrap();
     let decisions = |image: usize| {
         let hidden = network.layers().enumerate().skip(1).map(|(index, layer)| {
-            let rows = layer.bordered().rows(inputs.of(index, image));
+            let rows = layer.padded().rows(inputs.of(index, image));
             rows.flatten().map(|value| *value > 0.0).collect()
         });
         let mut code = vec![0.0; network.code_len()];
@@ -151,7 +153,7 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
         schedule: Schedule::Constant,
         decay: 0.0,
     };
-    let training = Training {
+    let training = TrainingConfig {
         sparsity: case.sparsity,
         corruption: Corruption::NONE,
         optimizer,

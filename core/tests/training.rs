@@ -6,14 +6,14 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    Conv, Corruption, Error, Initial, Keep, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
-    Shape, Size, Sparsity, Trainer, Training,
+    Conv, Corruption, Error, Initial, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
+    Selection, Shape, Size, Sparsity, Trainer, TrainingConfig,
 };
 
 const BATCH: usize = 8;
 
 fn convolutional() -> Network {
-    let convs = [Conv::same(6, Size::square(3)), Conv::same(8, Size::square(3))];
+    let convs = [Conv::new(6, Size::square(3)), Conv::new(8, Size::square(3))];
     Network::convolutional(Shape::new(1, 8, 9), &convs, Size::square(5)).unwrap()
 }
 
@@ -21,14 +21,14 @@ fn fully_connected() -> Network {
     Network::fully_connected(20, &[24]).unwrap()
 }
 
-fn training(keep: Keep, method: Method, rate: f32) -> Training {
+fn training(selection: Selection, method: Method, rate: f32) -> TrainingConfig {
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
-    let sparsity = Sparsity { grid: Size::ONE, keep };
-    Training { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
+    let sparsity = Sparsity { grid: Size::ONE, selection };
+    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
 }
 
-fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
-    Training { corruption: Corruption { input, hidden, seed: 4 }, ..training }
+fn corrupted(input: f32, hidden: f32, training: TrainingConfig) -> TrainingConfig {
+    TrainingConfig { corruption: Corruption { input, hidden, seed: 4 }, ..training }
 }
 
 fn parameters(network: &Network) -> Vec<f32> {
@@ -44,15 +44,15 @@ fn images(network: &Network, count: usize) -> Vec<f32> {
 
 #[test]
 fn the_loss_falls() {
-    let lifetime = Keep::Lifetime { rate: 0.25 };
+    let lifetime = Selection::Lifetime { rate: 0.25 };
     let momentum = Method::Sgd { momentum: 0.9 };
     for (network, training) in [
         (convolutional(), training(lifetime, momentum, 1e-3)),
-        (convolutional(), training(Keep::All, Method::ADAM, 5e-3)),
+        (convolutional(), training(Selection::All, Method::ADAM, 5e-3)),
         (fully_connected(), training(lifetime, momentum, 1e-2)),
-        (fully_connected(), training(Keep::PerSample { count: 6 }, Method::ADAM, 1e-2)),
+        (fully_connected(), training(Selection::PerSample { count: 6 }, Method::ADAM, 1e-2)),
         (fully_connected().tied().unwrap(), training(lifetime, Method::ADAM, 1e-2)),
-        (fully_connected(), corrupted(0.2, 0.2, training(Keep::All, Method::ADAM, 1e-2))),
+        (fully_connected(), corrupted(0.2, 0.2, training(Selection::All, Method::ADAM, 1e-2))),
     ] {
         let batch = images(&network, BATCH);
         let mut memory = Memory::new(Scalar, &network, &training, parameters(&network));
@@ -67,7 +67,7 @@ fn the_loss_falls() {
 #[test]
 fn training_continues_where_it_was_interrupted() {
     let network = convolutional();
-    let training = corrupted(0.2, 0.3, training(Keep::Lifetime { rate: 0.25 }, Method::ADAM, 1e-3));
+    let training = corrupted(0.2, 0.3, training(Selection::Lifetime { rate: 0.25 }, Method::ADAM, 1e-3));
     let batch = images(&network, BATCH);
     let batch = || batch.chunks_exact(network.input().len());
     let mut whole = Memory::new(Scalar, &network, &training, parameters(&network));
@@ -87,11 +87,11 @@ fn training_continues_where_it_was_interrupted() {
     assert_eq!((rest.parameters, rest.moments), (whole.parameters, whole.moments));
 }
 
-/// Trains two steps, so that no moment is 0, then fails a step on `images`, and shows that nothing has changed: not
-/// even what the next good step does.
+/// Trains two steps, so that no moment is 0, then fails a step on `images`, and shows that nothing has
+/// changed: not even what the next good step does.
 fn expect_refusal<'i>(
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     images: impl Iterator<Item = &'i [f32]> + Clone,
 ) -> Error {
     let good = crate::images(&network, BATCH);
@@ -120,13 +120,13 @@ fn expect_refusal<'i>(
     error
 }
 
-fn every_kind() -> [(Network, Training); 4] {
-    let keep = Keep::Lifetime { rate: 0.25 };
+fn every_kind() -> [(Network, TrainingConfig); 4] {
+    let selection = Selection::Lifetime { rate: 0.25 };
     [
-        (convolutional(), training(keep, Method::ADAM, 1e-3)),
-        (convolutional(), training(Keep::All, Method::Sgd { momentum: 0.9 }, 1e-3)),
-        (fully_connected(), training(keep, Method::Sgd { momentum: 0.9 }, 1e-3)),
-        (fully_connected().tied().unwrap(), training(Keep::PerSample { count: 3 }, Method::ADAM, 1e-3)),
+        (convolutional(), training(selection, Method::ADAM, 1e-3)),
+        (convolutional(), training(Selection::All, Method::Sgd { momentum: 0.9 }, 1e-3)),
+        (fully_connected(), training(selection, Method::Sgd { momentum: 0.9 }, 1e-3)),
+        (fully_connected().tied().unwrap(), training(Selection::PerSample { count: 3 }, Method::ADAM, 1e-3)),
     ]
 }
 
@@ -173,7 +173,8 @@ fn images_of_another_size_are_refused() {
 #[test]
 fn a_step_that_diverges_is_refused() {
     for (network, training) in every_kind() {
-        // Finite, but a gradient of its size would ruin the parameters; the larger one's activations overflow.
+        // Finite, but a gradient of its size would ruin the parameters; the larger one's activations
+        // overflow.
         for huge in [1e20f32, 1e38] {
             let mut batch = images(&network, BATCH);
             batch.iter_mut().for_each(|pixel| *pixel *= huge);
@@ -212,19 +213,19 @@ fn memory_of_another_length_is_refused() {
 #[test]
 fn senseless_settings_and_parameters_are_refused() {
     let (network, good) = every_kind()[0];
-    let refusal = |training: Training| {
+    let refusal = |training: TrainingConfig| {
         let mut memory = Memory::new(Scalar, &network, &good, parameters(&network));
         memory.trainer(Scalar, network, training).map(drop).unwrap_err()
     };
     let optimizer = good.optimizer;
     for senseless in [
-        Training { batch: 0, ..good },
-        Training { optimizer: Optimizer { rate: 0.0, ..optimizer }, ..good },
-        Training { sparsity: Sparsity::lifetime(0.0), ..good },
-        Training { corruption: Corruption { input: 1.0, ..Corruption::NONE }, ..good },
-        Training { corruption: Corruption { hidden: -0.1, ..Corruption::NONE }, ..good },
-        Training { sparsity: Sparsity::lifetime(1.1), ..good },
-        Training { sparsity: Sparsity { grid: Size::new(9, 1), keep: Keep::All }, ..good },
+        TrainingConfig { batch: 0, ..good },
+        TrainingConfig { optimizer: Optimizer { rate: 0.0, ..optimizer }, ..good },
+        TrainingConfig { sparsity: Sparsity::lifetime(0.0), ..good },
+        TrainingConfig { corruption: Corruption { input: 1.0, ..Corruption::NONE }, ..good },
+        TrainingConfig { corruption: Corruption { hidden: -0.1, ..Corruption::NONE }, ..good },
+        TrainingConfig { sparsity: Sparsity::lifetime(1.1), ..good },
+        TrainingConfig { sparsity: Sparsity { grid: Size::new(9, 1), selection: Selection::All }, ..good },
     ] {
         assert!(matches!(refusal(senseless), Error::Invalid(_)), "{senseless:?}");
     }

@@ -1,5 +1,5 @@
-//! Training unit by unit, without a gradient: the weights, moments, losses and refusals of [`Trainer`], to the bit, in less
-//! memory.
+//! Training unit by unit, without a gradient: the weights, moments, losses and refusals of [`Trainer`], to
+//! the bit, in less memory.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
@@ -10,8 +10,9 @@ use std::cell::Cell;
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Conv, Corruption, Error, Initial, Keep, Method, Network, Optimizer, Random, Result, Scalar, Schedule,
-    Scratch, Shape, Size, Sparsity, Training, TrainingLen, UnitTrainer, training_len, unit_training_len,
+    Conv, Corruption, Error, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
+    Selection, Shape, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, training_len,
+    unit_training_len,
 };
 
 const BATCH: usize = 10;
@@ -23,23 +24,24 @@ fn network(tied: bool) -> Network {
     if tied { network.tied().unwrap() } else { network }
 }
 
-fn training(keep: Keep, method: Method) -> Training {
+fn training(selection: Selection, method: Method) -> TrainingConfig {
     let optimizer = Optimizer { method, rate: 0.02, schedule: Schedule::Linear, decay: 1e-3 };
-    let sparsity = Sparsity { grid: Size::ONE, keep };
-    Training { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
+    let sparsity = Sparsity { grid: Size::ONE, selection };
+    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
 }
 
 /// Every selection with both methods, untied and tied.
-fn every_kind() -> Vec<(Network, Training)> {
-    let keeps = [
-        Keep::Lifetime { rate: 0.05 },
-        Keep::Lifetime { rate: 0.3 },
-        Keep::Lifetime { rate: 1.0 },
-        Keep::All,
-        Keep::PerSample { count: 4 },
+fn every_kind() -> Vec<(Network, TrainingConfig)> {
+    let selections = [
+        Selection::Lifetime { rate: 0.05 },
+        Selection::Lifetime { rate: 0.3 },
+        Selection::Lifetime { rate: 1.0 },
+        Selection::All,
+        Selection::PerSample { count: 4 },
     ];
     let methods = [Method::Sgd { momentum: 0.9 }, Method::ADAM];
-    let kinds = keeps.into_iter().flat_map(|keep| methods.map(|method| training(keep, method)));
+    let kinds =
+        selections.into_iter().flat_map(|selection| methods.map(|method| training(selection, method)));
     kinds.flat_map(|training| [false, true].map(|tied| (network(tied), training))).collect()
 }
 
@@ -51,14 +53,14 @@ fn images(seed: u64) -> Vec<f32> {
 /// A trainer's memory, and one for each kind of trainer in it.
 struct Owned {
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     step: u64,
     parameters: Vec<f32>,
     moments: Vec<f32>,
 }
 
 impl Owned {
-    fn new(network: Network, training: Training) -> Self {
+    fn new(network: Network, training: TrainingConfig) -> Self {
         let mut parameters = vec![0.0; network.parameters_len()];
         network.initialise(Initial::He, 5, &mut parameters).unwrap();
         let moments = vec![0.0; parameters.len() * training.optimizer.method.moments()];
@@ -67,7 +69,7 @@ impl Owned {
 
     /// One step unit by unit, in scratch memory full of garbage.
     fn unit_step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
-        let Training { sparsity, optimizer, batch, .. } = self.training;
+        let TrainingConfig { sparsity, optimizer, batch, .. } = self.training;
         let len = unit_training_len(&self.network, &sparsity, &optimizer.method, batch);
         let (mut floats, mut indices) = (vec![f32::NAN; len.floats], vec![u32::MAX; len.indices]);
         let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
@@ -100,7 +102,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Steps both trainers on these batches; both must always do the same. Returns what the last step gave.
-fn agree(network: Network, training: Training, batches: &[Vec<f32>]) -> Result<f32> {
+fn agree(network: Network, training: TrainingConfig, batches: &[Vec<f32>]) -> Result<f32> {
     let (mut ours, mut theirs) = (Owned::new(network, training), Owned::new(network, training));
     let mut last = Ok(0.0);
     for batch in batches {
@@ -145,14 +147,14 @@ fn a_unit_that_is_never_active_and_a_batch_of_one_are_no_exceptions() {
             assert!((0..19).any(|unit| moved(unit) > 1e-5), "{training:?}");
         }
         let one = images(3)[..INPUTS].to_vec();
-        agree(network, Training { batch: 1, ..training }, &[one.clone(), one]).unwrap();
+        agree(network, TrainingConfig { batch: 1, ..training }, &[one.clone(), one]).unwrap();
     }
 }
 
 #[test]
 fn the_loss_falls() {
     for (network, training) in every_kind() {
-        let mut owned = Owned::new(network, Training { steps: 100, ..training });
+        let mut owned = Owned::new(network, TrainingConfig { steps: 100, ..training });
         let batch = images(9);
         let losses: Vec<f32> =
             (0..100).map(|_| owned.unit_step(batch.chunks_exact(INPUTS)).unwrap()).collect();
@@ -234,22 +236,22 @@ fn memory_of_another_length_is_refused() {
 #[test]
 fn what_it_cannot_train_is_refused() {
     let (network, good) = every_kind()[0];
-    let refusal = |network: Network, training: Training| {
+    let refusal = |network: Network, training: TrainingConfig| {
         let mut owned = Owned::new(network, training);
         owned.unit_step(images(1).chunks_exact(INPUTS)).unwrap_err()
     };
     for senseless in [
-        Training { batch: 0, ..good },
-        Training { optimizer: Optimizer { rate: 0.0, ..good.optimizer }, ..good },
-        Training { sparsity: Sparsity::lifetime(1.1), ..good },
-        Training { sparsity: Sparsity { grid: Size::new(2, 1), keep: Keep::All }, ..good },
-        Training { corruption: Corruption { input: 0.1, ..Corruption::NONE }, ..good },
-        Training { corruption: Corruption { hidden: 0.1, ..Corruption::NONE }, ..good },
+        TrainingConfig { batch: 0, ..good },
+        TrainingConfig { optimizer: Optimizer { rate: 0.0, ..good.optimizer }, ..good },
+        TrainingConfig { sparsity: Sparsity::lifetime(1.1), ..good },
+        TrainingConfig { sparsity: Sparsity { grid: Size::new(2, 1), selection: Selection::All }, ..good },
+        TrainingConfig { corruption: Corruption { input: 0.1, ..Corruption::NONE }, ..good },
+        TrainingConfig { corruption: Corruption { hidden: 0.1, ..Corruption::NONE }, ..good },
     ] {
         assert!(matches!(refusal(network, senseless), Error::Invalid(_)), "{senseless:?}");
     }
     let deep = Network::fully_connected(INPUTS, &[5, 4]).unwrap();
-    let convs = [Conv::same(4, Size::square(3))];
+    let convs = [Conv::new(4, Size::square(3))];
     let convolutional = Network::convolutional(Shape::new(1, 4, 4), &convs, Size::square(3)).unwrap();
     for network in [deep, convolutional] {
         assert!(matches!(refusal(network, good), Error::Invalid(_)), "{network:?}");
@@ -284,7 +286,7 @@ fn the_memory_is_counted_by_hand_and_less_than_with_a_gradient() {
 #[test]
 fn sparsity_may_change_during_training() {
     for (network, good) in every_kind() {
-        let training = Training { sparsity: Sparsity::lifetime(1.0), ..good };
+        let training = TrainingConfig { sparsity: Sparsity::lifetime(1.0), ..good };
         let len = unit_training_len(&network, &training.sparsity, &training.optimizer.method, BATCH);
         let mut owned = Owned::new(network, training);
         let mut memory = Memory::new(Scalar, &network, &training, owned.parameters.clone());
@@ -295,22 +297,22 @@ fn sparsity_may_change_during_training() {
         let mut expected = memory.trainer(Scalar, network, training).unwrap();
         let batch = images(1);
         for rate in [1.0, 0.5, 0.1, 0.7] {
-            found.set_keep(Keep::Lifetime { rate }).unwrap();
-            expected.set_keep(Keep::Lifetime { rate }).unwrap();
+            found.set_selection(Selection::Lifetime { rate }).unwrap();
+            expected.set_selection(Selection::Lifetime { rate }).unwrap();
             let batch = || batch.chunks_exact(INPUTS);
             assert_eq!(found.step(batch()), expected.step(batch()), "{rate}");
             assert_eq!(bits(found.parameters()), bits(expected.parameters()), "{rate}");
         }
-        assert!(matches!(found.set_keep(Keep::All), Err(Error::Invalid(_))));
+        assert!(matches!(found.set_selection(Selection::All), Err(Error::Invalid(_))));
 
-        let sparse = Training { sparsity: Sparsity::lifetime(0.1), ..good };
+        let sparse = TrainingConfig { sparsity: Sparsity::lifetime(0.1), ..good };
         let len = unit_training_len(&network, &sparse.sparsity, &sparse.optimizer.method, BATCH);
         let mut owned = Owned::new(network, sparse);
         let (mut floats, mut indices) = (vec![0.0; len.floats], vec![0; len.indices]);
         let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
         let (parameters, moments) = (&mut owned.parameters, &mut owned.moments);
         let mut trainer = UnitTrainer::new(Scalar, network, sparse, 0, parameters, moments, scratch).unwrap();
-        assert!(matches!(trainer.set_keep(Keep::Lifetime { rate: 0.9 }), Err(Error::Invalid(_))));
+        assert!(matches!(trainer.set_selection(Selection::Lifetime { rate: 0.9 }), Err(Error::Invalid(_))));
     }
 }
 
@@ -360,17 +362,17 @@ proptest! {
     fn the_bits_agree_for_any_size(
         (inputs, units, batch) in (1usize..20, 1usize..30, 1usize..24),
         (tied, adam) in (any::<bool>(), any::<bool>()),
-        keep in prop_oneof![
-            (0.01f32..=1.0).prop_map(|rate| Keep::Lifetime { rate }),
-            Just(Keep::All),
-            (1usize..12).prop_map(|count| Keep::PerSample { count }),
+        selection in prop_oneof![
+            (0.01f32..=1.0).prop_map(|rate| Selection::Lifetime { rate }),
+            Just(Selection::All),
+            (1usize..12).prop_map(|count| Selection::PerSample { count }),
         ],
         seed in any::<u64>(),
     ) {
         let network = Network::fully_connected(inputs, &[units]).unwrap();
         let network = if tied { network.tied().unwrap() } else { network };
         let method = if adam { Method::ADAM } else { Method::Sgd { momentum: 0.5 } };
-        let training = Training { batch, ..training(keep, method) };
+        let training = TrainingConfig { batch, ..training(selection, method) };
         let mut random = Random::new(seed);
         let pixels: Vec<f32> = (0..batch * inputs).map(|_| random.normal().round() * 0.5).collect();
         let (mut ours, mut theirs) = (Owned::new(network, training), Owned::new(network, training));

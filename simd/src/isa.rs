@@ -4,14 +4,15 @@ use core::fmt;
 use core::str::FromStr;
 
 use wta_core::{
-    AdamUpdate, Cut, Fields, Filters, Kernels, Placement, Result, Scalar, Screened, SgdUpdate, Tiling,
+    AdamUpdate, Cut, Filters, Kernels, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate,
+    Tiling,
 };
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-use crate::Neon;
+use crate::aarch64::neon::Neon;
 use crate::peak::Peak;
 #[cfg(target_arch = "x86_64")]
-use crate::{Avx2, Avx512};
+use crate::x86_64::{avx2::Avx2, avx512::Avx512};
 
 /// One of the instruction sets that this processor has; itself [`Kernels`], so that a host picks once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +115,8 @@ macro_rules! on {
 
 impl Isa {
     /// So many rounds of independent multiply-adds in registers, each of
-    /// [`operations_per_round`](Self::operations_per_round): the most arithmetic that a thread can do, for a host to
-    /// time. Returns what came out, for nobody but the compiler.
+    /// [`operations_per_round`](Self::operations_per_round): the most arithmetic that a thread can do, for a
+    /// host to time. Returns what came out, for nobody but the compiler.
     pub fn fused_multiply_adds(self, rounds: u64) -> f32 {
         on!(self, k => k.fused_multiply_adds(rounds))
     }
@@ -140,42 +141,42 @@ impl Kernels for Isa {
 
     fn convolve(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
-        placement: Placement,
+        output_layout: OutputLayout,
         out: &mut [f32],
     ) {
-        on!(self, k => k.convolve(fields, filters, map, placement, out))
+        on!(self, k => k.convolve(fields, filters, map, output_layout, out))
     }
 
     fn panel_maps(self) -> usize {
         on!(self, k => k.panel_maps())
     }
 
-    fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+    fn tiling(self, fields: &ReceptiveFields, filters: usize) -> Option<Tiling> {
         on!(self, k => k.tiling(fields, filters))
     }
 
-    fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+    fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
         on!(self, k => k.prepare_tiles(fields, weights, prepared))
     }
 
     fn convolve_tiles(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
-        placement: Placement,
+        output_layout: OutputLayout,
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
-        on!(self, k => k.convolve_tiles(fields, filters, map, placement, scratch, out))
+        on!(self, k => k.convolve_tiles(fields, filters, map, output_layout, scratch, out))
     }
 
     fn screen(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: Filters<'_>,
         map: &[f32],
         scratch: &mut [f32],
@@ -186,7 +187,7 @@ impl Kernels for Isa {
 
     fn activations(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         map: &[f32],
         filter: &[f32],
@@ -196,21 +197,21 @@ impl Kernels for Isa {
         on!(self, k => k.activations(fields, positions, map, filter, bias, out))
     }
 
-    fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+    fn field_dot(self, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
         on!(self, k => k.field_dot(fields, at, map, filter))
     }
 
-    fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
+    fn add_to_field(self, fields: &ReceptiveFields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
         on!(self, k => k.add_to_field(fields, at, scale, filter, map))
     }
 
-    fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
+    fn add_to_filter(self, fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
         on!(self, k => k.add_to_filter(fields, at, scale, map, filter))
     }
 
     fn filter_gradients(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         deltas: &[f32],
         maps: usize,
@@ -223,7 +224,7 @@ impl Kernels for Isa {
 
     fn backpropagate(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         positions: &[u32],
         deltas: &[f32],
         weights: &[f32],
@@ -262,12 +263,12 @@ impl Kernels for Isa {
         on!(self, k => k.unit_activations(weights, bias, images, prepared, out))
     }
 
-    fn unit_sums(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]) {
-        on!(self, k => k.unit_sums(weights, bias, images, prepared, out))
+    fn linear(self, weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]) {
+        on!(self, k => k.linear(weights, bias, images, prepared, out))
     }
 
-    fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
-        on!(self, k => k.combine(scales, rows, matrix, stride, out))
+    fn weighted_row_sum(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+        on!(self, k => k.weighted_row_sum(scales, rows, matrix, stride, out))
     }
 
     fn max(self, from: &[f32], to: &mut [f32]) {

@@ -1,42 +1,38 @@
-//! How an ISA module makes [`Kernels`](wta_core::Kernels) of the generic kernels: one definition for all ISAs.
+//! How an ISA module makes [`Kernels`](wta_core::Kernels) of the generic kernels: one definition for all
+//! ISAs.
 
-/// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile` positions, and
-/// products of 6 units by `$vectors` registers of images. `$features` is what the token's existence proves the processor to have.
+/// A method of `Kernels`: `$call`, compiled with the token's `$features`, where its operands fit, and
+/// otherwise what `Scalar` does with them.
+///
+/// `$call` may be unsafe only in that it needs `$fits` and the instruction set.
+macro_rules! kernel {
+    (
+        $features:literal,
+        fn $name:ident($($operand:ident: $type:ty),* $(,)?) $(-> $result:ty)?;
+        where $fits:expr;
+        $call:expr
+    ) => {
+        fn $name(self, $($operand: $type),*) $(-> $result)? {
+            #[target_feature(enable = $features)]
+            #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
+            fn run($($operand: $type),*) $(-> $result)? {
+                // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                unsafe { $call }
+            }
+            if !$fits {
+                return Scalar.$name($($operand),*);
+            }
+            // SAFETY: the token proves the instruction set.
+            unsafe { run($($operand),*) }
+        }
+    };
+}
+
+/// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile`
+/// positions, and products of 6 units by `$vectors` registers of images. `$features` is what the token's
+/// existence proves the processor to have.
 macro_rules! implement_kernels {
     ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $features:literal) => {
-        impl $token {
-            /// [`Kernels::unit_activations`](wta_core::Kernels::unit_activations), or `unit_sums` without `RELU`; `false`
-            /// where the lengths do not fit.
-            fn unit_products<const RELU: bool>(
-                self,
-                weights: &[f32],
-                bias: &[f32],
-                prepared: &[f32],
-                out: &mut [f32],
-            ) -> bool {
-                use $crate::generic::units::{Sizes, products};
-                #[target_feature(enable = $features)]
-                fn run<const RELU: bool>(
-                    sizes: Sizes,
-                    weights: &[f32],
-                    bias: &[f32],
-                    prepared: &[f32],
-                    out: &mut [f32],
-                ) {
-                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { products::<$vector, 6, $vectors, RELU>(sizes, weights, bias, prepared, out) }
-                }
-                let lanes = <$vector as Vector>::LANES;
-                let Some(sizes) = Sizes::new(weights.len(), bias.len(), prepared.len(), out.len(), lanes)
-                else {
-                    return false;
-                };
-                // SAFETY: the token proves the instruction set.
-                unsafe { run::<RELU>(sizes, weights, bias, prepared, out) }
-                true
-            }
-        }
-
         impl wta_core::Kernels for $token {
             fn prepared_len(self, filters: usize, field_len: usize) -> usize {
                 $crate::generic::convolve::prepared_len(filters, field_len, <$vector as Vector>::LANES)
@@ -46,50 +42,44 @@ macro_rules! implement_kernels {
                 $crate::generic::convolve::prepare(weights, field_len, <$vector as Vector>::LANES, prepared);
             }
 
-            fn convolve(
-                self,
-                fields: &Fields,
-                filters: Filters<'_>,
-                map: &[f32],
-                placement: Placement,
-                out: &mut [f32],
-            ) {
-                #[target_feature(enable = $features)]
-                fn run(
-                    fields: &Fields,
+            kernel! {
+                $features,
+                fn convolve(
+                    fields: &ReceptiveFields,
                     filters: Filters<'_>,
                     map: &[f32],
-                    placement: Placement,
+                    output_layout: OutputLayout,
                     out: &mut [f32],
-                ) {
-                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
-                    unsafe {
-                        let Filters { prepared, bias, .. } = filters;
-                        $crate::generic::convolve::convolve::<$vector, $tile>(
-                            fields, prepared, bias, map, placement, out,
-                        );
-                    }
-                }
-                let lanes = <$vector as Vector>::LANES;
-                let (count, prepared) = (filters.bias.len(), filters.prepared.len());
-                let fits = $crate::generic::convolve::fits;
-                if !fits(fields, count, prepared, map.len(), placement, out.len(), lanes) {
-                    return Scalar.convolve(fields, filters, map, placement, out);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, filters, map, placement, out) }
+                );
+                where $crate::generic::convolve::fits(
+                    fields,
+                    filters.bias.len(),
+                    filters.prepared.len(),
+                    map.len(),
+                    output_layout,
+                    out.len(),
+                    <$vector as Vector>::LANES,
+                );
+                $crate::generic::convolve::convolve::<$vector, $tile>(
+                    fields,
+                    filters.prepared,
+                    filters.bias,
+                    map,
+                    output_layout,
+                    out,
+                )
             }
 
             fn panel_maps(self) -> usize {
                 <$vector as Vector>::LANES
             }
 
-            fn tiling(self, fields: &Fields, filters: usize) -> Option<Tiling> {
+            fn tiling(self, fields: &ReceptiveFields, filters: usize) -> Option<Tiling> {
                 let plan = $crate::generic::winograd::Plan::new(fields, filters, <$vector as Vector>::LANES)?;
                 Some(plan.tiling())
             }
 
-            fn prepare_tiles(self, fields: &Fields, weights: &[f32], prepared: &mut [f32]) {
+            fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
                 use $crate::generic::winograd::{Plan, prepare};
                 #[target_feature(enable = $features)]
                 fn run(plan: &Plan, weights: &[f32], prepared: &mut [f32]) {
@@ -106,62 +96,62 @@ macro_rules! implement_kernels {
 
             fn convolve_tiles(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 filters: Filters<'_>,
                 map: &[f32],
-                placement: Placement,
+                output_layout: OutputLayout,
                 scratch: &mut [f32],
                 out: &mut [f32],
             ) {
-                use $crate::generic::winograd::{Layer, Plan, outputs_fit};
+                use $crate::generic::winograd::{Plan, TiledLayer, outputs_fit};
                 #[target_feature(enable = $features)]
                 fn convolve_tiles(
-                    layer: &Layer<'_>,
-                    placement: Placement,
+                    layer: &TiledLayer<'_>,
+                    output_layout: OutputLayout,
                     scratch: &mut [f32],
                     out: &mut [f32],
                 ) {
                     // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { layer.convolve::<$vector, $tile>(placement, scratch, out) }
+                    unsafe { layer.convolve::<$vector, $tile>(output_layout, scratch, out) }
                 }
                 let Filters { prepared, bias, .. } = filters;
                 let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
-                let fits = |layer: &Layer<'_>| {
-                    layer.fits(scratch.len()) && outputs_fit(fields, bias.len(), placement, out.len())
+                let fits = |layer: &TiledLayer<'_>| {
+                    layer.fits(scratch.len()) && outputs_fit(fields, bias.len(), output_layout, out.len())
                 };
-                let layer = plan.as_ref().map(|plan| Layer { plan, fields, prepared, bias, map });
+                let layer = plan.as_ref().map(|plan| TiledLayer { plan, fields, prepared, bias, map });
                 let Some(layer) = layer.filter(fits) else {
-                    return Scalar.convolve(fields, filters, map, placement, out);
+                    return Scalar.convolve(fields, filters, map, output_layout, out);
                 };
                 // SAFETY: the token proves the instruction set.
-                unsafe { convolve_tiles(&layer, placement, scratch, out) }
+                unsafe { convolve_tiles(&layer, output_layout, scratch, out) }
             }
 
             fn screen(
                 self,
-                fields: &Fields,
+                fields: &ReceptiveFields,
                 filters: Filters<'_>,
                 map: &[f32],
                 scratch: &mut [f32],
                 screened: Screened<'_>,
             ) {
-                use $crate::generic::winograd::{Layer, Plan};
+                use $crate::generic::winograd::{Plan, TiledLayer};
                 #[target_feature(enable = $features)]
-                fn screen_tiles(layer: &Layer<'_>, scratch: &mut [f32], screened: Screened<'_>) {
+                fn screen_tiles(layer: &TiledLayer<'_>, scratch: &mut [f32], screened: Screened<'_>) {
                     let Screened { maxima, best, slack } = screened;
                     // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
                     unsafe { layer.screen::<$vector, $tile>(scratch, maxima, best, slack) }
                 }
                 let Filters { prepared, bias, .. } = filters;
                 let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
-                let fits = |layer: &Layer<'_>| {
+                let fits = |layer: &TiledLayer<'_>| {
                     let tiles = layer.plan.tiling().tiles();
                     layer.fits(scratch.len())
                         && screened.maxima.len() == tiles.saturating_mul(bias.len())
                         && screened.best.len() == bias.len()
                         && screened.slack.len() == bias.len()
                 };
-                let layer = plan.as_ref().map(|plan| Layer { plan, fields, prepared, bias, map });
+                let layer = plan.as_ref().map(|plan| TiledLayer { plan, fields, prepared, bias, map });
                 let Some(layer) = layer.filter(fits) else {
                     return screened.slack.fill(f32::INFINITY);
                 };
@@ -169,287 +159,200 @@ macro_rules! implement_kernels {
                 unsafe { screen_tiles(&layer, scratch, screened) }
             }
 
-            fn activations(
-                self,
-                fields: &Fields,
-                positions: &[u32],
-                map: &[f32],
-                filter: &[f32],
-                bias: f32,
-                out: &mut [f32],
-            ) {
-                #[target_feature(enable = $features)]
-                fn run(
-                    fields: &Fields,
+            kernel! {
+                $features,
+                fn activations(
+                    fields: &ReceptiveFields,
                     positions: &[u32],
                     map: &[f32],
                     filter: &[f32],
                     bias: f32,
                     out: &mut [f32],
-                ) {
-                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::field::activations::<$vector>(
-                            fields, positions, map, filter, bias, out,
-                        );
-                    }
-                }
-                let fits = filter.len() == fields.len()
+                );
+                where (filter.len() == fields.len()
                     && out.len() == positions.len()
-                    && $crate::generic::gradient::fits(fields, positions, 0, 0, map.len());
-                if !fits {
-                    return Scalar.activations(fields, positions, map, filter, bias, out);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, positions, map, filter, bias, out) }
+                    && $crate::generic::gradient::fits(fields, positions, 0, 0, map.len()));
+                $crate::generic::field::activations::<$vector>(fields, positions, map, filter, bias, out)
             }
 
-            fn field_dot(self, fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
-                #[target_feature(enable = $features)]
-                fn run(fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
-                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
-                    unsafe { $crate::generic::field::dot::<$vector>(fields, at, map, filter) }
-                }
-                if !$crate::generic::field::fits(fields, at, map.len(), filter.len()) {
-                    return Scalar.field_dot(fields, at, map, filter);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, at, map, filter) }
+            kernel! {
+                $features,
+                fn field_dot(fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32;
+                where $crate::generic::field::fits(fields, at, map.len(), filter.len());
+                $crate::generic::field::dot::<$vector>(fields, at, map, filter)
             }
 
-            fn add_to_field(self, fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
-                #[target_feature(enable = $features)]
-                fn run(fields: &Fields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
-                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
-                    unsafe { $crate::generic::field::add_to_field::<$vector>(fields, at, scale, filter, map) }
-                }
-                if !$crate::generic::field::fits(fields, at, map.len(), filter.len()) {
-                    return Scalar.add_to_field(fields, at, scale, filter, map);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, at, scale, filter, map) }
+            kernel! {
+                $features,
+                fn add_to_field(
+                    fields: &ReceptiveFields,
+                    at: usize,
+                    scale: f32,
+                    filter: &[f32],
+                    map: &mut [f32],
+                );
+                where $crate::generic::field::fits(fields, at, map.len(), filter.len());
+                $crate::generic::field::add_to_field::<$vector>(fields, at, scale, filter, map)
             }
 
-            fn add_to_filter(self, fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
-                #[target_feature(enable = $features)]
-                fn run(fields: &Fields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
-                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::field::add_to_filter::<$vector>(fields, at, scale, map, filter)
-                    }
-                }
-                if !$crate::generic::field::fits(fields, at, map.len(), filter.len()) {
-                    return Scalar.add_to_filter(fields, at, scale, map, filter);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, at, scale, map, filter) }
+            kernel! {
+                $features,
+                fn add_to_filter(
+                    fields: &ReceptiveFields,
+                    at: usize,
+                    scale: f32,
+                    map: &[f32],
+                    filter: &mut [f32],
+                );
+                where $crate::generic::field::fits(fields, at, map.len(), filter.len());
+                $crate::generic::field::add_to_filter::<$vector>(fields, at, scale, map, filter)
             }
 
-            fn filter_gradients(
-                self,
-                fields: &Fields,
-                positions: &[u32],
-                deltas: &[f32],
-                maps: usize,
-                first: usize,
-                map: &[f32],
-                gradient: &mut [f32],
-            ) {
-                #[target_feature(enable = $features)]
-                #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
-                fn run(
-                    fields: &Fields,
+            kernel! {
+                $features,
+                fn filter_gradients(
+                    fields: &ReceptiveFields,
                     positions: &[u32],
                     deltas: &[f32],
                     maps: usize,
                     first: usize,
                     map: &[f32],
                     gradient: &mut [f32],
-                ) {
-                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::gradient::filter_gradients::<$vector, $vectors>(
-                            fields, positions, deltas, maps, first, map, gradient,
-                        );
-                    }
-                }
-                let whole = fields.len() > 0 && gradient.len() % fields.len() == 0;
-                if !whole
-                    || first.saturating_add(gradient.len() / fields.len()) > maps
-                    || !$crate::generic::gradient::fits(fields, positions, deltas.len(), maps, map.len())
-                {
-                    return Scalar.filter_gradients(fields, positions, deltas, maps, first, map, gradient);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, positions, deltas, maps, first, map, gradient) }
+                );
+                where (fields.len() > 0
+                    && gradient.len() % fields.len() == 0
+                    && first.saturating_add(gradient.len() / fields.len()) <= maps
+                    && $crate::generic::gradient::fits(fields, positions, deltas.len(), maps, map.len()));
+                $crate::generic::gradient::filter_gradients::<$vector, $vectors>(
+                    fields, positions, deltas, maps, first, map, gradient,
+                )
             }
 
-            fn backpropagate(
-                self,
-                fields: &Fields,
-                positions: &[u32],
-                deltas: &[f32],
-                weights: &[f32],
-                below: &mut [f32],
-            ) {
-                #[target_feature(enable = $features)]
-                fn run(
-                    fields: &Fields,
+            kernel! {
+                $features,
+                fn backpropagate(
+                    fields: &ReceptiveFields,
                     positions: &[u32],
                     deltas: &[f32],
-                    maps: usize,
                     weights: &[f32],
                     below: &mut [f32],
-                ) {
-                    // SAFETY: `fits` was checked by the caller, and the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::gradient::backpropagate::<$vector, $vectors>(
-                            fields, positions, deltas, maps, weights, below,
-                        );
-                    }
-                }
-                let maps = weights.len().checked_div(fields.len()).unwrap_or(0);
-                if maps == 0
-                    || !$crate::generic::gradient::fits(fields, positions, deltas.len(), maps, below.len())
-                {
-                    return Scalar.backpropagate(fields, positions, deltas, weights, below);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(fields, positions, deltas, maps, weights, below) }
+                );
+                where (weights.len().checked_div(fields.len()).is_some_and(|maps| {
+                    maps > 0
+                        && $crate::generic::gradient::fits(fields, positions, deltas.len(), maps, below.len())
+                }));
+                $crate::generic::gradient::backpropagate::<$vector, $vectors>(
+                    fields, positions, deltas, weights, below,
+                )
             }
 
-            fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
-                #[target_feature(enable = $features)]
-                fn run(activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
-                    // SAFETY: the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::select::compete::<$vector>(activations, first, values, positions)
-                    }
-                }
-                if values.len() != positions.len() {
-                    return Scalar.compete(activations, first, values, positions);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(activations, first, values, positions) }
+            kernel! {
+                $features,
+                fn compete(activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]);
+                where (values.len() == positions.len());
+                $crate::generic::select::compete::<$vector>(activations, first, values, positions)
             }
 
-            fn lifetime_cuts(
-                self,
-                values: &[f32],
-                width: usize,
-                first: usize,
-                keep: usize,
-                cuts: &mut [Cut],
-            ) -> Result<()> {
-                #[target_feature(enable = $features)]
-                fn run(
+            kernel! {
+                $features,
+                fn lifetime_cuts(
                     values: &[f32],
                     width: usize,
                     first: usize,
                     keep: usize,
                     cuts: &mut [Cut],
-                ) -> Result<()> {
-                    // SAFETY: the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::select::lifetime_cuts::<$vector>(values, width, first, keep, cuts)
-                    }
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(values, width, first, keep, cuts) }
+                ) -> Result<()>;
+                where true;
+                $crate::generic::select::lifetime_cuts::<$vector>(values, width, first, keep, cuts)
             }
 
-            fn row_cut(self, values: &[f32], keep: usize) -> Result<Cut> {
-                #[target_feature(enable = $features)]
-                fn run(values: &[f32], keep: usize) -> Result<Cut> {
-                    // SAFETY: the instruction set is enabled here.
-                    unsafe { $crate::generic::select::row_cut::<$vector>(values, keep) }
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(values, keep) }
+            kernel! {
+                $features,
+                fn row_cut(values: &[f32], keep: usize) -> Result<Cut>;
+                where true;
+                $crate::generic::select::row_cut::<$vector>(values, keep)
             }
 
-            fn unit_activations(
-                self,
-                weights: &[f32],
-                bias: &[f32],
-                images: &[f32],
-                prepared: &[f32],
-                out: &mut [f32],
-            ) {
-                if !self.unit_products::<true>(weights, bias, prepared, out) {
-                    Scalar.unit_activations(weights, bias, images, prepared, out);
-                }
-            }
-
-            fn unit_sums(
-                self,
-                weights: &[f32],
-                bias: &[f32],
-                images: &[f32],
-                prepared: &[f32],
-                out: &mut [f32],
-            ) {
-                if !self.unit_products::<false>(weights, bias, prepared, out) {
-                    Scalar.unit_sums(weights, bias, images, prepared, out);
+            kernel! {
+                $features,
+                fn unit_activations(
+                    weights: &[f32],
+                    bias: &[f32],
+                    images: &[f32],
+                    prepared: &[f32],
+                    out: &mut [f32],
+                );
+                where $crate::generic::units::products_fit(
+                    weights.len(),
+                    bias.len(),
+                    prepared.len(),
+                    out.len(),
+                    <$vector as Vector>::LANES,
+                );
+                {
+                    let _ = images;
+                    $crate::generic::units::products::<$vector, 6, $vectors, true>(
+                        weights, bias, prepared, out,
+                    )
                 }
             }
 
-            fn combine(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
-                #[target_feature(enable = $features)]
-                fn combine(scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
-                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { $crate::generic::units::combine::<$vector>(scales, rows, matrix, stride, out) }
+            kernel! {
+                $features,
+                fn linear(weights: &[f32], bias: &[f32], images: &[f32], prepared: &[f32], out: &mut [f32]);
+                where $crate::generic::units::products_fit(
+                    weights.len(),
+                    bias.len(),
+                    prepared.len(),
+                    out.len(),
+                    <$vector as Vector>::LANES,
+                );
+                {
+                    let _ = images;
+                    $crate::generic::units::products::<$vector, 6, $vectors, false>(
+                        weights, bias, prepared, out,
+                    )
                 }
-                if !$crate::generic::units::rows_fit(scales, rows, matrix.len(), stride, out.len()) {
-                    return Scalar.combine(scales, rows, matrix, stride, out);
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { combine(scales, rows, matrix, stride, out) }
             }
 
-            fn max(self, from: &[f32], to: &mut [f32]) {
-                #[target_feature(enable = $features)]
-                fn run(from: &[f32], to: &mut [f32]) {
-                    // SAFETY: the instruction set is enabled here.
-                    unsafe { $crate::generic::field::max::<$vector>(from, to) }
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(from, to) }
+            kernel! {
+                $features,
+                fn weighted_row_sum(
+                    scales: &[f32],
+                    rows: &[u32],
+                    matrix: &[f32],
+                    stride: usize,
+                    out: &mut [f32],
+                );
+                where $crate::generic::units::rows_fit(scales, rows, matrix.len(), stride, out.len());
+                $crate::generic::units::weighted_row_sum::<$vector>(scales, rows, matrix, stride, out)
             }
 
-            fn sgd(self, update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
-                #[target_feature(enable = $features)]
-                fn run(update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]) {
-                    // SAFETY: the instruction set is enabled here.
-                    unsafe { $crate::generic::optimizer::sgd::<$vector>(update, gradient, velocity, weights) }
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(update, gradient, velocity, weights) }
+            kernel! {
+                $features,
+                fn max(from: &[f32], to: &mut [f32]);
+                where true;
+                $crate::generic::field::max::<$vector>(from, to)
             }
 
-            fn adam(
-                self,
-                update: &AdamUpdate,
-                gradient: &[f32],
-                first: &mut [f32],
-                second: &mut [f32],
-                weights: &mut [f32],
-            ) {
-                #[target_feature(enable = $features)]
-                fn run(
+            kernel! {
+                $features,
+                fn sgd(update: &SgdUpdate, gradient: &[f32], velocity: &mut [f32], weights: &mut [f32]);
+                where true;
+                $crate::generic::optimizer::sgd::<$vector>(update, gradient, velocity, weights)
+            }
+
+            kernel! {
+                $features,
+                fn adam(
                     update: &AdamUpdate,
                     gradient: &[f32],
                     first: &mut [f32],
                     second: &mut [f32],
                     weights: &mut [f32],
-                ) {
-                    // SAFETY: the instruction set is enabled here.
-                    unsafe {
-                        $crate::generic::optimizer::adam::<$vector>(update, gradient, first, second, weights);
-                    }
-                }
-                // SAFETY: the token proves the instruction set.
-                unsafe { run(update, gradient, first, second, weights) }
+                );
+                where true;
+                $crate::generic::optimizer::adam::<$vector>(update, gradient, first, second, weights)
             }
         }
     };

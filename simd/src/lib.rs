@@ -1,18 +1,29 @@
 //! The hot loops of `wta-core` in vector instructions.
 //!
-//! [`Isa`] is the choice: `Isa::detect()` for the fastest instruction set of the processor, or one by name. It
-//! implements [`Kernels`](wta_core::Kernels), so everything in the core takes it.
+//! ```
+//! use wta_core::Kernels;
+//! use wta_simd::Isa;
 //!
-//! The algorithms are written once, in `generic`, over the minimal `Vector` trait; an ISA's module implements that
-//! trait for its register and turns the generic functions into kernels compiled with its `#[target_feature]`s. An
-//! ISA's token (such as `Avx2`) can only be had where the processor has it, which is what makes calling those
-//! kernels sound. But for the C interface, `unsafe` lives in this crate alone.
+//! let isa = Isa::detect();
+//! // The larger of two numbers, element by element: how feature maps are pooled.
+//! let mut pooled = [1.0, 5.0, 2.0];
+//! isa.max(&[4.0, 3.0, 2.5], &mut pooled);
+//! assert_eq!(pooled, [4.0, 5.0, 2.5], "with {isa}");
+//! ```
 //!
-//! On microcontrollers with DSP instructions (Cortex-M4, M7) there is `Dsp`, the kernels of quantised inference, which give
-//! the same bits everywhere.
+//! [`Isa`] is the choice: `Isa::detect()` for the fastest instruction set of the processor, or one by name.
+//! It implements [`Kernels`](wta_core::Kernels), so everything in the core takes it.
 //!
-//! Between ISAs results differ by rounding (sums are in other orders, and fused): the tests state how much. The
-//! selections and the optimisers' updates are exact on all of them.
+//! The algorithms are written once, in `generic`, over the minimal `Vector` trait. An ISA's module implements
+//! that trait for its register, and turns the generic functions into kernels compiled with its
+//! `#[target_feature]`s. An ISA's token (such as `Avx2`) can only be had where the processor has it, which is
+//! what makes calling those kernels sound. Only this crate and the C interface have `unsafe`.
+//!
+//! On microcontrollers with DSP instructions (Cortex-M4, M7) there is `Dsp`, the kernels of quantised
+//! inference, which give the same bits everywhere.
+//!
+//! Between ISAs results differ by rounding (sums are in other orders, and fused): the tests state how much.
+//! The selections and the optimisers' updates are exact on all of them.
 
 #![no_std]
 #![deny(missing_docs)]

@@ -6,12 +6,13 @@ use wta_core::Scalar;
 
 use crate::vector::Vector;
 
-/// Each chain goes `x -> FACTOR * x + TERM`, towards 4: never so small or so large that the processor slows down.
+/// Each chain goes `x -> FACTOR * x + TERM`, towards 4: never so small or so large that the processor slows
+/// down.
 const FACTOR: f32 = 0.75;
 const TERM: f32 = 1.0;
 
-/// The numbers that [`Scalar`]'s rounds go through: plain code, of which the compiler may make what vector
-/// instructions every processor of the target has, as it may of the scalar kernels. 12 of SSE's 16 registers.
+/// The numbers that [`Scalar`]'s rounds go through, in 12 of SSE's 16 registers. As with the scalar kernels,
+/// the compiler may use the vector instructions that every processor of the target has.
 const SCALAR_CHAINS: usize = 48;
 
 /// Multiply-adds in registers.
@@ -28,8 +29,8 @@ impl Peak for Scalar {
 
     fn fused_multiply_adds(self, rounds: u64) -> f32 {
         let (factor, term) = (black_box(FACTOR), black_box(TERM));
-        // Hidden from the compiler as a whole, before and after, it stays an array, which becomes vectors; taken apart
-        // into its numbers it would not.
+        // Hidden from the compiler as a whole, before and after, it stays an array, which becomes vectors;
+        // taken apart into its numbers it would not.
         let mut chains: [f32; SCALAR_CHAINS] = black_box(core::array::from_fn(start));
         for _ in 0..rounds {
             for chain in &mut chains {
@@ -45,8 +46,8 @@ fn start(chain: usize) -> f32 {
     (chain + 1) as f32
 }
 
-/// Rounds of `CHAINS` independent multiply-adds: enough of them that none waits for its own last result, few enough
-/// that all stay in registers beside the two operands.
+/// Rounds of `CHAINS` independent multiply-adds: enough of them that none waits for its own last result, few
+/// enough that all stay in registers beside the two operands.
 ///
 /// # Safety
 ///
@@ -69,8 +70,8 @@ pub(crate) unsafe fn chains<V: Vector, const CHAINS: usize>(rounds: u64) -> f32 
     }
 }
 
-/// Implements [`Peak`] for the token `$token` with `$chains` registers `$vector`; `$features` is what the token's
-/// existence proves the processor to have.
+/// Implements [`Peak`] for the token `$token` with `$chains` registers `$vector`; `$features` is what the
+/// token's existence proves the processor to have.
 macro_rules! implement_peak {
     ($token:ident, $vector:ty, $chains:literal, $features:literal) => {
         impl $crate::peak::Peak for $token {

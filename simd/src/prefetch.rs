@@ -10,7 +10,8 @@ pub fn prefetch<T>(items: &[T]) {
     for offset in (0..size_of_val(items)).step_by(LINE) {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let address = items.as_ptr().cast::<i8>().wrapping_add(offset);
-        // SAFETY: SSE is part of x86_64, and a prefetch reads nothing that a program could notice, from any address.
+        // SAFETY: SSE is part of x86_64, and a prefetch reads nothing that a program could notice, from any
+        // address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
     }
     #[cfg(not(target_arch = "x86_64"))]

@@ -1,10 +1,10 @@
 //! Sparse rows against eight columns of weights at once: the hot loops of the host's SVM trainer.
 //!
-//! They are plain arithmetic on fixed arrays, compiled for each instruction set, without fused multiply-adds: every
-//! instruction set computes the same bits. No register is wider than a row of the weights, so what AVX-512 has
-//! beyond AVX2 is of no use here.
+//! They are plain arithmetic on fixed arrays, compiled for each instruction set, without fused multiply-adds:
+//! every instruction set computes the same bits. No register is wider than a row of the weights, so what
+//! AVX-512 has beyond AVX2 is of no use here.
 
-use crate::Isa;
+use crate::isa::Isa;
 
 /// A non-zero of a sparse row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,15 +24,15 @@ pub type Lanes = [f32; LANES];
 impl Isa {
     /// The product of one sparse row and `weights` (`[feature][lane]`).
     ///
-    /// Four partial sums hide the latency of the additions; their order is fixed. Non-zeros of features that `weights`
-    /// does not have are left out.
+    /// Four partial sums hide the latency of the additions; their order is fixed. Non-zeros of features that
+    /// `weights` does not have are left out.
     #[inline]
     pub fn row_dot(self, weights: &[Lanes], row: &[Entry]) -> Lanes {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) | Self::Avx512(_) => {
                 // SAFETY: both tokens prove AVX2, which AVX-512 (foundation) includes.
-                unsafe { avx2::dot(weights, row) }
+                unsafe { dot_avx2(weights, row) }
             }
             _ => dot(weights, row),
         }
@@ -47,7 +47,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) | Self::Avx512(_) => {
                 // SAFETY: as in `row_dot`.
-                unsafe { avx2::axpy(weights, row, factors) }
+                unsafe { axpy_avx2(weights, row, factors) }
             }
             _ => axpy(weights, row, factors),
         }
@@ -55,18 +55,15 @@ impl Isa {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{Entry, Lanes};
+#[target_feature(enable = "avx2")]
+fn dot_avx2(weights: &[Lanes], row: &[Entry]) -> Lanes {
+    dot(weights, row)
+}
 
-    #[target_feature(enable = "avx2")]
-    pub(super) fn dot(weights: &[Lanes], row: &[Entry]) -> Lanes {
-        super::dot(weights, row)
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn axpy(weights: &mut [Lanes], row: &[Entry], factors: &Lanes) {
-        super::axpy(weights, row, factors);
-    }
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn axpy_avx2(weights: &mut [Lanes], row: &[Entry], factors: &Lanes) {
+    axpy(weights, row, factors);
 }
 
 // Loops and no closures below: what is not inlined would be compiled without the caller's instruction set.

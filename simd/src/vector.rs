@@ -2,12 +2,15 @@
 
 use core::ops::Range;
 
+/// The most lanes a vector has: those of AVX-512.
+pub(crate) const MAX_LANES: usize = 16;
+
 /// A register of `LANES` f32.
 ///
 /// # Safety
 ///
-/// An implementation's methods may only be called where its instruction set is enabled; the ISA modules see to
-/// that by calling the generic kernels, into which all of this is inlined, from functions with the right
+/// An implementation's methods may only be called where its instruction set is enabled. The ISA modules see
+/// to that: they call the generic kernels, into which all of this is inlined, from functions with the right
 /// `#[target_feature]`.
 pub(crate) unsafe trait Vector: Copy {
     /// f32 in a register.
@@ -23,8 +26,9 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// `a * b + c` of single numbers, rounded once.
     unsafe fn fused(a: f32, b: f32, c: f32) -> f32;
-    /// For each `i` of `inputs`, in order: to the sums of `m` and `n` adds number `i` behind pointer `m` times the next
-    /// vector of row `n` of `weights`, each product and sum rounded once. The rows are `stride` numbers apart.
+    /// Adds products to the sums. For each `i` of `inputs`, in order, sum `[m][n]` gets number `i` behind
+    /// pointer `m`, times the next vector of row `n` of `weights`, rounded once. The rows are `stride`
+    /// numbers apart.
     #[inline(always)]
     unsafe fn add_products<const M: usize, const N: usize>(
         sums: &mut [[Self; N]; M],
@@ -67,7 +71,46 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn sum(self) -> f32;
     /// Where `self > values`: replaces the value in `values` and puts `position` into `positions`.
     unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32);
-    /// Counts, per lane, in how many of `rows` rows, `stride` numbers apart, the number is positive and its bits, as
-    /// an integer, are at least those in `bits` (themselves at least 1).
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16];
+    /// Counts rows per lane: those in which the number is positive and its bits, as an integer, are at least
+    /// those in `bits` (themselves at least 1). There are `rows` rows, `stride` numbers apart.
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES];
+}
+
+/// `LANES` numbers of `values` from `start`; 0 for those beyond its end.
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn load_part<V: Vector>(values: &[f32], start: usize) -> V {
+    let mut lanes = [0.0; MAX_LANES];
+    for (lane, value) in lanes.iter_mut().take(V::LANES).zip(values.iter().skip(start)) {
+        *lane = *value;
+    }
+    // SAFETY: no vector has more lanes.
+    unsafe { V::load(lanes.as_ptr()) }
+}
+
+/// Stores the first lanes.
+///
+/// # Safety
+///
+/// `to` has at most `LANES` numbers; `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn store_part<V: Vector>(vector: V, to: &mut [f32]) {
+    // SAFETY: whole vectors have `LANES` numbers to go to, and no vector has more lanes than the array.
+    unsafe {
+        if to.len() == V::LANES {
+            vector.store(to.as_mut_ptr());
+        } else {
+            let mut lanes = [0.0; MAX_LANES];
+            vector.store(lanes.as_mut_ptr());
+            to.copy_from_slice(&lanes[..to.len()]);
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Every instruction set of this processor, row by row: codes are those of the same kernels on whole images, and gradients
-//! are up to rounding, because kernels keep sums over several rows in registers where they can.
+//! Every instruction set of this processor, row by row: codes are those of the same kernels on whole images,
+//! and gradients are up to rounding, because kernels keep sums over several rows in registers where they can.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
@@ -12,8 +12,8 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Corruption, Encoder, Forward, Keep, Method, Optimizer, Parameters, Schedule, Scratch, Size, Sparsity,
-    StreamTrainer, Training, forward_len, stream_training_len,
+    Corruption, Encoder, Forward, Method, Optimizer, Parameters, Schedule, Scratch, Selection, Size,
+    Sparsity, StreamTrainer, TrainingConfig, forward_len, stream_training_len,
 };
 use wta_simd::Isa;
 
@@ -52,8 +52,8 @@ proptest! {
     #[test]
     fn gradients(network in networks(), rate in 0.1f32..1.0, batch in 1usize..6, seed in any::<u64>()) {
         let method = Method::Sgd { momentum: 0.9 };
-        let training = Training {
-            sparsity: Sparsity { grid: Size::ONE, keep: Keep::Lifetime { rate } },
+        let training = TrainingConfig {
+            sparsity: Sparsity { grid: Size::ONE, selection: Selection::Lifetime { rate } },
             corruption: Corruption::NONE,
             optimizer: Optimizer { method, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 },
             batch,

@@ -47,17 +47,17 @@
 #define WTA_MODEL_WORDS 208
 
 /**
- * keep: every map's winner lives (spatial sparsity alone).
+ * keep: every map's winner survives (spatial sparsity alone).
  */
 #define WTA_KEEP_ALL 0
 
 /**
- * keep: of each map's winners over the batch the share lifetime_rate lives, at least one.
+ * keep: of each map's winners over the batch the share lifetime_rate survives, at least one.
  */
 #define WTA_KEEP_LIFETIME 1
 
 /**
- * keep: of each image's winners the per_sample largest live.
+ * keep: of each image's winners the per_sample largest survive.
  */
 #define WTA_KEEP_PER_SAMPLE 2
 
@@ -130,7 +130,8 @@ enum wta_status
      */
     WTA_ERROR_MODEL = 6,
     /**
-     * A model without what the call needs: parameters, their decoder's part, a classifier, or their form in 8 bits.
+     * A model without what the call needs: parameters, their decoder's part, a classifier, or their form in
+     * 8 bits.
      */
     WTA_ERROR_MISSING = 7,
     /**
@@ -138,7 +139,8 @@ enum wta_status
      */
     WTA_ERROR_NOT_FINITE = 8,
     /**
-     * A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the learning rate.
+     * A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the
+     * learning rate.
      */
     WTA_ERROR_DIVERGED = 9,
 };
@@ -201,8 +203,8 @@ struct wta_layer {
 };
 
 /**
- * A winner-take-all autoencoder. A fully-connected one has an input of one position whose channels are the numbers of a
- * sample, and kernels of 1 x 1 throughout.
+ * A winner-take-all autoencoder. A fully-connected one has an input of one position whose channels are the
+ * numbers of a sample, and kernels of 1 x 1 throughout.
  */
 struct wta_network {
     /**
@@ -228,7 +230,8 @@ struct wta_network {
 };
 
 /**
- * A model in use, for the caller to lay where he likes; it may be copied. What the words are is the library's affair.
+ * A model in use, for the caller to lay where he likes; it may be copied. What the words are is the
+ * library's affair.
  *
  * It refers to the bytes or parameters that it was made of, which must stay where they are.
  */
@@ -316,17 +319,19 @@ struct wta_info {
 };
 
 /**
- * Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows are asked for
- * from the first to the last, more than once in training and for novelty scores. It must return, as longjmp may not pass
- * through this library, and must not use the model, trainer or memory of the call that it is part of.
+ * Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows
+ * are asked for from the first to the last, more than once in training and for novelty scores. It must
+ * return, as longjmp may not pass through this library, and must not use the model, trainer or memory of the
+ * call that it is part of.
  */
 typedef void (*wta_row_fn)(void *context, size_t image, size_t y, float *row, size_t len);
 
 /**
  * One or more images.
  *
- * Either bytes, one for each number of the input, which are multiplied by the model's or the training's scale: set pixels, len and perhaps
- * stride. Or a function that gives rows of floats, which are used as they are: set row and perhaps context, and leave pixels NULL.
+ * Either bytes, one for each number of the input, which are multiplied by the model's or the training's
+ * scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
+ * are: set row and perhaps context, and leave pixels NULL.
  */
 struct wta_images {
     /**
@@ -356,7 +361,7 @@ struct wta_images {
  */
 struct wta_training {
     /**
-     * Which winners live: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
+     * Which winners survive: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
      */
     uint32_t keep;
     /**
@@ -422,8 +427,8 @@ struct wta_training {
 };
 
 /**
- * A training in progress, for the caller to lay where he likes; it must not be copied to go on with both. What the words
- * are is the library's affair.
+ * A training in progress, for the caller to lay where he likes; it must not be copied to go on with both.
+ * What the words are is the library's affair.
  */
 struct wta_trainer {
     /**
@@ -442,23 +447,23 @@ extern "C" {
 const char *wta_status_text(int32_t status);
 
 /**
- * Floats in the parameters of a network: for each layer its filters and biases, then the decoder's atoms (none if tied) and
- * bias. 0 for a network that cannot be.
+ * Floats in the parameters of a network: for each layer its filters and biases, then the decoder's atoms
+ * (none if tied) and bias. 0 for a network that cannot be.
  */
 size_t wta_parameters_len(const struct wta_network *network);
 
 /**
- * Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as long as the model is used.
- * They must lie at a multiple of 4, better 16. Takes one pass over the bytes and one over the numbers.
+ * Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as
+ * long as the model is used. They must lie at a multiple of 4, better 16. Takes one pass over the bytes and
+ * one over the numbers.
  */
-wta_status wta_model_init(struct wta_model *model,
-                          const uint8_t *bytes,
-                          size_t len);
+wta_status wta_model_init(struct wta_model *model, const uint8_t *bytes, size_t len);
 
 /**
- * Makes a model, without classifier, of a network's parameters: those of a trainer, for example. There are wta_parameters_len of them, which
- * must stay where they are; when they have changed (after a training step), the model is one of the new ones. Bytes of images will be multiplied by scale.
- * pooling may be NULL for none.
+ * Makes a model, without classifier, of a network's parameters: those of a trainer, for example. There are
+ * wta_parameters_len of them, which must stay where they are; when they have changed (after a training
+ * step), the model is one of the new ones. Bytes of images will be multiplied by scale. pooling may be NULL
+ * for none.
  */
 wta_status wta_model_of_parameters(struct wta_model *model,
                                    const struct wta_network *network,
@@ -483,8 +488,9 @@ wta_status wta_model_network(const struct wta_model *model, struct wta_network *
 size_t wta_encode_bytes(const struct wta_model *model);
 
 /**
- * The features of the first of the images, row by row: as many floats as wta_info's features say, position by position with the maps
- * side by side. memory has at least wta_encode_bytes bytes; what it holds before and afterwards does not matter.
+ * Computes the features of the first of the images, row by row. features gets as many floats as wta_info's
+ * features say, position by position with the maps side by side. memory has at least wta_encode_bytes bytes;
+ * what it holds does not matter.
  */
 wta_status wta_encode(const struct wta_model *model,
                       const struct wta_images *images,
@@ -494,8 +500,9 @@ wta_status wta_encode(const struct wta_model *model,
                       size_t features_len);
 
 /**
- * The class of the first of the images, row by row: a score for each class, and in label the class with the largest (of several, the
- * first). label may be NULL. memory has at least wta_encode_bytes bytes; what it holds before and afterwards does not matter.
+ * Classifies the first of the images, row by row. scores gets a score for each class, and label the class
+ * with the largest (the first of several). label may be NULL. memory has at least wta_encode_bytes bytes;
+ * what it holds does not matter.
  */
 wta_status wta_classify(const struct wta_model *model,
                         const struct wta_images *images,
@@ -537,8 +544,9 @@ wta_status wta_classify_int8(const struct wta_model *model,
 size_t wta_novelty_bytes(const struct wta_model *model);
 
 /**
- * How unlike the training data the first of the images is: half the squared error of its reconstruction from the largest activation of each
- * map, or from the `keep` largest of these when that is not 0. memory has at least wta_novelty_bytes bytes.
+ * Scores how unlike the training data the first of the images is. score gets half the squared error of its
+ * reconstruction from the largest activation of each map; if `keep` is not 0, from the `keep` largest of
+ * these. memory has at least wta_novelty_bytes bytes.
  */
 wta_status wta_novelty(const struct wta_model *model,
                        const struct wta_images *images,
@@ -548,23 +556,22 @@ wta_status wta_novelty(const struct wta_model *model,
                        float *score);
 
 /**
- * Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9 and a constant rate
- * of 0.001, a scale of 1/255; of Adam and the others, the usual constants.
+ * Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9
+ * and a constant rate of 0.001, a scale of 1/255. Adam and the others get their usual constants.
  */
 wta_status wta_training_defaults(struct wta_training *training);
 
 /**
- * Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or settings that
- * cannot be.
+ * Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
+ * settings that cannot be.
  */
-size_t wta_train_bytes(const struct wta_network *network,
-                       const struct wta_training *training);
+size_t wta_train_bytes(const struct wta_network *network, const struct wta_training *training);
 
 /**
  * Starts training from initial parameters that are a function of the seed.
  *
- * memory has at least wta_train_bytes bytes, which are the trainer's from now on: it begins with the parameters, behind which the moments
- * lie. It must stay where it is.
+ * memory has at least wta_train_bytes bytes, which are the trainer's from now on: it begins with the
+ * parameters, behind which the moments lie. It must stay where it is.
  */
 wta_status wta_train_init(struct wta_trainer *trainer,
                           const struct wta_network *network,
@@ -574,7 +581,8 @@ wta_status wta_train_init(struct wta_trainer *trainer,
                           size_t bytes);
 
 /**
- * Starts training from a model's parameters, which are copied; the model must have its decoder. Else as wta_train_init.
+ * Starts training from a model's parameters, which are copied; the model must have its decoder. Else as
+ * wta_train_init.
  */
 wta_status wta_train_init_model(struct wta_trainer *trainer,
                                 const struct wta_model *model,
@@ -583,9 +591,9 @@ wta_status wta_train_init_model(struct wta_trainer *trainer,
                                 size_t bytes);
 
 /**
- * Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the parameters as they were, the next
- * as many (twice as many for WTA_ADAM) the moments: what a program saves that wants to go on after a reset. Else as
- * wta_train_init.
+ * Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the
+ * parameters; the next as many (twice as many for WTA_ADAM) are the moments. A program that wants to go on
+ * after a reset saves both. Else as wta_train_init.
  */
 wta_status wta_train_resume(struct wta_trainer *trainer,
                             const struct wta_network *network,
@@ -595,8 +603,9 @@ wta_status wta_train_resume(struct wta_trainer *trainer,
                             size_t bytes);
 
 /**
- * One step on `count` images, as many as the training's batch, each of which is gone through three times. In loss, which may be NULL: half the squared
- * error summed over an image, averaged over the batch. When it fails, the parameters and moments are as before.
+ * One step on `count` images, as many as the training's batch, each of which is gone through three times. In
+ * loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
+ * fails, the parameters and moments are as before.
  */
 wta_status wta_train_step(struct wta_trainer *trainer,
                           const struct wta_images *images,
@@ -604,8 +613,8 @@ wta_status wta_train_step(struct wta_trainer *trainer,
                           float *loss);
 
 /**
- * The parameters as they are now, wta_parameters_len floats: the start of the trainer's memory. NULL for a trainer that was not
- * initialised.
+ * The parameters as they are now, wta_parameters_len floats: the start of the trainer's memory. NULL for a
+ * trainer that was not initialised.
  */
 const float *wta_train_parameters(const struct wta_trainer *trainer);
 

@@ -8,16 +8,18 @@ use crate::memory::{numbers, reference};
 use crate::status::Checked;
 use crate::wta_status::*;
 
-/// Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows are asked for
-/// from the first to the last, more than once in training and for novelty scores. It must return, as longjmp may not pass
-/// through this library, and must not use the model, trainer or memory of the call that it is part of.
+/// Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows
+/// are asked for from the first to the last, more than once in training and for novelty scores. It must
+/// return, as longjmp may not pass through this library, and must not use the model, trainer or memory of the
+/// call that it is part of.
 pub type wta_row_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, image: usize, y: usize, row: *mut f32, len: usize)>;
 
 /// One or more images.
 ///
-/// Either bytes, one for each number of the input, which are multiplied by the model's or the training's scale: set pixels, len and perhaps
-/// stride. Or a function that gives rows of floats, which are used as they are: set row and perhaps context, and leave pixels NULL.
+/// Either bytes, one for each number of the input, which are multiplied by the model's or the training's
+/// scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
+/// are: set row and perhaps context, and leave pixels NULL.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct wta_images {
@@ -84,7 +86,8 @@ impl<'a> Images<'a> {
                 let pixels = to.iter_mut().zip(self.pixels(image, y));
                 pixels.for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
             }
-            // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so many floats.
+            // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so
+            // many floats.
             Source::Rows { row, context } => unsafe { row(context, image, y, to.as_mut_ptr(), to.len()) },
         }
     }

@@ -27,8 +27,9 @@ fn encode_bytes(content: &Content) -> Checked<usize> {
     bytes_of::<f32>(extractor_len(&content.network, &content.pool)).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// The features of the first of the images, row by row: as many floats as wta_info's features say, position by position with the maps
-/// side by side. memory has at least wta_encode_bytes bytes; what it holds before and afterwards does not matter.
+/// Computes the features of the first of the images, row by row. features gets as many floats as wta_info's
+/// features say, position by position with the maps side by side. memory has at least wta_encode_bytes bytes;
+/// what it holds does not matter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_encode(
     model: *const wta_model,
@@ -49,8 +50,9 @@ pub unsafe extern "C" fn wta_encode(
     }))
 }
 
-/// The class of the first of the images, row by row: a score for each class, and in label the class with the largest (of several, the
-/// first). label may be NULL. memory has at least wta_encode_bytes bytes; what it holds before and afterwards does not matter.
+/// Classifies the first of the images, row by row. scores gets a score for each class, and label the class
+/// with the largest (the first of several). label may be NULL. memory has at least wta_encode_bytes bytes;
+/// what it holds does not matter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_classify(
     model: *const wta_model,
@@ -155,8 +157,9 @@ fn novelty_bytes(content: &Content) -> Checked<usize> {
     floats.checked_add(positions).and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// How unlike the training data the first of the images is: half the squared error of its reconstruction from the largest activation of each
-/// map, or from the `keep` largest of these when that is not 0. memory has at least wta_novelty_bytes bytes.
+/// Scores how unlike the training data the first of the images is. score gets half the squared error of its
+/// reconstruction from the largest activation of each map; if `keep` is not 0, from the `keep` largest of
+/// these. memory has at least wta_novelty_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_novelty(
     model: *const wta_model,

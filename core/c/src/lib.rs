@@ -1,11 +1,13 @@
 //! The C interface of `wta-core`: `libwta_c.a` and `include/wta.h`.
 //!
-//! Everything lies in memory that the caller owns, and every function says by a [`wta_status`] what it refused. Numbers are
-//! those of the Rust interface, to the bit: these functions check what C hands over, and call it.
+//! Everything lies in memory that the caller owns, and every function says by a [`wta_status`] what it
+//! refused. Numbers are those of the Rust interface, to the bit: these functions check what C hands over, and
+//! call it.
 //!
-//! What goes over the border is checked as far as it can be: that pointers are neither NULL nor misaligned, that buffers are
-//! long enough, that descriptions make sense. What a pointer points to is for the caller to know; the header states
-//! that contract once for all functions. All `unsafe` that follows from it is in `memory`, but for the calls themselves.
+//! What goes over the border is checked as far as it can be: that pointers are neither NULL nor misaligned,
+//! that buffers are long enough, that descriptions make sense. What a pointer points to is for the caller to
+//! know; the header states that contract once for all functions. All `unsafe` that follows from it is in
+//! `memory`, but for the calls themselves.
 //!
 //! Names are C's, because the header is made of this source by cbindgen: see `tests/header.rs`.
 

@@ -1,8 +1,8 @@
 //! What C hands over, checked: pointers become references and slices here and nowhere else.
 //!
-//! The contract that the header states, "the caller's contract" below: a pointer that is neither NULL nor misaligned points to as
-//! many elements as the call says, which nobody else writes during the call (reads, if the call writes them); what a function reads has
-//! been written before.
+//! The header states a contract, "the caller's contract" below. A pointer that is neither NULL nor misaligned
+//! points to as many elements as the call says. Nobody else writes them during the call, nor reads them if
+//! the call writes them. What a function reads has been written before.
 
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -75,7 +75,8 @@ pub(crate) unsafe fn reference<'a, T>(pointer: *const T) -> Checked<&'a T> {
 pub(crate) unsafe fn numbers<'a, T: Number>(pointer: *const T, len: usize) -> Checked<&'a [T]> {
     check(pointer)?;
     check_len::<T>(len)?;
-    // SAFETY: neither NULL nor misaligned, not too long, and any bytes are numbers; the rest is the caller's contract.
+    // SAFETY: neither NULL nor misaligned, not too long, and any bytes are numbers; the rest is the caller's
+    // contract.
     Ok(unsafe { slice::from_raw_parts(pointer, len) })
 }
 
@@ -160,8 +161,8 @@ impl<'a> Arena<'a> {
         // SAFETY: `bytes` of the memory are left.
         self.free = unsafe { self.free.add(bytes) };
         self.left = left;
-        // SAFETY: these bytes were the arena's alone, and have been written; all that is taken is a multiple of WTA_ALIGN long, so that
-        // it begins at one, which is enough for a number.
+        // SAFETY: these bytes were the arena's alone, and have been written; all that is taken is a multiple
+        // of WTA_ALIGN long, so that it begins at one, which is enough for a number.
         Ok(unsafe { slice::from_raw_parts_mut(taken, len) })
     }
 }
@@ -175,7 +176,8 @@ pub(crate) fn bytes_of<T: Number>(len: usize) -> Option<usize> {
 ///
 /// # Safety
 ///
-/// The struct must be `repr(C)`, consist of integers alone, the first of which is as wide as a `usize` or wider, and have room for a [`Stored`]: see [`Storage::FITS`].
+/// The struct must be `repr(C)`, consist of integers alone, the first of which is as wide as a `usize` or
+/// wider, and have room for a [`Stored`]: see [`Storage::FITS`].
 pub(crate) unsafe trait Storage: Sized {
     /// What it holds.
     type Content: Copy;
@@ -207,7 +209,8 @@ pub(crate) unsafe fn store<S: Storage>(to: *mut S, content: Checked<S::Content>)
     check(to)?;
     let to = to.cast::<Stored<S::Content>>();
     match content {
-        // SAFETY: neither NULL nor misaligned, and the struct is large enough; the rest is the caller's contract.
+        // SAFETY: neither NULL nor misaligned, and the struct is large enough; the rest is the caller's
+        // contract.
         Ok(content) => unsafe { to.write(Stored { mark: S::MARK, content }) },
         Err(status) => {
             // SAFETY: as above; the mark is the first field.
@@ -222,7 +225,8 @@ pub(crate) unsafe fn store<S: Storage>(to: *mut S, content: Checked<S::Content>)
 ///
 /// # Safety
 ///
-/// The caller's contract; the struct was written by [`store`], or holds anything but the mark in its first word.
+/// The caller's contract; the struct was written by [`store`], or holds anything but the mark in its first
+/// word.
 pub(crate) unsafe fn stored<'a, S: Storage>(from: *const S) -> Checked<&'a S::Content> {
     const { S::FITS };
     check(from)?;

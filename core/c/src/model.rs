@@ -11,7 +11,8 @@ use crate::wta_status::*;
 /// Words of a struct wta_model.
 pub const WTA_MODEL_WORDS: usize = 208;
 
-/// A model in use, for the caller to lay where he likes; it may be copied. What the words are is the library's affair.
+/// A model in use, for the caller to lay where he likes; it may be copied. What the words are is the
+/// library's affair.
 ///
 /// It refers to the bytes or parameters that it was made of, which must stay where they are.
 #[repr(C)]
@@ -28,7 +29,8 @@ unsafe impl Storage for wta_model {
     const MARK: usize = u32::from_le_bytes(*b"wtam") as usize;
 }
 
-/// What a [`wta_model`] holds: the parts of a [`Model`], so that they are checked once and not for each image.
+/// What a [`wta_model`] holds: the parts of a [`Model`], so that they are checked once and not for each
+/// image.
 #[derive(Clone, Copy)]
 pub(crate) struct Content {
     pub(crate) network: Network,
@@ -126,8 +128,9 @@ pub struct wta_info {
     pub stacked: bool,
 }
 
-/// Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as long as the model is used.
-/// They must lie at a multiple of 4, better 16. Takes one pass over the bytes and one over the numbers.
+/// Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as
+/// long as the model is used. They must lie at a multiple of 4, better 16. Takes one pass over the bytes and
+/// one over the numbers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_model_init(model: *mut wta_model, bytes: *const u8, len: usize) -> wta_status {
     // SAFETY: the header's contract, which has the bytes stay for as long as the model is used.
@@ -152,7 +155,7 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
     Ok(Content {
         network: model.network(),
         pool: model.pool(),
-        root: model.root(),
+        root: model.sqrt_features(),
         scale: model.scale(),
         planar: model.is_planar(),
         stacked: model.is_stacked(),
@@ -164,9 +167,10 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
     })
 }
 
-/// Makes a model, without classifier, of a network's parameters: those of a trainer, for example. There are wta_parameters_len of them, which
-/// must stay where they are; when they have changed (after a training step), the model is one of the new ones. Bytes of images will be multiplied by scale.
-/// pooling may be NULL for none.
+/// Makes a model, without classifier, of a network's parameters: those of a trainer, for example. There are
+/// wta_parameters_len of them, which must stay where they are; when they have changed (after a training
+/// step), the model is one of the new ones. Bytes of images will be multiplied by scale. pooling may be NULL
+/// for none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_model_of_parameters(
     model: *mut wta_model,

@@ -69,8 +69,8 @@ pub struct wta_layer {
     pub stride: wta_size,
 }
 
-/// A winner-take-all autoencoder. A fully-connected one has an input of one position whose channels are the numbers of a
-/// sample, and kernels of 1 x 1 throughout.
+/// A winner-take-all autoencoder. A fully-connected one has an input of one position whose channels are the
+/// numbers of a sample, and kernels of 1 x 1 throughout.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct wta_network {
@@ -137,8 +137,8 @@ impl wta_pooling {
     }
 }
 
-/// Floats in the parameters of a network: for each layer its filters and biases, then the decoder's atoms (none if tied) and
-/// bias. 0 for a network that cannot be.
+/// Floats in the parameters of a network: for each layer its filters and biases, then the decoder's atoms
+/// (none if tied) and bias. 0 for a network that cannot be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_parameters_len(network: *const wta_network) -> usize {
     // SAFETY: the header's contract.

@@ -24,11 +24,13 @@ pub enum wta_status {
     WTA_ERROR_INVALID = 5,
     /// Bytes that are no whole and undamaged model.wta of this version.
     WTA_ERROR_MODEL = 6,
-    /// A model without what the call needs: parameters, their decoder's part, a classifier, or their form in 8 bits.
+    /// A model without what the call needs: parameters, their decoder's part, a classifier, or their form in
+    /// 8 bits.
     WTA_ERROR_MISSING = 7,
     /// A number that is infinite or not a number, in an image, the parameters, or what becomes of them.
     WTA_ERROR_NOT_FINITE = 8,
-    /// A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the learning rate.
+    /// A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the
+    /// learning rate.
     WTA_ERROR_DIVERGED = 9,
 }
 

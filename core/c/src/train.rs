@@ -4,8 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 
 use wta_core::{
-    Corruption, Initial, Keep, Method, Network, Optimizer, Scalar, Schedule, Scratch, Size, Sparsity,
-    StreamTrainer, Training, TrainingLen, stream_training_len,
+    Corruption, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection, Size, Sparsity,
+    StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
 use crate::images::{Images, wta_images};
@@ -15,11 +15,11 @@ use crate::network::wta_network;
 use crate::status::{Checked, status, wta_status};
 use crate::wta_status::*;
 
-/// keep: every map's winner lives (spatial sparsity alone).
+/// keep: every map's winner survives (spatial sparsity alone).
 pub const WTA_KEEP_ALL: u32 = 0;
-/// keep: of each map's winners over the batch the share lifetime_rate lives, at least one.
+/// keep: of each map's winners over the batch the share lifetime_rate survives, at least one.
 pub const WTA_KEEP_LIFETIME: u32 = 1;
-/// keep: of each image's winners the per_sample largest live.
+/// keep: of each image's winners the per_sample largest survive.
 pub const WTA_KEEP_PER_SAMPLE: u32 = 2;
 /// method: gradient descent with momentum, which needs memory for one number per parameter.
 pub const WTA_SGD: u32 = 0;
@@ -38,7 +38,7 @@ pub const WTA_TRAINER_WORDS: usize = 80;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct wta_training {
-    /// Which winners live: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
+    /// Which winners survive: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
     pub keep: u32,
     /// For WTA_KEEP_LIFETIME: more than 0, at most 1.
     pub lifetime_rate: f32,
@@ -73,11 +73,11 @@ pub struct wta_training {
 }
 
 impl wta_training {
-    fn check(&self) -> Checked<Training> {
-        let keep = match self.keep {
-            WTA_KEEP_ALL => Keep::All,
-            WTA_KEEP_LIFETIME => Keep::Lifetime { rate: self.lifetime_rate },
-            WTA_KEEP_PER_SAMPLE => Keep::PerSample { count: self.per_sample },
+    fn check(&self) -> Checked<TrainingConfig> {
+        let selection = match self.keep {
+            WTA_KEEP_ALL => Selection::All,
+            WTA_KEEP_LIFETIME => Selection::Lifetime { rate: self.lifetime_rate },
+            WTA_KEEP_PER_SAMPLE => Selection::PerSample { count: self.per_sample },
             _ => return Err(WTA_ERROR_INVALID),
         };
         let method = match self.method {
@@ -94,8 +94,8 @@ impl wta_training {
         if !(self.scale.is_finite() && self.scale > 0.0) {
             return Err(WTA_ERROR_INVALID);
         }
-        Ok(Training {
-            sparsity: Sparsity { grid: Size::ONE, keep },
+        Ok(TrainingConfig {
+            sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
             optimizer: Optimizer { method, rate: self.rate, schedule, decay: self.decay },
             batch: self.batch,
@@ -104,8 +104,8 @@ impl wta_training {
     }
 }
 
-/// Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9 and a constant rate
-/// of 0.001, a scale of 1/255; of Adam and the others, the usual constants.
+/// Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9
+/// and a constant rate of 0.001, a scale of 1/255. Adam and the others get their usual constants.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_training_defaults(training: *mut wta_training) -> wta_status {
     let usual = wta_training {
@@ -130,8 +130,8 @@ pub unsafe extern "C" fn wta_training_defaults(training: *mut wta_training) -> w
     status(unsafe { write(training, usual) })
 }
 
-/// A training in progress, for the caller to lay where he likes; it must not be copied to go on with both. What the words
-/// are is the library's affair.
+/// A training in progress, for the caller to lay where he likes; it must not be copied to go on with both.
+/// What the words are is the library's affair.
 #[repr(C)]
 #[derive(Debug)]
 pub struct wta_trainer {
@@ -150,7 +150,7 @@ unsafe impl Storage for wta_trainer {
 #[derive(Clone, Copy)]
 pub(crate) struct Content {
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     scale: f32,
     step: u64,
     memory: *mut c_void,
@@ -158,7 +158,7 @@ pub(crate) struct Content {
 }
 
 /// What training needs, and how many bytes that is.
-fn memory_len(network: &Network, training: &Training) -> Checked<(TrainingLen, usize)> {
+fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(TrainingLen, usize)> {
     let winners = training.batch.checked_mul(network.code().channels);
     // Winners have a value and a position; the lengths of all else have been bounded with the network.
     if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
@@ -190,8 +190,8 @@ impl Content {
     }
 }
 
-/// Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or settings that
-/// cannot be.
+/// Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
+/// settings that cannot be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_bytes(
     network: *const wta_network,
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn wta_train_bytes(
 unsafe fn described(
     network: *const wta_network,
     training: *const wta_training,
-) -> Checked<(Network, Training, f32)> {
+) -> Checked<(Network, TrainingConfig, f32)> {
     // SAFETY: the function's contract.
     let (network, training) = unsafe { (reference(network)?, reference(training)?) };
     Ok((network.check()?, training.check()?, training.scale))
@@ -224,8 +224,8 @@ enum Start<'a> {
 
 /// Starts training from initial parameters that are a function of the seed.
 ///
-/// memory has at least wta_train_bytes bytes, which are the trainer's from now on: it begins with the parameters, behind which the moments
-/// lie. It must stay where it is.
+/// memory has at least wta_train_bytes bytes, which are the trainer's from now on: it begins with the
+/// parameters, behind which the moments lie. It must stay where it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_init(
     trainer: *mut wta_trainer,
@@ -243,7 +243,8 @@ pub unsafe extern "C" fn wta_train_init(
     status(unsafe { store(trainer, content) })
 }
 
-/// Starts training from a model's parameters, which are copied; the model must have its decoder. Else as wta_train_init.
+/// Starts training from a model's parameters, which are copied; the model must have its decoder. Else as
+/// wta_train_init.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_init_model(
     trainer: *mut wta_trainer,
@@ -265,9 +266,9 @@ pub unsafe extern "C" fn wta_train_init_model(
     status(unsafe { store(trainer, content) })
 }
 
-/// Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the parameters as they were, the next
-/// as many (twice as many for WTA_ADAM) the moments: what a program saves that wants to go on after a reset. Else as
-/// wta_train_init.
+/// Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the
+/// parameters; the next as many (twice as many for WTA_ADAM) are the moments. A program that wants to go on
+/// after a reset saves both. Else as wta_train_init.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_resume(
     trainer: *mut wta_trainer,
@@ -289,7 +290,7 @@ pub unsafe extern "C" fn wta_train_resume(
 ///
 /// The caller's contract for the memory.
 unsafe fn start(
-    (network, training, scale): (Network, Training, f32),
+    (network, training, scale): (Network, TrainingConfig, f32),
     start: Start<'_>,
     memory: *mut c_void,
     bytes: usize,
@@ -321,8 +322,9 @@ unsafe fn start(
     Ok(content)
 }
 
-/// One step on `count` images, as many as the training's batch, each of which is gone through three times. In loss, which may be NULL: half the squared
-/// error summed over an image, averaged over the batch. When it fails, the parameters and moments are as before.
+/// One step on `count` images, as many as the training's batch, each of which is gone through three times. In
+/// loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
+/// fails, the parameters and moments are as before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_step(
     trainer: *mut wta_trainer,
@@ -351,8 +353,8 @@ pub unsafe extern "C" fn wta_train_step(
     }))
 }
 
-/// The parameters as they are now, wta_parameters_len floats: the start of the trainer's memory. NULL for a trainer that was not
-/// initialised.
+/// The parameters as they are now, wta_parameters_len floats: the start of the trainer's memory. NULL for a
+/// trainer that was not initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_parameters(trainer: *const wta_trainer) -> *const f32 {
     // SAFETY: the header's contract.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
-    reason = "calls as C makes them: every buffer is as long as its call says, or the call must refuse it first"
+    reason = "calls as C makes them: every buffer is as long as its call says, or the call refuses it first"
 )]
 
 use std::ffi::{CStr, c_void};
@@ -13,9 +13,9 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Initial, Keep, Method, Network, Novelty, Optimizer, Pool,
-    Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, Training, extractor_len,
-    novelty_len, stream_training_len,
+    Classifier, Conv, Corruption, Cut, Extractor, Initial, Method, Network, Novelty, Optimizer, Pool, Rows,
+    Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
+    extractor_len, novelty_len, stream_training_len,
 };
 
 /// A file in memory, aligned as in flash.
@@ -115,7 +115,7 @@ fn features_and_scores_have_the_bits_of_rust() {
         let mut buffer = vec![0.0; bytes / 4];
         let parameters = model.parameters().unwrap();
         let mut extractor =
-            Extractor::new(Scalar, parameters, model.pool(), model.root(), &mut buffer).unwrap();
+            Extractor::new(Scalar, parameters, model.pool(), model.sqrt_features(), &mut buffer).unwrap();
         let mut expected = vec![0.0; model.features()];
         extractor.features(rows(pixels, model.scale()), &mut expected).unwrap();
         let (mut memory, mut features) = (memory(bytes), vec![f32::NAN; model.features()]);
@@ -169,7 +169,7 @@ fn quantised_features_and_scores_have_the_bits_of_rust() {
         let mut buffer = vec![0; rows];
         let network = model.int8().unwrap();
         let mut extractor =
-            Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut buffer).unwrap();
+            Int8Extractor::new(Portable, network, model.pool(), model.sqrt_features(), &mut buffer).unwrap();
         let mut quantised = vec![0; model.features()];
         extractor.features(pixels, &mut quantised).unwrap();
         let scale = model.int8_feature_scale().unwrap();
@@ -209,7 +209,7 @@ fn network() -> (wta_network, Network) {
         decoder_kernel: size(11),
         tied: false,
     };
-    let conv = Conv::same(4, Size::square(5));
+    let conv = Conv::new(4, Size::square(5));
     (c, Network::convolutional(Shape::new(1, 28, 28), &[conv; 2], Size::square(11)).unwrap())
 }
 
@@ -220,7 +220,7 @@ fn defaults() -> wta_training {
 }
 
 /// Steps of the Rust trainer from these parameters: parameters and losses.
-fn trained(training: Training, parameters: &mut [f32], steps: usize) -> Vec<f32> {
+fn trained(training: TrainingConfig, parameters: &mut [f32], steps: usize) -> Vec<f32> {
     let (_, network) = network();
     let len = stream_training_len(&network, &training.optimizer.method, training.batch);
     let (mut moments, mut floats) = (vec![0.0; len.moments], vec![0.0; len.floats]);
@@ -237,14 +237,14 @@ fn trained(training: Training, parameters: &mut [f32], steps: usize) -> Vec<f32>
 }
 
 /// Each kind of settings in C's and Rust's words.
-fn settings() -> [(wta_training, Training); 3] {
+fn settings() -> [(wta_training, TrainingConfig); 3] {
     let optimizer = Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 1e-3,
         schedule: Schedule::Constant,
         decay: 0.0,
     };
-    let rust = Training {
+    let rust = TrainingConfig {
         sparsity: Sparsity::lifetime(0.2),
         corruption: Corruption::NONE,
         optimizer,
@@ -261,15 +261,15 @@ fn settings() -> [(wta_training, Training); 3] {
         decay: 0.01,
         ..defaults()
     };
-    let per_sample = Sparsity { grid: Size::ONE, keep: Keep::PerSample { count: 2 } };
+    let per_sample = Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: 2 } };
     let schedule = Schedule::Step { at: 0.1, factor: 0.5 };
     let stepped = Optimizer { method: Method::ADAM, rate: 1e-3, schedule, decay: 0.01 };
     let all = wta_training { keep: WTA_KEEP_ALL, schedule: WTA_LINEAR, ..defaults() };
     let linear = Optimizer { schedule: Schedule::Linear, ..optimizer };
     [
         (defaults(), rust),
-        (adam, Training { sparsity: per_sample, optimizer: stepped, ..rust }),
-        (all, Training { sparsity: Sparsity::SPATIAL, optimizer: linear, ..rust }),
+        (adam, TrainingConfig { sparsity: per_sample, optimizer: stepped, ..rust }),
+        (all, TrainingConfig { sparsity: Sparsity::SPATIAL, optimizer: linear, ..rust }),
     ]
 }
 

@@ -1,9 +1,13 @@
 //! The class of an image, its features never held as a whole.
 
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::int8::filters::expect_sums_fit;
-use crate::int8::{Int8Extractor, Int8Kernels, Int8Rows, Int8Weights, copy, packed_len, part};
+use crate::int8::extract::Int8Extractor;
+use crate::int8::filters::{Int8Weights, expect_sums_fit, packed_len};
+use crate::int8::kernels::Int8Kernels;
+use crate::int8::rows::Int8Rows;
+use crate::memory::{copy, part};
 use crate::shape::Shape;
+use crate::svm::largest;
 
 /// A quantised linear classifier in borrowed memory.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +25,14 @@ impl<'a> Int8Svm<'a> {
         row.saturating_mul(features.height)
     }
 
-    /// A classifier of features of this shape. `weights` are, for each pooled row, the packed weights of each class; each class
-    /// has a `bias`, in units of its weights' scale times the features', and a scale that makes a score of its sum.
+    /// A classifier of features of this shape. `weights` holds, for each pooled row, the packed weights of
+    /// each class. Each class has a `bias`, in units of its weights' scale times the features', and a scale
+    /// by which its sum becomes a score.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] for no class or no feature or for weights and a bias whose sum could leave `i32`,
-    /// [`Error::Length`] for other lengths, [`Error::NotFinite`] for such a scale.
+    /// [`Error::Length`] for other lengths, [`Error::NotFinite`] if a scale is not finite.
     pub fn new(features: Shape, weights: &'a [i8], bias: &'a [i32], scales: &'a [f32]) -> Result<Self> {
         if features.len_within(usize::MAX).is_none_or(|len| len == 0) || bias.is_empty() {
             return Err(Error::Invalid("a classifier needs at least one class and one feature"));
@@ -74,8 +79,8 @@ impl<'a, K: Int8Kernels> Int8Classifier<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the support vector machine is for features of another shape, [`Error::Length`] for another number of
-    /// sums.
+    /// [`Error::Invalid`] when the support vector machine is for features of another shape, [`Error::Length`]
+    /// for another number of sums.
     pub fn new(extractor: Int8Extractor<'a, K>, svm: Int8Svm<'a>, sums: &'a mut [i32]) -> Result<Self> {
         if extractor.shape() != svm.features() {
             return Err(Error::Invalid("the quantised classifier is for features of another shape"));
@@ -107,6 +112,6 @@ impl<'a, K: Int8Kernels> Int8Classifier<'a, K> {
     ///
     /// As for [`Int8Classifier::scores`].
     pub fn classify(&mut self, image: impl Int8Rows) -> Result<usize> {
-        Ok(crate::svm::largest(self.scores(image)?))
+        Ok(largest(self.scores(image)?))
     }
 }

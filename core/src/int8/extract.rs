@@ -1,16 +1,19 @@
 //! From an image to its pooled features, row by row.
 
 use crate::error::{Error, Result, expect_len};
-use crate::field::Fields;
-use crate::int8::network::{pooled_rows, row_len, scratch_len, windows_len};
+use crate::field::ReceptiveFields;
+use crate::int8::activation::{MAX_ACTIVATION, sqrt};
+use crate::int8::kernels::Int8Kernels;
+use crate::int8::network::{Int8Network, pooled_rows, row_len, scratch_len, window_len, windows_len};
+use crate::int8::rows::Int8Rows;
 use crate::int8::window::Window;
-use crate::int8::{Int8Kernels, Int8Network, Int8Rows, LARGEST, copy, network, part_mut, root};
+use crate::memory::{copy, part_mut};
 use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::shape::Shape;
 
-/// Quantised features of images that arrive row by row: the rows go through the windows of the layers, and the code's rows
-/// into open pooled rows. No map is ever held as a whole.
+/// Quantised features of images that arrive row by row: the rows go through the windows of the layers, and
+/// the code's rows into open pooled rows. No map is ever held as a whole.
 #[derive(Debug)]
 pub struct Int8Extractor<'a, K> {
     kernels: K,
@@ -35,19 +38,20 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         windows_len(network).saturating_add(scratch_len::<K>(network)).saturating_add(rows)
     }
 
-    /// Prepares everything; with `root`, features are [square roots](root()) of the pooled activations.
+    /// Prepares everything; with `sqrt_features`, features are [square roots](sqrt) of the pooled
+    /// activations.
     ///
     /// `memory` is best [`Aligned`](crate::int8::Aligned).
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of [`Pool::check`] and
-    /// [`Pool::check_int8`].
+    /// [`Error::Length`] unless `memory` has [`Int8Extractor::memory_len`] numbers, and those of
+    /// [`Pool::check`] and [`Pool::check_int8`].
     pub fn new(
         kernels: K,
         network: Int8Network<'a>,
         pool: Pool,
-        root: bool,
+        sqrt_features: bool,
         memory: &'a mut [i16],
     ) -> Result<Self> {
         let description = network.network();
@@ -59,12 +63,12 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         let mut start = 0usize;
         for (layer, window) in description.layers().zip(&mut windows) {
             *window = Window::new(layer, start);
-            start = start.saturating_add(network::window_len(&layer));
+            start = start.saturating_add(window_len(&layer));
         }
         let (rows, rest) = memory.split_at_mut_checked(start).unwrap_or_default();
         let (scratch, rest) = rest.split_at_mut_checked(scratch_len::<K>(description)).unwrap_or_default();
         let (code_row, open) = rest.split_at_mut_checked(row_len(code)).unwrap_or_default();
-        let pooling = Pooling { kernels, pool, root, maps: code, open, come: 0, given: 0 };
+        let pooling = Pooling { kernels, pool, sqrt_features, maps: code, open, received: 0, emitted: 0 };
         Ok(Self { kernels, network, windows, rows, scratch, code: code_row, pooling })
     }
 
@@ -83,12 +87,13 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         self.pooling.pool.output(self.pooling.maps)
     }
 
-    /// Hands the rows of an image's features over as soon as they are known: their number, and `width x maps` numbers,
-    /// position by position with the maps side by side.
+    /// Hands each row of an image's features to `sink` as soon as it is known: its number, and `width x maps`
+    /// features, position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for an image of another size, [`Error::Invalid`] for a pixel beyond +-[`LARGEST`].
+    /// [`Error::Length`] for an image of another size, [`Error::Invalid`] for a pixel beyond
+    /// +-[`MAX_ACTIVATION`].
     pub fn for_each_row(
         &mut self,
         mut image: impl Int8Rows,
@@ -104,7 +109,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
                 window.shift(self.rows);
                 let row = window.newest_mut(self.rows);
                 image.row(y, row);
-                if row.iter().any(|pixel| pixel.unsigned_abs() > LARGEST.unsigned_abs()) {
+                if row.iter().any(|pixel| pixel.unsigned_abs() > MAX_ACTIVATION.unsigned_abs()) {
                     return Err(Error::Invalid("a pixel of a quantised image is beyond 255"));
                 }
             }
@@ -136,14 +141,14 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         })
     }
 
-    /// A row has come into the window of layer `index`: makes the rows above that it completes.
+    /// The window of layer `index` has received a row: produces the rows above that it completes.
     fn rise(&mut self, index: usize, sink: &mut impl FnMut(usize, &[i16])) {
         let mut windows = self.windows.iter_mut().zip(self.network.layers()).skip(index).peekable();
         while let Some((window, (layer, filters))) = windows.next() {
             if !window.completes_row() {
                 return;
             }
-            let fields = Fields { height: 1, ..layer.fields() };
+            let fields = ReceptiveFields { height: 1, ..layer.receptive_fields() };
             if let Some((next, _)) = windows.peek_mut() {
                 next.shift(self.rows);
                 let (lower, upper) = next.split(self.rows);
@@ -158,37 +163,38 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     }
 }
 
-/// Max-pooling as the code's rows come.
+/// Max-pooling as the code's rows are received.
 #[derive(Debug)]
 struct Pooling<'a, K> {
     kernels: K,
     pool: Pool,
-    root: bool,
+    sqrt_features: bool,
     /// The shape of the code.
     maps: Shape,
-    /// A row that is pooled across alone, then the open rows; pooled row `y` is number `y` modulo their number.
+    /// A row that is pooled across alone, then the open rows; pooled row `y` is number `y` modulo their
+    /// number.
     open: &'a mut [i16],
-    /// Rows of the code that have come.
-    come: usize,
-    /// Pooled rows that have been given away.
-    given: usize,
+    /// Rows of the code received.
+    received: usize,
+    /// Pooled rows emitted.
+    emitted: usize,
 }
 
 impl<K: Int8Kernels> Pooling<'_, K> {
     fn restart(&mut self) {
         self.open.fill(0);
-        self.come = 0;
-        self.given = 0;
+        self.received = 0;
+        self.emitted = 0;
     }
 
-    /// Takes the code's next row, and gives away the pooled rows that it completes.
+    /// Receives the code's next row, and emits the pooled rows that it completes.
     fn row(&mut self, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
         if pooled_rows(&self.pool) == 0 {
-            if self.root {
-                roots(code);
+            if self.sqrt_features {
+                sqrt_all(code);
             }
-            sink(self.come, code);
-            self.come = self.come.saturating_add(1);
+            sink(self.received, code);
+            self.received = self.received.saturating_add(1);
             return;
         }
         let Pool { kernel, stride, .. } = self.pool;
@@ -198,22 +204,22 @@ impl<K: Int8Kernels> Pooling<'_, K> {
         let across = part_mut(across, 0, len);
         pool_across(self.kernels, self.pool, self.maps.channels, code, across);
 
-        let y = self.come;
-        self.come = self.come.saturating_add(1);
+        let y = self.received;
+        self.received = self.received.saturating_add(1);
         let slots = pooled_rows(&self.pool).saturating_sub(1);
-        let mut pooled = self.given;
+        let mut pooled = self.emitted;
         while pooled < output.height && pooled.saturating_mul(stride.height) <= y {
             let slot = pooled.checked_rem(slots).unwrap_or(0).saturating_mul(row_len);
             let row = part_mut(open, slot, len);
             self.kernels.max(across, row);
             let last = pooled.saturating_mul(stride.height).saturating_add(kernel.height);
-            if self.come == last.min(self.maps.height) {
-                if self.root {
-                    roots(row);
+            if self.received == last.min(self.maps.height) {
+                if self.sqrt_features {
+                    sqrt_all(row);
                 }
                 sink(pooled, row);
                 row.fill(0);
-                self.given = self.given.saturating_add(1);
+                self.emitted = self.emitted.saturating_add(1);
             }
             pooled = pooled.saturating_add(1);
         }
@@ -221,8 +227,8 @@ impl<K: Int8Kernels> Pooling<'_, K> {
 }
 
 /// Replaces activations by their square roots.
-fn roots(row: &mut [i16]) {
-    row.iter_mut().for_each(|feature| *feature = root(*feature));
+fn sqrt_all(row: &mut [i16]) {
+    row.iter_mut().for_each(|feature| *feature = sqrt(*feature));
 }
 
 /// The maxima of a row of maps in the windows' columns.

@@ -1,17 +1,19 @@
 //! Weights of 8 bits in the order in which kernels read them.
 
 use crate::error::{Error, Result, expect_len};
-use crate::int8::{LARGEST, part};
+use crate::int8::activation::MAX_ACTIVATION;
+use crate::memory::part;
 
 /// Weights of a filter that lie side by side.
 const GROUP: usize = 4;
 
-/// Where in its group each weight lies. A word of such a group, of which bytes 0 and 2 are sign-extended, and then bytes 1
-/// and 3 (`SXTB16`), gives weights 0 and 1, and then 2 and 3, as they meet neighbouring inputs.
+/// Where in its group each weight lies. `SXTB16` sign-extends bytes 0 and 2 of a word, or bytes 1 and 3. Of
+/// such a group it makes weights 0 and 1, then 2 and 3: pairs that meet neighbouring inputs.
 const ORDER: [usize; GROUP] = [0, 2, 1, 3];
 
-/// Filters of one length, packed: pair by pair; of a pair, groups of four weights of the one and of the other in turn,
-/// the second and third of a group swapped. The last group is filled up with zeros, and so is the last pair.
+/// Filters of one length, packed pair by pair. A pair is groups of four weights, of the one filter and of the
+/// other in turn; in a group, the second and the third weight are swapped. The last group and the last pair
+/// are filled up with zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Int8Weights<'a> {
     weights: &'a [i8],
@@ -75,8 +77,8 @@ impl<'a> Int8Weights<'a> {
 
     /// The packed pairs of filters.
     pub fn pairs(&self) -> impl Iterator<Item = &'a [i8]> + use<'a> {
-        // Not `chunks_exact`, which divides by the length when it is zipped: a panic, where the compiler does not see that
-        // it is not 0.
+        // Not `chunks_exact`, which divides by the length when it is zipped: a panic, where the compiler does
+        // not see that it is not 0.
         let (mut rest, len) = (self.weights, pair_len(self.filter_len).max(1));
         core::iter::from_fn(move || {
             let (pair, behind) = rest.split_at_checked(len)?;
@@ -98,11 +100,12 @@ impl<'a> Int8Weights<'a> {
     }
 }
 
-/// `Ok` when no sum of products of the weights with inputs of at most [`LARGEST`] and of the bias can leave `i32`, whatever is
-/// summed first.
+/// `Ok` when no sum of products of the weights with inputs of at most [`MAX_ACTIVATION`] and of the bias can
+/// leave `i32`, whatever is summed first.
 pub(crate) fn expect_sums_fit(weights: impl Iterator<Item = i8>, bias: i32) -> Result<()> {
     let absolute = weights.map(|weight| u64::from(weight.unsigned_abs()));
-    let products = absolute.fold(0, u64::saturating_add).saturating_mul(u64::from(LARGEST.unsigned_abs()));
+    let products =
+        absolute.fold(0, u64::saturating_add).saturating_mul(u64::from(MAX_ACTIVATION.unsigned_abs()));
     if products.saturating_add(u64::from(bias.unsigned_abs())) > u64::from(i32::MAX.unsigned_abs()) {
         return Err(Error::Invalid("quantised weights are too large for sums of 32 bits"));
     }
@@ -131,8 +134,8 @@ impl<'a> Int8Filters<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for other lengths, [`Error::Invalid`] for a negative multiplier or for weights and a bias whose sum
-    /// could leave `i32`.
+    /// [`Error::Length`] for other lengths, [`Error::Invalid`] for a negative multiplier or for weights and a
+    /// bias whose sum could leave `i32`.
     pub fn new(
         filter_len: usize,
         weights: &'a [i8],

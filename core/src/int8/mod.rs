@@ -5,45 +5,27 @@
 //!           -> open pooled rows (maximum) -> (square root by table) -> sums of the classifier
 //! ```
 //!
-//! Numbers are what they stand for times a scale, and 0 stands for 0: images and the outputs of ReLU are not negative.
-//! Activations are 0..=255, kept as `i16` in the windows, because that is what a microcontroller's multiplications
-//! take; the pixels of signed images are -255..=255. Weights are `i8` with a scale for each map. A layer's sums are exact
-//! in `i32`, which [`Int8Network::new`] proves, so that every implementation of [`Int8Kernels`] gives the same bits.
-//! What becomes of a sum is said in [`requantise`].
+//! A number is what it stands for times a scale, and 0 stands for 0: images and the outputs of ReLU are not
+//! negative. Activations are 0..=255. The windows keep them as `i16`, which a microcontroller's
+//! multiplications take. The pixels of signed images are -255..=255. Weights are `i8` with a scale for each
+//! map. A layer's sums are exact in `i32`, which [`Int8Network::new`] proves, so every implementation of
+//! [`Int8Kernels`] gives the same bits. [`requantise`] makes an activation of a sum.
 //!
-//! Quantising is the host's part; nothing here needs floating point but the scores of [`Int8Svm`].
+//! The host quantises. Nothing here needs floating point but the scores of [`Int8Svm`].
 
+mod activation;
 mod classify;
 mod extract;
 mod filters;
 mod kernels;
 mod network;
-mod root;
 mod rows;
 mod window;
 
+pub use activation::{MAX_ACTIVATION, requantise, sqrt};
 pub use classify::{Int8Classifier, Int8Svm};
 pub use extract::Int8Extractor;
 pub use filters::{Int8Filters, Int8Weights, packed_len};
-pub use kernels::{Int8Kernels, Portable, requantise};
+pub use kernels::{Int8Kernels, Portable};
 pub use network::{Aligned, Int8Network};
-pub use root::root;
 pub use rows::Int8Rows;
-
-/// The largest activation, and the largest absolute value of a pixel.
-pub const LARGEST: i16 = 255;
-
-/// Part of a buffer, empty when it lies outside.
-pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
-    values.get(start..start.saturating_add(len)).unwrap_or_default()
-}
-
-/// [`part`], to write to.
-pub(crate) fn part_mut<T>(values: &mut [T], start: usize, len: usize) -> &mut [T] {
-    values.get_mut(start..start.saturating_add(len)).unwrap_or_default()
-}
-
-/// Copies as many as both have.
-pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-}

@@ -1,13 +1,15 @@
 //! A quantised encoder in borrowed memory.
 
 use crate::error::{Result, expect_len};
-use crate::int8::{Int8Filters, Int8Kernels, copy};
+use crate::int8::filters::Int8Filters;
+use crate::int8::kernels::Int8Kernels;
+use crate::memory::copy;
 use crate::network::{Layer, MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::shape::{Shape, div_ceil};
 
-/// Memory whose first element has the address of a word, as kernels of microcontrollers want it; they do without, but
-/// slowly.
+/// Memory whose first element has the address of a word, as kernels of microcontrollers want it; they do
+/// without, but slowly.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(4))]
 pub struct Aligned<T>(pub T);
@@ -25,7 +27,8 @@ impl<'a> Int8Network<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for another number of layers, maps or weights than the network's.
+    /// [`Error::Length`](crate::Error::Length) for another number of layers, maps or weights than the
+    /// network's.
     pub fn new(network: Network, layers: &[Int8Filters<'a>]) -> Result<Self> {
         expect_len("quantised layers", network.depth(), layers.len())?;
         for (layer, filters) in network.layers().zip(layers) {
@@ -55,7 +58,7 @@ const fn words(len: usize) -> usize {
 
 /// Numbers in the window of a layer's input.
 pub(crate) const fn window_len(layer: &Layer) -> usize {
-    words(layer.bordered().row_stride().saturating_mul(layer.conv.kernel.height))
+    words(layer.padded().row_stride().saturating_mul(layer.conv.kernel.height))
 }
 
 /// Numbers in the windows of all layers.
@@ -88,8 +91,8 @@ pub(crate) const fn row_len(maps: Shape) -> usize {
     words(maps.width.saturating_mul(maps.channels))
 }
 
-/// Rows that pooling holds: those that are open at the same time, and one that is pooled across alone. None where there is
-/// nothing to pool.
+/// Rows that pooling holds: those that are open at the same time, and one that is pooled across alone. None
+/// where there is nothing to pool.
 pub(crate) const fn pooled_rows(pool: &Pool) -> usize {
     if pool.kernel.area() == 1 && pool.stride.area() == 1 {
         return 0;

@@ -5,11 +5,11 @@ use crate::shape::Shape;
 
 /// An image of integers that can be asked for its rows; what [`Rows`](crate::Rows) is to numbers in `f32`.
 ///
-/// A whole image in memory is one (`&[u8]`, or `&[i16]` if it is signed), and so is any closure that writes row `y` to a
-/// slice. Rows are asked for from the first to the last.
+/// A whole image in memory is one (`&[u8]`, or `&[i16]` if it is signed), and so is any closure that writes
+/// row `y` to a slice. Rows are asked for from the first to the last.
 pub trait Int8Rows {
-    /// Writes row `y`, `width x channels` pixels of at most +-[`LARGEST`](crate::int8::LARGEST), the channels of a pixel side by
-    /// side.
+    /// Writes row `y`, `width x channels` pixels of at most
+    /// +-[`MAX_ACTIVATION`](crate::int8::MAX_ACTIVATION), the channels of a pixel side by side.
     fn row(&mut self, y: usize, to: &mut [i16]);
 
     /// `Ok` when the image has this shape, as far as it knows; asked before the first row.

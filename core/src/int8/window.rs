@@ -1,39 +1,39 @@
 //! The rows of a layer's input that are needed at the moment.
 
-use crate::int8::{copy, part_mut};
+use crate::memory::{copy, part, part_mut};
 use crate::network::Layer;
 
-/// As many rows of a layer's bordered input as its kernel is high, the newest last.
+/// As many rows of a layer's padded input as its kernel is high, the newest last.
 ///
-/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So a receptive field is
-/// rows at a constant distance, as in a whole map.
+/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So a
+/// receptive field is rows at a constant distance, as in a whole map.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     layer: Layer,
     /// Where its rows start in the memory of all windows.
     start: usize,
-    /// Rows that have come, those of the upper border included.
-    come: usize,
-    /// Rows of the layer's output that have been made.
-    made: usize,
+    /// Rows received, those of the upper border included.
+    received: usize,
+    /// Rows of the layer's output produced.
+    produced: usize,
 }
 
 impl Window {
     /// A window whose rows start there.
     pub(crate) const fn new(layer: Layer, start: usize) -> Self {
-        Self { layer, start, come: 0, made: 0 }
+        Self { layer, start, received: 0, produced: 0 }
     }
 
-    /// Back to the top of an image: the rows of the upper border, which are 0, have come.
+    /// Back to the top of an image: the rows of the upper border, which are 0, have been received.
     pub(crate) fn restart(&mut self, memory: &mut [i16]) {
         self.rows_mut(memory).fill(0);
-        self.come = self.layer.conv.kernel.height.saturating_sub(1) / 2;
-        self.made = 0;
+        self.received = self.layer.conv.kernel.height.saturating_sub(1) / 2;
+        self.produced = 0;
     }
 
     /// Numbers in a row, border included.
     const fn stride(&self) -> usize {
-        self.layer.bordered().row_stride()
+        self.layer.padded().row_stride()
     }
 
     const fn len(&self) -> usize {
@@ -41,7 +41,7 @@ impl Window {
     }
 
     pub(crate) fn rows<'m>(&self, memory: &'m [i16]) -> &'m [i16] {
-        super::part(memory, self.start, self.len())
+        part(memory, self.start, self.len())
     }
 
     fn rows_mut<'m>(&self, memory: &'m mut [i16]) -> &'m mut [i16] {
@@ -67,7 +67,7 @@ impl Window {
                 break;
             }
         }
-        self.come = self.come.saturating_add(1);
+        self.received = self.received.saturating_add(1);
     }
 
     /// The newest row without the border.
@@ -85,12 +85,12 @@ impl Window {
         (lower, Self { start: 0, ..*self }.newest_mut(mine))
     }
 
-    /// Whether the newest row completes the fields of an output row; if so, that counts as made.
+    /// Whether the newest row completes the fields of an output row; if so, it counts as produced.
     pub(crate) fn completes_row(&mut self) -> bool {
         let conv = &self.layer.conv;
-        let needed = self.made.saturating_mul(conv.stride.height).saturating_add(conv.kernel.height);
-        let complete = self.come == needed && self.made < self.layer.output().height;
-        self.made = self.made.saturating_add(usize::from(complete));
+        let needed = self.produced.saturating_mul(conv.stride.height).saturating_add(conv.kernel.height);
+        let complete = self.received == needed && self.produced < self.layer.output().height;
+        self.produced = self.produced.saturating_add(usize::from(complete));
         complete
     }
 }

@@ -1,5 +1,5 @@
-//! CRC-32 with the polynomial of zlib and Ethernet, four bits at a time: ten instructions per byte and a table of 64 bytes,
-//! where one of 256 entries would take a kilobyte of flash.
+//! CRC-32 with the polynomial of zlib and Ethernet, four bits at a time. It takes ten instructions per byte
+//! and a table of 64 bytes; byte by byte, the table would take a kilobyte of flash.
 
 /// The polynomial, lowest bit first.
 const POLYNOMIAL: u32 = 0xedb8_8320;

@@ -1,7 +1,8 @@
 //! `model.wta`: a trained network in flash, used where it lies.
 //!
-//! `wta export` writes it, [`Model::parse`] checks it once and hands out views; nothing is copied. All numbers are
-//! little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use byte by byte, it refuses.
+//! `wta export` writes it, [`Model::parse`] checks it once and hands out views; nothing is copied. All
+//! numbers are little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use
+//! byte by byte, it refuses.
 //!
 //! ```text
 //! offset  bytes
@@ -26,92 +27,54 @@
 //! | flag | value | |
 //! | --- | --- | --- |
 //! | [`TIED`] | 1 | the decoder's atoms are the encoder's filters |
-//! | [`ROOT`] | 2 | features are square roots: the activations' are pooled |
+//! | [`SQRT_FEATURES`] | 2 | features are square roots: the activations' are pooled |
 //! | [`STACKED`] | 4 | the input are the features of another model |
 //! | [`PLANAR`] | 8 | the input holds channel after channel (map after map), not position after position |
 //! | [`AVERAGE`] | 16 | pooling takes means, not the largest; not for quantised networks |
 //!
 //! | section | |
 //! | --- | --- |
-//! | [`PARAMETERS`], `PARM` | f32: the flat parameter vector (see [`Network::regions`]), or without decoder its first [`Network::encoder_len`] numbers |
-//! | [`SVM_WEIGHTS`], `SVMW` | f32: the classifier's weights, classes x features, for features as they come out of pooling and root |
+//! | [`PARAMETERS`], `PARM` | f32: the flat parameter vector ([`Network::regions`]), or the encoder's part of it |
+//! | [`SVM_WEIGHTS`], `SVMW` | f32: the classifier's weights, classes x features |
 //! | [`SVM_BIASES`], `SVMB` | f32: its biases, one per class |
-//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, layer after layer, [packed](crate::int8::Int8Weights) |
+//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, layer by layer ([order](crate::int8::Int8Weights)) |
 //! | [`INT8_BIASES`], `Q8BI` | i32: their biases, layer after layer, one per map |
 //! | [`INT8_MULTIPLIERS`], `Q8MU` | i32: their [multipliers](crate::int8::requantise), likewise |
 //! | [`INT8_FEATURE_SCALE`], `Q8FS` | f32: what makes a quantised feature one of the network in f32 |
-//! | [`INT8_SVM_WEIGHTS`], `Q8SW` | i8: the quantised classifier's weights, [row after row](crate::int8::Int8Svm) |
+//! | [`INT8_SVM_WEIGHTS`], `Q8SW` | i8: the quantised classifier's weights ([order](crate::int8::Int8Svm)) |
 //! | [`INT8_SVM_BIASES`], `Q8SB` | i32: its biases, one per class |
 //! | [`INT8_SVM_SCALES`], `Q8SS` | f32: what makes a score of a sum, one per class |
 //!
-//! All of them may be missing, and others may be there ([`Model::section`]). Of two with one tag the first counts.
+//! Without decoder, a model has the first [`Network::encoder_len`] parameters. A classifier is for features
+//! as they come out of pooling and square roots.
+//!
+//! All of them may be missing, and others may be there ([`Model::section`]). Of two with one tag the first
+//! counts.
 
 mod crc;
+mod format;
 mod int8;
 mod reader;
+mod sections;
 
 use heapless::Vec;
 
 use crate::error::{Error, Result, expect_finite};
+use crate::int8::{Int8Network, Int8Svm};
 use crate::network::{Conv, MAX_LAYERS, Network};
-use crate::parameters::{Parameters, part};
+use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
 use crate::shape::Shape;
 use crate::svm::Svm;
 use reader::Reader;
+use sections::Sections;
 
-/// The first bytes.
-pub const MAGIC: [u8; 8] = *b"WTAMODEL";
-/// The version that is written and read.
-pub const VERSION: u32 = 1;
-/// The CRC-32 covers everything from this byte on; it lies right before.
-pub const CHECKED_FROM: usize = 20;
-/// Sections start at multiples of this.
-pub const SECTION_ALIGN: usize = 16;
-/// The most sections.
-pub const MAX_SECTIONS: usize = 16;
-
-/// Flag: tied weights.
-pub const TIED: u32 = 1;
-/// Flag: square roots of the activations are pooled.
-pub const ROOT: u32 = 2;
-/// Flag: the upper layer of a stack.
-pub const STACKED: u32 = 4;
-/// Flag: channel after channel.
-pub const PLANAR: u32 = 8;
-/// Flag: average pooling.
-pub const AVERAGE: u32 = 16;
-
-/// Section: the network's parameters.
-pub const PARAMETERS: Tag = *b"PARM";
-/// Section: the classifier's weights.
-pub const SVM_WEIGHTS: Tag = *b"SVMW";
-/// Section: the classifier's biases.
-pub const SVM_BIASES: Tag = *b"SVMB";
-/// Section: the quantised filters.
-pub const INT8_WEIGHTS: Tag = *b"Q8WT";
-/// Section: their biases.
-pub const INT8_BIASES: Tag = *b"Q8BI";
-/// Section: their multipliers.
-pub const INT8_MULTIPLIERS: Tag = *b"Q8MU";
-/// Section: the scale of the quantised features.
-pub const INT8_FEATURE_SCALE: Tag = *b"Q8FS";
-/// Section: the quantised classifier's weights.
-pub const INT8_SVM_WEIGHTS: Tag = *b"Q8SW";
-/// Section: its biases.
-pub const INT8_SVM_BIASES: Tag = *b"Q8SB";
-/// Section: its scores' scales.
-pub const INT8_SVM_SCALES: Tag = *b"Q8SS";
-
-/// The name of a section.
-pub type Tag = [u8; 4];
+pub use format::*;
 
 /// A checked `model.wta`: the description, and views of the numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
-    bytes: &'a [u8],
-    /// The section table.
-    table: &'a [u8],
+    sections: Sections<'a>,
     flags: u32,
     scale: f32,
     network: Network,
@@ -123,13 +86,14 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// Checks all of a `model.wta`, which must lie at a multiple of 4 bytes (16 are better: the sections are then aligned to
-    /// 16, too). Takes one pass over the bytes for the CRC and one over the floats.
+    /// Checks all of a `model.wta`, which must lie at a multiple of 4 bytes (16 are better: the sections are
+    /// then aligned to 16, too). Takes one pass over the bytes for the CRC and one over the floats.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] for what is no whole, undamaged `model.wta` of this version; [`Error::Invalid`] and [`Error::Length`] for
-    /// a network, pooling or classifier that cannot be or do not go together, [`Error::NotFinite`] for such a number.
+    /// [`Error::Model`] for what is no whole, undamaged `model.wta` of this version. [`Error::Invalid`] and
+    /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
+    /// other. [`Error::NotFinite`] if a number is not finite.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         if cfg!(target_endian = "big") {
             return Err(Error::Model("a model.wta is little-endian, and this processor is not"));
@@ -157,7 +121,7 @@ impl<'a> Model<'a> {
     /// The rest, from [`CHECKED_FROM`] on.
     fn described(bytes: &'a [u8], mut reader: Reader<'a>) -> Result<Self> {
         let flags = u32::from_le_bytes(reader.array()?);
-        if flags & !(TIED | ROOT | STACKED | PLANAR | AVERAGE) != 0 {
+        if flags & !(TIED | SQRT_FEATURES | STACKED | PLANAR | AVERAGE) != 0 {
             return Err(Error::Model("this model.wta has unknown flags"));
         }
         let scale = f32::from_le_bytes(reader.array()?);
@@ -183,20 +147,10 @@ impl<'a> Model<'a> {
             return Err(Error::Model("the features of this model.wta are not those of its pooled maps"));
         }
 
-        let table = check_table(bytes, sections, &mut reader)?;
-        let mut model = Self {
-            bytes,
-            table,
-            flags,
-            scale,
-            network,
-            pool,
-            features,
-            classes,
-            parameters: None,
-            svm: None,
-        };
-        if let Some(values) = model.numbers(PARAMETERS)? {
+        let sections = Sections::new(bytes, sections, &mut reader)?;
+        let mut model =
+            Self { sections, flags, scale, network, pool, features, classes, parameters: None, svm: None };
+        if let Some(values) = sections.numbers(PARAMETERS)? {
             if values.len() != network.encoder_len() {
                 Parameters::new(network, values)?;
             }
@@ -204,16 +158,17 @@ impl<'a> Model<'a> {
             model.parameters = Some(values);
         }
         model.svm = model.classifier()?;
-        model.check_int8()?;
+        int8::check(&model.sections, &model.network, &model.pool, model.classes)?;
         Ok(model)
     }
 
     fn classifier(&self) -> Result<Option<Svm<'a>>> {
-        let (weights, biases) = match (self.numbers(SVM_WEIGHTS)?, self.numbers(SVM_BIASES)?) {
-            (Some(weights), Some(biases)) => (weights, biases),
-            (None, None) => return Ok(None),
-            _ => return Err(Error::Model("this model.wta has half a classifier")),
-        };
+        let (weights, biases) =
+            match (self.sections.numbers(SVM_WEIGHTS)?, self.sections.numbers(SVM_BIASES)?) {
+                (Some(weights), Some(biases)) => (weights, biases),
+                (None, None) => return Ok(None),
+                _ => return Err(Error::Model("this model.wta has half a classifier")),
+            };
         if biases.len() != self.classes {
             return Err(Error::Model("the classifier of this model.wta has not one bias per class"));
         }
@@ -225,8 +180,8 @@ impl<'a> Model<'a> {
         self.network
     }
 
-    /// The network's parameters as f32, in place; none when the model was exported without. When it was exported without
-    /// decoder, they can encode and not train: see [`Parameters::has_decoder`].
+    /// The network's parameters as f32, in place; none when the model was exported without. When it was
+    /// exported without decoder, they can encode and not train: see [`Parameters::has_decoder`].
     pub fn parameters(&self) -> Option<Parameters<'a>> {
         self.parameters.map(|values| Parameters::known(self.network, values))
     }
@@ -236,13 +191,13 @@ impl<'a> Model<'a> {
         self.pool
     }
 
-    /// Whether features are square roots: the activations' are pooled.
-    pub const fn root(&self) -> bool {
-        self.flags & ROOT != 0
+    /// Whether features are square roots: square roots of the activations are pooled.
+    pub const fn sqrt_features(&self) -> bool {
+        self.flags & SQRT_FEATURES != 0
     }
 
-    /// What each number of the input is multiplied by: of an image, pixels (0 to 255) as f32; of the upper layer of a stack
-    /// ([`Model::is_stacked`]), the features of the model below.
+    /// What each number of the input is multiplied by. The numbers are pixels (0 to 255) as f32; for the
+    /// upper layer of a stack ([`Model::is_stacked`]), the features of the model below.
     pub const fn scale(&self) -> f32 {
         self.scale
     }
@@ -252,8 +207,8 @@ impl<'a> Model<'a> {
         self.flags & STACKED != 0
     }
 
-    /// Whether the input holds channel after channel (of features, map after map), as fully-connected networks are trained;
-    /// else, position after position with the channels side by side.
+    /// Whether the input holds channel after channel (of features, map after map), as fully-connected
+    /// networks are trained; else, position after position with the channels side by side.
     pub const fn is_planar(&self) -> bool {
         self.flags & PLANAR != 0
     }
@@ -273,37 +228,28 @@ impl<'a> Model<'a> {
         self.svm
     }
 
-    /// The bytes of a section. They start at a multiple of 16 from the start of the model: what the whole is aligned to,
-    /// up to 16 and at least 4, a section is aligned to, too.
-    pub fn section(&self, tag: Tag) -> Option<&'a [u8]> {
-        let mut table = Reader::new(self.table);
-        while let Ok(section) = table.section() {
-            if section.tag == tag {
-                return Some(part(self.bytes, section.offset, section.len));
-            }
-        }
-        None
+    /// The quantised encoder, in place; none when the model was exported without. It takes pixels as they
+    /// are: bytes.
+    ///
+    /// Its filters are looked through once more, so call this once, not for every image.
+    pub fn int8(&self) -> Option<Int8Network<'a>> {
+        int8::encoder(&self.sections, &self.network).ok().flatten()
     }
-}
 
-/// The section table, every entry of which lies in the file, aligned, behind the one before.
-fn check_table<'a>(bytes: &[u8], sections: usize, reader: &mut Reader<'a>) -> Result<&'a [u8]> {
-    if sections > MAX_SECTIONS {
-        return Err(Error::Model("this model.wta has more than 16 sections"));
+    /// The quantised classifier, in place; none when the model was exported without. Like [`Model::int8`], to
+    /// be called once.
+    pub fn int8_svm(&self) -> Option<Int8Svm<'a>> {
+        int8::classifier(&self.sections, &self.network, &self.pool, self.classes).ok().flatten()
     }
-    let table = reader.rest();
-    for _ in 0..sections {
-        reader.section()?;
+
+    /// What makes a feature of the quantised encoder one of the `f32` encoder: what each is multiplied by.
+    pub fn int8_feature_scale(&self) -> Option<f32> {
+        int8::feature_scale(&self.sections)
     }
-    let table = part(table, 0, table.len() - reader.rest().len());
-    let mut free = bytes.len() - reader.rest().len();
-    let mut entries = Reader::new(table);
-    while let Ok(section) = entries.section() {
-        let end = section.offset.checked_add(section.len).filter(|end| *end <= bytes.len());
-        match end {
-            Some(end) if section.offset >= free && section.offset % SECTION_ALIGN == 0 => free = end,
-            _ => return Err(Error::Model("a section of this model.wta lies where it cannot be")),
-        }
+
+    /// The bytes of a section. They start at a multiple of 16 from the start of the model. So whatever the
+    /// model is aligned to, at least 4 bytes and up to 16, a section is aligned to as well.
+    pub fn section(&self, tag: Tag) -> Option<&'a [u8]> {
+        self.sections.bytes(tag)
     }
-    Ok(table)
 }

@@ -1,7 +1,7 @@
 //! Little-endian fields one after the other, without running over the end.
 
-use super::Tag;
 use crate::error::{Error, Result};
+use crate::model::format::Tag;
 use crate::shape::Size;
 
 /// What is left to read.

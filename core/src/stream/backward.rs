@@ -1,20 +1,21 @@
 //! Deltas through the hidden layers, row by row.
 //!
-//! The deltas of a hidden row meet the windows that the row was made from: there they become gradient at once, and go on to
-//! the rows below, as many as the kernel has. Of these, a row is complete when no later row reaches it, and then goes the
-//! same way. Sums get their terms in the order of [`Trainer`](crate::Trainer), row by row from the top.
+//! The deltas of a hidden row meet the windows that the row was made from. There they become gradient at
+//! once, and go on to as many rows below as the kernel has. A row below is complete when no later row reaches
+//! it, and then goes the same way. Sums get their terms in the order of [`Trainer`](crate::Trainer), row by
+//! row from the top.
 
 use heapless::Vec;
 
 use crate::kernels::Kernels;
-use crate::learn::add_rows;
+use crate::memory::{paired_rows, part, split_off};
 use crate::network::{Layer, MAX_LAYERS, Network};
-use crate::parameters::{Gradients, Parameters, paired_rows, part};
-use crate::stream::Window;
-use crate::trainer::split_off;
+use crate::parameters::{Gradients, Parameters};
+use crate::stream::window::Window;
+use crate::train::learn::add_rows;
 
-/// Rows of the input of layer `index` that training keeps: those that the kernel reads, and those that deltas from above
-/// still have to meet.
+/// Rows of the input of layer `index` that training keeps: those that the kernel reads, and those that deltas
+/// from above still have to meet.
 pub(crate) const fn training_rows(network: &Network, index: usize) -> usize {
     let mut i = network.depth().saturating_sub(1);
     let mut rows = match network.layer(i) {
@@ -43,13 +44,14 @@ pub(crate) const fn incomplete_len(network: &Network) -> usize {
     let mut len = 0;
     let mut i = 1;
     while let Some(layer) = network.layer(i) {
-        len += incomplete_rows(network, i) * layer.bordered().row_stride();
+        len += incomplete_rows(network, i) * layer.padded().row_stride();
         i += 1;
     }
     len
 }
 
-/// The last layer's deltas are gathered row by row from the survivors; those of others are scattered over a field's rows.
+/// The last layer's deltas are gathered row by row from the survivors; those of others are scattered over a
+/// field's rows.
 const fn incomplete_rows(network: &Network, index: usize) -> usize {
     match network.layer(index) {
         Some(layer) if index + 1 < network.depth() => layer.conv.kernel.height,
@@ -74,7 +76,7 @@ pub(crate) const fn delta_row_len(network: &Network) -> (usize, usize) {
     (positions, numbers)
 }
 
-/// The deltas of some rows of a layer's bordered input. Rows are counted from the first one of the border.
+/// The deltas of some rows of a layer's padded input. Rows are counted from the first one of the border.
 #[derive(Debug)]
 struct Incomplete<'a> {
     layer: Layer,
@@ -104,7 +106,7 @@ impl Incomplete<'_> {
     fn move_to(&mut self, first: usize) {
         let len = self.rows.len();
         let shift =
-            first.saturating_sub(self.first).saturating_mul(self.layer.bordered().row_stride()).min(len);
+            first.saturating_sub(self.first).saturating_mul(self.layer.padded().row_stride()).min(len);
         self.rows.copy_within(shift.., 0);
         self.rows.iter_mut().skip(len - shift).for_each(|delta| *delta = 0.0);
         self.first = first;
@@ -142,7 +144,7 @@ impl<'a, K: Kernels> Backward<'a, K> {
         let mut rest = incomplete;
         let mut layers = Vec::new();
         for (index, layer) in network.layers().enumerate().skip(1) {
-            let len = incomplete_rows(network, index) * layer.bordered().row_stride();
+            let len = incomplete_rows(network, index) * layer.padded().row_stride();
             let rows = split_off(&mut rest, len);
             // There are fewer than the capacity.
             let _ = layers.push(Incomplete { layer, rows, first: 0, next: 0, complete: 0 });
@@ -155,7 +157,7 @@ impl<'a, K: Kernels> Backward<'a, K> {
         self.layers.iter_mut().for_each(Incomplete::restart);
     }
 
-    /// The place for the deltas of row `y` of the last layer's input, a bordered row of zeros.
+    /// The place for the deltas of row `y` of the last layer's input, a padded row of zeros.
     pub(crate) fn top_row(&mut self, y: usize) -> &mut [f32] {
         let Some(top) = self.layers.last_mut() else { return &mut [] };
         top.first = y + top.top();
@@ -179,7 +181,7 @@ impl<'a, K: Kernels> Backward<'a, K> {
             from.next += 1;
             let maps = from.layer.input.channels;
             let (positions, values) = (part(self.positions, 0, used), part(self.values, 0, used * maps));
-            let fields = below.fields();
+            let fields = below.receptive_fields();
             let input = below.fields_of(y);
             self.kernels.filter_gradients(&fields, positions, values, maps, 0, input, gradient.filters);
             add_rows(values, maps, 0, gradient.bias);
@@ -193,13 +195,13 @@ impl<'a, K: Kernels> Backward<'a, K> {
     }
 }
 
-/// Collects the columns of the next complete row at which a delta arrived at an active unit; returns how many. `active` is
-/// the row of the map, whose ReLU let nothing through where it is 0.
+/// Collects the columns of the next complete row at which a delta arrived at an active unit; returns how
+/// many. `active` is the row of the map, whose ReLU let nothing through where it is 0.
 fn gather(from: &Incomplete<'_>, active: &[f32], positions: &mut [u32], values: &mut [f32]) -> usize {
     let channels = from.layer.input.channels.max(1);
-    let bordered = from.layer.bordered();
+    let padded = from.layer.padded();
     let left = from.layer.conv.kernel.width.saturating_sub(1) / 2 * channels;
-    let start = from.next.saturating_sub(from.first).saturating_mul(bordered.row_stride()) + left;
+    let start = from.next.saturating_sub(from.first).saturating_mul(padded.row_stride()) + left;
     // Rows that no field reaches are not among those in memory: there are no deltas in them.
     let row = part(from.rows, start, active.len());
     let mut free = values.chunks_exact_mut(channels).zip(positions.iter_mut());

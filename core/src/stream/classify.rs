@@ -1,36 +1,39 @@
 //! From an image's rows to features and classes, row by row.
 //!
-//! A pooled row is open as long as rows of the code fall into its windows, and is handed over when the last one has:
-//! to the caller, or to the sums of a linear classifier. Features and scores are those of
+//! A pooled row is open as long as rows of the code fall into its windows. After the last of them it is
+//! handed over: to the caller, or to the sums of a linear classifier. Features and scores are those of
 //! [`Pool::run`] and [`Svm::scores`] on the whole code, to the bit.
 
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::math::inference;
+use crate::memory::{part_mut, split_off};
 use crate::network::Network;
-use crate::parameters::{Parameters, part_mut};
+use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
 use crate::shape::{Shape, div_ceil};
-use crate::stream::{Forward, Rows, forward_len};
-use crate::svm::Svm;
-use crate::trainer::split_off;
+use crate::stream::forward::{Forward, forward_len};
+use crate::stream::rows::Rows;
+use crate::svm::{Svm, largest};
 
-/// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's windows, a row of
-/// the code, and the pooled rows that are open at the same time. In bytes: four times as many.
+/// Numbers that [`Extractor`] needs with kernels that prepare nothing (the scalar ones): the encoder's
+/// windows, a row of the code, and the pooled rows that are open at the same time. In bytes: four times as
+/// many.
 ///
 /// ```
 /// use wta_core::{Conv, Network, Pool, Shape, Size, extractor_len};
 ///
 /// const NET: Network = match Network::convolutional(
 ///     Shape::new(1, 28, 28),
-///     &[Conv::same(16, Size::square(5))],
+///     &[Conv::new(16, Size::square(5))],
 ///     Size::square(11),
 /// ) {
 ///     Ok(network) => network,
 ///     Err(_) => panic!("not a network"),
 /// };
 /// const LEN: usize = extractor_len(&NET, &Pool::square(5, 3));
-/// // Five rows of 32 pixels, one of 28 x 16 activations, two of 10 x 16 features: 4 KB. The maps would take 50 KB.
+/// // Five rows of 32 pixels, one of 28 x 16 activations, two of 10 x 16 features: 4 KB.
+/// // The maps would take 50 KB.
 /// assert_eq!(LEN, 5 * 32 + 28 * 16 + 2 * 10 * 16);
 /// static MEMORY: [f32; LEN] = [0.0; LEN];
 /// assert_eq!(size_of_val(&MEMORY), 3712);
@@ -55,15 +58,15 @@ const fn row_len(maps: Shape) -> usize {
 pub struct Extractor<'a, K> {
     forward: Forward<'a, K>,
     pool: Pool,
-    root: bool,
+    sqrt_features: bool,
     code: &'a mut [f32],
     /// Pooled row `y` is number `y % open rows` of these.
     open: &'a mut [f32],
 }
 
 impl<'a, K: Kernels> Extractor<'a, K> {
-    /// Prepares everything; with `root`, features are pooled square roots ([`inference::sqrt`]) of the activations. To be
-    /// done again whenever the parameters have changed.
+    /// Prepares everything; with `sqrt_features`, features are pooled square roots ([`inference::sqrt`]) of
+    /// the activations. To be done again whenever the parameters have changed.
     ///
     /// # Errors
     ///
@@ -74,7 +77,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         kernels: K,
         parameters: Parameters<'a>,
         pool: Pool,
-        root: bool,
+        sqrt_features: bool,
         memory: &'a mut [f32],
     ) -> Result<Self> {
         let network = parameters.network_ref();
@@ -86,7 +89,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let forward_len = forward_len(network) + prepared;
         let forward = Forward::new(kernels, parameters, split_off(&mut rest, forward_len))?;
         let code = split_off(&mut rest, row_len(code));
-        Ok(Self { forward, pool, root, code, open: rest })
+        Ok(Self { forward, pool, sqrt_features, code, open: rest })
     }
 
     /// The shape of an image's features.
@@ -94,13 +97,13 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         self.pool.output(self.forward.network().code())
     }
 
-    /// Hands the rows of an image's features over as soon as they are known: their number, and `width x maps` numbers,
-    /// position by position with the maps side by side.
+    /// Hands each row of an image's features to `sink` as soon as it is known: its number, and `width x maps`
+    /// features, position by position with the maps side by side.
     ///
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) for an image of another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel, or what `sink` returns.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not finite, or what `sink` returns.
     pub fn for_each_row(
         &mut self,
         mut image: impl Rows,
@@ -109,14 +112,14 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let kernels = self.forward.kernels();
         let (maps, pooled) = (self.forward.network().code(), self.shape());
         let (pool, len, open_rows) = (self.pool, row_len(pooled), open_rows(&self.pool));
-        // Roots of the largest are the largest roots, and fewer.
-        let roots_last = self.root && pool.kind == PoolKind::Max;
+        // The square root of the largest is the largest square root, and takes fewer of them.
+        let sqrt_last = self.sqrt_features && pool.kind == PoolKind::Max;
         self.forward.restart(&image)?;
         // The pooled rows first..end are open.
         let (mut first, mut end) = (0, 0);
         for y in 0..maps.height {
             self.forward.next_row(&mut image, self.code)?;
-            if self.root && !roots_last {
+            if self.sqrt_features && !sqrt_last {
                 self.code.iter_mut().for_each(|activation| *activation = inference::sqrt(*activation));
             }
             while end < pooled.height && end * pool.stride.height <= y {
@@ -138,7 +141,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
                 for (window_x, window) in row.chunks_exact_mut(maps.channels.max(1)).enumerate() {
                     pool.kind.finish(pool.positions(maps, first, window_x), window);
                 }
-                if roots_last {
+                if sqrt_last {
                     row.iter_mut().for_each(|feature| *feature = inference::sqrt(*feature));
                 }
                 sink(first, row)?;
@@ -152,9 +155,9 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for an image of another size, or unless `features` has the numbers of
-    /// [`Extractor::shape`];
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel.
+    /// [`Error::Length`](crate::Error::Length) for an image of another size, or unless `features` has the
+    /// numbers of [`Extractor::shape`]; [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not
+    /// finite.
     pub fn features(&mut self, image: impl Rows, features: &mut [f32]) -> Result<()> {
         expect_len("features", self.shape().len(), features.len())?;
         self.for_each_row(image, |y, row| {
@@ -188,8 +191,8 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when the support vector machine was trained on another number of
-    /// features, or `scores` has another length.
+    /// [`Error::Length`](crate::Error::Length) when the support vector machine was trained on another number
+    /// of features, or `scores` has another length.
     pub fn new(extractor: Extractor<'a, K>, svm: Svm<'a>, scores: &'a mut [f32]) -> Result<Self> {
         expect_len("features", svm.features(), extractor.shape().len())?;
         expect_len("scores", svm.classes(), scores.len())?;
@@ -201,7 +204,7 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) for an image of another size,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for such a pixel or feature.
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a pixel or a feature is not finite.
     pub fn scores(&mut self, image: impl Rows) -> Result<&[f32]> {
         let Self { extractor, svm, scores } = self;
         scores.fill(0.0);
@@ -216,6 +219,6 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     ///
     /// As for [`Classifier::scores`].
     pub fn classify(&mut self, image: impl Rows) -> Result<usize> {
-        Ok(crate::svm::largest(self.scores(image)?.iter().copied()))
+        Ok(largest(self.scores(image)?.iter().copied()))
     }
 }

@@ -3,8 +3,9 @@
 use crate::compete::Candidates;
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::learn::{Learner, Winners, subtract_row};
-use crate::stream::{Forward, Rows};
+use crate::stream::forward::Forward;
+use crate::stream::rows::Rows;
+use crate::train::learn::{Learner, Winners, subtract_row};
 
 impl<'a, K: Kernels> Forward<'a, K> {
     /// Keeps each map's winner of an image; `row` is scratch for a row of the code.
@@ -33,8 +34,8 @@ impl<'a, K: Kernels> Forward<'a, K> {
         winners: Winners<'_>,
         residual: &mut [f32],
     ) -> Result<f32> {
-        self.learner().bordered_reconstruction(winners, residual)?;
-        let rows = self.network().decoder().bordered().rows_mut(residual);
+        self.learner().padded_reconstruction(winners, residual)?;
+        let rows = self.network().decoder().padded().rows_mut(residual);
         let mut loss = 0.0;
         for (y, residual) in rows.enumerate() {
             loss += subtract_row(residual, self.image_row(y, image)?);

@@ -1,18 +1,19 @@
 //! The encoder's forward pass, row by row: no map is ever whole in memory.
 //!
-//! Each layer has a window of its input. Whoever wants a row asks the layer below for it; a layer that has not got the
-//! rows to make it from asks in turn; the lowest one asks the image. Every number is what [`Encoder`](crate::Encoder) computes
-//! for a whole image without tiles, to the bit.
+//! Each layer has a window of its input. Whoever wants a row asks the layer below for it. A layer that lacks
+//! the rows to compute it from asks the next one below; the lowest layer asks the image. Every number is what
+//! [`Encoder`](crate::Encoder) computes for a whole image without tiles, to the bit.
 
 use heapless::Vec;
 
 use crate::error::{Error, Result, expect_len};
-use crate::field::Placement;
+use crate::field::OutputLayout;
 use crate::kernels::Kernels;
-use crate::network::{MAX_LAYERS, Network};
-use crate::parameters::{Filters, Parameters, part};
-use crate::stream::{Rows, Window};
-use crate::trainer::split_off;
+use crate::memory::{part, split_off};
+use crate::network::{Layer, MAX_LAYERS, Network};
+use crate::parameters::{Filters, Parameters};
+use crate::stream::rows::Rows;
+use crate::stream::window::Window;
 
 /// An encoder in a few rows of memory.
 #[derive(Debug)]
@@ -23,13 +24,13 @@ pub struct Forward<'a, K> {
     windows: Vec<Window<'a>, MAX_LAYERS>,
 }
 
-/// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each layer's input
-/// as its kernel has. In bytes: four times as many.
+/// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each
+/// layer's input as its kernel has. In bytes: four times as many.
 pub const fn forward_len(network: &Network) -> usize {
     let mut len = 0;
     let mut i = 0;
     while let Some(layer) = network.layer(i) {
-        len += layer.conv.kernel.height * layer.bordered().row_stride();
+        len += layer.conv.kernel.height * layer.padded().row_stride();
         i += 1;
     }
     len
@@ -70,7 +71,7 @@ impl<'a, K: Kernels> Forward<'a, K> {
             let len = kernels.prepared_len(layer.conv.maps, layer.filter_len());
             let weights = parameters.filters(index).weights;
             kernels.prepare(weights, layer.filter_len(), split_off(&mut places, len));
-            let window = split_off(&mut rest, rows(index) * layer.bordered().row_stride());
+            let window = split_off(&mut rest, rows(index) * layer.padded().row_stride());
             // There are no more layers than the capacity.
             let _ = windows.push(Window::new(layer, window));
         }
@@ -104,13 +105,13 @@ impl<'a, K: Kernels> Forward<'a, K> {
         image.expect_shape(self.network().input())
     }
 
-    /// Makes the next row of the dense code, from the first to the last of [`Network::code`]: `width x maps` numbers,
-    /// position by position with the maps side by side.
+    /// Computes the next row of the dense code, from the first to the last of [`Network::code`]:
+    /// `width x maps` numbers, position by position with the maps side by side.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] when `code` is not a row long; [`Error::NotFinite`] for such a pixel, with its index in the
-    /// image.
+    /// [`Error::Length`] when `code` is not a row long; [`Error::NotFinite`] if a pixel is not finite, with
+    /// its index in the image.
     pub fn next_row(&mut self, image: &mut impl Rows, code: &mut [f32]) -> Result<()> {
         let shape = self.network().code();
         expect_len("row of the code", shape.width * shape.channels, code.len())?;
@@ -118,10 +119,10 @@ impl<'a, K: Kernels> Forward<'a, K> {
         while self.windows.get(last).is_some_and(|window| !window.is_ready()) {
             self.feed(last, image, true)?;
         }
-        let placement = Placement { start: 0, row_stride: code.len(), step: shape.channels };
+        let output_layout = OutputLayout { start: 0, row_stride: code.len(), step: shape.channels };
         let filters = self.filters(last);
         if let Some(window) = self.windows.get_mut(last) {
-            window.make(self.kernels, filters, placement, code);
+            window.produce(self.kernels, filters, output_layout, code);
         }
         Ok(())
     }
@@ -145,8 +146,8 @@ impl<'a, K: Kernels> Forward<'a, K> {
                     window.shift();
                 }
                 Some(below) => {
-                    let placement = window.placement();
-                    below.make(self.kernels, filters, placement, window.shift());
+                    let output_layout = window.output_layout();
+                    below.produce(self.kernels, filters, output_layout, window.shift());
                 }
             }
             if level == to {
@@ -167,7 +168,7 @@ impl<'a, K: Kernels> Forward<'a, K> {
     /// The filters of a layer, prepared.
     pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
         let network = self.network();
-        let len = |layer: crate::Layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len());
+        let len = |layer: Layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len());
         let start = network.layers().take(index).map(len).sum();
         let prepared = part(self.prepared, start, network.layer(index).map_or(0, len));
         Filters { prepared, ..self.parameters.filters(index) }

@@ -18,5 +18,3 @@ pub use classify::{Classifier, Extractor, extractor_len};
 pub use forward::{Forward, forward_len};
 pub use rows::Rows;
 pub use trainer::{StreamTrainer, stream_training_len};
-
-use window::Window;

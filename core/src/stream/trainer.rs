@@ -1,33 +1,61 @@
-//! A whole training step row by row: [`Trainer`](crate::Trainer)'s weights in the memory of a microcontroller.
+//! A whole training step row by row: [`Trainer`](crate::Trainer)'s weights in the memory of a
+//! microcontroller.
 //!
-//! *Compete* keeps each image's winners, of a code that is never whole. *Learn* makes the residual of an image, which is
-//! whole (it is as large as an image), and one delta for each survivor; then the hidden rows pass by again. What a survivor's
-//! field has of a row goes to its filter's gradient, its delta goes down through the layers ([`Backward`]).
+//! *Compete* keeps each image's winners, of a code that is never whole. *Learn* computes an image's residual
+//! (held whole) and one delta per survivor, then replays the hidden rows: each row adds its part of a
+//! survivor's receptive field to that filter's gradient, and the deltas propagate down through the layers
+//! ([`Backward`]).
 //!
-//! Each number gets its terms in the order of [`Trainer`](crate::Trainer), so that with the scalar kernels the weights
-//! are the same to the bit.
+//! Each number gets its terms in the order of [`Trainer`](crate::Trainer), so with the scalar kernels the
+//! weights are the same to the bit.
 
 use crate::compete::Candidates;
 use crate::error::{Error, Result, expect_len};
-use crate::field::Fields;
+use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
-use crate::learn::Winners;
+use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
-use crate::optimizer::Method;
-use crate::parameters::{Gradients, Parameters, part, part_mut};
-use crate::select::{Keep, select};
+use crate::parameters::{Gradients, Parameters};
+use crate::select::select;
 use crate::shape::Size;
 use crate::stream::backward::{Backward, delta_row_len, incomplete_len, training_rows};
-use crate::stream::{Forward, Rows};
-use crate::timing::{Clock, Stopwatch, Timing};
-use crate::trainer::{Scratch, Training, TrainingLen, split_off};
+use crate::stream::forward::Forward;
+use crate::stream::rows::Rows;
+use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::learn::Winners;
+use crate::train::optimizer::Method;
+use crate::train::state::{State, state_methods};
+
+parts! {
+    /// The numbers of a step; the windows and what the kernels need come after them.
+    struct Floats of f32, for (network: &Network, batch: usize) {
+        gradient: network.parameters_len(),
+        /// The winners of the batch, image by image.
+        values: batch * network.code().channels,
+        // From here on, of one image.
+        deltas: network.code().channels,
+        /// A row of the code, and later a row of deltas.
+        row: row_len(network),
+        residual: network.residual_len(),
+        incomplete: incomplete_len(network),
+    }
+}
+
+parts! {
+    struct Indices of u32, for (network: &Network, batch: usize) {
+        /// Where the batch's winners are.
+        positions: batch * network.code().channels,
+        /// Where the deltas of a row are.
+        row: delta_row_len(network).0,
+    }
+}
 
 /// The memory that [`StreamTrainer`] needs with kernels that prepare nothing (the scalar ones).
 ///
 /// ```
 /// use wta_core::{Conv, Method, Network, Shape, Size, stream_training_len};
 ///
-/// const CONV: Conv = Conv::same(8, Size::square(5));
+/// const CONV: Conv = Conv::new(8, Size::square(5));
 /// const NET: Network =
 ///     match Network::convolutional(Shape::new(1, 28, 28), &[CONV, CONV], Size::square(11)) {
 ///         Ok(network) => network,
@@ -38,20 +66,12 @@ use crate::trainer::{Scratch, Training, TrainingLen, split_off};
 /// ```
 pub const fn stream_training_len(network: &Network, method: &Method, batch: usize) -> TrainingLen {
     let parameters = network.parameters_len();
-    let code = network.code();
-    let (delta_positions, _) = delta_row_len(network);
     TrainingLen {
         parameters,
         moments: parameters * method.moments(),
-        floats: parameters
-            + batch * code.channels
-            + code.channels
-            + windows_len(network)
-            + row_len(network)
-            + network.residual_len()
-            + incomplete_len(network),
-        indices: batch * code.channels + delta_positions,
-        cuts: code.channels,
+        floats: Floats::len(network, batch) + windows_len(network),
+        indices: Indices::len(network, batch),
+        cuts: network.code().channels,
     }
 }
 
@@ -59,7 +79,7 @@ const fn windows_len(network: &Network) -> usize {
     let mut len = 0;
     let mut i = 0;
     while let Some(layer) = network.layer(i) {
-        len += training_rows(network, i) * layer.bordered().row_stride();
+        len += training_rows(network, i) * layer.padded().row_stride();
         i += 1;
     }
     len
@@ -81,13 +101,7 @@ const fn code_row_len(network: &Network) -> usize {
 #[derive(Debug)]
 pub struct StreamTrainer<'m, K> {
     kernels: K,
-    network: Network,
-    training: Training,
-    parameters: &'m mut [f32],
-    moments: &'m mut [f32],
-    scratch: Scratch<'m>,
-    step: u64,
-    stopwatch: Stopwatch,
+    state: State<'m>,
 }
 
 impl<'m, K: Kernels> StreamTrainer<'m, K> {
@@ -95,123 +109,73 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for settings that make no sense, for a grid of winners or for corruption, neither of which is done
-    /// row by row; [`Error::Length`] for memory of other lengths than [`stream_training_len`] says, to whose floats
-    /// [`Forward::prepared_len`] is added for other than scalar kernels; [`Error::NotFinite`] for a parameter that is
-    /// not finite.
+    /// [`Error::Invalid`] for settings that make no sense, and for a grid of winners or corruption, neither
+    /// of which is done row by row. [`Error::Length`] for memory of other lengths than
+    /// [`stream_training_len`] says, to whose floats [`Forward::prepared_len`] is added for other than scalar
+    /// kernels. [`Error::NotFinite`] if a parameter is not finite.
     #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
     pub fn new(
         kernels: K,
         network: Network,
-        training: Training,
+        config: TrainingConfig,
         step: u64,
         parameters: &'m mut [f32],
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        training.sparsity.check(&network)?;
-        training.optimizer.check()?;
-        if training.sparsity.grid != Size::ONE {
+        config.check(&network)?;
+        if config.sparsity.grid != Size::ONE {
             return Err(Error::Invalid(
                 "a grid of winners cannot be trained row by row: use 1 x 1, or Trainer",
             ));
         }
-        if !training.corruption.is_none() {
+        if !config.corruption.is_none() {
             return Err(Error::Invalid("denoising and dropout cannot be trained row by row: use Trainer"));
         }
-        if training.batch == 0 {
-            return Err(Error::Invalid("a batch has at least one image"));
-        }
-        let len = stream_training_len(&network, &training.optimizer.method, training.batch);
-        expect_len("moments", len.moments, moments.len())?;
-        let floats = len.floats + Forward::prepared_len(kernels, &network);
-        expect_len("scratch floats", floats, scratch.floats.len())?;
-        expect_len("scratch indices", len.indices, scratch.indices.len())?;
-        expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
-        Parameters::from_outside(network, parameters)?;
-        let stopwatch = Stopwatch::default();
-        Ok(Self { kernels, network, training, parameters, moments, scratch, step, stopwatch })
+        let len = Self::len(&network, &config).with_floats(Forward::prepared_len(kernels, &network));
+        let state = State::new((network, config, step), len, parameters, moments, scratch)?;
+        Ok(Self { kernels, state })
     }
 
-    /// Measures steps with this clock from now on: see [`StreamTrainer::last_timing`].
-    pub const fn set_clock(&mut self, clock: Clock) {
-        self.stopwatch = Stopwatch::new(clock);
+    fn len(network: &Network, config: &TrainingConfig) -> TrainingLen {
+        stream_training_len(network, &config.optimizer.method, config.batch)
     }
 
-    /// Where the time of the last step went; all 0 without a clock.
-    pub fn last_timing(&self) -> Timing {
-        self.stopwatch.timing()
-    }
+    state_methods!();
 
-    /// The parameters as they are now.
-    pub fn parameters(&self) -> &[f32] {
-        self.parameters
-    }
-
-    /// Steps done.
-    pub fn steps_done(&self) -> u64 {
-        self.step
-    }
-
-    /// Changes which winners live from the next step on.
+    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
+    /// batch.
     ///
-    /// # Errors
-    ///
-    /// As for [`Sparsity::with_keep`](crate::Sparsity::with_keep).
-    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
-        self.training.sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
-        Ok(())
-    }
-
-    /// One step on a batch, whose images are gone through twice, and in the second round each image's rows twice. Returns
-    /// the loss: half the squared error summed over an image, averaged over the batch.
+    /// The images are gone through twice, and in the second round each image's rows twice.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`] for such a pixel or activation, [`Error::Diverged`] for a gradient out of all bounds.
-    /// The parameters and moments are then as before the step.
+    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
+    /// of all bounds. The parameters and moments are then as before the step.
     pub fn step<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
-        self.stopwatch.start();
+        self.state.stopwatch.start();
         let loss = self.gradient(images)?;
-        self.stopwatch.lap(|timing| &mut timing.learn);
-        let Self { kernels, ref network, training, .. } = *self;
-        let gradient = self.scratch.floats.get(..network.parameters_len()).unwrap_or(&[]);
-        let (moments, parameters) = (&mut *self.moments, &mut *self.parameters);
-        training.optimizer.step(
-            kernels,
-            network,
-            self.step,
-            training.steps,
-            gradient,
-            moments,
-            parameters,
-        )?;
-        self.stopwatch.lap(|timing| &mut timing.update);
-        self.step += 1;
-        #[cfg(feature = "defmt")]
-        self.stopwatch.log(self.step, loss);
-        Ok(loss)
+        self.state.stopwatch.lap(|timing| &mut timing.learn);
+        self.state.apply_gradient(self.kernels)?;
+        self.state.stopwatch.lap(|timing| &mut timing.update);
+        Ok(self.state.finish_step(loss))
     }
 
     /// Fills the gradient, the first floats of the scratch memory; returns the loss.
     fn gradient<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
-        let Self { kernels, ref network, training: Training { batch, sparsity, .. }, .. } = *self;
+        let kernels = self.kernels;
+        let State { network, config, parameters, scratch, stopwatch, .. } = &mut self.state;
+        let network = &*network;
+        let TrainingConfig { batch, sparsity, .. } = *config;
         let maps = network.code().channels.max(1);
 
-        let mut floats = &mut *self.scratch.floats;
-        let mut take = |len| split_off(&mut floats, len);
-        let gradient = take(network.parameters_len());
-        let values = take(batch * maps);
-        let deltas = take(maps);
-        let row = take(row_len(network));
-        let residual = take(network.residual_len());
-        let incomplete = take(incomplete_len(network));
-        let windows = take(windows_len(network) + Forward::prepared_len(kernels, network));
-        let mut indices = &mut *self.scratch.indices;
-        let positions = split_off(&mut indices, batch * maps);
+        let (floats, windows) = Floats::split(scratch.floats, network, batch);
+        let Floats { gradient, values, deltas, row, residual, incomplete } = floats;
+        let (indices, _) = Indices::split(scratch.indices, network, batch);
+        let positions = indices.positions;
 
-        let parameters = Parameters::new(*network, self.parameters)?;
+        let parameters = Parameters::new(*network, parameters)?;
         let mut forward =
             Forward::with_rows(kernels, parameters, windows, |index| training_rows(network, index))?;
         let code_row = part_mut(row, 0, code_row_len(network));
@@ -219,20 +183,20 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let mut winners = values.chunks_exact_mut(maps).zip(positions.chunks_exact_mut(maps));
         for mut image in images.clone() {
             let Some((values, positions)) = winners.next() else {
-                return Err(Error::Length { what: "batch", expected: batch, found: batch + 1 });
+                return Err(config.too_many_images());
             };
             forward.compete(&mut image, code_row, Candidates { values, positions })?;
             found += 1;
         }
         expect_len("batch", batch, found)?;
-        self.stopwatch.lap(|timing| &mut timing.compete);
+        stopwatch.lap(|timing| &mut timing.compete);
 
-        select(kernels, network, &sparsity, values, self.scratch.cuts)?;
-        self.stopwatch.lap(|timing| &mut timing.select);
+        select(kernels, network, &sparsity, values, scratch.cuts)?;
+        stopwatch.lap(|timing| &mut timing.select);
 
         gradient.fill(0.0);
         let mut gradients = Gradients::new(network, gradient)?;
-        let mut backward = Backward::new(kernels, parameters, incomplete, indices, row);
+        let mut backward = Backward::new(kernels, parameters, incomplete, indices.row, row);
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
         for (mut image, winners) in images.zip(Winners { values, positions }.rows(maps)) {
@@ -251,12 +215,12 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
 
     /// The gradient that the last step computed, in the parameters' order.
     pub fn last_gradient(&self) -> &[f32] {
-        self.scratch.floats.get(..self.network.parameters_len()).unwrap_or(&[])
+        self.state.gradient()
     }
 }
 
-/// Adds one image's part of the gradients of all filters, and of the hidden layers' biases, as the rows of the last
-/// layer's input pass by.
+/// Adds one image's part of the gradients of all filters, and of the hidden layers' biases, as the rows of
+/// the last layer's input pass by.
 fn learn_rows<K: Kernels>(
     forward: &mut Forward<'_, K>,
     backward: &mut Backward<'_, K>,
@@ -268,13 +232,14 @@ fn learn_rows<K: Kernels>(
     let top = forward.network().top();
     let last = forward.network().depth().saturating_sub(1);
     let (kernels, maps, conv) = (forward.kernels(), top.conv.maps, top.conv);
-    let (fields, border) = (top.fields(), conv.kernel.height.saturating_sub(1) / 2);
+    let (fields, border) = (top.receptive_fields(), conv.kernel.height.saturating_sub(1) / 2);
     // A row of a field is a field of one row.
-    let field_row = Fields { rows: 1, ..fields };
+    let field_row = ReceptiveFields { rows: 1, ..fields };
     forward.restart(image)?;
     backward.restart();
     for y in 0..top.input.height {
-        // The survivors' filters' rows that meet this row: where they begin, at which offset in the row, and the delta.
+        // The survivors' filters' rows that meet this row: where they begin, at which offset in the row, and
+        // the delta.
         let meeting = || {
             winners.survivors(maps, 0..maps, deltas).filter_map(|(survivor, delta)| {
                 let output_y = survivor.position.checked_div(fields.width)?;

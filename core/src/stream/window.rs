@@ -1,41 +1,41 @@
 //! The rows of a layer's input that are needed at the moment.
 
-use crate::error::Error;
 use crate::error::{Result, expect_finite};
-use crate::field::{Fields, Placement};
+use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::Kernels;
+use crate::memory::part;
 use crate::network::Layer;
-use crate::parameters::{Filters, part};
-use crate::stream::Rows;
+use crate::parameters::Filters;
+use crate::stream::rows::Rows;
 
-/// Consecutive rows of a layer's bordered input, the newest last.
+/// Consecutive rows of a layer's padded input, the newest last.
 ///
-/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So the rows of
-/// a receptive field lie one after the other at a constant distance, as they do in a whole map, and the same kernels read
-/// them. Rows are counted from the first one of the border.
+/// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So the
+/// rows of a receptive field lie one after the other at a constant distance, as they do in a whole map, and
+/// the same kernels read them. Rows are counted from the first one of the border.
 #[derive(Debug)]
 pub(crate) struct Window<'a> {
     layer: Layer,
     rows: &'a mut [f32],
-    /// Rows that have come: the newest is number `end - 1`.
+    /// Rows received: the newest is number `end - 1`.
     end: usize,
-    /// Rows of the layer's output that have been made.
-    made: usize,
+    /// Rows of the layer's output produced.
+    produced: usize,
 }
 
 impl<'a> Window<'a> {
-    /// A window in `rows`, which is some [`Bordered::row_stride`](crate::Bordered::row_stride)s long.
+    /// A window in `rows`, which is some [`PaddedLayout::row_stride`](crate::PaddedLayout::row_stride)s long.
     pub(crate) fn new(layer: Layer, rows: &'a mut [f32]) -> Self {
-        let mut window = Self { layer, rows, end: 0, made: 0 };
+        let mut window = Self { layer, rows, end: 0, produced: 0 };
         window.restart();
         window
     }
 
-    /// Back to the top of an image: the rows of the upper border have come.
+    /// Back to the top of an image: the rows of the upper border have been received.
     pub(crate) fn restart(&mut self) {
         self.rows.fill(0.0);
         self.end = self.top();
-        self.made = 0;
+        self.produced = 0;
     }
 
     /// Rows of the upper border.
@@ -45,7 +45,7 @@ impl<'a> Window<'a> {
 
     /// Numbers in a row, border included.
     const fn stride(&self) -> usize {
-        self.layer.bordered().row_stride()
+        self.layer.padded().row_stride()
     }
 
     /// Where the map begins in a row, after the border.
@@ -56,7 +56,7 @@ impl<'a> Window<'a> {
     /// Whether the rows for the next row of the layer's output are here.
     pub(crate) const fn is_ready(&self) -> bool {
         let conv = &self.layer.conv;
-        self.end >= self.made * conv.stride.height + conv.kernel.height
+        self.end >= self.produced * conv.stride.height + conv.kernel.height
     }
 
     /// Whether the next row is one of the lower border.
@@ -69,8 +69,8 @@ impl<'a> Window<'a> {
         self.shift().fill(0.0);
     }
 
-    /// Takes a row of the map, which is to be written to what is returned: a bordered row, of which
-    /// [`Window::placement`] says where the map lies. The border's columns are 0 already.
+    /// Takes a row of the map, which is to be written to what is returned: a padded row, of which
+    /// [`Window::output_layout`] says where the map lies. The border's columns are 0 already.
     pub(crate) fn shift(&mut self) -> &mut [f32] {
         let (stride, len) = (self.stride(), self.rows.len());
         if stride <= len {
@@ -102,20 +102,18 @@ impl<'a> Window<'a> {
         let (left, len) = (self.left(), self.layer.input.width * self.layer.input.channels);
         let row = self.newest_mut().get_mut(left..left.saturating_add(len)).unwrap_or_default();
         image.row(y, row);
-        match expect_finite("image", row) {
-            Err(Error::NotFinite { what, index }) => Err(Error::NotFinite { what, index: y * len + index }),
-            other => other.map(|()| &*row),
-        }
+        expect_finite("image", row).map_err(|error| error.map_index(|index| y * len + index))?;
+        Ok(row)
     }
 
     /// Where a row of the layer below goes in a row of this window.
-    pub(crate) const fn placement(&self) -> Placement {
-        Placement { start: self.left(), row_stride: self.stride(), step: self.layer.input.channels }
+    pub(crate) const fn output_layout(&self) -> OutputLayout {
+        OutputLayout { start: self.left(), row_stride: self.stride(), step: self.layer.input.channels }
     }
 
     /// The receptive fields of one row of the layer's output.
-    pub(crate) const fn fields(&self) -> Fields {
-        Fields { height: 1, ..self.layer.fields() }
+    pub(crate) const fn receptive_fields(&self) -> ReceptiveFields {
+        ReceptiveFields { height: 1, ..self.layer.receptive_fields() }
     }
 
     /// From the rows of the fields of output row `y` on, as long as they are in the window.
@@ -134,20 +132,26 @@ impl<'a> Window<'a> {
         self.rows.len().checked_sub(back).and_then(|start| self.rows.get(start..)).unwrap_or(&[])
     }
 
-    /// Makes the next row of the layer's output, for which the window is ready.
-    pub(crate) fn make<K: Kernels>(
+    /// Produces the next row of the layer's output, for which the window is ready.
+    pub(crate) fn produce<K: Kernels>(
         &mut self,
         kernels: K,
         filters: Filters<'_>,
-        placement: Placement,
+        output_layout: OutputLayout,
         out: &mut [f32],
     ) {
-        kernels.convolve(&self.fields(), filters, self.fields_of(self.made), placement, out);
-        self.made += 1;
+        kernels.convolve(
+            &self.receptive_fields(),
+            filters,
+            self.fields_of(self.produced),
+            output_layout,
+            out,
+        );
+        self.produced += 1;
     }
 
-    /// Counts the next row of the layer's output as made.
+    /// Counts the next row of the layer's output as produced.
     pub(crate) fn skip(&mut self) {
-        self.made += 1;
+        self.produced += 1;
     }
 }

@@ -1,4 +1,5 @@
-//! `model.wta` written from its description alone, independently of `wta export`, so that it can be written wrong.
+//! `model.wta` written from its description alone, independently of `wta export`, so that it can be written
+//! wrong.
 
 use wta_core::model::Tag;
 use wta_core::{Network, Pool};

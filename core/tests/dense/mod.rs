@@ -1,6 +1,6 @@
-//! The gradient by the definition, in f64: dense convolutions with zeros beyond the border, a dense mask, a dense
-//! deconvolution, and the chain rule through all of it. No receptive field, border or survivor is known here; only
-//! the layout of the flat parameter vector is shared with the core.
+//! The gradient by the definition, in f64: dense convolutions with zeros beyond the border, a dense mask, a
+//! dense deconvolution, and the chain rule through all of it. No receptive field, border or survivor is known
+//! here; only the layout of the flat parameter vector is shared with the core.
 
 use wta_core::{Conv, Layer, Network, Role};
 
@@ -20,8 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) loss: Sum,
 }
 
-/// A sum of products, and what it would be if no term had another's sign, in it or in the sums that it was made
-/// from: rounding errors are proportional to that, however much the sum cancels.
+/// A sum of products, and what it would be if no term had another's sign, in it or in the sums that it was
+/// made from: rounding errors are proportional to that, however much the sum cancels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) value: f64,
@@ -43,8 +43,8 @@ impl Sum {
     }
 }
 
-/// The rows (columns) of a layer's input that a kernel of length `kernel` covers at position `position`: pairs of
-/// the index in the kernel and the index in the input.
+/// The rows (columns) of a layer's input that a kernel of length `kernel` covers at position `position`:
+/// pairs of the index in the kernel and the index in the input.
 fn covered(
     position: usize,
     stride: usize,
@@ -58,8 +58,8 @@ fn covered(
     })
 }
 
-/// Calls `visit(unit, weight, input)` with the indices of every output unit, weight and input of the layer that
-/// meet in a product, in channels-last layout.
+/// Calls `visit(unit, weight, input)` with the indices of every output unit, weight and input of the layer
+/// that meet in a product, in channels-last layout.
 fn for_each_product(layer: &Layer, mut visit: impl FnMut(usize, usize, usize)) {
     let Layer { input, conv: Conv { maps, kernel, stride } } = *layer;
     let output = layer.output();

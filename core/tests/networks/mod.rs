@@ -12,7 +12,8 @@ fn fit(size: Size, shape: Shape) -> Size {
     Size::new(size.height.min(shape.height), size.width.min(shape.width))
 }
 
-/// Convolutional networks of up to four layers, also of 1-D signals (height 1), some tied; fully connected networks.
+/// Convolutional networks of up to four layers, also of 1-D signals (height 1), some tied; fully connected
+/// networks.
 pub(crate) fn networks() -> impl Strategy<Value = Network> {
     prop_oneof![4 => convolutional(), 1 => fully_connected()]
 }

@@ -1,6 +1,6 @@
 //! A trainer's memory on the heap, for tests.
 
-use wta_core::{Cut, Encoder, Kernels, Network, Result, Scratch, Trainer, Training, training_len};
+use wta_core::{Cut, Encoder, Kernels, Network, Result, Scratch, Trainer, TrainingConfig, training_len};
 
 /// Everything that a [`Trainer`] borrows.
 #[derive(Clone)]
@@ -13,12 +13,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its content
-    /// must not matter.
+    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its
+    /// content must not matter.
     pub(crate) fn new(
         kernels: impl Kernels,
         network: &Network,
-        training: &Training,
+        training: &TrainingConfig,
         parameters: Vec<f32>,
     ) -> Self {
         let len = training_len(network, &training.sparsity, &training.optimizer.method, training.batch);
@@ -41,7 +41,7 @@ impl Memory {
         &mut self,
         kernels: K,
         network: Network,
-        training: Training,
+        training: TrainingConfig,
     ) -> Result<Trainer<'_, K>> {
         let Self { parameters, moments, floats, indices, cuts } = self;
         let scratch = Scratch { floats, indices, cuts };

@@ -1,6 +1,8 @@
 //! An RBM trainer's memory on the heap, for tests.
 
-use wta_core::{Gibbs, Kernels, Network, RbmTrainer, Result, Scratch, Training, rbm_training_len};
+use wta_core::{
+    ContrastiveDivergence, Kernels, Network, RbmTrainer, Result, Scratch, TrainingConfig, rbm_training_len,
+};
 
 /// Everything that an [`RbmTrainer`] borrows.
 #[derive(Clone)]
@@ -12,8 +14,8 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its content
-    /// must not matter.
+    /// The memory of a training from these parameters on. The scratch is filled with garbage, because its
+    /// content must not matter.
     pub(crate) fn new<K: Kernels>(kernels: K, network: &Network, batch: usize, parameters: Vec<f32>) -> Self {
         let len = rbm_training_len(network, batch);
         let floats = len.floats + RbmTrainer::kernels_len(kernels, network, batch);
@@ -30,11 +32,11 @@ impl Memory {
         &mut self,
         kernels: K,
         network: Network,
-        (training, gibbs): (Training, Gibbs),
+        (training, divergence): (TrainingConfig, ContrastiveDivergence),
         step: u64,
     ) -> Result<RbmTrainer<'_, K>> {
         let Self { parameters, moments, floats, indices } = self;
         let scratch = Scratch { floats, indices, cuts: &mut [] };
-        RbmTrainer::new(kernels, network, training, gibbs, step, parameters, moments, scratch)
+        RbmTrainer::new(kernels, network, training, divergence, step, parameters, moments, scratch)
     }
 }

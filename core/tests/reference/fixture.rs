@@ -26,8 +26,8 @@ impl Tensor {
         self.values.iter().map(|v| *v as f32).collect()
     }
 
-    /// Its elements in f32, in the core's layout: `[n, channels, ...]` becomes `[n, ..., channels]`, which serves
-    /// images, convolution filters and atoms alike. Tensors of one or two axes stay as they are.
+    /// Its elements in f32, in the core's layout: `[n, channels, ...]` becomes `[n, ..., channels]`, which
+    /// serves images, convolution filters and atoms alike. Tensors of one or two axes stay as they are.
     pub(crate) fn channels_last(&self) -> Vec<f32> {
         let (outer, channels, inner) = self.axes();
         swap_axes(&self.plain(), outer, channels, inner)

@@ -1,30 +1,31 @@
 //! Layers: forward and backward passes of convolution, deconvolution and dense layers; pooling.
 
 use wta_core::{
-    Conv, Deltas, Encoder, Filters, Kernels, Layer, LayerGradient, Learner, Network, Parameters, Placement,
-    Pool, PoolKind, Shape, Size,
+    Conv, Deltas, Encoder, Filters, Kernels, Layer, LayerGradient, Learner, Network, OutputLayout,
+    Parameters, Pool, PoolKind, Shape, Size,
 };
 
 use super::fixture::{Fixture, Tensor, swap_axes};
 
-/// The bordered forms of a batch of images or maps.
-fn bordered(layer: &Layer, batch: &Tensor) -> Vec<Vec<f32>> {
+/// The padded forms of a batch of images or maps.
+fn padded(layer: &Layer, batch: &Tensor) -> Vec<Vec<f32>> {
     let lay_out = |image: &[f32]| {
-        let mut map = vec![0.0; layer.bordered().len()];
-        layer.bordered().fill(image, &mut map);
+        let mut map = vec![0.0; layer.padded().len()];
+        layer.padded().fill(image, &mut map);
         map
     };
     batch.channels_last().chunks_exact(layer.input.len()).map(lay_out).collect()
 }
 
-/// A bordered map without its border.
+/// A padded map without its border.
 fn inside(layer: &Layer, map: &[f32]) -> Vec<f32> {
-    layer.bordered().rows(map).flatten().copied().collect()
+    layer.padded().rows(map).flatten().copied().collect()
 }
 
 pub(crate) fn check_convolution(kernels: impl Kernels, fixture: &Fixture) {
     let input = fixture.maps(fixture.count("in_channels"), "image");
-    let conv = Conv::strided(fixture.count("out_channels"), fixture.size("kernel"), fixture.size("stride"));
+    let conv =
+        Conv::with_stride(fixture.count("out_channels"), fixture.size("kernel"), fixture.size("stride"));
     assert!(fixture.flag("relu"), "{fixture}: the encoder's convolutions have a ReLU");
     check_encoder_layer(kernels, fixture, &Layer { input, conv });
 }
@@ -33,12 +34,12 @@ pub(crate) fn check_convolution(kernels: impl Kernels, fixture: &Fixture) {
 pub(crate) fn check_dense(kernels: impl Kernels, fixture: &Fixture) {
     let (inputs, outputs) = (fixture.count("inputs"), fixture.count("outputs"));
     if fixture.flag("relu") {
-        let layer = Layer { input: Shape::vector(inputs), conv: Conv::same(outputs, Size::ONE) };
+        let layer = Layer { input: Shape::vector(inputs), conv: Conv::new(outputs, Size::ONE) };
         check_encoder_layer(kernels, fixture, &layer);
         check_dense_block(kernels, fixture, inputs, outputs);
     } else {
         let atoms = fixture.tensor("w").transposed();
-        let layer = Layer { input: Shape::vector(outputs), conv: Conv::same(inputs, Size::ONE) };
+        let layer = Layer { input: Shape::vector(outputs), conv: Conv::new(inputs, Size::ONE) };
         let gradient = check_decoder_layer(kernels, fixture, &layer, &atoms);
         // Atom by atom, that is [inputs, outputs]; torch has [outputs, inputs].
         fixture.expect_close("gw", &swap_axes(&gradient, 1, inputs, outputs));
@@ -46,17 +47,17 @@ pub(crate) fn check_dense(kernels: impl Kernels, fixture: &Fixture) {
 }
 
 fn check_encoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer) {
-    let (fields, output, maps) = (layer.fields(), layer.output(), layer.conv.maps);
+    let (fields, output, maps) = (layer.receptive_fields(), layer.output(), layer.conv.maps);
     let (weights, bias) = (fixture.tensor("w").channels_last(), fixture.tensor("b").plain());
-    let inputs = bordered(layer, fixture.tensor("x"));
+    let inputs = padded(layer, fixture.tensor("x"));
 
     let mut prepared = vec![0.0; kernels.prepared_len(maps, layer.filter_len())];
     kernels.prepare(&weights, layer.filter_len(), &mut prepared);
     let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
-    let placement = Placement { start: 0, row_stride: output.width * maps, step: maps };
+    let output_layout = OutputLayout { start: 0, row_stride: output.width * maps, step: maps };
     let mut y = vec![f32::NAN; inputs.len() * output.len()];
     for (input, y) in inputs.iter().zip(y.chunks_exact_mut(output.len())) {
-        kernels.convolve(&fields, filters, input, placement, y);
+        kernels.convolve(&fields, filters, input, output_layout, y);
     }
     if let Some(tiling) = kernels.tiling(&fields, maps) {
         let mut prepared = vec![f32::NAN; tiling.prepared_len];
@@ -65,7 +66,7 @@ fn check_encoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer) 
         let mut scratch = vec![f32::NAN; tiling.scratch_len];
         let mut y = vec![f32::NAN; y.len()];
         for (input, y) in inputs.iter().zip(y.chunks_exact_mut(output.len())) {
-            kernels.convolve_tiles(&fields, filters, input, placement, &mut scratch, y);
+            kernels.convolve_tiles(&fields, filters, input, output_layout, &mut scratch, y);
         }
         fixture.expect_close_channels_last("y", &y);
     }
@@ -82,7 +83,7 @@ fn check_encoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer) 
     for (input, values) in inputs.iter().zip(deltas.chunks_exact(output.len())) {
         let mut gradient = LayerGradient { filters: &mut gw, bias: &mut gb };
         learner.hidden_gradient(0, 0, Deltas { positions: &positions, values }, input, &mut gradient);
-        let mut below = vec![0.0; layer.bordered().len()];
+        let mut below = vec![0.0; layer.padded().len()];
         kernels.backpropagate(&fields, &positions, values, &weights, &mut below);
         gx.extend(inside(layer, &below));
     }
@@ -115,7 +116,7 @@ fn check_dense_block(kernels: impl Kernels, fixture: &Fixture, inputs: usize, un
 
 pub(crate) fn check_deconvolution(kernels: impl Kernels, fixture: &Fixture) {
     let image = fixture.maps(fixture.count("out_channels"), "image");
-    let conv = Conv::strided(fixture.count("maps"), fixture.size("kernel"), fixture.size("stride"));
+    let conv = Conv::with_stride(fixture.count("maps"), fixture.size("kernel"), fixture.size("stride"));
     let layer = Layer { input: image, conv };
     assert_eq!(layer.output(), fixture.maps(conv.maps, "code"), "{fixture}: the code's shape");
     let atoms = fixture.tensor("w").channels_last();
@@ -126,13 +127,13 @@ pub(crate) fn check_deconvolution(kernels: impl Kernels, fixture: &Fixture) {
 /// A decoder layer is an encoder layer backwards: its input is the image. Returns the atoms' gradient.
 fn check_decoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer, atoms: &[f32]) -> Vec<f32> {
     assert!(!fixture.flag("relu"), "{fixture}: the decoder is linear");
-    let (fields, code_len, maps) = (layer.fields(), layer.output().len(), layer.conv.maps);
+    let (fields, code_len, maps) = (layer.receptive_fields(), layer.output().len(), layer.conv.maps);
     let bias = fixture.tensor("b").plain();
     let codes = fixture.tensor("x").channels_last();
-    let from_above = bordered(layer, fixture.tensor("g"));
+    let from_above = padded(layer, fixture.tensor("g"));
 
     // The decoder bias's gradient is the learner's, which wants a network with this decoder.
-    let encoder = [Conv::strided(maps, Size::ONE, layer.conv.stride)];
+    let encoder = [Conv::with_stride(maps, Size::ONE, layer.conv.stride)];
     let network = Network::convolutional(layer.input, &encoder, layer.conv.kernel).unwrap();
     assert_eq!(network.decoder(), *layer, "{fixture}: the decoder's geometry");
     let parameters = vec![0.0; network.parameters_len()];
@@ -141,7 +142,7 @@ fn check_decoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer, 
     let (mut y, mut gx) = (Vec::new(), Vec::new());
     let (mut gw, mut gb) = (vec![0.0; atoms.len()], vec![0.0; bias.len()]);
     for (code, above) in codes.chunks_exact(code_len).zip(&from_above) {
-        let mut image = vec![0.0; layer.bordered().len()];
+        let mut image = vec![0.0; layer.padded().len()];
         for (position, values) in code.chunks_exact(maps).enumerate() {
             let at = fields.at(position);
             for (map, value) in values.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! What the core computes, against what PyTorch's autograd computes in float64: every file of `fixtures/vectors`,
-//! for any [`Kernels`].
+//! What the core computes, against what PyTorch's autograd computes in float64: every file of
+//! `fixtures/vectors`, for any [`Kernels`].
 //!
-//! The fixtures keep torch's layouts. Inputs are converted to the core's layout, and what the core computes is
-//! converted back before it is compared, so that a failure's index is that of the file.
+//! The fixtures keep torch's layouts. Inputs are converted to the core's layout, and what the core computes
+//! is converted back before it is compared, so that a failure's index is that of the file.
 
 mod fixture;
 mod layers;
@@ -58,8 +58,8 @@ pub(crate) fn check_rbms(kernels: impl Kernels) {
     check_folder("rbm", 5, |fixture| rbms::check(kernels, fixture));
 }
 
-/// Runs `check` on every file of a folder; a file more or less than `count`, or a tensor that `check` did not look
-/// at, is a failure.
+/// Runs `check` on every file of a folder; a file more or less than `count`, or a tensor that `check` did not
+/// look at, is a failure.
 fn check_folder(folder: &str, count: usize, check: impl Fn(&Fixture)) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/vectors").join(folder);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&path)

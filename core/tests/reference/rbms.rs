@@ -1,8 +1,9 @@
-//! RBMs over some steps of contrastive divergence: probabilities, samples, reconstructions, losses, parameters.
+//! RBMs over some steps of contrastive divergence: probabilities, samples, reconstructions, losses,
+//! parameters.
 
 use wta_core::{
-    Corruption, Gibbs, Keep, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule, Size, Sparsity,
-    Training, positive_survivors, sample,
+    ContrastiveDivergence, Corruption, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule,
+    Selection, Size, Sparsity, TrainingConfig, positive_survivors, sample,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -14,14 +15,22 @@ const NAMES: [&str; 3] = ["encoder.0.weight", "encoder.0.bias", "decoder.bias"];
 pub(crate) fn check(kernels: impl Kernels, fixture: &Fixture) {
     let (inputs, units) = (fixture.count("inputs"), fixture.count("units"));
     let network = Network::fully_connected(inputs, &[units]).unwrap().tied().unwrap();
-    let (training, gibbs) = settings(fixture);
+    let (training, divergence) = settings(fixture);
     let initial: Vec<f32> = NAMES.iter().flat_map(|name| fixture.tensor(name).plain()).collect();
     let mut memory = Memory::new(kernels, &network, training.batch, initial);
-    let mut trainer = memory.trainer(kernels, network, (training, gibbs), 0).unwrap();
+    let mut trainer = memory.trainer(kernels, network, (training, divergence), 0).unwrap();
     let mut losses = Vec::new();
     for step in 1..=training.steps {
         let batch = fixture.tensor(&format!("batch{step}")).plain();
-        check_phases(kernels, fixture, &network, (&training, &gibbs), step, trainer.parameters(), &batch);
+        check_phases(
+            kernels,
+            fixture,
+            &network,
+            (&training, &divergence),
+            step,
+            trainer.parameters(),
+            &batch,
+        );
         let loss = trainer.step(batch.chunks_exact(inputs));
         losses.push(loss.unwrap_or_else(|error| panic!("{fixture}, step {step}: {error}")));
         let regions = network.regions();
@@ -33,13 +42,13 @@ pub(crate) fn check(kernels: impl Kernels, fixture: &Fixture) {
     fixture.expect_close("loss", &losses);
 }
 
-fn settings(fixture: &Fixture) -> (Training, Gibbs) {
-    let keep = if fixture.has("lifetime_rate") {
-        let keep = Keep::Lifetime { rate: fixture.number("lifetime_rate") };
-        assert_eq!(positive_survivors(&keep, fixture.count("batch")), fixture.count("k"), "{fixture}");
-        keep
+fn settings(fixture: &Fixture) -> (TrainingConfig, ContrastiveDivergence) {
+    let selection = if fixture.has("lifetime_rate") {
+        let selection = Selection::Lifetime { rate: fixture.number("lifetime_rate") };
+        assert_eq!(positive_survivors(&selection, fixture.count("batch")), fixture.count("k"), "{fixture}");
+        selection
     } else {
-        Keep::All
+        Selection::All
     };
     let optimizer = Optimizer {
         method: Method::Sgd { momentum: fixture.number("momentum") },
@@ -47,14 +56,17 @@ fn settings(fixture: &Fixture) -> (Training, Gibbs) {
         schedule: Schedule::Constant,
         decay: fixture.number("weight_decay"),
     };
-    let training = Training {
-        sparsity: Sparsity { grid: Size::ONE, keep },
+    let training = TrainingConfig {
+        sparsity: Sparsity { grid: Size::ONE, selection },
         corruption: Corruption::NONE,
         optimizer,
         batch: fixture.count("batch"),
         steps: fixture.count("steps") as u64,
     };
-    (training, Gibbs { steps: fixture.count("gibbs_steps"), seed: fixture.count("seed") as u64 })
+    (
+        training,
+        ContrastiveDivergence { steps: fixture.count("gibbs_steps"), seed: fixture.count("seed") as u64 },
+    )
 }
 
 /// The phases one by one, from the parameters before the step.
@@ -62,7 +74,7 @@ fn check_phases(
     kernels: impl Kernels,
     fixture: &Fixture,
     network: &Network,
-    (training, gibbs): (&Training, &Gibbs),
+    (training, divergence): (&TrainingConfig, &ContrastiveDivergence),
     step: u64,
     parameters: &[f32],
     batch: &[f32],
@@ -83,17 +95,17 @@ fn check_phases(
         swap_axes(&rows, 1, units, count)
     };
     let mut rows = hidden(batch);
-    if let Keep::Lifetime { .. } = training.sparsity.keep {
+    if let Selection::Lifetime { .. } = training.sparsity.selection {
         check_features(kernels, &rbm, network, parameters, batch, &by_image(&rows));
-        let keep = positive_survivors(&training.sparsity.keep, count);
+        let keep = positive_survivors(&training.sparsity.selection, count);
         rows.chunks_exact_mut(width).for_each(|row| rbm.keep_largest(keep, row).unwrap());
     }
     fixture.expect_close(&format!("step{step}.positive"), &by_image(&rows));
-    for phase in 0..gibbs.steps {
+    for phase in 0..divergence.steps {
         let (mut samples, mut model) = (Vec::new(), Vec::new());
         for image in 0..count {
             let mut active = vec![u32::MAX; units];
-            let on = sample(gibbs.draws(step - 1, phase, image), &rows, width, image, &mut active);
+            let on = sample(divergence.draws(step - 1, phase, image), &rows, width, image, &mut active);
             samples.extend((0..units as u32).map(|unit| f32::from(active[..on].contains(&unit))));
             let mut visible = vec![f32::NAN; inputs];
             // In two ranges: a pixel does not depend on those beside it.

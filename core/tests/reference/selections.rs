@@ -1,6 +1,6 @@
 //! Selections: exact, ties included.
 
-use wta_core::{Conv, Cut, Keep, Kernels, Network, Shape, Size, Sparsity, select, spatial, survivors};
+use wta_core::{Conv, Cut, Kernels, Network, Selection, Shape, Size, Sparsity, select, spatial, survivors};
 
 use super::fixture::{Fixture, swap_axes};
 
@@ -37,8 +37,8 @@ pub(crate) fn check_lifetime(kernels: impl Kernels, fixture: &Fixture) {
     let (rate, k) = (fixture.number("lifetime_rate"), fixture.count("k"));
     assert_eq!(survivors(rate, batch * windows), k, "{fixture}: k");
     let image = Shape::new(1, 1, windows);
-    let network = Network::convolutional(image, &[Conv::same(maps, Size::ONE)], Size::ONE).unwrap();
-    let sparsity = Sparsity { grid: Size::new(1, windows), keep: Keep::Lifetime { rate } };
+    let network = Network::convolutional(image, &[Conv::new(maps, Size::ONE)], Size::ONE).unwrap();
+    let sparsity = Sparsity { grid: Size::new(1, windows), selection: Selection::Lifetime { rate } };
     let mut values = fixture.tensor("value").channels_last();
     let mut cuts = vec![Cut { threshold: f32::NAN, ties_below: 9 }; maps];
     select(kernels, &network, &sparsity, &mut values, &mut cuts).unwrap();
@@ -51,7 +51,7 @@ pub(crate) fn check_lifetime(kernels: impl Kernels, fixture: &Fixture) {
 pub(crate) fn check_k_sparse(kernels: impl Kernels, fixture: &Fixture) {
     let (batch, units, count) = (fixture.count("batch"), fixture.count("units"), fixture.count("k"));
     let network = Network::fully_connected(1, &[units]).unwrap();
-    let sparsity = Sparsity { grid: Size::ONE, keep: Keep::PerSample { count } };
+    let sparsity = Sparsity { grid: Size::ONE, selection: Selection::PerSample { count } };
     let mut values = fixture.tensor("x").plain();
     select(kernels, &network, &sparsity, &mut values, &mut []).unwrap();
     fixture.expect_exact("result", &values);
@@ -67,7 +67,8 @@ pub(crate) fn check_k_sparse(kernels: impl Kernels, fixture: &Fixture) {
     assert_eq!(values, expected, "{fixture}: value by position");
 }
 
-/// What is kept with a value above 0 is what is active: the fixture's own definition, so that `kept` is covered.
+/// What is kept with a value above 0 is what is active: the fixture's own definition, so that `kept` is
+/// covered.
 fn expect_kept(fixture: &Fixture, from: &str, count: usize) {
     let kept = &fixture.tensor("kept").values;
     assert_eq!(kept.iter().sum::<f64>() as usize, count, "{fixture}: how many are kept");

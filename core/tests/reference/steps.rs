@@ -1,8 +1,8 @@
 //! Whole training runs of three steps: codes, reconstructions, losses, gradients, parameters.
 
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Keep, Kernels, Learner, Method, Network, Optimizer,
-    Parameters, Region, Role, Schedule, Shape, Size, Sparsity, Training, Winners, select,
+    Candidates, Conv, Corruption, Cut, Encoder, Kernels, Learner, Method, Network, Optimizer, Parameters,
+    Region, Role, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, Winners, select,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -54,7 +54,7 @@ fn network(fixture: &Fixture) -> Network {
         let convs: Vec<Conv> = maps
             .iter()
             .zip(sizes)
-            .map(|(maps, (kernel, stride))| Conv::strided(*maps, kernel, stride))
+            .map(|(maps, (kernel, stride))| Conv::with_stride(*maps, kernel, stride))
             .collect();
         let input = Shape::new(image[0], image[1], image[2]);
         Network::convolutional(input, &convs, fixture.size("decoder_kernel"))
@@ -65,11 +65,11 @@ fn network(fixture: &Fixture) -> Network {
     if fixture.flag("tied") { network.tied().unwrap() } else { network }
 }
 
-fn training(fixture: &Fixture) -> Training {
-    let keep = match fixture.text("selection") {
-        "lifetime" => Keep::Lifetime { rate: fixture.number("lifetime_rate") },
-        "k_sparse" => Keep::PerSample { count: fixture.count("k") },
-        "spatial" | "all" => Keep::All,
+fn training(fixture: &Fixture) -> TrainingConfig {
+    let selection = match fixture.text("selection") {
+        "lifetime" => Selection::Lifetime { rate: fixture.number("lifetime_rate") },
+        "k_sparse" => Selection::PerSample { count: fixture.count("k") },
+        "spatial" | "all" => Selection::All,
         other => panic!("{fixture}: no test for the selection {other}"),
     };
     let method = match fixture.text("optimizer") {
@@ -90,11 +90,11 @@ fn training(fixture: &Fixture) -> Training {
     } else {
         Corruption::NONE
     };
-    Training {
+    TrainingConfig {
         corruption,
         sparsity: Sparsity {
             grid: if is_convolutional(fixture) { fixture.size("grid") } else { Size::ONE },
-            keep,
+            selection,
         },
         optimizer: Optimizer {
             method,
@@ -147,7 +147,7 @@ fn check_code(
     kernels: impl Kernels,
     fixture: &Fixture,
     network: &Network,
-    training: &Training,
+    training: &TrainingConfig,
     step: usize,
     parameters: &[f32],
 ) {
@@ -161,7 +161,7 @@ fn check_code(
     for (index, image) in images.chunks_exact(network.input().len()).enumerate() {
         encoder.load(batch, index, image, &mut inputs).unwrap();
     }
-    let layout = network.layer(0).unwrap().bordered();
+    let layout = network.layer(0).unwrap().padded();
     for (index, image) in inputs.chunks_exact_mut(layout.len()).take(batch).enumerate() {
         corruption.corrupt_input(step as u64 - 1, index, &layout, image);
     }

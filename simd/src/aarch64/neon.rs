@@ -3,9 +3,11 @@
 use core::arch::aarch64::*;
 use core::ops::Range;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
+use wta_core::{
+    AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
+};
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// Kernels in NEON. A value proves that the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +32,8 @@ fn available() -> bool {
     cfg!(target_feature = "neon")
 }
 
-// A tile of 8 positions by 2 registers: 16 sums, 8 registers of inputs and 4 of weights, so that these can be loaded
-// ahead, are 28 of the 32. With 10 positions the compiler spills.
+// A tile of 8 positions by 2 registers: 16 sums, 8 registers of inputs and 4 of weights, so that these can be
+// loaded ahead, are 28 of the 32. With 10 positions the compiler spills.
 implement_kernels!(Neon, float32x4_t, 8, 3, "neon");
 implement_peak!(Neon, float32x4_t, 16, "neon");
 
@@ -63,7 +65,8 @@ unsafe impl Vector for float32x4_t {
         unsafe { vfmaq_f32(c, self, b) }
     }
 
-    // A load of 4 inputs serves 4 weights: the instruction multiplies by one lane as well as by a whole vector.
+    // A load of 4 inputs serves 4 weights: the instruction multiplies by one lane as well as by a whole
+    // vector.
     #[inline(always)]
     unsafe fn add_products<const M: usize, const N: usize>(
         sums: &mut [[Self; N]; M],
@@ -82,7 +85,7 @@ unsafe impl Vector for float32x4_t {
                 add_lane::<1, M, N>(sums, &x, weights.add(4), stride);
                 add_lane::<2, M, N>(sums, &x, weights.add(8), stride);
                 add_lane::<3, M, N>(sums, &x, weights.add(12), stride);
-                weights = weights.add(16);
+                weights = weights.add(4 * Self::LANES);
                 i += 4;
             }
             while i < inputs.end {
@@ -161,9 +164,14 @@ unsafe impl Vector for float32x4_t {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
-        // SAFETY: the caller gives `rows` rows of 4 numbers; the arrays hold 16. A positive number's bits are a
-        // positive integer; a negative number's are negative and so below all patterns.
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES] {
+        // SAFETY: the caller gives `rows` rows of 4 numbers; the arrays hold `MAX_LANES`. A positive number's
+        // bits are a positive integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = vreinterpretq_s32_u32(vld1q_u32(bits.as_ptr()));
             let mut sum = vdupq_n_u32(0);
@@ -172,14 +180,15 @@ unsafe impl Vector for float32x4_t {
                 // A comparison gives -1 where it holds.
                 sum = vsubq_u32(sum, vcgeq_s32(numbers, patterns));
             }
-            let mut counts = [0; 16];
+            let mut counts = [0; MAX_LANES];
             vst1q_u32(counts.as_mut_ptr(), sum);
             counts
         }
     }
 }
 
-/// Adds lane `L` of each of `x` times one vector of each of `N` rows of weights, which are `stride` numbers apart.
+/// Adds lane `L` of each of `x` times one vector of each of `N` rows of weights, which are `stride` numbers
+/// apart.
 ///
 /// # Safety
 ///

@@ -1,14 +1,15 @@
-//! Quantised inference with the DSP instructions of the Cortex-M4 and M7, two 16-bit multiplications at a time.
+//! Quantised inference with the DSP instructions of the Cortex-M4 and M7, two 16-bit multiplications at a
+//! time.
 //!
-//! `SMLAD` adds two products to a sum. It takes pairs of neighbouring inputs, which is how the windows hold them, and pairs of
-//! neighbouring weights, which `SXTB16` makes from packed ones. The loops compute two positions and two filters at once: an
-//! input or weight that has been loaded is used twice.
+//! `SMLAD` adds two products to a sum. It takes pairs of neighbouring inputs, which is how the windows hold
+//! them, and pairs of neighbouring weights, which `SXTB16` makes from packed ones. The loops compute two
+//! positions and two filters at once: an input or weight that has been loaded is used twice.
 //!
 //! Sums are exact, so that nothing depends on their order.
 
 use core::arch::asm;
 
-use wta_core::Fields;
+use wta_core::ReceptiveFields;
 use wta_core::int8::{Int8Filters, Int8Kernels, Int8Weights, Portable, requantise};
 
 /// Quantised kernels in DSP instructions.
@@ -27,7 +28,7 @@ impl Int8Kernels for Dsp {
 
     fn convolve(
         self,
-        fields: &Fields,
+        fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
         window: &[i16],
         scratch: &mut [i16],
@@ -69,8 +70,9 @@ impl Int8Kernels for Dsp {
     fn max(self, from: &[i16], to: &mut [i16]) {
         let pairs = from.len().min(to.len()) / 2;
         if pairs > 0 {
-            // SAFETY: the loop reads `pairs` words, 2 x `pairs` numbers, from the start of `from` and of `to`, which both have as
-            // many, and writes those of `to`, which is borrowed mutably; `pairs` is not 0. LDR and STR take any address.
+            // SAFETY: the loop reads `pairs` words, 2 x `pairs` numbers, from the start of `from` and of
+            // `to`, and writes those of `to`. Both have as many, `to` is borrowed mutably, and `pairs` is not
+            // 0. LDR and STR take any address.
             unsafe {
                 asm!(
                     "2:",
@@ -106,10 +108,10 @@ fn is_aligned(numbers: &[i16]) -> bool {
     numbers.as_ptr().addr() % 4 == 0
 }
 
-/// [`Int8Kernels::convolve`] with the fields where they are: their rows are whole groups, and all begin at the address
-/// of a word.
+/// [`Int8Kernels::convolve`] with the fields where they are: their rows are whole groups, and all begin at
+/// the address of a word.
 fn in_place(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     filters: &Int8Filters<'_>,
     window: &[i16],
     scratch: &mut [i16],
@@ -133,10 +135,11 @@ fn in_place(
         while x < fields.width {
             // Of an odd number of positions, the last but one is computed twice.
             let left = x.min(last);
-            // SAFETY: `left` and `left + 1` are positions. The last one's field ends at `reach`, within the window, and the others'
-            // before it; `scratch` holds the pair's weights. There is a row and a group. The caller has seen that the window and
-            // `scratch` are aligned to words, and that the steps from field to field and from row to row are whole words.
-            // `out` has a place for each position and filter.
+            // SAFETY: `left` and `left + 1` are positions. The last one's field ends at `reach`, within the
+            // window, and the others' before it; `scratch` holds the pair's weights. There is a row and a
+            // group. The caller has seen that the window and `scratch` are aligned to words, and that the
+            // steps from field to field and from row to row are whole words. `out` has a place for each
+            // position and filter.
             unsafe {
                 let first = window.as_ptr().add(left * fields.step_right);
                 let second = first.add(fields.step_right);
@@ -150,7 +153,7 @@ fn in_place(
 
 /// [`Int8Kernels::convolve`] with the fields of two positions copied into `scratch`.
 fn gathered(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     filters: &Int8Filters<'_>,
     window: &[i16],
     scratch: &mut [i16],
@@ -177,9 +180,10 @@ fn gathered(
                 return;
             }
             let outputs = Outputs::new(filters, index);
-            // SAFETY: both fields have so many groups, which is not 0, and the pair twice as many. The caller has seen that
-            // `scratch` is aligned to words, and the second field begins after a number of whole groups. `left` and `left + 1`
-            // are positions, and `out` has a place for each position and filter.
+            // SAFETY: both fields have so many groups, which is not 0, and the pair twice as many. The caller
+            // has seen that `scratch` is aligned to words, and the second field begins after a number of
+            // whole groups. `left` and `left + 1` are positions, and `out` has a place for each position and
+            // filter.
             unsafe {
                 let sums = dots(groups, first.as_ptr(), second.as_ptr(), pair.as_ptr(), outputs.bias);
                 outputs.write(sums, out.as_mut_ptr().add(left * outputs.maps));
@@ -190,7 +194,13 @@ fn gathered(
 }
 
 /// [`Int8Kernels::convolve`] for a row of one position: a fully-connected layer.
-fn single(fields: &Fields, filters: &Int8Filters<'_>, window: &[i16], scratch: &mut [i16], out: &mut [i16]) {
+fn single(
+    fields: &ReceptiveFields,
+    filters: &Int8Filters<'_>,
+    window: &[i16],
+    scratch: &mut [i16],
+    out: &mut [i16],
+) {
     gather(fields, 0, window, scratch);
     for ((index, pair), out) in filters.weights.pairs().enumerate().zip(out.chunks_mut(2)) {
         let outputs = Outputs::new(filters, index);
@@ -202,7 +212,7 @@ fn single(fields: &Fields, filters: &Int8Filters<'_>, window: &[i16], scratch: &
 }
 
 /// Copies the field of position `x`.
-fn gather(fields: &Fields, x: usize, window: &[i16], to: &mut [i16]) {
+fn gather(fields: &ReceptiveFields, x: usize, window: &[i16], to: &mut [i16]) {
     let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
     for (to, row) in to.chunks_mut(fields.row_len.max(1)).zip(rows).take(fields.rows) {
         copy(row, to);
@@ -212,8 +222,8 @@ fn gather(fields: &Fields, x: usize, window: &[i16], to: &mut [i16]) {
 /// Copies a few numbers, as many as both have: the compiler would call a function, which takes longer.
 fn copy(from: &[i16], to: &mut [i16]) {
     let len = from.len().min(to.len());
-    // SAFETY: the loop reads `len` / 2 words of `from` and writes them to `to`, which is borrowed mutably; if `len` is odd, one
-    // number more. LDR and STR take any address.
+    // SAFETY: the loop reads `len` / 2 words of `from` and writes them to `to`, which is borrowed mutably; if
+    // `len` is odd, one number more. LDR and STR take any address.
     unsafe {
         asm!(
             "lsrs {pairs}, {len}, #1",
@@ -257,7 +267,7 @@ impl Outputs {
     }
 
     /// Whether the outputs of a row fit.
-    fn fit(fields: &Fields, filters: &Int8Filters<'_>, out: &[i16]) -> bool {
+    fn fit(fields: &ReceptiveFields, filters: &Int8Filters<'_>, out: &[i16]) -> bool {
         fields.width.saturating_mul(filters.weights.filters()) <= out.len()
     }
 
@@ -269,7 +279,8 @@ impl Outputs {
     #[inline(always)]
     unsafe fn write(&self, sums: [i32; 4], to: *mut i16) {
         let ([a, b, c, d], [first, second]) = (sums, self.multipliers);
-        // SAFETY: the pair's first filter is one of `maps`, and the second one is written where it is one, too.
+        // SAFETY: the pair's first filter is one of `maps`, and the second one is written where it is one,
+        // too.
         unsafe {
             let to = to.add(self.filter);
             *to = requantise(a, first);
@@ -288,9 +299,9 @@ fn widen(pair: &[i8], wide: &mut [i16]) {
     if groups == 0 || !is_aligned(wide) {
         return;
     }
-    // SAFETY: the loop reads `groups` times two words, 8 x `groups` bytes, of `pair`, and writes twice as many words, 8 x
-    // `groups` numbers, to `wide`, which is borrowed mutably and aligned to words, as STM wants it; both have as many, and `groups`
-    // is not 0. LDR takes any address.
+    // SAFETY: the loop reads `groups` times two words, 8 x `groups` bytes, of `pair`, and writes twice as
+    // many words, 8 x `groups` numbers, to `wide`. Both have as many, and `groups` is not 0. `wide` is
+    // borrowed mutably and aligned to words, as STM wants it. LDR takes any address.
     unsafe {
         asm!(
             "2:",
@@ -315,8 +326,8 @@ fn widen(pair: &[i8], wide: &mut [i16]) {
     }
 }
 
-/// The products of a group: weights of the one filter in r2 and r3, of the other in r4 and r5; inputs from r0 and r1 on; sums in
-/// r8 to r11.
+/// The products of a group: weights of the one filter in r2 and r3, of the other in r4 and r5; inputs from r0
+/// and r1 on; sums in r8 to r11.
 macro_rules! products {
     () => {
         "ldrd r6, r7, [r0], #8
@@ -361,13 +372,13 @@ struct Rows {
     gap: usize,
 }
 
-/// The biases and the products of two fields with a pair of filters, whose weights are [wide](widen): first field with first
-/// filter, with second filter, second field with first filter, with second filter.
+/// The biases and the products of two fields with a pair of filters, whose weights are [wide](widen). The
+/// first field comes first, with the first and the second filter; then the second field.
 ///
 /// # Safety
 ///
-/// There is a row and a group in it; all rows of both fields can be read, and as many groups of both filters. Fields, rows and
-/// weights begin at addresses of words.
+/// There is a row and a group in it; all rows of both fields can be read, and as many groups of both filters.
+/// Fields, rows and weights begin at addresses of words.
 #[inline(always)]
 unsafe fn dots_wide(
     rows: Rows,
@@ -378,8 +389,8 @@ unsafe fn dots_wide(
 ) -> [i32; 4] {
     let [mut a, mut b] = bias;
     let [mut c, mut d] = bias;
-    // SAFETY: what is read is what the caller has promised; LDRD and LDM want the addresses of words. r6 and r7, which asm!
-    // does not give away, are restored, and so is the stack.
+    // SAFETY: what is read is what the caller has promised; LDRD and LDM want the addresses of words. r6 and
+    // r7, which asm! does not give away, are restored, and so is the stack.
     unsafe {
         asm!(
             "push {{r6, r7}}",
@@ -439,7 +450,8 @@ unsafe fn dots_wide(
 ///
 /// # Safety
 ///
-/// There is a group; so many groups of both fields and of both filters can be read. The fields begin at addresses of words.
+/// There is a group; so many groups of both fields and of both filters can be read. The fields begin at
+/// addresses of words.
 #[inline(always)]
 unsafe fn dots(
     groups: usize,
@@ -450,8 +462,8 @@ unsafe fn dots(
 ) -> [i32; 4] {
     let [mut a, mut b] = bias;
     let [mut c, mut d] = bias;
-    // SAFETY: what is read is what the caller has promised; LDRD wants the addresses of words, LDR takes any. r6 and r7, which
-    // asm! does not give away, are restored, and so is the stack.
+    // SAFETY: what is read is what the caller has promised; LDRD wants the addresses of words, LDR takes any.
+    // r6 and r7, which asm! does not give away, are restored, and so is the stack.
     unsafe {
         asm!(
             "push {{r6, r7}}",
@@ -502,8 +514,9 @@ fn dot(inputs: &[i16], pair: &[i8], sums: [i32; 2]) -> [i32; 2] {
         return sums;
     }
     let [mut a, mut b] = sums;
-    // SAFETY: the loop reads 4 x `groups` numbers of `inputs` and 8 x `groups` bytes of `pair`, which have as many; `groups` is
-    // not 0. The inputs are aligned to words and stay so, as LDRD wants it; LDR takes any address.
+    // SAFETY: the loop reads 4 x `groups` numbers of `inputs` and 8 x `groups` bytes of `pair`, which have as
+    // many; `groups` is not 0. The inputs are aligned to words and stay so, as LDRD wants it; LDR takes any
+    // address.
     unsafe {
         asm!(
             "2:",

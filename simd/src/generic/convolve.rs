@@ -1,13 +1,14 @@
 //! The convolution that finds the maxima: a GEMM of receptive fields and filters that never copies a field.
 //!
-//! Filters are packed into panels of `LANES` filters, weight by weight, so that one load gives the same weight of
-//! `LANES` filters. A tile is `M` positions by `N` panels, held in registers; a field's rows are contiguous in
-//! the bordered map, so the tile walks them with one broadcast per position and weight. Bias and ReLU happen in
-//! registers. A sum starts from the bias and adds the products in the order of the filter, fused.
+//! Filters are packed into panels of `LANES` filters, weight by weight, so that one load gives the same
+//! weight of `LANES` filters. A tile is `M` positions by `N` panels, held in registers. A field's rows are
+//! contiguous in the padded map, so the tile walks them with one broadcast per position and weight. Bias and
+//! ReLU happen in registers. A sum starts from the bias and adds the products in the order of the filter,
+//! fused.
 
-use wta_core::{Fields, Placement};
+use wta_core::{OutputLayout, ReceptiveFields};
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector, load_part};
 
 /// Panels of `LANES` filters.
 const fn panels(filters: usize, lanes: usize) -> usize {
@@ -39,11 +40,11 @@ pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared:
 
 /// Whether all that [`convolve`] touches lies inside its slices.
 pub(crate) fn fits(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     filters: usize,
     prepared: usize,
     map: usize,
-    placement: Placement,
+    output_layout: OutputLayout,
     out: usize,
     lanes: usize,
 ) -> bool {
@@ -53,7 +54,7 @@ pub(crate) fn fits(
     // All of this saturates: a description beyond all memory ends beyond every slice.
     let (bottom, right) = (fields.height - 1, fields.width - 1);
     fields.offset(bottom, right).saturating_add(fields.extent()) <= map
-        && placement.at(bottom, right).saturating_add(filters) <= out
+        && output_layout.at(bottom, right).saturating_add(filters) <= out
         && prepared_len(filters, fields.len(), lanes) <= prepared
 }
 
@@ -64,11 +65,11 @@ pub(crate) fn fits(
 /// [`fits`] must hold, `bias` has one number per filter, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     prepared: &[f32],
     bias: &[f32],
     map: &[f32],
-    placement: Placement,
+    output_layout: OutputLayout,
     out: &mut [f32],
 ) {
     let panel_len = V::LANES * fields.len();
@@ -86,7 +87,7 @@ pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
             // The last tile of a long row of positions moves back over positions that are done already: the
             // same numbers are computed again, which is cheaper than a narrow tile.
             let start = if left >= M || positions < M { position } else { positions - M };
-            let tile = Tile { fields, map, placement, position: start, first, bias, weights };
+            let tile = Tile { fields, map, output_layout, position: start, first, bias, weights };
             // SAFETY: the tile's positions lie below `positions`; `fits` covers all their fields and outputs.
             let done = unsafe {
                 if positions - start >= M {
@@ -109,9 +110,9 @@ pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
 
 /// What a tile of outputs is computed from.
 struct Tile<'a> {
-    fields: &'a Fields,
+    fields: &'a ReceptiveFields,
     map: &'a [f32],
-    placement: Placement,
+    output_layout: OutputLayout,
     /// The first position.
     position: usize,
     /// The first filter.
@@ -163,14 +164,14 @@ impl Tile<'_> {
             for (m, row) in activations.iter().enumerate() {
                 let position = self.position + m;
                 let (y, x) = (position / fields.width, position % fields.width);
-                let to = self.placement.at(y, x);
+                let to = self.output_layout.at(y, x);
                 for (n, activation) in row.iter().enumerate() {
                     let first = self.first + n * V::LANES;
                     let count = V::LANES.min(filters - first);
                     if count == V::LANES {
                         activation.store(out.as_mut_ptr().add(to + first));
                     } else {
-                        let mut lanes = [0.0; 16];
+                        let mut lanes = [0.0; MAX_LANES];
                         activation.store(lanes.as_mut_ptr());
                         out.get_unchecked_mut(to + first..to + first + count)
                             .copy_from_slice(&lanes[..count]);
@@ -180,19 +181,4 @@ impl Tile<'_> {
         }
         M
     }
-}
-
-/// `LANES` numbers of `values` from `start`; 0 for those beyond its end.
-///
-/// # Safety
-///
-/// `V`'s instruction set is enabled.
-#[inline(always)]
-pub(crate) unsafe fn load_part<V: Vector>(values: &[f32], start: usize) -> V {
-    let mut lanes = [0.0; 16];
-    for (lane, value) in lanes.iter_mut().take(V::LANES).zip(values.iter().skip(start)) {
-        *lane = *value;
-    }
-    // SAFETY: 16 lanes are the widest register there is.
-    unsafe { V::load(lanes.as_ptr()) }
 }

@@ -1,22 +1,23 @@
-//! One receptive field against one filter or atom: what the learn phase does for each survivor. And element-wise
-//! maxima.
+//! One receptive field against one filter or atom: what the learn phase does for each survivor. And
+//! element-wise maxima.
 
-use wta_core::Fields;
+use wta_core::ReceptiveFields;
 
 use crate::vector::Vector;
 
 /// Whether the field at offset `at` lies inside a map of `map` numbers, and its filter has `filter` numbers.
-pub(crate) fn fits(fields: &Fields, at: usize, map: usize, filter: usize) -> bool {
+pub(crate) fn fits(fields: &ReceptiveFields, at: usize, map: usize, filter: usize) -> bool {
     fields.rows > 0 && at.saturating_add(fields.extent()) <= map && fields.len() <= filter
 }
 
-/// `<filter, field>`: vectors of a row are summed lane by lane, tails in scalar, each in the order of the field.
+/// `<filter, field>`: vectors of a row are summed lane by lane, tails in scalar, each in the order of the
+/// field.
 ///
 /// # Safety
 ///
 /// [`fits`] must hold, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn dot<V: Vector>(fields: &Fields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
+pub(crate) unsafe fn dot<V: Vector>(fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
     // SAFETY: the caller's promise.
     let [dot] = unsafe { dots::<V, 1>(fields, [map.as_ptr().wrapping_add(at)], filter) };
     dot
@@ -28,7 +29,11 @@ pub(crate) unsafe fn dot<V: Vector>(fields: &Fields, at: usize, map: &[f32], fil
 ///
 /// The fields exist, the filter has their length, and `V`'s instruction set is enabled.
 #[inline(always)]
-unsafe fn dots<V: Vector, const N: usize>(fields: &Fields, at: [*const f32; N], filter: &[f32]) -> [f32; N] {
+unsafe fn dots<V: Vector, const N: usize>(
+    fields: &ReceptiveFields,
+    at: [*const f32; N],
+    filter: &[f32],
+) -> [f32; N] {
     // SAFETY: `row * row_stride + i < ` the field's extent and `row * row_len + i < ` the filter's length.
     unsafe {
         let mut sums = [V::splat(0.0); N];
@@ -70,7 +75,7 @@ const POSITIONS: usize = 8;
 /// position, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn activations<V: Vector>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     positions: &[u32],
     map: &[f32],
     filter: &[f32],
@@ -110,19 +115,10 @@ pub(crate) unsafe fn axpy<V: Vector>(scale: f32, from: *const f32, to: *mut f32,
         }
         while i < len {
             // Fused like the vectors, so that a number does not depend on where its row was cut.
-            let lane = load_one::<V>(*from.add(i));
-            let mut lanes = [0.0; 16];
-            scales.mul_add(lane, load_one::<V>(*to.add(i))).store(lanes.as_mut_ptr());
-            *to.add(i) = lanes[0];
+            *to.add(i) = V::fused(scale, *from.add(i), *to.add(i));
             i += 1;
         }
     }
-}
-
-#[inline(always)]
-unsafe fn load_one<V: Vector>(value: f32) -> V {
-    // SAFETY: the caller has the instruction set.
-    unsafe { V::splat(value) }
 }
 
 /// `field += scale * filter`.
@@ -132,7 +128,7 @@ unsafe fn load_one<V: Vector>(value: f32) -> V {
 /// [`fits`] must hold, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn add_to_field<V: Vector>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     at: usize,
     scale: f32,
     filter: &[f32],
@@ -154,7 +150,7 @@ pub(crate) unsafe fn add_to_field<V: Vector>(
 /// [`fits`] must hold, and `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn add_to_filter<V: Vector>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     at: usize,
     scale: f32,
     map: &[f32],

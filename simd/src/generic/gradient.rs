@@ -2,10 +2,9 @@
 
 use core::ops::Range;
 
-use wta_core::Fields;
+use wta_core::ReceptiveFields;
 
-use crate::generic::convolve::load_part;
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector, load_part};
 
 /// Weights of a filter that one tile of narrow rows covers.
 const TILE: usize = 8;
@@ -19,9 +18,15 @@ const FILTERS: usize = 4;
 /// Positions of a tile of [`backpropagate`].
 const POSITIONS: usize = 6;
 
-/// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas for each
-/// position.
-pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usize, map: usize) -> bool {
+/// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas
+/// for each position.
+pub(crate) fn fits(
+    fields: &ReceptiveFields,
+    positions: &[u32],
+    deltas: usize,
+    maps: usize,
+    map: usize,
+) -> bool {
     let (bottom, right) = (fields.height.saturating_sub(1), fields.width.saturating_sub(1));
     let count = fields.positions();
     fields.rows > 0
@@ -32,9 +37,9 @@ pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usiz
         && positions.iter().all(|position| (*position as usize) < count)
 }
 
-/// See [`Kernels::filter_gradients`](wta_core::Kernels::filter_gradients): the sums over a chunk of positions are made in
-/// registers and then added to the gradient. Where a field's rows are long, the lanes are neighbouring weights, of
-/// `N` vectors at a time; elsewhere they are filters.
+/// See [`Kernels::filter_gradients`](wta_core::Kernels::filter_gradients): the sums over a chunk of positions
+/// are made in registers and then added to the gradient. Where a field's rows are long, the lanes are
+/// neighbouring weights, of `N` vectors at a time; elsewhere they are filters.
 ///
 /// # Safety
 ///
@@ -42,7 +47,7 @@ pub(crate) fn fits(fields: &Fields, positions: &[u32], deltas: usize, maps: usiz
 /// instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn filter_gradients<V: Vector, const N: usize>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     positions: &[u32],
     deltas: &[f32],
     maps: usize,
@@ -85,7 +90,7 @@ impl Chunk<'_> {
     ///
     /// As for [`filter_gradients`].
     #[inline(always)]
-    unsafe fn wide<V: Vector, const N: usize>(&self, fields: &Fields, gradient: &mut [f32]) {
+    unsafe fn wide<V: Vector, const N: usize>(&self, fields: &ReceptiveFields, gradient: &mut [f32]) {
         let field_len = fields.len();
         let filters = gradient.len() / field_len;
         for row in 0..fields.rows {
@@ -96,7 +101,8 @@ impl Chunk<'_> {
                 let to = gradient.as_mut_ptr().wrapping_add(row * fields.row_len + i);
                 let whole = filters / FILTERS * FILTERS;
                 let vectors = if left >= N * V::LANES { N } else { 1 };
-                // SAFETY: `vectors` vectors (or the rest of the row) from `i` on exist in each filter and field.
+                // SAFETY: `vectors` vectors (or the rest of the row) from `i` on exist in each filter and
+                // field.
                 unsafe {
                     for filter in (0..whole).step_by(FILTERS) {
                         let to = to.wrapping_add(filter * field_len);
@@ -128,8 +134,8 @@ impl Chunk<'_> {
     ///
     /// # Safety
     ///
-    /// `offset` and `N` vectors lie in every field, the filters exist in the deltas, and `to` points to `N` vectors of
-    /// `M` filters that are `stride` apart.
+    /// `offset` and `N` vectors lie in every field, the filters exist in the deltas, and `to` points to `N`
+    /// vectors of `M` filters that are `stride` apart.
     #[inline(always)]
     unsafe fn tile<V: Vector, const M: usize, const N: usize>(
         &self,
@@ -201,7 +207,7 @@ impl Chunk<'_> {
     ///
     /// As for [`filter_gradients`].
     #[inline(always)]
-    unsafe fn narrow<V: Vector>(&self, fields: &Fields, gradient: &mut [f32]) {
+    unsafe fn narrow<V: Vector>(&self, fields: &ReceptiveFields, gradient: &mut [f32]) {
         let field_len = fields.len();
         let filters = gradient.len() / field_len;
         for filter in (0..filters).step_by(V::LANES) {
@@ -210,7 +216,8 @@ impl Chunk<'_> {
                 for i in (0..fields.row_len).step_by(TILE) {
                     let count = TILE.min(fields.row_len - i);
                     let offset = row * fields.row_stride + i;
-                    // SAFETY: `count` weights from `i` on exist in each field's row, `lanes` filters in the deltas.
+                    // SAFETY: `count` weights from `i` on exist in each field's row, `lanes` filters in the
+                    // deltas.
                     let sums = unsafe {
                         match count {
                             8 => self.weights::<V, 8>(filter, lanes, offset),
@@ -245,7 +252,7 @@ impl Chunk<'_> {
         filter: usize,
         lanes: usize,
         offset: usize,
-    ) -> [[f32; 16]; TILE] {
+    ) -> [[f32; MAX_LANES]; TILE] {
         // SAFETY: the caller's promise; a narrow vector of deltas is loaded lane by lane.
         unsafe {
             let mut sums = [V::splat(0.0); T];
@@ -261,7 +268,7 @@ impl Chunk<'_> {
                     *sum = V::splat(*x.add(t)).mul_add(delta, *sum);
                 }
             }
-            let mut out = [[0.0; 16]; TILE];
+            let mut out = [[0.0; MAX_LANES]; TILE];
             for (out, sum) in out.iter_mut().zip(sums) {
                 sum.store(out.as_mut_ptr());
             }
@@ -270,22 +277,23 @@ impl Chunk<'_> {
     }
 }
 
-/// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): a product of matrices in register tiles of `POSITIONS`
-/// positions by `N` vectors of a field's row. What a position adds is summed over the filters first; for ascending
-/// positions, nothing depends on which of them share a tile.
+/// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): a product of matrices in register tiles
+/// of `POSITIONS` positions by `N` vectors of a field's row. What a position adds is summed over the filters
+/// first; for ascending positions, nothing depends on which of them share a tile.
 ///
 /// # Safety
 ///
-/// [`fits`] must hold for `below`, `weights` is `maps` whole filters, and `V`'s instruction set is enabled.
+/// [`fits`] must hold for `below` and as many maps as `weights` has filters, and `V`'s instruction set is
+/// enabled.
 #[inline(always)]
 pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
-    fields: &Fields,
+    fields: &ReceptiveFields,
     positions: &[u32],
     deltas: &[f32],
-    maps: usize,
     weights: &[f32],
     below: &mut [f32],
 ) {
+    let maps = weights.len().checked_div(fields.len()).unwrap_or(0).max(1);
     let to = below.as_mut_ptr();
     for (positions, deltas) in positions.chunks(POSITIONS).zip(deltas.chunks(POSITIONS * maps)) {
         let mut at = [to; POSITIONS];
@@ -303,8 +311,8 @@ pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
         };
         let wide = fields.row_len / (N * V::LANES) * (N * V::LANES);
         let whole = fields.row_len / V::LANES * V::LANES;
-        // From the end of the fields to their beginning: where fields of ascending positions overlap, what the first
-        // position adds is then added first, as it would be without the tile.
+        // From the end of the fields to their beginning: where fields of ascending positions overlap, what
+        // the first position adds is then added first, as it would be without the tile.
         for row in (0..fields.rows).rev() {
             // SAFETY: `fits` covers the rows of all fields in `below`, and `weights` holds `maps` filters.
             unsafe {
@@ -438,7 +446,7 @@ impl Strip<'_> {
                 weights = weights.wrapping_add(self.stride);
             }
             for (at, sum) in self.at.iter().skip(first).zip(sums) {
-                let mut lanes = [0.0; 16];
+                let mut lanes = [0.0; MAX_LANES];
                 sum.store(lanes.as_mut_ptr());
                 let to = at.add(self.offset);
                 for (i, sum) in lanes.iter().enumerate().take(left) {

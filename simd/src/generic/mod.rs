@@ -1,7 +1,8 @@
 //! The kernels, written once over [`Vector`](crate::vector::Vector).
 //!
 //! Every function here is `#[inline(always)]` so that it becomes part of an ISA module's `#[target_feature]`
-//! function. Each number is summed in an order that depends only on the layer, never on the tile it falls into.
+//! function. Each number is summed in an order that depends only on the layer, never on the tile it falls
+//! into.
 
 pub(crate) mod convolve;
 pub(crate) mod field;

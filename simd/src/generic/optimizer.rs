@@ -1,5 +1,5 @@
-//! The optimisers' updates, element by element in the scalar order and without fused operations: the same bits as
-//! the oracle's, on every ISA.
+//! The optimisers' updates, element by element in the scalar order and without fused operations: the same
+//! bits as the oracle's, on every ISA.
 
 use wta_core::{AdamUpdate, Kernels, Scalar, SgdUpdate};
 

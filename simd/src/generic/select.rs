@@ -1,8 +1,8 @@
 //! Competition and lifetime selection, a vector of maps at a time.
 
-use wta_core::{Cut, Error, Result, cut};
+use wta_core::{Cut, Result, cut};
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// See [`Kernels::compete`](wta_core::Kernels::compete).
 ///
@@ -39,12 +39,13 @@ pub(crate) unsafe fn compete<V: Vector>(
     }
 }
 
-/// See [`Kernels::lifetime_cuts`](wta_core::Kernels::lifetime_cuts): the bit search of [`wta_core::cut`] for a
-/// vector of columns at once. Counting is exact, so that the cuts are the scalar ones.
+/// See [`Kernels::lifetime_cuts`](wta_core::Kernels::lifetime_cuts): the bit search of [`wta_core::cut`] for
+/// a vector of columns at once. Counting is exact, so that the cuts are the scalar ones.
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`] with the index of the first such element of the first such column.
+/// [`Error::NotFinite`](wta_core::Error::NotFinite) with the index of the first number that is not finite, in
+/// the first column that has one.
 ///
 /// # Safety
 ///
@@ -75,7 +76,7 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
 ///
 /// # Errors
 ///
-/// [`Error::NotFinite`] with the index of the first such element.
+/// [`Error::NotFinite`](wta_core::Error::NotFinite) with the index of the first number that is not finite.
 ///
 /// # Safety
 ///
@@ -126,18 +127,16 @@ pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<C
 #[inline(always)]
 unsafe fn row_count<V: Vector>(vectors: &[f32], rest: &[f32], bits: u32) -> usize {
     // SAFETY: `vectors` holds as many whole vectors.
-    let lanes =
-        unsafe { V::count_at_least(vectors.as_ptr(), vectors.len() / V::LANES, V::LANES, &[bits; 16]) };
+    let lanes = unsafe {
+        V::count_at_least(vectors.as_ptr(), vectors.len() / V::LANES, V::LANES, &[bits; MAX_LANES])
+    };
     let more = rest.iter().filter(|v| **v > 0.0 && v.to_bits() >= bits).count();
     lanes.iter().take(V::LANES).sum::<u32>() as usize + more
 }
 
 fn cut_column(values: &[f32], width: usize, column: usize, keep: usize) -> Result<Cut> {
     let column_values = values.chunks_exact(width.max(1)).map(|row| row.get(column).copied().unwrap_or(0.0));
-    cut(column_values, keep).map_err(|error| match error {
-        Error::NotFinite { what, index } => Error::NotFinite { what, index: index * width + column },
-        other => other,
-    })
+    cut(column_values, keep).map_err(|error| error.map_index(|row| row * width + column))
 }
 
 /// # Safety
@@ -163,8 +162,8 @@ unsafe fn cut_vector<V: Vector>(
     }
     let from = values.as_ptr().wrapping_add(column);
     // SAFETY: the columns exist in every row, for all counts below.
-    let positive = unsafe { V::count_at_least(from, rows, width, &[1; 16]) };
-    let mut thresholds = [0u32; 16];
+    let positive = unsafe { V::count_at_least(from, rows, width, &[1; MAX_LANES]) };
+    let mut thresholds = [0u32; MAX_LANES];
     for bit in (0..31).rev() {
         let candidates = thresholds.map(|t| t | 1 << bit);
         // SAFETY: as above.

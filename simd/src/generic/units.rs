@@ -4,20 +4,14 @@ use crate::vector::Vector;
 
 /// How the operands of [`products`] lie.
 #[derive(Clone, Copy)]
-pub(crate) struct Sizes {
+struct Sizes {
     inputs: usize,
     panels: usize,
 }
 
 impl Sizes {
     /// The sizes, if they fit the slices' lengths.
-    pub(crate) fn new(
-        weights: usize,
-        units: usize,
-        prepared: usize,
-        out: usize,
-        lanes: usize,
-    ) -> Option<Self> {
+    fn new(weights: usize, units: usize, prepared: usize, out: usize, lanes: usize) -> Option<Self> {
         let inputs = weights.checked_div(units)?;
         let panels = prepared.checked_div(inputs.checked_mul(lanes)?)?;
         let fits = inputs * units == weights
@@ -27,21 +21,28 @@ impl Sizes {
     }
 }
 
+/// Whether the lengths of [`products`]' slices go together.
+pub(crate) fn products_fit(weights: usize, units: usize, prepared: usize, out: usize, lanes: usize) -> bool {
+    Sizes::new(weights, units, prepared, out, lanes).is_some()
+}
+
 /// See [`Kernels::unit_activations`](wta_core::Kernels::unit_activations) and, without `RELU`,
-/// [`Kernels::unit_sums`](wta_core::Kernels::unit_sums): a product of matrices in register tiles of `M` units by `N`
-/// panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
+/// [`Kernels::linear`](wta_core::Kernels::linear): a product of matrices in register tiles of `M` units by
+/// `N` panels of images, at most 4. A sum starts from the bias and adds the inputs in their order, fused.
 ///
 /// # Safety
 ///
-/// The sizes are those of the slices, and `V`'s instruction set is enabled.
+/// `V`'s instruction set is enabled. Where the lengths do not fit, nothing is done.
 #[inline(always)]
 pub(crate) unsafe fn products<V: Vector, const M: usize, const N: usize, const RELU: bool>(
-    sizes: Sizes,
     weights: &[f32],
     bias: &[f32],
     prepared: &[f32],
     out: &mut [f32],
 ) {
+    let Some(sizes) = Sizes::new(weights.len(), bias.len(), prepared.len(), out.len(), V::LANES) else {
+        return;
+    };
     let Sizes { inputs, panels } = sizes;
     let mut block = |unit: usize, panel: usize| Block {
         sizes,
@@ -115,15 +116,15 @@ impl Block {
     }
 }
 
-/// See [`Kernels::combine`](wta_core::Kernels::combine): a strip of the sum is held in registers while all rows are
-/// added to it.
+/// See [`Kernels::weighted_row_sum`](wta_core::Kernels::weighted_row_sum): a strip of the sum is held in
+/// registers while all rows are added to it.
 ///
 /// # Safety
 ///
-/// Each of `rows` has `out.len()` numbers in the matrix, there is a scale for each, and `V`'s instruction set is
-/// enabled.
+/// Each of `rows` has `out.len()` numbers in the matrix, there is a scale for each, and `V`'s instruction set
+/// is enabled.
 #[inline(always)]
-pub(crate) unsafe fn combine<V: Vector>(
+pub(crate) unsafe fn weighted_row_sum<V: Vector>(
     scales: &[f32],
     rows: &[u32],
     matrix: &[f32],

@@ -2,9 +2,11 @@
 
 use core::arch::x86_64::*;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
+use wta_core::{
+    AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
+};
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// Kernels in AVX2 and FMA. A value proves that the processor has both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,9 +130,14 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
-        // SAFETY: the caller gives `rows` rows of 8 numbers; the arrays hold 16. A positive number's bits are a
-        // positive integer; a negative number's are negative and so below all patterns.
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES] {
+        // SAFETY: the caller gives `rows` rows of 8 numbers; the arrays hold `MAX_LANES`. A positive number's
+        // bits are a positive integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = _mm256_loadu_si256(bits.as_ptr().cast());
             let mut less = _mm256_setzero_si256();
@@ -139,7 +146,7 @@ unsafe impl Vector for __m256 {
                 // A comparison gives -1 where it holds.
                 less = _mm256_add_epi32(less, _mm256_cmpgt_epi32(patterns, numbers));
             }
-            let mut counts = [0; 16];
+            let mut counts = [0; MAX_LANES];
             let all = _mm256_set1_epi32(rows as i32);
             _mm256_storeu_si256(counts.as_mut_ptr().cast(), _mm256_add_epi32(all, less));
             counts

@@ -2,9 +2,11 @@
 
 use core::arch::x86_64::*;
 
-use wta_core::{AdamUpdate, Cut, Fields, Filters, Placement, Result, Scalar, Screened, SgdUpdate, Tiling};
+use wta_core::{
+    AdamUpdate, Cut, Filters, OutputLayout, ReceptiveFields, Result, Scalar, Screened, SgdUpdate, Tiling,
+};
 
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// Kernels in AVX-512. A value proves that the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +31,8 @@ fn available() -> bool {
     cfg!(all(target_feature = "avx512f", target_feature = "fma"))
 }
 
-// A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and two
-// tiles make a row of a 28 x 28 image.
+// A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and
+// two tiles make a row of a 28 x 28 image.
 implement_kernels!(Avx512, __m512, 14, 4, "avx512f,fma");
 implement_peak!(Avx512, __m512, 24, "avx512f,fma");
 
@@ -129,9 +131,14 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
-    unsafe fn count_at_least(from: *const f32, rows: usize, stride: usize, bits: &[u32; 16]) -> [u32; 16] {
-        // SAFETY: the caller gives `rows` rows of 16 numbers. A positive number's bits are a positive integer; a
-        // negative number's are negative and so below all patterns.
+    unsafe fn count_at_least(
+        from: *const f32,
+        rows: usize,
+        stride: usize,
+        bits: &[u32; MAX_LANES],
+    ) -> [u32; MAX_LANES] {
+        // SAFETY: the caller gives `rows` rows of 16 numbers. A positive number's bits are a positive
+        // integer; a negative number's are negative and so below all patterns.
         unsafe {
             let patterns = _mm512_loadu_si512(bits.as_ptr().cast());
             let mut sum = _mm512_setzero_si512();
@@ -140,7 +147,7 @@ unsafe impl Vector for __m512 {
                 let at_least = _mm512_cmpge_epi32_mask(numbers, patterns);
                 sum = _mm512_mask_add_epi32(sum, at_least, sum, _mm512_set1_epi32(1));
             }
-            let mut counts = [0; 16];
+            let mut counts = [0; MAX_LANES];
             _mm512_storeu_si512(counts.as_mut_ptr().cast(), sum);
             counts
         }

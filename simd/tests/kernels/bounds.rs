@@ -1,8 +1,8 @@
-//! Slices that are too short for the description: no panic, nothing outside them touched, and what does fit is what
-//! the scalar kernels make of it.
+//! Slices that are too short for the description: no panic, nothing outside them touched, and what does fit
+//! is what the scalar kernels make of it.
 
 use proptest::prelude::*;
-use wta_core::{Fields, Filters, Kernels, Placement, Random, Scalar, Screened};
+use wta_core::{Filters, Kernels, OutputLayout, Random, ReceptiveFields, Scalar, Screened};
 
 use crate::inputs::{Canary, Fenced, Kind, geometries, prepare};
 use crate::{cases, isas};
@@ -34,11 +34,11 @@ proptest! {
             let prepared = cut(&prepared, &mut random);
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             let (mut found, mut expected) = (out.clone(), out.to_vec());
-            isa.convolve(fields, filters, &map, layer.placement, &mut found);
+            isa.convolve(fields, filters, &map, layer.output_layout, &mut found);
             found.expect_fences();
             // With weights missing, what the prepared ones give is as good as nothing.
             if weights.len() == whole_weights.len() {
-                Scalar.convolve(fields, filters, &map, layer.placement, &mut expected);
+                Scalar.convolve(fields, filters, &map, layer.output_layout, &mut expected);
                 prop_assert_eq!(&*found, &*expected, "{}", isa);
             }
         }
@@ -84,7 +84,9 @@ proptest! {
     }
 
     #[test]
-    fn short_gradients_and_backpropagation(layer in geometries(), first in 0usize..80, wild in any::<bool>()) {
+    fn short_gradients_and_backpropagation(
+        layer in geometries(), first in 0usize..80, wild in any::<bool>(),
+    ) {
         let mut random = layer.random();
         let (fields, maps) = (&layer.fields, layer.maps);
         let mut positions = layer.some_positions(&mut random);
@@ -133,18 +135,18 @@ proptest! {
 }
 
 /// Runs every kernel that reads a description on the same small buffers.
-fn run_all(fields: &Fields, placement: Placement, first: usize) {
+fn run_all(fields: &ReceptiveFields, output_layout: OutputLayout, first: usize) {
     let mut random = Random::new(1);
     let numbers = Kind::Whole.draw(64, &mut random);
     for isa in isas() {
         let mut out = numbers.clone();
         let filters = Filters { weights: &numbers, bias: &numbers, prepared: &numbers };
-        isa.convolve(fields, filters, &numbers, placement, &mut out);
+        isa.convolve(fields, filters, &numbers, output_layout, &mut out);
         isa.field_dot(fields, 0, &numbers, &numbers);
         isa.tiling(fields, filters.bias.len());
         isa.tiling(fields, usize::MAX);
         isa.prepare_tiles(fields, &numbers, &mut out);
-        isa.convolve_tiles(fields, filters, &numbers, placement, &mut [0.0; 64], &mut out);
+        isa.convolve_tiles(fields, filters, &numbers, output_layout, &mut [0.0; 64], &mut out);
         let (mut maxima, mut best, mut slack) = ([0.0; 64], [0.0; 64], [0.0; 64]);
         let screened = Screened { maxima: &mut maxima, best: &mut best, slack: &mut slack };
         isa.screen(fields, filters, &numbers, &mut [0.0; 64], screened);
@@ -157,62 +159,76 @@ fn run_all(fields: &Fields, placement: Placement, first: usize) {
     }
 }
 
-const FIELDS: Fields =
-    Fields { rows: 2, row_len: 3, row_stride: 8, height: 2, width: 2, step_down: 8, step_right: 3 };
-const PLACEMENT: Placement = Placement { start: 0, row_stride: 8, step: 4 };
+const FIELDS: ReceptiveFields =
+    ReceptiveFields { rows: 2, row_len: 3, row_stride: 8, height: 2, width: 2, step_down: 8, step_right: 3 };
+const OUTPUT_LAYOUT: OutputLayout = OutputLayout { start: 0, row_stride: 8, step: 4 };
 
 /// Every field of a description at `number`, one at a time.
-fn descriptions_with(number: usize) -> impl Iterator<Item = (Fields, Placement)> {
+fn descriptions_with(number: usize) -> impl Iterator<Item = (ReceptiveFields, OutputLayout)> {
     let fields = [
-        Fields { rows: number, ..FIELDS },
-        Fields { row_len: number, ..FIELDS },
-        Fields { row_stride: number, ..FIELDS },
-        Fields { height: number, ..FIELDS },
-        Fields { width: number, ..FIELDS },
-        Fields { step_down: number, ..FIELDS },
-        Fields { step_right: number, ..FIELDS },
+        ReceptiveFields { rows: number, ..FIELDS },
+        ReceptiveFields { row_len: number, ..FIELDS },
+        ReceptiveFields { row_stride: number, ..FIELDS },
+        ReceptiveFields { height: number, ..FIELDS },
+        ReceptiveFields { width: number, ..FIELDS },
+        ReceptiveFields { step_down: number, ..FIELDS },
+        ReceptiveFields { step_right: number, ..FIELDS },
     ];
-    let placements = [
-        Placement { start: number, ..PLACEMENT },
-        Placement { row_stride: number, ..PLACEMENT },
-        Placement { step: number, ..PLACEMENT },
+    let output_layouts = [
+        OutputLayout { start: number, ..OUTPUT_LAYOUT },
+        OutputLayout { row_stride: number, ..OUTPUT_LAYOUT },
+        OutputLayout { step: number, ..OUTPUT_LAYOUT },
     ];
-    let fields = fields.into_iter().map(|fields| (fields, PLACEMENT));
-    fields.chain(placements.into_iter().map(|placement| (FIELDS, placement)))
+    let fields = fields.into_iter().map(|fields| (fields, OUTPUT_LAYOUT));
+    fields.chain(output_layouts.into_iter().map(|output_layout| (FIELDS, output_layout)))
 }
 
 /// A layer that tiles would be worth while for, if its sizes were true.
-const WIDE: Fields =
-    Fields { rows: 5, row_len: 40, row_stride: 160, height: 16, width: 16, step_down: 160, step_right: 8 };
+const WIDE: ReceptiveFields = ReceptiveFields {
+    rows: 5,
+    row_len: 40,
+    row_stride: 160,
+    height: 16,
+    width: 16,
+    step_down: 160,
+    step_right: 8,
+};
 
 #[test]
 fn wide_layers_beyond_all_memory() {
     for number in [0, usize::MAX, usize::MAX / 2, usize::MAX / 25, usize::MAX / 400, 1 << 40, 5 << 20] {
         for fields in [
-            Fields { height: number, ..WIDE },
-            Fields { width: number, ..WIDE },
-            Fields { row_len: number / 5 * 5, step_right: number / 5, ..WIDE },
-            Fields { row_stride: number, step_down: number, ..WIDE },
+            ReceptiveFields { height: number, ..WIDE },
+            ReceptiveFields { width: number, ..WIDE },
+            ReceptiveFields { row_len: number / 5 * 5, step_right: number / 5, ..WIDE },
+            ReceptiveFields { row_stride: number, step_down: number, ..WIDE },
             WIDE,
         ] {
-            run_all(&fields, PLACEMENT, 0);
+            run_all(&fields, OUTPUT_LAYOUT, 0);
         }
     }
 }
 
 #[test]
 fn descriptions_with_nothing_in_them() {
-    descriptions_with(0).for_each(|(fields, placement)| run_all(&fields, placement, 0));
-    let nothing =
-        Fields { rows: 0, row_len: 0, row_stride: 0, height: 0, width: 0, step_down: 0, step_right: 0 };
-    run_all(&nothing, Placement { start: 0, row_stride: 0, step: 0 }, 0);
+    descriptions_with(0).for_each(|(fields, output_layout)| run_all(&fields, output_layout, 0));
+    let nothing = ReceptiveFields {
+        rows: 0,
+        row_len: 0,
+        row_stride: 0,
+        height: 0,
+        width: 0,
+        step_down: 0,
+        step_right: 0,
+    };
+    run_all(&nothing, OutputLayout { start: 0, row_stride: 0, step: 0 }, 0);
 }
 
 /// Offsets beyond what a `usize` holds must not come around to the beginning of a slice.
 #[test]
 fn descriptions_beyond_all_memory() {
     for number in [usize::MAX, usize::MAX - 2, usize::MAX / 2, usize::MAX / 3 + 1, 1 << (usize::BITS - 3)] {
-        run_all(&FIELDS, PLACEMENT, number);
-        descriptions_with(number).for_each(|(fields, placement)| run_all(&fields, placement, 0));
+        run_all(&FIELDS, OUTPUT_LAYOUT, number);
+        descriptions_with(number).for_each(|(fields, output_layout)| run_all(&fields, output_layout, 0));
     }
 }

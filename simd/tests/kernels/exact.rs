@@ -159,7 +159,8 @@ proptest! {
             let sign = |v: f32| if positive { v.abs() } else { v };
             Fenced::new(&values.into_iter().map(sign).collect::<Vec<_>>(), &mut random)
         };
-        let (gradient, first, second, weights) = (draw(0, false), draw(1, false), draw(2, true), draw(3, false));
+        let (gradient, first) = (draw(0, false), draw(1, false));
+        let (second, weights) = (draw(2, true), draw(3, false));
 
         let sgd = SgdUpdate { rate, momentum: beta1, decay };
         let (mut expected_first, mut expected_weights) = (first.to_vec(), weights.to_vec());

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::ops::{Deref, DerefMut};
 
 use proptest::prelude::*;
-use wta_core::{Cut, Fields, Filters, Kernels, Placement, Random};
+use wta_core::{Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields};
 use wta_simd::Isa;
 
 /// A value that no kernel writes.
@@ -73,8 +73,8 @@ impl<T: Canary> DerefMut for Fenced<T> {
 /// What numbers to draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
-    /// Small whole numbers, many of them 0 or equal: their sums are exact in any order, so that results must be
-    /// equal to the last bit.
+    /// Small whole numbers, many of them 0 or equal: their sums are exact in any order, so that results must
+    /// be equal to the last bit.
     Whole,
     /// Normally distributed.
     Real,
@@ -103,9 +103,9 @@ pub(crate) fn magnitudes(values: &[f32]) -> Vec<f32> {
 /// A layer: where its receptive fields lie, how many filters it has, where its outputs go.
 #[derive(Clone, Debug)]
 pub(crate) struct Geometry {
-    pub(crate) fields: Fields,
+    pub(crate) fields: ReceptiveFields,
     pub(crate) maps: usize,
-    pub(crate) placement: Placement,
+    pub(crate) output_layout: OutputLayout,
     pub(crate) seed: u64,
 }
 
@@ -117,11 +117,18 @@ pub(crate) fn geometries() -> impl Strategy<Value = Geometry> {
     (form, positions, gaps, any::<u64>()).prop_map(
         |((rows, row_len, maps), (height, width, down, step_right), (slack, step, row, start), seed)| {
             let row_stride = row_len + (width - 1) * step_right + slack;
-            let fields =
-                Fields { rows, row_len, row_stride, height, width, step_down: down * row_stride, step_right };
+            let fields = ReceptiveFields {
+                rows,
+                row_len,
+                row_stride,
+                height,
+                width,
+                step_down: down * row_stride,
+                step_right,
+            };
             let step = maps + step;
-            let placement = Placement { start, row_stride: width * step + row, step };
-            Geometry { fields, maps, placement, seed }
+            let output_layout = OutputLayout { start, row_stride: width * step + row, step };
+            Geometry { fields, maps, output_layout, seed }
         },
     )
 }
@@ -131,15 +138,15 @@ impl Geometry {
         Random::new(self.seed)
     }
 
-    /// The bordered input, no longer than it must be.
+    /// The padded input, no longer than it must be.
     pub(crate) fn map_len(&self) -> usize {
-        let Fields { rows, row_len, row_stride, .. } = self.fields;
+        let ReceptiveFields { rows, row_len, row_stride, .. } = self.fields;
         self.fields.at(self.fields.positions() - 1) + (rows - 1) * row_stride + row_len
     }
 
     /// The outputs, no longer than they must be.
     pub(crate) fn out_len(&self) -> usize {
-        let Placement { start, row_stride, step } = self.placement;
+        let OutputLayout { start, row_stride, step } = self.output_layout;
         start + (self.fields.height - 1) * row_stride + (self.fields.width - 1) * step + self.maps
     }
 
@@ -157,7 +164,7 @@ pub(crate) fn prepare(
     isa: Isa,
     weights: &[f32],
     maps: usize,
-    fields: &Fields,
+    fields: &ReceptiveFields,
     random: &mut Random,
 ) -> Fenced<f32> {
     let garbage = vec![f32::NAN; isa.prepared_len(maps, fields.len())];
@@ -170,14 +177,14 @@ pub(crate) fn prepare(
 /// [`Kernels::convolve`] into a copy of `out`.
 pub(crate) fn convolve(
     isa: Isa,
-    (fields, placement): (&Fields, Placement),
+    (fields, output_layout): (&ReceptiveFields, OutputLayout),
     (weights, bias): (&[f32], &[f32]),
     map: &[f32],
     out: &Fenced<f32>,
 ) -> Fenced<f32> {
     let mut out = out.clone();
     let prepared = prepare(isa, weights, bias.len(), fields, &mut Random::new(bias.len() as u64));
-    isa.convolve(fields, Filters { weights, bias, prepared: &prepared }, map, placement, &mut out);
+    isa.convolve(fields, Filters { weights, bias, prepared: &prepared }, map, output_layout, &mut out);
     out.expect_fences();
     out
 }

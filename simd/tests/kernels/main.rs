@@ -1,5 +1,5 @@
-//! Every kernel of every instruction set of this processor against the scalar kernels, on sizes that are multiples
-//! of nothing, on buffers off alignment, and inside fences that catch a write beyond a slice.
+//! Every kernel of every instruction set of this processor against the scalar kernels, on sizes that are
+//! multiples of nothing, on buffers off alignment, and inside fences that catch a write beyond a slice.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
@@ -20,8 +20,8 @@ fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }
 
-/// The instruction sets to compare with the scalar kernels. Those are in it too: on a processor without any other,
-/// the tests still run, and show that the oracle itself keeps inside its slices.
+/// The instruction sets to compare with the scalar kernels. Those are in it too: on a processor without any
+/// other, the tests still run, and show that the oracle itself keeps inside its slices.
 fn isas() -> impl Iterator<Item = Isa> {
     Isa::all_available()
 }

@@ -8,8 +8,8 @@ use wta_simd::sparse::{Entry, LANES, Lanes};
 use crate::inputs::{Fenced, Kind, kinds};
 use crate::{cases, isas};
 
-/// Weights of `features` features, and a row with an entry for about one in `gap` of them; a few of the indices lie
-/// just beyond the weights.
+/// Weights of `features` features, and a row with an entry for about one in `gap` of them; a few of the
+/// indices lie just beyond the weights.
 fn example(features: usize, gap: u32, kind: Kind, random: &mut Random) -> (Vec<f32>, Vec<Entry>) {
     let weights = kind.draw(features * LANES, random).to_vec();
     let indices: Vec<u32> = (0..features as u32 + 3).filter(|_| random.below(gap) == 0).collect();

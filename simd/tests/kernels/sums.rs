@@ -9,7 +9,8 @@ use crate::{cases, isas};
 /// How far a sum may be from the scalar kernels', relative to the sum of its terms' magnitudes.
 const TOLERANCE: f32 = 1e-6;
 
-/// `magnitudes` has, for each number, the sum of its terms' magnitudes; 0 where nothing may have been written.
+/// `magnitudes` has, for each number, the sum of its terms' magnitudes; 0 where nothing may have been
+/// written.
 fn expect_close(
     isa: impl std::fmt::Display,
     kind: Kind,
@@ -45,13 +46,13 @@ proptest! {
 
         let mut expected = untouched.clone();
         let filters = Filters { weights: &weights, bias: &bias, prepared: &[] };
-        Scalar.convolve(fields, filters, &map, layer.placement, &mut expected);
+        Scalar.convolve(fields, filters, &map, layer.output_layout, &mut expected);
         let mut terms = vec![0.0; untouched.len()];
         let (weights_magnitudes, bias_magnitudes) = (magnitudes(&weights), magnitudes(&bias));
         let filters = Filters { weights: &weights_magnitudes, bias: &bias_magnitudes, prepared: &[] };
-        Scalar.convolve(fields, filters, &magnitudes(&map), layer.placement, &mut terms);
+        Scalar.convolve(fields, filters, &magnitudes(&map), layer.output_layout, &mut terms);
         for isa in isas() {
-            let found = convolve(isa, (fields, layer.placement), (&weights, &bias), &map, &out);
+            let found = convolve(isa, (fields, layer.output_layout), (&weights, &bias), &map, &out);
             expect_close(isa, kind, &found, &expected, &terms);
         }
     }
@@ -79,7 +80,8 @@ proptest! {
             expect_close(isa, kind, &found, &expected, &added_to(&map, &terms));
             found.expect_fences();
 
-            let (mut found, mut expected, mut terms) = (filter.clone(), filter.to_vec(), vec![0.0; filter.len()]);
+            let (mut found, mut expected) = (filter.clone(), filter.to_vec());
+            let mut terms = vec![0.0; filter.len()];
             isa.add_to_filter(fields, at, scale, &map, &mut found);
             Scalar.add_to_filter(fields, at, scale, &map, &mut expected);
             Scalar.add_to_filter(fields, at, scale.abs(), &map_magnitudes, &mut terms);
@@ -89,7 +91,9 @@ proptest! {
     }
 
     #[test]
-    fn gradients_of_a_range_of_filters(layer in geometries(), kind in kinds(), share in (0.0f32..1.0, 0.0f32..1.0)) {
+    fn gradients_of_a_range_of_filters(
+        layer in geometries(), kind in kinds(), share in (0.0f32..1.0, 0.0f32..1.0),
+    ) {
         let mut random = layer.random();
         let (fields, maps) = (&layer.fields, layer.maps);
         let positions = layer.some_positions(&mut random);
@@ -103,7 +107,9 @@ proptest! {
         Scalar.filter_gradients(fields, &positions, &deltas, maps, first, &map, &mut expected);
         let mut terms = vec![0.0; gradient.len()];
         let (delta_magnitudes, map_magnitudes) = (magnitudes(&deltas), magnitudes(&map));
-        Scalar.filter_gradients(fields, &positions, &delta_magnitudes, maps, first, &map_magnitudes, &mut terms);
+        Scalar.filter_gradients(
+            fields, &positions, &delta_magnitudes, maps, first, &map_magnitudes, &mut terms,
+        );
         let terms = added_to(&gradient, &terms);
         for isa in isas() {
             let mut found = gradient.clone();

@@ -1,8 +1,8 @@
-//! A number does not depend on the tile that it is computed in: splitting the work over threads, by positions or by
-//! filters, never changes a bit.
+//! A number does not depend on the tile that it is computed in: splitting the work over threads, by positions
+//! or by filters, never changes a bit.
 
 use proptest::prelude::*;
-use wta_core::{Fields, Kernels, Placement};
+use wta_core::{Kernels, OutputLayout, ReceptiveFields};
 
 use crate::inputs::{Fenced, Kind, convolve, geometries};
 use crate::{cases, isas};
@@ -38,18 +38,18 @@ proptest! {
         let ((top, height), (left, width)) = (part(fields.height, rows), part(fields.width, columns));
         let (first, count) = part(layer.maps, maps);
 
-        let fewer = Fields { height, width, ..*fields };
+        let fewer = ReceptiveFields { height, width, ..*fields };
         let start = &map[top * fields.step_down + left * fields.step_right..];
         let few_weights = &weights[first * fields.len()..(first + count) * fields.len()];
-        let dense = Placement { start: 0, row_stride: width * count, step: count };
+        let dense = OutputLayout { start: 0, row_stride: width * count, step: count };
         let few_out = Fenced::new(&vec![0.0; height * width * count], &mut random);
         for isa in isas() {
-            let whole = convolve(isa, (fields, layer.placement), (&weights, &bias), &map, &out);
+            let whole = convolve(isa, (fields, layer.output_layout), (&weights, &bias), &map, &out);
             let found =
                 convolve(isa, (&fewer, dense), (few_weights, &bias[first..first + count]), start, &few_out);
             let expected = (0..height * width).flat_map(|position| {
                 let (y, x) = (top + position / width, left + position % width);
-                let Placement { start, row_stride, step } = layer.placement;
+                let OutputLayout { start, row_stride, step } = layer.output_layout;
                 let at = start + y * row_stride + x * step + first;
                 whole[at..at + count].to_vec()
             });
@@ -72,7 +72,8 @@ proptest! {
             isa.filter_gradients(fields, &positions, &deltas, layer.maps, 0, &map, &mut whole);
             let mut found = Fenced::new(&gradient[range.clone()], &mut random);
             isa.filter_gradients(fields, &positions, &deltas, layer.maps, first, &map, &mut found);
-            prop_assert_eq!(bits(found.iter().copied()), bits(whole[range.clone()].iter().copied()), "{}", isa);
+            let expected = bits(whole[range.clone()].iter().copied());
+            prop_assert_eq!(bits(found.iter().copied()), expected, "{}", isa);
         }
     }
 

@@ -13,8 +13,8 @@ fn bits(values: &[f32]) -> Vec<u32> {
 proptest! {
     #![proptest_config(cases(120))]
 
-    /// Whole numbers are summed exactly, so that all instruction sets agree to the bit; what is beyond the batch is
-    /// padding.
+    /// Whole numbers are summed exactly, so that all instruction sets agree to the bit; what is beyond the
+    /// batch is padding.
     #[test]
     fn activations(
         (inputs, units, images) in (1usize..60, 1usize..40, 1usize..130),
@@ -46,7 +46,7 @@ proptest! {
                 isa.unit_activations(weights, &bias[unit..=unit], &batch, &prepared, &mut alone);
                 prop_assert_eq!(bits(&found[..images]), bits(&alone[..images]), "{}", isa);
                 // Without the ReLU, what is positive is the same.
-                isa.unit_sums(weights, &bias[unit..=unit], &batch, &prepared, &mut alone);
+                isa.linear(weights, &bias[unit..=unit], &batch, &prepared, &mut alone);
                 let rectified: Vec<f32> = alone[..images].iter().map(|sum| sum.max(0.0)).collect();
                 prop_assert_eq!(&rectified[..], &found[..images], "{}", isa);
             }
@@ -70,10 +70,10 @@ proptest! {
             isa.prepare(&batch, inputs, &mut prepared);
             let width = images.next_multiple_of(isa.panel_maps());
             let mut sums = vec![f32::NAN; units * width];
-            isa.unit_sums(&weights, &vec![0.0; units], &batch, &prepared, &mut sums);
+            isa.linear(&weights, &vec![0.0; units], &batch, &prepared, &mut sums);
             for (sums, weights) in sums.chunks(width).zip(weights.chunks(inputs)) {
                 let mut combined = vec![0.0; images];
-                isa.combine(weights, &all, &columns, images, &mut combined);
+                isa.weighted_row_sum(weights, &all, &columns, images, &mut combined);
                 prop_assert_eq!(bits(&sums[..images]), bits(&combined), "{}", isa);
             }
         }
@@ -96,10 +96,10 @@ proptest! {
         let scales = kind.draw(list.len(), &mut random);
         let before = kind.draw(len, &mut random);
         let mut expected = before.to_vec();
-        Scalar.combine(&scales, &list, &matrix, stride, &mut expected);
+        Scalar.weighted_row_sum(&scales, &list, &matrix, stride, &mut expected);
         for isa in isas() {
             let mut found = before.clone();
-            isa.combine(&scales, &list, &matrix, stride, &mut found);
+            isa.weighted_row_sum(&scales, &list, &matrix, stride, &mut found);
             found.expect_fences();
             for (found, expected) in found.iter().zip(&expected) {
                 let tolerance = if kind == Kind::Whole { 0.0 } else { 1e-5 * (2.0 + count as f32) };
@@ -143,11 +143,11 @@ fn lengths_that_do_not_fit() {
             let mut found = Fenced::new(&numbers[..out], &mut Random::new(1));
             isa.unit_activations(&numbers[..weights], &numbers[..units], &numbers, &numbers, &mut found);
             found.expect_fences();
-            isa.unit_sums(&numbers[..weights], &numbers[..units], &numbers, &numbers, &mut found);
+            isa.linear(&numbers[..weights], &numbers[..units], &numbers, &numbers, &mut found);
             found.expect_fences();
         }
         let mut found = Fenced::new(&numbers[..5], &mut Random::new(1));
-        isa.combine(&numbers[..3], &[1, 2], &numbers, usize::MAX / 2, &mut found);
+        isa.weighted_row_sum(&numbers[..3], &[1, 2], &numbers, usize::MAX / 2, &mut found);
         found.expect_fences();
     }
 }

@@ -1,10 +1,10 @@
-//! Winograd's algorithm against the direct one: its outputs and maxima lie within the bound that it states, and what
-//! is built on that, screening, finds the very winners that evaluating every position finds.
+//! Winograd's algorithm against the direct one: its outputs and maxima lie within the bound that it states,
+//! and what is built on that, screening, finds the very winners that evaluating every position finds.
 
 use proptest::prelude::*;
 use wta_core::{
-    Bordered, Candidates, Conv, Cut, Encoder, Filters, Kernels, Network, Parameters, Placement, Random,
-    Screened, Shape, Size, cut, promises, spatial, thresholds,
+    Candidates, Conv, Cut, Encoder, Filters, Kernels, Network, OutputLayout, PaddedLayout, Parameters,
+    Random, Screened, Shape, Size, cut, promises, spatial, thresholds,
 };
 use wta_simd::Isa;
 
@@ -33,12 +33,12 @@ fn layers() -> impl Strategy<Value = Case> {
 
 impl Case {
     fn network(&self) -> Network {
-        Network::convolutional(self.input, &[Conv::same(self.maps, Size::square(5))], Size::ONE).unwrap()
+        Network::convolutional(self.input, &[Conv::new(self.maps, Size::square(5))], Size::ONE).unwrap()
     }
 
-    /// The bordered input, after a ReLU; filters; biases.
+    /// The padded input, after a ReLU; filters; biases.
     fn draw(&self, random: &mut Random) -> (Fenced<f32>, Fenced<f32>, Fenced<f32>) {
-        let bordered = Bordered::new(self.input, Size::square(5));
+        let padded = PaddedLayout::new(self.input, Size::square(5));
         let number = |random: &mut Random| match self.kind {
             0 => random.below(4) as f32 - 1.0,
             // A background with a few strokes, as hidden maps of digits have.
@@ -46,8 +46,8 @@ impl Case {
             _ => random.normal(),
         };
         let plain: Vec<f32> = (0..self.input.len()).map(|_| number(random).max(0.0)).collect();
-        let mut map = Fenced::new(&vec![0.0; bordered.len()], random);
-        bordered.fill(&plain, &mut map);
+        let mut map = Fenced::new(&vec![0.0; padded.len()], random);
+        padded.fill(&plain, &mut map);
         let filters = self.network().top().filters_len();
         let weights: Vec<f32> = (0..filters).map(|_| number(random) - 0.2).collect();
         let bias: Vec<f32> = (0..self.maps).map(|_| number(random)).collect();
@@ -57,7 +57,7 @@ impl Case {
 
 /// What evaluating every position makes of a layer: positions x maps.
 fn evaluated(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
-    let fields = case.network().top().fields();
+    let fields = case.network().top().receptive_fields();
     let positions: Vec<u32> = (0..fields.positions() as u32).collect();
     let mut out = vec![0.0; positions.len() * case.maps];
     let mut column = vec![0.0; positions.len()];
@@ -71,9 +71,9 @@ fn evaluated(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) 
 /// What the direct algorithm makes of a layer, scalar kernels' where a slice is too short.
 fn convolved(isa: Isa, case: &Case, map: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
     let layer = case.network().top();
-    let placement = Placement { start: 0, row_stride: case.input.width * case.maps, step: case.maps };
+    let output_layout = OutputLayout { start: 0, row_stride: case.input.width * case.maps, step: case.maps };
     let out = Fenced::new(&vec![0.0; layer.output().len()], &mut Random::new(case.seed));
-    convolve(isa, (&layer.fields(), placement), (weights, bias), map, &out).to_vec()
+    convolve(isa, (&layer.receptive_fields(), output_layout), (weights, bias), map, &out).to_vec()
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -88,8 +88,8 @@ proptest! {
         let mut random = Random::new(case.seed);
         let (map, weights, bias) = case.draw(&mut random);
         let layer = case.network().top();
-        let (fields, output, maps) = (layer.fields(), layer.output(), case.maps);
-        let placement = Placement { start: 0, row_stride: output.width * maps, step: maps };
+        let (fields, output, maps) = (layer.receptive_fields(), layer.output(), case.maps);
+        let output_layout = OutputLayout { start: 0, row_stride: output.width * maps, step: maps };
         for isa in isas() {
             let Some(tiling) = isa.tiling(&fields, maps) else { continue };
             let mut prepared = Fenced::new(&vec![f32::NAN; tiling.prepared_len], &mut random);
@@ -98,7 +98,7 @@ proptest! {
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             let mut scratch = Fenced::new(&vec![f32::NAN; tiling.scratch_len], &mut random);
             let mut found = Fenced::new(&vec![0.0; output.len()], &mut random);
-            isa.convolve_tiles(&fields, filters, &map, placement, &mut scratch, &mut found);
+            isa.convolve_tiles(&fields, filters, &map, output_layout, &mut scratch, &mut found);
             let mut maxima = Fenced::new(&vec![f32::NAN; tiling.tiles() * maps], &mut random);
             let mut best = Fenced::new(&vec![f32::NAN; maps], &mut random);
             let mut slack = Fenced::new(&vec![f32::NAN; maps], &mut random);
@@ -111,9 +111,10 @@ proptest! {
             for (position, (found, expected)) in found.chunks(maps).zip(expected.chunks(maps)).enumerate() {
                 let (y, x) = (position / output.width / 4, position % output.width / 4);
                 for (m, (found, expected)) in found.iter().zip(expected).enumerate() {
-                    prop_assert!((found - expected).abs() <= slack[m], "{isa}: {found}, {expected}, {}", slack[m]);
+                    let slack = slack[m];
+                    prop_assert!((found - expected).abs() <= slack, "{isa}: {found}, {expected}, {slack}");
                     // Not a bound that says nothing.
-                    prop_assert!(slack[m] < 0.02 * (1.0 + bias[m].abs()) * (25 * case.input.channels) as f32);
+                    prop_assert!(slack < 0.02 * (1.0 + bias[m].abs()) * (25 * case.input.channels) as f32);
                     let tile = &mut tile_maxima[(y * tiling.across + x) * maps + m];
                     *tile = tile.max(*found);
                 }
@@ -131,7 +132,7 @@ proptest! {
     fn activations_are_dot_products(case in layers(), count in 1usize..40) {
         let mut random = Random::new(case.seed);
         let (map, weights, bias) = case.draw(&mut random);
-        let fields = case.network().top().fields();
+        let fields = case.network().top().receptive_fields();
         let positions: Vec<u32> = (0..count).map(|_| random.below(fields.positions() as u32)).collect();
         let m = random.below(case.maps as u32) as usize;
         let filter = Fenced::new(&weights[m * fields.len()..(m + 1) * fields.len()], &mut random);
@@ -146,7 +147,9 @@ proptest! {
     }
 
     #[test]
-    fn screening_finds_the_winners_of_evaluating_everything(case in layers(), batch in 1usize..5, keep in 1usize..4) {
+    fn screening_finds_the_winners_of_evaluating_everything(
+        case in layers(), batch in 1usize..5, keep in 1usize..4,
+    ) {
         let mut random = Random::new(case.seed);
         let network = case.network();
         let (weights, bias) = { let (_, weights, bias) = case.draw(&mut random); (weights, bias) };
@@ -182,7 +185,8 @@ proptest! {
                 };
                 prop_assert_eq!(active(&at), active(positions), "{}", isa);
             }
-            // In two rounds over a batch, as the host's does it: the k largest of each map, and nothing else where they differ.
+            // In two rounds over a batch, as the host's does it: the k largest of each map, and nothing else
+            // where they differ.
             let screen_len = Encoder::screen_len(isa, &network);
             let mut screens = vec![f32::NAN; batch * screen_len];
             for (input, screen) in inputs.iter().zip(screens.chunks_exact_mut(screen_len)) {
@@ -196,7 +200,8 @@ proptest! {
             let column = |values: &[f32], m: usize| -> Vec<f32> {
                 values.iter().skip(m).step_by(maps).copied().collect()
             };
-            let cuts: Vec<Cut> = (0..maps).map(|m| cut(column(&found, m).into_iter(), keep).unwrap()).collect();
+            let cut_of = |m| cut(column(&found, m).into_iter(), keep).unwrap();
+            let cuts: Vec<Cut> = (0..maps).map(cut_of).collect();
             for (image, screen) in screens.chunks_exact(screen_len).enumerate() {
                 let row = image * maps..(image + 1) * maps;
                 let (values, positions) = (&mut found[row.clone()], &mut at[row]);
@@ -216,7 +221,8 @@ proptest! {
                 let found_cut = cut(found.iter().copied(), keep).unwrap();
                 for image in 0..batch {
                     let kept = expected_cut.keeps(image, expected[image]);
-                    prop_assert_eq!(found_cut.keeps(image, found[image]), kept, "{}, {:?}, {:?}", isa, &expected, &found);
+                    let found_kept = found_cut.keeps(image, found[image]);
+                    prop_assert_eq!(found_kept, kept, "{}, {:?}, {:?}", isa, &expected, &found);
                     if kept {
                         prop_assert_eq!(found[image].to_bits(), expected[image].to_bits(), "{}", isa);
                         prop_assert_eq!(at[image * maps + m], winners[image].1[m], "{}", isa);
@@ -262,9 +268,9 @@ proptest! {
 fn wide_layers_are_computed_by_tiles() {
     for isa in isas().filter(|isa| *isa != Isa::Scalar) {
         let tiled = |channels, maps, kernel, stride| {
-            let conv = Conv::strided(maps, Size::square(kernel), Size::square(stride));
+            let conv = Conv::with_stride(maps, Size::square(kernel), Size::square(stride));
             let network = Network::convolutional(Shape::new(channels, 28, 28), &[conv], Size::ONE).unwrap();
-            isa.tiling(&network.top().fields(), maps).is_some()
+            isa.tiling(&network.top().receptive_fields(), maps).is_some()
         };
         assert!(tiled(16, 16, 5, 1) && tiled(64, 64, 5, 1) && tiled(128, 128, 5, 1), "{isa}");
         assert!(!tiled(1, 128, 5, 1) && !tiled(64, 64, 3, 1) && !tiled(64, 64, 5, 2), "{isa}");
@@ -278,8 +284,8 @@ fn short_slices_are_left_alone() {
     let mut random = Random::new(case.seed);
     let (map, weights, bias) = case.draw(&mut random);
     let layer = case.network().top();
-    let (fields, maps) = (layer.fields(), case.maps);
-    let placement = Placement { start: 0, row_stride: 10 * maps, step: maps };
+    let (fields, maps) = (layer.receptive_fields(), case.maps);
+    let output_layout = OutputLayout { start: 0, row_stride: 10 * maps, step: maps };
     for isa in isas() {
         let Some(tiling) = isa.tiling(&fields, maps) else { continue };
         let mut prepared = Fenced::new(&vec![0.0; tiling.prepared_len], &mut random);
@@ -294,7 +300,7 @@ fn short_slices_are_left_alone() {
             let mut out = cut(&expected, 3, &mut random);
             out.fill(-1.0);
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
-            isa.convolve_tiles(&fields, filters, &map, placement, &mut scratch, &mut out);
+            isa.convolve_tiles(&fields, filters, &map, output_layout, &mut scratch, &mut out);
             out.expect_fences();
             let (mut maxima, mut best) = (vec![0.0; tiling.tiles() * maps], vec![0.0; maps]);
             let mut slack = vec![0.0; maps - usize::from(part == 3)];

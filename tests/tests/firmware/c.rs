@@ -9,7 +9,7 @@ use std::time::Duration;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
     Classifier, Conv, Corruption, Cut, Extractor, Initial, Method, Model, Network, Novelty, Optimizer,
-    Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, Training,
+    Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
     extractor_len, novelty_len, stream_training_len,
 };
 use wta_tests::{emulator, require, run};
@@ -108,7 +108,8 @@ fn a_c_program_classifies_digits_with_the_hosts_scores() {
     let (network, pool) = (parsed.network(), parsed.pool());
     let (mut memory, mut scores) = (vec![0.0; extractor_len(&network, &pool)], [0.0; 10]);
     let extractor =
-        Extractor::new(Scalar, parsed.parameters().unwrap(), pool, parsed.root(), &mut memory).unwrap();
+        Extractor::new(Scalar, parsed.parameters().unwrap(), pool, parsed.sqrt_features(), &mut memory)
+            .unwrap();
     let mut classifier = Classifier::new(extractor, parsed.svm().unwrap(), &mut scores).unwrap();
     let (mut expected, mut classes) = (Vec::new(), Vec::new());
     for image in images.chunks_exact(digits::PIXELS) {
@@ -127,7 +128,8 @@ fn a_c_program_classifies_digits_with_the_hosts_scores() {
     let mut memory = vec![0; portable];
     let mut sums = [0; 10];
     let extractor =
-        Int8Extractor::new(Portable, parsed.int8().unwrap(), pool, parsed.root(), &mut memory).unwrap();
+        Int8Extractor::new(Portable, parsed.int8().unwrap(), pool, parsed.sqrt_features(), &mut memory)
+            .unwrap();
     let mut classifier = Int8Classifier::new(extractor, parsed.int8_svm().unwrap(), &mut sums).unwrap();
     let (mut expected, mut classes) = (Vec::new(), Vec::new());
     for image in images.chunks_exact(digits::PIXELS) {
@@ -140,7 +142,7 @@ fn a_c_program_classifies_digits_with_the_hosts_scores() {
 
 #[test]
 fn a_c_program_trains_to_the_hosts_weights() {
-    const CONV: Conv = Conv::same(8, Size::square(5));
+    const CONV: Conv = Conv::new(8, Size::square(5));
     const BATCH: usize = 8;
     const STEPS: usize = 6;
     let Some(tools) = toolchain() else { return };
@@ -148,7 +150,7 @@ fn a_c_program_trains_to_the_hosts_weights() {
     let report = tools.board.run_file("c_train", &program, Duration::from_secs(600));
 
     let network = Network::convolutional(Shape::new(1, 28, 28), &[CONV, CONV], Size::square(11)).unwrap();
-    let training = Training {
+    let training = TrainingConfig {
         sparsity: Sparsity::lifetime(0.5),
         corruption: Corruption::NONE,
         optimizer: Optimizer {

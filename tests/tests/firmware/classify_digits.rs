@@ -47,7 +47,7 @@ fn features(model: &Model<'_>, image: &[u8]) -> Vec<f32> {
     encoder.top(1, &inputs, &mut [], &mut code).unwrap();
     let mut features = vec![0.0; model.features()];
     model.pool().run(Scalar, network.code(), &code, &mut features).unwrap();
-    assert!(model.root());
+    assert!(model.sqrt_features());
     features.iter_mut().for_each(|feature| *feature = math::inference::sqrt(*feature));
     features
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wta_core::{Cut, Network, Scalar, Scratch, Trainer, Training, training_len};
+use wta_core::{Cut, Network, Scalar, Scratch, Trainer, TrainingConfig, training_len};
 
 use crate::board::{assert_same_bits, board};
 use crate::digits;
@@ -16,7 +16,7 @@ pub(crate) fn assert_trains(
     program: &str,
     limit: u64,
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     initialise: impl Fn(&mut [f32]),
 ) {
     let Some(board) = board() else { return };

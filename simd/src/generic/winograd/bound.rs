@@ -1,34 +1,37 @@
 //! How far the maxima of Winograd's algorithm may be from those of evaluating every position.
 //!
-//! Write `u` for half a unit in the last place (2^-24), `|.|` for the Euclidean norm over the channels, `V` and `U` for
-//! the transformed input and filter at one of the 64 points, `x` for the norm of the largest pixel that a tile sees,
-//! `w` for the norm of the whole filter, and `a`, `b`, `g` for the gains of the three transforms at the point (the
-//! products of [`OUTPUT_GAIN`] or the row sums of magnitudes [`INPUT_GAIN`], [`FILTER_GAIN`] in both directions). To first
-//! order in `u`, with the constants rounded up to make up for the rest:
+//! `u` is half a unit in the last place (2^-24), `|.|` the Euclidean norm over the channels. `V` and `U` are
+//! the transformed input and filter at one of the 64 points, `x` is the norm of the largest pixel that a tile
+//! sees, `w` the norm of the whole filter. `a`, `b` and `g` are the gains of the three transforms at the
+//! point: the products of [`OUTPUT_GAIN`], [`INPUT_GAIN`] and [`FILTER_GAIN`] in both directions. To first
+//! order in `u`, with constants rounded up to make up for the rest:
 //!
-//! - A transformed input passes at most 6 roundings, 3 in each direction: it is off by no more than `6 u b x` in norm.
-//! - A transformed filter passes at most 10 roundings, 5 in each direction: it is off by no more than `10 u g w`.
-//! - The sum over `C` channels is off by `C u |U| |V|`; the transform of the sums and the bias, 9 roundings, by
-//!   `9 u a |U| |V|` summed over the points.
-//! - An evaluation ([`field::activations`](crate::generic::field::activations)) sums `25 C` products in lanes, the tails of
-//!   the five rows apart: with `L` lanes no number passes more than `25 C / L + 10 L + 10` roundings, so that it is off by
-//!   as many times `u (5 w x + bias)`, since a field is 25 pixels.
+//! - A transformed input passes at most 6 roundings, 3 in each direction: it is off by no more than `6 u b x`
+//!   in norm.
+//! - A transformed filter passes at most 10 roundings, 5 in each direction: it is off by no more than
+//!   `10 u g w`.
+//! - The sum over `C` channels is off by `C u |U| |V|`; the transform of the sums and the bias, 9 roundings,
+//!   by `9 u a |U| |V|` summed over the points.
+//! - An evaluation ([`field::activations`](crate::generic::field::activations)) sums `25 C` products in
+//!   lanes, the tails of the five rows apart: with `L` lanes no number passes more than
+//!   `25 C / L + 10 L + 10` roundings. As a field is 25 pixels, it is off by as many times
+//!   `u (5 w x + bias)`.
 //!
-//! So outputs differ by no more than the sum of these, where `V` is the largest of the tiles. All of it is positive, so
-//! that computing the bound itself in f32, and comparing with it, loses less than the 5% that are added; norms whose squares could underflow count as [`FLOOR`]. A bound that is not
-//! finite says that nothing is known.
+//! So outputs differ by no more than the sum of these, where `V` is the largest of the tiles. All of it is
+//! positive, so computing the bound in f32 and comparing with it lose less than the 5% that are added. Norms
+//! whose squares could underflow count as [`FLOOR`]. A bound that is not finite says that nothing is known.
 
-use super::transform::{FILTER_GAIN, INPUT_GAIN, OUTPUT_GAIN, POINTS};
-use super::{AREA, Layer, Plan};
-use crate::generic::convolve::load_part;
-use crate::vector::Vector;
+use crate::generic::winograd::plan::{AREA, Plan, TiledLayer};
+use crate::generic::winograd::transform::{FILTER_GAIN, INPUT_GAIN, OUTPUT_GAIN, POINTS};
+use crate::vector::{Vector, load_part, store_part};
 
 const U: f32 = 1.0 / (1u32 << 24) as f32;
 
 /// The least square of a norm: above it, what was lost to underflow does not matter.
 pub(super) const FLOOR: f32 = 1e-30;
 
-/// Adds a block's tiles to the squares of the norms: for each point the largest sum of squares over the channels.
+/// Adds a block's tiles to the squares of the norms: for each point the largest sum of squares over the
+/// channels.
 ///
 /// # Safety
 ///
@@ -65,7 +68,7 @@ fn larger(a: f32, b: f32) -> f32 {
 ///
 /// The layer fits, and `V`'s instruction set is enabled.
 #[inline(always)]
-unsafe fn largest_pixel<V: Vector>(layer: &Layer<'_>) -> f32 {
+unsafe fn largest_pixel<V: Vector>(layer: &TiledLayer<'_>) -> f32 {
     let (fields, channels) = (layer.fields, layer.plan.channels);
     let (rows, columns) = (fields.height + fields.rows - 1, fields.width + fields.rows - 1);
     let mut largest = 0.0;
@@ -96,7 +99,7 @@ unsafe fn largest_pixel<V: Vector>(layer: &Layer<'_>) -> f32 {
 ///
 /// The layer fits, `norms` has a number per point, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &mut [f32]) {
+pub(super) unsafe fn slack<V: Vector>(layer: &TiledLayer<'_>, norms: &[f32], slack: &mut [f32]) {
     let plan = layer.plan;
     let channels = plan.channels as f32;
     // SAFETY: vectors of `norms` and of the panels' norms, as their lengths say.
@@ -125,7 +128,7 @@ pub(super) unsafe fn slack<V: Vector>(layer: &Layer<'_>, norms: &[f32], slack: &
             let bias = load_part::<V>(layer.bias, panel * V::LANES);
             let bias = bias.max(V::splat(0.0).sub(bias));
             sum = V::splat(direct + 2.0 * U).mul_add(bias, sum).mul(V::splat(1.05));
-            super::store_part(sum, to);
+            store_part(sum, to);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The matrix products in the middle: for each point, tiles x channels times channels x maps.
 //!
-//! A register tile is `M` tiles by `N` panels of maps. Every sum starts at 0 and adds the channels in their order,
-//! fused, so that it does not depend on the tile it is computed in.
+//! A register tile is `M` tiles by `N` panels of maps. Every sum starts at 0 and adds the channels in their
+//! order, fused, so that it does not depend on the tile it is computed in.
 
 use crate::vector::Vector;
 
 /// One point's product.
 pub(super) struct Product {
-    /// Transformed inputs: a row of `v_stride` numbers per tile, of which the first `channels` are multiplied.
+    /// Transformed inputs: a row of `v_stride` numbers per tile, of which the first `channels` are
+    /// multiplied.
     pub(super) v: *const f32,
     pub(super) v_stride: usize,
     pub(super) channels: usize,
@@ -20,8 +21,8 @@ pub(super) struct Product {
     pub(super) m_stride: usize,
 }
 
-/// The height of register tiles, at most `max`, that leaves the least to compute twice: the last tile of a column
-/// moves back over rows that are done already.
+/// The height of register tiles, at most `max`, that leaves the least to compute twice: the last tile of a
+/// column moves back over rows that are done already.
 pub(super) fn tile_height(tiles: usize, max: usize) -> usize {
     if tiles <= max {
         return tiles.max(1);
@@ -35,8 +36,8 @@ impl Product {
     ///
     /// # Safety
     ///
-    /// The pointers cover what the fields say, `1 <= height <= MAX <= 14`, `height <= tiles`, and `V`'s instruction
-    /// set is enabled.
+    /// The pointers cover what the fields say, `1 <= height <= MAX <= 14`, `height <= tiles`, and `V`'s
+    /// instruction set is enabled.
     #[inline(always)]
     pub(super) unsafe fn run<V: Vector, const MAX: usize, const N: usize>(&self, height: usize) {
         macro_rules! heights {

@@ -1,7 +1,7 @@
 //! The transforms of Winograd's minimal filtering F(4 x 4, 5 x 5): 8 x 8 points for 4 x 4 outputs.
 //!
-//! With the interpolation points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, four outputs of a filter of five weights
-//! are `A^T [(G g) * (B^T d)]`, where
+//! With the interpolation points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, four outputs of a filter of five
+//! weights are `A^T [(G g) * (B^T d)]`, where
 //!
 //! ```text
 //!       | -1  0    21/4  0    -21/4  0    1  0 |         | -1     0      0      0      0    |
@@ -19,8 +19,8 @@
 //!       | 0  1 -1  8 -8  1/8 -1/8  1 |
 //! ```
 //!
-//! Rows in pairs share their even and odd parts. In two dimensions a transform is applied to the columns and then
-//! to the rows.
+//! Rows in pairs share their even and odd parts. In two dimensions a transform is applied to the columns and
+//! then to the rows.
 
 use crate::vector::Vector;
 

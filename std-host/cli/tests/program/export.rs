@@ -98,7 +98,7 @@ fn features(model: &Model<'_>, pixels: &[u8]) -> Vec<f32> {
     encoder.top(1, &inputs, &mut [], &mut code).unwrap();
     let mut features = vec![0.0; model.features()];
     model.pool().run(Scalar, network.code(), &code, &mut features).unwrap();
-    if model.root() {
+    if model.sqrt_features() {
         features.iter_mut().for_each(|feature| *feature = feature.sqrt());
     }
     features
@@ -295,7 +295,7 @@ use exported::model::{CLASSES, FEATURES, MODEL, NETWORK, POOL, ROOT, SCALE};
 
 fn main() {
     let model = wta_core::Model::parse(MODEL).unwrap();
-    assert_eq!((model.network(), model.pool(), model.root()), (NETWORK, POOL, ROOT));
+    assert_eq!((model.network(), model.pool(), model.sqrt_features()), (NETWORK, POOL, ROOT));
     assert_eq!((model.scale(), model.features(), model.classes()), (SCALE, FEATURES, CLASSES));
     assert_eq!(MODEL.as_ptr().align_offset(16), 0);
     std::fs::write(std::env::args().nth(1).unwrap(), MODEL).unwrap();
@@ -477,7 +477,8 @@ fn a_quantised_network_classifies_on_a_device_as_the_program_says() {
     let (network, svm) = (model.int8().unwrap(), model.int8_svm().unwrap());
     let len = Int8Extractor::<Portable>::memory_len(network.network(), &model.pool());
     let (mut memory, mut sums) = (vec![0; len], vec![0; svm.classes()]);
-    let extractor = Int8Extractor::new(Portable, network, model.pool(), model.root(), &mut memory).unwrap();
+    let extractor =
+        Int8Extractor::new(Portable, network, model.pool(), model.sqrt_features(), &mut memory).unwrap();
     let mut classifier = Int8Classifier::new(extractor, svm, &mut sums).unwrap();
     let labels = folder.bundled("t10k-labels-idx1-ubyte.gz");
     let mut unpacked = Vec::new();

@@ -8,7 +8,7 @@
 mod workload;
 
 use cortex_m_rt::entry;
-use wta_core::{Result, Training};
+use wta_core::{Result, TrainingConfig};
 use wta_firmware::{clock, report, run};
 
 /// No more than so many bytes are on the stack.
@@ -25,7 +25,7 @@ fn main() -> ! {
 }
 
 /// `bias` is every unit's at the start.
-fn measure(memory: &mut workload::Dense, training: Training, bias: f32) -> Result<()> {
+fn measure(memory: &mut workload::Dense, training: TrainingConfig, bias: f32) -> Result<()> {
     let mut trainer = memory.trainer(training, bias)?;
     let start = clock::instructions();
     for _ in 0..workload::STEPS {

@@ -11,7 +11,7 @@ const CLASSES: usize = 10;
 /// The network that the model holds, so that its memory is known when the program is linked: `wta recipes mnist-conv16`.
 const NETWORK: Network = match Network::convolutional(
     Shape::new(1, SIDE, SIDE),
-    &[Conv::same(16, Size::square(5)), Conv::same(16, Size::square(5))],
+    &[Conv::new(16, Size::square(5)), Conv::new(16, Size::square(5))],
     Size::square(11),
 ) {
     Ok(network) => network,
@@ -50,7 +50,8 @@ pub(crate) fn classify(
     let (Some(parameters), Some(svm)) = (model.parameters(), model.svm()) else {
         return Err(Error::Invalid("the model needs a network and a classifier, both in f32"));
     };
-    let extractor = Extractor::new(Scalar, parameters, model.pool(), model.root(), &mut memory.rows)?;
+    let extractor =
+        Extractor::new(Scalar, parameters, model.pool(), model.sqrt_features(), &mut memory.rows)?;
     let mut classifier = Classifier::new(extractor, svm, &mut memory.scores)?;
     let scale = model.scale();
     for image in images.chunks_exact(PIXELS) {

@@ -12,7 +12,7 @@ pub(crate) const CLASSES: usize = 10;
 /// The network that the model holds, so that its memory is known when the program is linked: `wta recipes mnist-conv16`.
 pub(crate) const NETWORK: Network = match Network::convolutional(
     Shape::new(1, SIDE, SIDE),
-    &[Conv::same(16, Size::square(5)), Conv::same(16, Size::square(5))],
+    &[Conv::new(16, Size::square(5)), Conv::new(16, Size::square(5))],
     Size::square(11),
 ) {
     Ok(network) => network,
@@ -42,7 +42,7 @@ pub(crate) fn classify<K: Int8Kernels>(
         return Err(Error::Invalid("the model needs a network and a classifier, both in 8 bits"));
     };
     let mut sums = [0; CLASSES];
-    let extractor = Int8Extractor::new(kernels, network, model.pool(), model.root(), rows)?;
+    let extractor = Int8Extractor::new(kernels, network, model.pool(), model.sqrt_features(), rows)?;
     let mut classifier = Int8Classifier::new(extractor, svm, &mut sums)?;
     for image in images.chunks_exact(PIXELS) {
         let mut scores = [0.0; CLASSES];

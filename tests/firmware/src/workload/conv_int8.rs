@@ -13,7 +13,7 @@ const SIDE: usize = 28;
 /// A layer with this kernel, as a network.
 const fn layer(channels: usize, maps: usize) -> Network {
     let input = Shape::new(channels, SIDE, SIDE);
-    match Network::convolutional(input, &[Conv::same(maps, Size::square(5))], Size::ONE) {
+    match Network::convolutional(input, &[Conv::new(maps, Size::square(5))], Size::ONE) {
         Ok(network) => network,
         Err(_) => panic!("not a network"),
     }
@@ -108,7 +108,7 @@ pub(crate) fn small(seed: u64) -> Result<Network> {
     let (height, width) = (between(1, 9), between(1, 11));
     let kernel = Size::new(between(1, 5).min(height), between(1, 5).min(width));
     let stride = Size::new(between(1, 3), between(1, 3));
-    let conv = Conv::strided(between(1, 5), kernel, stride);
+    let conv = Conv::with_stride(between(1, 5), kernel, stride);
     Network::convolutional(Shape::new(channels, height, width), &[conv], Size::ONE)
 }
 

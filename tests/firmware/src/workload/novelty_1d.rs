@@ -6,9 +6,9 @@
 //! trained on: a fourth harmonic, as of misalignment, and short ringing impulses, as of a bearing's damaged ring.
 
 use wta_core::{
-    Corruption, Initial, Keep, Method, Network, Novelty, Optimizer, Parameters, Random, Result, Scalar,
-    Schedule, Scratch, Size, Sparsity, Training, TrainingLen, UnitTrainer, cut, novelty_len, survivors,
-    unit_training_len,
+    Corruption, Initial, Method, Network, Novelty, Optimizer, Parameters, Random, Result, Scalar, Schedule,
+    Scratch, Selection, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, cut, novelty_len,
+    survivors, unit_training_len,
 };
 
 const SAMPLES: usize = 128;
@@ -30,8 +30,8 @@ const NETWORK: Network = match Network::fully_connected(SAMPLES, &[UNITS]) {
     Err(_) => panic!("not a network"),
 };
 
-const TRAINING: Training = Training {
-    sparsity: Sparsity { grid: Size::ONE, keep: Keep::PerSample { count: KEEP } },
+const TRAINING: TrainingConfig = TrainingConfig {
+    sparsity: Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: KEEP } },
     corruption: Corruption::NONE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },

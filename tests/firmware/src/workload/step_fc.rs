@@ -7,7 +7,7 @@
 
 use wta_core::{
     Corruption, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch, Sparsity,
-    Training, TrainingLen, UnitTrainer, unit_training_len,
+    TrainingConfig, TrainingLen, UnitTrainer, unit_training_len,
 };
 
 const INPUTS: usize = 64;
@@ -23,21 +23,21 @@ const NETWORK: Network = match Network::fully_connected(INPUTS, &[UNITS]) {
 };
 
 /// Of each unit, one image of the batch survives.
-pub(crate) const SPARSE: Training = training(Sparsity::lifetime(0.05), 1e-2);
+pub(crate) const SPARSE: TrainingConfig = training(Sparsity::lifetime(0.05), 1e-2);
 /// A unit survives wherever it rises above its ReLU.
-pub(crate) const DENSE: Training = training(Sparsity::lifetime(1.0), 1e-3);
+pub(crate) const DENSE: TrainingConfig = training(Sparsity::lifetime(1.0), 1e-3);
 /// The same in steps so small that a unit which is active stays so.
-pub(crate) const SLOW: Training = training(Sparsity::lifetime(1.0), 1e-6);
+pub(crate) const SLOW: TrainingConfig = training(Sparsity::lifetime(1.0), 1e-6);
 /// A bias with which every unit is active in every image.
 pub(crate) const ALWAYS: f32 = 10.0;
 
-const fn training(sparsity: Sparsity, rate: f32) -> Training {
+const fn training(sparsity: Sparsity, rate: f32) -> TrainingConfig {
     let method = Method::Sgd { momentum: 0.9 };
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
-    Training { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 100 }
+    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 100 }
 }
 
-const fn len(training: &Training) -> TrainingLen {
+const fn len(training: &TrainingConfig) -> TrainingLen {
     unit_training_len(&NETWORK, &training.sparsity, &training.optimizer.method, BATCH)
 }
 
@@ -65,7 +65,7 @@ impl<const FLOATS: usize, const INDICES: usize> Memory<FLOATS, INDICES> {
     }
 
     /// A trainer before its first step; `bias` is every unit's.
-    pub(crate) fn trainer(&mut self, training: Training, bias: f32) -> Result<UnitTrainer<'_, Scalar>> {
+    pub(crate) fn trainer(&mut self, training: TrainingConfig, bias: f32) -> Result<UnitTrainer<'_, Scalar>> {
         let Self { parameters, moments, floats, indices } = self;
         NETWORK.initialise(Initial::He, 1, parameters)?;
         parameters.iter_mut().skip(INPUTS * UNITS).take(UNITS).for_each(|value| *value = bias);

@@ -5,7 +5,7 @@
 
 use wta_core::{
     Conv, Corruption, Cut, Encoder, Initial, Inputs, Method, Network, Optimizer, Parameters, Random, Result,
-    Scalar, Schedule, Scratch, Shape, Size, Sparsity, Trainer, Training, TrainingLen, UnitTrainer,
+    Scalar, Schedule, Scratch, Shape, Size, Sparsity, Trainer, TrainingConfig, TrainingLen, UnitTrainer,
     training_len, unit_training_len,
 };
 
@@ -15,7 +15,7 @@ const BATCH: usize = 4;
 
 const CONV: Network = match Network::convolutional(
     Shape::new(1, SIDE, SIDE),
-    &[Conv::same(3, Size::square(3)), Conv::strided(4, Size::square(3), Size::square(2))],
+    &[Conv::new(3, Size::square(3)), Conv::with_stride(4, Size::square(3), Size::square(2))],
     Size::square(5),
 ) {
     Ok(network) => network,
@@ -27,7 +27,7 @@ const FC: Network = match Network::fully_connected(PIXELS, &[5]) {
     Err(_) => panic!("not a network"),
 };
 
-const TRAINING: Training = Training {
+const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.5),
     corruption: Corruption::NONE,
     optimizer: Optimizer { method: Method::ADAM, rate: 0.01, schedule: Schedule::Constant, decay: 1e-4 },

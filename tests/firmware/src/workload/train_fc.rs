@@ -4,7 +4,7 @@
 
 use wta_core::{
     Corruption, Cut, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
-    Sparsity, Trainer, Training, TrainingLen, training_len,
+    Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 };
 
 const SIDE: usize = 4;
@@ -20,7 +20,7 @@ const NETWORK: Network = match Network::fully_connected(PIXELS, &[UNITS]) {
     Err(_) => panic!("not a network"),
 };
 
-const TRAINING: Training = Training {
+const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.1),
     corruption: Corruption::NONE,
     optimizer: Optimizer {

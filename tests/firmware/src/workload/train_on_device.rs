@@ -5,7 +5,7 @@
 use super::{BATCH, MAPS};
 use wta_core::{
     Conv, Corruption, Cut, Initial, Method, Network, Optimizer, Result, Rows, Scalar, Schedule, Scratch,
-    Shape, Size, Sparsity, StreamTrainer, Training, TrainingLen, stream_training_len,
+    Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
 pub(crate) const STEPS: u64 = 20;
@@ -16,14 +16,14 @@ const SEED: u64 = 1;
 /// Two layers of 5 x 5 kernels, and a decoder of 11 x 11. One that cannot be does not compile.
 pub(crate) const NETWORK: Network = match Network::convolutional(
     Shape::new(1, SIDE, SIDE),
-    &[Conv::same(MAPS, Size::square(5)), Conv::same(MAPS, Size::square(5))],
+    &[Conv::new(MAPS, Size::square(5)), Conv::new(MAPS, Size::square(5))],
     Size::square(11),
 ) {
     Ok(network) => network,
     Err(_) => panic!("not a network"),
 };
 
-pub(crate) const TRAINING: Training = Training {
+pub(crate) const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.5),
     corruption: Corruption::NONE,
     optimizer: Optimizer {

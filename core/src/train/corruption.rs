@@ -1,17 +1,17 @@
 //! Denoising and dropout: what training hides from the network on purpose.
 //!
-//! - *Input*: a share of the image's numbers is set to 0 before encoding (masking noise), while the loss compares
-//!   with the clean image: the denoising autoencoder.
-//! - *Hidden*: a share of the code's units is dropped after the selection, and the others are scaled by
-//!   `1 / (1 - share)`, so that the weights serve as they are when nothing is dropped any more. The selection
-//!   itself, lifetime sparsity over the batch included, sees the code as it is: exactly k are selected, and of these
-//!   some are dropped. To drop first would put a weaker winner in the place of each that is dropped.
+//! - *Input*: a share of the image's numbers is set to 0 before encoding (masking noise), while the loss
+//!   compares with the clean image: the denoising autoencoder.
+//! - *Hidden*: a share of the code's units is dropped after the selection. The others are scaled by
+//!   `1 / (1 - share)`, so the weights serve as they are when nothing is dropped any more. The selection
+//!   itself, over the batch too, sees the code as it is: exactly k are selected, and of these some are
+//!   dropped. Dropping before the selection would let a weaker unit win in place of each dropped one.
 //!
-//! What is hidden is a function of the seed, the step and the image's place in the batch, so that neither the number
-//! of threads nor an interruption changes it. Encoding after training is never corrupted.
+//! What is hidden is a function of the seed, the step and the image's place in the batch. So neither the
+//! number of threads nor an interruption changes it. Encoding after training is never corrupted.
 
 use crate::error::{Error, Result};
-use crate::field::Bordered;
+use crate::field::PaddedLayout;
 use crate::random::Random;
 
 /// What training hides, and the seed by which it is drawn.
@@ -54,13 +54,14 @@ impl Corruption {
         Ok(())
     }
 
-    /// Hides numbers of image `image` of the batch of step `step` (from 0): `bordered` is the first layer's input.
+    /// Hides numbers of image `image` of the batch of step `step` (from 0): `padded` is the first layer's
+    /// input.
     ///
     /// Each number has its draw, in the order row, column, channel.
-    pub fn corrupt_input(&self, step: u64, image: usize, layout: &Bordered, bordered: &mut [f32]) {
+    pub fn corrupt_input(&self, step: u64, image: usize, layout: &PaddedLayout, padded: &mut [f32]) {
         if self.input > 0.0 {
             let mut random = self.draws(step, image, 0);
-            for number in layout.rows_mut(bordered).flatten() {
+            for number in layout.rows_mut(padded).flatten() {
                 if random.uniform() < self.input {
                     *number = 0.0;
                 }
@@ -68,8 +69,8 @@ impl Corruption {
         }
     }
 
-    /// Drops units of one image's code after the selection, and scales the others. `values` are the image's winners,
-    /// windows x maps; each has its draw, in this order, whether it was selected or not.
+    /// Drops units of one image's code after the selection, and scales the others. `values` are the image's
+    /// winners, windows x maps; each has its draw, in this order, whether it was selected or not.
     pub fn drop_hidden(&self, step: u64, image: usize, values: &mut [f32]) {
         if self.hidden > 0.0 {
             let (mut random, scale) = (self.draws(step, image, 1), self.hidden_scale());
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_asked_share_is_hidden_and_the_border_is_not_counted() {
-        let layout = Bordered::new(Shape::new(3, 40, 50), Size::new(5, 3));
+        let layout = PaddedLayout::new(Shape::new(3, 40, 50), Size::new(5, 3));
         let mut image = std::vec![0.0; layout.len()];
         layout.fill(&[1.0; 6_000], &mut image);
         HALF.corrupt_input(0, 0, &layout, &mut image);

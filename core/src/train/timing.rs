@@ -1,8 +1,8 @@
 //! Where a training step's time goes, by a clock that the caller has.
 //!
-//! A microcontroller has no common clock: a Cortex-M4 counts cycles in `DWT.CYCCNT`, a Cortex-M0 has SysTick, RISC-V `mcycle`.
-//! So a clock is a function, and its unit the caller's. Without one, nothing is measured and nothing is called.
-//! With the `defmt` feature, trainers that have a clock also log every step's [`Timing`].
+//! A microcontroller has no common clock: a Cortex-M4 counts cycles in `DWT.CYCCNT`, a Cortex-M0 has SysTick,
+//! RISC-V `mcycle`. So a clock is a function, and its unit the caller's. Without one, nothing is measured and
+//! nothing is called. With the `defmt` feature, trainers that have a clock also log every step's [`Timing`].
 
 /// A counter that runs freely: it counts up and wraps round at 2^32.
 pub type Clock = fn() -> u32;

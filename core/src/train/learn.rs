@@ -1,18 +1,18 @@
 //! Phase 3 of training, *learn*: the gradient, from the survivors alone.
 //!
 //! A survivor is `(map, position, value)` of one image. Its atom, scaled by its value, is added to the
-//! reconstruction; after that, its part of the decoder's gradient is `value * residual patch`, and the delta it
-//! sends down the encoder is one number, `<atom, residual patch>`. Through the last layer that delta reaches the
-//! survivor's receptive field only; below, the deltas of one image are a list of positions, each with a dense
-//! vector over the maps ([`SparseDeltas`]), and overlapping fields merge. Nothing is computed where nothing
-//! survived: there is no dense backward pass.
+//! reconstruction. Its part of the decoder's gradient is then `value * residual patch`, and it sends one
+//! number down the encoder, the delta `<atom, residual patch>`. Through the last layer that delta reaches the
+//! survivor's receptive field only. Below, the deltas of one image are a list of positions, each with a dense
+//! vector over the maps ([`SparseDeltas`]), in which overlapping fields merge. Nothing is computed where
+//! nothing survived: there is no dense backward pass.
 //!
-//! The pieces are public because hosts run them in parallel, over images or over ranges of maps. Every number of
-//! a gradient gets its terms image after image in any case, so that neither changes a bit.
+//! The pieces are public because hosts run them in parallel, over images or over ranges of maps. Every number
+//! of a gradient gets its terms image after image in any case, so that neither changes a bit.
 //!
-//! Where every position is a window of its own and many units survive, survivors are not looked for one by one: the
-//! winners' values are then rows over the maps already, and go through the kernels of hidden layers. Which way an image
-//! goes depends on its survivors alone.
+//! Where every position is a window of its own and many units survive, survivors are not looked for one by
+//! one. The winners' values are rows over the maps already, and go through the kernels of hidden layers.
+//! Which way an image goes depends on its survivors alone.
 //!
 //! The loss is half the squared error, summed over an image and averaged over the batch (equation 1 of the
 //! paper, up to its constant).
@@ -21,8 +21,9 @@ use core::ops::Range;
 
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
+use crate::memory::{paired_rows, part, part_mut};
 use crate::network::Layer;
-use crate::parameters::{Gradients, LayerGradient, Parameters, paired_rows, part, part_mut};
+use crate::parameters::{Gradients, LayerGradient, Parameters};
 use crate::shape::{Shape, div_ceil};
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
@@ -138,54 +139,55 @@ impl<'a, K: Kernels> Learner<'a, K> {
     }
 
     /// Reconstructs an image from its survivors: `residual` gets the reconstruction minus the image, with the
-    /// border of zeros of the decoder's kernel ([`Network::residual_len`](crate::Network::residual_len) numbers).
+    /// border of zeros of the decoder's kernel ([`Network::residual_len`](crate::Network::residual_len)
+    /// numbers).
     ///
-    /// `image` is the bordered input of the first layer. Returns half the squared error.
+    /// `image` is the padded input of the first layer. Returns half the squared error.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths, [`Error::Invalid`](crate::Error::Invalid) for
-    /// parameters without decoder.
+    /// [`Error::Length`](crate::Error::Length) for buffers of other lengths,
+    /// [`Error::Invalid`](crate::Error::Invalid) for parameters without decoder.
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
         let network = self.parameters.network();
-        let bordered = network.decoder().bordered();
-        let input = network.layer(0).map_or(bordered, |layer| layer.bordered());
-        expect_len("bordered image", input.len(), image.len())?;
-        self.bordered_reconstruction(winners, residual)?;
-        let rows = bordered.rows_mut(residual).zip(input.rows(image));
+        let padded = network.decoder().padded();
+        let input = network.layer(0).map_or(padded, |layer| layer.padded());
+        expect_len("padded image", input.len(), image.len())?;
+        self.padded_reconstruction(winners, residual)?;
+        let rows = padded.rows_mut(residual).zip(input.rows(image));
         Ok(0.5 * rows.fold(0.0, |loss, (residual, image)| loss + subtract_row(residual, image)))
     }
 
     /// What [`Learner::residual`] subtracts the image from.
-    pub(crate) fn bordered_reconstruction(&self, winners: Winners<'_>, bordered: &mut [f32]) -> Result<()> {
+    pub(crate) fn padded_reconstruction(&self, winners: Winners<'_>, padded: &mut [f32]) -> Result<()> {
         self.parameters.expect_decoder()?;
-        let layout = self.parameters.network_ref().decoder().bordered();
-        expect_len("residual", layout.len(), bordered.len())?;
+        let layout = self.parameters.network_ref().decoder().padded();
+        expect_len("residual", layout.len(), padded.len())?;
         let bias = self.parameters.decoder_bias();
-        for row in layout.rows_mut(bordered) {
+        for row in layout.rows_mut(padded) {
             for pixel in row.chunks_exact_mut(bias.len().max(1)) {
                 pixel.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
             }
         }
-        self.add_atoms(winners, bordered);
-        layout.clear_border(bordered);
+        self.add_atoms(winners, padded);
+        layout.clear_border(padded);
         Ok(())
     }
 
-    /// Adds the survivors' atoms to a bordered image; what sticks out lands on the border.
-    fn add_atoms(&self, winners: Winners<'_>, bordered: &mut [f32]) {
+    /// Adds the survivors' atoms to a padded image; what sticks out lands on the border.
+    fn add_atoms(&self, winners: Winners<'_>, padded: &mut [f32]) {
         let decoder = self.parameters.network().decoder();
-        let (fields, maps) = (decoder.fields(), decoder.conv.maps);
+        let (fields, maps) = (decoder.receptive_fields(), decoder.conv.maps);
         let atoms = self.parameters.atoms();
         if winners.are_dense(self.parameters.network().code()) {
             for_each_rows(winners.values, maps, |rows| {
-                self.kernels.backpropagate(&fields, rows.positions, rows.values, atoms, bordered);
+                self.kernels.backpropagate(&fields, rows.positions, rows.values, atoms, padded);
             });
             return;
         }
         for (survivor, _) in winners.survivors(maps, 0..maps, winners.values) {
             let atom = part(atoms, survivor.map * fields.len(), fields.len());
-            self.kernels.add_to_field(&fields, fields.at(survivor.position), survivor.value, atom, bordered);
+            self.kernels.add_to_field(&fields, fields.at(survivor.position), survivor.value, atom, padded);
         }
     }
 
@@ -198,14 +200,14 @@ impl<'a, K: Kernels> Learner<'a, K> {
     pub fn reconstruct(&self, winners: Winners<'_>, scratch: &mut [f32], image: &mut [f32]) -> Result<()> {
         self.parameters.expect_decoder()?;
         let network = self.parameters.network();
-        let bordered = network.decoder().bordered();
-        expect_len("scratch", bordered.len(), scratch.len())?;
+        let padded = network.decoder().padded();
+        expect_len("scratch", padded.len(), scratch.len())?;
         expect_len("image", network.input().len(), image.len())?;
         scratch.fill(0.0);
         self.add_atoms(winners, scratch);
         let bias = self.parameters.decoder_bias();
         let row_len = (network.input().width * network.input().channels).max(1);
-        for (to, from) in image.chunks_exact_mut(row_len).zip(bordered.rows(scratch)) {
+        for (to, from) in image.chunks_exact_mut(row_len).zip(padded.rows(scratch)) {
             for ((to, from), bias) in to.iter_mut().zip(from).zip(bias.iter().cycle()) {
                 *to = from + bias;
             }
@@ -213,12 +215,13 @@ impl<'a, K: Kernels> Learner<'a, K> {
         Ok(())
     }
 
-    /// The survivors' deltas: `deltas` (windows x maps) gets `scale * <atom, residual patch>` for each survivor,
-    /// and 0 elsewhere; `residual` is scaled by `scale` (one over the batch) too, once and for all.
+    /// The survivors' deltas: `deltas` (windows x maps) gets `scale * <atom, residual patch>` for each
+    /// survivor, and 0 elsewhere. `scale` is one over the batch; `residual` is scaled by it once and for all.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner, and as for [`Learner::residual`].
+    /// [`Error::Length`](crate::Error::Length) when there is not one delta per winner, and as for
+    /// [`Learner::residual`].
     pub fn deltas(
         &self,
         scale: f32,
@@ -230,7 +233,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         expect_len("deltas", winners.values.len(), deltas.len())?;
         residual.iter_mut().for_each(|v| *v *= scale);
         let decoder = self.parameters.network().decoder();
-        let (fields, maps) = (decoder.fields(), decoder.conv.maps.max(1));
+        let (fields, maps) = (decoder.receptive_fields(), decoder.conv.maps.max(1));
         for (winners, deltas) in winners.rows(maps).zip(deltas.chunks_exact_mut(maps)) {
             let atoms = self.parameters.atoms().chunks_exact(fields.len().max(1));
             let row = winners.values.iter().zip(winners.positions);
@@ -247,7 +250,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// Adds one image's part of the gradient of a range of the code's maps.
     ///
-    /// `input` is the bordered input of the last encoder layer; `residual` and `deltas` are scaled already.
+    /// `input` is the padded input of the last encoder layer; `residual` and `deltas` are scaled already.
     pub fn top_gradient(
         &self,
         winners: Winners<'_>,
@@ -258,7 +261,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ) {
         let network = self.parameters.network();
         let (decoder, top) = (network.decoder(), network.top());
-        let (atom_fields, fields) = (decoder.fields(), top.fields());
+        let (atom_fields, fields) = (decoder.receptive_fields(), top.receptive_fields());
         let range = gradient.first..gradient.first + gradient.layer.bias.len();
         if winners.are_dense(network.code()) {
             let maps = top.conv.maps;
@@ -298,8 +301,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         }
     }
 
-    /// The part of [`Learner::top_gradient`] that does not need the last layer's input: the gradients of the atoms and of the
-    /// last layer's biases, of all maps.
+    /// The part of [`Learner::top_gradient`] that does not need the last layer's input: the gradients of the
+    /// atoms and of the last layer's biases, of all maps.
     pub(crate) fn atoms_gradient(
         &self,
         winners: Winners<'_>,
@@ -309,7 +312,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ) {
         let network = self.parameters.network_ref();
         let decoder = network.decoder();
-        let (fields, maps) = (decoder.fields(), decoder.conv.maps);
+        let (fields, maps) = (decoder.receptive_fields(), decoder.conv.maps);
         let Some(top) = gradients.layers.last_mut() else { return };
         let atoms = if network.is_tied() { &mut *top.filters } else { &mut *gradients.atoms };
         for (survivor, delta) in winners.survivors(maps, 0..maps, deltas) {
@@ -323,7 +326,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// Adds one image's part of the decoder bias's gradient: the residual summed per channel.
     pub fn decoder_bias_gradient(&self, residual: &[f32], gradient: &mut [f32]) {
-        for row in self.parameters.network().decoder().bordered().rows(residual) {
+        for row in self.parameters.network().decoder().padded().rows(residual) {
             for pixel in row.chunks_exact(gradient.len().max(1)) {
                 gradient.iter_mut().zip(pixel).for_each(|(to, from)| *to += from);
             }
@@ -332,8 +335,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// The deltas of the layer below the last one, from the survivors' deltas.
     ///
-    /// `input` is the bordered input of the last layer, which says where that layer's units are active; `below`
-    /// is scratch of [`Network::below_len`](crate::Network::below_len).
+    /// `input` is the padded input of the last layer, which says where that layer's units are active; `below`
+    /// is scratch of [`Network::delta_scratch_len`](crate::Network::delta_scratch_len).
     pub fn top_backward(
         &self,
         winners: Winners<'_>,
@@ -344,8 +347,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ) {
         let network = self.parameters.network();
         let top = network.top();
-        let fields = top.fields();
-        let below = part_mut(below, 0, top.bordered().len());
+        let fields = top.receptive_fields();
+        let below = part_mut(below, 0, top.padded().len());
         let survivors = || winners.survivors(top.conv.maps, 0..top.conv.maps, deltas);
         // To look for what few survivors touch is less work than to go through a wide layer.
         let few = survivors().nth(top.input.channels / 4).is_none();
@@ -374,7 +377,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// The deltas of the layer below layer `index` (at least 1), from that layer's.
     ///
-    /// `input` is the bordered input of layer `index`; `below` as for [`Learner::top_backward`].
+    /// `input` is the padded input of layer `index`; `below` as for [`Learner::top_backward`].
     pub fn hidden_backward(
         &self,
         index: usize,
@@ -384,7 +387,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         out: &mut SparseDeltas<'_>,
     ) {
         let Some(layer) = self.parameters.network().layer(index) else { return };
-        let below = part_mut(below, 0, layer.bordered().len());
+        let below = part_mut(below, 0, layer.padded().len());
         let (positions, width) = (deltas.positions, layer.output().width);
         let touched = |row: usize| {
             // Positions ascend: those whose fields reach the row are neighbours in the list.
@@ -397,12 +400,18 @@ impl<'a, K: Kernels> Learner<'a, K> {
         };
         clear(&layer, touched, below);
         let weights = self.parameters.filters(index).weights;
-        self.kernels.backpropagate(&layer.fields(), deltas.positions, deltas.values, weights, below);
+        self.kernels.backpropagate(
+            &layer.receptive_fields(),
+            deltas.positions,
+            deltas.values,
+            weights,
+            below,
+        );
         gather(&layer, input, touched, below, out);
     }
 
     /// Adds one image's part of the gradient of the maps `first..first + gradient.bias.len()` of hidden layer
-    /// `index`, from that layer's deltas. `input` is its bordered input.
+    /// `index`, from that layer's deltas. `input` is its padded input.
     pub fn hidden_gradient(
         &self,
         index: usize,
@@ -413,7 +422,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     ) {
         let Some(layer) = self.parameters.network().layer(index) else { return };
         let maps = layer.conv.maps;
-        let fields = layer.fields();
+        let fields = layer.receptive_fields();
         self.kernels.filter_gradients(
             &fields,
             deltas.positions,
@@ -454,7 +463,7 @@ pub(crate) fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f3
     }
 }
 
-/// The columns of a bordered map's row that the fields of some positions reach.
+/// The columns of a padded map's row that the fields of some positions reach.
 fn touched(layer: &Layer, row: usize, positions: impl Iterator<Item = usize>) -> Range<usize> {
     let (kernel, stride, width) = (layer.conv.kernel, layer.conv.stride, layer.output().width.max(1));
     let mut columns = Range { start: usize::MAX, end: 0 };
@@ -468,10 +477,10 @@ fn touched(layer: &Layer, row: usize, positions: impl Iterator<Item = usize>) ->
     columns
 }
 
-/// Sets what is touched of a bordered map to 0; the rest is not read.
+/// Sets what is touched of a padded map to 0; the rest is not read.
 fn clear(layer: &Layer, touched: impl Fn(usize) -> Range<usize>, below: &mut [f32]) {
-    let (bordered, channels) = (layer.bordered(), layer.input.channels);
-    for (row, values) in below.chunks_mut(bordered.row_stride().max(1)).enumerate() {
+    let (padded, channels) = (layer.padded(), layer.input.channels);
+    for (row, values) in below.chunks_mut(padded.row_stride().max(1)).enumerate() {
         let columns = touched(row);
         let end = columns.end.saturating_mul(channels).min(values.len());
         if let Some(touched) = values.get_mut(columns.start.saturating_mul(channels)..end) {
@@ -480,8 +489,8 @@ fn clear(layer: &Layer, touched: impl Fn(usize) -> Range<usize>, below: &mut [f3
     }
 }
 
-/// Collects the positions of a layer's input at which a delta arrived at an active unit: the units of the layer
-/// below, whose ReLU lets nothing through where `input` is 0.
+/// Collects the positions of a layer's input at which a delta arrived at an active unit. The units are those
+/// of the layer below, whose ReLU lets nothing through where `input` is 0.
 fn gather(
     layer: &Layer,
     input: &[f32],
@@ -489,7 +498,7 @@ fn gather(
     below: &[f32],
     out: &mut SparseDeltas<'_>,
 ) {
-    let (shape, bordered) = (layer.input, layer.bordered());
+    let (shape, padded) = (layer.input, layer.padded());
     let (top, left) = ((layer.conv.kernel.height - 1) / 2, (layer.conv.kernel.width - 1) / 2);
     let channels = shape.channels;
     out.len = 0;
@@ -497,9 +506,10 @@ fn gather(
     for y in 0..shape.height {
         let columns = touched(y + top);
         for x in columns.start.max(left)..columns.end.min(left + shape.width) {
-            let at = (y + top) * bordered.row_stride() + x * channels;
+            let at = (y + top) * padded.row_stride() + x * channels;
             let (deltas, activations) = (part(below, at, channels), part(input, at, channels));
-            // All bits but the signs, without a branch for each, so that the compiler can use vector instructions.
+            // All bits but the signs, without a branch for each, so that the compiler can use vector
+            // instructions.
             if deltas.iter().fold(0, |bits, delta| bits | delta.to_bits() << 1) == 0 {
                 continue;
             }

@@ -1,35 +1,60 @@
-//! A whole step of FC-WTA in caller-lent memory, unit by unit, for a microcontroller: two vectors of parameters (with SGD)
-//! where [`Trainer`] needs three.
+//! A whole step of FC-WTA unit by unit, for a microcontroller: with SGD it keeps two vectors of parameters
+//! where [`Trainer`] keeps three.
 //!
-//! A unit's gradient is a combination of its survivors' images and residuals, so that it can be made in one row of scratch memory and
-//! update the unit's weights at once: no gradient of all units is stored, and of the codes only the survivors. In exchange
-//! the residuals of the whole batch are kept. Memory is [`unit_training_len`], a constant.
+//! A unit's gradient is a combination of its survivors' images and residuals. So it can be made in one row of
+//! scratch memory and update the unit's weights at once: no gradient of all units is stored, and of the codes
+//! only the survivors. In exchange the residuals of the whole batch are kept.
 //!
-//! Every number gets its terms in the order of [`Trainer`], so that weights, moments, losses and refusals are the same to the bit.
-//! Since weights change while the gradient is being made, all of it must be known to be sane before: from the sums of
-//! each unit's survivors and deltas, the largest pixel and the largest residual follows a bound. Only a step above it, which
-//! no sane step is, makes every unit's gradient once more just to look at it.
+//! Every number gets its terms in the order of [`Trainer`], so weights, moments, losses and refusals are the
+//! same to the bit. Weights are updated while the gradient is computed, so divergence must be detected first.
+//! The sums of each unit's survivors and deltas, the largest pixel and the largest residual bound every entry
+//! of the gradient. Only if that bound is too large is the whole gradient computed once more, to check it.
 //!
 //! [`Trainer`]: crate::Trainer
 
+use crate::cut::cut;
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::field::Fields;
+use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
+use crate::limits::{SAFE_GRADIENT, expect_sane};
 use crate::math;
+use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
-use crate::optimizer::{Method, Update, expect_sane};
-use crate::parameters::{Parameters, part, part_mut};
-use crate::select::{Keep, Sparsity, apply_cut, cut, survivors};
-use crate::timing::{Clock, Stopwatch, Timing};
-use crate::trainer::{Scratch, Training, TrainingLen, split_off};
+use crate::parameters::Parameters;
+use crate::select::{Selection, Sparsity, survivors};
+use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::optimizer::{Method, Update};
+use crate::train::state::{State, state_methods};
+use crate::train::timing::Stopwatch;
 use crate::units::{Units, note};
 
 /// Units whose codes are computed together: an image is read once for all of them.
 const GROUP: usize = 8;
 
-/// Gradients below this cannot make a weight infinite ([`expect_sane`] has the last word above it); it leaves a factor of 10
-/// for the rounding of the bound itself.
-const SAFE_GRADIENT: f32 = 1e17;
+parts! {
+    struct Floats of f32, for (inputs: usize, units: usize, batch: usize, keep: usize) {
+        /// The survivors' activations, unit by unit.
+        values: units * keep,
+        /// Their deltas.
+        deltas: units * keep,
+        /// The batch's residuals, image by image, over the batch size once they are complete.
+        residuals: batch * inputs,
+        /// A row of the gradient.
+        gradient: inputs,
+        /// The codes of a group of units, each a row over the batch. Empty where every image may survive:
+        /// codes are then computed right where the survivors will be.
+        codes: if keep < batch { group(units) * batch } else { 0 },
+    }
+}
+
+parts! {
+    struct Indices of u32, for (units: usize, keep: usize) {
+        /// The survivors' images.
+        images: units * keep,
+        /// How many survivors each unit has.
+        counts: units,
+    }
+}
 
 /// The memory that [`UnitTrainer`] needs.
 pub const fn unit_training_len(
@@ -41,25 +66,23 @@ pub const fn unit_training_len(
     let (inputs, units) = (network.input().channels, network.code().channels);
     let parameters = network.parameters_len();
     let keep = places(sparsity, batch);
-    // Where every image may survive, codes are computed right where the survivors will be.
-    let codes = if keep < batch { group(units) * batch } else { 0 };
     TrainingLen {
         parameters,
         moments: parameters * method.moments(),
-        floats: 2 * units * keep + batch * inputs + inputs + codes,
-        indices: units * keep + units,
+        floats: Floats::len(inputs, units, batch, keep),
+        indices: Indices::len(units, keep),
         cuts: 0,
     }
 }
 
 /// In how many images of a batch a unit may survive.
 const fn places(sparsity: &Sparsity, batch: usize) -> usize {
-    match sparsity.keep {
-        Keep::Lifetime { rate } => {
+    match sparsity.selection {
+        Selection::Lifetime { rate } => {
             let keep = survivors(rate, batch);
             if keep < batch { keep } else { batch }
         }
-        Keep::All | Keep::PerSample { .. } => batch,
+        Selection::All | Selection::PerSample { .. } => batch,
     }
 }
 
@@ -71,13 +94,7 @@ const fn group(units: usize) -> usize {
 #[derive(Debug)]
 pub struct UnitTrainer<'m, K> {
     kernels: K,
-    network: Network,
-    training: Training,
-    parameters: &'m mut [f32],
-    moments: &'m mut [f32],
-    scratch: Scratch<'m>,
-    step: u64,
-    stopwatch: Stopwatch,
+    state: State<'m>,
 }
 
 impl<'m, K: Kernels> UnitTrainer<'m, K> {
@@ -85,26 +102,21 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a network that [`Units`] cannot train, corruption, kernels that prepare the images (hosts' kernels)
-    /// or settings that make no sense, [`Error::Length`] for memory of other lengths than [`unit_training_len`] says,
-    /// [`Error::NotFinite`] for a parameter that is not finite.
+    /// [`Error::Invalid`] for a network that [`Units`] cannot train, for corruption, for kernels that prepare
+    /// the images (hosts' kernels), and for settings that make no sense. [`Error::Length`] for memory of
+    /// other lengths than [`unit_training_len`] says. [`Error::NotFinite`] if a parameter is not finite.
     #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
     pub fn new(
         kernels: K,
         network: Network,
-        training: Training,
+        config: TrainingConfig,
         step: u64,
         parameters: &'m mut [f32],
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        training.sparsity.check(&network)?;
-        training.corruption.check()?;
-        training.optimizer.check()?;
-        if training.batch == 0 {
-            return Err(Error::Invalid("a batch has at least one image"));
-        }
-        if !training.corruption.is_none() {
+        config.check(&network)?;
+        if !config.corruption.is_none() {
             return Err(Error::Invalid(
                 "training unit by unit hides nothing from the network: set no corruption",
             ));
@@ -114,87 +126,53 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
                 "training unit by unit reads images in place: take the scalar kernels",
             ));
         }
-        let len = unit_training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
-        expect_len("moments", len.moments, moments.len())?;
-        expect_len("scratch floats", len.floats, scratch.floats.len())?;
-        expect_len("scratch indices", len.indices, scratch.indices.len())?;
-        expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
-        Units::new(kernels, Parameters::from_outside(network, parameters)?)?;
-        let stopwatch = Stopwatch::default();
-        Ok(Self { kernels, network, training, parameters, moments, scratch, step, stopwatch })
+        let len = Self::len(&network, &config);
+        let state = State::new((network, config, step), len, parameters, moments, scratch)?;
+        Units::new(kernels, Parameters::new(network, state.parameters)?)?;
+        Ok(Self { kernels, state })
     }
 
-    /// Measures steps with this clock from now on: see [`UnitTrainer::last_timing`].
-    pub const fn set_clock(&mut self, clock: Clock) {
-        self.stopwatch = Stopwatch::new(clock);
+    fn len(network: &Network, config: &TrainingConfig) -> TrainingLen {
+        unit_training_len(network, &config.sparsity, &config.optimizer.method, config.batch)
     }
 
-    /// Where the time of the last step went; all 0 without a clock.
-    pub fn last_timing(&self) -> Timing {
-        self.stopwatch.timing()
-    }
+    state_methods!();
 
-    /// The parameters as they are now.
-    pub fn parameters(&self) -> &[f32] {
-        self.parameters
-    }
-
-    /// Steps done.
-    pub fn steps_done(&self) -> u64 {
-        self.step
-    }
-
-    /// Changes which winners live from the next step on.
+    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
+    /// batch.
     ///
-    /// # Errors
-    ///
-    /// As for [`Sparsity::with_keep`]; [`Error::Invalid`] too when the memory, which was lent for the sparsity at the start, is too
-    /// small for this one.
-    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
-        let sparsity = self.training.sparsity.with_keep(&self.network, keep)?;
-        let method = &self.training.optimizer.method;
-        let len = unit_training_len(&self.network, &sparsity, method, self.training.batch);
-        if len.floats > self.scratch.floats.len() || len.indices > self.scratch.indices.len() {
-            return Err(Error::Invalid("the memory was lent for a sparser code: begin with the densest"));
-        }
-        self.training.sparsity = sparsity;
-        Ok(())
-    }
-
-    /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the batch.
-    ///
-    /// The images are gone through once for every 8 units and twice more, and each survivor's is fetched by `nth`, which
-    /// should take no time: slices' iterators, `chunks_exact`, and a `map` of one. They may lie in flash.
+    /// The images are gone through once for every 8 units and twice more. Each survivor's image is fetched by
+    /// `nth`, which should take no time: take slices' iterators, `chunks_exact`, or a `map` of one. The
+    /// images may lie in flash.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`] for such a pixel or activation, [`Error::Diverged`] for a gradient out of all bounds.
-    /// The parameters and moments are then as before the step.
+    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
+    /// of all bounds. The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
-        let (kernels, training, stopwatch) = (self.kernels, &self.training, &mut self.stopwatch);
-        let layout = Layout::new(&self.network);
-        let mut memory = Memory::new(&mut self.scratch, layout, training);
-        let weights = layout.weights(self.parameters);
+        let kernels = self.kernels;
+        let State { network, config, parameters, moments, scratch, step, stopwatch } = &mut self.state;
+        let layout = Layout::new(network);
+        let mut memory = Memory::new(scratch, layout, config);
+        let weights = layout.weights(parameters);
         stopwatch.start();
-        let pixel = memory.check(images.clone())?;
-        memory.compete(kernels, weights, training.sparsity.keep, &images, stopwatch)?;
+        let pixel = memory.check(config, images.clone())?;
+        memory.compete(kernels, weights, config.sparsity.selection, &images, stopwatch)?;
         let (loss, square) = memory.reconstruct(kernels, weights, images.clone());
         memory.find_deltas(kernels, weights);
         memory.expect_sane(kernels, pixel, square, &images)?;
         stopwatch.lap(|timing| &mut timing.learn);
 
-        let update = training.optimizer.update(self.step, training.steps);
-        memory.update(kernels, &update, &images, self.moments, self.parameters);
+        let update = config.optimizer.update(*step, config.steps);
+        memory.update(kernels, &update, &images, moments, parameters);
         stopwatch.lap(|timing| &mut timing.update);
-        self.step += 1;
-        #[cfg(feature = "defmt")]
-        stopwatch.log(self.step, loss);
-        Ok(loss)
+        Ok(self.state.finish_step(loss))
     }
 }
 
-/// Where the parts of the flat parameter vector lie: filters, biases, atoms (unless tied), the decoder's bias.
+/// Where the parts of the flat parameter vector lie: filters, biases, atoms (unless tied), the decoder's
+/// bias.
 #[derive(Clone, Copy)]
 struct Layout {
     inputs: usize,
@@ -247,22 +225,18 @@ struct Weights<'a> {
     decoder_bias: &'a [f32],
 }
 
-/// The scratch memory, by what it holds.
+/// The scratch memory, by what it holds: see [`Floats`] and [`Indices`].
 struct Memory<'a> {
     layout: Layout,
     batch: usize,
-    /// Places of each unit in the lists.
+    /// Places of each unit in the lists of survivors.
     keep: usize,
-    /// The lists of survivors, unit by unit: their activations, deltas and images, and how many there are.
     values: &'a mut [f32],
     deltas: &'a mut [f32],
     images: &'a mut [u32],
     counts: &'a mut [u32],
-    /// The batch's residuals, image by image, over the batch size once they are complete.
     residuals: &'a mut [f32],
-    /// A row of the gradient.
     gradient: &'a mut [f32],
-    /// The codes of a group of units, each a row over the batch; empty where the lists take them.
     codes: &'a mut [f32],
 }
 
@@ -283,24 +257,14 @@ impl<'a> Survivors<'a> {
 }
 
 impl<'a> Memory<'a> {
-    fn new(scratch: &'a mut Scratch<'_>, layout: Layout, training: &Training) -> Self {
+    fn new(scratch: &'a mut Scratch<'_>, layout: Layout, config: &TrainingConfig) -> Self {
         let Layout { inputs, units, .. } = layout;
-        let batch = training.batch;
-        let keep = places(&training.sparsity, batch);
-        let mut floats = &mut *scratch.floats;
-        let mut indices = &mut *scratch.indices;
-        Self {
-            layout,
-            batch,
-            keep,
-            values: split_off(&mut floats, units * keep),
-            deltas: split_off(&mut floats, units * keep),
-            images: split_off(&mut indices, units * keep),
-            counts: split_off(&mut indices, units),
-            residuals: split_off(&mut floats, batch * inputs),
-            gradient: split_off(&mut floats, inputs),
-            codes: floats,
-        }
+        let batch = config.batch;
+        let keep = places(&config.sparsity, batch);
+        let (floats, _) = Floats::split(scratch.floats, inputs, units, batch, keep);
+        let Floats { values, deltas, residuals, gradient, codes } = floats;
+        let (Indices { images, counts }, _) = Indices::split(scratch.indices, units, keep);
+        Self { layout, batch, keep, values, deltas, images, counts, residuals, gradient, codes }
     }
 
     /// The survivors of a unit.
@@ -313,12 +277,13 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its absolute value.
-    fn check<'i>(&self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
+    /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its
+    /// absolute value.
+    fn check<'i>(&self, config: &TrainingConfig, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
         let (mut found, mut largest) = (0, 0);
         for image in images {
             if found == self.batch {
-                return Err(Error::Length { what: "batch", expected: found, found: found + 1 });
+                return Err(config.too_many_images());
             }
             expect_len("image", self.layout.inputs, image.len())?;
             // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
@@ -338,7 +303,7 @@ impl<'a> Memory<'a> {
         &mut self,
         kernels: K,
         weights: Weights<'_>,
-        keep: Keep,
+        selection: Selection,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
         stopwatch: &mut Stopwatch,
     ) -> Result<()> {
@@ -366,7 +331,7 @@ impl<'a> Memory<'a> {
             }
         }
         if whole {
-            self.select_whole(keep)?;
+            self.select_whole(selection)?;
             stopwatch.lap(|timing| &mut timing.select);
         }
         Ok(())
@@ -382,32 +347,29 @@ impl<'a> Memory<'a> {
         let counts = self.counts.get_mut(first..first + count).unwrap_or_default();
         let rows = self.codes.chunks_exact(self.batch.max(1)).zip(counts);
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
-            let cut = kernels.row_cut(row, keep).map_err(|error| match error {
-                Error::NotFinite { what, index } => {
-                    Error::NotFinite { what, index: index * self.layout.units + unit }
-                }
-                other => other,
-            })?;
+            let cut = kernels
+                .row_cut(row, keep)
+                .map_err(|error| error.map_index(|image| image * self.layout.units + unit))?;
             *count = note(&cut, row, values, images);
         }
         Ok(())
     }
 
     /// Turns the codes of the whole batch, which the lists hold, into lists.
-    fn select_whole(&mut self, keep: Keep) -> Result<()> {
+    fn select_whole(&mut self, selection: Selection) -> Result<()> {
         let (units, batch) = (self.layout.units, self.batch.max(1));
         let rows = self.values.chunks_exact(batch).enumerate();
         let mut broken = rows.flat_map(|(unit, row)| {
             let broken = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
             broken.map(move |(image, _)| image * units + unit)
         });
-        let broken = match keep {
-            Keep::Lifetime { .. } => broken.next(),
-            Keep::All => broken.min(),
-            Keep::PerSample { count } => {
+        let broken = match selection {
+            Selection::Lifetime { .. } => broken.next(),
+            Selection::All => broken.min(),
+            Selection::PerSample { count } => {
                 for image in 0..batch {
                     let cut = cut(self.values.iter().skip(image).step_by(batch).copied(), count)?;
-                    apply_cut(&cut, self.values.iter_mut().skip(image).step_by(batch));
+                    cut.apply(self.values.iter_mut().skip(image).step_by(batch));
                 }
                 None
             }
@@ -475,7 +437,8 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// `Ok` when every number of the gradient can be applied: just when the whole gradient would pass [`expect_sane`].
+    /// `Ok` when every number of the gradient can be applied: exactly when the whole gradient would pass
+    /// [`expect_sane`].
     ///
     /// `pixel` is the largest pixel, `square` the largest squared error of an image.
     fn expect_sane<'i, K: Kernels>(
@@ -487,8 +450,8 @@ impl<'a> Memory<'a> {
     ) -> Result<()> {
         // The square of an error below 1e-22 may be rounded to 0.
         let residual = math::sqrt(square) + 1e-18;
-        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the largest residual (or
-        // pixel); what is not a number fails the comparison.
+        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the
+        // largest residual (or pixel). What is not a number fails the comparison.
         let layout = self.layout;
         let safe = (0..layout.units).all(|unit| {
             let survivors = self.survivors(unit);
@@ -580,7 +543,13 @@ impl<'a> Memory<'a> {
         let gradient = core::mem::take(&mut self.gradient);
         gradient.fill(0.0);
         let survivors = self.survivors(unit);
-        kernels.combine(survivors.values, survivors.images, self.residuals, self.layout.inputs, gradient);
+        kernels.weighted_row_sum(
+            survivors.values,
+            survivors.images,
+            self.residuals,
+            self.layout.inputs,
+            gradient,
+        );
         self.gradient = gradient;
     }
 
@@ -594,11 +563,20 @@ impl<'a> Memory<'a> {
 }
 
 /// A whole row as the one field of a layer.
-fn row_fields(len: usize) -> Fields {
-    Fields { rows: 1, row_len: len, row_stride: len, height: 1, width: 1, step_down: len, step_right: len }
+fn row_fields(len: usize) -> ReceptiveFields {
+    ReceptiveFields {
+        rows: 1,
+        row_len: len,
+        row_stride: len,
+        height: 1,
+        width: 1,
+        step_down: len,
+        step_right: len,
+    }
 }
 
-/// Moves the positive values of a row over the batch to its start, and notes their images. Returns how many there are.
+/// Moves the positive values of a row over the batch to its start, and notes their images. Returns how many
+/// there are.
 fn close_up(values: &mut [f32], images: &mut [u32]) -> u32 {
     let mut count = 0;
     for image in 0..values.len() {

@@ -1,0 +1,73 @@
+//! Parts of borrowed memory, without a panic where one does not fit.
+
+/// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty
+/// slice is never met. It stands where indexing would link a panic into firmware.
+pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
+    // An end that wraps around lies before the start, so it finds nothing either.
+    values.get(start..start.wrapping_add(len)).unwrap_or(&[])
+}
+
+/// [`part`], to write to.
+pub(crate) fn part_mut<T>(values: &mut [T], start: usize, len: usize) -> &mut [T] {
+    values.get_mut(start..start.wrapping_add(len)).unwrap_or(&mut [])
+}
+
+/// Takes `len` elements off the front of `rest`; nothing where there are fewer.
+pub(crate) fn split_off<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    let (taken, more) = core::mem::take(rest).split_at_mut_checked(len).unwrap_or_default();
+    *rest = more;
+    taken
+}
+
+/// Copies as many elements as both slices have.
+pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+}
+
+/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length.
+/// The compiler may not see that it is not 0, and would then link a panic into firmware.
+pub(crate) fn paired_rows<'a, A, B>(
+    len: usize,
+    a: &'a [A],
+    b: &'a [B],
+) -> impl Iterator<Item = (&'a [A], &'a [B])> + use<'a, A, B> {
+    let (len, mut rest) = (len.max(1), (a, b));
+    core::iter::from_fn(move || {
+        let (a, more_a) = rest.0.split_at_checked(len)?;
+        let (b, more_b) = rest.1.split_at_checked(len)?;
+        rest = (more_a, more_b);
+        Some((a, b))
+    })
+}
+
+/// Declares the parts of scratch memory, each with its length, as a struct. Its `len` is the length of all
+/// parts; its `split` hands them out, and the memory that is left after them. So the two cannot disagree.
+macro_rules! parts {
+    (
+        $(#[$meta:meta])*
+        struct $name:ident of $number:ty, for ($($argument:ident: $type:ty),*) {
+            $($(#[$part_meta:meta])* $part:ident: $len:expr,)*
+        }
+    ) => {
+        $(#[$meta])*
+        struct $name<'m> {
+            $($(#[$part_meta])* $part: &'m mut [$number],)*
+        }
+
+        impl<'m> $name<'m> {
+            /// The length of all parts.
+            const fn len($($argument: $type),*) -> usize {
+                0 $(+ $len)*
+            }
+
+            /// The parts of `memory`, and the rest of it. Inlined, so that the parts need not lie on the stack twice.
+            #[inline(always)]
+            fn split(memory: &'m mut [$number], $($argument: $type),*) -> (Self, &'m mut [$number]) {
+                let mut rest = memory;
+                let parts = Self { $($part: $crate::memory::split_off(&mut rest, $len),)* };
+                (parts, rest)
+            }
+        }
+    };
+}
+pub(crate) use parts;

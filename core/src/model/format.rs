@@ -1,0 +1,47 @@
+//! The numbers and names of the format.
+
+/// The first bytes.
+pub const MAGIC: [u8; 8] = *b"WTAMODEL";
+/// The version that is written and read.
+pub const VERSION: u32 = 1;
+/// The CRC-32 covers everything from this byte on; it lies right before.
+pub const CHECKED_FROM: usize = 20;
+/// Sections start at multiples of this.
+pub const SECTION_ALIGN: usize = 16;
+/// The most sections.
+pub const MAX_SECTIONS: usize = 16;
+
+/// Flag: tied weights.
+pub const TIED: u32 = 1;
+/// Flag: square roots of the activations are pooled.
+pub const SQRT_FEATURES: u32 = 2;
+/// Flag: the upper layer of a stack.
+pub const STACKED: u32 = 4;
+/// Flag: channel after channel.
+pub const PLANAR: u32 = 8;
+/// Flag: average pooling.
+pub const AVERAGE: u32 = 16;
+
+/// Section: the network's parameters.
+pub const PARAMETERS: Tag = *b"PARM";
+/// Section: the classifier's weights.
+pub const SVM_WEIGHTS: Tag = *b"SVMW";
+/// Section: the classifier's biases.
+pub const SVM_BIASES: Tag = *b"SVMB";
+/// Section: the quantised filters.
+pub const INT8_WEIGHTS: Tag = *b"Q8WT";
+/// Section: their biases.
+pub const INT8_BIASES: Tag = *b"Q8BI";
+/// Section: their multipliers.
+pub const INT8_MULTIPLIERS: Tag = *b"Q8MU";
+/// Section: the scale of the quantised features.
+pub const INT8_FEATURE_SCALE: Tag = *b"Q8FS";
+/// Section: the quantised classifier's weights.
+pub const INT8_SVM_WEIGHTS: Tag = *b"Q8SW";
+/// Section: its biases.
+pub const INT8_SVM_BIASES: Tag = *b"Q8SB";
+/// Section: its scores' scales.
+pub const INT8_SVM_SCALES: Tag = *b"Q8SS";
+
+/// The name of a section.
+pub type Tag = [u8; 4];

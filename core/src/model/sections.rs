@@ -1,0 +1,61 @@
+//! The sections, by their names.
+
+use bytemuck::Pod;
+
+use crate::error::{Error, Result};
+use crate::memory::part;
+use crate::model::format::{MAX_SECTIONS, SECTION_ALIGN, Tag};
+use crate::model::reader::Reader;
+
+/// The sections of a `model.wta`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sections<'a> {
+    bytes: &'a [u8],
+    /// The section table.
+    table: &'a [u8],
+}
+
+impl<'a> Sections<'a> {
+    /// The next `count` entries of `reader`, which reads `bytes`, as the section table. Every section must
+    /// lie in the file, aligned, behind the one before.
+    pub(super) fn new(bytes: &'a [u8], count: usize, reader: &mut Reader<'a>) -> Result<Self> {
+        if count > MAX_SECTIONS {
+            return Err(Error::Model("this model.wta has more than 16 sections"));
+        }
+        let table = reader.rest();
+        for _ in 0..count {
+            reader.section()?;
+        }
+        let table = part(table, 0, table.len() - reader.rest().len());
+        let mut free = bytes.len() - reader.rest().len();
+        let mut entries = Reader::new(table);
+        while let Ok(section) = entries.section() {
+            let end = section.offset.checked_add(section.len).filter(|end| *end <= bytes.len());
+            match end {
+                Some(end) if section.offset >= free && section.offset % SECTION_ALIGN == 0 => free = end,
+                _ => return Err(Error::Model("a section of this model.wta lies where it cannot be")),
+            }
+        }
+        Ok(Self { bytes, table })
+    }
+
+    /// The bytes of a section.
+    pub(super) fn bytes(&self, tag: Tag) -> Option<&'a [u8]> {
+        let mut table = Reader::new(self.table);
+        while let Ok(section) = table.section() {
+            if section.tag == tag {
+                return Some(part(self.bytes, section.offset, section.len));
+            }
+        }
+        None
+    }
+
+    /// A section's numbers.
+    pub(super) fn numbers<T: Pod>(&self, tag: Tag) -> Result<Option<&'a [T]>> {
+        let Some(bytes) = self.bytes(tag) else { return Ok(None) };
+        match bytemuck::try_cast_slice(bytes) {
+            Ok(numbers) => Ok(Some(numbers)),
+            Err(_) => Err(Error::Model("a section of this model.wta does not hold whole numbers")),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a trainer is told, and the memory that it is lent.
+
+use crate::cut::Cut;
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::select::Sparsity;
+use crate::train::corruption::Corruption;
+use crate::train::optimizer::Optimizer;
+
+/// Everything that says how a network is trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TrainingConfig {
+    /// How sparse the code is.
+    pub sparsity: Sparsity,
+    /// What is hidden from the network in training (denoising, dropout).
+    pub corruption: Corruption,
+    /// How gradients become updates.
+    pub optimizer: Optimizer,
+    /// Images per step.
+    pub batch: usize,
+    /// Steps in all, for the learning-rate schedule.
+    pub steps: u64,
+}
+
+impl TrainingConfig {
+    /// `Ok` when `network` can be trained so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] that names what makes no sense.
+    pub fn check(&self, network: &Network) -> Result<()> {
+        self.sparsity.check(network)?;
+        self.corruption.check()?;
+        self.optimizer.check()?;
+        if self.batch == 0 {
+            return Err(Error::Invalid("a batch has at least one image"));
+        }
+        Ok(())
+    }
+
+    /// The error of a batch that goes on after its last image.
+    pub(crate) const fn too_many_images(&self) -> Error {
+        Error::Length { what: "batch", expected: self.batch, found: self.batch + 1 }
+    }
+}
+
+/// Lengths of the buffers that training needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TrainingLen {
+    /// Numbers in the parameters (also those of a checkpoint, besides the moments and the step count).
+    pub parameters: usize,
+    /// Numbers in the optimiser's moments.
+    pub moments: usize,
+    /// `f32` of scratch.
+    pub floats: usize,
+    /// `u32` of scratch.
+    pub indices: usize,
+    /// [`Cut`]s of scratch.
+    pub cuts: usize,
+}
+
+impl TrainingLen {
+    /// All of it in bytes.
+    pub const fn bytes(&self) -> usize {
+        4 * (self.parameters + self.moments + self.floats + self.indices) + size_of::<Cut>() * self.cuts
+    }
+
+    /// With more `f32` of scratch, for kernels that need memory of their own.
+    #[must_use]
+    pub(crate) const fn with_floats(self, more: usize) -> Self {
+        Self { floats: self.floats + more, ..self }
+    }
+}
+
+/// Scratch memory of a trainer; its content does not matter between steps.
+#[derive(Debug)]
+pub struct Scratch<'m> {
+    /// [`TrainingLen::floats`], plus what the kernels need: for [`Trainer`](crate::Trainer)
+    /// [`Encoder::prepared_len`](crate::Encoder::prepared_len) and
+    /// [`Encoder::scratch_len`](crate::Encoder::scratch_len), for others see there.
+    pub floats: &'m mut [f32],
+    /// [`TrainingLen::indices`].
+    pub indices: &'m mut [u32],
+    /// [`TrainingLen::cuts`].
+    pub cuts: &'m mut [Cut],
+}

@@ -1,0 +1,32 @@
+//! Training: a step on a mini-batch, in caller-lent memory.
+//!
+//! | trainer | network | goes through a batch |
+//! | --- | --- | --- |
+//! | [`Trainer`] | any | image by image, each image whole |
+//! | [`UnitTrainer`] | fully connected, one layer | unit by unit, without a stored gradient |
+//! | [`RbmTrainer`] | a restricted Boltzmann machine | unit by unit |
+//! | [`StreamTrainer`](crate::StreamTrainer) | any | row by row |
+//!
+//! `config` says what a trainer is told and lent, `state` is what all four of them share. Hosts call the
+//! parts ([`Learner`], [`Optimizer`], [`Corruption`]) from several threads.
+
+pub(crate) mod config;
+mod corruption;
+mod divergence;
+mod images;
+pub(crate) mod learn;
+pub(crate) mod optimizer;
+mod rbm;
+pub(crate) mod state;
+pub(crate) mod timing;
+mod units;
+
+pub use config::{Scratch, TrainingConfig, TrainingLen};
+pub use corruption::Corruption;
+pub use divergence::ContrastiveDivergence;
+pub use images::{Trainer, training_len};
+pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
+pub use optimizer::{Method, Optimizer, Schedule, Update};
+pub use rbm::{RbmTrainer, rbm_training_len};
+pub use timing::{Clock, Timing};
+pub use units::{UnitTrainer, unit_training_len};

@@ -1,0 +1,192 @@
+//! A whole step of contrastive divergence: the definition, which the host's parallel trainer is tested
+//! against.
+//!
+//! The samples of the hidden units are not stored. They are drawn, image by image, where a reconstruction
+//! needs them. A unit's gradient updates its weights at once, so no gradient of all units is stored either.
+
+use crate::error::{Result, expect_len};
+use crate::kernels::Kernels;
+use crate::memory::{paired_rows, part, part_mut, parts};
+use crate::network::Network;
+use crate::parameters::Parameters;
+use crate::rbm::{Rbm, coefficients, expect_probabilities, positive_survivors, sample};
+use crate::select::Selection;
+use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::divergence::ContrastiveDivergence;
+use crate::train::state::{State, state_methods};
+
+parts! {
+    /// The numbers of a step; what the kernels need comes after them. A row of probabilities is `width` long:
+    /// the batch, filled up as the kernels need it.
+    struct Floats of f32, for (inputs: usize, units: usize, batch: usize, width: usize) {
+        /// The images, and what the last Gibbs step made of them.
+        visible: 2 * batch * inputs,
+        positive: units * width,
+        negative: units * width,
+        /// A row of the gradient.
+        gradient: inputs,
+        ones: units,
+        scales: 2 * batch,
+    }
+}
+
+parts! {
+    struct Indices of u32, for (units: usize, batch: usize) {
+        /// The hidden units that are on.
+        active: units,
+        /// Numbers the rows of `visible`.
+        rows: 2 * batch,
+    }
+}
+
+/// The memory that [`RbmTrainer`] needs with kernels that prepare nothing (the scalar ones).
+pub const fn rbm_training_len(network: &Network, batch: usize) -> TrainingLen {
+    let (inputs, units) = (network.input().len(), network.code().channels);
+    TrainingLen {
+        parameters: network.parameters_len(),
+        moments: network.parameters_len(),
+        floats: Floats::len(inputs, units, batch, batch),
+        indices: Indices::len(units, batch),
+        cuts: 0,
+    }
+}
+
+/// An RBM in training.
+#[derive(Debug)]
+pub struct RbmTrainer<'m, K> {
+    kernels: K,
+    divergence: ContrastiveDivergence,
+    state: State<'m>,
+}
+
+impl<'m, K: Kernels> RbmTrainer<'m, K> {
+    /// The `f32` of scratch that kernels need beyond [`rbm_training_len`]; 0 for the scalar ones.
+    pub fn kernels_len(kernels: K, network: &Network, batch: usize) -> usize {
+        let (inputs, units) = (network.input().len(), network.code().channels);
+        let with_padding = Floats::len(inputs, units, batch, Rbm::width(kernels, batch));
+        with_padding - Floats::len(inputs, units, batch, batch) + kernels.prepared_len(batch, inputs)
+    }
+
+    /// Continues training from these parameters and moments (all 0 at the start) after `step` steps. The
+    /// moments are the momentum's velocity.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`](crate::Error::Invalid) for what [`ContrastiveDivergence::check`] refuses,
+    /// [`Error::Length`](crate::Error::Length) for memory of other lengths than [`rbm_training_len`] says,
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if a parameter is not finite.
+    #[allow(clippy::too_many_arguments, reason = "a trainer's parts")]
+    pub fn new(
+        kernels: K,
+        network: Network,
+        config: TrainingConfig,
+        divergence: ContrastiveDivergence,
+        step: u64,
+        parameters: &'m mut [f32],
+        moments: &'m mut [f32],
+        scratch: Scratch<'m>,
+    ) -> Result<Self> {
+        divergence.check(&network, &config)?;
+        let kernels_len = Self::kernels_len(kernels, &network, config.batch);
+        let len = Self::len(&network, &config).with_floats(kernels_len);
+        let state = State::new((network, config, step), len, parameters, moments, scratch)?;
+        Ok(Self { kernels, divergence, state })
+    }
+
+    fn len(network: &Network, config: &TrainingConfig) -> TrainingLen {
+        rbm_training_len(network, config.batch)
+    }
+
+    state_methods!();
+
+    /// One step on a batch. Returns the error of the first reconstruction: half its squared difference from
+    /// the image, summed over an image, averaged over the batch. (It is not what contrastive divergence
+    /// minimises, but falls with it.)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image
+    /// another size, [`Error::NotFinite`](crate::Error::NotFinite) or
+    /// [`Error::Invalid`](crate::Error::Invalid) if a pixel is no probability,
+    /// [`Error::Diverged`](crate::Error::Diverged) for activations out of all bounds. The parameters and
+    /// moments are then as before the step.
+    pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
+        let (kernels, divergence) = (self.kernels, self.divergence);
+        let State { network, config, parameters, moments, scratch, step, stopwatch } = &mut self.state;
+        let step = *step;
+        let (batch, inputs, units) = (config.batch, network.input().len(), network.code().channels);
+        let width = Rbm::width(kernels, batch).max(1);
+
+        stopwatch.start();
+        let (floats, prepared) = Floats::split(scratch.floats, inputs, units, batch, width);
+        let Floats { visible, positive, negative, gradient, ones, scales } = floats;
+        let (Indices { active, rows }, _) = Indices::split(scratch.indices, units, batch);
+        ones.fill(1.0);
+
+        let (data, model) = visible.split_at_mut_checked(batch * inputs).unwrap_or_default();
+        let mut found = 0;
+        let mut places = data.chunks_exact_mut(inputs.max(1));
+        for image in images {
+            let Some(place) = places.next() else {
+                return Err(config.too_many_images());
+            };
+            expect_len("image", inputs, image.len())?;
+            expect_probabilities(image)?;
+            place.iter_mut().zip(image).for_each(|(to, from)| *to = *from);
+            found += 1;
+        }
+        expect_len("batch", batch, found)?;
+
+        let rbm = Rbm::new(kernels, Parameters::new(*network, parameters)?)?;
+        kernels.prepare(data, inputs, prepared);
+        rbm.hidden(0, batch, data, prepared, positive)?;
+        stopwatch.lap(|timing| &mut timing.compete);
+        if matches!(config.sparsity.selection, Selection::Lifetime { .. }) {
+            let keep = positive_survivors(&config.sparsity.selection, batch);
+            positive.chunks_exact_mut(width).try_for_each(|row| rbm.keep_largest(keep, row))?;
+        }
+        stopwatch.lap(|timing| &mut timing.select);
+        let mut loss = 0.0;
+        for phase in 0..divergence.steps {
+            let probabilities: &[f32] = if phase == 0 { positive } else { negative };
+            for (image, to) in model.chunks_exact_mut(inputs.max(1)).enumerate() {
+                let draws = divergence.draws(step, phase, image);
+                let count = sample(draws, probabilities, width, image, active);
+                rbm.visible(0, part(active, 0, count), part(ones, 0, count), to)?;
+            }
+            if phase == 0 {
+                loss = model.iter().zip(&*data).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+            }
+            kernels.prepare(model, inputs, prepared);
+            rbm.hidden(0, batch, model, prepared, negative)?;
+        }
+
+        stopwatch.lap(|timing| &mut timing.learn);
+
+        // Every number of the gradient is at most 1 from here on: nothing can be refused any more.
+        let update = config.optimizer.update(step, config.steps);
+        rows.iter_mut().zip(0u32..).for_each(|(row, index)| *row = index);
+        gradient.fill(0.0);
+        let scale = 1.0 / batch as f32;
+        for (data, model) in paired_rows(inputs, data, model) {
+            for ((sum, data), model) in gradient.iter_mut().zip(data).zip(model) {
+                *sum += scale * (model - data);
+            }
+        }
+        let mut apply = |decays, start, gradient: &[f32]| {
+            let len = gradient.len();
+            let velocity = part_mut(moments, start, len);
+            update.apply(kernels, decays, gradient, velocity, &mut [], part_mut(parameters, start, len));
+        };
+        apply(false, network.decoder_bias_start(), gradient);
+        for (unit, (positive, negative)) in paired_rows(width, positive, negative).enumerate() {
+            coefficients(positive, negative, batch, scales);
+            gradient.fill(0.0);
+            kernels.weighted_row_sum(scales, rows, visible, inputs, gradient);
+            apply(true, unit * inputs, gradient);
+            apply(false, units * inputs + unit, &[scales.iter().sum()]);
+        }
+        stopwatch.lap(|timing| &mut timing.update);
+        Ok(self.state.finish_step(0.5 * loss * scale))
+    }
+}
