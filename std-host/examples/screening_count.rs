@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("{isa} does not screen the last layer of this network").into());
     }
     let (maps, last) = (network.code().channels, network.depth() - 1);
-    let fields = network.top().fields();
+    let fields = network.top().receptive_fields();
     let positions: Vec<u32> = (0..fields.positions() as u32).collect();
     let count = |image: usize| -> wta::error::Result<[u64; 3]> {
         let mut pixels = vec![0.0; network.input().len()];

@@ -13,7 +13,8 @@ mod source;
 use wta_core::PoolKind;
 use wta_core::model::{
     AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
-    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, ROOT, STACKED, SVM_BIASES, SVM_WEIGHTS, TIED,
+    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, SQRT_FEATURES, STACKED, SVM_BIASES, SVM_WEIGHTS,
+    TIED,
 };
 
 pub use c::header;
@@ -102,7 +103,7 @@ fn description(source: &Source) -> Description {
     let planar = network.is_fully_connected() && below.positions() > 1 && below.channels > 1;
     let flags = [
         (network.is_tied(), TIED),
-        (trained.recipe().features.root, ROOT),
+        (trained.recipe().features.root, SQRT_FEATURES),
         (source.pool.kind == PoolKind::Average, AVERAGE),
         (trained.below.is_some(), STACKED),
         (planar, PLANAR),
@@ -192,7 +193,7 @@ mod tests {
             let found = Model::parse(file.bytes()).unwrap();
             let network: Network = source.trained.network();
             assert_eq!((found.network(), found.pool()), (network, source.pool));
-            assert_eq!(found.root(), source.trained.recipe().features.root);
+            assert_eq!(found.sqrt_features(), source.trained.recipe().features.root);
             assert_eq!((found.is_stacked(), found.is_planar()), (stacked, stacked));
             assert_eq!(found.scale(), if stacked { 2.5 } else { 1.0 / 127.5 });
             assert_eq!(found.parameters().unwrap().has_decoder(), decoder);

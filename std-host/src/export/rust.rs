@@ -81,7 +81,7 @@ static BYTES: Aligned = Aligned(*b\"\\\n",
         size(pool.kernel),
         size(pool.stride),
         pool.kind,
-        model.root(),
+        model.sqrt_features(),
         model.scale(),
         model.features(),
         model.classes(),
@@ -97,7 +97,7 @@ static BYTES: Aligned = Aligned(*b\"\\\n",
 }
 
 fn conv(conv: Conv) -> String {
-    format!("        Conv::strided({}, {}, {}),\n", conv.maps, size(conv.kernel), size(conv.stride))
+    format!("        Conv::with_stride({}, {}, {}),\n", conv.maps, size(conv.kernel), size(conv.stride))
 }
 
 fn size(size: Size) -> String {

@@ -196,7 +196,7 @@ impl Whitener {
             let zeros = [0.0; BLOCK];
             let zeros = zeros.get(..count).unwrap_or_default();
             // The kernels' units are our images, and their images the rows of the matrix.
-            self.isa.unit_sums(images, zeros, &self.zca.matrix, &self.prepared, &mut whitened);
+            self.isa.linear(images, zeros, &self.zca.matrix, &self.prepared, &mut whitened);
             for (image, whitened) in images.chunks_exact_mut(features).zip(whitened.chunks_exact(width)) {
                 image.iter_mut().zip(whitened).for_each(|(to, v)| *to = *v);
             }

@@ -5,7 +5,7 @@
 //! sides so that it has a middle pixel; the mean is that of all places, colour by colour. Beyond its border an image is mirrored:
 //! zeros would look like an edge, which whitening makes stronger.
 
-use wta_core::{Bordered, Fields, Kernels, Shape, Size};
+use wta_core::{Kernels, PaddedLayout, ReceptiveFields, Shape, Size};
 use wta_simd::Isa;
 
 use super::zca::Zca;
@@ -14,8 +14,8 @@ use super::zca::Zca;
 pub(super) struct ZcaFilter {
     isa: Isa,
     image: Shape,
-    fields: Fields,
-    bordered: Bordered,
+    fields: ReceptiveFields,
+    padded: PaddedLayout,
     kernel: Size,
     /// Of each colour.
     mean: Vec<f32>,
@@ -42,14 +42,14 @@ impl ZcaFilter {
             let places = zca.mean.iter().skip(channel).step_by(channels);
             (places.map(|m| f64::from(*m)).sum::<f64>() / patch.positions().max(1) as f64) as f32
         });
-        let bordered = Bordered::new(image, kernel);
-        let fields = Fields::new(&bordered, Size::ONE);
-        Self { isa, image, fields, bordered, kernel, mean: mean.collect(), filters }
+        let padded = PaddedLayout::new(image, kernel);
+        let fields = ReceptiveFields::new(&padded, Size::ONE);
+        Self { isa, image, fields, padded, kernel, mean: mean.collect(), filters }
     }
 
     /// Room for an image with its border.
     pub(super) fn scratch(&self) -> Vec<f32> {
-        vec![0.0; self.bordered.len()]
+        vec![0.0; self.padded.len()]
     }
 
     /// Whitens an image.
@@ -57,7 +57,7 @@ impl ZcaFilter {
         let Shape { channels, height, width } = self.image;
         let row_len = (width * channels).max(1);
         let (above, before) = ((self.kernel.height - 1) / 2, (self.kernel.width - 1) / 2);
-        for (y, row) in scratch.chunks_exact_mut(self.bordered.row_stride().max(1)).enumerate() {
+        for (y, row) in scratch.chunks_exact_mut(self.padded.row_stride().max(1)).enumerate() {
             let from = mirrored(y, above, height) * row_len;
             let from = image.get(from..from + row_len).unwrap_or_default();
             for (x, to) in row.chunks_exact_mut(channels.max(1)).enumerate() {

@@ -1,7 +1,8 @@
 //! Networks of the paper to measure, by name: those of `wta profile --case` and of the benchmarks.
 
 use wta_core::{
-    Conv, Corruption, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity, Training,
+    Conv, Corruption, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity,
+    TrainingConfig,
 };
 
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ pub struct Case {
 pub fn cases() -> Result<Vec<Case>> {
     let mnist = Shape::new(1, 28, 28);
     let conv = |image, maps, layers, atom| {
-        let layers = vec![Conv::same(maps, Size::square(5)); layers];
+        let layers = vec![Conv::new(maps, Size::square(5)); layers];
         Network::convolutional(image, &layers, Size::square(atom))
     };
     let lifetime = Sparsity::lifetime(0.05);
@@ -65,11 +66,11 @@ impl Case {
 
     /// How it is trained: SGD with momentum, at a rate so small that the weights stay as good as they are and every
     /// step has the same work.
-    pub fn training(&self, batch: usize) -> Training {
+    pub fn training(&self, batch: usize) -> TrainingConfig {
         let method = Method::Sgd { momentum: 0.9 };
         let optimizer = Optimizer { method, rate: 1e-4, schedule: Schedule::Constant, decay: 0.0 };
         let corruption = Corruption::NONE;
-        Training { sparsity: self.sparsity, corruption, optimizer, batch, steps: u64::MAX }
+        TrainingConfig { sparsity: self.sparsity, corruption, optimizer, batch, steps: u64::MAX }
     }
 }
 

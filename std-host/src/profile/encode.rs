@@ -80,7 +80,7 @@ mod tests {
     /// All images at once, by the scalar kernels, on one thread.
     #[test]
     fn blocks_and_threads_give_every_image_its_code() {
-        let layers = [Conv::same(5, Size::square(3)), Conv::strided(7, Size::new(3, 2), Size::new(2, 1))];
+        let layers = [Conv::new(5, Size::square(3)), Conv::with_stride(7, Size::new(3, 2), Size::new(2, 1))];
         let conv = Network::convolutional(Shape::new(2, 6, 7), &layers, Size::square(3)).unwrap();
         for network in [conv, Network::fully_connected(11, &[9, 13]).unwrap()] {
             let count = 61;

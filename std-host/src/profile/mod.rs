@@ -15,7 +15,7 @@ pub mod work;
 
 use std::time::{Duration, Instant};
 
-use wta_core::{Encoder, Initial, Network, Parameters, Random, Training};
+use wta_core::{Encoder, Initial, Network, Parameters, Random, TrainingConfig};
 use wta_simd::Isa;
 
 use crate::error::{Error, Interrupted, Result, Setting};
@@ -50,7 +50,7 @@ pub struct Subject {
     case: Option<String>,
     recipe: Option<String>,
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     initial: Initial,
     seed: u64,
     images: Images,
@@ -138,7 +138,7 @@ impl Subject {
             recipe: Some(recipe.name.clone()),
             network,
             // As at the start of a training that never ends.
-            training: Training { steps: u64::MAX, ..training },
+            training: TrainingConfig { steps: u64::MAX, ..training },
             initial: resolved.initial(),
             seed: recipe.training.seed,
             images,
@@ -384,7 +384,7 @@ fn expect_batch(batch: Option<usize>) -> Result<Option<usize>> {
 }
 
 /// `Ok` when the steps and the dense codes fit into the memory that is free, where the system says how much.
-fn expect_available(network: &Network, training: &Training) -> Result<()> {
+fn expect_available(network: &Network, training: &TrainingConfig) -> Result<()> {
     let per_image = 4 * (network.code_len() + 2 * network.input().len());
     let needed = step_bytes(network, training).saturating_add(per_image.saturating_mul(training.batch));
     match memory::available() {
@@ -484,7 +484,7 @@ mod tests {
         assert!(refused.unwrap_err().to_string().contains("steps must be at least 1"));
         let stopped = profile(&subject, settings(3), &Stopped);
         assert!(matches!(stopped, Err(Error::Interrupted(_))));
-        let far = Training { batch: 1 << 36, ..subject.training };
+        let far = TrainingConfig { batch: 1 << 36, ..subject.training };
         if memory::available().is_some() {
             assert!(expect_available(&subject.network, &far).unwrap_err().to_string().contains("MB"));
         }

@@ -1,13 +1,13 @@
 //! Networks in words, as papers write them.
 
-use wta_core::{Keep, Network, Size, Sparsity};
+use wta_core::{Network, Selection, Size, Sparsity};
 
 /// A network and the sparsity that it is trained with.
 pub fn network_and_sparsity(network: &Network, sparsity: &Sparsity) -> String {
-    let keep = match sparsity.keep {
-        Keep::All => "every winner".to_owned(),
-        Keep::Lifetime { rate } => format!("lifetime {}%", f64::from((rate * 1e4).round()) / 100.0),
-        Keep::PerSample { count } => format!("{count} of each sample"),
+    let keep = match sparsity.selection {
+        Selection::All => "every winner".to_owned(),
+        Selection::Lifetime { rate } => format!("lifetime {}%", f64::from((rate * 1e4).round()) / 100.0),
+        Selection::PerSample { count } => format!("{count} of each sample"),
     };
     let grid = match sparsity.grid {
         Size::ONE => String::new(),
@@ -61,9 +61,9 @@ mod tests {
         assert_eq!(words("fc2000"), "784-2000-784, lifetime 5%");
         assert_eq!(words("conv16"), "1x28x28, 16conv5-16conv5-16deconv11, every winner");
         assert_eq!(words("cifar64x3"), "3x32x32, 64conv5-64conv5-64conv5-64deconv7, lifetime 5%");
-        let conv = [Conv::strided(6, Size::new(3, 5), Size::square(2))];
+        let conv = [Conv::with_stride(6, Size::new(3, 5), Size::square(2))];
         let network = Network::convolutional(Shape::new(1, 8, 9), &conv, Size::square(3)).unwrap();
-        let sparsity = Sparsity { grid: Size::new(2, 1), keep: Keep::PerSample { count: 3 } };
+        let sparsity = Sparsity { grid: Size::new(2, 1), selection: Selection::PerSample { count: 3 } };
         assert_eq!(
             network_and_sparsity(&network, &sparsity),
             "1x8x9, 6conv3x5/2-6deconv3, 2x1 winners per map, 3 of each sample"

@@ -19,7 +19,7 @@
 //! saves (by Winograd's algorithm, say, or by screening candidates) makes it faster than the nominal work would allow,
 //! and its share of the peak may exceed 100%; what lies in caches may exceed the memory's speed.
 
-use wta_core::{Keep, Layer, Method, Network, Size, Training, survivors};
+use wta_core::{Layer, Method, Network, Selection, Size, TrainingConfig, survivors};
 
 use crate::train::stopwatch::Phase;
 
@@ -53,14 +53,14 @@ impl std::iter::Sum for Work {
 #[derive(Clone, Copy, Debug)]
 pub struct Nominal {
     network: Network,
-    training: Training,
+    training: TrainingConfig,
     prepared: usize,
 }
 
 impl Nominal {
     /// That of one step with kernels that prepare so many numbers
     /// ([`Encoder::prepared_len`](wta_core::Encoder::prepared_len)).
-    pub fn new(network: Network, training: Training, prepared: usize) -> Self {
+    pub fn new(network: Network, training: TrainingConfig, prepared: usize) -> Self {
         Self { network, training, prepared }
     }
 
@@ -97,10 +97,10 @@ impl Nominal {
     /// Survivors in a batch, when every winner has risen above its ReLU.
     pub fn survivors(&self) -> f64 {
         let (sparsity, batch) = (self.training.sparsity, self.training.batch);
-        match sparsity.keep {
-            Keep::All => self.batch() * self.winners(),
-            Keep::PerSample { count } => self.batch() * self.winners().min(count as f64),
-            Keep::Lifetime { rate } => {
+        match sparsity.selection {
+            Selection::All => self.batch() * self.winners(),
+            Selection::PerSample { count } => self.batch() * self.winners().min(count as f64),
+            Selection::Lifetime { rate } => {
                 let candidates = batch * sparsity.grid.area();
                 (survivors(rate, candidates).min(candidates) * self.network.code().channels) as f64
             }
@@ -212,17 +212,17 @@ mod tests {
 
     const BATCH: usize = 3;
 
-    fn training(sparsity: Sparsity, method: Method, decay: f32) -> Training {
+    fn training(sparsity: Sparsity, method: Method, decay: f32) -> TrainingConfig {
         let optimizer = Optimizer { method, rate: 0.1, schedule: Schedule::Constant, decay };
-        Training { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 1 }
+        TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 1 }
     }
 
     /// Three layers, one of them with a stride, whose survivors' fields fit into the image.
     fn network() -> Network {
         let layers = [
-            Conv::same(2, Size::new(3, 5)),
-            Conv::strided(3, Size::square(3), Size::new(2, 1)),
-            Conv::same(4, Size::new(3, 1)),
+            Conv::new(2, Size::new(3, 5)),
+            Conv::with_stride(3, Size::square(3), Size::new(2, 1)),
+            Conv::new(4, Size::new(3, 1)),
         ];
         Network::convolutional(Shape::new(2, 20, 17), &layers, Size::new(3, 5)).unwrap()
     }
@@ -284,11 +284,11 @@ mod tests {
         assert_eq!(nominal.touched(0), 4.0 * reached(0) as f64);
         assert_eq!((reached(1), reached(0)), (3, 7 * 3));
         // With every winner of 40 windows alive the maps are full.
-        let crowded = Sparsity { grid: Size::new(8, 5), keep: Keep::All };
+        let crowded = Sparsity { grid: Size::new(8, 5), selection: Selection::All };
         let full = Nominal::new(network(), training(crowded, Method::ADAM, 0.0), 0);
         assert_eq!(full.survivors(), (BATCH * 40 * 4) as f64);
         assert_eq!(full.touched(0), (BATCH * 20 * 17) as f64);
-        let sparse = Sparsity { grid: Size::ONE, keep: Keep::PerSample { count: 2 } };
+        let sparse = Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: 2 } };
         assert_eq!(Nominal::new(network(), training(sparse, Method::ADAM, 0.0), 0).survivors(), 6.0);
     }
 

@@ -1,6 +1,6 @@
 //! How much memory a training step takes, and how much is too much.
 
-use wta_core::{Network, Training, training_len};
+use wta_core::{Network, TrainingConfig, training_len};
 
 use crate::error::{Error, Result};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 const MEMORY_LIMIT: usize = 64 << 30;
 
 /// About the bytes that a training step needs on the host.
-pub(crate) fn step_bytes(network: &Network, training: &Training) -> usize {
+pub(crate) fn step_bytes(network: &Network, training: &TrainingConfig) -> usize {
     let len = training_len(network, &training.sparsity, &training.optimizer.method, 1);
     let winners = 3 * training.sparsity.winners_len(network);
     let per_image = 4 * (network.inputs_len() + network.residual_len() + network.deltas_len().1 + winners);
@@ -16,7 +16,7 @@ pub(crate) fn step_bytes(network: &Network, training: &Training) -> usize {
 }
 
 /// `Ok` unless a training step needs more memory than can be meant; `who` begins the error's sentence.
-pub(crate) fn expect_memory(who: &str, network: &Network, training: &Training) -> Result<()> {
+pub(crate) fn expect_memory(who: &str, network: &Network, training: &TrainingConfig) -> Result<()> {
     if step_bytes(network, training) <= MEMORY_LIMIT {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wta_core::{
-    Conv, Corruption, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, Size, Training,
+    Conv, Corruption, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, Size, TrainingConfig,
 };
 
 use super::apply_to::ApplyTo;
@@ -137,7 +137,7 @@ impl Resolved {
     ///
     /// [`Error::Recipe`] that names the key, also when the batch is larger than the data set or a step would take more
     /// memory than can be meant.
-    pub fn training(&self, images: usize) -> Result<Training> {
+    pub fn training(&self, images: usize) -> Result<TrainingConfig> {
         let (recipe, network) = (&self.recipe, &self.network);
         let t = &recipe.training;
         if t.batch > images {
@@ -164,7 +164,7 @@ impl Resolved {
         let CorruptionRecipe { input, hidden } = recipe.corruption;
         let corruption = Corruption { input, hidden, seed: t.seed };
         let steps = (images / t.batch) as u64 * t.epochs as u64;
-        let training = Training { sparsity, corruption, optimizer, batch: t.batch, steps };
+        let training = TrainingConfig { sparsity, corruption, optimizer, batch: t.batch, steps };
         if let Some(gibbs) = recipe.gibbs() {
             gibbs.check(network, &training).map_err(|error| named("network", error))?;
         }
@@ -185,7 +185,7 @@ fn network(recipe: &Recipe, input: Shape) -> Result<Network> {
         }
         Architecture::Convolutional { encoder, decoder_kernel, tied, .. } => {
             let layers: Vec<Conv> =
-                encoder.iter().map(|l| Conv::strided(l.maps, l.kernel.into(), l.stride.into())).collect();
+                encoder.iter().map(|l| Conv::with_stride(l.maps, l.kernel.into(), l.stride.into())).collect();
             (Network::convolutional(input, &layers, Size::from(*decoder_kernel)).map_err(named)?, *tied)
         }
     };

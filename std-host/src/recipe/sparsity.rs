@@ -5,7 +5,7 @@
 //! number) of the winners that live falls linearly from there to its end.
 
 use serde::{Deserialize, Serialize};
-use wta_core::{Keep, Sparsity};
+use wta_core::{Selection, Sparsity};
 
 use crate::extent::Extent;
 use crate::problem::Problem;
@@ -82,26 +82,26 @@ impl SparsityRecipe {
     /// The sparsity that training ends with.
     pub fn at_end(&self) -> Sparsity {
         let keep = match (self.lifetime, self.per_sample) {
-            (Some(rate), _) => Keep::Lifetime { rate },
-            (None, Some(count)) => Keep::PerSample { count },
-            (None, None) => Keep::All,
+            (Some(rate), _) => Selection::Lifetime { rate },
+            (None, Some(count)) => Selection::PerSample { count },
+            (None, None) => Selection::All,
         };
-        Sparsity { grid: self.grid.into(), keep }
+        Sparsity { grid: self.grid.into(), selection: keep }
     }
 
     /// Which winners live in step `step` (from 0) of `steps`.
-    pub fn keep_at(&self, step: u64, steps: u64) -> Keep {
-        let end = self.at_end().keep;
+    pub fn keep_at(&self, step: u64, steps: u64) -> Selection {
+        let end = self.at_end().selection;
         let Some(start) = self.start else { return end };
         let share = step as f32 / (self.falling * steps as f32).max(1.0);
         let left = (1.0 - share).max(0.0);
         match end {
-            Keep::Lifetime { rate } => Keep::Lifetime { rate: rate + left * (start - rate) },
-            Keep::PerSample { count } => {
+            Selection::Lifetime { rate } => Selection::Lifetime { rate: rate + left * (start - rate) },
+            Selection::PerSample { count } => {
                 let more = (left * (start - count as f32)).round().max(0.0);
-                Keep::PerSample { count: count + more as usize }
+                Selection::PerSample { count: count + more as usize }
             }
-            Keep::All => end,
+            Selection::All => end,
         }
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     fn the_sparsity_falls_linearly_and_stays() {
         let lifetime = table("lifetime = 0.2\nstart = 1.0");
         let rates = [0, 25, 50, 99].map(|step| match lifetime.keep_at(step, 100) {
-            Keep::Lifetime { rate } => rate,
+            Selection::Lifetime { rate } => rate,
             other => panic!("{other:?}"),
         });
         for (found, expected) in rates.iter().zip([1.0, 0.6, 0.2, 0.2]) {
@@ -127,10 +127,10 @@ mod tests {
         let sample = table("per-sample = 25\nstart = 225\nfalling = 1.0");
         assert_eq!(
             [0, 50, 99, 100].map(|step| sample.keep_at(step, 100)),
-            [225, 125, 27, 25].map(|count| Keep::PerSample { count })
+            [225, 125, 27, 25].map(|count| Selection::PerSample { count })
         );
-        assert_eq!(table("lifetime = 0.2").keep_at(0, 10), Keep::Lifetime { rate: 0.2 });
-        assert_eq!(table("").keep_at(0, 10), Keep::All);
+        assert_eq!(table("lifetime = 0.2").keep_at(0, 10), Selection::Lifetime { rate: 0.2 });
+        assert_eq!(table("").keep_at(0, 10), Selection::All);
     }
 
     #[test]

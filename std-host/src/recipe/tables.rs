@@ -1,7 +1,7 @@
 //! A whole recipe: all its tables.
 
 use serde::{Deserialize, Serialize};
-use wta_core::{Gibbs, Pool};
+use wta_core::{ContrastiveDivergence, Pool};
 
 use super::apply_to::ApplyTo;
 use super::below;
@@ -52,10 +52,10 @@ pub struct Recipe {
 
 impl Recipe {
     /// How an RBM's Markov chain is run; none for autoencoders.
-    pub fn gibbs(&self) -> Option<Gibbs> {
+    pub fn gibbs(&self) -> Option<ContrastiveDivergence> {
         match self.network {
             Architecture::Rbm { gibbs_steps, .. } => {
-                Some(Gibbs { steps: gibbs_steps, seed: self.training.seed })
+                Some(ContrastiveDivergence { steps: gibbs_steps, seed: self.training.seed })
             }
             Architecture::FullyConnected { .. } | Architecture::Convolutional { .. } => None,
         }

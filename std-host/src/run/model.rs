@@ -151,7 +151,7 @@ mod tests {
     use crate::files::tensors::floats_of;
 
     fn conv() -> Network {
-        let layers = [Conv::same(3, Size::new(2, 3)), Conv::same(4, Size::square(3))];
+        let layers = [Conv::new(3, Size::new(2, 3)), Conv::new(4, Size::square(3))];
         Network::convolutional(Shape::new(2, 6, 5), &layers, Size::new(3, 5)).unwrap()
     }
 

@@ -72,7 +72,7 @@ enum Place {
 }
 
 impl Place {
-    /// Where in the bordered sample a random patch begins.
+    /// Where in the padded sample a random patch begins.
     fn draw(self, layer: &Layer, random: &mut Random) -> usize {
         let (input, output, kernel) = (layer.input, layer.output(), layer.conv.kernel);
         let mut below = |bound: usize| random.below(bound as u32) as usize;
@@ -80,11 +80,11 @@ impl Place {
             Self::Inside => {
                 let top = below(input.height.saturating_sub(kernel.height) + 1);
                 let left = below(input.width.saturating_sub(kernel.width) + 1);
-                layer.bordered().placement().at(top, left)
+                layer.padded().output_layout().at(top, left)
             }
             Self::Anywhere => {
                 let row = below(output.height);
-                layer.fields().offset(row, below(output.width))
+                layer.receptive_fields().offset(row, below(output.width))
             }
         }
     }
@@ -98,21 +98,21 @@ fn cut(
     count: usize,
     random: &mut Random,
 ) -> Result<Vec<f32>> {
-    let (len, bordered) = (layer.input.len(), layer.bordered());
+    let (len, padded) = (layer.input.len(), layer.padded());
     let mut order: Vec<usize> = (0..set.len()).collect();
     random.shuffle(&mut order);
     let wanted = count * layer.filter_len();
     let mut patches = Vec::with_capacity(wanted);
     let mut samples = vec![0.0; BLOCK.min(order.len()) * len];
-    let mut map = vec![0.0; bordered.len()];
+    let mut map = vec![0.0; padded.len()];
     for chosen in (0..PASSES).flat_map(|_| order.chunks(BLOCK)) {
         let samples = samples.get_mut(..chosen.len() * len).unwrap_or_default();
         set.write(chosen, samples)?;
         for sample in samples.chunks_exact(len) {
-            bordered.fill(sample, &mut map);
+            padded.fill(sample, &mut map);
             let start = patches.len();
             layer
-                .fields()
+                .receptive_fields()
                 .field(place.draw(layer, random), &map)
                 .for_each(|row| patches.extend_from_slice(row));
             if place == Place::Inside && is_flat(patches.get(start..).unwrap_or_default()) {

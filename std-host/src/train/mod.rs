@@ -16,7 +16,7 @@ pub mod stopwatch;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wta_core::Training;
+use wta_core::TrainingConfig;
 
 pub use images::ImageSet;
 pub use initial::initialise;
@@ -107,7 +107,7 @@ pub fn check(recipe: &Recipe, samples: &Samples<'_>, patches: Option<&Samples<'_
 struct Layer<'a> {
     /// For the images that this layer learns from.
     resolved: Arc<Resolved>,
-    training: Training,
+    training: TrainingConfig,
     samples: &'a Samples<'a>,
     below: Option<Box<Layer<'a>>>,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use wta_core::{Network, Random, Training};
+use wta_core::{Network, Random, TrainingConfig};
 use wta_simd::Isa;
 
 use super::checkpoint::Checkpoint;
@@ -74,7 +74,7 @@ impl Place {
 pub(super) struct Session<'a> {
     trainer: BatchTrainer<Isa>,
     resolved: &'a Resolved,
-    training: Training,
+    training: TrainingConfig,
     place: &'a Place,
     /// Of a stacked layer.
     pub(super) input_scale: Option<f32>,
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
     /// At the run's checkpoint, or at the beginning, without weights yet.
     pub(super) fn start(
         resolved: &'a Resolved,
-        training: Training,
+        training: TrainingConfig,
         place: &'a Place,
         isa: Isa,
     ) -> Result<Self> {
@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
             }
             let chosen = order.get(place * training.batch..(place + 1) * training.batch).unwrap_or_default();
             set.write(chosen, &mut inputs)?;
-            self.trainer.set_keep(recipe.sparsity.keep_at(self.trainer.step, training.steps))?;
+            self.trainer.set_selection(recipe.sparsity.keep_at(self.trainer.step, training.steps))?;
             self.step(&inputs)?;
             observer.advance(1);
 
@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
                 observer.end();
                 let (step, steps) = (self.trainer.step, training.steps);
                 let folder = self.place.folder().map(Path::to_path_buf);
-                return Err(Error::Interrupted(Interrupted::Training { step, steps, folder }));
+                return Err(Error::Interrupted(Interrupted::TrainingConfig { step, steps, folder }));
             }
         }
         observer.end();

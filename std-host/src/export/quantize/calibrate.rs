@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::preprocess::{Preprocessor, Samples};
 
 /// The largest activation of 8 bits.
-pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::LARGEST as f64;
+pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::MAX_ACTIVATION as f64;
 
 /// Images that are looked at, spread over all that there are.
 const IMAGES: usize = 2000;

@@ -64,7 +64,8 @@ fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Resu
             let Some(svm) = quantized.int8_svm()? else { return Ok(Vec::new()) };
             let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(network.network(), &pool)];
             let mut sums = vec![0; svm.classes()];
-            let extractor = Int8Extractor::new(Portable, network, pool, quantized.root(), &mut memory)?;
+            let extractor =
+                Int8Extractor::new(Portable, network, pool, quantized.sqrt_features(), &mut memory)?;
             let mut classifier = Int8Classifier::new(extractor, svm, &mut sums)?;
             let mut pixels = vec![0.0; images.shape().len()];
             let plain = Preprocessor::none(images.image_shape());

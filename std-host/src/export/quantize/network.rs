@@ -108,7 +108,7 @@ impl Quantized {
     }
 
     /// Whether features are square roots.
-    pub fn root(&self) -> bool {
+    pub fn sqrt_features(&self) -> bool {
         self.root
     }
 
@@ -221,7 +221,7 @@ mod tests {
     use crate::run::Trained;
 
     fn layer(inputs: usize, maps: usize) -> Layer {
-        Layer { input: Shape::vector(inputs), conv: Conv::same(maps, Size::ONE) }
+        Layer { input: Shape::vector(inputs), conv: Conv::new(maps, Size::ONE) }
     }
 
     /// What the quantised layer makes of inputs, in numbers of the original one.

@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use wta_core::{
-    Bordered, Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Keep, Kernels, LayerGradient, Learner,
-    Network, Parameters, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime, apply_per_sample,
-    expect_sane, promises, select, survivors, thresholds,
+    Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Kernels, LayerGradient, Learner, Network,
+    PaddedLayout, Parameters, Selection, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime,
+    apply_per_sample, expect_sane, promises, select, survivors, thresholds,
 };
 
 use super::shared::{Common, State, UPDATE_CHUNK, chunks_or_empty};
@@ -105,7 +105,7 @@ impl ImagesWorkspace {
         let clean = if training.corruption.input > 0.0 { input_layout(&network).len() } else { 0 };
         let scratch = || Scratch {
             codes: Aligned::zeros(codes),
-            below: Aligned::zeros(network.below_len()),
+            below: Aligned::zeros(network.delta_scratch_len()),
             clean: Aligned::zeros(clean),
             encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
         };
@@ -173,9 +173,9 @@ impl ImagesWorkspace {
                         for (image, pixels) in pixels.chunks_exact(image_len).enumerate() {
                             encoder.load(images, image, pixels, inputs)?;
                         }
-                        let bordered = inputs.chunks_exact_mut(layout.len()).take(images);
-                        for (image, bordered) in (first * block..).zip(bordered) {
-                            corruption.corrupt_input(state.step, image, &layout, bordered);
+                        let padded = inputs.chunks_exact_mut(layout.len()).take(images);
+                        for (image, padded) in (first * block..).zip(padded) {
+                            corruption.corrupt_input(state.step, image, &layout, padded);
                         }
                         wta_core::Result::Ok(())
                     })?;
@@ -220,7 +220,7 @@ impl ImagesWorkspace {
         let inputs = BatchInputs::new(network, training.batch, &self.inputs);
         let screen_len = self.screens.len() / training.batch;
         let screens = || self.screens.par_chunks(screen_len).enumerate();
-        let Keep::Lifetime { rate } = training.sparsity.keep else {
+        let Selection::Lifetime { rate } = training.sparsity.selection else {
             let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
             rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
                 encoder.refine(inputs.of(last, image)?, screen, values, positions)
@@ -253,14 +253,14 @@ impl ImagesWorkspace {
             state.stopwatch.time(Phase::Refine, || self.refine(state))?;
         }
         state.stopwatch.time(Phase::Select, || {
-            match sparsity.keep {
-                Keep::All => select(kernels, &network, &sparsity, &mut self.values, &mut self.cuts)?,
-                Keep::PerSample { count } => {
+            match sparsity.selection {
+                Selection::All => select(kernels, &network, &sparsity, &mut self.values, &mut self.cuts)?,
+                Selection::PerSample { count } => {
                     self.values
                         .par_chunks_mut(winners_len)
                         .try_for_each(|row| apply_per_sample(count, row))?;
                 }
-                Keep::Lifetime { rate } => {
+                Selection::Lifetime { rate } => {
                     let windows = sparsity.grid.area();
                     let keep = survivors(rate, training.batch * windows);
                     cut_columns(kernels, &self.values, network.code().channels, keep, &mut self.cuts)?;
@@ -442,7 +442,7 @@ impl<'a> BatchInputs<'a> {
         Self { network, batch, values }
     }
 
-    /// The bordered input of a layer for an image of the batch.
+    /// The padded input of a layer for an image of the batch.
     fn of(&self, layer: usize, image: usize) -> wta_core::Result<&'a [f32]> {
         let block = block_len(&self.network);
         let first = image / block * block;
@@ -472,8 +472,8 @@ impl<'a> BatchWinners<'a> {
 }
 
 /// How the first layer's input lies in memory.
-fn input_layout(network: &Network) -> Bordered {
-    network.layer(0).map_or(network.decoder().bordered(), |layer| layer.bordered())
+fn input_layout(network: &Network) -> PaddedLayout {
+    network.layer(0).map_or(network.decoder().padded(), |layer| layer.padded())
 }
 
 /// A range of maps, and its part of a layer's gradient.

@@ -11,7 +11,7 @@ mod rbm;
 mod shared;
 mod units;
 
-use wta_core::{Gibbs, Keep, Kernels, Network, Training, survivors};
+use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, survivors};
 
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
@@ -41,7 +41,7 @@ enum Method {
 
 impl<K: Kernels> BatchTrainer<K> {
     /// Memory for training `network`; parameters and moments are 0.
-    pub fn new(kernels: K, network: Network, training: Training) -> Self {
+    pub fn new(kernels: K, network: Network, training: TrainingConfig) -> Self {
         let common = Common { kernels, network, training };
         let by_unit = wta_core::Units::<K>::apply_to(&network);
         let method = match unit_places(&training) {
@@ -55,10 +55,10 @@ impl<K: Kernels> BatchTrainer<K> {
     ///
     /// # Errors
     ///
-    /// What [`wta_core::Sparsity::with_keep`] refuses.
-    pub fn set_keep(&mut self, keep: Keep) -> Result<()> {
+    /// What [`wta_core::Sparsity::with_selection`] refuses.
+    pub fn set_selection(&mut self, keep: Selection) -> Result<()> {
         let Common { network, training, .. } = &mut self.common;
-        training.sparsity = training.sparsity.with_keep(network, keep)?;
+        training.sparsity = training.sparsity.with_selection(network, keep)?;
         if let (Method::Units(units), Some(places)) = (&mut self.method, unit_places(training)) {
             units.set_places(places);
         }
@@ -69,8 +69,13 @@ impl<K: Kernels> BatchTrainer<K> {
     ///
     /// # Errors
     ///
-    /// What [`Gibbs::check`] refuses.
-    pub fn rbm(kernels: K, network: Network, training: Training, gibbs: Gibbs) -> Result<Self> {
+    /// What [`ContrastiveDivergence::check`] refuses.
+    pub fn rbm(
+        kernels: K,
+        network: Network,
+        training: TrainingConfig,
+        gibbs: ContrastiveDivergence,
+    ) -> Result<Self> {
         gibbs.check(&network, &training)?;
         let common = Common { kernels, network, training };
         let method = Method::Rbm(Box::new(rbm::RbmWorkspace::new(&common, gibbs)));
@@ -128,11 +133,11 @@ impl<K: Kernels> BatchTrainer<K> {
 }
 
 /// In how many images of a batch a unit can survive, where that is the same for all units.
-fn unit_places(training: &Training) -> Option<usize> {
-    match training.sparsity.keep {
-        Keep::Lifetime { rate } => Some(survivors(rate, training.batch)),
-        Keep::All => Some(training.batch),
-        Keep::PerSample { .. } => None,
+fn unit_places(training: &TrainingConfig) -> Option<usize> {
+    match training.sparsity.selection {
+        Selection::Lifetime { rate } => Some(survivors(rate, training.batch)),
+        Selection::All => Some(training.batch),
+        Selection::PerSample { .. } => None,
     }
 }
 
@@ -144,24 +149,24 @@ mod tests {
         Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
     };
 
-    fn training(keep: Keep, grid: Size, method: Method) -> Training {
+    fn training(keep: Selection, grid: Size, method: Method) -> TrainingConfig {
         let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
-        let sparsity = Sparsity { grid, keep };
-        Training { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
+        let sparsity = Sparsity { grid, selection: keep };
+        TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
     }
 
     /// More winners live in the first steps.
-    fn falling(keep: Keep, step: u64) -> Keep {
+    fn falling(keep: Selection, step: u64) -> Selection {
         let more = 2_u64.saturating_sub(step);
         match keep {
-            Keep::All => keep,
-            Keep::Lifetime { rate } => Keep::Lifetime { rate: rate + 0.1 * more as f32 },
-            Keep::PerSample { count } => Keep::PerSample { count: count + more as usize },
+            Selection::All => keep,
+            Selection::Lifetime { rate } => Selection::Lifetime { rate: rate + 0.1 * more as f32 },
+            Selection::PerSample { count } => Selection::PerSample { count: count + more as usize },
         }
     }
 
-    fn corrupted(input: f32, hidden: f32, training: Training) -> Training {
-        Training { corruption: Corruption { input, hidden, seed: 9 }, ..training }
+    fn corrupted(input: f32, hidden: f32, training: TrainingConfig) -> TrainingConfig {
+        TrainingConfig { corruption: Corruption { input, hidden, seed: 9 }, ..training }
     }
 
     fn images(network: &Network, seed: u64, count: usize) -> Vec<f32> {
@@ -170,7 +175,11 @@ mod tests {
     }
 
     /// Four steps with the sequential trainer of the core.
-    fn sequential<K: Kernels>(kernels: K, network: Network, training: Training) -> (Vec<f32>, Vec<f32>) {
+    fn sequential<K: Kernels>(
+        kernels: K,
+        network: Network,
+        training: TrainingConfig,
+    ) -> (Vec<f32>, Vec<f32>) {
         let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
         let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
         network.initialise(Initial::He, 5, &mut parameters).unwrap();
@@ -183,7 +192,7 @@ mod tests {
         let mut losses = Vec::new();
         for step in 0..4 {
             let batch = images(&network, step, training.batch);
-            trainer.set_keep(falling(training.sparsity.keep, step)).unwrap();
+            trainer.set_selection(falling(training.sparsity.selection, step)).unwrap();
             losses.push(trainer.step(batch.chunks_exact(network.input().len())).unwrap());
         }
         (parameters, losses)
@@ -192,7 +201,7 @@ mod tests {
     fn parallel<K: Kernels>(
         kernels: K,
         network: Network,
-        training: Training,
+        training: TrainingConfig,
         threads: usize,
     ) -> (Vec<f32>, Vec<f32>) {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -200,7 +209,7 @@ mod tests {
             let mut trainer = BatchTrainer::new(kernels, network, training);
             network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
             let step = |s| {
-                trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+                trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
                 trainer.step(&images(&network, s, training.batch)).unwrap()
             };
             let losses = (0..4).map(step).collect();
@@ -213,58 +222,60 @@ mod tests {
         let conv = Network::convolutional(
             Shape::new(2, 9, 8),
             &[
-                Conv::same(19, Size::new(3, 4)),
-                Conv::strided(7, Size::square(3), Size::new(2, 1)),
-                Conv::same(21, Size::square(3)),
+                Conv::new(19, Size::new(3, 4)),
+                Conv::with_stride(7, Size::square(3), Size::new(2, 1)),
+                Conv::new(21, Size::square(3)),
             ],
             Size::square(5),
         )
         .unwrap();
         let one =
-            Network::convolutional(Shape::new(1, 8, 8), &[Conv::same(9, Size::square(3))], Size::square(3));
+            Network::convolutional(Shape::new(1, 8, 8), &[Conv::new(9, Size::square(3))], Size::square(3));
         // Layers that are computed by tiles, and screened.
         let wide = Network::convolutional(
             Shape::new(1, 13, 11),
-            &[
-                Conv::same(9, Size::square(5)),
-                Conv::same(20, Size::square(5)),
-                Conv::same(18, Size::square(5)),
-            ],
+            &[Conv::new(9, Size::square(5)), Conv::new(20, Size::square(5)), Conv::new(18, Size::square(5))],
             Size::square(7),
         )
         .unwrap();
         let cases = [
-            (wide, training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
-            (wide, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
-            (wide, training(Keep::PerSample { count: 5 }, Size::ONE, Method::ADAM)),
-            (wide, training(Keep::Lifetime { rate: 0.1 }, Size::new(2, 1), Method::Sgd { momentum: 0.9 })),
-            (conv, training(Keep::Lifetime { rate: 0.2 }, Size::new(2, 2), Method::ADAM)),
-            (conv, training(Keep::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
-            (one.unwrap().tied().unwrap(), training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            (wide, training(Selection::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            (wide, training(Selection::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
+            (wide, training(Selection::PerSample { count: 5 }, Size::ONE, Method::ADAM)),
+            (
+                wide,
+                training(Selection::Lifetime { rate: 0.1 }, Size::new(2, 1), Method::Sgd { momentum: 0.9 }),
+            ),
+            (conv, training(Selection::Lifetime { rate: 0.2 }, Size::new(2, 2), Method::ADAM)),
+            (conv, training(Selection::All, Size::ONE, Method::Sgd { momentum: 0.9 })),
+            (
+                one.unwrap().tied().unwrap(),
+                training(Selection::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM),
+            ),
             (
                 Network::fully_connected(37, &[41, 35]).unwrap(),
-                training(Keep::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM),
+                training(Selection::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM),
             ),
             (
                 Network::fully_connected(37, &[50]).unwrap(),
-                training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::Sgd { momentum: 0.9 }),
+                training(Selection::Lifetime { rate: 0.2 }, Size::ONE, Method::Sgd { momentum: 0.9 }),
             ),
             (
                 Network::fully_connected(133, &[61]).unwrap().tied().unwrap(),
-                training(Keep::Lifetime { rate: 0.04 }, Size::ONE, Method::ADAM),
+                training(Selection::Lifetime { rate: 0.04 }, Size::ONE, Method::ADAM),
             ),
             (
                 Network::fully_connected(37, &[50]).unwrap(),
-                training(Keep::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
+                training(Selection::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
             ),
         ];
         let dense = |network: Network| {
             let code = network.code();
-            (network, training(Keep::All, Size::new(code.height, code.width), Method::ADAM))
+            (network, training(Selection::All, Size::new(code.height, code.width), Method::ADAM))
         };
         let fully_connected = Network::fully_connected(37, &[50]).unwrap();
         let (_, every_position) = dense(wide);
-        let lifetime = training(Keep::Lifetime { rate: 0.2 }, Size::ONE, Method::ADAM);
+        let lifetime = training(Selection::Lifetime { rate: 0.2 }, Size::ONE, Method::ADAM);
         let corrupted = [
             (wide, corrupted(0.2, 0.0, lifetime)),
             (wide, corrupted(0.2, 0.5, lifetime)),
@@ -272,14 +283,18 @@ mod tests {
             (wide, corrupted(0.0, 0.5, every_position)),
             (
                 conv,
-                corrupted(0.1, 0.3, training(Keep::PerSample { count: 20 }, Size::new(2, 3), Method::ADAM)),
+                corrupted(
+                    0.1,
+                    0.3,
+                    training(Selection::PerSample { count: 20 }, Size::new(2, 3), Method::ADAM),
+                ),
             ),
             (fully_connected, corrupted(0.2, 0.0, lifetime)),
             (fully_connected, corrupted(0.2, 0.5, dense(fully_connected).1)),
             (fully_connected.tied().unwrap(), corrupted(0.0, 0.5, dense(fully_connected).1)),
             (
                 Network::fully_connected(37, &[41, 35]).unwrap(),
-                corrupted(0.2, 0.5, training(Keep::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
+                corrupted(0.2, 0.5, training(Selection::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
             ),
         ];
         let cases = cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted);
@@ -302,24 +317,24 @@ mod tests {
         }
     }
 
-    fn rbm_cases() -> [(Network, Training, Gibbs); 4] {
+    fn rbm_cases() -> [(Network, TrainingConfig, ContrastiveDivergence); 4] {
         let momentum = Method::Sgd { momentum: 0.9 };
-        let wta = training(Keep::Lifetime { rate: 0.3 }, Size::ONE, momentum);
-        let plain = training(Keep::All, Size::ONE, momentum);
+        let wta = training(Selection::Lifetime { rate: 0.3 }, Size::ONE, momentum);
+        let plain = training(Selection::All, Size::ONE, momentum);
         let network = |inputs, units| Network::fully_connected(inputs, &[units]).unwrap().tied().unwrap();
-        let gibbs = |steps| Gibbs { steps, seed: 8 };
+        let gibbs = |steps| ContrastiveDivergence { steps, seed: 8 };
         [
             (network(37, 50), plain, gibbs(1)),
             (network(133, 61), wta, gibbs(1)),
             (network(290, 24), wta, gibbs(3)),
-            (network(16, 9), Training { batch: 70, ..plain }, gibbs(2)),
+            (network(16, 9), TrainingConfig { batch: 70, ..plain }, gibbs(2)),
         ]
     }
 
     /// Four steps of an RBM with the sequential trainer of the core.
     fn rbm_sequential<K: Kernels>(
         kernels: K,
-        (network, training, gibbs): (Network, Training, Gibbs),
+        (network, training, gibbs): (Network, TrainingConfig, ContrastiveDivergence),
     ) -> (Vec<f32>, Vec<f32>) {
         let len = wta_core::rbm_training_len(&network, training.batch);
         let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
@@ -331,7 +346,7 @@ mod tests {
         let mut trainer =
             wta_core::RbmTrainer::new(kernels, network, training, gibbs, 0, p, m, scratch).unwrap();
         let step = |s| {
-            trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+            trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
             let batch = images(&network, s, training.batch);
             trainer.step(batch.chunks_exact(network.input().len())).unwrap()
         };
@@ -341,7 +356,7 @@ mod tests {
 
     fn rbm_parallel<K: Kernels>(
         kernels: K,
-        (network, training, gibbs): (Network, Training, Gibbs),
+        (network, training, gibbs): (Network, TrainingConfig, ContrastiveDivergence),
         threads: usize,
     ) -> (Vec<f32>, Vec<f32>) {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -349,7 +364,7 @@ mod tests {
             let mut trainer = BatchTrainer::rbm(kernels, network, training, gibbs).unwrap();
             network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
             let step = |s| {
-                trainer.set_keep(falling(training.sparsity.keep, s)).unwrap();
+                trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
                 trainer.step(&images(&network, s, training.batch)).unwrap()
             };
             let losses = (0..4).map(step).collect();
@@ -403,7 +418,7 @@ mod tests {
     #[test]
     fn a_diverged_step_changes_nothing() {
         let network = Network::fully_connected(4, &[8]).unwrap();
-        let keeps = [Keep::All, Keep::Lifetime { rate: 0.3 }];
+        let keeps = [Selection::All, Selection::Lifetime { rate: 0.3 }];
         for (network, keep) in
             [network, network.tied().unwrap()].into_iter().flat_map(|n| keeps.map(|keep| (n, keep)))
         {

@@ -13,7 +13,8 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    Gibbs, Keep, Kernels, Parameters, Rbm, coefficients, expect_probabilities, positive_survivors, sample,
+    ContrastiveDivergence, Kernels, Parameters, Rbm, Selection, coefficients, expect_probabilities,
+    positive_survivors, sample,
 };
 
 use super::shared::{Common, State};
@@ -31,7 +32,7 @@ const IMAGES_PER_TASK: usize = 32;
 
 /// Everything that a step needs besides parameters and moments.
 pub(super) struct RbmWorkspace {
-    gibbs: Gibbs,
+    gibbs: ContrastiveDivergence,
     /// The batch, then its reconstructions.
     visible: Aligned,
     /// Either of those in panels.
@@ -59,7 +60,7 @@ struct Reconstruction<'a> {
 }
 
 impl RbmWorkspace {
-    pub(super) fn new<K: Kernels>(common: &Common<K>, gibbs: Gibbs) -> Self {
+    pub(super) fn new<K: Kernels>(common: &Common<K>, gibbs: ContrastiveDivergence) -> Self {
         let (kernels, batch) = (common.kernels, common.training.batch);
         let (inputs, units) = (common.network.input().len(), common.network.code().channels);
         let probabilities = units * Rbm::width(kernels, batch);
@@ -94,9 +95,11 @@ impl RbmWorkspace {
             to.copy_from_slice(image);
             expect_probabilities(image)
         })?;
-        let keep = match training.sparsity.keep {
-            Keep::Lifetime { .. } => Some(positive_survivors(&training.sparsity.keep, training.batch)),
-            Keep::All | Keep::PerSample { .. } => None,
+        let keep = match training.sparsity.selection {
+            Selection::Lifetime { .. } => {
+                Some(positive_survivors(&training.sparsity.selection, training.batch))
+            }
+            Selection::All | Selection::PerSample { .. } => None,
         };
         let (data, _) = self.visible.split_at(training.batch * inputs);
         hidden(kernels, &rbm, training.batch, data, &mut self.prepared, keep, &mut self.positive)?;
@@ -232,13 +235,7 @@ impl RbmWorkspace {
                     coefficients(positive, negative, batch, scales);
                 }
                 let zeros = [0.0; UNITS_PER_TASK];
-                kernels.unit_sums(
-                    scales,
-                    zeros.get(..units).unwrap_or_default(),
-                    columns,
-                    prepared,
-                    gradients,
-                );
+                kernels.linear(scales, zeros.get(..units).unwrap_or_default(), columns, prepared, gradients);
                 let rows = w.chunks_exact_mut(inputs).zip(m.chunks_exact_mut(inputs));
                 for ((w, m), gradient) in rows.zip(gradients.chunks_exact(row)) {
                     let gradient = gradient.get(..inputs).unwrap_or_default();

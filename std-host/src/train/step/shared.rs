@@ -1,6 +1,6 @@
 //! What the three ways of a training step share.
 
-use wta_core::{Network, Training};
+use wta_core::{Network, TrainingConfig};
 
 use crate::train::stopwatch::Stopwatch;
 
@@ -12,7 +12,7 @@ pub(super) const UPDATE_CHUNK: usize = 1 << 14;
 pub(super) struct Common<K> {
     pub(super) kernels: K,
     pub(super) network: Network,
-    pub(super) training: Training,
+    pub(super) training: TrainingConfig,
 }
 
 /// What a step changes.

@@ -14,7 +14,8 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    Corruption, Error as CoreError, Kernels, Parameters, UnitSurvivors, Units, expect_finite, expect_sane,
+    Corruption, Error as CoreError, Kernels, Parameters, SAFE_GRADIENT, UnitSurvivors, Units, expect_finite,
+    expect_sane,
 };
 
 use super::shared::{Common, State};
@@ -28,9 +29,6 @@ const UNITS_PER_TASK: usize = 24;
 /// Pixels of all images that one task reconstructs: whole vectors, and a part of each atom that the second-level
 /// cache holds for all units.
 const PIXELS_PER_TASK: usize = 128;
-
-/// Gradients below this cannot make a weight infinite ([`expect_sane`] has the last word above it).
-const SAFE_GRADIENT: f32 = 1e17;
 
 /// Everything that a step needs besides parameters and moments.
 pub(super) struct UnitsWorkspace {
@@ -164,7 +162,7 @@ impl UnitsWorkspace {
         let Common { kernels, network, training } = state.common;
         let inputs = network.input().len();
         let rows = self.rows.get_mut(training.batch * inputs..).unwrap_or_default();
-        let (layout, corruption) = (network.decoder().bordered(), training.corruption);
+        let (layout, corruption) = (network.decoder().padded(), training.corruption);
         rows.par_chunks_mut(inputs).zip(batch.par_chunks(inputs)).enumerate().try_for_each(
             |(index, (to, image))| {
                 to.copy_from_slice(image);
@@ -255,7 +253,7 @@ impl UnitsWorkspace {
                 for (image, residual) in residuals.into_iter().enumerate() {
                     let (values, units) = by_image.of(image);
                     residual.copy_from_slice(bias);
-                    kernels.combine(values, units, atoms, inputs, residual);
+                    kernels.weighted_row_sum(values, units, atoms, inputs, residual);
                     let pixels = images.get(image * inputs + first..).unwrap_or_default();
                     let mut square = 0.0;
                     for ((residual, pixel), sum) in residual.iter_mut().zip(pixels).zip(gradient.iter_mut()) {
@@ -424,10 +422,10 @@ impl UnitGradient {
             self.rows.push(batch as u32 + *image);
             self.bias += delta;
         }
-        kernels.combine(&self.scales, &self.rows, rows, inputs, &mut self.weights);
+        kernels.weighted_row_sum(&self.scales, &self.rows, rows, inputs, &mut self.weights);
         if !tied {
             self.atoms.fill(0.0);
-            kernels.combine(unit.values, unit.images, rows, inputs, &mut self.atoms);
+            kernels.weighted_row_sum(unit.values, unit.images, rows, inputs, &mut self.atoms);
         }
     }
 }
