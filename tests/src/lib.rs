@@ -8,6 +8,7 @@ pub mod assembly;
 mod availability;
 mod cross;
 pub mod emulator;
+pub mod floors;
 mod process;
 
 pub use availability::{Availability, announce, require};

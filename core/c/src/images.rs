@@ -6,7 +6,7 @@ use wta_core::{Rows, Shape};
 
 use crate::memory::{numbers, reference};
 use crate::status::Checked;
-use crate::wta_status::*;
+use crate::status::wta_status::*;
 
 /// Writes row y of an image: len floats, width x channels, with the channels of a pixel side by side. Rows
 /// are asked for from the first to the last, more than once in training and for novelty scores. It must

@@ -12,8 +12,8 @@ use wta_simd::Int8Native as Int8;
 use crate::images::{Images, wta_images};
 use crate::memory::{Arena, bytes_of, room, stored, write};
 use crate::model::{Content, wta_model};
+use crate::status::wta_status::*;
 use crate::status::{Checked, status, wta_status};
-use crate::wta_status::*;
 
 /// Bytes of memory that wta_encode and wta_classify need; 0 for a model that can do neither.
 #[unsafe(no_mangle)]

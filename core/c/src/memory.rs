@@ -11,7 +11,7 @@ use core::{ptr, slice};
 use wta_core::Cut;
 
 use crate::status::Checked;
-use crate::wta_status::*;
+use crate::status::wta_status::*;
 
 /// What the address of memory must be a multiple of.
 pub const WTA_ALIGN: usize = 4;

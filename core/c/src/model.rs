@@ -5,8 +5,8 @@ use wta_core::{Error, Model, Network, Parameters, Pool, Svm};
 
 use crate::memory::{Storage, numbers, reference, store, stored, write};
 use crate::network::{wta_network, wta_pooling, wta_shape};
+use crate::status::wta_status::*;
 use crate::status::{Checked, status, wta_status};
-use crate::wta_status::*;
 
 /// Words of a struct wta_model.
 pub const WTA_MODEL_WORDS: usize = 208;

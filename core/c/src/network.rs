@@ -4,7 +4,7 @@ use wta_core::{Conv, MAX_LAYERS, Network, Pool, PoolKind, Shape, Size};
 
 use crate::memory::reference;
 use crate::status::Checked;
-use crate::wta_status::*;
+use crate::status::wta_status::*;
 
 /// The most encoder layers of a network.
 pub const WTA_MAX_LAYERS: usize = 8;

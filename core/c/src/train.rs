@@ -12,8 +12,8 @@ use crate::images::{Images, wta_images};
 use crate::memory::{Arena, Storage, bytes_of, reference, store, stored, write};
 use crate::model::wta_model;
 use crate::network::wta_network;
+use crate::status::wta_status::*;
 use crate::status::{Checked, status, wta_status};
-use crate::wta_status::*;
 
 /// keep: every map's winner survives (spatial sparsity alone).
 pub const WTA_KEEP_ALL: u32 = 0;

@@ -8,14 +8,13 @@ mod few_labels;
 mod figures;
 mod report;
 mod row;
-pub(crate) mod rows;
+mod rows;
 mod runs;
 
 use std::time::Instant;
 
 use figures::Figure;
-use row::Task;
-use rows::{ROWS, SEEDED, SEEDS};
+use row::{Task, main_rows, seed_rows};
 use runs::PaperRuns;
 pub(crate) use runs::Settings;
 
@@ -38,21 +37,6 @@ impl Work {
             Self::Figure(figure) => figure.name(),
         }
     }
-}
-
-/// The rows of the first table.
-fn main_rows(seed: u64) -> impl Iterator<Item = Task> {
-    ROWS.iter().map(move |row| Task { recipe: row.recipe, seed, name: row.recipe.to_owned() })
-}
-
-/// The rows of the second table, without those that are in the first.
-fn seed_rows(first: u64) -> impl Iterator<Item = Task> {
-    let seeds = move |recipe| (1..SEEDS).map(move |more| (recipe, first.wrapping_add(more)));
-    SEEDED.iter().flat_map(move |recipe| seeds(*recipe)).map(|(recipe, seed)| Task {
-        recipe,
-        seed,
-        name: format!("{recipe}-seed{seed}"),
-    })
 }
 
 fn all_work(seed: u64) -> Vec<Work> {
@@ -129,6 +113,7 @@ fn one(runs: &PaperRuns<'_>, work: &Work, saved: impl Fn() -> Result<()>) -> Res
 
 #[cfg(test)]
 mod tests {
+    use super::rows::{ROWS, SEEDED};
     use super::*;
 
     #[test]

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use super::few_labels::{self, Entry};
 use super::figures::Figure;
-use super::row::{Outcome, Task};
+use super::row::{Outcome, Task, main_rows, seed_rows};
 use super::rows::{DRAWS, FEW_LABELS, ROWS, SEEDED, Source};
 use super::runs::PaperRuns;
-use super::{main_rows, seed_rows};
 use crate::error::Result;
 use wta::data::inventory;
 use wta::evaluate;

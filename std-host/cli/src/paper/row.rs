@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rows::{ROWS, SEEDED, SEEDS};
 use super::runs::PaperRuns;
 use crate::error::Result;
 use wta::data::Split;
@@ -39,6 +40,21 @@ pub(super) struct Outcome {
     pub(super) isa: String,
     /// Threads.
     pub(super) threads: usize,
+}
+
+/// The rows of the first table.
+pub(super) fn main_rows(seed: u64) -> impl Iterator<Item = Task> {
+    ROWS.iter().map(move |row| Task { recipe: row.recipe, seed, name: row.recipe.to_owned() })
+}
+
+/// The rows of the second table, without those that are in the first.
+pub(super) fn seed_rows(first: u64) -> impl Iterator<Item = Task> {
+    let seeds = move |recipe| (1..SEEDS).map(move |more| (recipe, first.wrapping_add(more)));
+    SEEDED.iter().flat_map(move |recipe| seeds(*recipe)).map(|(recipe, seed)| Task {
+        recipe,
+        seed,
+        name: format!("{recipe}-seed{seed}"),
+    })
 }
 
 /// A row to be made.
