@@ -7,7 +7,7 @@
 //!     Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 //! };
 //!
-//! // Two units for vectors of four numbers. Of its activations on a batch of four, a unit keeps the two largest.
+//! // Two units for vectors of four numbers. On a batch of four, a unit keeps its two largest activations.
 //! const NET: Network = match Network::fully_connected(4, &[2]) {
 //!     Ok(network) => network,
 //!     Err(_) => panic!("not a network"),

@@ -60,7 +60,7 @@ macro_rules! parts {
                 0 $(+ $len)*
             }
 
-            /// The parts of `memory`, and the rest of it. Inlined, so that the parts need not lie on the stack twice.
+            /// The parts of `memory`, and the rest of it. Inlined: the parts need not lie on the stack twice.
             #[inline(always)]
             fn split(memory: &'m mut [$number], $($argument: $type),*) -> (Self, &'m mut [$number]) {
                 let mut rest = memory;

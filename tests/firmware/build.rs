@@ -1,5 +1,5 @@
-//! Lays out what the programs have in flash, and hands the linker the board's memory and the runtime's linker script,
-//! which includes it as `memory.x`.
+//! Lays out what the programs have in flash, and hands the linker the board's memory and the runtime's linker
+//! script, which includes it as `memory.x`.
 
 use std::path::Path;
 use std::{env, fs};

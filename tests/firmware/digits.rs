@@ -1,4 +1,5 @@
-//! The bundled digits as flat bytes: for the build script, which puts them into flash, and for the tests on the host.
+//! The bundled digits as flat bytes: for the build script, which puts them into flash, and for the tests on
+//! the host.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -9,7 +10,8 @@ use flate2::read::GzDecoder;
 /// Pixels of a digit, 28 x 28.
 pub(crate) const PIXELS: usize = 28 * 28;
 
-/// Pixels of the first `count` digits of a split (`train` or `t10k`), 0 to 255, digit by digit and row by row.
+/// Pixels of the first `count` digits of a split (`train` or `t10k`), 0 to 255, digit by digit and row by
+/// row.
 pub(crate) fn images(split: &str, count: usize) -> Vec<u8> {
     // MNIST's format: four numbers of four bytes, then the pixels.
     part(&format!("{split}-images-idx3-ubyte.gz"), 16, count * PIXELS)

@@ -34,10 +34,10 @@
 //!
 //! | section | |
 //! | --- | --- |
-//! | [`PARAMETERS`], `PARM` | f32: the flat parameter vector ([`Network::regions`]), or the encoder's part of it |
+//! | [`PARAMETERS`], `PARM` | f32: the flat parameters ([`Network::regions`]), or its encoder's part |
 //! | [`SVM_WEIGHTS`], `SVMW` | f32: the classifier's weights, classes x features |
 //! | [`SVM_BIASES`], `SVMB` | f32: its biases, one per class |
-//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, layer by layer ([order](crate::int8::Int8Weights)) |
+//! | [`INT8_WEIGHTS`], `Q8WT` | i8: the quantised filters, by layers ([order](crate::int8::Int8Weights)) |
 //! | [`INT8_BIASES`], `Q8BI` | i32: their biases, layer after layer, one per map |
 //! | [`INT8_MULTIPLIERS`], `Q8MU` | i32: their [multipliers](crate::int8::requantise), likewise |
 //! | [`INT8_FEATURE_SCALE`], `Q8FS` | f32: what makes a quantised feature one of the network in f32 |

@@ -1,7 +1,8 @@
 //! Instructions counted by SysTick, the timer that every Cortex-M has.
 //!
 //! QEMU's boards run at 25 MHz; with `-icount shift=0` an instruction takes a nanosecond, so that a tick is
-//! [`PER_TICK`] instructions, the same on every machine. On hardware, the DWT's cycle counter is what to read.
+//! [`PER_TICK`] instructions, the same on every machine. On hardware, the DWT's cycle counter is what to
+//! read.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 

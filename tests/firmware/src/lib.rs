@@ -1,8 +1,8 @@
 //! What the programs in `src/bin/` share: how they start and end, report, measure their stack and count their
 //! instructions.
 //!
-//! The programs are for QEMU, and report over semihosting; README.md says what a real board needs instead. Nothing
-//! here or below can panic: `no_panic.rs` sees to that.
+//! The programs are for QEMU, and report over semihosting; README.md says what a real board needs instead.
+//! Nothing here or below can panic: `no_panic.rs` sees to that.
 
 #![no_std]
 
@@ -19,8 +19,8 @@ use wta_core::{Error, Result};
 
 /// Runs a program to its end: QEMU exits with status 0, or with 1 after the error's sentence.
 ///
-/// `stack` is the bound, in bytes, that the program documents for its stack: to have gone deeper is an error too. The
-/// last lines say how deep it was, and `done`.
+/// `stack` is the bound, in bytes, that the program documents for its stack: to have gone deeper is an error
+/// too. The last lines say how deep it was, and `done`.
 #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
 pub fn run(stack: usize, program: impl FnOnce() -> Result<()>) -> ! {
     #[cfg(target_arch = "arm")]

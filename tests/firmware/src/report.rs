@@ -63,8 +63,8 @@ impl Line {
         self.push_byte(b'\n');
         let Ok(mut out) = stdout() else { return };
         let mut rest = self.text.get(..self.len).unwrap_or(&[]);
-        // QEMU writes to a pipe without waiting: while that is full, nothing is taken. A host that does not listen at
-        // all must not stop the program.
+        // QEMU writes to a pipe without waiting: while that is full, nothing is taken. A host that does not
+        // listen at all must not stop the program.
         for _ in 0..TRIES {
             let written = out.write(rest).unwrap_or(0);
             rest = rest.get(written..).unwrap_or(&[]);

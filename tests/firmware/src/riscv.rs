@@ -1,9 +1,10 @@
-//! How a program starts on RISC-V: what cortex-m-rt does on Arm. Other boards have the `riscv-rt` crate for it.
+//! How a program starts on RISC-V: what cortex-m-rt does on Arm. Other boards have the `riscv-rt` crate for
+//! it.
 
 use core::arch::global_asm;
 
-// The stack is set up and painted as cortex-m-rt paints it (see `stack.rs`), and `.bss` is set to 0. `.data` lies where it
-// is to be: QEMU has loaded it.
+// The stack is set up and painted as cortex-m-rt paints it (see `stack.rs`), and `.bss` is set to 0. `.data`
+// lies where it is to be: QEMU has loaded it.
 global_asm!(
     ".section .start, \"ax\"",
     ".global _start",

@@ -1,4 +1,5 @@
-//! C programs with the C library: built by Arm's gcc, run on the board, with the host's numbers and without a panic.
+//! C programs with the C library: built by Arm's gcc, run on the board, with the host's numbers and without a
+//! panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The board classifies real digits in 8 bits with its DSP instructions, as the host does with the portable kernels.
+//! The board classifies real digits in 8 bits with its DSP instructions, as the host does with the portable
+//! kernels.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Quantised convolutions by DSP instructions: the portable results, in fewer instructions than CMSIS-NN takes.
+//! Quantised convolutions by DSP instructions: the portable results, in fewer instructions than CMSIS-NN
+//! takes.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use object::{Object as _, ObjectSection as _, SectionFlags, SectionKind, elf};
 use wta_tests::announce;
 
-/// What a number may differ from its record, in per cent. One that shrinks by more should have its record lowered, so
-/// that the next growth is seen.
+/// What a number may differ from its record, in per cent. One that shrinks by more should have its record
+/// lowered, so that the next growth is seen.
 const TOLERANCE: u64 = 3;
 
 const RECORDS: &str = include_str!("../../firmware/costs.toml");

@@ -1,5 +1,5 @@
-//! The programs of tests/firmware on an emulated Cortex-M4F: they must find the host's numbers, bit for bit, within
-//! the memory that is recorded for them, and link without a panic.
+//! The programs of tests/firmware on an emulated Cortex-M4F: they must find the host's numbers, bit for bit,
+//! within the memory that is recorded for them, and link without a panic.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

@@ -1,4 +1,5 @@
-//! A convolutional network of 16 maps is trained on the board, row by row; the host trains it with whole maps.
+//! A convolutional network of 16 maps is trained on the board, row by row; the host trains it with whole
+//! maps.
 
 use crate::whole_maps::assert_trains;
 

@@ -10,8 +10,8 @@ use crate::digits;
 /// Digits that the programs have in flash.
 const DIGITS: usize = 400;
 
-/// Asserts that a program finds the losses and weights of [`Trainer`] on the first training digits, and takes at most
-/// `limit` bytes of RAM, stack included.
+/// Asserts that a program finds the losses and weights of [`Trainer`] on the first training digits, and takes
+/// at most `limit` bytes of RAM, stack included.
 pub(crate) fn assert_trains(
     program: &str,
     limit: u64,

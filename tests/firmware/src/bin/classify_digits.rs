@@ -1,7 +1,8 @@
-//! Classifies handwritten digits with a network that was trained on a desktop and lies in flash as `model.wta`.
+//! Classifies handwritten digits with a network that was trained on a desktop and lies in flash as
+//! `model.wta`.
 //!
-//! The workload is the part to read. `fixtures/models/README.md` says how the model was made; the digits are 200 of the
-//! bundled ones, which the network has not seen.
+//! The workload is the part to read. `fixtures/models/README.md` says how the model was made; the digits are
+//! 200 of the bundled ones, which the network has not seen.
 
 #![no_std]
 #![no_main]

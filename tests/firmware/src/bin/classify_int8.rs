@@ -1,4 +1,5 @@
-//! Classifies handwritten digits as `classify_digits` does, in 8 bits with the DSP instructions of a Cortex-M4.
+//! Classifies handwritten digits as `classify_digits` does, in 8 bits with the DSP instructions of a
+//! Cortex-M4.
 //!
 //! The workload is the part to read. `fixtures/models/README.md` says how the model was made.
 

@@ -1,5 +1,5 @@
-//! Counts the instructions of quantised convolutions on a Cortex-M4F, with its DSP instructions and portably, and in `f32`; and
-//! compares the two on layers of all shapes.
+//! Counts the instructions of quantised convolutions on a Cortex-M4F, with its DSP instructions and portably,
+//! and in `f32`; and compares the two on layers of all shapes.
 //!
 //! `cargo run --release --bin conv_int8` in this folder runs it in QEMU.
 

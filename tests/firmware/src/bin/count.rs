@@ -1,4 +1,5 @@
-//! Counts instructions of loops whose number is known: the counter that all counts of the other programs rest on.
+//! Counts instructions of loops whose number is known: the counter that all counts of the other programs rest
+//! on.
 
 #![no_std]
 #![no_main]
@@ -21,7 +22,8 @@ const NEAR: u64 = 300;
 #[entry]
 fn main() -> ! {
     run(STACK, || {
-        // The first reading comes right after the start. `delay` takes two instructions for each cycle that it is asked for.
+        // The first reading comes right after the start. `delay` takes two instructions for each cycle that
+        // it is asked for.
         for cycles in [200_000, PERIOD as u32 / 2 - 100_000, 700_000_000] {
             let start = instructions();
             delay(cycles);

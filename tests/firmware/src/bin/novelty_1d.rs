@@ -1,5 +1,5 @@
-//! Learns a machine's vibration on a Cortex-M4F, and tells faults that it has never seen: anomaly detection with nothing
-//! but normal data.
+//! Learns a machine's vibration on a Cortex-M4F, and tells faults that it has never seen: anomaly detection
+//! with nothing but normal data.
 
 #![no_std]
 #![no_main]

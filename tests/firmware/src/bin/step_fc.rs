@@ -1,4 +1,5 @@
-//! What a training step of a small fully-connected network takes on a Cortex-M4F: instructions, by phases, and RAM.
+//! What a training step of a small fully-connected network takes on a Cortex-M4F: instructions, by phases,
+//! and RAM.
 //!
 //! A twentieth of the activations survives. `step_fc_dense` lets all of them.
 

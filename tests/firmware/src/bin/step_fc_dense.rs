@@ -1,5 +1,5 @@
-//! What a training step of a small fully-connected network takes on a Cortex-M4F if every active unit survives: as
-//! training is elsewhere. Then the same with every unit active in every image, the worst case.
+//! What a training step of a small fully-connected network takes on a Cortex-M4F if every active unit
+//! survives: as training is elsewhere. Then the same with every unit active in every image, the worst case.
 
 #![no_std]
 #![no_main]

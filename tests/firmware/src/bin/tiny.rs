@@ -1,4 +1,5 @@
-//! Tiny networks encode and are trained on processors without an FPU: a Cortex-M0 with 16 KB of RAM, and RISC-V.
+//! Tiny networks encode and are trained on processors without an FPU: a Cortex-M0 with 16 KB of RAM, and
+//! RISC-V.
 
 #![no_std]
 #![no_main]

@@ -1,9 +1,10 @@
 //! Trains a winner-take-all autoencoder on a Cortex-M4F: no heap, no operating system, and all memory in one
 //! `static` whose size is known when it is linked.
 //!
-//! The workload is the part to read: the network as a constant, its memory, the training loop. This file is what
-//! a board needs around it. Here the board is QEMU's `mps2-an386`: `cargo run --release --bin train_fc` in this
-//! folder runs it. The weights are printed, bit by bit, so that a test can compare them with a desktop's.
+//! The workload is the part to read: the network as a constant, its memory, the training loop. This file is
+//! what a board needs around it. Here the board is QEMU's `mps2-an386`: `cargo run --release --bin train_fc`
+//! in this folder runs it. The weights are printed, bit by bit, so that a test can compare them with a
+//! desktop's.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,5 @@
-//! Trains a convolutional network of 8 maps on digits, in batches of 32: in less than 64 KB of RAM, all counted.
+//! Trains a convolutional network of 8 maps on digits, in batches of 32: in less than 64 KB of RAM, all
+//! counted.
 //!
 //! The workload is the part to read.
 

@@ -1,4 +1,5 @@
-//! Trains a convolutional network of 16 maps on digits, in batches of 100: in less than 192 KB of RAM, all counted.
+//! Trains a convolutional network of 16 maps on digits, in batches of 100: in less than 192 KB of RAM, all
+//! counted.
 //!
 //! The workload is the part to read.
 

@@ -8,7 +8,8 @@ const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
 
-/// The network that the model holds, so that its memory is known when the program is linked: `wta recipes mnist-conv16`.
+/// The network that the model holds, so that its memory is known when the program is linked:
+/// `wta recipes mnist-conv16`.
 const NETWORK: Network = match Network::convolutional(
     Shape::new(1, SIDE, SIDE),
     &[Conv::new(16, Size::square(5)), Conv::new(16, Size::square(5))],

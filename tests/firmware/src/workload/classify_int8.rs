@@ -9,7 +9,8 @@ const PIXELS: usize = SIDE * SIDE;
 /// Classes of the classifier.
 pub(crate) const CLASSES: usize = 10;
 
-/// The network that the model holds, so that its memory is known when the program is linked: `wta recipes mnist-conv16`.
+/// The network that the model holds, so that its memory is known when the program is linked:
+/// `wta recipes mnist-conv16`.
 pub(crate) const NETWORK: Network = match Network::convolutional(
     Shape::new(1, SIDE, SIDE),
     &[Conv::new(16, Size::square(5)), Conv::new(16, Size::square(5))],
@@ -29,8 +30,8 @@ struct Flash<T: ?Sized>(T);
 /// The model, in flash.
 static MODEL: &Flash<[u8]> = &Flash(*include_bytes!("../../../../fixtures/models/mnist-conv16-int8.wta"));
 
-/// Classifies images of bytes, one after the other, and hands over each one's scores. `rows` is for the extractor, as
-/// long as these kernels want it.
+/// Classifies images of bytes, one after the other, and hands over each one's scores. `rows` is for the
+/// extractor, as long as these kernels want it.
 pub(crate) fn classify<K: Int8Kernels>(
     kernels: K,
     images: &[u8],

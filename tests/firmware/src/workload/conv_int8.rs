@@ -1,4 +1,5 @@
-//! Quantised convolutions, shared with the test that computes the same on the host: tests/tests/firmware/conv_int8.rs.
+//! Quantised convolutions, shared with the test that computes the same on the host:
+//! tests/tests/firmware/conv_int8.rs.
 //!
 //! Two layers whose instructions are counted, and many small ones of all shapes.
 
@@ -66,7 +67,8 @@ impl Memory {
         Int8Weights::pack(plain, filter_len, packed.unwrap_or_default())
     }
 
-    /// The filled layer with these kernels: calls `measured` around the whole, and returns a checksum of its outputs.
+    /// The filled layer with these kernels: calls `measured` around the whole, and returns a checksum of its
+    /// outputs.
     pub(crate) fn checksum<K: Int8Kernels>(
         &mut self,
         kernels: K,

@@ -1,9 +1,10 @@
-//! A machine's vibration is learned on the device, and what sounds otherwise is told: signals of one dimension, shared with the
-//! test that computes the same on the host: tests/tests/firmware/novelty_1d.rs.
+//! A machine's vibration is learned on the device, and what sounds otherwise is told: signals of one
+//! dimension, shared with the test that computes the same on the host: tests/tests/firmware/novelty_1d.rs.
 //!
-//! A window of 128 samples is an image of height 1. The signals are made here, where a board would read its accelerometer: a
-//! shaft's rotation with two harmonics, at any phase and at a speed that varies, in noise. Two faults are never
-//! trained on: a fourth harmonic, as of misalignment, and short ringing impulses, as of a bearing's damaged ring.
+//! A window of 128 samples is an image of height 1. The signals are made here, where a board would read its
+//! accelerometer: a shaft's rotation with two harmonics, at any phase and at a speed that varies, in noise.
+//! Two faults are never trained on: a fourth harmonic, as of misalignment, and short ringing impulses, as of
+//! a bearing's damaged ring.
 
 use wta_core::{
     Corruption, Initial, Method, Network, Novelty, Optimizer, Parameters, Random, Result, Scalar, Schedule,

@@ -1,5 +1,5 @@
-//! One training step of a 64-32-64 autoencoder on a batch of 20, shared with the test that computes the same on the host:
-//! tests/tests/firmware/step_fc.rs.
+//! One training step of a 64-32-64 autoencoder on a batch of 20, shared with the test that computes the same
+//! on the host: tests/tests/firmware/step_fc.rs.
 //!
 //! Everything that training needs is in [`Memory`]; the images are constants, and stay in flash.
 

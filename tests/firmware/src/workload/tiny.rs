@@ -1,7 +1,8 @@
 //! Networks so small that they fit anywhere, shared with the test that computes the same on the host:
 //! tests/tests/firmware/tiny.rs.
 //!
-//! A convolutional one encodes an image and takes a training step, a fully-connected one is trained unit by unit.
+//! A convolutional one encodes an image and takes a training step, a fully-connected one is trained unit by
+//! unit.
 
 use wta_core::{
     Conv, Corruption, Cut, Encoder, Initial, Inputs, Method, Network, Optimizer, Parameters, Random, Result,

@@ -1,4 +1,5 @@
-//! What is trained, shared with the test that computes the same on the host: tests/tests/firmware/train_fc.rs.
+//! What is trained, shared with the test that computes the same on the host:
+//! tests/tests/firmware/train_fc.rs.
 //!
 //! A small FC-WTA autoencoder learns bars: images of 4 x 4 pixels, each a few full rows and columns.
 

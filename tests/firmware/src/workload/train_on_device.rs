@@ -1,4 +1,5 @@
-//! What is trained on real digits, row by row: a convolutional winner-take-all autoencoder, of which no map is ever whole.
+//! What is trained on real digits, row by row: a convolutional winner-take-all autoencoder, of which no map
+//! is ever whole.
 //!
 //! The numbers of maps and of images in a batch are the program's ([`super`]).
 
@@ -66,8 +67,8 @@ pub(crate) fn initialise(parameters: &mut [f32]) -> Result<()> {
     NETWORK.initialise(Initial::He, SEED, parameters)
 }
 
-/// Trains from scratch on images of bytes, batch after batch and round and round; hands over the loss of each step.
-/// Returns the weights.
+/// Trains from scratch on images of bytes, batch after batch and round and round; hands over the loss of each
+/// step. Returns the weights.
 pub(crate) fn train<'m>(
     images: &[u8],
     memory: &'m mut Memory,
