@@ -61,6 +61,20 @@ pub enum Error {
         /// What is wrong with it.
         problem: RunProblem,
     },
+    /// A file of a run's classifier is damaged, or does not belong to the run's weights; evaluating again makes it anew.
+    #[error("{}: {problem}; evaluate the run again", path.display())]
+    Classifier {
+        /// The file: `svm.safetensors` or `eval.json`.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A run's classifier is for features raised to a power, which nothing else computes.
+    #[error("{}: is of a classifier for features raised to a power; evaluate the run again with a power of 1", path.display())]
+    RaisedFeatures {
+        /// The file that says so.
+        path: PathBuf,
+    },
     /// The core refused a network, an input or a step.
     #[error("{0}")]
     Core(#[from] wta_core::Error),
@@ -93,6 +107,11 @@ impl Error {
     /// An [`Error::Run`].
     pub fn run(folder: impl AsRef<Path>, problem: RunProblem) -> Self {
         Self::Run { folder: folder.as_ref().to_path_buf(), problem }
+    }
+
+    /// An [`Error::Classifier`].
+    pub fn classifier(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Classifier { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
     /// An [`Error::Setting`] whose sentence does not need the value: `power must be more than 0`.
@@ -187,10 +206,6 @@ pub enum RunProblem {
     },
     /// No epoch is finished, so there is no model.
     Untrained,
-    /// Its classifier does not belong to its weights, or its files do not say what the classifier is for.
-    Classifier(String),
-    /// Its classifier is for features raised to a power, which nothing else computes.
-    RaisedFeatures,
     /// A search was to begin in it.
     NotASearch,
     /// It holds a search with another recipe, seed or number of epochs.
@@ -212,8 +227,6 @@ impl RunProblem {
                 format!("was made with recipe {theirs}, not this {ours}")
             }
             Self::Untrained => "has no model.safetensors yet".to_owned(),
-            Self::Classifier(problem) => problem.clone(),
-            Self::RaisedFeatures => "has a classifier for features raised to a power".to_owned(),
             Self::NotASearch => "is a run folder, not one of a search".to_owned(),
             Self::OtherSearch => "holds a search with another recipe, seed or number of epochs".to_owned(),
             Self::OtherAxes => "holds a search over other keys".to_owned(),
@@ -227,8 +240,6 @@ impl RunProblem {
             Self::Occupied => "resume it, or choose another folder",
             Self::OtherRecipe { .. } => "resume with the same, or choose another folder",
             Self::Untrained => "finish an epoch of training",
-            Self::Classifier(_) => "evaluate the run again",
-            Self::RaisedFeatures => "evaluate the run again with a power of 1",
             Self::NotASearch | Self::OtherSearch | Self::OtherAxes => "choose another folder",
         }
     }

@@ -61,6 +61,14 @@ fn write_library(to: &mut fmt::Formatter<'_>, error: &wta::Error) -> fmt::Result
             write!(to, "{}: ", folder.display())?;
             write_run_problem(to, problem)
         }
+        wta::Error::Classifier { path, problem } => {
+            write!(to, "{}: {problem}; run `wta eval` again", path.display())
+        }
+        wta::Error::RaisedFeatures { path } => write!(
+            to,
+            "{}: is of a classifier for features raised to a power; run `wta eval` without --power",
+            path.display()
+        ),
         wta::Error::Interrupted(interrupted) => {
             to.write_str("interrupted: ")?;
             write_interrupted(to, interrupted)
@@ -81,8 +89,6 @@ fn write_run_problem(to: &mut fmt::Formatter<'_>, problem: &RunProblem) -> fmt::
             write!(to, "{}; resume with the same, or choose another --run folder", problem.finding())
         }
         RunProblem::Untrained => to.write_str("has no model.safetensors yet; finish an epoch of `wta train`"),
-        RunProblem::Classifier(_) => write!(to, "{}; run `wta eval` again", problem.finding()),
-        RunProblem::RaisedFeatures => write!(to, "{}; run `wta eval` without --power", problem.finding()),
         RunProblem::NotASearch | RunProblem::OtherSearch | RunProblem::OtherAxes => {
             write!(to, "{}; choose another --run folder", problem.finding())
         }

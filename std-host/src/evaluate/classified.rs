@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use wta_core::Pool;
 
-use crate::error::{Error, Result, RunProblem};
+use crate::error::{Error, Result};
 use crate::recipe::PoolRecipe;
 use crate::run::Run;
 
@@ -32,15 +32,12 @@ impl Classified {
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
         let saved: Option<Saved> = serde_json::from_str(&text).ok();
         if saved.as_ref().is_some_and(|saved| saved.power != 1.0) {
-            return Err(Error::run(run.folder(), RunProblem::RaisedFeatures));
+            return Err(Error::RaisedFeatures { path });
         }
         let said = saved.and_then(|saved| {
             let pool: PoolRecipe = saved.pool.parse().ok()?;
             Some(Self { pool: pool.pool(), weights: saved.weights })
         });
-        said.ok_or_else(|| {
-            let problem = "eval.json does not say which features the classifier is for";
-            Error::run(run.folder(), RunProblem::Classifier(problem.to_owned()))
-        })
+        said.ok_or_else(|| Error::classifier(path, "does not say which features the classifier is for"))
     }
 }

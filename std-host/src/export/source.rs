@@ -2,7 +2,7 @@
 
 use wta_core::{Pool, Shape};
 
-use crate::error::{Error, Result, RunProblem};
+use crate::error::{Error, Result};
 use crate::evaluate::Classified;
 use crate::recipe::Recipe;
 use crate::run::{Run, Trained};
@@ -30,14 +30,14 @@ impl Source {
     pub fn new(trained: Trained, svm: Option<svm::Model>) -> Result<Self> {
         let refused = |problem: &str| {
             let name = &trained.recipe().name;
-            Err(Error::Invalid(format!("recipe {name}: the network {problem}")))
+            Err(Error::Invalid(format!("recipe {name}: {problem}")))
         };
         if let Some(problem) = unfit(trained.recipe()).or(unfit_preprocessing(&trained)) {
             return refused(problem);
         }
         let features = trained.resolved.pool().output(trained.network().code()).len();
         if svm.as_ref().is_some_and(|svm| svm.features != features) {
-            return refused("has other features than the classifier");
+            return refused("the classifier has other features than the network");
         }
         Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
     }
@@ -63,7 +63,6 @@ impl Source {
         if let Some(problem) = unfit_preprocessing(&trained) {
             return refused(problem);
         }
-        let stale = |problem| Error::run(run.folder(), RunProblem::Classifier(problem));
         let path = run.file("svm.safetensors");
         if !path.exists() {
             return Ok(Self { pool: trained.resolved.pool(), trained, image, svm: None });
@@ -71,17 +70,18 @@ impl Source {
         let svm = svm::file::load(&path)?;
         let Classified { pool, weights } = Classified::load(run)?;
         if weights != format!("{:08x}", trained.checksum()) {
-            return Err(stale(
-                "has a classifier for the features of other weights than it has now".to_owned(),
+            return Err(Error::classifier(
+                path,
+                "is a classifier for the features of other weights than the run has now",
             ));
         }
         pool.check(trained.network().code())?;
         let features = pool.output(trained.network().code()).len();
         if svm.features != features {
-            return Err(stale(format!(
-                "has a classifier of {} features, but its network has {features}",
-                svm.features
-            )));
+            return Err(Error::classifier(
+                path,
+                format!("is a classifier of {} features, but the network has {features}", svm.features),
+            ));
         }
         Ok(Self { trained, image, pool, svm: Some(svm) })
     }
@@ -90,7 +90,7 @@ impl Source {
 /// Why devices cannot compute what networks of this recipe compute.
 fn unfit(recipe: &Recipe) -> Option<&'static str> {
     if recipe.gibbs().is_some() {
-        return Some("is of an RBM, whose units devices cannot compute; export an autoencoder");
+        return Some("is the run of an RBM, whose units devices cannot compute; export an autoencoder");
     }
     if recipe.features.pool.is_some_and(|pool| pool.whole) {
         return Some(

@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use super::model::Model;
-use crate::error::{Error, Result, RunProblem};
+use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, floats_of, write};
 
 /// Writes a classifier: `weight` (classes x features, the features as [`FeatureEncoder`](crate::encode::FeatureEncoder)
@@ -33,11 +33,7 @@ pub fn save(path: &Path, svm: &Model) -> Result<()> {
 /// One sentence when the file cannot be read, is not such a file, or holds a number that is not finite.
 pub fn load(path: &Path) -> Result<Model> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    let broken = |problem: &str| {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let name = path.file_name().unwrap_or_default().display();
-        Error::run(folder, RunProblem::Classifier(format!("{name} {problem}")))
-    };
+    let broken = |problem: &str| Error::classifier(path, problem);
     let tensors = SafeTensors::deserialize(&file).map_err(|_| broken("is not a whole safetensors file"))?;
     let tensor = |name| match tensors.tensor(name) {
         Ok(tensor) if tensor.dtype() == Dtype::F32 => Ok(tensor),

@@ -291,11 +291,11 @@ fn the_rust_module_is_the_file_and_needs_no_std() {
     folder.write(
         "src/main.rs",
         r#"
-use exported::model::{CLASSES, FEATURES, MODEL, NETWORK, POOL, SQRT_FEATURES, SCALE};
+use exported::model::{CLASSES, FEATURES, MODEL, NETWORK, POOL, ROOT, SCALE};
 
 fn main() {
     let model = wta_core::Model::parse(MODEL).unwrap();
-    assert_eq!((model.network(), model.pool(), model.sqrt_features()), (NETWORK, POOL, SQRT_FEATURES));
+    assert_eq!((model.network(), model.pool(), model.sqrt_features()), (NETWORK, POOL, ROOT));
     assert_eq!((model.scale(), model.features(), model.classes()), (SCALE, FEATURES, CLASSES));
     assert_eq!(MODEL.as_ptr().align_offset(16), 0);
     std::fs::write(std::env::args().nth(1).unwrap(), MODEL).unwrap();
