@@ -1,8 +1,8 @@
 //! The networks and numbers that the benchmarks share.
 //!
-//! `cargo bench -p wta-benches` measures; results are named `operation/shape/isa`. As part of `cargo test` each
-//! benchmark runs once, so that none of them rots. Records of what was measured are in `benches/records/`. The networks
-//! are those of `wta profile --case`.
+//! `cargo bench -p wta-benches` measures; results are named `operation/shape/isa`. As part of `cargo test`
+//! each benchmark runs once, so that none of them rots. Records of what was measured are in
+//! `benches/records/`. The networks are those of `wta profile --case`.
 
 use wta_core::Random;
 

@@ -1,4 +1,5 @@
-//! A training loop of one's own: the batches, their order and the end are the program's, the step is the library's.
+//! A training loop of one's own: the batches, their order and the end are the program's, the step is the
+//! library's.
 
 use wta::preprocess::{Preprocessor, Samples};
 use wta::train::BatchTrainer;

@@ -1,7 +1,8 @@
-//! Counts, over a whole data set, the winners that screening finds and those that evaluating every position finds.
+//! Counts, over a whole data set, the winners that screening finds and those that evaluating every position
+//! finds.
 //!
-//! `screening_count RUN DATA`: RUN is the folder of a trained convolutional network, DATA as for `wta train`. Exits with
-//! an error if a single winner differs.
+//! `screening_count RUN DATA`: RUN is the folder of a trained convolutional network, DATA as for `wta train`.
+//! Exits with an error if a single winner differs.
 
 use std::error::Error;
 use std::path::Path;

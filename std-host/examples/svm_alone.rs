@@ -1,4 +1,5 @@
-//! The SVM trainer alone, on features of one's own: LIBLINEAR's L2-regularised squared hinge loss, one against the rest.
+//! The SVM trainer alone, on features of one's own: LIBLINEAR's L2-regularised squared hinge loss, one
+//! against the rest.
 
 use wta::svm::{HoldOut, Options, Rows, Scaling, Search, Stop, choose_and_fit};
 

@@ -1,9 +1,9 @@
 //! Trains a linear SVM on features and labels from `.npy` files, for comparison with other solvers.
 //!
-//! `svm_npy FEATURES.npy LABELS.npy C TOL [--gap] [--out WEIGHTS.npy]`: features are `f32`, N x D, labels `u8`, N. TOL is
-//! LIBLINEAR's tolerance, or the relative duality gap with `--gap`. WEIGHTS.npy receives classes x (D + 1), the bias
-//! last. Times go to the standard output as JSON, the seconds of training without reading. `RAYON_NUM_THREADS` sets
-//! the threads.
+//! `svm_npy FEATURES.npy LABELS.npy C TOL [--gap] [--out WEIGHTS.npy]`: features are `f32`, N x D, labels
+//! `u8`, N. TOL is LIBLINEAR's tolerance, or the relative duality gap with `--gap`. WEIGHTS.npy receives
+//! classes x (D + 1), the bias last. Times go to the standard output as JSON, the seconds of training without
+//! reading. `RAYON_NUM_THREADS` sets the threads.
 
 use std::error::Error;
 use std::fs::File;

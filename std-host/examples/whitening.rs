@@ -1,7 +1,7 @@
 //! How long it takes to learn the whitening of colour images and to apply it, on the threads of the pool.
 //!
-//! `cargo run --release -p wta --example whitening -- 48 10000`: side of the images and how many to learn from. The images
-//! are noise, whose covariance takes as long as any.
+//! `cargo run --release -p wta --example whitening -- 48 10000`: side of the images and how many to learn
+//! from. The images are noise, whose covariance takes as long as any.
 
 use std::error::Error;
 use std::time::Instant;

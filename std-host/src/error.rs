@@ -1,5 +1,6 @@
-//! What can go wrong on the host. Each error is one sentence that names the file, the key or the setting, and says
-//! what to do. No sentence here names a flag or a command: a program words those (see `std-host/cli/src/wording.rs`).
+//! What can go wrong on the host. Each error is one sentence that names the file, the key or the setting, and
+//! says what to do. No sentence here names a flag or a command: a program words those (see
+//! `std-host/cli/src/wording.rs`).
 
 use std::fmt;
 use std::io;
@@ -61,7 +62,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: RunProblem,
     },
-    /// A file of a run's classifier is damaged, or does not belong to the run's weights; evaluating again makes it anew.
+    /// A file of a run's classifier is damaged, or does not belong to the run's weights; evaluating again
+    /// makes it anew.
     #[error("{}: {problem}; evaluate the run again", path.display())]
     Classifier {
         /// The file: `svm.safetensors` or `eval.json`.
@@ -78,7 +80,8 @@ pub enum Error {
     /// The core refused a network, an input or a step.
     #[error("{0}")]
     Core(#[from] wta_core::Error),
-    /// A training step made numbers that are not finite or too large; weights and moments are as before the step.
+    /// A training step made numbers that are not finite or too large; weights and moments are as before the
+    /// step.
     #[error("step {step}: {source}{}", last_good(folder.as_deref()))]
     Diverged {
         /// The step, from 1.
@@ -179,7 +182,8 @@ impl Setting {
         }
     }
 
-    /// The sentence of an [`Error::Setting`]. `before` is put in front of the name, so that a program can name its flag.
+    /// The sentence of an [`Error::Setting`]. `before` is put in front of the name, so that a program can
+    /// name its flag.
     pub fn sentence(self, before: &str, value: Option<&str>, problem: &str) -> String {
         let name = self.name();
         match value {

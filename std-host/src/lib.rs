@@ -1,4 +1,5 @@
-//! Winner-take-all autoencoders: learn sparse features from unlabelled images, signals or vectors, and classify with them.
+//! Winner-take-all autoencoders: learn sparse features from unlabelled images, signals or vectors, and
+//! classify with them.
 //!
 //! ```
 //! use wta::{Recipe, data};
@@ -23,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! All of it is in memory and on all threads. The same seed, data and recipe give the same bits, whatever the number of
-//! threads.
+//! All of it is in memory and on all threads. The same seed, data and recipe give the same bits, whatever the
+//! number of threads.
 //!
 //! | to | see |
 //! | --- | --- |

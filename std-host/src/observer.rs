@@ -1,11 +1,12 @@
-//! Watching and stopping long work: one trait for progress, results of epochs, lines for people, and the wish to stop.
+//! Watching and stopping long work: one trait for progress, results of epochs, lines for people, and the wish
+//! to stop.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Is told how long work goes on, and may stop it. Every method has a default that does nothing: `&()` is silent and
-/// never stops.
+/// Is told how long work goes on, and may stop it. Every method has a default that does nothing: `&()` is
+/// silent and never stops.
 ///
 /// Work is a sequence of phases. A phase begins, advances by steps, may say what it is at, and ends.
 ///
@@ -66,8 +67,9 @@ pub trait Observer: Sync {
         self.status(&progress.to_string());
     }
 
-    /// Whether to stop. Asked after every step of a training, and several times a second elsewhere; the work then ends
-    /// with [`Error::Interrupted`](crate::Error::Interrupted), and what is worth keeping is saved before.
+    /// Whether to stop. Asked after every step of a training, and several times a second elsewhere; the work
+    /// then ends with [`Error::Interrupted`](crate::Error::Interrupted), and what is worth keeping is saved
+    /// before.
     fn should_stop(&self) -> bool {
         false
     }

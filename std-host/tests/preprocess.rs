@@ -120,7 +120,8 @@ fn whitened_images_have_the_identity_as_covariance_but_for_the_regulariser() {
             assert!((v - expected).abs() < 1e-3, "{row} {column}: {v}, not {expected}");
         }
     }
-    // With a regulariser r, a direction of variance s gets s / (s + r): the covariance D satisfies D (C + r) = C.
+    // With a regulariser r, a direction of variance s gets s / (s + r): the covariance D satisfies D (C + r)
+    // = C.
     let (_, damped) = preprocessed(isa, r#"{ step = "contrast" }, { step = "zca", regulariser = 0.5 }"#);
     let (damped, before) = (covariance(&damped), covariance(&before));
     for row in 0..len {

@@ -43,8 +43,8 @@ impl Noise {
     }
 }
 
-/// Half-empty noisy examples with a centre for each class, and on purpose a constant feature, a feature that is
-/// always zero, an all-zero row and duplicates with equal and with different labels.
+/// Half-empty noisy examples with a centre for each class, and on purpose a constant feature, a feature that
+/// is always zero, an all-zero row and duplicates with equal and with different labels.
 fn example(rows: usize, features: usize, classes: usize, seed: u32) -> (Vec<f32>, Vec<u8>) {
     let mut noise = Noise(seed.wrapping_mul(2654435761) | 1);
     let centres: Vec<f32> = (0..classes * features).map(|_| noise.next()).collect();
@@ -71,8 +71,9 @@ fn example(rows: usize, features: usize, classes: usize, seed: u32) -> (Vec<f32>
     (matrix, labels)
 }
 
-/// Primal and dual objective of one class, straight from the definition. The dual is taken at `alpha = 2 C hinge`,
-/// which is the optimum if the weights are, and a lower bound of the primal's minimum whatever they are.
+/// Primal and dual objective of one class, straight from the definition. The dual is taken at `alpha = 2 C
+/// hinge`, which is the optimum if the weights are, and a lower bound of the primal's minimum whatever they
+/// are.
 fn objectives(matrix: &[f32], labels: &[u8], model: &Model, class: usize, c: f64) -> (f64, f64) {
     let features = model.features;
     let weights = &model.weights[class * features..(class + 1) * features];
@@ -280,8 +281,8 @@ proptest! {
             prop_assert!((own - primal).abs() < 1e-9 * primal);
             prop_assert!((report.classes[class].primal - primal).abs() < 1e-4 * primal);
             prop_assert!(report.classes[class].dual <= primal * (1.0 + 1e-4));
-            // The dual at 2 C hinge is loose by the square of the distance to the optimum, times up to C^2 |x|^4: the
-            // same gap of the solver's shows as a larger one here, the larger C is.
+            // The dual at 2 C hinge is loose by the square of the distance to the optimum, times up to C^2
+            // |x|^4: the same gap of the solver's shows as a larger one here, the larger C is.
             let loose = 2e-2 * (c / 5.0f64).max(1.0).powi(2);
             prop_assert!(primal - dual < loose * primal, "class {}: {} and {}", class, primal, dual);
         }

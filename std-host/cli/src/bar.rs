@@ -1,5 +1,5 @@
-//! Progress for people: a bar with the time left on a terminal, plain lines otherwise. Always on stderr; results
-//! go to stdout, and not through here.
+//! Progress for people: a bar with the time left on a terminal, plain lines otherwise. Always on stderr;
+//! results go to stdout, and not through here.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! What can go wrong in the program, and its one sentence for the user. The library's errors name settings; here they get
-//! the names of flags and commands.
+//! What can go wrong in the program, and its one sentence for the user. The library's errors name settings;
+//! here they get the names of flags and commands.
 
 use std::fmt;
 

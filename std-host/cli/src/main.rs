@@ -92,8 +92,8 @@ fn run(program: Program) -> Result<()> {
         .num_threads(threads)
         .build_global()
         .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))?;
-    // A first Ctrl-C stops after the current step and saves; a second one ends the program at once, which loses
-    // nothing either, since every file is replaced as a whole.
+    // A first Ctrl-C stops after the current step and saves; a second one ends the program at once, which
+    // loses nothing either, since every file is replaced as a whole.
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);

@@ -62,8 +62,8 @@ impl Dataset {
         Shape::new(self.channels, self.height, self.width)
     }
 
-    /// Images of this shape from numbers in memory: image by image, row by row, the channels of a pixel side by side. For
-    /// vectors, `shape` is [`Shape::vector`].
+    /// Images of this shape from numbers in memory: image by image, row by row, the channels of a pixel side
+    /// by side. For vectors, `shape` is [`Shape::vector`].
     ///
     /// ```
     /// use wta::{Dataset, Shape};
@@ -158,8 +158,8 @@ impl Dataset {
         }
     }
 
-    /// Cuts off the images from `at` on and returns them, as [`Vec::split_off`] does: a validation set, or what a
-    /// smaller training set leaves. Beyond the last image nothing is cut off.
+    /// Cuts off the images from `at` on and returns them, as [`Vec::split_off`] does: a validation set, or
+    /// what a smaller training set leaves. Beyond the last image nothing is cut off.
     #[must_use = "to drop the images, write `let _ =`"]
     pub fn split_off(&mut self, at: usize) -> Self {
         let at = at.min(self.len());

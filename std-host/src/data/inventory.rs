@@ -20,7 +20,8 @@ enum Check {
     Md5(&'static str),
     /// The MD5 of the file as it is stored.
     Stored(&'static str),
-    /// A batch of CIFAR-10: 10,000 times a label and 32 x 32 x 3 bytes. Only the archive's checksum is published.
+    /// A batch of CIFAR-10: 10,000 times a label and 32 x 32 x 3 bytes. Only the archive's checksum is
+    /// published.
     CifarBatch,
     /// A MATLAB 5 file of so many bytes, and the MD5 of its content.
     Matlab(u64, &'static str),
@@ -108,8 +109,9 @@ impl Entry {
 
 /// Looks in `dir` for every file of the known data sets and checks those that are there.
 ///
-/// Of a file that is there both plain and compressed, it is the plain one, as for [`super::load`]. MNIST is read
-/// whole, and so are CIFAR-10 and SVHN: expect a second or two. Then come the folders of pictures and the arrays in `dir`.
+/// Of a file that is there both plain and compressed, it is the plain one, as for [`super::load`]. MNIST is
+/// read whole, and so are CIFAR-10 and SVHN: expect a second or two. Then come the folders of pictures and
+/// the arrays in `dir`.
 ///
 /// # Errors
 ///

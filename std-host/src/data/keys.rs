@@ -6,8 +6,8 @@ use wta_core::Shape;
 use super::own::keys::{ArrayFiles, ImageFolder};
 use crate::problem::Problem;
 
-/// The data sets that can be loaded, with what they need to be told: the table `[data]` of a recipe, whose key `set` is
-/// their name in lower case.
+/// The data sets that can be loaded, with what they need to be told: the table `[data]` of a recipe, whose
+/// key `set` is their name in lower case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "set", rename_all = "lowercase", deny_unknown_fields)]
 pub enum DataSource {
@@ -58,8 +58,8 @@ impl DataSource {
         if let Self::Images(images) = self { images.check() } else { Ok(()) }
     }
 
-    /// What pixels are divided by unless told: bytes come to lie between 0 and 1, arrays and what a program hands over are left as
-    /// they are.
+    /// What pixels are divided by unless told: bytes come to lie between 0 and 1, arrays and what a program
+    /// hands over are left as they are.
     pub(crate) fn divisor(&self) -> f32 {
         if matches!(self, Self::Array(_) | Self::Memory) { 1.0 } else { 255.0 }
     }

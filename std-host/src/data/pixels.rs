@@ -1,8 +1,9 @@
-//! The pixels of a data set: bytes or floats in memory, or in a temporary file when there are too many of them.
+//! The pixels of a data set: bytes or floats in memory, or in a temporary file when there are too many of
+//! them.
 //!
-//! A data set of another kind than bytes in IDX or CIFAR files is collected image by image ([`Collector`]). Beyond
-//! [`IN_MEMORY`] it goes on in a file without a name, which the operating system removes with the last handle, whatever
-//! ends the program.
+//! A data set of another kind than bytes in IDX or CIFAR files is collected image by image ([`Collector`]).
+//! Beyond [`IN_MEMORY`] it goes on in a file without a name, which the operating system removes with the last
+//! handle, whatever ends the program.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -183,7 +184,8 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Of bytes; `folder` is where the temporary file goes first, and the system's folder for such files where it cannot.
+    /// Of bytes; `folder` is where the temporary file goes first, and the system's folder for such files
+    /// where it cannot.
     pub(super) fn bytes(folder: &Path) -> Self {
         Self::new(Element::Byte, folder, IN_MEMORY)
     }

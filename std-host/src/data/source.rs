@@ -1,8 +1,8 @@
 //! Where a data set's bytes come from: a plain file, a gzip file, or the program itself.
 //!
 //! Whether the bytes are gzip is seen from the bytes, not from the name: browsers unpack a download and leave
-//! `.gz` in its name, or the other way round. A source knows how many bytes it can hold at most, so that a reader
-//! can refuse an absurd header before it allocates.
+//! `.gz` in its name, or the other way round. A source knows how many bytes it can hold at most, so that a
+//! reader can refuse an absurd header before it allocates.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -84,8 +84,8 @@ impl<'a> Source<'a> {
 
     /// Reads up to `count` bytes, fewer only when the source ends before.
     ///
-    /// Memory for plain bytes is asked for at once, but never more than the source has; for compressed bytes it
-    /// grows as they come.
+    /// Memory for plain bytes is asked for at once, but never more than the source has; for compressed bytes
+    /// it grows as they come.
     pub(super) fn read(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let certain = if self.compressed { 0 } else { count.min(self.stored) };
@@ -120,7 +120,8 @@ impl Read for Source<'_> {
 
 /// The content of a gzip file, which is one compressed member after the other, mostly just one.
 ///
-/// Unlike `flate2`'s own such reader, it tells a file with other bytes after its end from one that is cut off.
+/// Unlike `flate2`'s own such reader, it tells a file with other bytes after its end from one that is cut
+/// off.
 struct Members<R: BufRead>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Read for Members<R> {

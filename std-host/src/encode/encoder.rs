@@ -1,5 +1,5 @@
-//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), or its square roots, pooled,
-//! in a stream of blocks; of a stack, layer after layer.
+//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), or its square roots,
+//! pooled, in a stream of blocks; of a stack, layer after layer.
 
 use rayon::prelude::*;
 use wta_core::{Pool, Shape};
@@ -67,9 +67,9 @@ impl FeatureEncoder {
         Ok(self)
     }
 
-    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other: the last layer's
-    /// multiplied so that they have a norm of 1 on the average of some of these samples, and each other layer's so that
-    /// theirs is `weight` times that of the layer above.
+    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other:
+    /// the last layer's multiplied so that they have a norm of 1 on the average of some of these samples, and
+    /// each other layer's so that theirs is `weight` times that of the layer above.
     ///
     /// # Errors
     ///
@@ -130,8 +130,8 @@ impl FeatureEncoder {
         Ok(())
     }
 
-    /// Encodes some samples, on all threads: `features` gets those of each index, one after the other. A sample's
-    /// features do not depend on what it is encoded with.
+    /// Encodes some samples, on all threads: `features` gets those of each index, one after the other. A
+    /// sample's features do not depend on what it is encoded with.
     ///
     /// # Errors
     ///
@@ -265,7 +265,8 @@ mod tests {
         assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
         let mut features = vec![0.0; 3 * encoder.shape().len()];
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
-        // All layers: the lower one's first, with a norm of 0.5 on the average of all samples, and the upper one's with 1.
+        // All layers: the lower one's first, with a norm of 0.5 on the average of all samples, and the upper
+        // one's with 1.
         let single = encoder.shape().len();
         let encoder = encoder.all_layers(&samples, 0.5).unwrap();
         let lower_len = lower.features().len();

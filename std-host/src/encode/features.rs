@@ -26,8 +26,8 @@ impl Features {
 }
 
 impl Trained {
-    /// The features of a data set's images, on all threads and the fastest instruction set. [`FeatureEncoder`] does it
-    /// block by block, for data sets whose features do not fit into memory.
+    /// The features of a data set's images, on all threads and the fastest instruction set.
+    /// [`FeatureEncoder`] does it block by block, for data sets whose features do not fit into memory.
     ///
     /// # Errors
     ///

@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::preprocess::Samples;
 use crate::run::{Below, Trained};
 
-/// The inputs of a trained network for some samples: the samples themselves or, in a stack, the features below.
+/// The inputs of a trained network for some samples: the samples themselves or, in a stack, the features
+/// below.
 ///
 /// # Errors
 ///

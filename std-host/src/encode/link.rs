@@ -20,8 +20,8 @@ impl LayerLink {
         Self { features, scale, planar }
     }
 
-    /// The scale that gives features a root mean square of 1, so that one learning rate and one initialisation serve
-    /// every layer. Features that are all 0 are left alone.
+    /// The scale that gives features a root mean square of 1, so that one learning rate and one
+    /// initialisation serve every layer. Features that are all 0 are left alone.
     pub fn unit_scale(features: impl Iterator<Item = f32>) -> f32 {
         let (mut sum, mut count) = (0.0f64, 0u64);
         for feature in features {

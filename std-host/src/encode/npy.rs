@@ -10,8 +10,8 @@ use crate::files::atomic::AtomicFile;
 use crate::layout::channels_first;
 use crate::preprocess::Samples;
 
-/// Writes the features of all samples as a `.npy` array of float32: images x maps x rows x columns, or images x
-/// units for fully-connected networks. Returns its dimensions.
+/// Writes the features of all samples as a `.npy` array of float32: images x maps x rows x columns, or images
+/// x units for fully-connected networks. Returns its dimensions.
 ///
 /// # Errors
 ///

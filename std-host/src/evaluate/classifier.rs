@@ -23,17 +23,19 @@ pub struct Classifier<'a> {
     pub svm: svm::Model,
     /// The C that was chosen on held-out training images.
     pub c: f64,
-    /// The share of held-out training images that are classified wrongly with it; none when the recipe has one C only.
+    /// The share of held-out training images that are classified wrongly with it; none when the recipe has
+    /// one C only.
     pub held_out_error: Option<f64>,
 }
 
 impl Trained {
-    /// Fits a linear SVM to the features of labelled images, with the recipe's `[svm]`: C is chosen on a held-out part of
-    /// them, then the SVM is fitted to all. Section 4 of the paper.
+    /// Fits a linear SVM to the features of labelled images, with the recipe's `[svm]`: C is chosen on a
+    /// held-out part of them, then the SVM is fitted to all. Section 4 of the paper.
     ///
     /// # Errors
     ///
-    /// One sentence for images without labels or of another shape, and [`Error::Interrupted`] when the observer stops it.
+    /// One sentence for images without labels or of another shape, and [`Error::Interrupted`] when the
+    /// observer stops it.
     pub fn classifier(&self, data: &Dataset, observer: &dyn Observer) -> Result<Classifier<'_>> {
         let samples = Samples::new(self.recipe(), data)?;
         self.resolved.expect_image(samples.image_shape())?;

@@ -19,8 +19,8 @@ pub struct Encoding {
     pub isa: Isa,
     /// Another pooling than the recipe's.
     pub pool: Option<Pool>,
-    /// What each feature is raised to: 1 leaves it, more than 1 lets what a map sees strongly count for more, which suits
-    /// few labels.
+    /// What each feature is raised to: 1 leaves it, more than 1 lets what a map sees strongly count for more,
+    /// which suits few labels.
     pub power: f32,
 }
 
@@ -34,11 +34,11 @@ pub struct Part {
 
 /// All that evaluating needs of a network and a data set, encoded once for any number of evaluations.
 ///
-/// The features are scaled by one constant, so that the training images' have a norm of 1 on the average; that takes no
-/// labels, and so all training images have a part in it, however few labels are used.
+/// The features are scaled by one constant, so that the training images' have a norm of 1 on the average;
+/// that takes no labels, and so all training images have a part in it, however few labels are used.
 ///
-/// It takes 8 bytes for each feature that is not 0: for 60,000 images of 51,200 features, a twentieth of them not 0,
-/// 1.2 GB.
+/// It takes 8 bytes for each feature that is not 0: for 60,000 images of 51,200 features, a twentieth of them
+/// not 0, 1.2 GB.
 pub struct Encoded {
     /// The training images.
     pub train: Part,
@@ -73,8 +73,8 @@ impl Encoded {
     ///
     /// # Errors
     ///
-    /// One sentence for data without labels, images of two sizes, a pooling that does not fit, a power that is none, or
-    /// [`Error::Interrupted`].
+    /// One sentence for data without labels, images of two sizes, a pooling that does not fit, a power that
+    /// is none, or [`Error::Interrupted`].
     pub fn new(
         trained: &Trained,
         train: &Samples<'_>,

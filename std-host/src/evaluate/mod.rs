@@ -1,8 +1,8 @@
 //! How good the features are: a linear SVM on them.
 //!
-//! The images are [`Encoded`] once. [`evaluate`] chooses C on held-out training images, refits the SVM to all that are
-//! used, and takes the test images once, for the error; with few labels, it does so for several draws of them.
-//! [`validate`] does without the test images.
+//! The images are [`Encoded`] once. [`evaluate`] chooses C on held-out training images, refits the SVM to all
+//! that are used, and takes the test images once, for the error; with few labels, it does so for several
+//! draws of them. [`validate`] does without the test images.
 
 mod classified;
 mod classifier;
@@ -30,8 +30,8 @@ use plan::{no_draw, options, search};
 ///
 /// # Errors
 ///
-/// One sentence when the test images are not encoded, for more labels than there are, several draws of all labels, or
-/// [`Error::Interrupted`].
+/// One sentence when the test images are not encoded, for more labels than there are, several draws of all
+/// labels, or [`Error::Interrupted`].
 pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Evaluation> {
     let Some(test) = &encoded.test else {
         return Err(Error::Invalid("the test images are not encoded, and there is no test error".to_owned()));
@@ -90,8 +90,8 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     })
 }
 
-/// Chooses C and says how many of the held-out training images are classified wrongly with it: what settings are
-/// compared by, so that the test images have no part in any choice. The SVM is not fitted to all images.
+/// Chooses C and says how many of the held-out training images are classified wrongly with it: what settings
+/// are compared by, so that the test images have no part in any choice. The SVM is not fitted to all images.
 ///
 /// # Errors
 ///

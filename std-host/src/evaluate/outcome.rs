@@ -13,7 +13,8 @@ pub struct Draw {
     pub seed: u64,
     /// The C chosen.
     pub c: f64,
-    /// The share of held-out training images that are classified wrongly with it; `None` when the recipe has one C only.
+    /// The share of held-out training images that are classified wrongly with it; `None` when the recipe has
+    /// one C only.
     pub held_out_error: Option<f64>,
     /// The share of test images that are classified wrongly.
     pub test_error: f64,
@@ -50,7 +51,8 @@ pub struct Evaluation {
     pub pool: String,
     /// What the features were raised to.
     pub power: f32,
-    /// [`Trained::checksum`](crate::run::Trained::checksum) of the network whose features these are, in hexadecimal.
+    /// [`Trained::checksum`](crate::run::Trained::checksum) of the network whose features these are, in
+    /// hexadecimal.
     pub weights: String,
     /// Every draw.
     pub draws: Vec<Draw>,
@@ -80,7 +82,8 @@ impl Evaluation {
 pub struct Validation {
     /// Each C tried with its error on held-out training images, of the first draw.
     pub held_out: Vec<(f64, f64)>,
-    /// Of every draw, the C chosen and the share of held-out training images that are classified wrongly with it.
+    /// Of every draw, the C chosen and the share of held-out training images that are classified wrongly with
+    /// it.
     pub draws: Vec<(f64, f64)>,
     /// The mean of the draws' errors.
     pub mean: f64,

@@ -20,8 +20,8 @@ pub struct Plan<'a> {
     pub labels: Option<usize>,
     /// Choose the labels so many times.
     pub draws: usize,
-    /// For the choice of labels, of the held-out part, and the order in the SVM trainer; each further draw has the next
-    /// one.
+    /// For the choice of labels, of the held-out part, and the order in the SVM trainer; each further draw
+    /// has the next one.
     pub seed: u64,
     /// The SVM's settings.
     pub svm: &'a SvmRecipe,
@@ -32,7 +32,8 @@ impl Plan<'_> {
     ///
     /// # Errors
     ///
-    /// One sentence for no draw, several draws of all labels, more labels than there are, or values of C that are none.
+    /// One sentence for no draw, several draws of all labels, more labels than there are, or values of C that
+    /// are none.
     pub fn check(&self, images: usize) -> Result<()> {
         svm::check_grid(&self.svm.c)?;
         if self.draws == 0 {

@@ -9,7 +9,8 @@ use crate::error::Result;
 /// Bytes in a line of the array.
 const LINE: usize = 16;
 
-/// A header of C99 (and C++): the array, aligned, and the description as macros. `name` is for its first line.
+/// A header of C99 (and C++): the array, aligned, and the description as macros. `name` is for its first
+/// line.
 ///
 /// # Errors
 ///

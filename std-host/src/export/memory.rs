@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recipe::Resolved;
 
-/// Bytes of flash by section, and of RAM by use; training with the recipe's sparsity, method and batch where the decoder is
-/// there.
+/// Bytes of flash by section, and of RAM by use; training with the recipe's sparsity, method and batch where
+/// the decoder is there.
 ///
 /// # Errors
 ///

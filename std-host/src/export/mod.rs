@@ -1,7 +1,8 @@
-//! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and what it takes of flash and RAM.
+//! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and what it takes of flash
+//! and RAM.
 //!
-//! The format is [`wta_core::model`]'s. A [`Source`] is read from the run's files; [`model`] makes the bytes of it, the same
-//! for the same source. [`int8_model`] writes the quantised one.
+//! The format is [`wta_core::model`]'s. A [`Source`] is read from the run's files; [`model`] makes the bytes
+//! of it, the same for the same source. [`int8_model`] writes the quantised one.
 
 mod c;
 mod format;

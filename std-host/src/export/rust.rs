@@ -8,8 +8,8 @@ use crate::error::Result;
 /// Bytes in a line of the literal.
 const LINE: usize = 24;
 
-/// A module that needs `wta-core` alone: the bytes, aligned, and the description as constants, of which lengths of buffers are
-/// made. `name` is for its first line.
+/// A module that needs `wta-core` alone: the bytes, aligned, and the description as constants, of which
+/// lengths of buffers are made. `name` is for its first line.
 ///
 /// # Errors
 ///

@@ -26,7 +26,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when devices cannot compute what the network computes, or the classifier is not one of its features.
+    /// [`Error::Invalid`] when devices cannot compute what the network computes, or the classifier is not one
+    /// of its features.
     pub fn new(trained: Trained, svm: Option<svm::Model>) -> Result<Self> {
         let refused = |problem: &str| {
             let name = &trained.recipe().name;
@@ -46,8 +47,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// One sentence when there is no trained network, when devices cannot compute what it computes, or when the classifier
-    /// cannot be read or is not one of its features.
+    /// One sentence when there is no trained network, when devices cannot compute what it computes, or when
+    /// the classifier cannot be read or is not one of its features.
     pub fn load(run: &Run) -> Result<Self> {
         let recipe = run.recipe()?;
         let refused = |problem: &str| Err(Error::file(run.folder(), problem));

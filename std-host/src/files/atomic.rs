@@ -52,8 +52,8 @@ impl AtomicFile {
             let _ = fs::remove_file(&self.temporary);
         }
         renamed.map_err(|e| Error::io("write", &self.target, e))?;
-        // The rename itself is safe once the folder is synced; where folders cannot be (Windows), it is as safe as
-        // that system makes it.
+        // The rename itself is safe once the folder is synced; where folders cannot be (Windows), it is as
+        // safe as that system makes it.
         if let Some(Ok(folder)) = self
             .target
             .parent()

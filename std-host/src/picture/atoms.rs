@@ -12,8 +12,9 @@ use crate::run::Trained;
 /// The most atoms in the dictionary's picture.
 const MOST_ATOMS: usize = 1024;
 
-/// The dictionary: each atom as an image, of the images' shape for fully-connected networks. An atom of a stacked layer
-/// is shown as what it stands for: the sum of the atoms below, each at its place and weighted as in the atom.
+/// The dictionary: each atom as an image, of the images' shape for fully-connected networks. An atom of a
+/// stacked layer is shown as what it stands for: the sum of the atoms below, each at its place and weighted
+/// as in the atom.
 ///
 /// # Errors
 ///

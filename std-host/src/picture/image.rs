@@ -52,9 +52,9 @@ struct Tile {
     pixels: Vec<Rgb<u8>>,
 }
 
-/// A dictionary: `count` atoms of `height x width x channels`, each on its own scale, with 0 as mid grey and the
-/// largest magnitude as black or white (three channels: as colours). Atoms of other than one or three channels are
-/// shown by the mean over their channels.
+/// A dictionary: `count` atoms of `height x width x channels`, each on its own scale, with 0 as mid grey and
+/// the largest magnitude as black or white (three channels: as colours). Atoms of other than one or three
+/// channels are shown by the mean over their channels.
 ///
 /// # Errors
 ///
@@ -109,8 +109,8 @@ pub fn feature_maps(
 pub enum Shades {
     /// 0 and 1.
     Unit,
-    /// So many of the image's deviations below and above 0, which is mid grey: for preprocessed images, whose numbers have no
-    /// limits.
+    /// So many of the image's deviations below and above 0, which is mid grey: for preprocessed images, whose
+    /// numbers have no limits.
     Deviations(u8),
 }
 

@@ -1,4 +1,5 @@
-//! What a network makes of images in training: their reconstructions, and their feature maps with the winners.
+//! What a network makes of images in training: their reconstructions, and their feature maps with the
+//! winners.
 
 use wta_core::{Candidates, Cut, Encoder, Kernels, Learner, Parameters, Rbm, Shape, Winners, select};
 use wta_simd::Isa;
@@ -25,8 +26,8 @@ pub struct Reconstructions<'a> {
 }
 
 impl<'a> Reconstructions<'a> {
-    /// Encodes the first `count` samples. Lifetime sparsity is applied over a whole training batch of samples, so
-    /// that each image is as sparse as in training.
+    /// Encodes the first `count` samples. Lifetime sparsity is applied over a whole training batch of
+    /// samples, so that each image is as sparse as in training.
     ///
     /// # Errors
     ///
@@ -102,7 +103,8 @@ impl<'a> Reconstructions<'a> {
         Ok(Self { trained, image, images, reconstructions, code, winners })
     }
 
-    /// Each image beside its reconstruction from the survivors; none for a stacked layer, which reconstructs features.
+    /// Each image beside its reconstruction from the survivors; none for a stacked layer, which reconstructs
+    /// features.
     ///
     /// # Errors
     ///

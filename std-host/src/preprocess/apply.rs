@@ -39,8 +39,8 @@ impl Preprocessor {
     ///
     /// # Errors
     ///
-    /// One sentence when the images have other channels, or a step has learnt numbers for each place in an image of another
-    /// size.
+    /// One sentence when the images have other channels, or a step has learnt numbers for each place in an
+    /// image of another size.
     pub fn for_images(isa: Isa, preprocess: &Preprocess, image: Shape) -> Result<Self> {
         let learnt = preprocess.shape;
         if image == learnt {

@@ -1,4 +1,5 @@
-//! Learning the steps from training images, one after the other: each sees the images as the steps before leave them.
+//! Learning the steps from training images, one after the other: each sees the images as the steps before
+//! leave them.
 
 use std::time::Instant;
 
@@ -24,8 +25,8 @@ const MOST_IMAGES: usize = 1_024;
 ///
 /// # Errors
 ///
-/// One sentence for images that cannot be whitened, too few of them, or too little memory; [`Error::Interrupted`] when
-/// the observer stops it.
+/// One sentence for images that cannot be whitened, too few of them, or too little memory;
+/// [`Error::Interrupted`] when the observer stops it.
 pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Observer) -> Result<Preprocess> {
     let shape = samples.image_shape();
     recipe.check_images(shape)?;

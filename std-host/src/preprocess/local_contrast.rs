@@ -1,7 +1,7 @@
 //! Local contrast: each channel against its surroundings, `(x - m) / sqrt(1 + m2)`.
 //!
-//! `m` and `m2` are the means of `x` and `x^2` in a Gaussian window around the pixel; at the border, of the part of the
-//! window that lies in the image.
+//! `m` and `m2` are the means of `x` and `x^2` in a Gaussian window around the pixel; at the border, of the
+//! part of the window that lies in the image.
 
 use wta_core::Shape;
 
@@ -26,7 +26,8 @@ pub(super) struct Scratch {
 }
 
 impl LocalContrast {
-    /// For images of this shape. The window is odd; without a deviation it is three of them to each side.
+    /// For images of this shape. `window` is odd; the Gaussian's standard deviation is `window / 6` unless
+    /// given.
     pub(super) fn new(shape: Shape, window: usize, deviation: Option<f32>) -> Self {
         let deviation = deviation.map_or(window as f64 / 6.0, f64::from);
         let weights: Vec<f32> = (0..=window / 2)

@@ -1,6 +1,7 @@
 //! A data set as the network sees it: preprocessed `f32` images in the core's layout.
 //!
-//! What preprocessing has learnt belongs to a trained network, not to a data set: whoever asks for images brings it along.
+//! What preprocessing has learnt belongs to a trained network, not to a data set: whoever asks for images
+//! brings it along.
 
 use std::borrow::Cow;
 
@@ -23,7 +24,8 @@ pub struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// The samples of a recipe; of a stack, what its lowest layer sees. The data set is moved in, or borrowed.
+    /// The samples of a recipe; of a stack, what its lowest layer sees. The data set is moved in, or
+    /// borrowed.
     ///
     /// # Errors
     ///

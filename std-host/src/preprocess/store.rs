@@ -1,8 +1,8 @@
 //! `preprocess.safetensors`: what the steps have learnt.
 //!
-//! Tensors are named by the step's place in the recipe: `1.zca.mean` and `1.zca.matrix`, `2.standardise.mean` and
-//! `2.standardise.factor`. Means and factors have the shape of an image, `[rows, columns, channels]`; a matrix has a row and a
-//! column for each number of an image, in that order.
+//! Tensors are named by the step's place in the recipe: `1.zca.mean` and `1.zca.matrix`, `2.standardise.mean`
+//! and `2.standardise.factor`. Means and factors have the shape of an image, `[rows, columns, channels]`; a
+//! matrix has a row and a column for each number of an image, in that order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,13 +49,13 @@ impl Preprocess {
         if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors) }
     }
 
-    /// Reads what the steps of a run's recipe have learnt. A convolutional network may be meant for `image`s of another size
-    /// than those they were learnt from; [`Preprocess::shape`] tells.
+    /// Reads what the steps of a run's recipe have learnt. A convolutional network may be meant for `image`s
+    /// of another size than those they were learnt from; [`Preprocess::shape`] tells.
     ///
     /// # Errors
     ///
-    /// One sentence when the file is missing, is not safetensors, is of other steps or of images that do not fit, or holds a
-    /// number that is not finite.
+    /// One sentence when the file is missing, is not safetensors, is of other steps or of images that do not
+    /// fit, or holds a number that is not finite.
     pub fn load(folder: &Path, recipe: &Recipe, image: Shape) -> Result<Self> {
         let path = folder.join(FILE);
         let learnt = recipe.preprocess.iter().any(|step| step.learns_from().is_some());

@@ -1,7 +1,7 @@
 //! ZCA whitening of whole images: `U diag(1 / sqrt(s + r)) U^T (x - mean)`.
 //!
-//! The matrix is computed in double precision, by faer. Its products are cut into [`PARTS`] whatever the number of
-//! threads: where a sum is cut decides its last bits.
+//! The matrix is computed in double precision, by faer. Its products are cut into [`PARTS`] whatever the
+//! number of threads: where a sum is cut decides its last bits.
 
 use std::sync::Arc;
 

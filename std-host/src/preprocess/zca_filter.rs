@@ -1,9 +1,10 @@
 //! Whitening of images larger (or smaller) than the patches it was learnt from, as a convolution.
 //!
-//! In the middle of a patch, far from its edges, every row of the whitening matrix is the same filter, moved along: what a
-//! pixel becomes depends on its surroundings, not on its place. The filter of a colour is the middle row of the matrix, cut to odd
-//! sides so that it has a middle pixel; the mean is that of all places, colour by colour. Beyond its border an image is mirrored:
-//! zeros would look like an edge, which whitening makes stronger.
+//! In the middle of a patch, far from its edges, every row of the whitening matrix is the same filter, moved
+//! along: what a pixel becomes depends on its surroundings, not on its place. The filter of a colour is the
+//! middle row of the matrix, cut to odd sides so that it has a middle pixel; the mean is that of all places,
+//! colour by colour. Beyond its border an image is mirrored: zeros would look like an edge, which whitening
+//! makes stronger.
 
 use wta_core::{Kernels, PaddedLayout, ReceptiveFields, Shape, Size};
 use wta_simd::Isa;
@@ -28,7 +29,8 @@ impl ZcaFilter {
     pub(super) fn new(isa: Isa, zca: &Zca, patch: Shape, image: Shape) -> Self {
         let odd = |side: usize| side - usize::from(side.is_multiple_of(2));
         let kernel = Size::new(odd(patch.height), odd(patch.width));
-        // Of an even side, the middle is the first place of the second half, and the kernel leaves out the first row.
+        // Of an even side, the middle is the first place of the second half, and the kernel leaves out the
+        // first row.
         let (top, left) = (patch.height - kernel.height, patch.width - kernel.width);
         let channels = patch.channels.max(1);
         let middle = (patch.height / 2 * patch.width + patch.width / 2) * channels;
@@ -74,7 +76,8 @@ impl ZcaFilter {
     }
 }
 
-/// The pixel, of `len`, that stands at `place` when `before` mirrored ones come first; mirrored as often as it takes.
+/// The pixel, of `len`, that stands at `place` when `before` mirrored ones come first; mirrored as often as
+/// it takes.
 fn mirrored(place: usize, before: usize, len: usize) -> usize {
     let len = len.max(1);
     let period = 2 * len;

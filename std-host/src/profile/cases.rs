@@ -64,8 +64,8 @@ impl Case {
         })
     }
 
-    /// How it is trained: SGD with momentum, at a rate so small that the weights stay as good as they are and every
-    /// step has the same work.
+    /// How it is trained: SGD with momentum, at a rate so small that the weights stay as good as they are and
+    /// every step has the same work.
     pub fn training(&self, batch: usize) -> TrainingConfig {
         let method = Method::Sgd { momentum: 0.9 };
         let optimizer = Optimizer { method, rate: 1e-4, schedule: Schedule::Constant, decay: 0.0 };

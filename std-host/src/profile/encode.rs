@@ -42,8 +42,8 @@ impl Codes {
         }
     }
 
-    /// Encodes `images`, one after the other, and returns their codes: image by image, position by position, with
-    /// the maps side by side.
+    /// Encodes `images`, one after the other, and returns their codes: image by image, position by position,
+    /// with the maps side by side.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! How long the phases of a training step take, and how that compares with what the machine can do.
 //!
 //! [`profile`] measures a [`Subject`] into a [`Report`]: first the [`peak`] of the arithmetic, then steps and
-//! encodings of the network, and at last the copy of memory, whose large blocks would otherwise show in the process's
-//! peak memory. [`work`] says what each phase has to do; the trainer's [`stopwatch`](crate::train::stopwatch) says in
-//! which time.
+//! encodings of the network, and at last the copy of memory, whose large blocks would otherwise show in the
+//! process's peak memory. [`work`] says what each phase has to do; the trainer's
+//! [`stopwatch`](crate::train::stopwatch) says in which time.
 
 pub mod cases;
 pub mod encode;
@@ -61,7 +61,8 @@ pub struct Subject {
 enum Images {
     /// The same noise in every step.
     Noise(Vec<f32>),
-    /// A data set, in the order of the first epoch of a training and not preprocessed: that is not part of a step.
+    /// A data set, in the order of the first epoch of a training and not preprocessed: that is not part of a
+    /// step.
     Samples { samples: Samples<'static>, order: Vec<usize> },
 }
 
@@ -87,11 +88,13 @@ impl Subject {
         })
     }
 
-    /// A recipe, with another batch than its own if there is one; without samples, on noise of its data set's shape.
+    /// A recipe, with another batch than its own if there is one; without samples, on noise of its data set's
+    /// shape.
     ///
     /// # Errors
     ///
-    /// One sentence for a batch of 0, beyond the samples or beyond all memory, or whatever else is wrong in the recipe.
+    /// One sentence for a batch of 0, beyond the samples or beyond all memory, or whatever else is wrong in
+    /// the recipe.
     pub fn recipe(recipe: &Recipe, batch: Option<usize>, samples: Option<Samples<'static>>) -> Result<Self> {
         if recipe.gibbs().is_some() {
             return Err(Error::Invalid(format!(
@@ -251,7 +254,8 @@ fn steps(subject: &Subject, settings: Settings, observer: &dyn Observer) -> Resu
     Ok((Steps { ms, times: times.split_off(WARM_UP) }, trainer.parameters.to_vec()))
 }
 
-/// Measures encodings, in milliseconds each. Preparing the filters, which is done once for a network, does not count.
+/// Measures encodings, in milliseconds each. Preparing the filters, which is done once for a network, does
+/// not count.
 fn encodings(
     subject: &Subject,
     parameters: &[f32],
@@ -272,7 +276,8 @@ fn encodings(
     })
 }
 
-/// Calls `once` a few times to warm up and then as often as `settings` say; returns its times in milliseconds.
+/// Calls `once` a few times to warm up and then as often as `settings` say; returns its times in
+/// milliseconds.
 fn repeat(
     settings: Settings,
     observer: &dyn Observer,
@@ -304,8 +309,8 @@ struct Row {
     covers: Vec<Phase>,
 }
 
-/// The phases that took any time. The trainer may time several layers as one: an encoder layer without a time of its
-/// own is part of the nearest one with a time, and so is a layer in learning.
+/// The phases that took any time. The trainer may time several layers as one: an encoder layer without a time
+/// of its own is part of the nearest one with a time, and so is a layer in learning.
 fn rows(depth: usize, times: &[Times]) -> Vec<Row> {
     let taken = |phase: Phase| times.iter().any(|times| !times.of(phase).is_zero());
     let mut rows: Vec<Row> = Phase::all(depth)
@@ -434,8 +439,8 @@ mod tests {
         }
     }
 
-    /// On one thread the phases follow each other within the step, whoever else uses the cores; other programs may
-    /// interrupt a step between its phases, but hardly every one.
+    /// On one thread the phases follow each other within the step, whoever else uses the cores; other
+    /// programs may interrupt a step between its phases, but hardly every one.
     #[test]
     fn the_phases_of_a_step_are_within_it_and_most_of_it() {
         let subject = Subject::case(&Case::named("conv16").unwrap(), Some(20)).unwrap();

@@ -65,8 +65,8 @@ fn peak(isa: Isa, threads: usize) -> Peak {
     Peak { isa: isa.name(), threads, gflops: operations / seconds / 1e9 }
 }
 
-/// The speed of a large copy on all threads, in thousand million bytes a second, read and written: of blocks four
-/// times as large as the largest cache, so that it is the memory's speed.
+/// The speed of a large copy on all threads, in thousand million bytes a second, read and written: of blocks
+/// four times as large as the largest cache, so that it is the memory's speed.
 pub fn copy_gb_s() -> f64 {
     let bytes = (4 * memory::largest_cache().unwrap_or(CACHE_GUESS)).clamp(64 << 20, 512 << 20) as usize;
     let share = (bytes / size_of::<f32>()).div_ceil(rayon::current_num_threads());

@@ -1,8 +1,8 @@
-//! The nominal work of each phase of a training step: the floating-point operations of the direct algorithm, and the
-//! bytes that it must move if it moves each number once.
+//! The nominal work of each phase of a training step: the floating-point operations of the direct algorithm,
+//! and the bytes that it must move if it moves each number once.
 //!
-//! With a batch of `B` images, layers of `P` positions, `M` maps and filters of `F` numbers, atoms of `A` numbers,
-//! images of `I` numbers, and `S` survivors in the batch (see [`Nominal::survivors`]):
+//! With a batch of `B` images, layers of `P` positions, `M` maps and filters of `F` numbers, atoms of `A`
+//! numbers, images of `I` numbers, and `S` survivors in the batch (see [`Nominal::survivors`]):
 //!
 //! | phase | operations | bytes / 4 |
 //! | --- | --- | --- |
@@ -15,9 +15,10 @@
 //! | learn, layer below | from the last layer `2 F' S`, from others `2 F' M' T'` to bring the deltas down through the filters of the layer above (`'`); `T M (2F + 1)` for the gradients | those filters, deltas written and read, activations, receptive fields, gradients |
 //! | update | a parameter: SGD 4, Adam 13, weight decay 2 more | gradient, moments and parameters read, the latter two written |
 //!
-//! `T` is the number of a layer's positions at which a delta arrives ([`Nominal::touched`]). What an implementation
-//! saves (by Winograd's algorithm, say, or by screening candidates) makes it faster than the nominal work would allow,
-//! and its share of the peak may exceed 100%; what lies in caches may exceed the memory's speed.
+//! `T` is the number of a layer's positions at which a delta arrives ([`Nominal::touched`]). What an
+//! implementation saves (by Winograd's algorithm, say, or by screening candidates) makes it faster than the
+//! nominal work would allow, and its share of the peak may exceed 100%; what lies in caches may exceed the
+//! memory's speed.
 
 use wta_core::{Layer, Method, Network, Selection, Size, TrainingConfig, survivors};
 
@@ -107,8 +108,8 @@ impl Nominal {
         }
     }
 
-    /// Positions of hidden layer `layer`'s maps at which a delta arrives, in the whole batch, if the survivors'
-    /// fields overlap nowhere until the maps are full.
+    /// Positions of hidden layer `layer`'s maps at which a delta arrives, in the whole batch, if the
+    /// survivors' fields overlap nowhere until the maps are full.
     pub fn touched(&self, layer: usize) -> f64 {
         let mut field = Size::ONE;
         for above in (layer + 1..self.network.depth()).rev().filter_map(|index| self.network.layer(index)) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wta_core::Network;
 
-use super::model::{self, Model};
+use super::model::{self, SavedModel};
 use crate::error::{Error, Result, RunProblem};
 use crate::files::atomic;
 use crate::observer::EpochMetrics;
@@ -110,8 +110,9 @@ impl Run {
         }
     }
 
-    /// Rewrites this run for another recipe, keeping whatever its training would reproduce exactly: what preprocessing has
-    /// learnt, the layers below, or all of the training when only features or classifier differ.
+    /// Rewrites this run for another recipe, keeping whatever its training would reproduce exactly: what
+    /// preprocessing has learnt, the layers below, or all of the training when only features or classifier
+    /// differ.
     ///
     /// # Errors
     ///
@@ -137,8 +138,8 @@ impl Run {
         self.write_recipe(recipe)
     }
 
-    /// Copies what training made, the layers below included, and not what came of it later: the copy can be resumed
-    /// and stacked on.
+    /// Copies what training made, the layers below included, and not what came of it later: the copy can be
+    /// resumed and stacked on.
     ///
     /// # Errors
     ///
@@ -204,7 +205,7 @@ impl Run {
     /// # Errors
     ///
     /// One sentence when there is no model, or not one of this network.
-    pub fn model(&self, network: &Network) -> Result<Model> {
+    pub fn model(&self, network: &Network) -> Result<SavedModel> {
         let path = self.file("model.safetensors");
         if !path.exists() {
             return Err(Error::run(&self.folder, RunProblem::Untrained));

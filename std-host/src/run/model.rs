@@ -2,8 +2,8 @@
 //!
 //! `encoder.N.weight` and `.bias` are those of a `Conv2d` (`[maps, inputs, rows, columns]`) or a `Linear`
 //! (`[units, inputs]`); `decoder.weight` and `.bias` those of a `ConvTranspose2d` (`[maps, channels, rows,
-//! columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked layer has an
-//! `input.scale` besides, by which the features of the layer below are multiplied.
+//! columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked layer has
+//! an `input.scale` besides, by which the features of the layer below are multiplied.
 
 use std::path::Path;
 
@@ -14,14 +14,14 @@ use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
+pub struct SavedModel {
     /// The flat parameter vector.
     pub parameters: Vec<f32>,
     /// Of a stacked layer: what the features of the layer below are multiplied by.
     pub input_scale: Option<f32>,
 }
 
-/// The name of [`Model::input_scale`].
+/// The name of [`SavedModel::input_scale`].
 const INPUT_SCALE: &str = "input.scale";
 
 /// Writes the parameters, and a stacked layer's `input_scale`.
@@ -40,9 +40,9 @@ pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Opt
 ///
 /// # Errors
 ///
-/// One sentence when the file is missing, is not safetensors, holds another architecture, or a number that is not
-/// finite (named by its tensor and index).
-pub fn load(path: &Path, network: &Network) -> Result<Model> {
+/// One sentence when the file is missing, is not safetensors, holds another architecture, or a number that is
+/// not finite (named by its tensor and index).
+pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let tensors = Tensors::of(path, &file)?;
     let mut parameters = vec![0.0; network.parameters_len()];
@@ -68,7 +68,7 @@ pub fn load(path: &Path, network: &Network) -> Result<Model> {
             _ => return Err(Error::file(path, "tensor input.scale is not one number above 0")),
         },
     };
-    Ok(Model { parameters, input_scale })
+    Ok(SavedModel { parameters, input_scale })
 }
 
 fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
@@ -117,7 +117,8 @@ fn from_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
     }
 }
 
-/// Which blocks of a region are transposed between our layout and PyTorch's: rows of ours, and numbers in a block.
+/// Which blocks of a region are transposed between our layout and PyTorch's: rows of ours, and numbers in a
+/// block.
 fn layout(network: &Network, role: Role) -> Option<(usize, usize)> {
     match role {
         Role::Filters { layer } => network.layer(layer).map(|l| (l.conv.kernel.area(), l.filter_len())),
@@ -171,7 +172,7 @@ mod tests {
             let parameters = counting(&network);
             for input_scale in [None, Some(0.5)] {
                 save(&path, &network, &parameters, input_scale).unwrap();
-                let model = Model { parameters: parameters.clone(), input_scale };
+                let model = SavedModel { parameters: parameters.clone(), input_scale };
                 assert_eq!(load(&path, &network).unwrap(), model);
             }
         }

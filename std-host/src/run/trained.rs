@@ -6,7 +6,7 @@ use wta_core::{Network, Shape, Size};
 use wta_simd::Isa;
 
 use super::folder::Run;
-use super::model::{self, Model};
+use super::model::{self, SavedModel};
 use crate::error::{Error, Result};
 use crate::preprocess::{Preprocess, Preprocessor};
 use crate::recipe::{Recipe, Resolved};
@@ -43,13 +43,14 @@ impl Trained {
         Self::load(run, run.recipe()?.resolve(image)?.into())
     }
 
-    /// Loads a run's network as it is applied here: by its own recipe, or by what [`Recipe::applied`] made of it.
+    /// Loads a run's network as it is applied here: by its own recipe, or by what [`Recipe::applied`] made of
+    /// it.
     ///
     /// # Errors
     ///
     /// As for [`Run::model`] and [`Preprocess::load`].
     pub fn load(run: &Run, resolved: Arc<Resolved>) -> Result<Self> {
-        let Model { parameters, input_scale } = run.model(&resolved.network())?;
+        let SavedModel { parameters, input_scale } = run.model(&resolved.network())?;
         let below = match (&resolved.recipe().below, resolved.below()) {
             (Some(recipe), Some(below)) => {
                 run.below().expect_recipe(recipe)?;
@@ -113,8 +114,8 @@ impl Trained {
         self.network().decoder().conv.stride
     }
 
-    /// CRC-32 of the parameters, of a stack's layers one after the other from the lowest up; of what is not stacked it is
-    /// the checksum of the training's [`Outcome`](crate::train::Outcome).
+    /// CRC-32 of the parameters, of a stack's layers one after the other from the lowest up; of what is not
+    /// stacked it is the checksum of the training's [`Outcome`](crate::train::Outcome).
     pub fn checksum(&self) -> u32 {
         let layers = self.layers().into_iter();
         let parameters: Vec<f32> = layers.flat_map(|layer| &layer.parameters).copied().collect();

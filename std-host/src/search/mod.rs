@@ -1,10 +1,11 @@
-//! Which settings of a recipe are best: trains every combination and counts its errors on held-out training images.
+//! Which settings of a recipe are best: trains every combination and counts its errors on held-out training
+//! images.
 //!
-//! No test image is used, nor even loaded. The folder holds `search.toml` (the recipe that is varied), `search.csv` (a row
-//! for each finished combination) and, while one is being trained, its run folder `trial`: a search that is
-//! started again goes on where it was, and may be given more values of the same keys. A combination takes over from the one
-//! before what its own training would only make again: whitening, the layers below, or, where only the features or the
-//! classifier vary, the trained network.
+//! No test image is used, nor even loaded. The folder holds `search.toml` (the recipe that is varied),
+//! `search.csv` (a row for each finished combination) and, while one is being trained, its run folder
+//! `trial`: a search that is started again goes on where it was, and may be given more values of the same
+//! keys. A combination takes over from the one before what its own training would only make again: whitening,
+//! the layers below, or, where only the features or the classifier vary, the trained network.
 
 mod space;
 mod table;
@@ -41,8 +42,8 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// One sentence for a combination that makes no sense, a folder that holds the search of another recipe or other keys,
-    /// or files that cannot be written.
+    /// One sentence for a combination that makes no sense, a folder that holds the search of another recipe
+    /// or other keys, or files that cannot be written.
     pub fn open(folder: &Path, base: &Recipe, axes: &[Axis]) -> Result<Self> {
         let combinations = combinations(base, axes)?;
         if Run::new(folder).exists() {
@@ -70,8 +71,8 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// One sentence for a recipe that the data do not allow (before any is trained), for files that cannot be written, and
-    /// [`Error::Interrupted`] when the observer stops it.
+    /// One sentence for a recipe that the data do not allow (before any is trained), for files that cannot be
+    /// written, and [`Error::Interrupted`] when the observer stops it.
     pub fn run<E: From<Error>>(
         &mut self,
         samples: &Samples<'_>,

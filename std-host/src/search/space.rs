@@ -8,8 +8,8 @@ use crate::recipe::{self, Recipe};
 /// More combinations than this are surely a mistake.
 const MOST: usize = 10_000;
 
-/// Keys that are the same for all combinations: the samples are loaded once, and errors on different parts of them are
-/// not to be compared.
+/// Keys that are the same for all combinations: the samples are loaded once, and errors on different parts of
+/// them are not to be compared.
 const FIXED: [&str; 4] = ["name", "about", "data", "svm.held_out"];
 
 /// One key of a recipe and the values to try.
@@ -66,7 +66,8 @@ pub struct Combination {
 ///
 /// # Errors
 ///
-/// One sentence that names the combination whose recipe makes no sense, a key given twice, or too many combinations.
+/// One sentence that names the combination whose recipe makes no sense, a key given twice, or too many
+/// combinations.
 pub fn combinations(base: &Recipe, axes: &[Axis]) -> Result<Vec<Combination>> {
     for (index, axis) in axes.iter().enumerate() {
         if axes.iter().take(index).any(|other| other.key == axis.key) {

@@ -15,9 +15,9 @@ use crate::observer::Observer;
 pub enum HoldOut {
     /// On one part: this share of the examples of each class, strictly between 0 and 1.
     Share(f64),
-    /// On each example once: cross-validation over so many parts of the same size, each with its share of every
-    /// class. It costs that many times as much, and is what a few hundred examples need: on a sixth of 300, one
-    /// error is two per cent.
+    /// On each example once: cross-validation over so many parts of the same size, each with its share of
+    /// every class. It costs that many times as much, and is what a few hundred examples need: on a sixth of
+    /// 300, one error is two per cent.
     Folds(usize),
 }
 
@@ -58,13 +58,14 @@ pub struct Choice {
     pub trials: Vec<Trial>,
     /// The number of examples held out, 0 if there was nothing to choose.
     pub held_out: usize,
-    /// Whether the best value is the smallest or the largest of a grid of several, so that a better one may lie beyond.
+    /// Whether the best value is the smallest or the largest of a grid of several, so that a better one may
+    /// lie beyond.
     pub at_edge: bool,
 }
 
 impl Choice {
-    /// The share of held-out examples that are not assigned their label, with the value chosen; 1 when none were held
-    /// out.
+    /// The share of held-out examples that are not assigned their label, with the value chosen; 1 when none
+    /// were held out.
     pub fn held_out_error(&self) -> f64 {
         let chosen = self.trials.iter().find(|trial| trial.c == self.c);
         chosen.map_or(1.0, |trial| trial.errors as f64 / self.held_out.max(1) as f64)
@@ -73,14 +74,14 @@ impl Choice {
 
 /// Chooses `C` on held-out examples, which `options.seed` determines, and trains on all of them.
 ///
-/// The values are tried in increasing order, each from the solution of the one before, until two in a row, or one by
-/// a wide margin, have more errors than the best. The final training starts from the solution for the chosen value.
-/// With a single value nothing is held out.
+/// The values are tried in increasing order, each from the solution of the one before, until two in a row, or
+/// one by a wide margin, have more errors than the best. The final training starts from the solution for the
+/// chosen value. With a single value nothing is held out.
 ///
 /// # Errors
 ///
-/// As [`fit`](super::fit), or if the grid is empty or does not increase, or nothing is left to train on or to count
-/// errors on.
+/// As [`fit`](super::fit), or if the grid is empty or does not increase, or nothing is left to train on or to
+/// count errors on.
 pub fn choose_and_fit(
     rows: &Rows,
     labels: &[u8],
@@ -104,7 +105,8 @@ pub fn choose_and_fit(
     Ok((trainer.model(), report, choice))
 }
 
-/// Tries the values of `C` on held-out examples, and fits nothing to all of them; a grid of one value is tried too.
+/// Tries the values of `C` on held-out examples, and fits nothing to all of them; a grid of one value is
+/// tried too.
 ///
 /// # Errors
 ///
@@ -242,8 +244,8 @@ fn empty_grid() -> Error {
     Error::Invalid("the SVM needs at least one value of C to try, got none".into())
 }
 
-/// The rows to train on and the rows held out, both increasing. Of each class the share is held out, rounded, but at
-/// least one example where there are two and never the last one.
+/// The rows to train on and the rows held out, both increasing. Of each class the share is held out, rounded,
+/// but at least one example where there are two and never the last one.
 fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::Invalid(format!(
@@ -274,8 +276,8 @@ fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u3
     Ok((training, held_out))
 }
 
-/// Parts of about the same size that are held out in turn, each with the rows to train on then; all increasing. The
-/// rows of each class, shuffled, are dealt to the parts in turn.
+/// Parts of about the same size that are held out in turn, each with the rows to train on then; all
+/// increasing. The rows of each class, shuffled, are dealt to the parts in turn.
 fn folds(labels: &[u8], classes: usize, count: usize, seed: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
     if count < 2 || count > labels.len() {
         return Err(Error::Invalid(format!(

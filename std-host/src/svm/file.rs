@@ -8,8 +8,9 @@ use super::model::Model;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, floats_of, write};
 
-/// Writes a classifier: `weight` (classes x features, the features as [`FeatureEncoder`](crate::encode::FeatureEncoder)
-/// gives them: positions with their maps side by side) and `bias`.
+/// Writes a classifier: `weight` (classes x features, the features as
+/// [`FeatureEncoder`](crate::encode::FeatureEncoder) gives them: positions with their maps side by side) and
+/// `bias`.
 ///
 /// # Errors
 ///

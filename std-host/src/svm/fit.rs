@@ -87,15 +87,15 @@ impl Report {
     }
 }
 
-/// Trains one SVM per class against the rest, on the threads of rayon's current pool; the result does not depend
-/// on their number.
+/// Trains one SVM per class against the rest, on the threads of rayon's current pool; the result does not
+/// depend on their number.
 ///
 /// `labels` holds one label below `classes` for each row.
 ///
 /// # Errors
 ///
-/// If the shapes do not fit, a label is out of range, fewer than two classes occur, `c` or an option is out of range,
-/// or the observer stops it.
+/// If the shapes do not fit, a label is out of range, fewer than two classes occur, `c` or an option is out
+/// of range, or the observer stops it.
 pub fn fit(
     rows: &Rows,
     labels: &[u8],
@@ -161,8 +161,9 @@ impl<'a> Trainer<'a> {
         (0..self.rows.len() as u32).collect()
     }
 
-    /// Solves the problem on the rows `members` with penalty `c`, from where the last one ended; the rows of the last
-    /// one must be among the members. `place` is the problem's number and their number, for the observer.
+    /// Solves the problem on the rows `members` with penalty `c`, from where the last one ended; the rows of
+    /// the last one must be among the members. `place` is the problem's number and their number, for the
+    /// observer.
     pub(super) fn solve(
         &mut self,
         members: &[u32],
@@ -264,8 +265,8 @@ pub(super) fn check_penalty(c: f64) -> Result<()> {
     Err(Error::Invalid(format!("the SVM's C must be between 1e-9 and 1e9, got {c}")))
 }
 
-/// How many classes each group takes: as even as can be, in at least two groups where two threads gain from it. It
-/// depends on the number of classes alone, and so the result does not depend on the threads.
+/// How many classes each group takes: as even as can be, in at least two groups where two threads gain from
+/// it. It depends on the number of classes alone, and so the result does not depend on the threads.
 fn group_sizes(classes: usize) -> impl Iterator<Item = usize> {
     let groups = classes.div_ceil(LANES).max(if classes > 3 { 2 } else { 1 });
     (0..groups).map(move |group| (group + 1) * classes / groups - group * classes / groups)

@@ -1,15 +1,15 @@
 //! Dual coordinate descent for up to eight one-vs-rest problems in lockstep.
 //!
-//! The dual of class `k` is to minimise, over `alpha >= 0`,
-//! `|w|^2 / 2 + sum_i alpha_i^2 / (4 C) - sum_i alpha_i` with `w = sum_i alpha_i y_i x_i`, where `x_i` ends with the
-//! bias's constant 1. A visit to row `i` minimises it over `alpha_i` alone (Hsieh et al., ICML 2008). The problems
-//! share the rows and nothing else, so that a visit does it for every class of the group with one pass over the
-//! row for the dot products, and a second one if some `alpha` moved.
+//! The dual of class `k` is to minimise, over `alpha >= 0`, `|w|^2 / 2 + sum_i alpha_i^2 / (4 C) - sum_i
+//! alpha_i` with `w = sum_i alpha_i y_i x_i`, where `x_i` ends with the bias's constant 1. A visit to row `i`
+//! minimises it over `alpha_i` alone (Hsieh et al., ICML 2008). The problems share the rows and nothing else,
+//! so that a visit does it for every class of the group with one pass over the row for the dot products, and
+//! a second one if some `alpha` moved.
 //!
-//! A row leaves the active list when no class of the group is likely to move it any more. A class whose stopping
-//! measure looks met *rests*: it moves nothing and keeps no row active, so that the list shrinks to what the slow
-//! classes need. When all rest, the weights are rebuilt in double precision and every row is looked at again: a
-//! class that meets the measure there is *done*, the others go on.
+//! A row leaves the active list when no class of the group is likely to move it any more. A class whose
+//! stopping measure looks met *rests*: it moves nothing and keeps no row active, so that the list shrinks to
+//! what the slow classes need. When all rest, the weights are rebuilt in double precision and every row is
+//! looked at again: a class that meets the measure there is *done*, the others go on.
 
 use wta_core::Random;
 use wta_simd::{Isa, prefetch};
@@ -18,8 +18,8 @@ use super::lanes::{LANES, Lanes, WideLanes, row_axpy_wide};
 use super::rows::Rows;
 use super::stop::Stop;
 
-/// Steps are this much longer than to the minimum of the coordinate (successive over-relaxation), which saves about
-/// a tenth of the epochs; any factor below 2 converges.
+/// Steps are this much longer than to the minimum of the coordinate (successive over-relaxation), which saves
+/// about a tenth of the epochs; any factor below 2 converges.
 const RELAXATION: f32 = 1.2;
 
 /// A class that looked solved and was not must come this much closer before it is looked at again.
@@ -64,8 +64,8 @@ enum State {
     Done,
 }
 
-/// Up to [`LANES`] consecutive classes, their weights and dual variables. Both survive from one problem to the
-/// next, which is the warm start.
+/// Up to [`LANES`] consecutive classes, their weights and dual variables. Both survive from one problem to
+/// the next, which is the warm start.
 #[derive(Clone)]
 pub(super) struct Group {
     first_class: usize,
@@ -120,7 +120,8 @@ impl Group {
         self.state.iter().all(|state| *state == State::Done)
     }
 
-    /// One step: an epoch over the active rows or, if every class rests or has had its epochs, a look at all rows.
+    /// One step: an epoch over the active rows or, if every class rests or has had its epochs, a look at all
+    /// rows.
     pub(super) fn step(&mut self, task: &Task) {
         let out_of_epochs = self.epochs >= task.max_epochs;
         if self.state.contains(&State::Busy) && !out_of_epochs {
@@ -195,13 +196,14 @@ impl Group {
         }
     }
 
-    /// Rebuilds the weights from the dual variables, looks at all rows with them, and decides for each class that is
-    /// not done whether it is; makes those rows active that the others need.
+    /// Rebuilds the weights from the dual variables, looks at all rows with them, and decides for each class
+    /// that is not done whether it is; makes those rows active that the others need.
     fn confirm(&mut self, task: &Task) {
         self.rebuild(task);
         let mut sums = Sums::new(task.c);
         let mut support_vectors = [0; LANES];
-        // Of each member: the gradients of the classes for which it is at zero, for the others below all thresholds.
+        // Of each member: the gradients of the classes for which it is at zero, for the others below all
+        // thresholds.
         let mut at_zero = Vec::with_capacity(task.members.len());
         for (position, &row) in task.members.iter().enumerate() {
             if let Some(&next) = task.members.get(position + 1) {
@@ -328,7 +330,8 @@ struct Look {
 /// Sums over one pass of the rows.
 struct Sums {
     c: f64,
-    /// The largest and smallest projected gradient, with 0 among them: gradients that are all alike are no optimum.
+    /// The largest and smallest projected gradient, with 0 among them: gradients that are all alike are no
+    /// optimum.
     highest: Lanes,
     lowest: Lanes,
     /// Sum of the squared hinges.

@@ -1,16 +1,16 @@
 //! Sparse rows and the weights of eight classes at once.
 //!
-//! Weights are interleaved by class, one [`Lanes`] per feature, so that each non-zero of a row costs one vector
-//! operation whatever the class. The hot loops are those of [`wta_simd::sparse`]; every instruction set computes the same
-//! bits.
+//! Weights are interleaved by class, one [`Lanes`] per feature, so that each non-zero of a row costs one
+//! vector operation whatever the class. The hot loops are those of [`wta_simd::sparse`]; every instruction
+//! set computes the same bits.
 
 pub use wta_simd::sparse::{Entry, LANES, Lanes};
 
 /// One `f64` for each class of a group, for sums over many rows.
 pub type WideLanes = [f64; LANES];
 
-/// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`) in double precision, to rebuild
-/// them from the dual variables without accumulated rounding.
+/// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`) in double precision,
+/// to rebuild them from the dual variables without accumulated rounding.
 ///
 /// The indices must be below `weights.len()`, which [`Rows`](super::Rows) guarantees.
 #[inline]

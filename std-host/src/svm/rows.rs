@@ -10,8 +10,8 @@ const BLOCK: usize = 512;
 
 /// Examples by features, `f32`, of which only the non-zeros are stored.
 ///
-/// Every value is finite and every index is below [`features`](Self::features): the pushes refuse anything else,
-/// so that what takes `&Rows` need not check again.
+/// Every value is finite and every index is below [`features`](Self::features): the pushes refuse anything
+/// else, so that what takes `&Rows` need not check again.
 #[derive(Debug, Clone)]
 pub struct Rows {
     features: usize,
@@ -40,8 +40,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new) and [`push_dense`](Self::push_dense), or if the length of `matrix` is not a multiple of
-    /// `features`.
+    /// As [`new`](Self::new) and [`push_dense`](Self::push_dense), or if the length of `matrix` is not a
+    /// multiple of `features`.
     pub fn from_dense(features: usize, matrix: &[f32]) -> Result<Self> {
         let mut rows = Self::new(features)?;
         if !matrix.len().is_multiple_of(features) {
@@ -67,8 +67,8 @@ impl Rows {
         self.extend_dense(&[row])
     }
 
-    /// Appends several rows given with their zeros, which the threads of rayon's current pool compress; on an error
-    /// nothing is appended.
+    /// Appends several rows given with their zeros, which the threads of rayon's current pool compress; on an
+    /// error nothing is appended.
     ///
     /// # Errors
     ///
@@ -92,8 +92,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// If the lengths differ, the indices do not increase or reach [`features`](Self::features), or a value is not
-    /// finite.
+    /// If the lengths differ, the indices do not increase or reach [`features`](Self::features), or a value
+    /// is not finite.
     pub fn push_sparse(&mut self, indices: &[u32], values: &[f32]) -> Result<()> {
         let row = self.len();
         if indices.len() != values.len() {
@@ -187,8 +187,8 @@ impl Rows {
     }
 }
 
-/// The non-zeros of rows given with their zeros, of which the first one has the number `first`, and where among them
-/// each row ends.
+/// The non-zeros of rows given with their zeros, of which the first one has the number `first`, and where
+/// among them each row ends.
 fn compress(features: usize, first: usize, rows: &[&[f32]]) -> Result<(Vec<Entry>, Vec<usize>)> {
     let (mut entries, mut ends) = (Vec::new(), Vec::with_capacity(rows.len()));
     let mut nonzeros = vec![Entry { index: 0, value: 0.0 }; features];

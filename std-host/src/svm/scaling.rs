@@ -22,8 +22,8 @@ impl Scaling {
         Self::Global(reciprocal(sum / rows.len() as f64))
     }
 
-    /// The factors that bring each feature's root mean square over `rows` to `1 / sqrt(features)`, so that rows have
-    /// a norm of about 1; a feature that is zero throughout keeps its factor of 1.
+    /// The factors that bring each feature's root mean square over `rows` to `1 / sqrt(features)`, so that
+    /// rows have a norm of about 1; a feature that is zero throughout keeps its factor of 1.
     pub fn per_feature(rows: &Rows) -> Self {
         let mut sums = vec![0.0f64; rows.features()];
         for entry in rows.entries() {

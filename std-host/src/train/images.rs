@@ -20,8 +20,8 @@ pub struct ImageSet<'a> {
 }
 
 impl<'a> ImageSet<'a> {
-    /// All samples, kept in memory if there is something to be done to them and they take at most `memory` bytes;
-    /// otherwise every batch is preprocessed anew, to the same bits.
+    /// All samples, kept in memory if there is something to be done to them and they take at most `memory`
+    /// bytes; otherwise every batch is preprocessed anew, to the same bits.
     ///
     /// # Errors
     ///

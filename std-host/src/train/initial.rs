@@ -1,17 +1,21 @@
 //! The weights that training begins with: random ones, or patches of what there is to learn from.
 //!
-//! `initial = "patches"` (for one convolution, or one fully-connected layer with whole samples as its patches):
+//! `initial = "patches"` (for one convolution, or one fully-connected layer with whole samples as its
+//! patches):
 //!
-//! 1. patches as large as the layer's kernel, cut at random places of random training samples, flat ones passed over;
-//! 2. a filter is a patch less the mean of the layer's receptive fields, with the norm that [`Initial::He`]'s random filters
-//!    have on the average;
-//! 3. its bias makes it active in the share of the receptive fields that the lifetime sparsity is (half of them without);
+//! 1. patches as large as the layer's kernel, cut at random places of random training samples, flat ones
+//!    passed over;
+//! 2. a filter is a patch less the mean of the layer's receptive fields, with the norm that [`Initial::He`]'s
+//!    random filters have on the average;
+//! 3. its bias makes it active in the share of the receptive fields that the lifetime sparsity is (half of
+//!    them without);
 //! 4. its atom is the same patch with the norm of He's atoms, if the decoder's kernel is the encoder's.
 //!
-//! Receptive fields are what the convolution meets, those that reach over the border with their zeros there included: a
-//! filter then does not answer to the border as such.
+//! Receptive fields are what the convolution meets, those that reach over the border with their zeros there
+//! included: a filter then does not answer to the border as such.
 //!
-//! Coates and Ng (2011) showed how far patches alone go as a dictionary. The paper says nothing of initial weights.
+//! Coates and Ng (2011) showed how far patches alone go as a dictionary. The paper says nothing of initial
+//! weights.
 //!
 //! [`Initial::He`]: wta_core::Initial::He
 
@@ -39,7 +43,8 @@ const BLOCK: usize = 64;
 /// So often all samples are gone through in search of patches that are not flat.
 const PASSES: usize = 10;
 
-/// The stream of the seed that places the patches; epochs have those from 1 on, preprocessing those from the end.
+/// The stream of the seed that places the patches; epochs have those from 1 on, preprocessing those from the
+/// end.
 const STREAM: u64 = 1 << 63;
 
 /// Fills the flat parameter vector as the recipe says.
@@ -131,8 +136,8 @@ fn is_flat(patch: &[f32]) -> bool {
     patch.iter().all(|v| Some(v) == patch.first())
 }
 
-/// Makes filters and atoms of the patches, and finds the biases on receptive fields. Units for which there is no patch, or
-/// one without any difference from the mean, keep their random filters and atoms.
+/// Makes filters and atoms of the patches, and finds the biases on receptive fields. Units for which there is
+/// no patch, or one without any difference from the mean, keep their random filters and atoms.
 fn imprint(
     network: &Network,
     layer: &Layer,
@@ -285,7 +290,8 @@ mod tests {
         samples.flat_map(|sample| parts(&sample, 0..4, 0..4)).collect()
     }
 
-    /// The receptive fields of all samples: of zeros they see a row before the image and one after it, and a column after it.
+    /// The receptive fields of all samples: of zeros they see a row before the image and one after it, and a
+    /// column after it.
     fn all_fields(samples: usize) -> Vec<Vec<f32>> {
         (0..samples).map(Noisy::sample).flat_map(|sample| parts(&sample, -1..5, 0..5)).collect()
     }

@@ -1,7 +1,7 @@
 //! Training a recipe: layers from the lowest up, epochs, checkpoints, metrics.
 //!
-//! [`train`] trains in memory. [`train_into`] trains into a run folder, which has the metrics, the model and a checkpoint
-//! after each epoch, and can be resumed. Both give the same weights.
+//! [`train`] trains in memory. [`train_into`] trains into a run folder, which has the metrics, the model and
+//! a checkpoint after each epoch, and can be resumed. Both give the same weights.
 
 mod checkpoint;
 mod images;
@@ -33,13 +33,13 @@ use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Run, Trained};
 use session::{Place, Session};
 
-/// Trains a recipe in memory, and keeps nothing on the disk. The layers of a stack are trained one after the other, each to
-/// its end.
+/// Trains a recipe in memory, and keeps nothing on the disk. The layers of a stack are trained one after the
+/// other, each to its end.
 ///
 /// # Errors
 ///
-/// [`Error::Recipe`] for settings that the data do not allow, [`Error::Diverged`] for a step whose numbers are not finite,
-/// and [`Error::Interrupted`] when the observer stops it.
+/// [`Error::Recipe`] for settings that the data do not allow, [`Error::Diverged`] for a step whose numbers
+/// are not finite, and [`Error::Interrupted`] when the observer stops it.
 pub fn train(
     recipe: &Recipe,
     samples: &Samples<'_>,
@@ -49,13 +49,14 @@ pub fn train(
     run(recipe, samples, Place::Memory, options, observer)
 }
 
-/// Trains a recipe into a run folder: after each epoch it writes the metrics, the model and the checkpoint. The layers of a
-/// stack have `below` folders of their own. With `resume` it goes on from the checkpoint, if there is one.
+/// Trains a recipe into a run folder: after each epoch it writes the metrics, the model and the checkpoint.
+/// The layers of a stack have `below` folders of their own. With `resume` it goes on from the checkpoint, if
+/// there is one.
 ///
 /// # Errors
 ///
-/// As for [`train`]; [`Error::Run`] for a folder that holds another run; files that cannot be written. What was written
-/// before stays whole.
+/// As for [`train`]; [`Error::Run`] for a folder that holds another run; files that cannot be written. What
+/// was written before stays whole.
 pub fn train_into(
     folder: &Run,
     resume: bool,
@@ -81,8 +82,8 @@ fn run(
 }
 
 impl Recipe {
-    /// Trains a network of this recipe in memory, on the fastest instruction set. See [`train`] and [`train_into`] for
-    /// other instruction sets, bounds on memory, run folders and resuming.
+    /// Trains a network of this recipe in memory, on the fastest instruction set. See [`train`] and
+    /// [`train_into`] for other instruction sets, bounds on memory, run folders and resuming.
     ///
     /// # Errors
     ///
@@ -102,8 +103,8 @@ pub fn check(recipe: &Recipe, samples: &Samples<'_>, patches: Option<&Samples<'_
     Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, patches).map(|_| ())
 }
 
-/// A layer to be trained, with the layers below. What cannot work in an upper layer is found while this is made: before
-/// hours are spent on a lower one.
+/// A layer to be trained, with the layers below. What cannot work in an upper layer is found while this is
+/// made: before hours are spent on a lower one.
 struct Layer<'a> {
     /// For the images that this layer learns from.
     resolved: Arc<Resolved>,

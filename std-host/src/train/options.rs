@@ -9,8 +9,8 @@ use crate::preprocess::Samples;
 pub struct Options<'a> {
     /// The instruction set; the fastest there is, by default.
     pub isa: Isa,
-    /// Preprocessed images and, in a stack, the features of a layer are kept if they take at most so many bytes; 6 GiB, by
-    /// default. Otherwise they are computed anew for every batch, to the same bits.
+    /// Preprocessed images and, in a stack, the features of a layer are kept if they take at most so many
+    /// bytes; 6 GiB, by default. Otherwise they are computed anew for every batch, to the same bits.
     pub memory: usize,
     /// Of a recipe with `[large]`: the patches that the layers below learn from.
     pub patches: Option<&'a Samples<'a>>,

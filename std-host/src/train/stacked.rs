@@ -1,7 +1,7 @@
 //! What a stacked layer learns from: the features of the layer below.
 //!
-//! They are computed once and kept, compressed, when they fit into the memory allowed; otherwise they are computed
-//! anew for every batch. Both give the same numbers.
+//! They are computed once and kept, compressed, when they fit into the memory allowed; otherwise they are
+//! computed anew for every batch. Both give the same numbers.
 
 use rayon::prelude::*;
 
@@ -28,8 +28,8 @@ pub struct StackedSet<'a> {
 }
 
 impl<'a> StackedSet<'a> {
-    /// The features of `below` for all samples, kept if they take at most [`Options::memory`] bytes. `above` is the layer
-    /// that learns from them.
+    /// The features of `below` for all samples, kept if they take at most [`Options::memory`] bytes. `above`
+    /// is the layer that learns from them.
     ///
     /// # Errors
     ///

@@ -23,8 +23,8 @@ pub enum Phase {
     Refine,
     /// The survivors' atoms are added up; the residual and the loss.
     Reconstruct,
-    /// The deltas that arrive at a layer, and the gradient of its filters and biases; for the last layer, of the
-    /// decoder too.
+    /// The deltas that arrive at a layer, and the gradient of its filters and biases; for the last layer, of
+    /// the decoder too.
     Learn {
         /// From 0.
         layer: usize,
@@ -37,8 +37,8 @@ pub enum Phase {
 const PHASES: usize = 5 + 2 * MAX_LAYERS;
 
 impl Phase {
-    /// All of them, in the order in which a step of a network of `depth` layers goes through them: down through the
-    /// layers in learning.
+    /// All of them, in the order in which a step of a network of `depth` layers goes through them: down
+    /// through the layers in learning.
     pub fn all(depth: usize) -> impl Iterator<Item = Self> {
         let layers = depth.min(MAX_LAYERS);
         std::iter::once(Self::Prepare)
@@ -107,8 +107,8 @@ impl Stopwatch {
         }
     }
 
-    /// Does `work` and adds its share of the time: for one of the parallel tasks of a phase, on any thread. The
-    /// times of all tasks together, over the number of threads, are the phase's.
+    /// Does `work` and adds its share of the time: for one of the parallel tasks of a phase, on any thread.
+    /// The times of all tasks together, over the number of threads, are the phase's.
     pub fn time_task<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         match &self.running {
             None => work(),

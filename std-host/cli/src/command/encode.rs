@@ -34,8 +34,8 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
-    /// bundled digits.
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
+    /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Which images of the recipe's data set.
@@ -44,15 +44,15 @@ pub(crate) struct Arguments {
     /// Instead of the recipe's data set: a picture, a folder of pictures, or an array (.npy, .safetensors).
     #[arg(long, value_name = "PATH", conflicts_with_all = ["data", "split"])]
     images: Option<PathBuf>,
-    /// Bring pictures to this size first, as in 224 or 240x320 (rows x columns): resized to just cover it, and cut to
-    /// their middle [default: as they are].
+    /// Bring pictures to this size first, as in 224 or 240x320 (rows x columns): resized to just cover it,
+    /// and cut to their middle [default: as they are].
     #[arg(long, value_name = "SIZE", requires = "images")]
     size: Option<String>,
     /// The stride of the last convolution [default: as it was trained].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     stride: Option<u16>,
-    /// Instead of the recipe's pooling: the windows' side and stride, as in 3/2, or none; `3/2,average` takes the mean of each, `3/2,whole` leaves out windows
-    /// that the border cuts.
+    /// Instead of the recipe's pooling: the windows' side and stride, as in 3/2, or none; `3/2,average` takes
+    /// the mean of each, `3/2,whole` leaves out windows that the border cuts.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
     /// The .npy file to write.

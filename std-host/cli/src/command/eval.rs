@@ -30,8 +30,8 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
-    /// bundled digits.
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
+    /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Use only so many labelled training images, the same number of each class.
@@ -43,16 +43,19 @@ pub(crate) struct Arguments {
     /// For the choice of labels and the order in the SVM trainer.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or 11/6,average for means, or none.
+    /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or 11/6,average for means,
+    /// or none.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
-    /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier is not exported.
+    /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier is not
+    /// exported.
     #[arg(long, value_name = "P", default_value_t = 1.0)]
     power: f32,
     /// Instead of the recipe's values of C to choose from, ascending.
     #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
     c: Option<Vec<f64>>,
-    /// Print the held-out error of the training images only; the test images are not opened and nothing is written.
+    /// Print the held-out error of the training images only; the test images are not opened and nothing is
+    /// written.
     #[arg(long)]
     validate: bool,
 }

@@ -30,8 +30,8 @@ Examples:
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     recipe: String,
-    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
-    /// bundled digits.
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
+    /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The folder for `search.csv` and what is being trained.

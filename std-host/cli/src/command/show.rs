@@ -26,7 +26,8 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The folder that holds the run's data set [default: the bundled digits, where images are of their size].
+    /// The folder that holds the run's data set [default: the bundled digits, where images are of their
+    /// size].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images to reconstruct.

@@ -22,8 +22,8 @@ use crate::recipe::resolve;
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     recipe: String,
-    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed for the
-    /// bundled digits.
+    /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
+    /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The run folder to write.
@@ -38,8 +38,8 @@ pub(crate) struct Arguments {
     /// Go on from the run's checkpoint.
     #[arg(long)]
     resume: bool,
-    /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at most so many
-    /// MiB; otherwise they are computed anew for every batch.
+    /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
+    /// most so many MiB; otherwise they are computed anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
 }

@@ -211,8 +211,8 @@ fn dictionaries(
     pictures.collect()
 }
 
-/// The share of maps that are 0 on every test image. After a training of one epoch it says more than how many maps never
-/// survived in that epoch, when they had still to learn.
+/// The share of maps that are 0 on every test image. After a training of one epoch it says more than how many
+/// maps never survived in that epoch, when they had still to learn.
 fn dead_share(runs: &PaperRuns<'_>, recipe: &Recipe, network: &Finished) -> Result<f64> {
     let samples = runs.samples(recipe, Split::Test)?;
     let code = network.trained.network().code();
@@ -244,7 +244,8 @@ fn image_shape(recipes: &[Recipe]) -> Shape {
     recipes.first().and_then(|recipe| recipe.data.set.image_shape()).unwrap_or(Shape::vector(0))
 }
 
-/// The first test digit's way: input, dictionary, maps in training, after training, pooled, and a second layer's.
+/// The first test digit's way: input, dictionary, maps in training, after training, pooled, and a second
+/// layer's.
 fn digit(runs: &PaperRuns<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec<(Picture, String)>> {
     let (Some(recipe), [first, second]) = (recipes.first(), networks) else {
         return Err(Error::Usage("Figure 5 takes a network and one that is stacked on it".to_owned()));
@@ -305,7 +306,8 @@ fn digit(runs: &PaperRuns<'_>, recipes: &[Recipe], networks: &[Finished]) -> Res
     ])
 }
 
-/// Each map with a 1 at its maximum, the first of equals, and 0 elsewhere: where spatial sparsity leaves the winners.
+/// Each map with a 1 at its maximum, the first of equals, and 0 elsewhere: where spatial sparsity leaves the
+/// winners.
 fn winners_only(shape: Shape, maps: &[f32]) -> Vec<f32> {
     let mut only = vec![0.0; maps.len()];
     for map in 0..shape.channels {

@@ -1,8 +1,8 @@
 //! The paper again: every network of its MNIST tables and figures, one after the other, in one folder.
 //!
-//! [`rows`] says what there is to do. Each network is trained and evaluated in a run folder of its own, just as `wta
-//! train` and `wta eval` do; what is finished is not done again, and a training that was broken off goes on from its
-//! checkpoint. After each piece of work, `paper-mnist.md` says all that is known.
+//! [`rows`] says what there is to do. Each network is trained and evaluated in a run folder of its own, just
+//! as `wta train` and `wta eval` do; what is finished is not done again, and a training that was broken off
+//! goes on from its checkpoint. After each piece of work, `paper-mnist.md` says all that is known.
 
 mod few_labels;
 mod figures;
@@ -44,12 +44,13 @@ fn all_work(seed: u64) -> Vec<Work> {
     rows.chain([Work::FewLabels]).chain(Figure::ALL.map(Work::Figure)).collect()
 }
 
-/// Makes all rows and figures, or those named in `only`, that are not finished yet. `each` gets a line about every one.
+/// Makes all rows and figures, or those named in `only`, that are not finished yet. `each` gets a line about
+/// every one.
 ///
 /// # Errors
 ///
-/// One sentence for a name that is none, a folder in which other settings were used, whatever training and evaluating
-/// refuse, and [`Error::Interrupted`].
+/// One sentence for a name that is none, a folder in which other settings were used, whatever training and
+/// evaluating refuse, and [`Error::Interrupted`].
 pub(crate) fn mnist(
     settings: Settings<'_>,
     only: &[String],

@@ -43,8 +43,8 @@ pub(crate) const DRAWS: usize = 5;
 
 /// What features are raised to before an SVM on few labels.
 ///
-/// On training images (300 labels of 10,000, the others held out, 12 draws): as they are 3.05%, to the power of 1.5 2.87%, of 2
-/// 2.86%, their square roots 3.50%.
+/// On training images (300 labels of 10,000, the others held out, 12 draws): as they are 3.05%, to the power
+/// of 1.5 2.87%, of 2 2.86%, their square roots 3.50%.
 pub(crate) const POWER: f32 = 1.5;
 
 /// Values of C to choose from with few labels, by cross-validation among these.
@@ -75,8 +75,9 @@ pub(crate) struct FewLabels {
     pub source: Source,
 }
 
-/// On held-out labels (240 of 300 used, 20 draws): the stack's second layer, pooled to 3 x 3, 3.6%; the first layer, pooled to
-/// 7 x 7, 4.0%, to 10 x 10 or 14 x 14 4.2%, as the square roots of any of them 0.1 to 0.2 points more.
+/// On held-out labels (240 of 300 used, 20 draws): the stack's second layer, pooled to 3 x 3, 3.6%; the first
+/// layer, pooled to 7 x 7, 4.0%, to 10 x 10 or 14 x 14 4.2%, as the square roots of any of them 0.1 to 0.2
+/// points more.
 const fn few(labels: usize, paper: f64) -> FewLabels {
     FewLabels { labels, paper, source: Source::Pooled { recipe: "mnist-conv-stacked", pool: "4/3" } }
 }

@@ -37,8 +37,8 @@ pub(super) struct PaperRuns<'a> {
 pub(super) struct Finished {
     pub(super) trained: Trained,
     pub(super) run: Run,
-    /// The time that it took, the layers below included; of what was broken off and resumed, without the epoch
-    /// that was lost.
+    /// The time that it took, the layers below included; of what was broken off and resumed, without the
+    /// epoch that was lost.
     pub(super) seconds: f64,
     /// Whether it was broken off and resumed.
     pub(super) resumed: bool,
@@ -103,8 +103,8 @@ impl PaperRuns<'_> {
         })
     }
 
-    /// Copies a run that was made of this very recipe to where a stack wants its lower layer: it would become the same
-    /// bits again.
+    /// Copies a run that was made of this very recipe to where a stack wants its lower layer: it would become
+    /// the same bits again.
     fn reuse(&self, recipe: &Recipe, to: &Run) -> Result<()> {
         let run = self.run(&recipe.name);
         if to.exists() || !run.exists() || run.recipe()? != *recipe {

@@ -1,8 +1,8 @@
-//! Anyone's numbers as a data set: `.npy` and safetensors arrays of images (N x channels x rows x columns) or of vectors
-//! (N x D, which are images of one row), with their labels in a second array.
+//! Anyone's numbers as a data set: `.npy` and safetensors arrays of images (N x channels x rows x columns) or
+//! of vectors (N x D, which are images of one row), with their labels in a second array.
 //!
-//! Headers are read here: there is little in them, and what a file promises is compared with its length before anything is
-//! allocated. Data in C order is read image by image, in Fortran order as a whole.
+//! Headers are read here: there is little in them, and what a file promises is compared with its length
+//! before anything is allocated. Data in C order is read image by image, in Fortran order as a whole.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};

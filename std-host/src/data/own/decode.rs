@@ -1,5 +1,5 @@
-//! Decoding a file of a picture, of which nothing is believed: what its header promises is compared with its length before
-//! anything is allocated.
+//! Decoding a file of a picture, of which nothing is believed: what its header promises is compared with its
+//! length before anything is allocated.
 
 use std::fs;
 use std::io::Cursor;

@@ -1,7 +1,9 @@
-//! Folders of pictures (PNG, JPEG, PGM, PPM) as a data set: whole pictures brought to one size, or random patches of them.
+//! Folders of pictures (PNG, JPEG, PGM, PPM) as a data set: whole pictures brought to one size, or random
+//! patches of them.
 //!
-//! A picture is decoded, made grey or colour (8 bits; deeper ones are rounded), resized and cut, on all threads, a group of
-//! files at a time. What does not fit into memory goes to a temporary file ([`super::pixels`]).
+//! A picture is decoded, made grey or colour (8 bits; deeper ones are rounded), resized and cut, on all
+//! threads, a group of files at a time. What does not fit into memory goes to a temporary file
+//! ([`super::pixels`]).
 
 use std::path::Path;
 
@@ -93,8 +95,8 @@ fn collect(
     })
 }
 
-/// A picture, or all pictures of a folder, whatever classes they are of: brought to `size`, or as they are if all have
-/// the same number of rows and columns.
+/// A picture, or all pictures of a folder, whatever classes they are of: brought to `size`, or as they are if
+/// all have the same number of rows and columns.
 pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Extent>) -> Result<Dataset> {
     let files = pictures_in(path)?;
     let Some(first) = files.first() else {

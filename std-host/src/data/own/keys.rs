@@ -21,12 +21,12 @@ pub struct ImageFolder {
     /// Whether the first level of folders are the classes, in the order of their names.
     #[serde(default)]
     pub labelled: bool,
-    /// First resize a picture so that its shorter side has so many pixels [default: whole pictures just cover `size`,
-    /// patches are cut from the picture as it is].
+    /// First resize a picture so that its shorter side has so many pixels [default: whole pictures just cover
+    /// `size`, patches are cut from the picture as it is].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shorter_side: Option<u32>,
-    /// Cut so many patches from random places of all training pictures together, and as many from each test picture as
-    /// from a training picture [default: the centre of every picture].
+    /// Cut so many patches from random places of all training pictures together, and as many from each test
+    /// picture as from a training picture [default: the centre of every picture].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<usize>,
     /// Without `train` and `test`: the share of pictures that are for testing.

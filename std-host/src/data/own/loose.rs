@@ -10,13 +10,15 @@ use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result, Setting};
 use crate::extent::Extent;
 
-/// Loads a picture (PNG, JPEG, PGM), all pictures of a folder in the order of their paths, or an array (`.npy`, safetensors with one
-/// tensor), for a network that sees images of so many channels, if that is known. Pictures are brought to `size`, resized to just cover it
-/// and cut to their middle; without it they stay as they are.
+/// Loads a picture (PNG, JPEG, PGM), all pictures of a folder in the order of their paths, or an array
+/// (`.npy`, safetensors with one tensor), for a network that sees images of so many channels, if that is
+/// known. Pictures are brought to `size`, resized to just cover it and cut to their middle; without it they
+/// stay as they are.
 ///
 /// # Errors
 ///
-/// One sentence that names the file: it is missing, damaged, has other channels, or pictures are of several sizes.
+/// One sentence that names the file: it is missing, damaged, has other channels, or pictures are of several
+/// sizes.
 pub fn load_files(path: &Path, channels: Option<usize>, size: Option<Size>) -> Result<Dataset> {
     if !path.exists() {
         return Err(Error::file(path, "is not there; give a picture, a folder of pictures, or an array"));

@@ -1,4 +1,5 @@
-//! CIFAR-10 in its binary form: files of records, each a label and 32 x 32 pixels in red, then in green, then in blue.
+//! CIFAR-10 in its binary form: files of records, each a label and 32 x 32 pixels in red, then in green, then
+//! in blue.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! The IDX format of the MNIST files: `00 00`, the type of the elements, the number of dimensions, each dimension
-//! as a big-endian 32-bit number, then the elements.
+//! The IDX format of the MNIST files: `00 00`, the type of the elements, the number of dimensions, each
+//! dimension as a big-endian 32-bit number, then the elements.
 //!
-//! Here the elements are unsigned bytes. The header is not believed: nothing is allocated before its promise has
-//! been compared with the file's length.
+//! Here the elements are unsigned bytes. The header is not believed: nothing is allocated before its promise
+//! has been compared with the file's length.
 
 use crate::data::source::Source;
 use crate::error::{Error, Result};

@@ -1,8 +1,10 @@
-//! MATLAB's level-5 files, as far as data sets need them: numeric arrays, plain or compressed, in either byte order.
+//! MATLAB's level-5 files, as far as data sets need them: numeric arrays, plain or compressed, in either byte
+//! order.
 //!
-//! A file is a header of 128 bytes and a row of elements, each a tag (type and length) and its data. An array is an
-//! element of elements: flags, dimensions, name, numbers. A compressed element is a zlib stream of one. Arrays are handed
-//! out as streams, so that none has to fit into memory, and no length is believed before its bytes are there.
+//! A file is a header of 128 bytes and a row of elements, each a tag (type and length) and its data. An array
+//! is an element of elements: flags, dimensions, name, numbers. A compressed element is a zlib stream of one.
+//! Arrays are handed out as streams, so that none has to fit into memory, and no length is believed before
+//! its bytes are there.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;

@@ -1,9 +1,9 @@
-//! SVHN's cropped digits: MATLAB files, each an array `X` of 32 x 32 x 3 x N bytes and an array `y` of N labels, in which
-//! 10 stands for the digit 0.
+//! SVHN's cropped digits: MATLAB files, each an array `X` of 32 x 32 x 3 x N bytes and an array `y` of N
+//! labels, in which 10 stands for the digit 0.
 //!
-//! Element order is row, column, channel, image, so that images lie one after the other: they are read one by one, and
-//! what does not fit into memory goes to a temporary file ([`super::pixels`]). The 531,131 images of the extra set are
-//! inflated once for each run, which takes seconds, and leave nothing behind.
+//! Element order is row, column, channel, image, so that images lie one after the other: they are read one by
+//! one, and what does not fit into memory goes to a temporary file ([`super::pixels`]). The 531,131 images of
+//! the extra set are inflated once for each run, which takes seconds, and leave nothing behind.
 
 use std::path::{Path, PathBuf};
 
@@ -24,8 +24,8 @@ const CHANNELS: usize = 3;
 const IMAGE: usize = SIDE * SIDE * CHANNELS;
 const CLASSES: usize = 10;
 
-/// Loads a split from `folder/svhn`, or from `folder` itself when that holds the files; with `extra` the training images
-/// are those of two files.
+/// Loads a split from `folder/svhn`, or from `folder` itself when that holds the files; with `extra` the
+/// training images are those of two files.
 pub(in crate::data) fn load(folder: &Path, split: Split, extra: bool) -> Result<Dataset> {
     if !folder.is_dir() {
         return Err(Error::file(folder, format!("is not a folder; give the one that holds {FOLDER}/")));

@@ -19,8 +19,8 @@ const BINS: usize = 4096;
 /// Limits that are tried, from the largest activation down to a quarter of it.
 const LIMITS: usize = 97;
 
-/// For each layer, the limit beyond which activations saturate: the one with the least squared error of what it makes of the
-/// activations, or of the last layer's, of the features.
+/// For each layer, the limit beyond which activations saturate: the one with the least squared error of what
+/// it makes of the activations, or of the last layer's, of the features.
 pub(super) fn limits(
     parameters: Parameters<'_>,
     pool: Pool,
@@ -100,7 +100,8 @@ struct Activations<'a> {
 }
 
 impl Activations<'_> {
-    /// Calls `see` for each activation of some images, with its layer; of the last layer, for the pooled ones.
+    /// Calls `see` for each activation of some images, with its layer; of the last layer, for the pooled
+    /// ones.
     fn of(&self, images: &Samples<'_>, indices: &[usize], mut see: impl FnMut(usize, f32)) -> Result<()> {
         let network: Network = self.parameters.network();
         let isa = Isa::detect();

@@ -1,8 +1,10 @@
-//! From a trained network to 8-bit integers, without training: [`wta_core::int8`] computes with what [`Quantized`] holds.
+//! From a trained network to 8-bit integers, without training: [`wta_core::int8`] computes with what
+//! [`Quantized`] holds.
 //!
-//! Weights get a scale per map (per class in the classifier), so that the largest becomes 127. Activations get a scale per
-//! layer, which decides where they saturate: `calibrate` takes the one that loses least on
-//! training images. Pixels stay the bytes that they are. Biases and sums are integers in units of input scale x weight scale.
+//! Weights get a scale per map (per class in the classifier), so that the largest becomes 127. Activations
+//! get a scale per layer, which decides where they saturate: `calibrate` takes the one that loses least on
+//! training images. Pixels stay the bytes that they are. Biases and sums are integers in units of input scale
+//! x weight scale.
 
 use wta_core::Layer;
 use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
@@ -55,11 +57,13 @@ pub struct QuantizedSvm {
 }
 
 impl Quantized {
-    /// Quantises a network for its images, and its classifier; calibrated with `images`, which should be training images.
+    /// Quantises a network for its images, and its classifier; calibrated with `images`, which should be
+    /// training images.
     ///
     /// # Errors
     ///
-    /// One sentence for a stack, whose upper layer has no images, for average pooling, or a network that the core refuses.
+    /// One sentence for a stack, whose upper layer has no images, for average pooling, or a network that the
+    /// core refuses.
     pub fn new(source: &Source, images: &Samples<'_>) -> Result<Self> {
         let trained = &source.trained;
         if trained.below.is_some() {
@@ -139,7 +143,8 @@ impl Quantized {
     }
 }
 
-/// A layer whose inputs are in units of `input_scale`, and whose activations saturate at `limit`; and their scale.
+/// A layer whose inputs are in units of `input_scale`, and whose activations saturate at `limit`; and their
+/// scale.
 fn quantize_layer(
     layer: &Layer,
     weights: &[f32],

@@ -1,10 +1,11 @@
 //! Training image by image: any network, any sparsity.
 //!
-//! - *compete*: blocks of images in parallel; hidden maps are kept, since the host has the memory, so that *learn* need
-//!   not compute them again. Where the kernels screen the last layer, its maps are never written.
+//! - *compete*: blocks of images in parallel; hidden maps are kept, since the host has the memory, so that
+//!   *learn* need not compute them again. Where the kernels screen the last layer, its maps are never
+//!   written.
 //! - *select*: ranges of maps in parallel; after a screening, the exact winners are found first.
-//! - *learn*: residuals and deltas by image, then gradients by ranges of maps, each going through the images in
-//!   their order.
+//! - *learn*: residuals and deltas by image, then gradients by ranges of maps, each going through the images
+//!   in their order.
 
 use std::ops::Range;
 
@@ -78,7 +79,8 @@ pub(super) struct ImagesWorkspace {
     inputs: Aligned,
     /// Image by image; empty where the last layer is not screened.
     screens: Aligned,
-    /// Of each map, after a screening: how many winners have been evaluated, and what others must be at least.
+    /// Of each map, after a screening: how many winners have been evaluated, and what others must be at
+    /// least.
     counts: Vec<u32>,
     thresholds: Vec<f32>,
     values: Vec<f32>,

@@ -1,10 +1,11 @@
 //! One training step on all threads.
 //!
-//! Two autoencoder trainers share the form *compete, select, learn, update*: `images` for any network, which goes through the
-//! batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a dense code, which goes through the
-//! layer unit by unit and never stores a code or a gradient. `rbm` is contrastive divergence. All give the weights of the core's sequential
-//! [`Trainer`](wta_core::Trainer) (or [`RbmTrainer`](wta_core::RbmTrainer)), to the bit, whatever the number of threads: every number gets its terms in
-//! the same order. All large buffers are allocated once.
+//! Two autoencoder trainers share the form *compete, select, learn, update*: `images` for any network, which
+//! goes through the batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a
+//! dense code, which goes through the layer unit by unit and never stores a code or a gradient. `rbm` is
+//! contrastive divergence. All give the weights of the core's sequential [`Trainer`](wta_core::Trainer) (or
+//! [`RbmTrainer`](wta_core::RbmTrainer)), to the bit, whatever the number of threads: every number gets its
+//! terms in the same order. All large buffers are allocated once.
 
 mod images;
 mod rbm;
@@ -65,7 +66,8 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(())
     }
 
-    /// Memory for training an RBM, whose parameters are those of the tied `network`; parameters and moments are 0.
+    /// Memory for training an RBM, whose parameters are those of the tied `network`; parameters and moments
+    /// are 0.
     ///
     /// # Errors
     ///
@@ -94,12 +96,13 @@ impl<K: Kernels> BatchTrainer<K> {
         }
     }
 
-    /// One step on a batch of images, one after the other. Returns the loss: half the squared error summed over an
-    /// image, averaged over the batch.
+    /// One step on a batch of images, one after the other. Returns the loss: half the squared error summed
+    /// over an image, averaged over the batch.
     ///
     /// # Errors
     ///
-    /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]; parameters and moments are then as before the step.
+    /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]; parameters and moments are then
+    /// as before the step.
     pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
         let expected = self.common.training.batch * self.common.network.input().len();
         if batch.len() != expected {
@@ -121,8 +124,8 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(loss)
     }
 
-    /// Adds to each map's count in how many images (and windows) of the last batch it survived; of an RBM, in how many
-    /// the unit was on in the positive phase.
+    /// Adds to each map's count in how many images (and windows) of the last batch it survived; of an RBM, in
+    /// how many the unit was on in the positive phase.
     pub fn count_survivors(&self, counts: &mut [u64]) {
         match &self.method {
             Method::Images(images) => images.count_survivors(counts),

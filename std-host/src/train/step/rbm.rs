@@ -8,8 +8,9 @@
 //! coefficients of both phases x images of both phases ──▶ update, by units
 //! ```
 //!
-//! A unit's gradient is a product of its probabilities with the columns of all images, a task's units at a time; it
-//! updates the weights at once and is not stored. The sums are those of [`RbmTrainer`](wta_core::RbmTrainer), to the bit.
+//! A unit's gradient is a product of its probabilities with the columns of all images, a task's units at a
+//! time; it updates the weights at once and is not stored. The sums are those of
+//! [`RbmTrainer`](wta_core::RbmTrainer), to the bit.
 
 use rayon::prelude::*;
 use wta_core::{
@@ -24,7 +25,8 @@ use crate::memory::aligned::Aligned;
 /// Units that one task goes through: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
 
-/// Pixels that one task reconstructs: a part of each unit's weights that the second-level cache holds for all units.
+/// Pixels that one task reconstructs: a part of each unit's weights that the second-level cache holds for all
+/// units.
 const PIXELS_PER_TASK: usize = 128;
 
 /// Images whose pixels one task reconstructs.
@@ -144,7 +146,8 @@ impl RbmWorkspace {
         let (data, model) = self.visible.split_at_mut(batch * inputs);
         let mut tasks: Vec<Reconstruction<'_>> = Vec::new();
         let groups = batch.div_ceil(IMAGES_PER_TASK);
-        // The tasks of a range of pixels come one after the other, so that a thread finds the weights in its cache.
+        // The tasks of a range of pixels come one after the other, so that a thread finds the weights in its
+        // cache.
         for first_pixel in (0..inputs).step_by(PIXELS_PER_TASK) {
             tasks.extend((0..groups).map(|group| Reconstruction {
                 first_image: group * IMAGES_PER_TASK,

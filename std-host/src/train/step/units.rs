@@ -1,5 +1,5 @@
-//! Training unit by unit: a fully-connected layer with lifetime sparsity, or with a dense code, of which every unit survives
-//! wherever it is active.
+//! Training unit by unit: a fully-connected layer with lifetime sparsity, or with a dense code, of which
+//! every unit survives wherever it is active.
 //!
 //! ```text
 //! batch ──▶ panels of images ──compete, by units──▶ survivors of each unit: image, value
@@ -9,8 +9,8 @@
 //!       ▼ residuals ──deltas, by units──▶ update, by units: the unit's gradient, then its weights and moments
 //! ```
 //!
-//! A unit's codes live in a task's scratch memory and its gradient in another's, so that a step reads each weight
-//! a few times and writes it once.
+//! A unit's codes live in a task's scratch memory and its gradient in another's, so that a step reads each
+//! weight a few times and writes it once.
 
 use rayon::prelude::*;
 use wta_core::{
@@ -26,15 +26,16 @@ use crate::train::stopwatch::Phase;
 /// Units that one task goes through: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
 
-/// Pixels of all images that one task reconstructs: whole vectors, and a part of each atom that the second-level
-/// cache holds for all units.
+/// Pixels of all images that one task reconstructs: whole vectors, and a part of each atom that the
+/// second-level cache holds for all units.
 const PIXELS_PER_TASK: usize = 128;
 
 /// Everything that a step needs besides parameters and moments.
 pub(super) struct UnitsWorkspace {
     /// The batch in panels.
     prepared: Aligned,
-    /// The residuals of all images, then the images as the network sees them: all that gradients are combined from.
+    /// The residuals of all images, then the images as the network sees them: all that gradients are combined
+    /// from.
     rows: Aligned,
     /// For each unit, `keep` places.
     values: Vec<f32>,
@@ -227,7 +228,8 @@ impl UnitsWorkspace {
         Ok(())
     }
 
-    /// Residuals over the batch (of the clean `images`), the decoder bias's gradient, the loss and the largest residual.
+    /// Residuals over the batch (of the clean `images`), the decoder bias's gradient, the loss and the
+    /// largest residual.
     fn reconstruct<K: Kernels>(&mut self, state: &State<'_, K>, images: &[f32]) -> Result<(f32, f32)> {
         let Common { kernels, network, training } = state.common;
         let (inputs, scale) = (network.input().len(), 1.0 / training.batch as f32);
@@ -298,8 +300,8 @@ impl UnitsWorkspace {
         let inputs = network.input().len();
         let images = self.rows.get(training.batch * inputs..).unwrap_or_default();
         let pixel = images.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
-        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the largest residual
-        // (or pixel); what is not a number fails the comparison.
+        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the
+        // largest residual (or pixel); what is not a number fails the comparison.
         let safe = self.lists().all(|unit| {
             let values = unit.values.iter().sum::<f32>();
             let deltas = unit.deltas.iter().map(|delta| delta.abs()).sum::<f32>();

@@ -1,0 +1,202 @@
+//! The way through the library without a run folder: the numbers of the way with one, and errors that can be
+//! told apart.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wta::error::Interrupted;
+use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
+use wta::preprocess::Samples;
+use wta::recipe::{OptimizerRecipe, PreprocessRecipe};
+use wta::run::Run;
+use wta::train::{Options, train, train_into};
+use wta::{Dataset, EpochMetrics, Error, Observer, Recipe, Shape, Trained, data, export};
+
+/// The first digits of both splits.
+fn digits() -> (Dataset, Dataset) {
+    let mut digits = data::digits().unwrap();
+    let _ = digits.train.split_off(600);
+    let _ = digits.test.split_off(200);
+    (digits.train, digits.test)
+}
+
+fn recipe() -> Recipe {
+    let recipe = Recipe::builder("small").convolutional([(8, 5)], 7).divide_by(255.0).lifetime(0.2);
+    recipe.pool("5/3".parse().unwrap()).epochs(2).batch(50).build().unwrap()
+}
+
+/// A stack on whitened digits.
+fn stack() -> Recipe {
+    let whitened = |builder: wta::recipe::RecipeBuilder| {
+        let contrast = PreprocessRecipe::Contrast { regulariser: 0.1 };
+        let standardise = PreprocessRecipe::Standardise { regulariser: 0.1, samples: None };
+        builder.divide_by(255.0).preprocess(contrast).preprocess(standardise).epochs(1).batch(50)
+    };
+    let lower = whitened(Recipe::builder("lower").convolutional([(6, 5)], 7).pool("5/3".parse().unwrap()));
+    let upper = whitened(Recipe::builder("upper").fully_connected([20]).lifetime(0.1));
+    upper.below(lower.build().unwrap()).build().unwrap()
+}
+
+fn all_parameters(trained: &Trained) -> Vec<Vec<f32>> {
+    trained.layers().into_iter().map(|layer| layer.parameters.clone()).collect()
+}
+
+#[test]
+fn a_folder_and_memory_give_the_same_weights() {
+    let (digits, _) = digits();
+    for recipe in [recipe(), stack()] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::new(folder.path().join("run"));
+        let samples = Samples::new(&recipe, &digits).unwrap();
+        let (kept, outcome) = train_into(&run, false, &recipe, &samples, Options::default(), &()).unwrap();
+        let trained = recipe.train(&digits, &()).unwrap();
+        assert_eq!(all_parameters(&trained), all_parameters(&kept));
+        assert_eq!(trained.preprocess, kept.preprocess);
+        let read = Trained::open(&run, digits.shape()).unwrap();
+        assert_eq!(all_parameters(&read), all_parameters(&kept));
+        assert_eq!(read.below.map(|below| below.scale), trained.below.as_ref().map(|below| below.scale));
+        let (_, again) = train(&recipe, &samples, Options::default(), &()).unwrap();
+        assert_eq!((again.checksum, again.loss), (outcome.checksum, outcome.loss));
+        // Resuming what is finished gives it again.
+        let (resumed, same) = train_into(&run, true, &recipe, &samples, Options::default(), &()).unwrap();
+        assert_eq!(all_parameters(&resumed), all_parameters(&kept));
+        assert_eq!((same.checksum, same.loss), (outcome.checksum, outcome.loss));
+    }
+}
+
+#[test]
+fn the_classifier_is_the_one_of_an_evaluation() {
+    let (train, test) = digits();
+    let recipe = recipe();
+    let trained = recipe.train(&train, &()).unwrap();
+    let features = trained.encode(&test).unwrap();
+    assert_eq!((features.shape, features.images().len()), (Shape::new(8, 10, 10), 200));
+    let classifier = trained.classifier(&train, &()).unwrap();
+
+    let samples = (Samples::new(&recipe, &train).unwrap(), Samples::new(&recipe, &test).unwrap());
+    let encoded = Encoded::new(&trained, &samples.0, Some(&samples.1), Encoding::default(), &()).unwrap();
+    let plan = Plan { labels: None, draws: 1, seed: 1, svm: &recipe.svm };
+    let evaluation = evaluate(&encoded, plan, &()).unwrap();
+    assert_eq!((&classifier.svm, classifier.c), (&evaluation.model, evaluation.c));
+    assert_eq!(classifier.held_out_error, evaluation.draws[0].held_out_error);
+    let wrong = classifier.error_rate(&test).unwrap();
+    assert!((wrong - evaluation.test_error).abs() < 0.011, "{wrong}, {}", evaluation.test_error);
+    assert!(wrong < 0.5, "{wrong}");
+    let predicted = classifier.predict(&test).unwrap();
+    let labels = test.labels.as_ref().unwrap();
+    let counted = predicted.iter().zip(labels).filter(|(a, b)| a != b).count();
+    assert_eq!(wrong, counted as f64 / 200.0);
+    let scores = classifier.scores(&test).unwrap();
+    assert!(
+        scores
+            .iter()
+            .zip(&predicted)
+            .all(|(scores, class)| { scores.iter().all(|score| *score <= scores[usize::from(*class)]) })
+    );
+}
+
+#[test]
+fn firmware_gets_what_the_run_folder_would_export() {
+    let (train, _) = digits();
+    let trained = recipe().train(&train, &()).unwrap();
+    let bare = trained.export().unwrap();
+    let model = bare.model().unwrap();
+    assert_eq!((model.network(), model.classes()), (trained.network(), 0));
+    let classifier = trained.classifier(&train, &()).unwrap();
+    let file = classifier.export().unwrap();
+    assert_eq!((file.model().unwrap().classes(), file.model().unwrap().features()), (10, 800));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.wta");
+    file.save(&path).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), file.bytes());
+    let source = export::Source::new(trained.clone(), Some(classifier.svm.clone())).unwrap();
+    let decoder = export::Options { decoder: true };
+    assert_eq!(export::model(&source, decoder).unwrap().bytes(), file.bytes());
+    // What devices cannot compute is refused.
+    let whitened = stack().train(&train, &()).unwrap();
+    let refused = whitened.export().unwrap_err().to_string();
+    assert!(refused.contains("recipe upper") && refused.contains("preprocessed"), "{refused}");
+}
+
+/// Stops after some steps, and counts the epochs.
+#[derive(Default)]
+struct Budget {
+    steps: AtomicU64,
+    most: u64,
+    epochs: AtomicU64,
+}
+
+impl Observer for Budget {
+    fn advance(&self, steps: u64) {
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+    }
+
+    fn epoch(&self, epoch: &EpochMetrics, epochs: usize) {
+        assert!(epoch.epoch <= epochs as u64 && epoch.loss.is_finite());
+        self.epochs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn should_stop(&self) -> bool {
+        self.steps.load(Ordering::Relaxed) >= self.most
+    }
+}
+
+#[test]
+fn an_observer_hears_every_step_and_stops_in_memory_and_in_a_folder() {
+    let (digits, _) = digits();
+    let recipe = recipe();
+    let watching = Budget { most: u64::MAX, ..Budget::default() };
+    let whole = recipe.train(&digits, &watching).unwrap();
+    assert_eq!((watching.steps.into_inner(), watching.epochs.into_inner()), (24, 2));
+    let stopping = || Budget { most: 7, ..Budget::default() };
+    match recipe.train(&digits, &stopping()) {
+        Err(Error::Interrupted(Interrupted::Training { step: 7, steps: 24, folder: None })) => {}
+        other => panic!("{other:?}"),
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run::new(folder.path().join("run"));
+    let samples = Samples::new(&recipe, &digits).unwrap();
+    match train_into(&run, false, &recipe, &samples, Options::default(), &stopping()) {
+        Err(Error::Interrupted(Interrupted::Training { step: 7, folder: Some(folder), .. })) => {
+            assert_eq!(folder, run.folder());
+        }
+        other => panic!("{other:?}"),
+    }
+    let (resumed, _) = train_into(&run, true, &recipe, &samples, Options::default(), &()).unwrap();
+    assert_eq!(resumed.parameters, whole.parameters, "an interruption changes no bit");
+}
+
+#[test]
+fn a_diverged_training_stays_diverged() {
+    let (digits, _) = digits();
+    let mut recipe = recipe();
+    recipe.training.optimizer = OptimizerRecipe::Sgd { momentum: 0.9 };
+    recipe.training.rate = 1e6;
+    match recipe.train(&digits, &()) {
+        Err(Error::Diverged { step, folder: None, .. }) => assert!(step > 1),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn data_that_do_not_fit_are_told() {
+    let (train, _) = digits();
+    let trained = recipe().train(&train, &()).unwrap();
+    let small = Dataset::from_floats(Shape::new(1, 8, 8), vec![0.5; 640]).unwrap();
+    let sentences = [
+        trained.encode(&small).unwrap_err(),
+        trained.classifier(&small, &()).map(|_| ()).unwrap_err(),
+        trained.classifier(&train, &()).unwrap().predict(&small).unwrap_err(),
+    ];
+    for sentence in sentences.map(|error| error.to_string()) {
+        assert_eq!(sentence, "the images are 8 x 8 x 1, but the network takes 28 x 28 x 1");
+    }
+    let mut unlabelled = train.clone();
+    unlabelled.labels = None;
+    let sentence = trained.classifier(&unlabelled, &()).map(|_| ()).unwrap_err().to_string();
+    assert!(sentence.contains("no labels"), "{sentence}");
+    let few = Dataset::from_floats(Shape::new(1, 28, 28), vec![0.5; 784 * 9]).unwrap();
+    let sentence = recipe().train(&few, &()).unwrap_err().to_string();
+    assert!(sentence.contains("training.batch is 50, but the data set has only 9 images"), "{sentence}");
+}
