@@ -41,7 +41,7 @@ impl Plan<'_> {
         }
         match self.labels {
             None if self.draws > 1 => {
-                Err(Error::setting(Setting::Draws, "is for few labels: say how many labels"))
+                Err(Error::setting(Setting::Labels, "must be given for several draws, which choose so many each"))
             }
             Some(labels) if labels > images => Err(Error::setting_is(
                 Setting::Labels,
