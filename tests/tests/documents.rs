@@ -85,6 +85,34 @@ fn every_link_leads_to_a_file() {
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
 }
 
+/// `a/{b,c}.rs` as `a/b.rs` and `a/c.rs`.
+fn expanded(path: &str) -> Vec<String> {
+    let Some((start, rest)) = path.split_once('{') else { return vec![path.to_owned()] };
+    let (names, end) = rest.split_once('}').unwrap();
+    names.split(',').flat_map(|name| expanded(&format!("{start}{name}{end}"))).collect()
+}
+
+#[test]
+fn every_path_that_a_document_names_is_there() {
+    let rooms = ["core/", "simd/", "std-host/", "tests/", "fixtures/", "benches/", "docs/"];
+    let mut missing = Vec::new();
+    for (name, text) in &files("md") {
+        for (number, line) in prose(text) {
+            let quoted = line.split('`').skip(1).step_by(2);
+            let paths = quoted.filter(|path| rooms.iter().any(|room| path.starts_with(room)));
+            for path in
+                paths.filter(|path| !path.contains([' ', '*']) && !path.contains("NAME")).flat_map(expanded)
+            {
+                // What is planned is not there yet.
+                if !repository().join(&path).exists() && path != "std-host/python/" {
+                    missing.push(format!("{}:{number}: {path}", name.display()));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "documents name what is not there:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn the_architecture_is_short() {
     let bytes = fs::read(repository().join("ARCHITECTURE.md")).unwrap().len();

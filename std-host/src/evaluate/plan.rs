@@ -40,9 +40,10 @@ impl Plan<'_> {
             return Err(no_draw());
         }
         match self.labels {
-            None if self.draws > 1 => {
-                Err(Error::setting(Setting::Labels, "must be given for several draws, which choose so many each"))
-            }
+            None if self.draws > 1 => Err(Error::setting(
+                Setting::Labels,
+                "must be given for several draws, which choose so many each",
+            )),
             Some(labels) if labels > images => Err(Error::setting_is(
                 Setting::Labels,
                 labels,
