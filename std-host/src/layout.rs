@@ -7,15 +7,20 @@ pub(crate) fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<It
     features.chunks_exact(shape.len()).flat_map(move |image| planar(shape, image))
 }
 
-/// One image's numbers map by map, from positions with their maps side by side.
+/// One image's numbers channel by channel, from positions with their channels side by side.
 pub(crate) fn planar(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
-    (0..shape.channels).flat_map(move |map| image.iter().skip(map).step_by(shape.channels).copied())
+    transposed(image, shape.positions())
 }
 
 /// One image's positions with their channels side by side, from numbers that lie channel by channel.
 pub(crate) fn interleaved(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
-    let positions = shape.positions();
-    (0..positions).flat_map(move |position| image.iter().skip(position).step_by(positions.max(1)).copied())
+    transposed(image, shape.channels)
+}
+
+/// A matrix of `rows` rows, column by column.
+pub(crate) fn transposed(matrix: &[f32], rows: usize) -> impl Iterator<Item = f32> + '_ {
+    let columns = matrix.len() / rows.max(1);
+    (0..columns).flat_map(move |column| matrix.iter().skip(column).step_by(columns.max(1)).copied())
 }
 
 #[cfg(test)]

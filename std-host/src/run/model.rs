@@ -11,6 +11,7 @@ use wta_core::{Network, Role};
 
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
+use crate::layout::transposed;
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,12 +131,6 @@ fn layout(network: &Network, role: Role) -> Option<(usize, usize)> {
         Role::Atoms => Some((network.decoder().conv.kernel.area(), network.decoder().filter_len())),
         Role::Bias { .. } | Role::DecoderBias => None,
     }
-}
-
-/// A matrix of `rows` rows, transposed.
-fn transposed(matrix: &[f32], rows: usize) -> impl Iterator<Item = f32> + '_ {
-    let columns = matrix.len() / rows.max(1);
-    (0..columns).flat_map(move |column| matrix.iter().skip(column).step_by(columns.max(1)).copied())
 }
 
 /// CRC-32 of the parameters' bytes: what `train` prints, so that two trainings can be compared at a glance.

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use wta_core::Shape;
+
 use super::header::{Header, Type};
 use super::keys::ArrayFiles;
 use super::npy::npy;
@@ -15,6 +17,7 @@ use super::safetensors::{safetensors, tensors};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::pixels::Collector;
 use crate::error::{Error, Result};
+use crate::layout::interleaved;
 
 /// An array whose numbers are still in the file.
 struct Array {
@@ -122,24 +125,19 @@ fn read_images(
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut pixels = if bytes { Collector::bytes(folder) } else { Collector::floats(folder) };
-    let mut image = vec![0.0f32; channels * height * width];
+    let shape = Shape::new(channels, height, width);
     array.each(|index, numbers| {
-        for (element, number) in numbers.iter().enumerate() {
-            let number = *number as f32;
-            if !number.is_finite() {
-                let problem =
-                    format!("element {element} of image {index} is not a finite number; clean the data");
-                return Err(Error::file(path, problem));
-            }
-            let (channel, position) = (element / (height * width), element % (height * width));
-            if let Some(to) = image.get_mut(position * channels + channel) {
-                *to = number;
-            }
+        let numbers: Vec<f32> = numbers.iter().map(|number| *number as f32).collect();
+        if let Some(element) = numbers.iter().position(|number| !number.is_finite()) {
+            let problem =
+                format!("element {element} of image {index} is not a finite number; clean the data");
+            return Err(Error::file(path, problem));
         }
+        let image = interleaved(shape, &numbers);
         if bytes {
-            pixels.push_bytes(&image.iter().map(|number| *number as u8).collect::<Vec<_>>())
+            pixels.push_bytes(&image.map(|number| number as u8).collect::<Vec<_>>())
         } else {
-            pixels.push_floats(&image)
+            pixels.push_floats(&image.collect::<Vec<_>>())
         }
     })?;
     Ok(Dataset { channels, height, width, pixels: pixels.finish()?, labels, classes })
