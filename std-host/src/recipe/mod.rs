@@ -1,5 +1,7 @@
 //! Recipes: a TOML file that says everything about an experiment.
 //!
+//! Every key is in [`reference`](fn@reference), which is made from the types, as is the [`schema`](fn@schema) for editors.
+//!
 //! The paper's experiments are compiled in ([`all`]); a file of one's own is loaded by its path ([`load`]); a program
 //! makes one with [`Recipe::builder`].
 //!
@@ -17,7 +19,10 @@ pub(crate) mod memory;
 mod network;
 mod parse;
 mod preprocess;
+mod reference;
 mod resolved;
+mod schema;
+mod spanned;
 mod sparsity;
 mod svm;
 mod tables;
@@ -29,9 +34,12 @@ pub use built_in::{names, text};
 pub use data::Data;
 pub use features::{Features, PoolRecipe};
 pub use network::{Architecture, InitialRecipe, LayerRecipe};
+pub(crate) use parse::load_file;
 pub use parse::{all, load, parse};
 pub use preprocess::PreprocessRecipe;
+pub use reference::reference;
 pub use resolved::Resolved;
+pub use schema::schema;
 pub use sparsity::SparsityRecipe;
 pub use svm::SvmRecipe;
 pub use tables::Recipe;
