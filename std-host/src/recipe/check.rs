@@ -279,10 +279,9 @@ impl Recipe {
     ///
     /// [`Error::Recipe`] that names the step.
     pub fn check_images(&self, image: Shape) -> Result<()> {
-        let steps = self.preprocess.iter().enumerate();
+        let mut steps = self.preprocess.iter().enumerate();
         steps
-            .map(|(index, step)| step.check_image(index, image))
-            .collect::<Checked>()
+            .try_for_each(|(index, step)| step.check_image(index, image))
             .map_err(|problem| self.wrong(problem.sentence))
     }
 }

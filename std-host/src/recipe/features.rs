@@ -16,7 +16,7 @@ use crate::extent::Extent;
 pub struct Features {
     /// Pool the square roots of the activations: this compresses strong responses and lifts weak ones, which suits a
     /// linear classifier.
-    #[schemars(example = true)]
+    #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub root: bool,
     /// The pooling of each map [default: none]. A fully-connected code has none.
@@ -27,8 +27,9 @@ pub struct Features {
 
 /// Pooling, of the largest in a window or of the mean.
 ///
-/// On a command line and in [`FromStr`] it is `11/6` (windows of 11 x 11, every 6 positions), `11x7/6x3` (rows x columns), with `,average` for
-/// means and `,whole` to leave out the windows that the border cuts; `none` is no pooling.
+/// On a command line and in [`FromStr`] it is `11/6` (windows of 11 x 11, every 6 positions), `11x7/6x3`
+/// (rows x columns), with `,average` for means and `,whole` to leave out the windows that the border cuts;
+/// `none` is no pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolRecipe {
@@ -39,11 +40,11 @@ pub struct PoolRecipe {
     #[schemars(example = 3)]
     pub stride: Extent,
     /// Leave out the windows that the border cuts: 56 x 56 with 3/2 gives 27 x 27, and not 28 x 28.
-    #[schemars(example = true)]
+    #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
     /// The mean of a window, and not the largest as in the paper.
-    #[schemars(example = true)]
+    #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub average: bool,
 }

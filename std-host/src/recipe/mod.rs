@@ -1,12 +1,14 @@
 //! Recipes: a TOML file that says everything about an experiment.
 //!
-//! Every key is in [`reference`](fn@reference), which is made from the types, as is the [`schema`](fn@schema) for editors.
+//! Every key is in [`reference`](fn@reference), which is made from the types, as is the [`schema`](fn@schema)
+//! for editors.
 //!
 //! The paper's experiments are compiled in ([`all`]); a file of one's own is loaded by its path ([`load`]); a program
 //! makes one with [`Recipe::builder`].
 //!
-//! A stacked autoencoder is a recipe with another one `below`. That one is trained first and on its own. Its features
-//! (the dense code, pooled as its `[features]` say) are what this one learns from. A stack has any depth, of either kind.
+//! A stacked autoencoder is a recipe with another one `below`. That one is trained first and on its own. Its
+//! features (the dense code, pooled as its `[features]` say) are what this one learns from. A stack has up to
+//! 16 layers, of either kind.
 
 mod apply_to;
 mod below;

@@ -18,8 +18,8 @@ pub enum Architecture {
         #[serde(default)]
         #[schemars(example = true)]
         tied: bool,
-        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied), or normal
-        /// ones with this standard deviation.
+        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied),
+        /// or normal ones with this standard deviation.
         #[schemars(example = &"he")]
         initial: InitialRecipe,
     },
@@ -35,13 +35,13 @@ pub enum Architecture {
         #[serde(default)]
         #[schemars(example = true)]
         tied: bool,
-        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied), or normal
-        /// ones with this standard deviation.
+        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied),
+        /// or normal ones with this standard deviation.
         #[schemars(example = &"patches")]
         initial: InitialRecipe,
     },
-    /// A restricted Boltzmann machine; with `sparsity.lifetime` it is the winner-take-all RBM. It learns from numbers
-    /// between 0 and 1, by SGD.
+    /// A restricted Boltzmann machine; with `sparsity.lifetime` it is the winner-take-all RBM. It learns from
+    /// numbers between 0 and 1, by SGD.
     Rbm {
         /// Hidden units.
         #[schemars(range(min = 1), example = 500)]

@@ -102,6 +102,7 @@ fn push_rows(rows: &mut Vec<[String; 5]>, node: Node<'_>, path: &str, tag: Optio
             _ if required.contains(&key) => "required".to_owned(),
             _ if told.is_some() => told.unwrap_or_default().to_owned(),
             Some(default) if !default.is_object() => format!("`{}`", toml_of(default)),
+            _ if value.alternatives().iter().any(|one| one.is("object")) => "optional".to_owned(),
             _ => "none".to_owned(),
         };
         let examples = value.says("examples").and_then(Value::as_array);
@@ -163,7 +164,7 @@ fn toml_of(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{names, parse};
+    use crate::recipe::{PoolRecipe, Recipe, names, parse};
 
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes.md");
 
@@ -209,6 +210,25 @@ mod tests {
         for word in ["`set = \"images\"`", "`kind = \"rbm\"`", "`step = \"zca\"`", "## `[[preprocess]]`"] {
             assert!(page.contains(word), "{word}");
         }
+    }
+
+    /// What Serde leaves out when it writes has a default that schemars does not see.
+    #[test]
+    fn the_defaults_are_those_that_serde_takes() {
+        let row = |key: &str, default: &str| {
+            let found = reference().lines().any(|line| {
+                let cells: Vec<&str> = line.split(" | ").collect();
+                cells.first() == Some(&format!("| `{key}`").as_str()) && cells.get(2) == Some(&default)
+            });
+            assert!(found, "{key} = {default}");
+        };
+        let recipe = Recipe::builder("x").fully_connected([1]).build().unwrap();
+        row("falling", &format!("`{:?}`", recipe.sparsity.falling));
+        row("lower_layers", &format!("`{:?}`", recipe.svm.lower_layers));
+        row("root", &format!("`{}`", recipe.features.root));
+        row("pool.whole", &format!("`{}`", PoolRecipe::square(2, 2).whole));
+        row("gap", &format!("`{}`", recipe.svm.gap));
+        row("seed", &format!("`{}`", recipe.training.seed));
     }
 
     #[test]

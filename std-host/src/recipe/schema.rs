@@ -1,4 +1,5 @@
-//! The JSON schema of recipes, made from the types, and the questions that errors and the reference ask of it.
+//! The JSON schema of recipes, made from the types, and the questions that errors and the reference ask of
+//! it.
 
 use std::sync::LazyLock;
 
@@ -166,7 +167,8 @@ impl<'s> Node<'s> {
             && self.number("exclusiveMaximum").is_none_or(|under| number < under)
     }
 
-    /// What may stand here, in words: `a whole number or [rows, columns]`, `"adam" or { sgd = { momentum = ... } }`.
+    /// What may stand here, in words: `a whole number or [rows, columns]`, `"adam" or { sgd = { momentum =
+    /// ... } }`.
     pub(super) fn expected(self) -> String {
         let alternatives = self.alternatives();
         let is_variant = alternatives.iter().any(|one| !one.words().is_empty());

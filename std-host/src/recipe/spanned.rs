@@ -1,5 +1,5 @@
-//! A recipe's TOML with the place of each key, checked by the schema before Serde sees it: an error names the line,
-//! the key and what may stand there.
+//! A recipe's TOML with the place of each key, checked by the schema before Serde sees it: an error names the
+//! line, the key and what may stand there.
 
 use std::ops::Range;
 
@@ -45,8 +45,8 @@ impl<'t> Document<'t> {
         self.check_value(schema, &Place { value: &self.root, start: 0, path: String::new() })
     }
 
-    /// The line of a key, `training.epochs` or `preprocess.1.regulariser`; where it is not in the text, of the table
-    /// that it belongs to.
+    /// The line of a key, `training.epochs` or `preprocess.1.regulariser`; where it is not in the text, of
+    /// the table that it belongs to.
     pub(super) fn line_of_key(&self, key: &str) -> usize {
         let (mut at, mut start) = (&self.root, 0);
         for part in key.split('.') {

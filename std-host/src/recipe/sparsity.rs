@@ -27,13 +27,13 @@ pub struct SparsityRecipe {
     #[schemars(range(min = 1), example = 25)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_sample: Option<usize>,
-    /// What `lifetime` or `per-sample` is at the first step, from where it falls to its end [default: it does not
-    /// fall]. Units that never win never learn; a denser beginning leaves fewer of them behind.
+    /// What `lifetime` or `per-sample` is at the first step, from where it falls to its end [default: it does
+    /// not fall]. Units that never win never learn; a denser beginning leaves fewer of them behind.
     #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1.0)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<f32>,
     /// The share of all steps after which it has fallen to its end.
-    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0), example = 1.0)]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0, "default" = default_falling()), example = 1.0)]
     #[serde(default = "default_falling", skip_serializing_if = "is_default_falling")]
     pub falling: f32,
 }

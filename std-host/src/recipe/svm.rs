@@ -15,7 +15,7 @@ pub struct SvmRecipe {
     pub c: Vec<f64>,
     /// Of a stack: classify by the features of the layers below, too, side by side with the last one's, and give each
     /// layer's this norm, as a multiple of that of the layer above; 0 leaves them out.
-    #[schemars(range(min = 0, max = 100), example = 0.5)]
+    #[schemars(range(min = 0, max = 100), extend("default" = 0.0), example = 0.5)]
     #[serde(skip_serializing_if = "is_zero")]
     pub lower_layers: f32,
     /// The share of the training data held out to choose C [default: a sixth].

@@ -38,8 +38,8 @@ pub struct Recipe {
     /// How sparse the code is in training.
     #[schemars(extend("examples" = [{"lifetime": 0.05}]))]
     pub sparsity: SparsityRecipe,
-    /// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout a
-    /// part of the code.
+    /// What training hides from the network: of a denoising autoencoder a part of the image, of one with
+    /// dropout a part of the code.
     #[schemars(extend("examples" = [{"input": 0.2}]))]
     #[serde(default, skip_serializing_if = "CorruptionRecipe::is_none")]
     pub corruption: CorruptionRecipe,
@@ -54,8 +54,9 @@ pub struct Recipe {
     #[schemars(extend("examples" = [{"c": [0.1, 1.0, 10.0]}]))]
     #[serde(default)]
     pub svm: SvmRecipe,
-    /// The layer below in a stacked autoencoder: the name of a built-in recipe, or a whole recipe as a table. It is
-    /// trained first and on its own; its features are what this recipe learns from. A stack has at most 16 layers.
+    /// The layer below in a stacked autoencoder: the name of a built-in recipe, or a whole recipe as a table.
+    /// It is trained first and on its own; its features are what this recipe learns from. A stack has at most
+    /// 16 layers.
     #[schemars(schema_with = "below::schema::<Recipe>", example = &"cifar10-conv64")]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "below::deserialize")]
     pub below: Option<Box<Recipe>>,

@@ -38,7 +38,8 @@ pub struct TrainingRecipe {
     /// The learning rate.
     #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1e-3)]
     pub rate: f32,
-    /// How the rate changes: it stays, falls linearly to 0, or falls once, at a share of all steps, to a part of it.
+    /// How the rate changes: it stays, falls linearly to 0, or falls once, at a share of all steps, to a part
+    /// of it.
     #[serde(default = "TrainingRecipe::default_schedule")]
     #[schemars(example = &"linear")]
     pub schedule: ScheduleRecipe,
@@ -46,8 +47,8 @@ pub struct TrainingRecipe {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000), example = 1e-4)]
     pub decay: f32,
-    /// For the initial weights, the order of the images and all that training draws. The same seed gives the same
-    /// bits.
+    /// For the initial weights, the order of the images and all that training draws. The same seed gives the
+    /// same bits.
     #[serde(default = "TrainingRecipe::default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,

@@ -44,8 +44,8 @@ pub struct ImageFolder {
     #[serde(default = "ImageFolder::default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,
-    /// What to do about a file that cannot be decoded, or is smaller than a patch: name it and end, or name it and go
-    /// on.
+    /// What to do about a file that cannot be decoded, or is smaller than a patch: name it and end, or name
+    /// it and go on.
     #[schemars(example = &"skip")]
     #[serde(default)]
     pub on_error: OnError,
