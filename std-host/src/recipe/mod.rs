@@ -1,6 +1,6 @@
 //! Recipes: a TOML file that says everything about an experiment.
 //!
-//! Every key is in [`reference`](fn@reference), which is made from the types, as is the [`schema`](fn@schema)
+//! Every key is in [`reference()`], which is made from the types, as is the [`schema()`]
 //! for editors.
 //!
 //! The paper's experiments are compiled in ([`all`]); a file of one's own is loaded by its path ([`load`]); a program

@@ -160,7 +160,6 @@ impl<'s> Node<'s> {
 
     /// Whether a number lies within the bounds; `NaN` lies within none.
     pub(super) fn has(self, number: f64) -> bool {
-        // Bounds of `f32` keys are met by what is nearest to them.
         self.number("minimum").is_none_or(|least| number >= least)
             && self.number("exclusiveMinimum").is_none_or(|above| number > above)
             && self.number("maximum").is_none_or(|most| number <= most)
