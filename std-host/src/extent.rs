@@ -1,8 +1,10 @@
 //! One number for both directions, or rows and columns: how recipes write sizes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use wta_core::Size;
 
@@ -14,6 +16,24 @@ pub enum Extent {
     Square(usize),
     /// Rows and columns.
     Rectangle([usize; 2]),
+}
+
+/// A whole number, or a list of two; none is 0.
+impl JsonSchema for Extent {
+    fn schema_name() -> Cow<'static, str> {
+        "Extent".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let side = json_schema!({ "type": "integer", "minimum": 1 });
+        json_schema!({
+            "anyOf": [side, { "type": "array", "title": "[rows, columns]", "items": side, "minItems": 2, "maxItems": 2 }]
+        })
+    }
 }
 
 impl From<Extent> for Size {

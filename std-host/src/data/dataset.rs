@@ -100,7 +100,7 @@ impl Dataset {
 
     fn from_pixels(shape: Shape, pixels: Pixels) -> Result<Self> {
         let Shape { channels, height, width } = shape;
-        if shape.len() == 0 || pixels.len() % shape.len() != 0 {
+        if shape.len() == 0 || !pixels.len().is_multiple_of(shape.len()) {
             return Err(Error::Invalid(format!(
                 "{} numbers are not a whole number of images of {height} x {width} x {channels}",
                 pixels.len()

@@ -1,5 +1,6 @@
 //! Which data set a recipe learns from, and what the set needs to be told.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
@@ -8,7 +9,7 @@ use crate::problem::Problem;
 
 /// The data sets that can be loaded, with what they need to be told: the table `[data]` of a recipe, whose
 /// key `set` is their name in lower case.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "set", rename_all = "lowercase", deny_unknown_fields)]
 pub enum DataSource {
     /// A subset of MNIST that is part of the program; needs no folder.
@@ -21,11 +22,12 @@ pub enum DataSource {
     Svhn {
         /// Whether the extra set is part of the training images.
         #[serde(default)]
+        #[schemars(example = true)]
         extra: bool,
     },
-    /// A folder of pictures.
+    /// A folder of pictures: JPEG, PNG, PGM or PPM.
     Images(ImageFolder),
-    /// ArrayFiles in `.npy` or safetensors files.
+    /// Arrays in `.npy` or safetensors files.
     Array(ArrayFiles),
     /// Images that a program hands over in memory; no file has them.
     Memory,

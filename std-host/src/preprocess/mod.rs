@@ -3,7 +3,7 @@
 //!
 //! What a step learns, it learns from training images only; it is kept in the run folder of a stack's lowest
 //! layer ([`Preprocess::save`]) and comes with the trained network. A [`Preprocessor`] applies the steps to
-//! blocks of images, as [`Samples`](crate::preprocess::Samples) hand them out; an image becomes the same bits
+//! blocks of images, as [`Samples`] hand them out; an image becomes the same bits
 //! whatever the block and the number of threads.
 //!
 //! Images may be of another size than those that were learnt from (section 3.4 of the paper: patches):

@@ -1,11 +1,12 @@
 //! The key `below` of a stacked recipe: a compiled-in recipe's name, or a whole recipe as a table.
 //!
-//! A name stands for the recipe's text, so that a run folder's `recipe.toml` is complete. Only compiled-in recipes have
-//! names here: files could name each other in a circle.
+//! A name stands for the recipe's text, so that a run folder's `recipe.toml` is complete. Only compiled-in
+//! recipes have names here: files could name each other in a circle.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserializer;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error, MapAccess, Visitor};
@@ -17,6 +18,11 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>, R: DeserializeOwned>(
     from: D,
 ) -> Result<Option<Box<R>>, D::Error> {
     from.deserialize_any(NameOrTable(PhantomData)).map(|recipe| Some(Box::new(recipe)))
+}
+
+/// What may stand there: the name of a compiled-in recipe, or a whole recipe.
+pub(super) fn schema<R: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "type": "string", "enum": built_in::names() }, generator.subschema_for::<R>()] })
 }
 
 struct NameOrTable<R>(PhantomData<R>);

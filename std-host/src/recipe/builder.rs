@@ -35,8 +35,8 @@ pub struct RecipeBuilder {
 
 impl Recipe {
     /// Begins a recipe in code. Unless told, it learns from images that the program hands over
-    /// ([`DataSource::Memory`]), for 10 epochs in batches of 100 by Adam at a rate of 1e-3 that stays, with one winner
-    /// for each map and image, from He's weights and the seed 1.
+    /// ([`DataSource::Memory`]), for 10 epochs in batches of 100 by Adam at a rate of 1e-3 that stays, with
+    /// one winner for each map and image, from He's weights and the seed 1.
     ///
     /// ```
     /// use wta::Recipe;
@@ -94,7 +94,8 @@ impl RecipeBuilder {
         self
     }
 
-    /// What pixels are divided by [default: 255 for bytes of published sets and pictures, 1 for arrays and memory].
+    /// What pixels are divided by [default: 255 for bytes of published sets and pictures, 1 for arrays and
+    /// memory].
     pub fn divide_by(mut self, divisor: f32) -> Self {
         self.divide_by = Some(divisor);
         self
@@ -113,8 +114,8 @@ impl RecipeBuilder {
         self
     }
 
-    /// CONV-WTA (section 3 of the paper): encoder layers as (maps, kernel) with a stride of 1, or as [`LayerRecipe`]s,
-    /// and the deconvolution's kernel.
+    /// CONV-WTA (section 3 of the paper): encoder layers as (maps, kernel) with a stride of 1, or as
+    /// [`LayerRecipe`]s, and the deconvolution's kernel.
     pub fn convolutional<L: Into<LayerRecipe>>(
         mut self,
         layers: impl IntoIterator<Item = L>,

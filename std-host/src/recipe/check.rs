@@ -1,13 +1,17 @@
-//! What makes no sense in a recipe, whatever the data: values out of range, and tables that contradict each other.
+//! What makes no sense in a recipe, whatever the data: values out of range, and tables that contradict each
+//! other.
 
 use wta_core::{Shape, Size};
 
-use super::network::InitialRecipe;
-use super::preprocess::PreprocessRecipe;
+use super::network::{Architecture, InitialRecipe};
 use super::tables::Recipe;
-use super::training::OptimizerRecipe;
+use super::training::{OptimizerRecipe, ScheduleRecipe};
 use crate::error::{Error, Result};
+use crate::extent::Extent;
 use crate::problem::Problem;
+
+/// A stack of more layers is surely a mistake, and recipes inside recipes must end somewhere.
+pub(super) const MOST_LAYERS: usize = 16;
 
 type Checked = std::result::Result<(), Problem>;
 
@@ -21,8 +25,19 @@ fn must(key: &str, rule: &str) -> Checked {
     refuse(key, format!("{key} must {rule}"))
 }
 
+/// Refuses a number that is not at least 1.
+fn at_least_1(key: &str, number: usize) -> Checked {
+    if number == 0 { must(key, "be at least 1") } else { Ok(()) }
+}
+
+fn sides_at_least_1(key: &str, extent: Extent) -> Checked {
+    let Size { height, width } = extent.into();
+    at_least_1(key, height.min(width))
+}
+
 impl Recipe {
-    /// `Ok` when all values make sense, alone and together. A recipe from a file or a builder has been checked.
+    /// `Ok` when all values make sense, alone and together. A recipe from a file or a builder has been
+    /// checked.
     ///
     /// # Errors
     ///
@@ -38,18 +53,25 @@ impl Recipe {
 
     /// The first value that makes no sense.
     pub(super) fn problem(&self) -> Checked {
-        self.check_stack()?;
+        if self.depth() > MOST_LAYERS {
+            return refuse(
+                "below",
+                format!("below is nested too deeply: a stack has at most {MOST_LAYERS} layers"),
+            );
+        }
         if !(self.data.divide_by.is_finite() && self.data.divide_by > 0.0) {
             return must("data.divide_by", "be more than 0");
         }
         self.data.set.check()?;
-        self.preprocess.iter().try_for_each(PreprocessRecipe::check)?;
+        let mut steps = self.preprocess.iter().enumerate();
+        steps.try_for_each(|(index, step)| step.check(index))?;
+        self.check_network()?;
         self.check_training()?;
         self.sparsity.check()?;
         if let InitialRecipe::Normal(deviation) = self.network.initial()
             && !(deviation.is_finite() && deviation > 0.0)
         {
-            return refuse("network.initial", "network.initial's normal must be more than 0");
+            return must("network.initial.normal", "be more than 0");
         }
         if self.starts_from_patches() && !self.network.has_one_free_layer() {
             return refuse(
@@ -57,10 +79,57 @@ impl Recipe {
                 "network.initial = \"patches\" is for one encoder layer and a decoder that is not tied",
             );
         }
+        self.check_stack()?;
         if self.gibbs().is_some() {
             self.check_rbm()?;
         }
+        self.check_pool()?;
         self.check_svm()
+    }
+
+    fn check_network(&self) -> Checked {
+        match &self.network {
+            Architecture::FullyConnected { units, .. } if units.is_empty() => {
+                must("network.units", "list at least one value")
+            }
+            Architecture::Convolutional { encoder, .. } if encoder.is_empty() => {
+                must("network.encoder", "list at least one layer")
+            }
+            Architecture::FullyConnected { units, .. } => {
+                let mut units = units.iter().enumerate();
+                units.try_for_each(|(index, units)| at_least_1(&format!("network.units.{index}"), *units))
+            }
+            Architecture::Convolutional { encoder, decoder_kernel, .. } => {
+                encoder.iter().enumerate().try_for_each(|(index, layer)| {
+                    let key = |key: &str| format!("network.encoder.{index}.{key}");
+                    at_least_1(&key("maps"), layer.maps)?;
+                    sides_at_least_1(&key("kernel"), layer.kernel)?;
+                    sides_at_least_1(&key("stride"), layer.stride)
+                })?;
+                sides_at_least_1("network.decoder_kernel", *decoder_kernel)
+            }
+            Architecture::Rbm { hidden, gibbs_steps, .. } => {
+                at_least_1("network.hidden", *hidden)?;
+                at_least_1("network.gibbs_steps", *gibbs_steps)
+            }
+        }
+    }
+
+    /// The pooling's windows; whether they fit the code is seen when the images are known.
+    fn check_pool(&self) -> Checked {
+        let large = self.large.unwrap_or_default();
+        for (key, pool) in [("features.pool", self.features.pool), ("large.pool", large.pool)] {
+            if let Some(pool) = pool {
+                sides_at_least_1(&format!("{key}.kernel"), pool.kernel)?;
+                sides_at_least_1(&format!("{key}.stride"), pool.stride)?;
+            }
+        }
+        large.stride.map_or(Ok(()), |stride| sides_at_least_1("large.stride", stride))
+    }
+
+    /// How many layers there are, counted without recursion.
+    fn depth(&self) -> usize {
+        std::iter::successors(Some(self), |recipe| recipe.below.as_deref()).take(MOST_LAYERS + 1).count()
     }
 
     fn check_stack(&self) -> Checked {
@@ -112,9 +181,37 @@ impl Recipe {
         }
         let shares =
             [("corruption.input", self.corruption.input), ("corruption.hidden", self.corruption.hidden)];
-        match shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
-            Some((key, _)) => must(key, "be at least 0 and less than 1"),
-            None => Ok(()),
+        if let Some((key, _)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
+            return must(key, "be at least 0 and less than 1");
+        }
+        self.check_optimizer()
+    }
+
+    fn check_optimizer(&self) -> Checked {
+        let training = &self.training;
+        if !(training.rate > 0.0 && training.rate <= 1e6) {
+            return must("training.rate", "be more than 0 and at most 1000000");
+        }
+        if !(0.0..=1e6).contains(&training.decay) {
+            return must("training.decay", "lie between 0 and 1000000");
+        }
+        if training.decay * training.rate > 1.0 {
+            return must("training.decay", "be at most 1 after it is multiplied by training.rate");
+        }
+        match training.optimizer {
+            OptimizerRecipe::Sgd { momentum } if !(0.0..1.0).contains(&momentum) => {
+                return must("training.optimizer.sgd.momentum", "be at least 0 and less than 1");
+            }
+            OptimizerRecipe::Sgd { .. } | OptimizerRecipe::Adam => {}
+        }
+        match training.schedule {
+            ScheduleRecipe::Step { at, .. } if !(0.0..=1.0).contains(&at) => {
+                must("training.schedule.step.at", "lie between 0 and 1")
+            }
+            ScheduleRecipe::Step { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
+                must("training.schedule.step.factor", "be more than 0 and at most 1")
+            }
+            ScheduleRecipe::Step { .. } | ScheduleRecipe::Linear | ScheduleRecipe::Constant => Ok(()),
         }
     }
 
@@ -132,7 +229,7 @@ impl Recipe {
             return refuse("svm.lower_layers", "svm.lower_layers is for stacks, but there is no below");
         }
         if !(self.svm.held_out > 0.0 && self.svm.held_out < 1.0) {
-            return must("svm.held_out", "lie between 0 and 1");
+            return must("svm.held_out", "be more than 0 and less than 1");
         }
         if !(self.svm.gap.is_finite() && self.svm.gap > 0.0) {
             return must("svm.gap", "be more than 0");
@@ -140,7 +237,8 @@ impl Recipe {
         Ok(())
     }
 
-    /// What makes no sense for an RBM; what the core refuses is left to [`Resolved::training`](super::Resolved::training).
+    /// What makes no sense for an RBM; what the core refuses is left to
+    /// [`Resolved::training`](super::Resolved::training).
     fn check_rbm(&self) -> Checked {
         if Size::from(self.sparsity.grid) != Size::ONE {
             return refuse(
@@ -184,10 +282,9 @@ impl Recipe {
     ///
     /// [`Error::Recipe`] that names the step.
     pub fn check_images(&self, image: Shape) -> Result<()> {
-        let steps = self.preprocess.iter();
+        let mut steps = self.preprocess.iter().enumerate();
         steps
-            .map(|step| step.check_image(image))
-            .collect::<Checked>()
+            .try_for_each(|(index, step)| step.check_image(index, image))
             .map_err(|problem| self.wrong(problem.sentence))
     }
 }

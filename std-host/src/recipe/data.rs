@@ -1,6 +1,10 @@
 //! The table `[data]`: the data set, and what its pixels are divided by.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::data::DataSource;
 
@@ -30,5 +34,34 @@ impl TryFrom<toml::Table> for Data {
             }
             _ => Ok(Self { divide_by: divide_by.unwrap_or(set.divisor()), set }),
         }
+    }
+}
+
+/// The keys of each set, and `divide_by` beside them.
+impl JsonSchema for Data {
+    fn schema_name() -> Cow<'static, str> {
+        "Data".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = DataSource::json_schema(generator);
+        let about = "The data set and what its pixels are divided by; `set` says which. Files are in the data folder.";
+        schema.insert("description".to_owned(), json!(about));
+        let sets = schema.get_mut("oneOf").and_then(Value::as_array_mut);
+        for set in sets.into_iter().flatten() {
+            let name = set.pointer("/properties/set/const").and_then(Value::as_str).unwrap_or_default();
+            let divisor = if matches!(name, "array" | "memory") { 1.0 } else { 255.0 };
+            if let Some(keys) = set.get_mut("properties").and_then(Value::as_object_mut) {
+                let key = json!({
+                    "description": "Pixels are divided by this.",
+                    "type": "number",
+                    "exclusiveMinimum": 0,
+                    "default": divisor,
+                    "examples": [127.5],
+                });
+                keys.insert("divide_by".to_owned(), key);
+            }
+        }
+        schema
     }
 }

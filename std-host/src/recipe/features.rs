@@ -1,8 +1,10 @@
-//! The table `[features]`: the representation for the classifier and for a layer above, and how pooling is written.
+//! The table `[features]`: the representation for the classifier and for a layer above, and how pooling is
+//! written.
 
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::{Pool, PoolKind, Shape};
 
@@ -10,33 +12,40 @@ use crate::error::{Error, Setting};
 use crate::extent::Extent;
 
 /// The representation, for the classifier and for a layer above: the dense code, pooled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
-    /// Pool the square roots of the activations: this compresses strong responses and lifts weak ones, which suits a
-    /// linear classifier.
+    /// Pool the square roots of the activations: this compresses strong responses and lifts weak ones, which
+    /// suits a linear classifier.
+    #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub root: bool,
-    /// Pooling; none for fully-connected codes.
+    /// The pooling of each map [default: none]. A fully-connected code has none.
+    #[schemars(extend("examples" = [{"kernel": 5, "stride": 3}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolRecipe>,
 }
 
 /// Pooling, of the largest in a window or of the mean.
 ///
-/// As text it is `11/6` (windows of 11 x 11, every 6 positions), `11x7/6x3` (rows x columns), with `,average` for
-/// means and `,whole` to leave out the windows that the border cuts; `none` is no pooling.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// On a command line and in [`FromStr`] it is `11/6` (windows of 11 x 11, every 6 positions), `11x7/6x3`
+/// (rows x columns), with `,average` for means and `,whole` to leave out the windows that the border cuts;
+/// `none` is no pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolRecipe {
     /// The windows' rows and columns.
+    #[schemars(example = 5)]
     pub kernel: Extent,
     /// From one window to the next.
+    #[schemars(example = 3)]
     pub stride: Extent,
     /// Leave out the windows that the border cuts: 56 x 56 with 3/2 gives 27 x 27, and not 28 x 28.
+    #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
     /// The mean of a window, and not the largest as in the paper.
+    #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub average: bool,
 }

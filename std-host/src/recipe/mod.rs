@@ -1,10 +1,14 @@
 //! Recipes: a TOML file that says everything about an experiment.
 //!
-//! The paper's experiments are compiled in ([`all`]); a file of one's own is loaded by its path ([`load`]); a program
-//! makes one with [`Recipe::builder`].
+//! Every key is in [`reference()`], which is made from the types, as is the [`schema()`]
+//! for editors.
 //!
-//! A stacked autoencoder is a recipe with another one `below`. That one is trained first and on its own. Its features
-//! (the dense code, pooled as its `[features]` say) are what this one learns from. A stack has any depth, of either kind.
+//! The paper's experiments are compiled in ([`all`]); a file of one's own is loaded by its path ([`load`]); a
+//! program makes one with [`Recipe::builder`].
+//!
+//! A stacked autoencoder is a recipe with another one `below`. That one is trained first and on its own. Its
+//! features (the dense code, pooled as its `[features]` say) are what this one learns from. A stack has up to
+//! 16 layers, of either kind.
 
 mod apply_to;
 mod below;
@@ -17,7 +21,10 @@ pub(crate) mod memory;
 mod network;
 mod parse;
 mod preprocess;
+mod reference;
 mod resolved;
+mod schema;
+mod spanned;
 mod sparsity;
 mod svm;
 mod tables;
@@ -29,9 +36,12 @@ pub use built_in::{names, text};
 pub use data::Data;
 pub use features::{Features, PoolRecipe};
 pub use network::{Architecture, InitialRecipe, LayerRecipe};
+pub(crate) use parse::load_file;
 pub use parse::{all, load, parse};
 pub use preprocess::PreprocessRecipe;
+pub use reference::reference;
 pub use resolved::Resolved;
+pub use schema::schema;
 pub use sparsity::SparsityRecipe;
 pub use svm::SvmRecipe;
 pub use tables::Recipe;

@@ -1,43 +1,57 @@
 //! The table `[network]`: the autoencoder or RBM, its layers and their initial weights.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::extent::Extent;
 
-/// The autoencoder or RBM.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The autoencoder or RBM; `kind` says which.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
 pub enum Architecture {
-    /// FC-WTA.
+    /// FC-WTA, the fully-connected autoencoder of section 2 of the paper. Its images are plain vectors.
     FullyConnected {
-        /// Units of each encoder layer.
+        /// Units of each encoder layer, from the image up.
+        #[schemars(length(min = 1), inner(range(min = 1)), extend("examples" = [[1000]]))]
         units: Vec<usize>,
         /// Whether the decoder is the encoder transposed.
         #[serde(default)]
+        #[schemars(example = true)]
         tied: bool,
-        /// Initial weights.
+        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied),
+        /// or normal ones with this standard deviation.
+        #[schemars(example = &"he")]
         initial: InitialRecipe,
     },
-    /// CONV-WTA.
+    /// CONV-WTA, the convolutional autoencoder of section 3 of the paper.
     Convolutional {
-        /// The encoder's layers.
+        /// The encoder's convolutions, from the image up.
+        #[schemars(length(min = 1), extend("examples" = [[{"maps": 16, "kernel": 5}, {"maps": 16, "kernel": 5}]]))]
         encoder: Vec<LayerRecipe>,
-        /// The deconvolution's kernel.
+        /// Rows and columns of the deconvolution's kernel: the size of the atoms.
+        #[schemars(example = 11)]
         decoder_kernel: Extent,
         /// Whether the decoder's atoms are the encoder's filters (one layer only).
         #[serde(default)]
+        #[schemars(example = true)]
         tied: bool,
-        /// Initial weights.
+        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied),
+        /// or normal ones with this standard deviation.
+        #[schemars(example = &"patches")]
         initial: InitialRecipe,
     },
-    /// A restricted Boltzmann machine; with `sparsity.lifetime` it is the winner-take-all RBM.
+    /// A restricted Boltzmann machine; with `sparsity.lifetime` it is the winner-take-all RBM. It learns from
+    /// numbers between 0 and 1, by SGD.
     Rbm {
         /// Hidden units.
+        #[schemars(range(min = 1), example = 500)]
         hidden: usize,
-        /// The k of CD-k.
+        /// The k of CD-k: steps of the Markov chain for each training step.
         #[serde(default = "Architecture::default_gibbs_steps")]
+        #[schemars(range(min = 1), example = 5)]
         gibbs_steps: usize,
-        /// Initial weights.
+        /// Initial weights: He's random ones, or normal ones with this standard deviation.
+        #[schemars(extend("examples" = [{"normal": 0.01}]))]
         initial: InitialRecipe,
     },
 }
@@ -75,16 +89,19 @@ impl Architecture {
     }
 }
 
-/// One convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// One convolution of the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerRecipe {
     /// Feature maps.
+    #[schemars(range(min = 1), example = 64)]
     pub maps: usize,
-    /// Kernel.
+    /// Rows and columns of the kernel.
+    #[schemars(example = 5)]
     pub kernel: Extent,
-    /// Stride.
+    /// From one position of the kernel to the next.
     #[serde(default = "LayerRecipe::default_stride")]
+    #[schemars(example = 2)]
     pub stride: Extent,
 }
 
@@ -102,13 +119,13 @@ impl LayerRecipe {
 }
 
 /// Initial weights: `"he"`, `"patches"` or `{ normal = 0.01 }`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InitialRecipe {
-    /// See [`Initial::He`].
+    /// Random, with the deviation that He and others worked out for rectified units.
     He,
-    /// Patches of the training samples; see [`initial`](crate::initial).
+    /// Patches of the training samples.
     Patches,
-    /// A standard deviation.
-    Normal(f32),
+    /// Normal ones with this standard deviation.
+    Normal(#[schemars(extend("exclusiveMinimum" = 0, "examples" = [0.01]))] f32),
 }

@@ -1,10 +1,17 @@
 //! From TOML to a checked recipe; an error names the line and the key.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::built_in::{BUILT_IN, names, text};
+use super::schema::root;
+use super::spanned::{Document, Fault, line_of};
 use super::tables::Recipe;
 use crate::error::{Error, Result};
+
+/// A recipe is a page of text; what is larger than 1 MiB is something else.
+const MOST_BYTES: usize = 1 << 20;
 
 /// The compiled-in recipes.
 ///
@@ -31,8 +38,35 @@ pub fn load(name_or_path: &str) -> Result<Recipe> {
             names().join(", ")
         )));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
-    parse(&text, &path.display().to_string())
+    load_file(path)
+}
+
+/// The recipe in a file.
+pub(crate) fn load_file(path: &Path) -> Result<Recipe> {
+    if path.is_dir() {
+        return Err(Error::file(path, "is a folder, not the TOML file of a recipe"));
+    }
+    let io = |error| Error::io("read", path, error);
+    let mut bytes = Vec::new();
+    // One byte more than is allowed tells that there are more.
+    File::open(path).map_err(io)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() > MOST_BYTES {
+        return Err(Error::file(path, TOO_LARGE));
+    }
+    let text = utf8(&bytes).map_err(|problem| Error::file(path, problem))?;
+    parse(text, &path.display().to_string())
+}
+
+const TOO_LARGE: &str = "is larger than 1 MiB, so it is no recipe";
+
+fn utf8(bytes: &[u8]) -> std::result::Result<&str, String> {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, _, ..] | [_, 0, _, 0, ..] => {
+            Err("is UTF-16, which TOML is not; save it as UTF-8".to_owned())
+        }
+        _ => std::str::from_utf8(bytes)
+            .map_err(|error| format!("is not UTF-8 at byte {}; save it as UTF-8", error.valid_up_to() + 1)),
+    }
 }
 
 /// Parses a recipe; `origin` names it in errors.
@@ -41,19 +75,26 @@ pub fn load(name_or_path: &str) -> Result<Recipe> {
 ///
 /// [`Error::Recipe`] that names the key and its line.
 pub fn parse(text: &str, origin: &str) -> Result<Recipe> {
-    let wrong =
-        |line: Option<usize>, problem: String| Error::Recipe { origin: origin.to_owned(), line, problem };
+    let wrong = |Fault { line, sentence }: Fault| Error::Recipe {
+        origin: origin.to_owned(),
+        line: Some(line),
+        problem: sentence,
+    };
+    if text.len() > MOST_BYTES {
+        let problem = format!("the text {TOO_LARGE}");
+        return Err(Error::Recipe { origin: origin.to_owned(), line: None, problem });
+    }
+    let document = Document::parse(text).map_err(wrong)?;
+    document.check(root()).map_err(wrong)?;
+    // The schema describes all that Serde takes; what it should miss is told in Serde's words.
     let recipe: Recipe = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_of(text, span.start));
-        wrong(line, error.message().replace('\n', " "))
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        wrong(Fault { line, sentence: error.message().replace('\n', " ") })
     })?;
-    recipe.problem().map_err(|problem| wrong(None, problem.sentence))?;
+    recipe.problem().map_err(|problem| {
+        wrong(Fault { line: document.line_of_key(&problem.key), sentence: problem.sentence })
+    })?;
     Ok(recipe)
-}
-
-/// The line, from 1, of a place in the text.
-fn line_of(text: &str, place: usize) -> usize {
-    text.get(..place).map_or(1, |before| before.matches('\n').count() + 1)
 }
 
 #[cfg(test)]
@@ -86,11 +127,10 @@ mod tests {
         let error =
             resolved(&demo_with("decoder_kernel = 11", "decoder_kernel = 29")).unwrap_err().to_string();
         assert!(error.contains("kernel is larger"), "{error}");
-        let made = resolved(&demo_with("rate = ", "rate = -")).unwrap();
-        let error = made.training(1_000).unwrap_err().to_string();
-        assert!(error.contains("learning rate"), "{error}");
-        let made = resolved(&demo_with("[sparsity]", "[sparsity]\nper-sample = 0")).unwrap();
-        assert!(made.training(1_000).unwrap_err().to_string().contains("at least 1"));
+        let error = resolved(&demo_with("rate = ", "rate = -")).unwrap_err().to_string();
+        assert!(error.contains("training.rate must be more than 0"), "{error}");
+        let error = resolved(&demo_with("[sparsity]", "[sparsity]\nper-sample = 0")).unwrap_err().to_string();
+        assert!(error.contains("sparsity.per-sample must be at least 1"), "{error}");
         for wrong in ["input = 1", "hidden = -0.5", "hidden = nan", "input = 0.2\nnoise = 1"] {
             let table = format!("[corruption]\n{wrong}\n[sparsity]");
             let error = parse(&demo_with("[sparsity]", &table), "r").unwrap_err().to_string();
@@ -147,5 +187,160 @@ mod tests {
             let sentence = data(wrong).unwrap_err().to_string();
             assert!(sentence.contains(expected) && !sentence.contains('\n'), "{wrong}: {sentence}");
         }
+    }
+
+    /// A recipe of each kind, with every key that there is.
+    fn with_every_key() -> Vec<String> {
+        let rest = "
+            preprocess = [
+                { step = 'contrast', regulariser = 0.5 },
+                { step = 'local-contrast', window = 9, deviation = 2.5 },
+                { step = 'zca', regulariser = 0.5, samples = 50 },
+                { step = 'standardise', regulariser = 0.5, samples = 50 },
+            ]
+            sparsity = { KEEP, grid = 2, start = 0.5, falling = 0.75 }
+            corruption = { input = 0.25, hidden = 0.5 }
+            features = { root = true, pool = POOL }
+            svm = { c = [0.5, 1.5], lower_layers = 0.5, held_out = 0.25, gap = 0.5 }
+            training = { epochs = 2, batch = 50, OPTIMIZER, rate = 0.5, decay = 0.5, seed = 7 }
+        ";
+        let pool = "{ kernel = 5, stride = [3, 2], whole = true, average = true }";
+        let [lower, upper] =
+            ["set = 'array', train = 'a.npy', train_labels = 'b.npy'", "set = 'svhn', extra = true"];
+        let array =
+            format!("{lower}, test = 'c.npy', test_labels = 'd.npy', tensor = 'x', label_tensor = 'y'");
+        let images = "set = 'images', folder = 'x', size = [8, 9], colour = false, labelled = true, shorter_side = 10, \
+                      patches = 5, test_share = 0.5, seed = 3, on_error = 'skip'";
+        let conv = "kind = 'convolutional', encoder = [{ maps = 8, kernel = [3, 5], stride = 2 }], \
+                    decoder_kernel = 3, tied = true, initial = 'he'";
+        let flat = "kind = 'fully-connected', units = [20], tied = true, initial = { normal = 0.5 }";
+        let rbm = "kind = 'rbm', hidden = 20, gibbs_steps = 2, initial = 'he'";
+        let sgd =
+            "optimizer = { sgd = { momentum = 0.5 } }, schedule = { step = { at = 0.5, factor = 0.5 } }";
+        let adam = "optimizer = 'adam', schedule = 'linear'";
+        let recipe = |data: &str, network: &str, keep: &str, optimizer: &str| {
+            let rest = rest.replace("KEEP", keep).replace("OPTIMIZER", optimizer).replace("POOL", pool);
+            format!(
+                "name = 'x'\nabout = 'y'\ndata = {{ {data}, divide_by = 2.5 }}\nnetwork = {{ {network} }}\n{rest}"
+            )
+        };
+        let below = recipe(&array, conv, "lifetime = 0.5", adam);
+        let below = below.replace("lower_layers = 0.5", "lower_layers = 0.0");
+        let large = format!("large = {{ stride = 4, pool = {pool} }}\n[below]\n{below}");
+        vec![
+            recipe(images, conv, "lifetime = 0.5", sgd) + &large,
+            recipe(upper, flat, "per-sample = 1", adam).replace("start = 0.5", "start = 2.0") + &large,
+            recipe("set = 'memory'", rbm, "lifetime = 0.5", sgd) + &large,
+        ]
+    }
+
+    /// Each number of a recipe with the keys that lead to it.
+    fn numbers(value: &toml::Value, path: &str, found: &mut Vec<String>) {
+        let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            toml::Value::Table(table) => {
+                table.iter().for_each(|(key, value)| numbers(value, &at(key), found))
+            }
+            toml::Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, item)| numbers(item, &at(&index.to_string()), found));
+            }
+            toml::Value::Integer(_) | toml::Value::Float(_) => found.push(path.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn place<'v>(value: &'v mut toml::Value, path: &str) -> &'v mut toml::Value {
+        path.split('.').fold(value, |value, key| match value {
+            toml::Value::Table(table) => table.get_mut(key).unwrap(),
+            toml::Value::Array(items) => &mut items[key.parse::<usize>().unwrap()],
+            other => panic!("{key} of {other}"),
+        })
+    }
+
+    #[test]
+    fn what_serde_writes_and_reads_is_in_the_schema() {
+        for text in with_every_key() {
+            let recipe: Recipe = toml::from_str(&text).unwrap();
+            let written = recipe.to_toml().unwrap();
+            assert_eq!(Document::parse(&text).unwrap().check(root()), Ok(()), "{text}");
+            assert_eq!(Document::parse(&written).unwrap().check(root()), Ok(()), "{written}");
+            let mut keys = [Vec::new(), Vec::new()];
+            numbers(&toml::from_str(&text).unwrap(), "", &mut keys[0]);
+            numbers(&toml::from_str(&written).unwrap(), "", &mut keys[1]);
+            keys.iter_mut().for_each(|keys| keys.sort());
+            assert!(
+                keys[0].iter().all(|key| keys[1].contains(key) || key.ends_with("lower_layers")),
+                "{keys:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_schema_is_read_by_serde() {
+        use crate::recipe::schema::Node;
+
+        fn keys(node: Node<'_>, path: &str, found: &mut Vec<String>) {
+            for table in node.alternatives().into_iter().filter(|one| one.is("object")) {
+                for (key, value) in table.keys() {
+                    let here = format!("{path}.{key}");
+                    found.push(here.clone());
+                    if key != "below" {
+                        keys(value.items().unwrap_or(value), &here, found);
+                    }
+                }
+            }
+        }
+        fn used(value: &toml::Value, path: &str, found: &mut Vec<String>) {
+            match value {
+                toml::Value::Table(table) => {
+                    for (key, value) in table {
+                        let here = format!("{path}.{key}");
+                        found.push(here.clone());
+                        used(value, if key == "below" { path } else { &here }, found);
+                    }
+                }
+                toml::Value::Array(items) => items.iter().for_each(|item| used(item, path, found)),
+                _ => {}
+            }
+        }
+        let (mut known, mut read) = (Vec::new(), Vec::new());
+        keys(root(), "", &mut known);
+        for text in with_every_key() {
+            used(&toml::from_str(&text).unwrap(), "", &mut read);
+        }
+        let unread: Vec<_> = known.iter().filter(|key| !read.contains(key)).collect();
+        assert!(unread.is_empty(), "with_every_key lacks {unread:?}");
+    }
+
+    /// What the schema refuses in a file, [`Recipe::check`] refuses in a program.
+    #[test]
+    fn the_bounds_of_the_schema_are_those_of_the_checks() {
+        let mut tried = 0;
+        for text in with_every_key() {
+            let whole: toml::Value = toml::from_str(&text).unwrap();
+            let mut paths = Vec::new();
+            numbers(&whole, "", &mut paths);
+            for (path, number) in paths.iter().flat_map(|path| {
+                [-1.0, 0.0, 1.0, 1.5, 101.0, 1002.0, 70_000.0, 2e6].map(|number| (path, number))
+            }) {
+                let mut changed = whole.clone();
+                let at = place(&mut changed, path);
+                *at = match at {
+                    toml::Value::Integer(_) if number == 1.5 || number < 0.0 => continue,
+                    toml::Value::Integer(_) => toml::Value::Integer(number as i64),
+                    _ => toml::Value::Float(number),
+                };
+                let text = toml::to_string(&changed).unwrap();
+                let Err(fault) = Document::parse(&text).unwrap().check(root()) else { continue };
+                let recipe: Recipe = toml::from_str(&text).unwrap();
+                let problem = recipe.problem().map_err(|problem| problem.sentence);
+                assert!(problem.is_err(), "{path} = {number}: {fault:?}, but the checks take it");
+                tried += 1;
+            }
+        }
+        assert!(tried > 100, "{tried}");
     }
 }

@@ -1,47 +1,57 @@
 //! The table `[[preprocess]]` of a recipe: what is done to images before the network sees them, step by step.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
 use crate::problem::Problem;
 
-/// Eigenvectors of more dimensions than this take hours, and their matrices more memory than most machines have.
+/// Eigenvectors of more dimensions than this take hours, and their matrices more memory than most machines
+/// have.
 const MOST_DIMENSIONS: usize = 16_384;
 
-/// One step. What a step learns from the training images is kept in the run folder.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// One step, by its name `step`. What a step learns from the training images is kept in the run folder.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "step")]
 pub enum PreprocessRecipe {
     /// Each image to zero mean and unit deviation, over all its pixels and channels.
     Contrast {
         /// Added to the variance, so that the noise of a nearly uniform image is not blown up.
+        #[schemars(range(min = 0), example = 0.1)]
         #[serde(default)]
         regulariser: f32,
     },
-    /// `(x - m) / sqrt(1 + m2)` in each channel, `m` and `m2` the means of `x` and `x^2` in a Gaussian window.
+    /// `(x - m) / sqrt(1 + m2)` in each channel, `m` and `m2` the means of `x` and `x^2` in a Gaussian
+    /// window.
     LocalContrast {
         /// Rows and columns of the window, odd.
+        #[schemars(range(min = 1, max = 1001), example = 9)]
         #[serde(default = "PreprocessRecipe::default_window")]
         window: usize,
         /// The Gaussian's standard deviation in pixels [default: a sixth of the window].
+        #[schemars(range(min = 0.1), example = 2.0)]
         #[serde(skip_serializing_if = "Option::is_none")]
         deviation: Option<f32>,
     },
-    /// Whitening of whole images: `U diag(1 / sqrt(s + regulariser)) U^T (x - mean)`, where `U` and `s` are the
-    /// eigenvectors and eigenvalues of the images' covariance.
+    /// Whitening of whole images: `U diag(1 / sqrt(s + regulariser)) U^T (x - mean)`, where `U` and `s` are
+    /// the eigenvectors and eigenvalues of the images' covariance.
     Zca {
-        /// Added to the eigenvalues.
+        /// Added to the eigenvalues: the larger, the less the faintest directions are amplified.
+        #[schemars(extend("exclusiveMinimum" = 0), example = 0.1)]
         regulariser: f64,
         /// Learn from so many images, drawn by the seed of `[training]` [default: all].
+        #[schemars(range(min = 2), example = 10_000)]
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
     },
     /// Each number of an image to zero mean and unit deviation over the images.
     Standardise {
         /// Added to the variances.
+        #[schemars(range(min = 0), example = 0.01)]
         #[serde(default)]
         regulariser: f64,
         /// Learn from so many images, drawn by the seed of `[training]` [default: all].
+        #[schemars(range(min = 2), example = 10_000)]
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
     },
@@ -70,10 +80,14 @@ impl PreprocessRecipe {
         }
     }
 
-    /// `Ok` when the settings make sense.
-    pub(super) fn check(&self) -> Result<(), Problem> {
-        let invalid =
-            |what: &str| Err(Problem::of("preprocess", format!("preprocess step {}: {what}", self.name())));
+    /// `Ok` when the settings make sense. It is the step `index`, from 0.
+    pub(super) fn check(&self, index: usize) -> Result<(), Problem> {
+        let invalid = |what: &str| {
+            // The key comes first in the sentence.
+            let key = what.split(' ').next().unwrap_or_default();
+            let sentence = format!("preprocess step {}: {what}", self.name());
+            Err(Problem::of(format!("preprocess.{index}.{key}"), sentence))
+        };
         if let Some(Some(0 | 1)) = self.learns_from() {
             return invalid("samples must be at least 2");
         }
@@ -101,13 +115,13 @@ impl PreprocessRecipe {
     }
 
     /// `Ok` when the step can be learnt from images of this shape.
-    pub(super) fn check_image(&self, image: Shape) -> Result<(), Problem> {
+    pub(super) fn check_image(&self, index: usize, image: Shape) -> Result<(), Problem> {
         if matches!(self, Self::Zca { .. }) && image.len() > MOST_DIMENSIONS {
             let sentence = format!(
                 "preprocess step zca: images of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}; use smaller ones",
                 image.len()
             );
-            return Err(Problem::of("preprocess", sentence));
+            return Err(Problem::of(format!("preprocess.{index}.step"), sentence));
         }
         Ok(())
     }

@@ -72,7 +72,8 @@ impl Resolved {
         Ok(Self { recipe: Arc::new(recipe), image, network, features, below })
     }
 
-    /// The recipe. Of a layer below that is applied to larger images, its stride and pooling are those applied.
+    /// The recipe. Of a layer below that is applied to larger images, its stride and pooling are those
+    /// applied.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
@@ -101,7 +102,8 @@ impl Resolved {
         self.network
     }
 
-    /// The pooling of the dense code. Windows that the border cuts may be left out: see [`Resolved::features`].
+    /// The pooling of the dense code. Windows that the border cuts may be left out: see
+    /// [`Resolved::features`].
     pub fn pool(&self) -> Pool {
         self.recipe.pool()
     }
@@ -135,8 +137,8 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// [`Error::Recipe`] that names the key, also when the batch is larger than the data set or a step would take more
-    /// memory than can be meant.
+    /// [`Error::Recipe`] that names the key, also when the batch is larger than the data set or a step would
+    /// take more memory than can be meant.
     pub fn training(&self, images: usize) -> Result<TrainingConfig> {
         let (recipe, network) = (&self.recipe, &self.network);
         let t = &recipe.training;

@@ -1,32 +1,39 @@
 //! The table `[sparsity]`: how sparse the code is made in training, and by which way it gets there.
 //!
-//! A code that is sparse from the first step leaves units behind that never win, and so never learn: of the winner-take-all
-//! RBM two thirds, of the k-sparse autoencoder as many. With `start` they begin with a denser code, and the share (or the
-//! number) of the winners that live falls linearly from there to its end.
+//! A code that is sparse from the first step leaves units behind that never win, and so never learn: of the
+//! winner-take-all RBM two thirds, of the k-sparse autoencoder as many. With `start` they begin with a denser
+//! code, and the share (or the number) of the winners that live falls linearly from there to its end.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::{Selection, Sparsity};
+use wta_core::{Selection, Size, Sparsity};
 
 use crate::extent::Extent;
 use crate::problem::Problem;
 
 /// How sparse the code is in training; without `lifetime` and `per-sample`, spatial sparsity alone.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SparsityRecipe {
-    /// Windows per map, one winner each.
+    /// Rows and columns of windows that each feature map is cut into, with one winner each.
     #[serde(default = "default_grid")]
+    #[schemars(example = 2)]
     pub grid: Extent,
-    /// The share of each map's winners over the batch that lives.
+    /// The share of each map's (or unit's) winners over the batch that lives. Not together with `per-sample`.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0), example = 0.05)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<f32>,
-    /// How many winners of each sample live (k-sparse).
+    /// How many winners of each sample live (k-sparse). Not together with `lifetime`.
+    #[schemars(range(min = 1), example = 25)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_sample: Option<usize>,
-    /// What `lifetime` or `per-sample` is at the first step, from where it falls.
+    /// What `lifetime` or `per-sample` is at the first step, from where it falls to its end [default: it does
+    /// not fall]. Units that never win never learn; a denser beginning leaves fewer of them behind.
+    #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1.0)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<f32>,
     /// The share of all steps after which it has fallen to its end.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0, "default" = default_falling()), example = 1.0)]
     #[serde(default = "default_falling", skip_serializing_if = "is_default_falling")]
     pub falling: f32,
 }
@@ -62,6 +69,16 @@ impl SparsityRecipe {
         let refuse = |key: &str, sentence: &str| Err(Problem::of(key, sentence));
         if self.lifetime.is_some() && self.per_sample.is_some() {
             return refuse("sparsity", "sparsity takes lifetime or per-sample, not both");
+        }
+        if self.lifetime.is_some_and(|rate| !(rate > 0.0 && rate <= 1.0)) {
+            return refuse("sparsity.lifetime", "sparsity.lifetime must be more than 0 and at most 1");
+        }
+        if self.per_sample == Some(0) {
+            return refuse("sparsity.per-sample", "sparsity.per-sample must be at least 1");
+        }
+        let Size { height, width } = self.grid.into();
+        if height.min(width) == 0 {
+            return refuse("sparsity.grid", "sparsity.grid must be at least 1");
         }
         if !(self.falling > 0.0 && self.falling <= 1.0) {
             return refuse("sparsity.falling", "sparsity.falling must be more than 0 and at most 1");

@@ -1,20 +1,29 @@
 //! The table `[svm]`: the classifier.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The linear SVM. Features are scaled by one constant, to a norm of 1 on the average.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SvmRecipe {
     /// Values of C to choose from on held-out training data, ascending.
+    #[schemars(
+        length(min = 1),
+        extend("items" = {"type": "number", "exclusiveMinimum": 0}, "examples" = [[0.1, 1.0, 10.0]])
+    )]
     pub c: Vec<f64>,
-    /// Of a stack: classify by the features of the layers below, too, side by side with the last one's, and give each
-    /// layer's this norm, as a multiple of that of the layer above; 0 leaves them out.
+    /// Of a stack: classify by the features of the layers below, too, side by side with the last one's, and
+    /// give each layer's this norm, as a multiple of that of the layer above; 0 leaves them out.
+    #[schemars(range(min = 0, max = 100), extend("default" = 0.0), example = 0.5)]
     #[serde(skip_serializing_if = "is_zero")]
     pub lower_layers: f32,
-    /// The share of the training data held out to choose C.
+    /// The share of the training data held out to choose C [default: a sixth].
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1), example = 0.2)]
     pub held_out: f64,
-    /// The final fit stops when its objective is proven to be within this share of the minimum (the duality gap).
+    /// The final fit stops when its objective is proven to be within this share of the minimum (the duality
+    /// gap).
+    #[schemars(extend("exclusiveMinimum" = 0), example = 1e-4)]
     pub gap: f64,
 }
 

@@ -1,5 +1,6 @@
 //! A whole recipe: all its tables.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::{ContrastiveDivergence, Pool};
 
@@ -14,38 +15,53 @@ use super::svm::SvmRecipe;
 use super::training::{CorruptionRecipe, TrainingRecipe};
 use crate::error::{Error, Result};
 
-/// Everything about an experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Everything about an experiment: what a network learns from, the network, and how it is trained and judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// A short name.
+    /// A short name. Errors, tables and run folders call the recipe by it.
+    #[schemars(example = &"my-digits")]
     pub name: String,
-    /// One line for a person.
+    /// One line for a person: what the experiment is about.
+    #[schemars(example = &"CONV-WTA with 16 maps on the bundled digits")]
     pub about: String,
     /// What it learns from.
+    #[schemars(extend("examples" = [{"set": "digits"}]))]
     pub data: Data,
-    /// What is done to the images before the network sees them, in this order.
+    /// What is done to the images before the network sees them: any number of steps, in this order.
+    #[schemars(extend("examples" = [[{"step": "contrast"}, {"step": "zca", "regulariser": 0.1}]]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preprocess: Vec<PreprocessRecipe>,
-    /// The autoencoder.
+    /// The autoencoder or RBM.
+    #[schemars(extend("examples" = [{"kind": "fully-connected", "units": [1000], "initial": "he"}]))]
     pub network: Architecture,
     /// How sparse the code is in training.
+    #[schemars(extend("examples" = [{"lifetime": 0.05}]))]
     pub sparsity: SparsityRecipe,
-    /// What training hides from the network.
+    /// What training hides from the network: of a denoising autoencoder a part of the image, of one with
+    /// dropout a part of the code.
+    #[schemars(extend("examples" = [{"input": 0.2}]))]
     #[serde(default, skip_serializing_if = "CorruptionRecipe::is_none")]
     pub corruption: CorruptionRecipe,
     /// How it is trained.
+    #[schemars(extend("examples" = [{"epochs": 10, "batch": 100, "optimizer": "adam", "rate": 1e-3}]))]
     pub training: TrainingRecipe,
-    /// The representation for the classifier.
+    /// The representation for the classifier and for a layer above.
+    #[schemars(extend("examples" = [{"pool": {"kernel": 5, "stride": 3}}]))]
     #[serde(default)]
     pub features: Features,
     /// The classifier.
+    #[schemars(extend("examples" = [{"c": [0.1, 1.0, 10.0]}]))]
     #[serde(default)]
     pub svm: SvmRecipe,
-    /// The layer below in a stacked autoencoder: in TOML, a recipe's name or a whole recipe.
+    /// The layer below in a stacked autoencoder: the name of a built-in recipe, or a whole recipe as a table.
+    /// It is trained first and on its own; its features are what this recipe learns from. A stack has at most
+    /// 16 layers.
+    #[schemars(schema_with = "below::schema::<Recipe>", example = &"cifar10-conv64")]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "below::deserialize")]
     pub below: Option<Box<Recipe>>,
     /// How the layers below, which learnt from patches, are applied to this recipe's larger images.
+    #[schemars(extend("examples" = [{"stride": 4}]))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large: Option<ApplyTo>,
 }
@@ -68,7 +84,8 @@ impl Recipe {
         layers
     }
 
-    /// Whether both recipes train the same network: they differ at most in name, description, features and classifier.
+    /// Whether both recipes train the same network: they differ at most in name, description, features and
+    /// classifier.
     pub(crate) fn trains_like(&self, other: &Self) -> bool {
         let (features, svm) = (other.features, other.svm.clone());
         Self { name: other.name.clone(), about: other.about.clone(), features, svm, ..self.clone() } == *other

@@ -1,15 +1,18 @@
 //! The tables `[training]` and `[corruption]`: how the network is trained, and what training hides from it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout a part of
-/// the code. It is drawn by the seed of `[training]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout
+/// a part of the code. It is drawn by the seed of `[training]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorruptionRecipe {
     /// The share of the image's numbers that is set to 0 before encoding.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.2)]
     pub input: f32,
     /// The share of the selected units of the code that is dropped.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.5)]
     pub hidden: f32,
 }
 
@@ -20,25 +23,34 @@ impl CorruptionRecipe {
 }
 
 /// How it is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecipe {
     /// Times that every image is seen.
+    #[schemars(range(min = 1), example = 10)]
     pub epochs: usize,
-    /// Images per step.
+    /// Images per step. Lifetime sparsity compares the winners of so many images.
+    #[schemars(range(min = 1), example = 100)]
     pub batch: usize,
-    /// The method.
+    /// The method: Adam with its usual constants, or SGD with momentum.
+    #[schemars(extend("examples" = [{"sgd": {"momentum": 0.9}}]))]
     pub optimizer: OptimizerRecipe,
-    /// Learning rate.
+    /// The learning rate.
+    #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1e-3)]
     pub rate: f32,
-    /// How the rate changes.
+    /// How the rate changes: it stays, falls linearly to 0, or falls once, at a share of all steps, to a part
+    /// of it.
     #[serde(default = "TrainingRecipe::default_schedule")]
+    #[schemars(example = &"linear")]
     pub schedule: ScheduleRecipe,
-    /// Weight decay.
+    /// Weight decay: so much of each weight is added to its gradient. Times the rate it is at most 1.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000), example = 1e-4)]
     pub decay: f32,
-    /// For the initial weights and the order of the images.
+    /// For the initial weights, the order of the images and all that training draws. The same seed gives the
+    /// same bits.
     #[serde(default = "TrainingRecipe::default_seed")]
+    #[schemars(example = 7)]
     pub seed: u64,
 }
 
@@ -53,31 +65,34 @@ impl TrainingRecipe {
 }
 
 /// `"adam"` or `{ sgd = { momentum = 0.9 } }`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum OptimizerRecipe {
     /// Adam with its usual constants.
     Adam,
     /// SGD with momentum.
     Sgd {
-        /// Momentum.
+        /// The share of the last step that is taken again.
+        #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.9)]
         momentum: f32,
     },
 }
 
 /// `"constant"`, `"linear"` or `{ step = { at = 0.7, factor = 0.1 } }`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum ScheduleRecipe {
     /// No change.
     Constant,
     /// Linearly to 0.
     Linear,
-    /// One step down.
+    /// One fall.
     Step {
-        /// At which share of all steps.
+        /// After which share of all steps the rate falls.
+        #[schemars(range(min = 0, max = 1), example = 0.7)]
         at: f32,
-        /// Times what.
+        /// What the rate is multiplied by.
+        #[schemars(range(max = 1), extend("exclusiveMinimum" = 0), example = 0.1)]
         factor: f32,
     },
 }

@@ -182,8 +182,7 @@ impl Run {
         if !path.exists() {
             return Err(Error::run(&self.folder, RunProblem::Missing));
         }
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-        recipe::parse(&text, &path.display().to_string())
+        recipe::load_file(&path)
     }
 
     /// `Ok` when this run was made with the same recipe.

@@ -51,8 +51,7 @@ impl Search {
         }
         let file = folder.join("search.toml");
         if file.exists() {
-            let text = std::fs::read_to_string(&file).map_err(|error| Error::io("read", &file, error))?;
-            if recipe::parse(&text, &file.display().to_string())? != *base {
+            if recipe::load_file(&file)? != *base {
                 return Err(Error::run(folder, RunProblem::OtherSearch));
             }
         } else {

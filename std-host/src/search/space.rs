@@ -187,8 +187,11 @@ mod tests {
             assert!(error.contains(problem) && error.contains(text), "{error}");
         }
         for (texts, problem) in [
-            (&["training.speed=1"][..], "training.speed = 1: unknown field `speed`"),
-            (&["training.rate=\"fast\""], "rate = \"fast\": invalid type: string"),
+            (
+                &["training.speed=1"][..],
+                "training.speed = 1: training has no key speed (did you mean seed?); its keys are epochs",
+            ),
+            (&["training.rate=\"fast\""], "rate = \"fast\": training.rate must be a number, and not text"),
             (&["training.rate.high=1"], "no place for high"),
             (&["network.encoder.7.maps=1"], "no place for 7"),
             (&["sparsity.lifetime=0.1", "sparsity.per-sample=2"], "lifetime or per-sample, not both"),

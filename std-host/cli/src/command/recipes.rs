@@ -8,22 +8,39 @@ use crate::print::print;
 
 /// Arguments of `wta recipes`.
 #[derive(Args)]
-#[command(
-    after_help = "The table [data] of a recipe, with the keys that its set knows (files are below --data DIR):
+#[command(after_help = "Examples:
+  wta recipes                                      the built-in recipes
+  wta recipes mnist-conv16 > my.toml               start a recipe of your own
+  wta recipes --reference | less                   every key: type, default, meaning, an example
+  wta recipes --schema > recipe.schema.json        for editors; begin my.toml with
+                                                   #:schema ./recipe.schema.json
+
+The table [data] of a recipe, with the keys that its set knows (files are below --data DIR):
   set = \"digits\" | \"mnist\" | \"cifar10\"
   set = \"svhn\"      extra = true (train on the extra set, too)
   set = \"images\"    folder, size = 48 or [rows, columns], colour = false, labelled = true (folders are classes),
                     shorter_side = 256 (resize first), patches = 100000 (random ones, instead of the centre),
                     test_share = 0.1 (without folders train and test), seed = 1, on_error = \"skip\"
   set = \"array\"     train, train_labels, test, test_labels (.npy or .safetensors), tensor, label_tensor
-Pixels are divided by divide_by = 255, arrays by 1 unless told."
-)]
+Pixels are divided by divide_by = 255, arrays by 1 unless told.")]
 pub(crate) struct Arguments {
     /// Print this recipe's TOML.
     name: Option<String>,
+    /// Print the reference of all keys, as Markdown.
+    #[arg(long, conflicts_with_all = ["name", "schema"])]
+    reference: bool,
+    /// Print the JSON schema of recipes, from which editors complete and check keys.
+    #[arg(long, conflicts_with = "name")]
+    schema: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.reference {
+        return print(&recipe::reference());
+    }
+    if arguments.schema {
+        return print(&format!("{:#}\n", recipe::schema()));
+    }
     let recipes = recipe::all()?;
     let Some(name) = &arguments.name else {
         let width = recipes.iter().map(|recipe| recipe.name.len()).max().unwrap_or(0);

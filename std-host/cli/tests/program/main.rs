@@ -8,6 +8,7 @@ mod large_images;
 mod paper;
 mod preprocess;
 mod rbm;
+mod recipes;
 mod stacking;
 mod support;
 mod train_and_eval;

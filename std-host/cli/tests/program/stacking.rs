@@ -117,12 +117,15 @@ fn a_stack_that_makes_no_sense_gets_one_sentence() {
             text.replace("below.data = { set = \"mnist\" }", "below.data = { set = \"digits\" }"),
             "another [data]",
         ),
-        (text.replace("units = [24]", "units = [0]"), "at least one map"),
+        (text.replace("units = [24]", "units = [0]"), "network.units.0 must be at least 1"),
         (
             text.replace("encoder = [{ maps = 12, kernel = 5 }]", "encoder = [{ maps = 12, kernel = 11 }]"),
             "kernel is larger",
         ),
-        ("below = \"mnist-conv61\"\n".to_owned() + &text.replace("below.", "# "), "no recipe mnist-conv61"),
+        (
+            "below = \"mnist-conv61\"\n".to_owned() + &text.replace("below.", "# "),
+            "line 1: below = \"mnist-conv61\" is not known (did you mean \"mnist-conv16\"?)",
+        ),
     ];
     for (text, sentence) in cases {
         let recipe = folder.write("bad.toml", &text);

@@ -1,5 +1,6 @@
 //! The keys of `[data]` for one's own data: folders of pictures, and arrays.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::Size;
 
@@ -8,34 +9,44 @@ use crate::extent::Extent;
 use crate::problem::Problem;
 
 /// The keys of `set = "images"`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
     /// The folder, below the data folder. If it has the folders `train` and `test`, these are the splits.
+    #[schemars(example = &"faces")]
     pub folder: String,
-    /// Rows and columns of the data set's images.
+    /// Rows and columns of the data set's images, each at most 65536.
+    #[schemars(extend("examples" = [[48, 32]]))]
     pub size: Extent,
-    /// Red, green and blue, or grey.
+    /// Whether images are red, green and blue; if not, they are grey.
+    #[schemars(example = false)]
     #[serde(default = "ImageFolder::default_colour")]
     pub colour: bool,
     /// Whether the first level of folders are the classes, in the order of their names.
+    #[schemars(example = true)]
     #[serde(default)]
     pub labelled: bool,
     /// First resize a picture so that its shorter side has so many pixels [default: whole pictures just cover
     /// `size`, patches are cut from the picture as it is].
+    #[schemars(range(min = 1, max = MOST_SIDE), example = 256)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shorter_side: Option<u32>,
     /// Cut so many patches from random places of all training pictures together, and as many from each test
     /// picture as from a training picture [default: the centre of every picture].
+    #[schemars(range(min = 1), example = 100_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<usize>,
     /// Without `train` and `test`: the share of pictures that are for testing.
     #[serde(default = "ImageFolder::default_share")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.2)]
     pub test_share: f64,
     /// Draws the patches and the test pictures.
     #[serde(default = "ImageFolder::default_seed")]
+    #[schemars(example = 7)]
     pub seed: u64,
-    /// What to do about files that cannot be decoded.
+    /// What to do about a file that cannot be decoded, or is smaller than a patch: name it and end, or name
+    /// it and go on.
+    #[schemars(example = &"skip")]
     #[serde(default)]
     pub on_error: OnError,
 }
@@ -84,7 +95,7 @@ impl ImageFolder {
 }
 
 /// What to do about a file that cannot be decoded, or is smaller than a patch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// Name it and end.
@@ -95,24 +106,30 @@ pub enum OnError {
 }
 
 /// The keys of `set = "array"`: files below the data folder, `.npy` or `.safetensors`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArrayFiles {
     /// The training images, N x C x H x W or N x D.
+    #[schemars(example = &"train.npy")]
     pub train: String,
-    /// Their labels, N integers.
+    /// The labels of the training images, N integers [default: none].
+    #[schemars(example = &"train-labels.npy")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_labels: Option<String>,
-    /// The test images.
+    /// The test images [default: none].
+    #[schemars(example = &"test.npy")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
-    /// Their labels.
+    /// The labels of the test images [default: none].
+    #[schemars(example = &"test-labels.npy")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_labels: Option<String>,
-    /// The images' tensor in safetensors files; not needed where there is one only.
+    /// The name of the images' tensor in safetensors files [default: the only one].
+    #[schemars(example = &"images")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
-    /// The labels' tensor.
+    /// The name of the labels' tensor in safetensors files [default: the only one].
+    #[schemars(example = &"labels")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_tensor: Option<String>,
 }
