@@ -260,7 +260,7 @@ impl fmt::Display for RunProblem {
 #[non_exhaustive]
 pub enum Interrupted {
     /// A training between two steps.
-    TrainingConfig {
+    Training {
         /// Steps done.
         step: u64,
         /// Of so many.
@@ -297,10 +297,10 @@ pub enum Interrupted {
 impl fmt::Display for Interrupted {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TrainingConfig { step, steps, folder: Some(folder) } => {
+            Self::Training { step, steps, folder: Some(folder) } => {
                 write!(to, "step {step} of {steps} is saved in {}; resume it", folder.display())
             }
-            Self::TrainingConfig { step, steps, folder: None } => {
+            Self::Training { step, steps, folder: None } => {
                 write!(to, "step {step} of {steps}; nothing was saved")
             }
             Self::Preprocessing => to.write_str("the preprocessing is not learnt yet; resume the training"),

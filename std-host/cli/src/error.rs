@@ -98,7 +98,7 @@ fn write_run_problem(to: &mut fmt::Formatter<'_>, problem: &RunProblem) -> fmt::
 
 fn write_interrupted(to: &mut fmt::Formatter<'_>, interrupted: &Interrupted) -> fmt::Result {
     match interrupted {
-        Interrupted::TrainingConfig { step, steps, folder: Some(folder) } => {
+        Interrupted::Training { step, steps, folder: Some(folder) } => {
             write!(to, "step {step} of {steps} is saved in {}; continue with --resume", folder.display())
         }
         Interrupted::Preprocessing => {
@@ -148,7 +148,7 @@ mod tests {
             "runs/x: was made with recipe a, not this b; resume with the same, or choose another --run folder"
         );
         let folder = Some(PathBuf::from("runs/x"));
-        let training = wta::Error::Interrupted(Interrupted::TrainingConfig { step: 3, steps: 9, folder });
+        let training = wta::Error::Interrupted(Interrupted::Training { step: 3, steps: 9, folder });
         assert_eq!(said(training), "interrupted: step 3 of 9 is saved in runs/x; continue with --resume");
     }
 }

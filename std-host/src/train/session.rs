@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
                 observer.end();
                 let (step, steps) = (self.trainer.step, training.steps);
                 let folder = self.place.folder().map(Path::to_path_buf);
-                return Err(Error::Interrupted(Interrupted::TrainingConfig { step, steps, folder }));
+                return Err(Error::Interrupted(Interrupted::Training { step, steps, folder }));
             }
         }
         observer.end();
