@@ -1,4 +1,4 @@
-//! Which data set a recipe learns from, and what the set needs to be told.
+//! Which data set a recipe learns from, and the keys of each data set.
 
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
@@ -6,12 +6,12 @@ use wta_core::Shape;
 use super::own::keys::{ArrayFiles, ImageFolder};
 use crate::problem::Problem;
 
-/// The data sets that can be loaded, with what they need to be told: the table `[data]` of a recipe, whose
-/// key `set` is their name in lower case.
+/// The data sets that can be loaded, with their keys: the table `[data]` of a recipe. Its key `set` is the
+/// name in lower case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "set", rename_all = "lowercase", deny_unknown_fields)]
 pub enum DataSource {
-    /// A subset of MNIST that is part of the program; needs no folder.
+    /// A subset of MNIST that is part of the program and needs no folder.
     Digits,
     /// MNIST, in the folder `mnist/`.
     Mnist,
@@ -19,20 +19,20 @@ pub enum DataSource {
     Cifar10,
     /// SVHN's cropped digits, in the folder `svhn/`.
     Svhn {
-        /// Whether the extra set is part of the training images.
+        /// Whether the training images include the extra set.
         #[serde(default)]
         extra: bool,
     },
     /// A folder of pictures.
     Images(ImageFolder),
-    /// ArrayFiles in `.npy` or safetensors files.
+    /// Arrays in `.npy` or safetensors files.
     Array(ArrayFiles),
-    /// Images that a program hands over in memory; no file has them.
+    /// Images that a program passes in memory, not in files.
     Memory,
 }
 
 impl DataSource {
-    /// The shape of its images, where that is always the same.
+    /// The shape of its images, if all data sets of this kind have the same.
     pub fn image_shape(&self) -> Option<Shape> {
         match self {
             Self::Digits | Self::Mnist => Some(Shape::new(1, 28, 28)),
@@ -53,18 +53,18 @@ impl DataSource {
         }
     }
 
-    /// `Ok` when its keys make sense.
+    /// `Ok` if the values of its keys make sense.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         if let Self::Images(images) = self { images.check() } else { Ok(()) }
     }
 
-    /// What pixels are divided by unless told: bytes come to lie between 0 and 1, arrays and what a program
-    /// hands over are left as they are.
+    /// The default of `divide_by`: bytes are brought between 0 and 1; arrays and images in memory stay as
+    /// they are.
     pub(crate) fn divisor(&self) -> f32 {
         if matches!(self, Self::Array(_) | Self::Memory) { 1.0 } else { 255.0 }
     }
 
-    /// Whether it lies in files, in a folder that has to be told.
+    /// Whether it is read from files, in a folder that the caller names.
     pub fn needs_folder(&self) -> bool {
         !matches!(self, Self::Digits | Self::Memory)
     }
