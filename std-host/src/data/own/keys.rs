@@ -1,4 +1,4 @@
-//! The keys of `[data]` for one's own data: folders of pictures, and arrays.
+//! The keys of `[data]` for the user's own data: folders of pictures, and arrays.
 
 use serde::{Deserialize, Serialize};
 use wta_core::Size;
@@ -11,28 +11,28 @@ use crate::problem::Problem;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
-    /// The folder, below the data folder. If it has the folders `train` and `test`, these are the splits.
+    /// The folder, below the data folder. If it holds the folders `train` and `test`, these are the splits.
     pub folder: String,
-    /// Rows and columns of the data set's images.
+    /// Rows and columns of the images, after resizing and cropping.
     pub size: Extent,
-    /// Red, green and blue, or grey.
+    /// Whether images are red, green and blue; otherwise grey.
     #[serde(default = "ImageFolder::default_colour")]
     pub colour: bool,
-    /// Whether the first level of folders are the classes, in the order of their names.
+    /// Whether the folders of the first level are the classes, in the order of their names.
     #[serde(default)]
     pub labelled: bool,
-    /// First resize a picture so that its shorter side has so many pixels [default: whole pictures just cover
-    /// `size`, patches are cut from the picture as it is].
+    /// First resize each picture so that its shorter side has this many pixels [default: a whole picture just
+    /// covers `size`; patches are cut from the picture as it is].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shorter_side: Option<u32>,
-    /// Cut so many patches from random places of all training pictures together, and as many from each test
-    /// picture as from a training picture [default: the centre of every picture].
+    /// Cut this many patches in total from random places of the training pictures, and from each test picture
+    /// as many as from a training picture [default: the centre of each picture].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<usize>,
-    /// Without `train` and `test`: the share of pictures that are for testing.
+    /// If there is no `train` and `test`: the share of pictures that are for testing.
     #[serde(default = "ImageFolder::default_share")]
     pub test_share: f64,
-    /// Draws the patches and the test pictures.
+    /// The seed that draws the patches and the test pictures.
     #[serde(default = "ImageFolder::default_seed")]
     pub seed: u64,
     /// What to do about files that cannot be decoded.
@@ -58,7 +58,7 @@ impl ImageFolder {
         (self.size.into(), if self.colour { 3 } else { 1 })
     }
 
-    /// `Ok` when the keys make sense.
+    /// `Ok` if the values of the keys make sense.
     pub(in crate::data) fn check(&self) -> Result<(), Problem> {
         let must = |key: &str, rule: &str| Err(Problem::of(key, format!("{key} must {rule}")));
         let (size, _) = self.shape();
@@ -87,10 +87,10 @@ impl ImageFolder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
-    /// Name it and end.
+    /// Stop with an error that names the file.
     #[default]
     Refuse,
-    /// Name it and go on.
+    /// Skip the file with a note that names it.
     Skip,
 }
 
@@ -109,10 +109,10 @@ pub struct ArrayFiles {
     /// Their labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_labels: Option<String>,
-    /// The images' tensor in safetensors files; not needed where there is one only.
+    /// The name of the images' tensor in safetensors files; not needed if there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
-    /// The labels' tensor.
+    /// The name of the labels' tensor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_tensor: Option<String>,
 }
