@@ -1,10 +1,11 @@
 //! Training image by image: any network, any sparsity.
 //!
-//! - *compete*: blocks of images in parallel. Hidden maps are kept, because the host has the memory for them, so
-//!   that *learn* need not compute them again. If the kernels screen the last layer, its maps are never written.
+//! - *compete*: blocks of images in parallel. Hidden maps are kept, because the host has the memory for them,
+//!   so that *learn* need not compute them again. If the kernels screen the last layer, its maps are never
+//!   written.
 //! - *select*: ranges of maps in parallel. After a screening, the exact winners are found first.
-//! - *learn*: residuals and deltas image by image, then gradients by ranges of maps. Each range goes through the
-//!   images in order.
+//! - *learn*: residuals and deltas image by image, then gradients by ranges of maps. Each range goes through
+//!   the images in order.
 
 use std::ops::Range;
 
