@@ -170,8 +170,7 @@ impl Dataset {
         }
     }
 
-    /// The data set, if every label is below `classes`; an error names `labels_file`, where the labels come
-    /// from.
+    /// The data set, if every label is below `classes`; an error names `labels_file`, the file of the labels.
     pub(super) fn checked(self, labels_file: &Path) -> Result<Self> {
         let mut labels = self.labels.iter().flatten().enumerate();
         match labels.find(|(_, label)| usize::from(**label) >= self.classes) {

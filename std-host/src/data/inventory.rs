@@ -1,4 +1,4 @@
-//! What a folder holds of the known data sets, compared with what was published.
+//! The files of known data sets in a folder, compared with the published ones.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -50,7 +50,7 @@ const SVHN: [(&str, Check); 3] = {
     ]
 };
 
-/// What is known of a file.
+/// The result of checking a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is not there.
@@ -77,7 +77,7 @@ pub struct Entry {
     pub file: PathBuf,
     /// Bytes on the disk, as stored; `None` when the file is missing or unreadable.
     pub size: Option<u64>,
-    /// What is known of it.
+    /// The result of checking it.
     pub state: State,
 }
 

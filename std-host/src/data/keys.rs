@@ -58,8 +58,8 @@ impl DataSource {
         if let Self::Images(images) = self { images.check() } else { Ok(()) }
     }
 
-    /// The default of `divide_by`: bytes are brought between 0 and 1; arrays and images in memory stay as
-    /// they are.
+    /// The default of `divide_by`: bytes are scaled to lie between 0 and 1; arrays and images in memory stay
+    /// as they are.
     pub(crate) fn divisor(&self) -> f32 {
         if matches!(self, Self::Array(_) | Self::Memory) { 1.0 } else { 255.0 }
     }

@@ -30,8 +30,8 @@ use plan::{no_draw, options, search};
 ///
 /// # Errors
 ///
-/// One sentence if the test images are not encoded, there are fewer labels than asked for, or all labels are
-/// to be drawn several times; [`Error::Interrupted`] if the observer stops it.
+/// One sentence if the test images are not encoded, there are fewer labels than asked for, or several draws
+/// are asked for without a number of labels; [`Error::Interrupted`] if the observer stops it.
 pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Evaluation> {
     let Some(test) = &encoded.test else {
         return Err(Error::Invalid("the test images are not encoded, and there is no test error".to_owned()));

@@ -33,8 +33,8 @@ impl Plan<'_> {
     ///
     /// # Errors
     ///
-    /// One sentence if there is no draw, all labels are to be drawn several times, there are fewer labels
-    /// than asked for, or the values of C make no sense.
+    /// One sentence if there is no draw, several draws are asked for without a number of labels, there are
+    /// fewer labels than asked for, or the values of C make no sense.
     pub fn check(&self, images: usize) -> Result<()> {
         svm::check_grid(&self.svm.c)?;
         if self.draws == 0 {

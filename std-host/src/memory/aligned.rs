@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 /// Bytes of a cache line, which are also those of the widest vector.
 const LINE: usize = 64;
 
-/// A fixed number of `f32`, the first of which starts a cache line.
+/// A fixed number of `f32`; the first one starts a cache line.
 #[derive(Debug, Default)]
 pub struct Aligned {
     memory: Vec<f32>,

@@ -138,8 +138,8 @@ impl Run {
         self.write_recipe(recipe)
     }
 
-    /// Copies the files of the training, with those of the layers below, but not what was made from it later.
-    /// The copy can be resumed and stacked on.
+    /// Copies the files of the training, with those of the layers below, but no files that were made from it
+    /// later. The copy can be resumed and stacked on.
     ///
     /// # Errors
     ///

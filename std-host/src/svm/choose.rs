@@ -146,7 +146,7 @@ impl<'a> Path<'a> {
         search: &Search,
         options: &Options,
     ) -> Result<Self> {
-        // The trainer checks the labels, which the parts are made by.
+        // The trainer checks the labels before they are used to make the parts.
         let first = Trainer::new(rows, labels, classes)?;
         let splits = match search.hold_out {
             HoldOut::Share(share) => vec![split(labels, classes, share, options.seed)?],

@@ -9,8 +9,8 @@
 //!    [`Initial::He`]'s random filters.
 //! 3. The filter's bias makes it active in a share of the receptive fields that equals the lifetime sparsity
 //!    rate (in half of them without lifetime sparsity).
-//! 4. If the decoder's kernel is as large as the encoder's, the filter's atom is the same patch, with the norm
-//!    of He's atoms.
+//! 4. If the decoder's kernel is as large as the encoder's, the filter's atom is the same patch, with the
+//!    norm of He's atoms.
 //!
 //! The receptive fields include those that reach over the border, with their zeros, so that no filter
 //! responds to the border itself.

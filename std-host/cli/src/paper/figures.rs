@@ -47,12 +47,12 @@ pub(super) enum Figure {
     Six,
 }
 
-/// A picture and what it shows.
+/// A picture with its caption.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Panel {
     /// The file's name in the folder of the pictures.
     pub(super) file: String,
-    /// What it shows.
+    /// The caption.
     pub(super) caption: String,
 }
 

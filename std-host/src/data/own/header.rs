@@ -1,4 +1,4 @@
-//! What the header of an array says: the type of its numbers, their order and their shape.
+//! The header of an array: the type, the order and the shape of its numbers.
 
 /// The most bytes of a header: more must be damage.
 pub(super) const MOST_HEADER: u64 = 1 << 24;
@@ -30,7 +30,7 @@ impl Type {
     }
 }
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) kind: Type,
