@@ -276,7 +276,7 @@ pub enum Interrupted {
     Evaluation,
     /// The training of an SVM.
     Svm {
-        /// Passes over the data, of the class that has had most.
+        /// The most passes over the data that any class has had.
         epochs: usize,
         /// Classes solved.
         classes_done: usize,

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Receives the progress of long work, and may stop it. Every method has a default that does nothing: `&()`
-/// is silent and never stops.
+/// Receives the progress of long work, and may stop it. By default no method does anything visible: `&()` is
+/// silent and never stops.
 ///
 /// Work is a sequence of phases. A phase begins, advances by steps, may describe its current state, and ends.
 ///
@@ -103,7 +103,7 @@ pub struct SvmProgress {
     pub problem: usize,
     /// The most problems that there can be; 1 without a search.
     pub problems: usize,
-    /// Passes over the data so far, of the class that has had most.
+    /// The most passes over the data that any class has had so far.
     pub epochs: usize,
     /// Classes solved so far.
     pub classes_done: usize,

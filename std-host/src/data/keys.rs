@@ -32,7 +32,7 @@ pub enum DataSource {
 }
 
 impl DataSource {
-    /// The shape of its images, if all data sets of this kind have the same.
+    /// The shape of its images, if the data set and its keys determine it.
     pub fn image_shape(&self) -> Option<Shape> {
         match self {
             Self::Digits | Self::Mnist => Some(Shape::new(1, 28, 28)),

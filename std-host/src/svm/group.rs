@@ -27,7 +27,7 @@ const TIGHTEN: f64 = 0.7;
 
 /// The inputs that all groups share while one problem is solved.
 pub(super) struct Task<'a> {
-    /// For the hot loops; the result is the same to the bit with each.
+    /// For the hot loops; every instruction set gives the same bits.
     pub(super) isa: Isa,
     pub(super) rows: &'a Rows,
     /// `[row]`.

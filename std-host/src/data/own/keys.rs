@@ -15,7 +15,7 @@ pub struct ImageFolder {
     pub folder: String,
     /// Rows and columns of the images, after resizing and cropping.
     pub size: Extent,
-    /// Whether images are red, green and blue; otherwise grey.
+    /// Whether images are red, green and blue; otherwise they are grey.
     #[serde(default = "ImageFolder::default_colour")]
     pub colour: bool,
     /// Whether the folders of the first level are the classes, in the order of their names.

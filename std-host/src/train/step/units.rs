@@ -263,7 +263,8 @@ impl UnitsWorkspace {
                         square += error * error;
                         *residual = error * scale;
                         *sum += *residual;
-                        // NaN is kept too: no comparison with it is true.
+                        // Takes NaN too, because no comparison with it is true. If a later residual replaces
+                        // it, the bias's gradient is still NaN.
                         largest = if residual.abs() <= largest { largest } else { residual.abs() };
                     }
                     loss += square;
