@@ -9,8 +9,8 @@ use crate::layout::planar;
 pub struct LayerLink {
     features: Shape,
     scale: f32,
-    /// Whether the network above takes one map after the other, as PyTorch flattens them; it does if it is
-    /// fully connected.
+    /// Whether maps are reordered: a fully-connected network takes them one after the other, as PyTorch
+    /// flattens them.
     planar: bool,
 }
 
