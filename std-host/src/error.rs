@@ -1,12 +1,12 @@
 //! What can go wrong on the host. Each error is one sentence that names the file, the key or the setting, and
-//! says what to do. No sentence here names a flag or a command: a program words those (see
-//! `std-host/cli/src/wording.rs`).
+//! says what to do. No sentence here names a flag or a command: a program adds those (see
+//! `std-host/cli/src/error.rs`).
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The result of everything in this library that can fail.
+/// The result of every function of this library that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error: `Display` is one sentence for a person.
@@ -31,7 +31,7 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A recipe is not TOML, has a wrong key, or a value that makes no sense.
+    /// A recipe is not TOML, has a wrong key, or has a value that makes no sense.
     #[error("{}{problem}", place(origin, *line))]
     Recipe {
         /// The recipe's name or file; empty when the recipe has neither.
@@ -62,8 +62,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: RunProblem,
     },
-    /// A file of a run's classifier is damaged, or does not belong to the run's weights; evaluating again
-    /// makes it anew.
+    /// A file of a run's classifier is damaged, or does not belong to the run's weights. Evaluating the run
+    /// again replaces it.
     #[error("{}: {problem}; evaluate the run again", path.display())]
     Classifier {
         /// The file: `svm.safetensors` or `eval.json`.
@@ -71,7 +71,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// A run's classifier is for features raised to a power, which nothing else computes.
+    /// A run's classifier is for features raised to a power. Only the evaluation computes such features.
     #[error("{}: is of a classifier for features raised to a power; evaluate the run again with a power of 1", path.display())]
     RaisedFeatures {
         /// The file that says so.
@@ -80,13 +80,13 @@ pub enum Error {
     /// The core refused a network, an input or a step.
     #[error("{0}")]
     Core(#[from] wta_core::Error),
-    /// A training step made numbers that are not finite or too large; weights and moments are as before the
+    /// A training step gave numbers that are not finite or too large. Weights and moments are as before the
     /// step.
     #[error("step {step}: {source}{}", last_good(folder.as_deref()))]
     Diverged {
         /// The step, from 1.
         step: u64,
-        /// The run folder that holds the last good weights; none for a training in memory.
+        /// The run folder that holds the last good weights; none if the training was in memory.
         folder: Option<PathBuf>,
         /// What the core said.
         source: wta_core::Error,
@@ -154,11 +154,11 @@ pub enum Setting {
     Labels,
     /// Choices of labelled images.
     Draws,
-    /// What features are raised to.
+    /// The power that features are raised to.
     Power,
     /// The pooling.
     Pool,
-    /// Rows and columns that pictures are brought to.
+    /// The rows and columns that pictures are resized to.
     Size,
     /// The data set.
     Data,
@@ -182,8 +182,8 @@ impl Setting {
         }
     }
 
-    /// The sentence of an [`Error::Setting`]. `before` is put in front of the name, so that a program can
-    /// name its flag.
+    /// The sentence of an [`Error::Setting`]. `before` is put in front of the name: with `--` a program names
+    /// its flag.
     pub fn sentence(self, before: &str, value: Option<&str>, problem: &str) -> String {
         let name = self.name();
         match value {
@@ -203,14 +203,14 @@ pub enum RunProblem {
     Occupied,
     /// Its run was made with another recipe.
     OtherRecipe {
-        /// The other recipe's name; none when it has the same name and other settings.
+        /// The other recipe's name; none if the name is the same and only settings differ.
         theirs: Option<String>,
         /// The recipe that was asked for.
         ours: String,
     },
     /// No epoch is finished, so there is no model.
     Untrained,
-    /// A search was to begin in it.
+    /// It holds a run, so a search cannot begin there.
     NotASearch,
     /// It holds a search with another recipe, seed or number of epochs.
     OtherSearch,
@@ -255,7 +255,7 @@ impl fmt::Display for RunProblem {
     }
 }
 
-/// What was interrupted, and what of it is kept.
+/// What was interrupted, and how much of it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interrupted {
@@ -263,9 +263,9 @@ pub enum Interrupted {
     Training {
         /// Steps done.
         step: u64,
-        /// Of so many.
+        /// Steps in all.
         steps: u64,
-        /// The run folder with the checkpoint; none for a training in memory, of which nothing is kept.
+        /// The run folder with the checkpoint; none if the training was in memory, where nothing is kept.
         folder: Option<PathBuf>,
     },
     /// The preprocessing was being learnt.
@@ -276,20 +276,20 @@ pub enum Interrupted {
     Evaluation,
     /// The training of an SVM.
     Svm {
-        /// The most passes over the data of any class.
+        /// The most passes over the data that any class has had.
         epochs: usize,
         /// Classes solved.
         classes_done: usize,
-        /// Of so many.
+        /// Classes in all.
         classes: usize,
     },
     /// A measurement: nothing was written.
     Profile,
-    /// A search between two steps of a combination.
+    /// A search, before a combination was finished.
     Search {
         /// Combinations finished.
         finished: usize,
-        /// Of so many.
+        /// Combinations in all.
         of: usize,
     },
 }

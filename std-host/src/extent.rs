@@ -1,4 +1,4 @@
-//! One number for both directions, or rows and columns: how recipes write sizes.
+//! How recipes write sizes: one number for both directions, or rows and columns.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -72,7 +72,7 @@ impl fmt::Display for Extent {
     }
 }
 
-/// Neither side is 0.
+/// Refuses a side of 0.
 impl FromStr for Extent {
     type Err = String;
 

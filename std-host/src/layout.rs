@@ -1,18 +1,19 @@
-//! Orders of the channels: side by side at each position, as here, or one after the other, as in PyTorch.
+//! Orders of the channels: side by side at each position, as in this library, or one after the other, as in
+//! PyTorch.
 
 use wta_core::Shape;
 
-/// Features with the maps side by side, as PyTorch lays them out: map by map.
+/// Features from our layout (maps side by side at each position) in PyTorch's (map after map).
 pub(crate) fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<Item = f32> + '_ {
     features.chunks_exact(shape.len()).flat_map(move |image| planar(shape, image))
 }
 
-/// One image's numbers channel by channel, from positions with their channels side by side.
+/// One image's numbers map after map, from maps that lie side by side at each position.
 pub(crate) fn planar(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
     transposed(image, shape.positions())
 }
 
-/// One image's positions with their channels side by side, from numbers that lie channel by channel.
+/// One image's channels side by side at each position, from channels that lie one after the other.
 pub(crate) fn interleaved(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
     transposed(image, shape.channels)
 }

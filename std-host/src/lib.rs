@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! All of it is in memory and on all threads. The same seed, data and recipe give the same bits, whatever the
-//! number of threads.
+//! Everything happens in memory and on all threads. The same seed, data and recipe give the same bits,
+//! whatever the number of threads.
 //!
 //! | to | see |
 //! | --- | --- |

@@ -1,14 +1,14 @@
-//! Watching and stopping long work: one trait for progress, results of epochs, lines for people, and the wish
-//! to stop.
+//! Watching and stopping long work: one trait reports progress, the results of epochs and lines for people,
+//! and asks whether to stop.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Is told how long work goes on, and may stop it. Every method has a default that does nothing: `&()` is
+/// Receives the progress of long work, and may stop it. By default no method does anything visible: `&()` is
 /// silent and never stops.
 ///
-/// Work is a sequence of phases. A phase begins, advances by steps, may say what it is at, and ends.
+/// Work is a sequence of phases. A phase begins, advances by steps, may describe its current state, and ends.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,17 +33,17 @@ use serde::{Deserialize, Serialize};
 /// }
 /// ```
 pub trait Observer: Sync {
-    /// A phase of `total` steps begins; 0 when their number is not known.
+    /// A phase of `total` steps begins; `total` is 0 if the number of steps is not known.
     fn begin(&self, phase: &str, total: u64) {
         let _ = (phase, total);
     }
 
-    /// So many steps more of the phase are done.
+    /// This many more steps of the phase are done.
     fn advance(&self, steps: u64) {
         let _ = steps;
     }
 
-    /// What the phase is at, in a few words; the next call replaces it.
+    /// The current state of the phase in a few words; the next call replaces it.
     fn status(&self, text: &str) {
         let _ = text;
     }
@@ -51,25 +51,24 @@ pub trait Observer: Sync {
     /// The phase has ended.
     fn end(&self) {}
 
-    /// A line for people that stays: a warning, or what was found.
+    /// A line for people that stays visible: a warning or a finding.
     fn note(&self, line: &str) {
         let _ = line;
     }
 
-    /// An epoch of `epochs` has ended.
+    /// An epoch has ended; there are `epochs` in all.
     fn epoch(&self, epoch: &EpochMetrics, epochs: usize) {
         let _ = (epoch, epochs);
     }
 
-    /// How far the training of an SVM is; told about ten times a second. Unless overridden, it becomes a
+    /// The progress of an SVM's training, about ten times a second. The default passes it on as a
     /// [`status`](Observer::status).
     fn svm(&self, progress: &SvmProgress) {
         self.status(&progress.to_string());
     }
 
-    /// Whether to stop. Asked after every step of a training, and several times a second elsewhere; the work
-    /// then ends with [`Error::Interrupted`](crate::Error::Interrupted), and what is worth keeping is saved
-    /// before.
+    /// Whether to stop. Training asks after every step, other work several times a second. The work then
+    /// saves what is worth keeping, and ends with [`Error::Interrupted`](crate::Error::Interrupted).
     fn should_stop(&self) -> bool {
         false
     }
@@ -78,12 +77,12 @@ pub trait Observer: Sync {
 /// Silence.
 impl Observer for () {}
 
-/// What an epoch of training came to: a row of `metrics.csv`.
+/// The results of one epoch of training: a row of `metrics.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
     /// From 1.
     pub epoch: u64,
-    /// Half the squared error of an image, averaged over the epoch.
+    /// Half the squared error summed over an image, averaged over the epoch.
     pub loss: f64,
     /// The mean squared error of a pixel.
     pub pixel_mse: f64,
@@ -95,16 +94,16 @@ pub struct EpochMetrics {
     pub seconds: f64,
 }
 
-/// How far the training of an SVM is.
+/// The progress of an SVM's training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SvmProgress {
     /// The penalty of the problem being solved.
     pub c: f64,
-    /// Which problem of a search for `C` this is, from 0; the last one is the final training.
+    /// The number of the current problem in a search for `C`, from 0; the last one is the final training.
     pub problem: usize,
-    /// How many problems there are at most, 1 without a search.
+    /// The most problems that there can be; 1 without a search.
     pub problems: usize,
-    /// The most passes over the data of any class so far.
+    /// The most passes over the data that any class has had so far.
     pub epochs: usize,
     /// Classes solved so far.
     pub classes_done: usize,

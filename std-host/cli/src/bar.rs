@@ -1,5 +1,5 @@
-//! Progress for people: a bar with the time left on a terminal, plain lines otherwise. Always on stderr;
-//! results go to stdout, and not through here.
+//! Progress for people: a bar with the time left on a terminal, plain lines otherwise. It always goes to
+//! stderr; results go to stdout, and not through this file.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use wta::{EpochMetrics, Observer};
 
-/// Without a terminal, a long phase says where it is this often.
+/// Without a terminal, a long phase prints a line this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Where progress goes.
+/// Shows the progress of a command.
 pub(crate) struct Bar {
     bar: Option<ProgressBar>,
     /// Set by Ctrl-C.
@@ -29,7 +29,7 @@ struct Plain {
 }
 
 impl Bar {
-    /// To the terminal, or as lines where stderr is none.
+    /// A bar on the terminal, or plain lines if stderr is not a terminal.
     pub(crate) fn stderr(stop: &'static AtomicBool) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
         let mut progress = Self::lines(Box::new(std::io::stderr()), stop);
@@ -37,7 +37,7 @@ impl Bar {
         progress
     }
 
-    /// As plain lines to a writer.
+    /// Plain lines to a writer.
     fn lines(out: Box<dyn Write + Send>, stop: &'static AtomicBool) -> Self {
         let plain = Plain { out, name: String::new(), done: 0, total: 0, last: Instant::now() };
         Self { bar: None, stop, plain: Mutex::new(plain) }
@@ -84,7 +84,7 @@ impl Observer for Bar {
                 } else {
                     format!("{}: {}", plain.name, plain.done)
                 };
-                // Progress that cannot be shown is no reason to stop.
+                // Work goes on even if its progress cannot be shown.
                 let _ = writeln!(plain.out, "{line}");
             }
         });

@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The settings that every command gets.
 
 use std::sync::atomic::AtomicBool;
 
@@ -6,7 +6,7 @@ use wta::Isa;
 
 use crate::bar::Bar;
 
-/// What every command is given.
+/// The settings that every command gets.
 pub(crate) struct Context {
     /// The instruction set.
     pub(crate) isa: Isa,
@@ -15,7 +15,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Shows the progress of the command, and stops it at Ctrl-C.
+    /// A bar that shows the progress of the command, and stops it at Ctrl-C.
     pub(crate) fn bar(&self) -> Bar {
         Bar::stderr(self.stop)
     }

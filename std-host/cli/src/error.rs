@@ -1,5 +1,5 @@
-//! What can go wrong in the program, and its one sentence for the user. The library's errors name settings;
-//! here they get the names of flags and commands.
+//! What can go wrong in the program; each error is one sentence for the user. The library's errors name
+//! settings; this file turns them into flags and commands.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 /// Why a command ended.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// The library said so.
+    /// An error of the library.
     Library(wta::Error),
     /// Flags that make no sense.
     Usage(String),
-    /// Ctrl-C in a command that goes on by itself when it is given again.
+    /// Ctrl-C in a command that continues by itself when it is run again.
     Paused(&'static str),
 }
 

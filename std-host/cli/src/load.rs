@@ -19,7 +19,7 @@ pub(crate) fn samples(
     Ok(Samples::new(recipe, dataset(recipe, data, split, bar)?)?)
 }
 
-/// The patches that the layers below a recipe with `[large]` learn from.
+/// The patches that the layers below learn from, if the recipe has `[large]`.
 pub(crate) fn patches(recipe: &Recipe, data: Option<&Path>, bar: &Bar) -> Result<Option<Samples<'static>>> {
     let layers = recipe.layers();
     let Some(below) = layers.iter().find_map(|layer| layer.large.and(layer.below.as_deref())) else {

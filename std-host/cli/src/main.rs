@@ -63,9 +63,9 @@ enum Command {
     Show(command::show::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
     Profile(command::profile::Arguments),
-    /// Make the paper's tables and figures again; goes on where it stopped.
+    /// Reproduce the paper's tables and figures; continues where it stopped.
     Paper(command::paper::Arguments),
-    /// Say which data sets are in a folder, checked against published checksums.
+    /// List the data sets in a folder, checked against published checksums.
     Data(command::data::Arguments),
 }
 
@@ -92,8 +92,8 @@ fn run(program: Program) -> Result<()> {
         .num_threads(threads)
         .build_global()
         .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))?;
-    // A first Ctrl-C stops after the current step and saves; a second one ends the program at once, which
-    // loses nothing either, since every file is replaced as a whole.
+    // A first Ctrl-C stops after the current step and saves. A second one ends the program at once; even that
+    // loses no files, because each is replaced as a whole.
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);

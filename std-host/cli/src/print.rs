@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::error::Result;
 
-/// Prints a result; a closed pipe (as of `| head`) is not an error.
+/// Prints a result; a closed pipe (as with `| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

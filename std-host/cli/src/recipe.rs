@@ -5,7 +5,7 @@ use wta::recipe;
 
 use crate::error::Result;
 
-/// A recipe by its name or path, with other epochs and another seed if they are given.
+/// A recipe by its name or path, with other epochs and another seed if the flags give them.
 pub(crate) fn resolve(name: &str, epochs: Option<usize>, seed: Option<u64>) -> Result<Recipe> {
     let mut recipe = recipe::load(name)?;
     if let Some(epochs) = epochs {
@@ -14,7 +14,7 @@ pub(crate) fn resolve(name: &str, epochs: Option<usize>, seed: Option<u64>) -> R
     if let Some(seed) = seed {
         recipe.set_seed(seed);
     }
-    // Once more through the checks, for what the flags changed.
+    // Checked again, because the flags may have changed it.
     recipe.check()?;
     Ok(recipe)
 }

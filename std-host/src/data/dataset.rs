@@ -9,21 +9,21 @@ use crate::error::{Error, Result};
 
 use super::pixels::Pixels;
 
-/// The part of a data set.
+/// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// To learn from; validation sets are cut off it.
+    /// For training; validation sets are split off it.
     Train,
-    /// To measure the final error with, and nothing else.
+    /// For measuring the final error, and nothing else.
     Test,
 }
 
 /// Both parts of a data set.
 #[derive(Clone, Debug)]
 pub struct Splits {
-    /// To learn from.
+    /// For training.
     pub train: Dataset,
-    /// To measure the final error with.
+    /// For measuring the final error.
     pub test: Dataset,
 }
 
@@ -62,8 +62,8 @@ impl Dataset {
         Shape::new(self.channels, self.height, self.width)
     }
 
-    /// Images of this shape from numbers in memory: image by image, row by row, the channels of a pixel side
-    /// by side. For vectors, `shape` is [`Shape::vector`].
+    /// A data set from numbers in memory: images of `shape`, image by image, row by row, with the channels of
+    /// a pixel side by side. For vectors, `shape` is [`Shape::vector`].
     ///
     /// ```
     /// use wta::{Dataset, Shape};
@@ -76,7 +76,7 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the numbers are not a whole number of images, or one is not finite.
+    /// [`Error::Invalid`] if the numbers do not make whole images, or one is not finite.
     pub fn from_floats(shape: Shape, numbers: impl Into<Vec<f32>>) -> Result<Self> {
         let numbers = numbers.into();
         let len = shape.len().max(1);
@@ -89,11 +89,11 @@ impl Dataset {
         Self::from_pixels(shape, numbers.into())
     }
 
-    /// The same of bytes, 0 to 255. A recipe's `data.divide_by` of 255 brings them between 0 and 1.
+    /// The same from bytes, 0 to 255. With `data.divide_by = 255` in the recipe they lie between 0 and 1.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the bytes are not a whole number of images.
+    /// [`Error::Invalid`] if the bytes do not make whole images.
     pub fn from_bytes(shape: Shape, bytes: impl Into<Vec<u8>>) -> Result<Self> {
         Self::from_pixels(shape, bytes.into().into())
     }
@@ -109,11 +109,11 @@ impl Dataset {
         Ok(Self { channels, height, width, pixels, labels: None, classes: 0 })
     }
 
-    /// With a label for each image; there are as many classes as the largest label says.
+    /// Adds a label for each image; the number of classes is the largest label plus 1.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when there are not as many labels as images.
+    /// [`Error::Invalid`] if there are not as many labels as images.
     pub fn with_labels(mut self, labels: impl Into<Vec<u8>>) -> Result<Self> {
         let labels = labels.into();
         if labels.len() != self.len() {
@@ -138,7 +138,7 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// Pixels of an image, each channel counted: `height * width * channels`.
+    /// Numbers of an image: `height * width * channels`.
     pub fn image_len(&self) -> usize {
         self.height * self.width * self.channels
     }
@@ -147,7 +147,7 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// One sentence when there is no such image, or when the file that it is in cannot be read.
+    /// [`Error::Invalid`] if there is no such image, [`Error::Io`] if its file cannot be read.
     pub fn write(&self, index: usize, scale: f32, to: &mut [f32]) -> Result<()> {
         let start = index.checked_mul(to.len()).filter(|_| to.len() == self.image_len());
         match start.map_or(Ok(false), |start| self.pixels.write(start, scale, to))? {
@@ -158,8 +158,8 @@ impl Dataset {
         }
     }
 
-    /// Cuts off the images from `at` on and returns them, as [`Vec::split_off`] does: a validation set, or
-    /// what a smaller training set leaves. Beyond the last image nothing is cut off.
+    /// Splits off the images from `at` on and returns them, as [`Vec::split_off`] does: a validation set, or
+    /// the rest beyond a smaller training set. If `at` lies beyond the last image, nothing is split off.
     #[must_use = "to drop the images, write `let _ =`"]
     pub fn split_off(&mut self, at: usize) -> Self {
         let at = at.min(self.len());
@@ -170,7 +170,7 @@ impl Dataset {
         }
     }
 
-    /// The data set, when every label is below `classes`; `labels_file` is where they come from.
+    /// The data set, if every label is below `classes`; an error names `labels_file`, the file of the labels.
     pub(super) fn checked(self, labels_file: &Path) -> Result<Self> {
         let mut labels = self.labels.iter().flatten().enumerate();
         match labels.find(|(_, label)| usize::from(**label) >= self.classes) {

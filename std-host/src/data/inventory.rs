@@ -1,4 +1,4 @@
-//! What a folder has of the data sets that are known, checked against what was published.
+//! The files of known data sets in a folder, compared with the published ones.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -20,10 +20,10 @@ enum Check {
     Md5(&'static str),
     /// The MD5 of the file as it is stored.
     Stored(&'static str),
-    /// A batch of CIFAR-10: 10,000 times a label and 32 x 32 x 3 bytes. Only the archive's checksum is
-    /// published.
+    /// A batch of CIFAR-10: 10,000 records of a label and 32 x 32 x 3 bytes each. A checksum is published for
+    /// the archive only.
     CifarBatch,
-    /// A MATLAB 5 file of so many bytes, and the MD5 of its content.
+    /// A MATLAB 5 file with this many bytes, and the MD5 of its content.
     Matlab(u64, &'static str),
 }
 
@@ -37,7 +37,7 @@ const MNIST: [(&str, Check); 4] = {
     ]
 };
 
-/// The archive of CIFAR-10's binary version, beside or above its folder.
+/// The archive of CIFAR-10's binary version, beside or above the folder that it unpacks to.
 const CIFAR_10_ARCHIVE: (&str, Check) =
     ("cifar-10-binary.tar.gz", Check::Stored("c32a1d4ab5d03f1284b67883e8d87530"));
 
@@ -50,20 +50,21 @@ const SVHN: [(&str, Check); 3] = {
     ]
 };
 
-/// What is known of a file.
+/// The result of checking a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is not there.
     Missing,
     /// Its checksum is the published one.
     Good,
-    /// Size and format are the published ones; no checksum is published to compare the content with.
+    /// Size and format are the published ones, but no checksum is published for the content.
     Plausible,
-    /// Something of one's own, which is described.
+    /// The user's own data, with a description.
     Own(String),
-    /// Its checksum is not the published one, but this (MD5, hexadecimal, of the content decompressed).
+    /// Its checksum is not the published one but this: MD5 in hexadecimal, of the decompressed content (of
+    /// the file as stored, for an archive).
     Differs(String),
-    /// It cannot be read, or not in its published size or format; why, and what to do.
+    /// It cannot be read, or its size or format is not the published one; why, and what to do.
     Broken(String),
 }
 
@@ -76,17 +77,17 @@ pub struct Entry {
     pub file: PathBuf,
     /// Bytes on the disk, as stored; `None` when the file is missing or unreadable.
     pub size: Option<u64>,
-    /// What is known of it.
+    /// The result of checking it.
     pub state: State,
 }
 
 impl Entry {
-    /// Whether the file is there and is not what it should be.
+    /// Whether the file is there but wrong.
     pub fn is_wrong(&self) -> bool {
         matches!(self.state, State::Differs(_) | State::Broken(_))
     }
 
-    /// The MD5 of its content, decompressed, where that was looked at.
+    /// The MD5 of its decompressed content (of the file as stored, for an archive), if it was computed.
     pub fn md5(&self) -> Option<&str> {
         match &self.state {
             State::Good => {
@@ -107,15 +108,15 @@ impl Entry {
     }
 }
 
-/// Looks in `dir` for every file of the known data sets and checks those that are there.
+/// Looks in `dir` for every file of the known data sets and checks those that are there. Then it lists the
+/// folders of pictures and the arrays in `dir`.
 ///
-/// Of a file that is there both plain and compressed, it is the plain one, as for [`super::load`]. MNIST is
-/// read whole, and so are CIFAR-10 and SVHN: expect a second or two. Then come the folders of pictures and
-/// the arrays in `dir`.
+/// If a file is there both plain and compressed, the plain one is checked, which [`super::load`] reads too.
+/// MNIST, CIFAR-10 and SVHN are read as a whole, which takes a second or two.
 ///
 /// # Errors
 ///
-/// One sentence when `dir` is not a folder. What is wrong with a file is in its [`State`].
+/// [`Error::File`] if `dir` is not a folder. Problems with a file are in its [`State`].
 pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
     if !dir.is_dir() {
         return Err(Error::file(dir, "is not a folder; give the one that holds mnist/ and other data sets"));
@@ -148,7 +149,7 @@ pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
         .collect())
 }
 
-/// Folders with pictures, and arrays: those of `dir` itself that no published set is in.
+/// The folders with pictures and the arrays in `dir` itself, without the folders of published sets.
 fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for path in tree::entries(dir)?.into_iter().filter(|path| !published.contains(&path.as_path())) {
@@ -174,18 +175,18 @@ fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
 
 fn broken(error: Error) -> State {
     match error {
-        // The table's line names the file already.
+        // The line of the table names the file already.
         Error::File { problem, .. } => State::Broken(problem),
         error => State::Broken(error.to_string()),
     }
 }
 
-/// Whether every file that is there is what it should be. Missing files are no fault.
+/// Whether no file is wrong. A missing file is not wrong.
 pub fn all_good(entries: &[Entry]) -> bool {
     !entries.iter().any(Entry::is_wrong)
 }
 
-/// The entries as a table for people: a line of headings, then a line for each, with aligned columns.
+/// The entries as a table for people: a line of headings, then a line for each entry, in aligned columns.
 pub fn table(entries: &[Entry]) -> String {
     let rows: Vec<[String; 4]> = entries.iter().map(row).collect();
     let headings = ["data set", "file", "bytes", "state"].map(str::to_owned);
@@ -239,7 +240,8 @@ fn compare_md5(mut source: Source<'_>, published: &str) -> Result<State> {
     compare(&[], |buffer| source.fill(buffer), published)
 }
 
-/// Compares the MD5 of `start` and of what `fill` gives after it, until it gives no more bytes.
+/// Compares the MD5 of `start`, followed by the bytes from `fill` until it gives no more, with the published
+/// one.
 fn compare(start: &[u8], mut fill: impl FnMut(&mut [u8]) -> Result<usize>, published: &str) -> Result<State> {
     let mut hasher = Md5::new();
     hasher.update(start);
@@ -279,7 +281,8 @@ fn check_cifar_batch(mut source: Source<'_>) -> Result<State> {
 fn check_matlab(mut source: Source<'_>, bytes: u64, published: &str) -> Result<State> {
     let mut header = [0; 128];
     let start = source.fill(&mut header)?;
-    // The end: version 1.0 and, by the order of its letters, little-endian numbers.
+    // The header ends with version 1.0 and the letters IM, in the order that stands for little-endian
+    // numbers.
     if !header.starts_with(b"MATLAB 5.0 MAT-file") || !header.ends_with(b"\x00\x01IM") {
         return Ok(State::Broken("is not a MATLAB 5 file; get the file again".to_owned()));
     }
@@ -316,7 +319,7 @@ mod tests {
         folder
     }
 
-    /// A file of so many bytes: `start`, then zeros that take no space on the disk.
+    /// A file of `bytes` bytes: `start`, then zeros that take no space on the disk.
     fn sparse(folder: &TempDir, name: &str, start: &[u8], bytes: u64) -> PathBuf {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -473,7 +476,7 @@ MNIST     d                 1,000  present, size and labels ok (only the archive
         assert_eq!(table(&entries), expected);
     }
 
-    /// `WTA_DATA=DIR cargo test -- --ignored` with the four published MNIST files in `DIR/mnist`.
+    /// Run it with `WTA_DATA=DIR cargo test -- --ignored`, and the four published MNIST files in `DIR/mnist`.
     #[test]
     #[ignore = "needs the published MNIST files in $WTA_DATA/mnist"]
     fn the_published_files_are_good() {

@@ -1,7 +1,7 @@
 //! Data sets in their published formats.
 //!
-//! [`load`] turns a [`DataSource`] and a folder into a [`Dataset`]; [`inventory`] says what a folder has. A
-//! new data set is a file here, a `DataSource` and an arm in `load`.
+//! [`load`] turns a [`DataSource`] and a folder into a [`Dataset`]; [`inventory`] lists what a folder holds.
+//! A new data set needs a file here, a variant of `DataSource` and an arm in `load`.
 
 mod dataset;
 pub mod inventory;
@@ -25,14 +25,14 @@ pub use own::loose::load_files;
 pub use pixels::{Element, Pixels, Stored};
 
 /// Loads a split of a data set from `dir`, the folder that holds `mnist/` and others. The observer gets a
-/// note for each file that is left out because the recipe says so.
+/// note for each file that is skipped because the recipe allows it.
 ///
-/// Published sets may also lie in `dir` itself. [`DataSource::Digits`] ignores `dir`.
+/// A published set may also lie in `dir` itself. [`DataSource::Digits`] ignores `dir`.
 ///
 /// # Errors
 ///
-/// One sentence that names the file: it is missing, cannot be read, is cut off or damaged, is not in its
-/// published format, or its labels do not fit.
+/// One sentence that names the file: it is missing, unreadable, cut off, damaged or not in its published
+/// format, or the labels do not match the images.
 pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observer) -> Result<Dataset> {
     match source {
         DataSource::Digits => published::digits::load(split),
@@ -48,22 +48,22 @@ pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observ
     }
 }
 
-/// The bundled digits: a subset of MNIST, 4,800 images of 28 x 28 to learn from and 1,000 to test with. Needs
+/// The bundled digits: a subset of MNIST, 4,800 images of 28 x 28 for training and 1,000 for testing. Needs
 /// no files.
 ///
 /// # Errors
 ///
-/// None in a tested build.
+/// None, in a build that has passed its tests.
 pub fn digits() -> Result<Splits> {
     Ok(Splits { train: published::digits::load(Split::Train)?, test: published::digits::load(Split::Test)? })
 }
 
-/// The images of an array in a file: `.npy`, or safetensors with one tensor. They are N x channels x rows x
-/// columns, or N x D for vectors.
+/// Reads images from an array in a file: `.npy`, or safetensors with one tensor. Its shape is N x channels x
+/// rows x columns, or N x D for vectors.
 ///
 /// # Errors
 ///
-/// One sentence that names the file: it is missing, damaged, or no such array.
+/// One sentence that names the file: it is missing, damaged, or holds another kind of array.
 pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     own::loose::array(path.as_ref())
 }

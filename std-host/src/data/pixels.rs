@@ -1,9 +1,8 @@
-//! The pixels of a data set: bytes or floats in memory, or in a temporary file when there are too many of
-//! them.
+//! The pixels of a data set: bytes or floats, in memory or, if there are too many, in a temporary file.
 //!
-//! A data set of another kind than bytes in IDX or CIFAR files is collected image by image ([`Collector`]).
-//! Beyond [`IN_MEMORY`] it goes on in a file without a name, which the operating system removes with the last
-//! handle, whatever ends the program.
+//! IDX and CIFAR files are read as bytes in memory. A [`Collector`] gathers any other data set image by
+//! image. Beyond [`IN_MEMORY`] bytes it continues in a file without a name, which the operating system
+//! removes with the last handle, however the program ends.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,7 +11,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
-/// A data set of more bytes than this is kept in a temporary file: 1 GiB.
+/// A larger data set is kept in a temporary file: 1 GiB.
 pub(super) const IN_MEMORY: u64 = 1 << 30;
 
 /// The pixels of all images, image by image, each `height x width x channels`, channels last.
@@ -22,16 +21,16 @@ pub enum Pixels {
     Bytes(Vec<u8>),
     /// Any finite numbers.
     Floats(Vec<f32>),
-    /// Either of them in a file.
+    /// Bytes or floats in a file.
     Stored(Stored),
 }
 
-/// What the elements of pixels are.
+/// The type of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// `u8`.
     Byte,
-    /// `f32`, in a file little-endian.
+    /// `f32`, little-endian in a file.
     Float,
 }
 
@@ -48,7 +47,7 @@ impl Element {
 #[derive(Clone, Debug)]
 pub struct Stored {
     file: Arc<File>,
-    /// For messages.
+    /// The name in error messages.
     name: Arc<Path>,
     element: Element,
     first: usize,
@@ -68,7 +67,7 @@ impl From<Vec<f32>> for Pixels {
 }
 
 impl Pixels {
-    /// How many elements there are.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes(pixels) => pixels.len(),
@@ -77,17 +76,17 @@ impl Pixels {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The bytes, where they are bytes in memory.
+    /// The pixels, if they are bytes in memory.
     pub fn bytes(&self) -> Option<&[u8]> {
         if let Self::Bytes(pixels) = self { Some(pixels) } else { None }
     }
 
-    /// What the elements are.
+    /// The type of the elements.
     pub fn element(&self) -> Element {
         match self {
             Self::Bytes(_) => Element::Byte,
@@ -96,11 +95,11 @@ impl Pixels {
         }
     }
 
-    /// Writes the elements from `start` on to `to`, each times `scale`; `false` when there are not that many.
+    /// Writes the elements from `start` on to `to`, each multiplied by `scale`; `false` if there are too few.
     ///
     /// # Errors
     ///
-    /// One sentence when a file cannot be read.
+    /// [`Error::Io`] if the file cannot be read.
     pub(super) fn write(&self, start: usize, scale: f32, to: &mut [f32]) -> Result<bool> {
         let Some(end) = start.checked_add(to.len()).filter(|end| *end <= self.len()) else {
             return Ok(false);
@@ -152,13 +151,13 @@ impl Stored {
     }
 }
 
-/// Reads at an offset, from several threads at once.
+/// Reads at an offset; several threads may do so at once.
 #[cfg(unix)]
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, to, offset)
 }
 
-/// Reads at an offset, from several threads at once.
+/// Reads at an offset; several threads may do so at once.
 #[cfg(windows)]
 fn read_at(file: &File, mut to: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !to.is_empty() {
@@ -172,11 +171,11 @@ fn read_at(file: &File, mut to: &mut [u8], mut offset: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Pixels in the making: they stay in memory up to a limit, and go to a temporary file beyond it.
+/// Collects pixels: in memory up to a limit, in a temporary file beyond it.
 pub(super) struct Collector {
     element: Element,
     limit: u64,
-    /// Where the file is made, if one is.
+    /// Where the file is made, if it is needed.
     folder: PathBuf,
     memory: Pixels,
     file: Option<io::BufWriter<File>>,
@@ -184,13 +183,13 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Of bytes; `folder` is where the temporary file goes first, and the system's folder for such files
-    /// where it cannot.
+    /// For bytes. The temporary file is made in `folder` or, if that fails, in the system's folder for such
+    /// files.
     pub(super) fn bytes(folder: &Path) -> Self {
         Self::new(Element::Byte, folder, IN_MEMORY)
     }
 
-    /// Of floats.
+    /// For floats; otherwise as [`Collector::bytes`].
     pub(super) fn floats(folder: &Path) -> Self {
         Self::new(Element::Float, folder, IN_MEMORY)
     }
@@ -207,7 +206,7 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// One sentence when a temporary file cannot be written or memory is short.
+    /// [`Error::Io`] if a temporary file cannot be written; also if memory runs out.
     pub(super) fn push_bytes(&mut self, pixels: &[u8]) -> Result<()> {
         self.prepare(pixels.len())?;
         if let Some(file) = &mut self.file {
@@ -237,7 +236,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Counts `more` elements, and begins the file when they are too many for memory.
+    /// Counts `more` elements, and starts the file if they are too many for memory.
     fn prepare(&mut self, more: usize) -> Result<()> {
         self.len += more;
         if self.file.is_some() || self.len as u64 * self.element.bytes() as u64 <= self.limit {
@@ -260,11 +259,11 @@ impl Collector {
         Ok(())
     }
 
-    /// The pixels.
+    /// The pixels collected.
     ///
     /// # Errors
     ///
-    /// One sentence when the temporary file cannot be written.
+    /// [`Error::Io`] if the temporary file cannot be written.
     pub(super) fn finish(self) -> Result<Pixels> {
         let Some(file) = self.file else { return Ok(self.memory) };
         let file = file.into_inner().map_err(|error| failed("write", &self.folder, error.into_error()))?;

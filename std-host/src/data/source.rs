@@ -1,8 +1,8 @@
 //! Where a data set's bytes come from: a plain file, a gzip file, or the program itself.
 //!
-//! Whether the bytes are gzip is seen from the bytes, not from the name: browsers unpack a download and leave
-//! `.gz` in its name, or the other way round. A source knows how many bytes it can hold at most, so that a
-//! reader can refuse an absurd header before it allocates.
+//! Whether a file is gzip is decided by its bytes, not by its name: a browser may unpack a download and leave
+//! `.gz` in the name, or the other way round. A source knows an upper bound of its bytes, so that a reader
+//! can refuse an absurd header before it allocates.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 /// The first two bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Deflate codes at most 258 bytes in 2 bits, hence at most 1032 bytes in one.
+/// Deflate encodes at most 258 bytes in 2 bits, and so at most 1032 bytes in one.
 const MOST_INFLATION: u64 = 1032;
 
-/// A stream of bytes with a name for messages and a bound on its length.
+/// A stream of bytes, with a name for error messages and a bound on its length.
 pub(super) struct Source<'a> {
     reader: Box<dyn Read + 'a>,
     name: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Source<'a> {
 impl Source<'static> {
     /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        // Asked before opening, which would wait for ever on a named pipe.
+        // Checked before opening, because opening a named pipe would wait forever.
         let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
         if !metadata.is_file() {
             return Err(Error::file(path, "is not a file; put the data set's file there"));
@@ -40,7 +40,7 @@ impl Source<'static> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads what is in memory; `name` stands for it in messages.
+    /// Reads bytes in memory; `name` is their name in error messages.
     pub(super) fn bytes(bytes: &'a [u8], name: &Path) -> Result<Self> {
         Self::new(bytes, name, bytes.len() as u64)
     }
@@ -53,7 +53,7 @@ impl<'a> Source<'a> {
         Ok(Self { reader, name: name.to_path_buf(), stored, compressed })
     }
 
-    /// The name for messages.
+    /// The name in error messages.
     pub(super) fn name(&self) -> &Path {
         &self.name
     }
@@ -63,12 +63,13 @@ impl<'a> Source<'a> {
         self.stored
     }
 
-    /// More bytes than these cannot come out: the length itself, or what gzip can make of it.
+    /// An upper bound of the bytes that come out: the length itself or, for gzip, the most that it can expand
+    /// to.
     pub(super) fn most(&self) -> u64 {
         if self.compressed { self.stored.saturating_mul(MOST_INFLATION) } else { self.stored }
     }
 
-    /// Reads until `buffer` is full or the source ends; returns how many bytes that was.
+    /// Reads until `buffer` is full or the source ends, and returns the number of bytes read.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -82,10 +83,10 @@ impl<'a> Source<'a> {
         Ok(filled)
     }
 
-    /// Reads up to `count` bytes, fewer only when the source ends before.
+    /// Reads `count` bytes, or fewer if the source ends before.
     ///
-    /// Memory for plain bytes is asked for at once, but never more than the source has; for compressed bytes
-    /// it grows as they come.
+    /// For plain bytes the memory is allocated at once, but never more than the source holds; for compressed
+    /// bytes it grows while they are read.
     pub(super) fn read(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let certain = if self.compressed { 0 } else { count.min(self.stored) };
@@ -118,10 +119,10 @@ impl Read for Source<'_> {
     }
 }
 
-/// The content of a gzip file, which is one compressed member after the other, mostly just one.
+/// The content of a gzip file: one compressed member after the other, usually just one.
 ///
-/// Unlike `flate2`'s own such reader, it tells a file with other bytes after its end from one that is cut
-/// off.
+/// Unlike `flate2`'s `MultiGzDecoder`, it distinguishes a file that is followed by other bytes from one that
+/// is cut off.
 struct Members<R: BufRead>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Read for Members<R> {
@@ -134,7 +135,7 @@ impl<R: BufRead> Read for Members<R> {
             let Some(mut raw) = self.0.take().map(GzDecoder::into_inner) else { break };
             match raw.fill_buf()?.first() {
                 None => break,
-                // The decoder looks at the rest of the header.
+                // The decoder checks the rest of the header.
                 Some(first) if GZIP.starts_with(&[*first]) => self.0 = Some(GzDecoder::new(raw)),
                 Some(_) => return Err(io::Error::new(ErrorKind::InvalidData, "other bytes follow its end")),
             }

@@ -1,5 +1,5 @@
-//! Encoding a whole data set: the dense code (of an RBM, its hidden probabilities), or its square roots,
-//! pooled, in a stream of blocks; of a stack, layer after layer.
+//! Encoding a whole data set block by block. The features of an image are its dense code (for an RBM, the
+//! hidden probabilities) or its square roots, pooled. A stack encodes layer after layer.
 
 use rayon::prelude::*;
 use wta_core::{Pool, Shape};
@@ -12,16 +12,16 @@ use crate::memory::per_thread::PerThread;
 use crate::preprocess::{Preprocessor, Samples};
 use crate::run::Trained;
 
-/// The layers' norms are found from so many samples.
+/// The number of samples from which the layers' norms are computed.
 const NORM_SAMPLES: usize = 1_000;
 
-/// Images encoded between two calls of the consumer; bounds memory.
+/// Images encoded between two calls of the consumer; it bounds memory.
 const GROUP: usize = 28 * 18;
 
-/// Features of these images, at most, but for one image alone; bounds memory where images are large.
+/// The most features between two calls, except for a single image; it bounds memory when images are large.
 const FEATURES: usize = 1 << 26;
 
-/// Pixels preprocessed before they are encoded; bounds memory where images are large.
+/// Pixels preprocessed before they are encoded; it bounds memory when images are large.
 const PIXELS: usize = 1 << 22;
 
 /// An encoder for whole data sets.
@@ -30,9 +30,9 @@ pub struct FeatureEncoder {
     /// From the lowest layer up; at least one.
     stages: Vec<Stage>,
     preprocessor: Preprocessor,
-    /// What each stage's features are multiplied by, where those of all are handed out.
+    /// The factor of each stage's features, if the features of all layers are given out.
     factors: Option<Vec<f32>>,
-    /// Images that a thread encodes at a time.
+    /// The number of images that a thread encodes at a time.
     block: usize,
     scratch: PerThread<Vec<Scratch>>,
 }
@@ -42,7 +42,7 @@ impl FeatureEncoder {
     ///
     /// # Errors
     ///
-    /// What the core refuses.
+    /// [`Error::Core`](crate::Error::Core) if the core refuses the network.
     pub fn new(isa: Isa, trained: &Trained) -> Result<Self> {
         let stages: Result<Vec<Stage>> =
             trained.layers().into_iter().map(|layer| Stage::new(isa, layer)).collect();
@@ -53,11 +53,11 @@ impl FeatureEncoder {
         Ok(Self { isa, preprocessor, factors: None, block, scratch, stages })
     }
 
-    /// The same encoder with another pooling; of a stack, of the last layer's maps.
+    /// The same encoder with another pooling; in a stack, the pooling of the last layer's maps.
     ///
     /// # Errors
     ///
-    /// When the network's maps cannot be pooled so.
+    /// [`Error::Core`](crate::Error::Core) if the network's maps cannot be pooled like this.
     pub fn pooled(mut self, pool: Pool) -> Result<Self> {
         if let Some(last) = self.stages.last_mut() {
             pool.check(last.network.code())?;
@@ -67,13 +67,13 @@ impl FeatureEncoder {
         Ok(self)
     }
 
-    /// The same encoder for the features of all layers of a stack, from the lowest up, one after the other:
-    /// the last layer's multiplied so that they have a norm of 1 on the average of some of these samples, and
-    /// each other layer's so that theirs is `weight` times that of the layer above.
+    /// The same encoder, but for the features of all layers of a stack, from the lowest up, one after the
+    /// other. The last layer's features are scaled so that their norm is 1 on the average of some of these
+    /// samples. Each other layer's norm is `weight` times that of the layer above.
     ///
     /// # Errors
     ///
-    /// What the core refuses.
+    /// As for [`FeatureEncoder::encode`].
     pub fn all_layers(mut self, samples: &Samples<'_>, weight: f32) -> Result<Self> {
         self.factors = Some(vec![1.0; self.stages.len()]);
         let len = self.shape().len();
@@ -99,7 +99,7 @@ impl FeatureEncoder {
         Ok(self)
     }
 
-    /// The shape of one image's features; of all layers, a plain vector.
+    /// The shape of one image's features: a plain vector if they are those of all layers.
     pub fn shape(&self) -> Shape {
         match self.factors {
             Some(_) => Shape::vector(self.stages.iter().map(|stage| stage.shape().len()).sum()),
@@ -107,17 +107,17 @@ impl FeatureEncoder {
         }
     }
 
-    /// Whether the features are plain vectors, and not maps: those of fully-connected networks.
+    /// Whether the network is fully connected, so that its features are plain vectors instead of maps.
     pub fn gives_vectors(&self) -> bool {
         self.stages.last().is_some_and(|stage| stage.network.is_fully_connected())
     }
 
-    /// Encodes all samples in their order; `consume` gets the features of several images at a time, image by
-    /// image, positions with their maps side by side.
+    /// Encodes all samples in order. `consume` gets the features of several images at a time: image by image,
+    /// with the maps side by side at each position.
     ///
     /// # Errors
     ///
-    /// What the core refuses, or what `consume` returns.
+    /// As for [`FeatureEncoder::encode`]; also any error that `consume` returns.
     pub fn run(&self, samples: &Samples<'_>, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let group = (FEATURES / self.shape().len().max(1)).clamp(1, GROUP);
         let mut features = vec![0.0; group.min(samples.len()) * self.shape().len()];
@@ -130,15 +130,15 @@ impl FeatureEncoder {
         Ok(())
     }
 
-    /// Encodes some samples, on all threads: `features` gets those of each index, one after the other. A
-    /// sample's features do not depend on what it is encoded with.
+    /// Encodes the samples with these indices, on all threads, and writes their features to `features`, one
+    /// image after the other. A sample's features do not depend on the other samples encoded with it.
     ///
     /// # Errors
     ///
-    /// What the core refuses.
+    /// [`Error::Core`](crate::Error::Core) if the core refuses an image; also if a sample cannot be read.
     pub fn encode(&self, samples: &Samples<'_>, indices: &[usize], features: &mut [f32]) -> Result<()> {
         let (len, input) = (self.shape().len(), samples.shape().len());
-        // Preprocessing may be a product with a large matrix, which takes many images at a time.
+        // Preprocessing may be a product with a large matrix, which is worth doing for many images at a time.
         let group = (PIXELS / input.max(1)).clamp(self.block, GROUP.max(self.block));
         let mut pixels = vec![0.0; group.min(indices.len()) * input];
         for (indices, features) in indices.chunks(group).zip(features.chunks_mut(group * len)) {
@@ -152,7 +152,7 @@ impl FeatureEncoder {
         Ok(())
     }
 
-    /// Encodes the images in `pixels`, a block at most.
+    /// Encodes the images in `pixels`, which are one block at most.
     fn block(&self, pixels: &[f32], scratch: &mut [Scratch], features: &mut [f32]) -> Result<()> {
         let mut scratch = scratch.iter_mut();
         let mut below: Option<(&mut Scratch, usize)> = None;
@@ -265,8 +265,8 @@ mod tests {
         assert_eq!(encoder.shape(), Shape::new(9, 4, 4));
         let mut features = vec![0.0; 3 * encoder.shape().len()];
         encoder.encode(&samples, &[4, 0, 2], &mut features).unwrap();
-        // All layers: the lower one's first, with a norm of 0.5 on the average of all samples, and the upper
-        // one's with 1.
+        // The features of all layers: the lower layer's come first, with a norm of 0.5 on the average of all
+        // samples, then the upper layer's with a norm of 1.
         let single = encoder.shape().len();
         let encoder = encoder.all_layers(&samples, 0.5).unwrap();
         let lower_len = lower.features().len();

@@ -12,7 +12,7 @@ use crate::run::Trained;
 /// The features of some images, one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
-    /// The shape of one image's features; their maps lie side by side at each position.
+    /// The shape of one image's features; the maps lie side by side at each position.
     pub shape: Shape,
     /// Image by image.
     pub values: Vec<f32>,
@@ -26,12 +26,12 @@ impl Features {
 }
 
 impl Trained {
-    /// The features of a data set's images, on all threads and the fastest instruction set.
-    /// [`FeatureEncoder`] does it block by block, for data sets whose features do not fit into memory.
+    /// The features of a data set's images, on all threads with the fastest instruction set. If the features
+    /// do not fit into memory, use [`FeatureEncoder`], which encodes block by block.
     ///
     /// # Errors
     ///
-    /// One sentence when the images do not fit the network.
+    /// One sentence if the images do not fit the network.
     pub fn encode(&self, data: &Dataset) -> Result<Features> {
         let samples = Samples::new(self.recipe(), data)?;
         self.resolved.expect_image(samples.image_shape())?;

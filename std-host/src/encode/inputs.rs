@@ -1,4 +1,4 @@
-//! What a trained network sees: preprocessed images or, in a stack, the features below.
+//! The inputs of a trained network: preprocessed images or, in a stack, the features of the layer below.
 
 use wta_simd::Isa;
 
@@ -8,12 +8,12 @@ use crate::error::Result;
 use crate::preprocess::Samples;
 use crate::run::{Below, Trained};
 
-/// The inputs of a trained network for some samples: the samples themselves or, in a stack, the features
-/// below.
+/// The inputs of a trained network for the samples with these indices: the preprocessed samples or, in a
+/// stack, the features of the layer below.
 ///
 /// # Errors
 ///
-/// What the core refuses.
+/// As for [`FeatureEncoder::encode`].
 pub fn inputs_of(isa: Isa, trained: &Trained, samples: &Samples<'_>, indices: &[usize]) -> Result<Vec<f32>> {
     let len = trained.network().input().len();
     let mut inputs = vec![0.0; indices.len() * len];

@@ -1,27 +1,28 @@
-//! Where two layers of a stack meet: how the features of one become the input of the next.
+//! The link between two layers of a stack: it turns the features of one into the input of the next.
 
 use wta_core::{Network, Shape};
 
 use crate::layout::planar;
 
-/// Between the features below (positions with their maps side by side) and the network above.
+/// The link from the features of the layer below (maps side by side at each position) to the network above.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerLink {
     features: Shape,
     scale: f32,
-    /// A fully-connected network gets the maps one after the other, as PyTorch flattens them.
+    /// Whether maps are reordered: a fully-connected network takes them one after the other, as PyTorch
+    /// flattens them.
     planar: bool,
 }
 
 impl LayerLink {
-    /// From features of this shape to the input of `network`, multiplied by `scale`.
+    /// A link from features of this shape to the input of `network`, with the factor `scale`.
     pub fn new(features: Shape, network: &Network, scale: f32) -> Self {
         let planar = network.is_fully_connected() && features.positions() > 1 && features.channels > 1;
         Self { features, scale, planar }
     }
 
-    /// The scale that gives features a root mean square of 1, so that one learning rate and one
-    /// initialisation serve every layer. Features that are all 0 are left alone.
+    /// The scale that brings the root mean square of the features to 1, so that one learning rate and one
+    /// initialisation suit every layer. If all features are 0, the scale is 1.
     pub fn unit_scale(features: impl Iterator<Item = f32>) -> f32 {
         let (mut sum, mut count) = (0.0f64, 0u64);
         for feature in features {
@@ -41,13 +42,13 @@ impl LayerLink {
         }
     }
 
-    /// Element `index` of the next layer's input, for a feature.
+    /// The place of feature `index` in the next layer's input.
     pub fn place(&self, index: usize) -> usize {
         let channels = self.features.channels.max(1);
         if self.planar { index % channels * self.features.positions() + index / channels } else { index }
     }
 
-    /// What a feature is multiplied by.
+    /// The factor of the features.
     pub fn scale(&self) -> f32 {
         self.scale
     }

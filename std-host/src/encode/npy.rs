@@ -10,12 +10,12 @@ use crate::files::atomic::AtomicFile;
 use crate::layout::channels_first;
 use crate::preprocess::Samples;
 
-/// Writes the features of all samples as a `.npy` array of float32: images x maps x rows x columns, or images
-/// x units for fully-connected networks. Returns its dimensions.
+/// Writes the features of all samples as a `.npy` array of float32 and returns its dimensions: images x maps
+/// x rows x columns, or images x units for a fully-connected network.
 ///
 /// # Errors
 ///
-/// What the core refuses, or one sentence when the file cannot be written.
+/// As for [`FeatureEncoder::run`]; [`Error::Io`] if the file cannot be written.
 pub fn write_npy(encoder: &FeatureEncoder, samples: &Samples<'_>, path: &Path) -> Result<Vec<usize>> {
     let shape = encoder.shape();
     let mut dimensions = vec![samples.len(), shape.channels];

@@ -1,4 +1,4 @@
-//! One layer of a stack, as it encodes.
+//! One layer of a stack during encoding.
 
 use wta_core::{Encoder, Kernels, Network, Parameters, Pool, PoolKind, Rbm, Shape};
 use wta_simd::Isa;
@@ -14,12 +14,12 @@ pub(super) struct Stage {
     parameters: Vec<f32>,
     prepared: Aligned,
     pub(super) pool: Pool,
-    /// After pooling, without the windows that are left out.
+    /// The shape of the pooled features, without windows that are left out.
     pub(super) shape: Shape,
-    /// Whether square roots are pooled.
+    /// Whether features are square roots.
     root: bool,
     is_rbm: bool,
-    /// To the features of the stage below, or none for the images themselves.
+    /// The link to the features of the stage below; `None` if this stage sees the images.
     pub(super) link: Option<LayerLink>,
 }
 
@@ -52,7 +52,7 @@ impl Stage {
         self.shape
     }
 
-    /// With all windows, those at the border included.
+    /// The shape of the pooled features with all windows, including those that the border cuts.
     fn all_windows(&self) -> Shape {
         self.pool.output(self.network.code())
     }
@@ -72,7 +72,8 @@ impl Stage {
         Ok(())
     }
 
-    /// The roots of the largest are the largest roots, and fewer; means are those of the roots.
+    /// Whether square roots are taken before pooling. For average pooling the features are means of roots.
+    /// For max-pooling the order does not matter, and after pooling there are fewer roots to take.
     fn roots_first(&self) -> bool {
         self.pool.kind == PoolKind::Average && !self.is_rbm
     }
@@ -118,16 +119,16 @@ fn roots(features: &mut [f32]) {
     features.iter_mut().for_each(|feature| *feature = feature.sqrt());
 }
 
-/// What a thread needs for a block of images in one stage.
+/// The memory that a thread needs for a block of images in one stage.
 pub(super) struct Scratch {
     pub(super) pixels: Vec<f32>,
     inputs: Aligned,
     codes: Aligned,
-    /// The encoder's.
+    /// The encoder's scratch memory.
     encoding: Aligned,
-    /// One image's code after pooling, where some windows are left out.
+    /// One image's pooled code, if some windows are left out afterwards.
     windows: Vec<f32>,
-    /// What the stage makes of them.
+    /// The features of the block.
     pub(super) features: Vec<f32>,
 }
 

@@ -1,4 +1,4 @@
-//! Which features a run's classifier was trained on, from `eval.json`.
+//! The features that a run's classifier was trained on, as recorded in `eval.json`.
 
 use serde::Deserialize;
 use wta_core::Pool;
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::recipe::PoolRecipe;
 use crate::run::Run;
 
-/// The features that a run's classifier was trained on, from `eval.json`.
+/// The features that a run's classifier was trained on, as recorded in `eval.json`.
 pub struct Classified {
     /// Their pooling.
     pub pool: Pool,
@@ -16,11 +16,12 @@ pub struct Classified {
 }
 
 impl Classified {
-    /// What the run's last evaluation wrote.
+    /// Reads the record of the run's last evaluation.
     ///
     /// # Errors
     ///
-    /// One sentence when there is no such file, or it does not say so.
+    /// [`Error::Io`] if there is no `eval.json`, [`Error::RaisedFeatures`] if the features were raised to a
+    /// power, [`Error::Classifier`] if the file lacks these fields.
     pub fn load(run: &Run) -> Result<Self> {
         #[derive(Deserialize)]
         struct Saved {

@@ -1,4 +1,4 @@
-//! A linear SVM on a network's features, in memory.
+//! A network with a linear SVM on its features, in memory.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::preprocess::Samples;
 use crate::run::Trained;
 use crate::svm::{self, Entry};
 
-/// The seed of the held-out part and of the order in the SVM trainer.
+/// The seed of the held-out part and of the order of the rows in training.
 const SEED: u64 = 1;
 
 /// A network with a linear SVM on its features.
@@ -23,19 +23,19 @@ pub struct Classifier<'a> {
     pub svm: svm::Model,
     /// The C that was chosen on held-out training images.
     pub c: f64,
-    /// The share of held-out training images that are classified wrongly with it; none when the recipe has
-    /// one C only.
+    /// The share of held-out training images that this C classifies wrongly; `None` if the recipe has only
+    /// one C.
     pub held_out_error: Option<f64>,
 }
 
 impl Trained {
-    /// Fits a linear SVM to the features of labelled images, with the recipe's `[svm]`: C is chosen on a
-    /// held-out part of them, then the SVM is fitted to all. Section 4 of the paper.
+    /// Fits a linear SVM to the features of labelled images, with the recipe's `[svm]`. C is chosen on a
+    /// held-out part of the images, then the SVM is fitted to all. Section 4 of the paper.
     ///
     /// # Errors
     ///
-    /// One sentence for images without labels or of another shape, and [`Error::Interrupted`] when the
-    /// observer stops it.
+    /// One sentence if the images have no labels or another shape; [`Error::Interrupted`] if the observer
+    /// stops it.
     pub fn classifier(&self, data: &Dataset, observer: &dyn Observer) -> Result<Classifier<'_>> {
         let samples = Samples::new(self.recipe(), data)?;
         self.resolved.expect_image(samples.image_shape())?;
@@ -65,11 +65,11 @@ impl Classifier<'_> {
         self.trained
     }
 
-    /// The scores of each class, image by image; the highest wins.
+    /// The scores of each class, image by image; the class with the highest score wins.
     ///
     /// # Errors
     ///
-    /// One sentence when the images do not fit the network.
+    /// One sentence if the images do not fit the network.
     pub fn scores(&self, data: &Dataset) -> Result<Vec<Vec<f64>>> {
         let samples = Samples::new(self.trained.recipe(), data)?;
         self.trained.resolved.expect_image(samples.image_shape())?;
@@ -99,7 +99,7 @@ impl Classifier<'_> {
     ///
     /// # Errors
     ///
-    /// As for [`Classifier::scores`], and for images without labels.
+    /// As for [`Classifier::scores`]; also if the images have no labels.
     pub fn error_rate(&self, data: &Dataset) -> Result<f64> {
         let Some(labels) = &data.labels else {
             return Err(Error::Invalid("the data set has no labels to compare with".to_owned()));
@@ -108,11 +108,11 @@ impl Classifier<'_> {
         Ok(wrong as f64 / labels.len().max(1) as f64)
     }
 
-    /// Writes the SVM as `svm.safetensors` does.
+    /// Writes the SVM in the format of `svm.safetensors`.
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn save_svm(&self, path: impl AsRef<Path>) -> Result<()> {
         svm::file::save(path.as_ref(), &self.svm)
     }

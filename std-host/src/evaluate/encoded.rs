@@ -17,10 +17,10 @@ use crate::svm::{self, Rows, Scaling};
 pub struct Encoding {
     /// The instruction set.
     pub isa: Isa,
-    /// Another pooling than the recipe's.
+    /// The pooling, if it is not the recipe's.
     pub pool: Option<Pool>,
-    /// What each feature is raised to: 1 leaves it, more than 1 lets what a map sees strongly count for more,
-    /// which suits few labels.
+    /// The power that each feature is raised to. 1 changes nothing; more than 1 gives strong responses more
+    /// weight, which suits few labels.
     pub power: f32,
 }
 
@@ -32,33 +32,33 @@ pub struct Part {
     pub labels: Vec<u8>,
 }
 
-/// All that evaluating needs of a network and a data set, encoded once for any number of evaluations.
+/// The features of a data set, encoded once for any number of evaluations.
 ///
-/// The features are scaled by one constant, so that the training images' have a norm of 1 on the average;
-/// that takes no labels, and so all training images have a part in it, however few labels are used.
+/// One constant scales all features, so that those of the training images have a norm of 1 on average. It
+/// needs no labels, so it is computed from all training images, however few labels are used.
 ///
-/// It takes 8 bytes for each feature that is not 0: for 60,000 images of 51,200 features, a twentieth of them
-/// not 0, 1.2 GB.
+/// Each feature other than 0 takes 8 bytes: 60,000 images with 51,200 features, a twentieth of them not 0,
+/// take 1.2 GB.
 pub struct Encoded {
     /// The training images.
     pub train: Part,
-    /// The test images; `None` for [`super::validate`], which has no use for them.
+    /// The test images; `None` if only [`super::validate`] is called, which does not use them.
     pub test: Option<Part>,
-    /// How many classes the labels tell apart.
+    /// The number of classes.
     pub classes: usize,
-    /// What the features were made by.
+    /// The encoder of the features.
     pub(super) encoder: FeatureEncoder,
-    /// What the features were multiplied by.
+    /// The scaling of the features.
     pub scaling: Scaling,
     /// The pooling.
     pub pool: Pool,
-    /// What each feature was raised to.
+    /// The power that each feature was raised to.
     pub power: f32,
     /// [`Trained::checksum`] of the network.
     pub checksum: u32,
     /// The instruction set.
     pub isa: Isa,
-    /// Time that it took.
+    /// The time to encode, in seconds.
     pub seconds: f64,
 }
 
@@ -73,8 +73,8 @@ impl Encoded {
     ///
     /// # Errors
     ///
-    /// One sentence for data without labels, images of two sizes, a pooling that does not fit, a power that
-    /// is none, or [`Error::Interrupted`].
+    /// One sentence if the data have no labels, the training and test images differ in size, the pooling does
+    /// not fit, or the power is out of range; [`Error::Interrupted`] if the observer stops it.
     pub fn new(
         trained: &Trained,
         train: &Samples<'_>,

@@ -4,7 +4,7 @@ use wta_core::Random;
 
 use crate::error::{Error, Result, Setting};
 
-/// A class-balanced choice of `count` images, in ascending order.
+/// A class-balanced choice of `count` images, as indices in ascending order.
 pub(super) fn balanced(labels: &[u8], classes: usize, count: usize, seed: u64) -> Result<Vec<usize>> {
     if count < classes || count > labels.len() {
         return Err(Error::setting_is(
@@ -21,7 +21,7 @@ pub(super) fn balanced(labels: &[u8], classes: usize, count: usize, seed: u64) -
         let mut members: Vec<usize> = (0..labels.len())
             .filter(|i| labels.get(*i).is_some_and(|label| usize::from(*label) == class))
             .collect();
-        // What does not divide evenly goes to the lowest classes.
+        // The lowest classes get one more if the labels do not divide evenly.
         let share = count / classes + usize::from(class < count % classes);
         if members.len() < share {
             return Err(Error::setting_is(

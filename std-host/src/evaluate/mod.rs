@@ -1,8 +1,8 @@
 //! How good the features are: a linear SVM on them.
 //!
 //! The images are [`Encoded`] once. [`evaluate`] chooses C on held-out training images, refits the SVM to all
-//! that are used, and takes the test images once, for the error; with few labels, it does so for several
-//! draws of them. [`validate`] does without the test images.
+//! training images that are used, and uses the test images once, for the error. With few labels, it repeats
+//! this for several draws of them. [`validate`] does without the test images.
 
 mod classified;
 mod classifier;
@@ -30,8 +30,8 @@ use plan::{no_draw, options, search};
 ///
 /// # Errors
 ///
-/// One sentence when the test images are not encoded, for more labels than there are, several draws of all
-/// labels, or [`Error::Interrupted`].
+/// One sentence if the test images are not encoded, there are fewer labels than asked for, or several draws
+/// are asked for without a number of labels; [`Error::Interrupted`] if the observer stops it.
 pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Evaluation> {
     let Some(test) = &encoded.test else {
         return Err(Error::Invalid("the test images are not encoded, and there is no test error".to_owned()));
@@ -90,12 +90,13 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     })
 }
 
-/// Chooses C and says how many of the held-out training images are classified wrongly with it: what settings
-/// are compared by, so that the test images have no part in any choice. The SVM is not fitted to all images.
+/// Chooses C and returns the share of held-out training images that it classifies wrongly. Settings are
+/// compared by this error, so that the test images have no part in any choice. The SVM is not fitted to all
+/// images.
 ///
 /// # Errors
 ///
-/// As [`evaluate`].
+/// As for [`evaluate`], but the test images need not be encoded.
 pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Validation> {
     plan.check(encoded.train.labels.len())?;
     let mut draws = Vec::new();
@@ -117,7 +118,7 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     Ok(Validation { held_out: trials(&choice), draws, mean, sd })
 }
 
-/// The training rows and labels of each draw, with its seed; all of them without a number of labels.
+/// The training rows and labels of each draw, with its seed; all rows if the plan has no number of labels.
 fn samples<'a>(
     encoded: &'a Encoded,
     plan: Plan<'a>,
@@ -134,15 +135,15 @@ fn samples<'a>(
     })
 }
 
-/// Tells which draw an SVM is trained for.
+/// Adds the current draw to the progress of an SVM.
 struct InDraw<'a> {
     observer: &'a dyn Observer,
-    /// `draw 2 of 5, `, or nothing when there is one.
+    /// `draw 2 of 5, `; empty if there is only one draw.
     draw: String,
 }
 
 impl<'a> InDraw<'a> {
-    /// Begins the phase with the first draw.
+    /// For draw `draw` of `draws`; the first draw begins the phase.
     fn new(observer: &'a dyn Observer, draw: usize, draws: usize) -> Self {
         if draw == 0 {
             observer.begin("svm", 0);

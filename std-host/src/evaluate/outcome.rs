@@ -1,4 +1,4 @@
-//! What an evaluation found, and how it is kept.
+//! The results of an evaluation, and how they are saved.
 
 use serde::Serialize;
 
@@ -6,36 +6,36 @@ use crate::error::Result;
 use crate::run::Run;
 use crate::svm;
 
-/// What came of one draw.
+/// The result of one draw of labels.
 #[derive(Clone, Debug, Serialize)]
 pub struct Draw {
-    /// The seed.
+    /// The seed of the draw.
     pub seed: u64,
     /// The C chosen.
     pub c: f64,
-    /// The share of held-out training images that are classified wrongly with it; `None` when the recipe has
-    /// one C only.
+    /// The share of held-out training images that this C classifies wrongly; `None` if the recipe has only
+    /// one C.
     pub held_out_error: Option<f64>,
     /// The share of test images that are classified wrongly.
     pub test_error: f64,
 }
 
-/// What came of it. With several draws, the fields that are not about all of them are about the first.
+/// The results of an evaluation. With several draws, fields that are not about all draws are about the first.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
     /// The share of test images that are classified wrongly.
     pub test_error: f64,
-    /// The share of the training images used that are classified wrongly.
+    /// The share of the used training images that are classified wrongly.
     pub training_error: f64,
     /// The C chosen.
     pub c: f64,
     /// Each C tried with its error on held-out training images.
     pub held_out: Vec<(f64, f64)>,
-    /// Labelled training images used.
+    /// The number of labelled training images used.
     pub labels: usize,
-    /// The seed.
+    /// The seed of the first draw.
     pub seed: u64,
-    /// Features of an image.
+    /// The number of features of an image.
     pub features: usize,
     /// The share of training features that are not 0.
     pub density: f64,
@@ -43,15 +43,15 @@ pub struct Evaluation {
     pub converged: bool,
     /// The instruction set.
     pub isa: String,
-    /// Time to encode both sets.
+    /// The time to encode both sets.
     pub encode_seconds: f64,
-    /// Time to choose C and fit, of all draws.
+    /// The time to choose C and fit the SVM, for all draws.
     pub svm_seconds: f64,
-    /// The pooling: `11/6`, windows of 11 x 11 every 6 positions, or `none`.
+    /// The pooling: `none`, or `11/6` for windows of 11 x 11 every 6 positions.
     pub pool: String,
-    /// What the features were raised to.
+    /// The power that features were raised to.
     pub power: f32,
-    /// [`Trained::checksum`](crate::run::Trained::checksum) of the network whose features these are, in
+    /// [`Trained::checksum`](crate::run::Trained::checksum) of the network that gave the features, in
     /// hexadecimal.
     pub weights: String,
     /// Every draw.
@@ -66,24 +66,23 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Writes `eval.json` and, of the first draw, `svm.safetensors` into the run folder.
+    /// Writes `eval.json` and `svm.safetensors` (the first draw's classifier) into the run folder.
     ///
     /// # Errors
     ///
-    /// One sentence when a file cannot be written.
+    /// [`Error::Io`](crate::Error::Io) if a file cannot be written.
     pub fn save(&self, run: &Run) -> Result<()> {
         svm::file::save(&run.file("svm.safetensors"), &self.model)?;
         run.save_json("eval.json", self)
     }
 }
 
-/// What the held-out training images say.
+/// The results on held-out training images.
 #[derive(Clone, Debug)]
 pub struct Validation {
-    /// Each C tried with its error on held-out training images, of the first draw.
+    /// Each C tried in the first draw, with its error on held-out training images.
     pub held_out: Vec<(f64, f64)>,
-    /// Of every draw, the C chosen and the share of held-out training images that are classified wrongly with
-    /// it.
+    /// For every draw, the chosen C and the share of held-out training images that it classifies wrongly.
     pub draws: Vec<(f64, f64)>,
     /// The mean of the draws' errors.
     pub mean: f64,
@@ -91,7 +90,7 @@ pub struct Validation {
     pub sd: f64,
 }
 
-/// Mean and sample standard deviation, which is 0 for fewer than two values.
+/// Mean and sample standard deviation; the latter is 0 for fewer than two values.
 pub fn spread(values: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.clone().sum::<f64>() / count.max(1.0);

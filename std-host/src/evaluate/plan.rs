@@ -4,36 +4,37 @@ use crate::error::{Error, Result, Setting};
 use crate::recipe::SvmRecipe;
 use crate::svm::{self, HoldOut};
 
-/// While C is chosen, an objective within this share of its minimum does.
+/// While C is chosen, an objective within this share of its minimum is good enough.
 const SEARCH_GAP: f64 = 1e-2;
 
-/// With so few labels, C is chosen by cross-validation: a sixth of them would tell too little.
+/// Up to this many labels, C is chosen by cross-validation: a sixth of them would be too few to count errors
+/// on.
 const FEW_LABELS: usize = 2_000;
 
-/// Parts of the cross-validation.
+/// The number of parts of the cross-validation.
 const FOLDS: usize = 5;
 
 /// How to evaluate.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
-    /// Use only so many labels, the same number of each class.
+    /// Use only this many labels, the same number of each class.
     pub labels: Option<usize>,
-    /// Choose the labels so many times.
+    /// Draw the labels this many times.
     pub draws: usize,
-    /// For the choice of labels, of the held-out part, and the order in the SVM trainer; each further draw
-    /// has the next one.
+    /// The seed of the draw of labels, of the held-out part, and of the order of the rows in training. Each
+    /// further draw uses the next seed.
     pub seed: u64,
     /// The SVM's settings.
     pub svm: &'a SvmRecipe,
 }
 
 impl Plan<'_> {
-    /// `Ok` when it can be carried out with so many labelled training images.
+    /// `Ok` if it can be carried out with `images` labelled training images.
     ///
     /// # Errors
     ///
-    /// One sentence for no draw, several draws of all labels, more labels than there are, or values of C that
-    /// are none.
+    /// One sentence if there is no draw, several draws are asked for without a number of labels, there are
+    /// fewer labels than asked for, or the values of C make no sense.
     pub fn check(&self, images: usize) -> Result<()> {
         svm::check_grid(&self.svm.c)?;
         if self.draws == 0 {

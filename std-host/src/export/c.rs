@@ -6,11 +6,11 @@ use wta_core::{Method, Model, extractor_len, novelty_len, stream_training_len};
 use super::format::ModelFile;
 use crate::error::Result;
 
-/// Bytes in a line of the array.
+/// The number of bytes in a line of the array.
 const LINE: usize = 16;
 
-/// A header of C99 (and C++): the array, aligned, and the description as macros. `name` is for its first
-/// line.
+/// A header for C99 (and C++) with the aligned array, and its description as macros. `name` appears in its
+/// first line.
 ///
 /// # Errors
 ///
@@ -18,7 +18,7 @@ const LINE: usize = 16;
 pub fn header(file: &ModelFile, name: &str) -> Result<String> {
     let model = file.model()?;
     let input = model.network().input();
-    // A comment ends where it ends.
+    // The name must not end the comment that it appears in.
     let name = name.replace("*/", "* /");
     let mut text = format!(
         "/* {name}: made by `wta export`, to be made again and not to be edited. */
@@ -69,7 +69,8 @@ WTA_MODEL_ALIGN static const unsigned char wta_model[WTA_MODEL_LEN] = {{\n",
     Ok(text)
 }
 
-/// What the functions of wta.h need of RAM for this model, where it has what they need.
+/// Macros with the RAM that the functions of wta.h need for this model. A function gets one if the model has
+/// the sections that it needs.
 fn memory_macros(model: &Model<'_>) -> String {
     let (network, pool) = (model.network(), model.pool());
     let mut text = String::from("/* Bytes of memory that the functions of wta.h need. */\n");
@@ -78,7 +79,7 @@ fn memory_macros(model: &Model<'_>) -> String {
         define("ENCODE_BYTES", &format!("{}u", 4 * extractor_len(&network, &pool)));
     }
     if model.int8().is_some() {
-        // The DSP instructions want a filter's length more than `Portable`.
+        // The DSP instructions need a filter's length of memory more than `Portable`.
         let more = network.layers().map(|layer| layer.filter_len().next_multiple_of(4)).max().unwrap_or(0);
         let numbers = Int8Extractor::<Portable>::memory_len(&network, &pool) + more;
         let sums = model.int8_svm().map_or(0, |svm| svm.classes());

@@ -8,18 +8,18 @@ use wta_core::{Model, Network, Pool};
 use crate::error::{Error, Result};
 use crate::files::atomic;
 
-/// Everything that is not in a section.
+/// The fields of the header.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
     /// The network.
     pub network: Network,
     /// The pooling.
     pub pool: Pool,
-    /// [`wta_core::model::TIED`] and so on.
+    /// The flags, such as [`wta_core::model::TIED`].
     pub flags: u32,
-    /// What each number of the input is multiplied by.
+    /// The factor of each number of the input.
     pub scale: f32,
-    /// Classes of the classifier, 0 for none.
+    /// The number of classes; 0 if there is no classifier.
     pub classes: usize,
 }
 
@@ -34,7 +34,7 @@ pub struct Section {
     pub bytes: Vec<u8>,
 }
 
-/// A whole `model.wta` in memory that is aligned as in flash; the core has parsed it.
+/// A whole `model.wta` in memory, aligned as in flash. The core has parsed it.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     words: Vec<u128>,
@@ -42,11 +42,11 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
-    /// Writes and parses it.
+    /// Builds the file and parses it.
     ///
     /// # Errors
     ///
-    /// One sentence when it would be larger than 4 GiB, or the core refuses it.
+    /// One sentence if the file would be larger than 4 GiB, or the core refuses it.
     pub fn new(description: &Description, sections: &[Section]) -> Result<Self> {
         let bytes = write(description, sections)?;
         let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
@@ -64,7 +64,7 @@ impl ModelFile {
         Ok(file)
     }
 
-    /// The file, from a multiple of 16 on, its length a multiple of 16.
+    /// The file. It starts at a multiple of 16, and its length is a multiple of 16.
     pub fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.words)
     }
@@ -73,12 +73,12 @@ impl ModelFile {
     ///
     /// # Errors
     ///
-    /// One sentence when it cannot be written; an earlier file is untouched then.
+    /// One sentence if the file cannot be written; an earlier file is untouched then.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         atomic::write(path.as_ref(), |to| to.write_all(self.bytes()))
     }
 
-    /// What firmware sees.
+    /// The model as firmware parses it.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl ModelFile {
         Ok(Model::parse(self.bytes())?)
     }
 
-    /// What its bytes are taken by.
+    /// The name and the bytes of each part of the file.
     pub fn parts(&self) -> &[(&'static str, usize)] {
         &self.parts
     }
@@ -97,7 +97,7 @@ fn write(description: &Description, sections: &[Section]) -> Result<Vec<u8>> {
     let mut to = Writer { bytes: MAGIC.to_vec() };
     let Description { network, pool, flags, scale, classes } = *description;
     to.bytes.extend(VERSION.to_le_bytes());
-    // Length and checksum, known when the rest is there.
+    // Length and checksum are filled in at the end.
     to.numbers(&[0, 0])?;
     to.bytes.extend(flags.to_le_bytes());
     to.bytes.extend(scale.to_le_bytes());

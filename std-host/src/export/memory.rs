@@ -1,4 +1,4 @@
-//! What a model takes of a device's flash and RAM, as a table.
+//! The flash and the RAM that a model takes on a device, as a table.
 
 use wta_core::int8::{Int8Extractor, Portable};
 use wta_core::{Size, extractor_len, novelty_len, stream_training_len, training_len};
@@ -8,12 +8,12 @@ use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recipe::Resolved;
 
-/// Bytes of flash by section, and of RAM by use; training with the recipe's sparsity, method and batch where
-/// the decoder is there.
+/// Bytes of flash by section and of RAM by use. If the file has the decoder, the table includes training with
+/// the recipe's sparsity, method and batch.
 ///
 /// # Errors
 ///
-/// One sentence for a recipe that cannot be trained.
+/// One sentence if the recipe cannot be trained.
 pub fn table(file: &ModelFile, resolved: &Resolved) -> Result<String> {
     let model = file.model()?;
     let network = model.network();

@@ -1,8 +1,8 @@
-//! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and what it takes of flash
-//! and RAM.
+//! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and the flash and RAM that
+//! it takes.
 //!
-//! The format is [`wta_core::model`]'s. A [`Source`] is read from the run's files; [`model`] makes the bytes
-//! of it, the same for the same source. [`int8_model`] writes the quantised one.
+//! [`wta_core::model`] describes the format. A [`Source`] is read from the run's files. [`model`] turns it
+//! into bytes, which are the same for the same source. [`int8_model`] writes the quantised network.
 
 mod c;
 mod format;
@@ -30,10 +30,10 @@ use crate::files::tensors::bytes_of;
 use crate::run::Trained;
 use quantize::Quantized;
 
-/// What goes into the file.
+/// The optional contents of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The decoder's parameters: for training, reconstruction and novelty.
+    /// Whether to include the decoder's parameters: for training, reconstruction and novelty.
     pub decoder: bool,
 }
 
@@ -41,12 +41,12 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// One sentence when it would be larger than its format's 4 GiB, or the core refuses it.
+/// One sentence if the file would be larger than the 4 GiB of the format, or the core refuses it.
 pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
     ModelFile::new(&description(source), &float_sections(source, options))
 }
 
-/// The `model.wta` of a quantised source; with `floats`, what [`model`] writes comes first.
+/// The `model.wta` of a quantised source. With `floats`, the sections of [`model`] come first.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn int8_model(source: &Source, quantized: &Quantized, floats: Option<Options
 }
 
 impl Trained {
-    /// The network for firmware: `model.wta` with encoder and decoder, and without a classifier.
+    /// The network for firmware: `model.wta` with encoder and decoder but without a classifier.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Classifier<'_> {
 
 fn description(source: &Source) -> Description {
     let (trained, network) = (&source.trained, source.trained.network());
-    // Fully-connected networks are trained on the maps, or the colours, one after the other.
+    // A fully-connected network is trained on the maps, or the colours, one after the other.
     let (below, scale) = match &trained.below {
         Some(below) => (below.trained.features(), below.scale),
         None => (source.image, 1.0 / trained.recipe().data.divide_by),
@@ -144,7 +144,7 @@ mod tests {
     use std::sync::Arc;
     use wta_core::{Initial, Model, Network, Shape};
 
-    /// Two layers, a stride, pooling, roots; with `stacked`, a fully-connected one on top of that.
+    /// Two layers with a stride, pooling and square roots; with `stacked`, a fully-connected layer on top.
     fn source(stacked: bool) -> Source {
         let lower = r#"name = "lower"
             about = "test"

@@ -5,11 +5,11 @@ use wta_core::{Conv, Size};
 use super::format::ModelFile;
 use crate::error::Result;
 
-/// Bytes in a line of the literal.
+/// The number of bytes in a line of the literal.
 const LINE: usize = 24;
 
-/// A module that needs `wta-core` alone: the bytes, aligned, and the description as constants, of which
-/// lengths of buffers are made. `name` is for its first line.
+/// A module that depends on `wta-core` alone: the aligned bytes, and the description as constants from which
+/// lengths of buffers are computed. `name` appears in its first line.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What is exported: a trained network, its pooling and its classifier.
+//! The input of an export: a trained network, its pooling and its classifier.
 
 use wta_core::{Pool, Shape};
 
@@ -8,26 +8,25 @@ use crate::recipe::Recipe;
 use crate::run::{Run, Trained};
 use crate::svm;
 
-/// What is exported.
+/// The input of an export.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The network; of a stack, its upper layer is exported.
+    /// The network; of a stack, only the upper layer is exported.
     pub trained: Trained,
     /// The shape of the data set's images.
     pub image: Shape,
-    /// The pooling: what the classifier was trained with, or without one, the recipe's.
+    /// The pooling that the classifier was trained with; without a classifier, the recipe's.
     pub pool: Pool,
-    /// The classifier, when the run has been evaluated.
+    /// The classifier, if the run has been evaluated.
     pub svm: Option<svm::Model>,
 }
 
 impl Source {
-    /// A trained network, and a classifier of its features if there is one.
+    /// A trained network with a classifier of its features, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when devices cannot compute what the network computes, or the classifier is not one
-    /// of its features.
+    /// [`Error::Invalid`] if devices cannot compute this network, or the classifier is for other features.
     pub fn new(trained: Trained, svm: Option<svm::Model>) -> Result<Self> {
         let refused = |problem: &str| {
             let name = &trained.recipe().name;
@@ -43,12 +42,12 @@ impl Source {
         Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
     }
 
-    /// Reads a run.
+    /// Reads the network and the classifier of a run.
     ///
     /// # Errors
     ///
-    /// One sentence when there is no trained network, when devices cannot compute what it computes, or when
-    /// the classifier cannot be read or is not one of its features.
+    /// One sentence if there is no trained network, devices cannot compute it, or the classifier cannot be
+    /// read or is for other features.
     pub fn load(run: &Run) -> Result<Self> {
         let recipe = run.recipe()?;
         let refused = |problem: &str| Err(Error::file(run.folder(), problem));
@@ -88,7 +87,7 @@ impl Source {
     }
 }
 
-/// Why devices cannot compute what networks of this recipe compute.
+/// Why devices cannot compute networks of this recipe; `None` if they can.
 fn unfit(recipe: &Recipe) -> Option<&'static str> {
     if recipe.gibbs().is_some() {
         return Some("is the run of an RBM, whose units devices cannot compute; export an autoencoder");

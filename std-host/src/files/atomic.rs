@@ -1,4 +1,4 @@
-//! Files that are whole or not there: written under another name, synced, then renamed.
+//! Files that are either whole or absent: written under a temporary name, synced, then renamed.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A file in the making. Dropped without [`AtomicFile::commit`], it leaves no trace.
+/// A file that is being written. Dropped without [`AtomicFile::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct AtomicFile {
     target: PathBuf,
@@ -20,7 +20,7 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// One sentence when nothing can be written there.
+    /// [`Error::File`] if `target` is not the path of a file, [`Error::Io`] if nothing can be written there.
     pub fn create(target: &Path) -> Result<Self> {
         if target.is_dir() {
             return Err(Error::file(target, "is a folder; give the path of a file"));
@@ -28,8 +28,8 @@ impl AtomicFile {
         let Some(name) = target.file_name() else {
             return Err(Error::file(target, "is not the path of a file"));
         };
-        // A name of its own for each process, so that two programs writing the same file do not mix; what a
-        // killed process left behind is swept away with the next write of the same file.
+        // Each process uses a name of its own, so two programs that write the same file do not mix. The next
+        // write of the same file removes what a killed process left behind.
         let hidden = format!(".{}.", name.to_string_lossy());
         let temporary = target.with_file_name(format!("{hidden}{}.tmp", std::process::id()));
         sweep(target, &hidden);
@@ -41,7 +41,7 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// One sentence when the disk is full or the like; the earlier file is untouched then.
+    /// [`Error::Io`], as when the disk is full; the earlier file is untouched then.
     pub fn commit(mut self) -> Result<()> {
         let finished = self.writer.take().map_or(Ok(()), |mut writer| {
             writer.flush()?;
@@ -52,8 +52,8 @@ impl AtomicFile {
             let _ = fs::remove_file(&self.temporary);
         }
         renamed.map_err(|e| Error::io("write", &self.target, e))?;
-        // The rename itself is safe once the folder is synced; where folders cannot be (Windows), it is as
-        // safe as that system makes it.
+        // The rename survives a crash once the folder is synced. Where folders cannot be synced (Windows), it
+        // is as safe as the system makes it.
         if let Some(Ok(folder)) = self
             .target
             .parent()
@@ -78,14 +78,14 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
-            // The buffer is of no use any more: do not flush it.
+            // Drop the buffer without flushing it: nobody needs its content.
             let _ = writer.into_parts();
             let _ = fs::remove_file(&self.temporary);
         }
     }
 }
 
-/// Removes temporaries of processes that are gone.
+/// Removes temporary files of processes that have ended.
 fn sweep(target: &Path, hidden: &str) {
     let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -104,18 +104,18 @@ fn sweep(target: &Path, hidden: &str) {
 ///
 /// # Errors
 ///
-/// One sentence when it cannot be written; the earlier file is untouched then.
+/// As for [`AtomicFile::create`] and [`AtomicFile::commit`]; the earlier file is untouched then.
 pub fn write(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut file = AtomicFile::create(target)?;
     content(&mut file).map_err(|e| Error::io("write", target, e))?;
     file.commit()
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and its parent folders.
 ///
 /// # Errors
 ///
-/// One sentence when it cannot be made.
+/// [`Error::Io`] if it cannot be made.
 pub fn create_dir(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))
 }
@@ -150,7 +150,7 @@ mod tests {
     fn leftovers_of_a_killed_process_are_swept_away() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
-        // No process has the largest number there is.
+        // No process has the largest number that fits.
         fs::write(folder.path().join(".a.txt.4294967295.tmp"), b"left").unwrap();
         fs::write(folder.path().join(".b.txt.4294967295.tmp"), b"of another file").unwrap();
         write(&path, |to| to.write_all(b"one")).unwrap();

@@ -1,4 +1,4 @@
-//! Writing files whole, and files of tensors.
+//! Writing files as a whole, and files of tensors.
 
 pub mod atomic;
 pub(crate) mod tensors;

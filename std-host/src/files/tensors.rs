@@ -25,7 +25,7 @@ pub(crate) struct Tensors<'a> {
 }
 
 impl<'a> Tensors<'a> {
-    /// Of the file at `path`, whose content is `file`.
+    /// Parses `file`, the content of the file at `path`.
     pub(crate) fn of(path: &'a Path, file: &'a [u8]) -> Result<Self> {
         let tensors = SafeTensors::deserialize(file)
             .map_err(|e| Error::file(path, format!("is not a whole safetensors file ({e}); train again")))?;
@@ -42,7 +42,7 @@ impl<'a> Tensors<'a> {
         Some(self.tensors.tensor(name).ok()?.shape().to_vec())
     }
 
-    /// The numbers of a tensor, which are finite; `shape` is what the recipe needs.
+    /// The numbers of a tensor, checked to be finite and of the `shape` that the recipe needs.
     pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let refused = |problem: String| Err(Error::file(self.path, problem));
         let Ok(tensor) = self.tensors.tensor(name) else {

@@ -1,11 +1,11 @@
-//! Buffers that start on a cache line: a vector that straddles two costs twice as much to load.
+//! Buffers that start on a cache line: a vector that straddles two cache lines costs twice as much to load.
 
 use std::ops::{Deref, DerefMut};
 
-/// Bytes of a cache line, and of the widest vector.
+/// Bytes of a cache line, which are also those of the widest vector.
 const LINE: usize = 64;
 
-/// A fixed number of `f32`, the first of which starts a cache line.
+/// A fixed number of `f32`; the first one starts a cache line.
 #[derive(Debug, Default)]
 pub struct Aligned {
     memory: Vec<f32>,
@@ -14,10 +14,10 @@ pub struct Aligned {
 }
 
 impl Aligned {
-    /// So many zeros.
+    /// A buffer of `len` zeros.
     pub fn zeros(len: usize) -> Self {
         let memory = vec![0.0; len + LINE / size_of::<f32>() - 1];
-        // What cannot be aligned starts where it is.
+        // If the memory cannot be aligned, it is used as it is.
         let start = memory.as_ptr().align_offset(LINE).min(memory.len() - len);
         Self { memory, start, len }
     }

@@ -2,11 +2,11 @@
 
 use wta_core::Network;
 
-/// Images of a block of a fully-connected network, so that a block is a matrix product; a few of the
+/// Images in a block of a fully-connected network: enough for a matrix product. It is a few of the
 /// convolution's tiles.
 const FULLY_CONNECTED_BLOCK: usize = 28;
 
-/// Images that are encoded together: several make a matrix product of a fully-connected layer, while a
+/// How many images are encoded together. A fully-connected layer needs several for a matrix product; a
 /// convolution has enough positions in one.
 pub(crate) fn block_len(network: &Network) -> usize {
     if network.is_fully_connected() { FULLY_CONNECTED_BLOCK } else { 1 }

@@ -1,4 +1,4 @@
-//! Buffers: aligned to cache lines, one for each thread, and how many images they hold.
+//! Buffers aligned to cache lines, buffers of each thread, and the number of images in a block.
 
 pub mod aligned;
 pub(crate) mod block;

@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// One value for each thread of the current rayon pool, and one for a caller outside of it.
+/// One value for each thread of the current rayon pool, and one for a caller outside the pool.
 pub(crate) struct PerThread<T> {
     values: Vec<Mutex<T>>,
 }
 
 impl<T> PerThread<T> {
-    /// So many values as the pool needs.
+    /// Makes as many values as the pool needs.
     pub(crate) fn new(make: impl Fn() -> T) -> Self {
         Self { values: (0..rayon::current_num_threads() + 1).map(|_| Mutex::new(make())).collect() }
     }
@@ -16,7 +16,8 @@ impl<T> PerThread<T> {
     /// Runs `work` with this thread's value.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let index = rayon::current_thread_index().map_or(0, |index| index + 1) % self.values.len();
-        // Never contended: each thread of the pool has its own, and the caller's thread the first.
+        // Never contended: each thread of the pool has a value of its own, and the caller outside has the
+        // first.
         let mut value = self.values[index].lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut value)
     }

@@ -9,32 +9,33 @@ use crate::error::Result;
 use crate::layout::interleaved;
 use crate::run::Trained;
 
-/// The most atoms in the dictionary's picture.
+/// The most atoms in a picture of the dictionary.
 const MOST_ATOMS: usize = 1024;
 
-/// The dictionary: each atom as an image, of the images' shape for fully-connected networks. An atom of a
-/// stacked layer is shown as what it stands for: the sum of the atoms below, each at its place and weighted
-/// as in the atom.
+/// The dictionary: each atom as an image. The atoms of a fully-connected network get the shape `image`. An
+/// atom of a stacked layer is shown as an image too: the sum of the atoms below, each at its place and with
+/// its weight in the atom.
 ///
 /// # Errors
 ///
-/// What the core refuses.
+/// [`Error::Core`](crate::Error::Core) if the core refuses the network; one sentence if a number is not
+/// finite.
 pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
     first_atoms(trained, image, MOST_ATOMS)
 }
 
-/// [`dictionary`] of the first atoms, at most so many.
+/// The [`dictionary`] of the first atoms, at most `most`.
 ///
 /// # Errors
 ///
-/// What the core refuses.
+/// As for [`dictionary`].
 pub fn first_atoms(trained: &Trained, image: Shape, most: usize) -> Result<Picture> {
     let atoms = Atoms::of(trained, image, most)?;
     let Shape { channels, height, width } = atoms.shape;
     image::dictionary(&atoms.values, atoms.count, height, width, channels)
 }
 
-/// Atoms as images, one after the other, with the channels last.
+/// Atoms as images, one after the other, with their channels last.
 struct Atoms {
     shape: Shape,
     count: usize,
@@ -42,7 +43,7 @@ struct Atoms {
 }
 
 impl Atoms {
-    /// The first atoms of a trained layer, at most so many.
+    /// The first atoms of a trained layer, at most `most`.
     fn of(trained: &Trained, image: Shape, most: usize) -> Result<Self> {
         let parameters = Parameters::new(trained.network(), &trained.parameters)?;
         let decoder = trained.network().decoder();
@@ -65,7 +66,7 @@ impl Atoms {
         } else {
             decoder.conv.kernel
         };
-        // From one feature below to the next, in the image.
+        // The distance in the image between two neighbouring features of the layer below.
         let (pool, stride) = (below.trained.resolved.pool().stride, below.trained.step());
         let step = Size::new(pool.height * stride.height, pool.width * stride.width);
         let shape = Shape::new(
@@ -87,7 +88,7 @@ impl Atoms {
         Ok(Self { shape, count, values: sums })
     }
 
-    /// Adds atom `index` times `weight` to an image, from a row and a column on.
+    /// Adds atom `index` times `weight` to an image, with its top left corner at `row` and `column`.
     fn add(&self, index: usize, weight: f32, row: usize, column: usize, shape: Shape, to: &mut [f32]) {
         if weight == 0.0 {
             return;
@@ -102,7 +103,8 @@ impl Atoms {
     }
 }
 
-/// Vectors of fully-connected networks hold colours one after the other; pictures hold them side by side.
+/// Vectors of fully-connected networks hold one colour after the other; pictures hold the colours side by
+/// side.
 pub(super) fn channels_last(trained: &Trained, shape: Shape, values: &[f32]) -> Vec<f32> {
     if !trained.network().is_fully_connected() || shape.channels == 1 {
         return values.to_vec();

@@ -1,4 +1,4 @@
-//! PNG pictures of atoms, feature maps and reconstructions. Everything comes with the channels last.
+//! PNG pictures of atoms, feature maps and reconstructions. All numbers come with the channels last.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use crate::error::{Error, Result};
 use crate::files::atomic;
 
-/// Between tiles.
+/// The colour between tiles.
 const GAP: Rgb<u8> = Rgb([40, 44, 60]);
 
-/// Where a winner is.
+/// The colour of winners.
 const MARK: Rgb<u8> = Rgb([255, 70, 40]);
 
 /// Small tiles are enlarged until they are at least this wide and high.
 const SMALLEST_TILE: usize = 64;
 
-/// A picture wider than this is too wide to look at: tiles are enlarged less.
+/// The widest picture that is comfortable to view: beyond it, tiles are enlarged less.
 const WIDEST: usize = 1600;
 
 /// A picture to be saved.
@@ -30,7 +30,7 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut png = Vec::new();
         DynamicImage::from(self.image.clone())
@@ -45,20 +45,20 @@ impl Picture {
     }
 }
 
-/// A small image to be laid out with others.
+/// A small image that is arranged with others.
 struct Tile {
     height: usize,
     width: usize,
     pixels: Vec<Rgb<u8>>,
 }
 
-/// A dictionary: `count` atoms of `height x width x channels`, each on its own scale, with 0 as mid grey and
-/// the largest magnitude as black or white (three channels: as colours). Atoms of other than one or three
+/// A dictionary: `count` atoms of `height x width x channels`, each on its own scale. 0 is mid grey, and the
+/// largest magnitude is black or white (in colour for three channels). Atoms with neither one nor three
 /// channels are shown by the mean over their channels.
 ///
 /// # Errors
 ///
-/// One sentence when there is no atom, or a number is not finite.
+/// One sentence if there is no atom, or a number is not finite.
 pub fn dictionary(
     atoms: &[f32],
     count: usize,
@@ -75,12 +75,12 @@ pub fn dictionary(
     grid(tiles.collect(), 1.0)
 }
 
-/// One image's feature maps, one tile each, black for 0 and white for the largest activation of all maps; the
+/// One image's feature maps, one tile each: black is 0, white the largest activation of all maps. The
 /// `winners` (map and position) are marked.
 ///
 /// # Errors
 ///
-/// One sentence when there is no map, or a number is not finite.
+/// One sentence if there is no map, or a number is not finite.
 pub fn feature_maps(
     maps: &[f32],
     height: usize,
@@ -104,18 +104,18 @@ pub fn feature_maps(
     grid(tiles.collect(), 1.0)
 }
 
-/// The numbers that are black and white in pictures of images.
+/// The numbers that are shown as black and white in pictures of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shades {
     /// 0 and 1.
     Unit,
-    /// So many of the image's deviations below and above 0, which is mid grey: for preprocessed images, whose
-    /// numbers have no limits.
+    /// This many times the image's root mean square below and above 0, which is mid grey. For preprocessed
+    /// images, whose numbers have no limits.
     Deviations(u8),
 }
 
 impl Shades {
-    /// What a number is multiplied by and what is added then, for a byte; `image` is what it belongs to.
+    /// The factor and the offset that turn a number of `image` into a byte.
     fn scale_and_shift(self, image: &[f32]) -> (f32, f32) {
         match self {
             Self::Unit => (255.0, 0.0),
@@ -128,11 +128,11 @@ impl Shades {
     }
 }
 
-/// Images, each above its reconstruction in the same shades.
+/// Images, each above its reconstruction with the same shades.
 ///
 /// # Errors
 ///
-/// One sentence when there is no image, or a number is not finite.
+/// One sentence if there is no image, or a number is not finite.
 pub fn side_by_side(
     images: &[f32],
     reconstructions: &[f32],
@@ -167,14 +167,15 @@ fn tile(values: &[f32], height: usize, width: usize, channels: usize, shade: imp
     Tile { height, width, pixels: pixels.collect() }
 }
 
-/// Lays tiles out in rows, about twice as wide as high; `tall` is how many images a tile stacks.
+/// Arranges tiles in rows, so that the picture is about twice as wide as high. `tall` is the number of images
+/// stacked in a tile.
 fn grid(tiles: Vec<Tile>, tall: f64) -> Result<Picture> {
     let Some((height, width)) = tiles.first().map(|tile| (tile.height, tile.width)) else {
         return Err(Error::Invalid("there is nothing to make a picture of".to_owned()));
     };
     let shape = 2.0 * tall * height as f64 / (tall * width as f64).max(1.0);
     let columns = ((tiles.len() as f64 * shape).sqrt().ceil() as usize).clamp(1, tiles.len());
-    // A little wider when that leaves no gap in the last row.
+    // A little wider if that fills the last row.
     let even = (columns..=columns + columns / 3).find(|columns| tiles.len().is_multiple_of(*columns));
     let columns = even.unwrap_or(columns);
     let rows = tiles.len().div_ceil(columns);
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn rows_are_full_where_that_is_nearly_the_shape_wanted() {
-        // Of 16 tiles, 6 in a row would leave two places empty; 13 cannot be laid out evenly.
+        // 16 tiles in rows of 6 would leave two places empty; 13 cannot be arranged evenly.
         for (count, columns, rows) in [(16, 8, 2), (13, 6, 3), (1, 1, 1)] {
             let picture = dictionary(&vec![1.0; count * 64 * 64], count, 64, 64, 1).unwrap();
             assert_eq!(picture.size(), (columns * 65 + 1, rows * 65 + 1), "{count}");
@@ -242,7 +243,7 @@ mod tests {
         let (image, reconstruction) = ([1.0, -1.0, 2.0, -2.0], [0.0, 0.5, 9.0, -9.0]);
         let picture = side_by_side(&image, &reconstruction, 1, 2, 2, 1, Shades::Deviations(2)).unwrap();
         let colours: std::collections::BTreeSet<u8> = picture.image.pixels().map(|p| p.0[0]).collect();
-        // Two deviations are 3.16, so that 2 is 80 shades from 128.
+        // Twice the root mean square is 3.16, so a value of 2 is 80 shades away from 128.
         for shade in [168, 88, 208, 48, 128, 148, 255, 0] {
             assert!(colours.contains(&shade), "{shade} in {colours:?}");
         }

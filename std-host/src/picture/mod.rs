@@ -1,4 +1,4 @@
-//! Pictures of a trained network: its dictionary, its feature maps, and what it makes of images.
+//! Pictures of a trained network: its dictionary, its feature maps, and its reconstructions of images.
 
 mod atoms;
 pub mod image;

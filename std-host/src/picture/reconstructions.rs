@@ -1,5 +1,4 @@
-//! What a network makes of images in training: their reconstructions, and their feature maps with the
-//! winners.
+//! Images as a network sees them in training: their reconstructions, and their feature maps with the winners.
 
 use wta_core::{Candidates, Cut, Encoder, Kernels, Learner, Parameters, Rbm, Shape, Winners, select};
 use wta_simd::Isa;
@@ -11,10 +10,10 @@ use crate::error::Result;
 use crate::preprocess::Samples;
 use crate::run::Trained;
 
-/// Of preprocessed images, what lies so many deviations from 0 is black or white.
+/// In preprocessed images, this many times the image's root mean square is black or white.
 const DEVIATIONS: u8 = 3;
 
-/// Some images and what a network makes of them in training: encoded, made sparse, reconstructed.
+/// Some images, encoded, made sparse and reconstructed by a network as in training.
 pub struct Reconstructions<'a> {
     trained: &'a Trained,
     image: Shape,
@@ -26,12 +25,13 @@ pub struct Reconstructions<'a> {
 }
 
 impl<'a> Reconstructions<'a> {
-    /// Encodes the first `count` samples. Lifetime sparsity is applied over a whole training batch of
-    /// samples, so that each image is as sparse as in training.
+    /// Encodes the first `count` samples. Lifetime sparsity is applied over a whole mini-batch of samples, so
+    /// that each image is as sparse as in training.
     ///
     /// # Errors
     ///
-    /// What the core refuses.
+    /// [`Error::Core`](crate::Error::Core) if the core refuses the network or an image; also if a sample
+    /// cannot be read.
     pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples<'_>, count: usize) -> Result<Self> {
         if trained.recipe().gibbs().is_some() {
             return Self::of_rbm(isa, trained, samples, count);
@@ -85,7 +85,7 @@ impl<'a> Reconstructions<'a> {
         })
     }
 
-    /// An RBM's reconstructions of the first samples, from their hidden probabilities.
+    /// The reconstructions of the first samples by an RBM, from their hidden probabilities.
     fn of_rbm(isa: Isa, trained: &'a Trained, samples: &Samples<'_>, count: usize) -> Result<Self> {
         let parameters = Parameters::new(trained.network(), &trained.parameters)?;
         let (inputs, units) = (trained.network().input().len(), trained.network().code().channels);
@@ -103,12 +103,12 @@ impl<'a> Reconstructions<'a> {
         Ok(Self { trained, image, images, reconstructions, code, winners })
     }
 
-    /// Each image beside its reconstruction from the survivors; none for a stacked layer, which reconstructs
+    /// Each image above its reconstruction from the survivors; `None` for a stacked layer, which reconstructs
     /// features.
     ///
     /// # Errors
     ///
-    /// One sentence when a number is not finite.
+    /// One sentence if a number is not finite.
     pub fn side_by_side(&self) -> Result<Option<Picture>> {
         if self.trained.below.is_some() {
             return Ok(None);
@@ -130,11 +130,11 @@ impl<'a> Reconstructions<'a> {
         .map(Some)
     }
 
-    /// The first image's feature maps with their spatial winners marked; none for fully-connected codes.
+    /// The first image's feature maps with their spatial winners marked; `None` for fully-connected codes.
     ///
     /// # Errors
     ///
-    /// One sentence when a number is not finite.
+    /// One sentence if a number is not finite.
     pub fn feature_maps(&self) -> Result<Option<Picture>> {
         let shape = self.trained.network().code();
         if shape.positions() == 1 {
@@ -144,7 +144,7 @@ impl<'a> Reconstructions<'a> {
     }
 }
 
-/// The active winners of the first image, as map and position.
+/// The winners of the first image that survive, as map and position.
 fn survivors(values: &[f32], positions: &[u32], len: usize, maps: usize) -> Vec<(usize, usize)> {
     let winners = values.iter().zip(positions).take(len).enumerate();
     winners.filter(|(_, (v, _))| **v > 0.0).map(|(slot, (_, p))| (slot % maps, *p as usize)).collect()

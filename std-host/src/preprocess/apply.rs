@@ -1,4 +1,4 @@
-//! The steps, ready to be applied to blocks of images.
+//! The steps, prepared for blocks of images.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::zca::Whitener;
 use super::zca_filter::ZcaFilter;
 use crate::error::{Error, Result};
 
-/// The steps, ready for the kernels of an instruction set.
+/// The steps, prepared for the kernels of an instruction set.
 pub struct Preprocessor {
     shape: Shape,
     steps: Vec<Ready>,
@@ -29,18 +29,19 @@ enum Ready {
 }
 
 impl Preprocessor {
-    /// Ready to preprocess images of the shape that the steps were learnt from.
+    /// Prepares to preprocess images of the shape that the steps were learnt from.
     pub fn new(isa: Isa, preprocess: &Preprocess) -> Self {
         let steps = preprocess.steps.iter().map(|step| Ready::new(isa, step));
         Self { shape: preprocess.shape, steps: steps.collect() }
     }
 
-    /// Ready to preprocess images of any size.
+    /// Prepares to preprocess images of the shape `image`, which may differ from the one that the steps were
+    /// learnt from.
     ///
     /// # Errors
     ///
-    /// One sentence when the images have other channels, or a step has learnt numbers for each place in an
-    /// image of another size.
+    /// [`Error::Invalid`] if the images have other channels, or a step has learnt a number for each place in
+    /// an image of another size.
     pub fn for_images(isa: Isa, preprocess: &Preprocess, image: Shape) -> Result<Self> {
         let learnt = preprocess.shape;
         if image == learnt {
@@ -57,7 +58,7 @@ impl Preprocessor {
         Ok(Self { shape: image, steps: steps? })
     }
 
-    /// Leaves images of this shape as they are.
+    /// A preprocessor without steps, for images of this shape.
     pub fn none(shape: Shape) -> Self {
         Self { shape, steps: Vec::new() }
     }
@@ -67,7 +68,7 @@ impl Preprocessor {
         self.steps.is_empty()
     }
 
-    /// Preprocesses images in place, which lie one after the other with their channels last, on all threads.
+    /// Preprocesses images in place, on all threads. They lie one after the other, with their channels last.
     pub fn apply(&self, images: &mut [f32]) {
         let len = self.shape.len().max(1);
         for step in &self.steps {
@@ -97,7 +98,7 @@ impl Ready {
         }
     }
 
-    /// A step learnt from images of one shape, for `image`s of another.
+    /// A step that was learnt from images of the shape `learnt`, for images of the shape `image`.
     fn resized(isa: Isa, step: &Step, learnt: Shape, image: Shape) -> Result<Self> {
         Ok(match step {
             Step::Contrast(step) => Self::Contrast(*step),

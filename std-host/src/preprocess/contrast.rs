@@ -1,4 +1,4 @@
-//! Contrast: each image to zero mean and unit deviation.
+//! Contrast normalisation: each image to zero mean and unit standard deviation.
 
 /// The step `contrast`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -8,7 +8,7 @@ pub(super) struct Contrast {
 }
 
 impl Contrast {
-    /// Normalises an image; one of a single colour value becomes 0.
+    /// Normalises an image; if all its numbers are equal, they become 0.
     pub(super) fn apply(self, image: &mut [f32]) {
         let count = image.len().max(1) as f64;
         let mean = image.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
@@ -37,7 +37,7 @@ mod tests {
         let mut image = [7.0; 6];
         Contrast { regulariser: 0.0 }.apply(&mut image);
         assert_eq!(image, [0.0; 6]);
-        // Variance 1, and 3 added.
+        // A variance of 1, plus 3.
         let mut image = [1.0, -1.0];
         Contrast { regulariser: 3.0 }.apply(&mut image);
         assert_eq!(image, [0.5, -0.5]);

@@ -1,8 +1,8 @@
-//! What a step has learnt must be finite.
+//! The numbers that a step learns must be finite.
 
 use crate::error::{Error, Result};
 
-/// `Ok` when all numbers that a step has learnt are finite.
+/// `Ok` if all numbers that a step has learnt are finite.
 pub(super) fn expect_finite(step: &str, numbers: &[f32]) -> Result<()> {
     if numbers.iter().all(|number| number.is_finite()) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Learning the steps from training images, one after the other: each sees the images as the steps before
-//! leave them.
+//! Learning the steps from training images, one after the other: each step sees the images as the steps
+//! before it leave them.
 
 use std::time::Instant;
 
@@ -15,18 +15,18 @@ use crate::error::{Error, Interrupted, Result};
 use crate::observer::Observer;
 use crate::recipe::{PreprocessRecipe, Recipe};
 
-/// Numbers of the images that are summed up together.
+/// The most numbers in a block of images that are summed up together.
 const BLOCK: usize = 1 << 22;
 
-/// Images in such a block, at most.
+/// The most images in such a block.
 const MOST_IMAGES: usize = 1_024;
 
 /// Learns the steps of a recipe from its training images.
 ///
 /// # Errors
 ///
-/// One sentence for images that cannot be whitened, too few of them, or too little memory;
-/// [`Error::Interrupted`] when the observer stops it.
+/// One sentence if the images cannot be whitened, are too few, or need too much memory;
+/// [`Error::Interrupted`] if the observer stops it.
 pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Observer) -> Result<Preprocess> {
     let shape = samples.image_shape();
     recipe.check_images(shape)?;
@@ -80,7 +80,7 @@ pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Obse
     Ok(learnt)
 }
 
-/// The images that a step learns from, ascending: all, or a sample without repetition.
+/// The indices of the images that a step learns from, ascending: all, or a sample without repetition.
 fn choose(recipe: &Recipe, step: &PreprocessRecipe, index: usize, images: usize) -> Result<Vec<usize>> {
     let mut all: Vec<usize> = (0..images).collect();
     let Some(Some(count)) = step.learns_from() else { return Ok(all) };
@@ -91,7 +91,7 @@ fn choose(recipe: &Recipe, step: &PreprocessRecipe, index: usize, images: usize)
             step.name()
         )));
     }
-    // Epochs have the streams from 1 on.
+    // Epochs use the streams from 1 on, so the steps use those from the end.
     Random::stream(recipe.training.seed, u64::MAX - index as u64).shuffle(&mut all);
     all.truncate(count);
     all.sort_unstable();

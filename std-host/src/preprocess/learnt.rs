@@ -1,4 +1,4 @@
-//! The steps of a recipe with what they have learnt.
+//! The steps of a recipe with the numbers that they have learnt.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::standardise::Standardise;
 use super::zca::Zca;
 use crate::recipe::PreprocessRecipe;
 
-/// The steps of a recipe with what they have learnt, for images of one shape.
+/// The steps of a recipe with the numbers that they have learnt from images of one shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocess {
     pub(super) shape: Shape,
     pub(super) steps: Vec<Step>,
 }
 
-/// A step with what it has learnt.
+/// A step with the numbers that it has learnt.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
     Contrast(Contrast),
@@ -27,7 +27,7 @@ pub(super) enum Step {
 }
 
 impl Preprocess {
-    /// No step at all, for images of this shape.
+    /// No steps, for images of this shape.
     pub fn none(shape: Shape) -> Self {
         Self { shape, steps: Vec::new() }
     }
@@ -37,7 +37,7 @@ impl Preprocess {
         self.steps.is_empty()
     }
 
-    /// The images that the steps were learnt from.
+    /// The shape of the images that the steps were learnt from.
     pub fn shape(&self) -> Shape {
         self.shape
     }

@@ -1,7 +1,7 @@
-//! Local contrast: each channel against its surroundings, `(x - m) / sqrt(1 + m2)`.
+//! Local contrast normalisation: each channel relative to its surroundings, `(x - m) / sqrt(1 + m2)`.
 //!
-//! `m` and `m2` are the means of `x` and `x^2` in a Gaussian window around the pixel; at the border, of the
-//! part of the window that lies in the image.
+//! `m` and `m2` are the means of `x` and `x^2` in a Gaussian window around the pixel. At the border they are
+//! means over the part of the window that lies in the image.
 
 use wta_core::Shape;
 
@@ -9,14 +9,14 @@ use wta_core::Shape;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LocalContrast {
     shape: Shape,
-    /// The Gaussian from the middle outwards: `weights[d]` at a distance of `d` pixels.
+    /// The Gaussian from its centre outwards: `weights[d]` at a distance of `d` pixels.
     weights: Vec<f32>,
-    /// 1 over the sum of the weights that lie in the image: for each row, and for each column.
+    /// 1 over the sum of the weights that lie in the image, for each row and for each column.
     rows: Vec<f32>,
     columns: Vec<f32>,
 }
 
-/// Memory for one image.
+/// The scratch memory for one image.
 pub(super) struct Scratch {
     /// Sums along the rows of `x` and of `x^2`.
     sums: [Vec<f32>; 2],
@@ -26,8 +26,8 @@ pub(super) struct Scratch {
 }
 
 impl LocalContrast {
-    /// For images of this shape. `window` is odd; the Gaussian's standard deviation is `window / 6` unless
-    /// given.
+    /// The step for images of this shape. `window` is odd; the Gaussian's standard deviation is `window / 6`
+    /// unless given.
     pub(super) fn new(shape: Shape, window: usize, deviation: Option<f32>) -> Self {
         let deviation = deviation.map_or(window as f64 / 6.0, f64::from);
         let weights: Vec<f32> = (0..=window / 2)

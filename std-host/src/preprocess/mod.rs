@@ -1,14 +1,13 @@
-//! What is done to images before the network sees them: the steps of a recipe's `[[preprocess]]`, in their
-//! order.
+//! Preprocessing of images before the network sees them: the steps of a recipe's `[[preprocess]]`, in order.
 //!
-//! What a step learns, it learns from training images only; it is kept in the run folder of a stack's lowest
-//! layer ([`Preprocess::save`]) and comes with the trained network. A [`Preprocessor`] applies the steps to
-//! blocks of images, as [`Samples`] hand them out; an image becomes the same bits
-//! whatever the block and the number of threads.
+//! A step learns from training images only. The learnt numbers are kept in the run folder of a stack's lowest
+//! layer ([`Preprocess::save`]) and belong to the trained network. A [`Preprocessor`] applies the steps to
+//! blocks of images, as [`Samples`] give them out. An image gives the same bits
+//! in any block and with any number of threads.
 //!
-//! Images may be of another size than those that were learnt from (section 3.4 of the paper: patches):
-//! whitening then is a convolution (`zca_filter.rs`); what belongs to a place in the image, as
-//! standardisation does, is refused.
+//! The images may be of another size than those that the steps were learnt from (section 3.4 of the paper:
+//! patches). Whitening then becomes a convolution (`zca_filter.rs`). A step that has learnt numbers for each
+//! place in the image, as standardisation does, returns an error.
 
 mod apply;
 mod contrast;

@@ -1,7 +1,7 @@
 //! A data set as the network sees it: preprocessed `f32` images in the core's layout.
 //!
-//! What preprocessing has learnt belongs to a trained network, not to a data set: whoever asks for images
-//! brings it along.
+//! The learnt preprocessing belongs to a trained network, not to a data set, so callers pass a
+//! [`Preprocessor`] when they ask for images.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::layout::planar;
 use crate::recipe::Recipe;
 
-/// A data set for a recipe, handed out in blocks of images.
+/// A data set for a recipe, given out in blocks of images.
 #[derive(Debug)]
 pub struct Samples<'a> {
     dataset: Cow<'a, Dataset>,
@@ -24,12 +24,11 @@ pub struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// The samples of a recipe; of a stack, what its lowest layer sees. The data set is moved in, or
-    /// borrowed.
+    /// The samples of a recipe; in a stack, those of its lowest layer. The data set is moved in, or borrowed.
     ///
     /// # Errors
     ///
-    /// One sentence when the data set has no image.
+    /// [`Error::Invalid`] if the data set has no image.
     pub fn new(recipe: &Recipe, dataset: impl Into<Cow<'a, Dataset>>) -> Result<Self> {
         let dataset = dataset.into();
         if dataset.is_empty() {
@@ -46,17 +45,17 @@ impl<'a> Samples<'a> {
         self.dataset.len()
     }
 
-    /// Whether there is none; never, after [`Samples::new`].
+    /// Whether there are no images; never after [`Samples::new`].
     pub fn is_empty(&self) -> bool {
         self.dataset.is_empty()
     }
 
-    /// At most so many indices, evenly spaced over the set.
+    /// At most `most` indices, evenly spaced over the set.
     pub fn spaced(&self, most: usize) -> Vec<usize> {
         (0..self.len()).step_by(self.len().div_ceil(most.max(1)).max(1)).collect()
     }
 
-    /// The shape that the network sees: a plain vector for fully-connected ones.
+    /// The shape of an input of the network: a plain vector if the network is fully connected.
     pub fn shape(&self) -> Shape {
         self.shape
     }
@@ -76,9 +75,9 @@ impl<'a> Samples<'a> {
         self.dataset.classes
     }
 
-    /// Writes images one after the other, as the network sees them, on all threads.
+    /// Writes the images with these indices as the network sees them, one after the other, on all threads.
     ///
-    /// Vectors for fully-connected networks hold the channels one after the other, as PyTorch flattens them.
+    /// For a fully-connected network, a vector holds one channel after the other, as PyTorch flattens images.
     ///
     /// # Errors
     ///

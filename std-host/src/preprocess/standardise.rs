@@ -1,4 +1,5 @@
-//! Standardisation: each number of an image to zero mean and unit deviation over the training images.
+//! Standardisation: each number of an image to zero mean and unit standard deviation over the training
+//! images.
 
 use rayon::prelude::*;
 
@@ -6,14 +7,14 @@ use crate::error::Result;
 
 use super::finite::expect_finite;
 
-/// Sums are split over the threads by so many features.
+/// The number of features per task when sums are split over the threads.
 const FEATURES: usize = 1024;
 
 /// The step `standardise`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Standardise {
     pub(super) mean: Vec<f32>,
-    /// 1 over the deviation; 0 for a number that is the same in all images.
+    /// 1 over the standard deviation; 0 for a number that is the same in all images.
     pub(super) factor: Vec<f32>,
 }
 
@@ -27,14 +28,14 @@ impl Standardise {
 /// Sums over images, from which a [`Standardise`] is learnt.
 pub(super) struct Moments {
     count: usize,
-    /// The first image: sums of differences from it lose no digits to a large mean.
+    /// The first image. Sums of differences from it lose no digits to a large mean.
     origin: Vec<f32>,
     /// For each feature, the sum of the differences and of their squares.
     sums: Vec<[f64; 2]>,
 }
 
 impl Moments {
-    /// Of no image yet, of so many features.
+    /// Sums over no images yet, for images of `features` numbers.
     pub(super) fn new(features: usize) -> Self {
         Self { count: 0, origin: Vec::new(), sums: vec![[0.0; 2]; features] }
     }
@@ -59,7 +60,7 @@ impl Moments {
         });
     }
 
-    /// What the images have taught.
+    /// The step learnt from the images.
     pub(super) fn learn(&self, regulariser: f64) -> Result<Standardise> {
         let count = self.count.max(1) as f64;
         let (mut mean, mut factor) = (Vec::new(), Vec::new());

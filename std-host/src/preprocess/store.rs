@@ -1,8 +1,8 @@
-//! `preprocess.safetensors`: what the steps have learnt.
+//! `preprocess.safetensors`: the numbers that the steps have learnt.
 //!
-//! Tensors are named by the step's place in the recipe: `1.zca.mean` and `1.zca.matrix`, `2.standardise.mean`
-//! and `2.standardise.factor`. Means and factors have the shape of an image, `[rows, columns, channels]`; a
-//! matrix has a row and a column for each number of an image, in that order.
+//! Tensors are named after the step's index in the recipe, from 0: `1.zca.mean` and `1.zca.matrix`,
+//! `2.standardise.mean` and `2.standardise.factor`. Means and factors have the shape of an image, `[rows,
+//! columns, channels]`. A matrix has a row and a column for each number of an image, in the same order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::recipe::{PreprocessRecipe, Recipe};
 const FILE: &str = "preprocess.safetensors";
 
 impl Preprocess {
-    /// Writes what the steps have learnt into the run folder; nothing when there is nothing to learn.
+    /// Writes the learnt numbers into the run folder, unless no step has learnt any.
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Shape { channels, height, width } = self.shape;
         let image = vec![height, width, channels];
@@ -49,13 +49,14 @@ impl Preprocess {
         if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors) }
     }
 
-    /// Reads what the steps of a run's recipe have learnt. A convolutional network may be meant for `image`s
-    /// of another size than those they were learnt from; [`Preprocess::shape`] tells.
+    /// Reads the learnt numbers of a run's steps. `image` is the shape of the images to preprocess. For a
+    /// convolutional network it may differ from the shape that the steps were learnt from, which is
+    /// [`Preprocess::shape`].
     ///
     /// # Errors
     ///
-    /// One sentence when the file is missing, is not safetensors, is of other steps or of images that do not
-    /// fit, or holds a number that is not finite.
+    /// One sentence if the file is missing, is not safetensors, belongs to other steps or to images that do
+    /// not fit, or holds a number that is not finite.
     pub fn load(folder: &Path, recipe: &Recipe, image: Shape) -> Result<Self> {
         let path = folder.join(FILE);
         let learnt = recipe.preprocess.iter().any(|step| step.learns_from().is_some());
@@ -89,13 +90,13 @@ impl Preprocess {
         Ok(Self { shape, steps })
     }
 
-    /// Whether the run holds all that the recipe's steps have to learn.
+    /// Whether the run holds the file of learnt numbers.
     pub(crate) fn is_saved(folder: &Path) -> bool {
         folder.join(FILE).exists()
     }
 }
 
-/// The shape of the images that the first step that learns has learnt from.
+/// The shape of the images that the steps were learnt from, according to the first step that learns.
 fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
     let (index, step) =
         recipe.preprocess.iter().enumerate().find(|(_, step)| step.learns_from().is_some())?;

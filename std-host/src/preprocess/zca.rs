@@ -1,7 +1,7 @@
 //! ZCA whitening of whole images: `U diag(1 / sqrt(s + r)) U^T (x - mean)`.
 //!
-//! The matrix is computed in double precision, by faer. Its products are cut into [`PARTS`] whatever the
-//! number of threads: where a sum is cut decides its last bits.
+//! The matrix is computed in double precision with faer. Its products are split into [`PARTS`] parts whatever
+//! the number of threads, because the split decides the last bits of a sum.
 
 use std::sync::Arc;
 
@@ -19,17 +19,17 @@ use crate::memory::aligned::Aligned;
 
 use super::finite::expect_finite;
 
-/// Parts of faer's products.
+/// The number of parts of faer's products.
 const PARTS: usize = 8;
 
-/// Images whose whitened rows a thread holds at a time: enough to read the matrix seldom.
+/// The number of images that a thread whitens at a time: enough to read the matrix rarely.
 const BLOCK: usize = 64;
 
 /// The step `zca`.
 #[derive(Debug, PartialEq)]
 pub(super) struct Zca {
     pub(super) mean: Vec<f32>,
-    /// Symmetric; as many rows as the mean has numbers.
+    /// A symmetric matrix with as many rows as the mean has numbers.
     pub(super) matrix: Vec<f32>,
 }
 
@@ -40,16 +40,16 @@ pub(super) struct Covariance {
     sums: Vec<f64>,
     /// The lower triangle of the sum of `x x^T`, column by column.
     products: Vec<f64>,
-    /// A block of images in double precision.
+    /// Scratch memory: a block of images in double precision.
     block: Vec<f64>,
 }
 
 impl Covariance {
-    /// Of no image yet, of so many features.
+    /// Sums over no images yet, for images of `features` numbers.
     ///
     /// # Errors
     ///
-    /// One sentence when there is not so much memory.
+    /// One sentence if there is not enough memory.
     pub(super) fn new(features: usize) -> Result<Self> {
         let products = zeros(features * features)?;
         Ok(Self { features, count: 0, sums: vec![0.0; features], products, block: Vec::new() })
@@ -78,11 +78,11 @@ impl Covariance {
         );
     }
 
-    /// What the images have taught.
+    /// The step learnt from the images.
     ///
     /// # Errors
     ///
-    /// One sentence when there is not enough memory, or numbers are not finite.
+    /// One sentence if there is not enough memory, or if numbers are not finite.
     pub(super) fn learn(mut self, regulariser: f64) -> Result<Zca> {
         let n = self.features;
         let count = self.count.max(1) as f64;
@@ -96,9 +96,9 @@ impl Covariance {
             expect_finite("zca", &[f32::NAN])?;
         }
         let (values, mut vectors) = eigen(&self.products, n)?;
-        // U diag((s + r)^-1/4), whose product with its transpose is the matrix.
+        // U diag((s + r)^-1/4): its product with its own transpose is the whitening matrix.
         vectors.par_chunks_exact_mut(n.max(1)).zip(&values).for_each(|(vector, value)| {
-            // An eigenvalue of 0 may come out a little below.
+            // Rounding may make an eigenvalue of 0 slightly negative.
             let factor = (value.max(0.0) + regulariser).powf(-0.25);
             vector.iter_mut().for_each(|v| *v *= factor);
         });
@@ -129,7 +129,7 @@ impl Covariance {
     }
 }
 
-/// Eigenvalues and, column by column, eigenvectors of a symmetric matrix, whose lower triangle is read.
+/// Eigenvalues and eigenvectors (column by column) of a symmetric matrix; only its lower triangle is read.
 fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut values, mut vectors) = (zeros(n)?, zeros(n * n)?);
     let par = Par::rayon(PARTS);
@@ -149,7 +149,7 @@ fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     Ok((values, vectors))
 }
 
-/// So many zeros, if there is the memory.
+/// `len` zeros, if there is enough memory.
 fn zeros(len: usize) -> Result<Vec<f64>> {
     let mut zeros = Vec::new();
     zeros.try_reserve_exact(len).map_err(|_| out_of_memory(len.isqrt()))?;
@@ -160,12 +160,12 @@ fn zeros(len: usize) -> Result<Vec<f64>> {
 fn out_of_memory(n: usize) -> Error {
     Error::Invalid(format!(
         "preprocess step zca: not enough memory to whiten images of {n} numbers, which takes about {} GiB",
-        // Products, eigenvectors, and two more of their size in between.
+        // The products, the eigenvectors, and two temporary matrices of the same size.
         (n * n * 4 * size_of::<f64>()).div_ceil(1 << 30)
     ))
 }
 
-/// A [`Zca`], laid out for the kernels.
+/// A [`Zca`] in the kernels' layout.
 pub(super) struct Whitener {
     isa: Isa,
     zca: Arc<Zca>,
@@ -180,11 +180,11 @@ impl Whitener {
         Self { isa, zca, prepared }
     }
 
-    /// Whitens images in place, as products of blocks of images with the matrix.
+    /// Whitens images in place: multiplies blocks of images with the matrix.
     pub(super) fn apply(&self, images: &mut [f32]) {
         let features = self.zca.mean.len().max(1);
         let width = features.next_multiple_of(self.isa.panel_maps().max(1));
-        // A share for each thread where there are few images.
+        // If there are few images, each thread gets a share of them.
         let share = (images.len() / features).div_ceil(rayon::current_num_threads());
         let block = share.next_multiple_of(8).clamp(1, BLOCK);
         images.par_chunks_mut(block * features).for_each(|images| {
@@ -195,7 +195,8 @@ impl Whitener {
             let mut whitened = Aligned::zeros(count * width);
             let zeros = [0.0; BLOCK];
             let zeros = zeros.get(..count).unwrap_or_default();
-            // The kernels' units are our images, and their images the rows of the matrix.
+            // The roles are swapped: the images are the kernels' units, and the rows of the matrix their
+            // images.
             self.isa.linear(images, zeros, &self.zca.matrix, &self.prepared, &mut whitened);
             for (image, whitened) in images.chunks_exact_mut(features).zip(whitened.chunks_exact(width)) {
                 image.iter_mut().zip(whitened).for_each(|(to, v)| *to = *v);

@@ -1,10 +1,10 @@
-//! Whitening of images larger (or smaller) than the patches it was learnt from, as a convolution.
+//! Whitening as a convolution, for images larger (or smaller) than the patches that it was learnt from.
 //!
-//! In the middle of a patch, far from its edges, every row of the whitening matrix is the same filter, moved
-//! along: what a pixel becomes depends on its surroundings, not on its place. The filter of a colour is the
-//! middle row of the matrix, cut to odd sides so that it has a middle pixel; the mean is that of all places,
-//! colour by colour. Beyond its border an image is mirrored: zeros would look like an edge, which whitening
-//! makes stronger.
+//! In the middle of a patch, far from its edges, every row of the whitening matrix is the same filter,
+//! shifted: the whitened pixel depends on its surroundings and not on its place. The filter of a colour is
+//! the middle row of the matrix, cropped to odd sides so that it has a middle pixel. The mean is taken over
+//! all places, colour by colour. Beyond its border an image is mirrored, because zeros would look like an
+//! edge, which whitening amplifies.
 
 use wta_core::{Kernels, PaddedLayout, ReceptiveFields, Shape, Size};
 use wta_simd::Isa;
@@ -18,19 +18,20 @@ pub(super) struct ZcaFilter {
     fields: ReceptiveFields,
     padded: PaddedLayout,
     kernel: Size,
-    /// Of each colour.
+    /// One mean for each colour.
     mean: Vec<f32>,
-    /// For each colour that comes out, `kernel rows x columns x colours`.
+    /// For each output colour, `kernel rows x columns x colours`.
     filters: Vec<f32>,
 }
 
 impl ZcaFilter {
-    /// Of a whitening of `patch`es, for `image`s with as many channels.
+    /// The convolution of a whitening that was learnt from patches of the shape `patch`, for images of the
+    /// shape `image` with as many channels.
     pub(super) fn new(isa: Isa, zca: &Zca, patch: Shape, image: Shape) -> Self {
         let odd = |side: usize| side - usize::from(side.is_multiple_of(2));
         let kernel = Size::new(odd(patch.height), odd(patch.width));
-        // Of an even side, the middle is the first place of the second half, and the kernel leaves out the
-        // first row.
+        // If a side is even, its middle is the first place of the second half, and the kernel leaves out the
+        // first row or column.
         let (top, left) = (patch.height - kernel.height, patch.width - kernel.width);
         let channels = patch.channels.max(1);
         let middle = (patch.height / 2 * patch.width + patch.width / 2) * channels;
@@ -49,7 +50,7 @@ impl ZcaFilter {
         Self { isa, image, fields, padded, kernel, mean: mean.collect(), filters }
     }
 
-    /// Room for an image with its border.
+    /// Scratch memory for an image with its border.
     pub(super) fn scratch(&self) -> Vec<f32> {
         vec![0.0; self.padded.len()]
     }
@@ -76,8 +77,8 @@ impl ZcaFilter {
     }
 }
 
-/// The pixel, of `len`, that stands at `place` when `before` mirrored ones come first; mirrored as often as
-/// it takes.
+/// The pixel, of `len`, that a mirrored border shows at `place`; `before` border pixels come first. The image
+/// is mirrored as often as needed.
 fn mirrored(place: usize, before: usize, len: usize) -> usize {
     let len = len.max(1);
     let period = 2 * len;

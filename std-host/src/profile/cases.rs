@@ -1,4 +1,4 @@
-//! Networks of the paper to measure, by name: those of `wta profile --case` and of the benchmarks.
+//! Networks of the paper for measurements, by name. `wta profile --case` and the benchmarks use them.
 
 use wta_core::{
     Conv, Corruption, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity,
@@ -7,16 +7,16 @@ use wta_core::{
 
 use crate::error::{Error, Result};
 
-/// Images of a mini-batch, as in the paper.
+/// The size of a mini-batch, as in the paper.
 pub const BATCH: usize = 100;
 
-/// The initial weights of every case.
+/// The initial weights of all cases.
 pub const INITIAL: Initial = Initial::He;
 
 /// The seed of weights and images.
 pub const SEED: u64 = 1;
 
-/// A network to measure, with the sparsity that the paper trains it with.
+/// A network to measure, with its sparsity in the paper.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// Its name on the command line and in records.
@@ -27,11 +27,11 @@ pub struct Case {
     pub sparsity: Sparsity,
 }
 
-/// All of them.
+/// All cases.
 ///
 /// # Errors
 ///
-/// None: they are all networks.
+/// None: all of them are valid networks.
 pub fn cases() -> Result<Vec<Case>> {
     let mnist = Shape::new(1, 28, 28);
     let conv = |image, maps, layers, atom| {
@@ -55,7 +55,7 @@ impl Case {
     ///
     /// # Errors
     ///
-    /// One sentence that lists the names.
+    /// One sentence that lists the names of all cases.
     pub fn named(name: &str) -> Result<Self> {
         let cases = cases()?;
         cases.iter().find(|case| case.name == name).copied().ok_or_else(|| {
@@ -64,8 +64,8 @@ impl Case {
         })
     }
 
-    /// How it is trained: SGD with momentum, at a rate so small that the weights stay as good as they are and
-    /// every step has the same work.
+    /// The training: SGD with momentum, at a rate so small that the weights hardly change and all steps have
+    /// the same work.
     pub fn training(&self, batch: usize) -> TrainingConfig {
         let method = Method::Sgd { momentum: 0.9 };
         let optimizer = Optimizer { method, rate: 1e-4, schedule: Schedule::Constant, decay: 0.0 };
@@ -74,7 +74,7 @@ impl Case {
     }
 }
 
-/// So many images of a shape, one after the other: reproducible noise between 0 and 1.
+/// `count` images of this shape, one after the other: reproducible noise between 0 and 1.
 pub fn noise(image: Shape, count: usize) -> Vec<f32> {
     let mut random = Random::new(SEED);
     (0..count * image.len()).map(|_| random.uniform()).collect()

@@ -1,4 +1,4 @@
-//! The dense codes of a batch of images, on all threads: what encoding costs, without pooling.
+//! The dense codes of a batch of images, on all threads: the cost of encoding without pooling.
 
 use rayon::prelude::*;
 use wta_core::{Encoder, Kernels, Network};
@@ -8,26 +8,26 @@ use crate::memory::aligned::Aligned;
 use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
 
-/// Memory for the dense codes of a batch; allocated once, so that encoding is all that is measured.
+/// Memory for the dense codes of a batch, allocated once so that only encoding is measured.
 pub struct Codes {
     network: Network,
-    /// Images that are encoded together.
+    /// The number of images that are encoded together.
     block: usize,
     /// One per thread.
     scratch: PerThread<Scratch>,
     values: Aligned,
 }
 
-/// The layer inputs of a block, and the encoder's own memory.
+/// The layer inputs of a block, and the encoder's scratch memory.
 struct Scratch {
     inputs: Aligned,
     encoding: Aligned,
 }
 
 impl Codes {
-    /// Memory for so many images, for the threads of the current pool.
+    /// Allocates the memory for `images` images and for the threads of the current pool.
     pub fn new<K: Kernels>(kernels: K, network: Network, images: usize) -> Self {
-        // Fully connected, each thread has the same share of a small batch.
+        // In a fully-connected network, each thread gets the same share of a small batch.
         let share = images.div_ceil(rayon::current_num_threads()).min(2 * block_len(&network));
         let block = if network.is_fully_connected() { share.max(1) } else { 1 };
         let scratch = || {
@@ -42,12 +42,13 @@ impl Codes {
         }
     }
 
-    /// Encodes `images`, one after the other, and returns their codes: image by image, position by position,
-    /// with the maps side by side.
+    /// Encodes `images`, one after the other, and returns their codes: image by image, with the maps side by
+    /// side at each position.
     ///
     /// # Errors
     ///
-    /// What the core refuses: another network's encoder, images that are not finite or too many.
+    /// [`Error::Core`](crate::Error::Core) if the encoder is of another network, an image is not finite, or
+    /// there are too many images.
     pub fn encode<K: Kernels>(&mut self, encoder: &Encoder<'_, K>, images: &[f32]) -> Result<&[f32]> {
         let (network, scratch) = (self.network, &self.scratch);
         let (image_len, code_len) = (network.input().len(), network.code_len());
@@ -77,7 +78,7 @@ mod tests {
     use crate::profile::cases::noise;
     use wta_core::{Conv, Initial, Parameters, Scalar, Shape, Size};
 
-    /// All images at once, by the scalar kernels, on one thread.
+    /// Compares with the scalar kernels, which encode all images at once on one thread.
     #[test]
     fn blocks_and_threads_give_every_image_its_code() {
         let layers = [Conv::new(5, Size::square(3)), Conv::with_stride(7, Size::new(3, 2), Size::new(2, 1))];

@@ -1,18 +1,18 @@
-//! What the operating system says about memory; Linux alone says it.
+//! What the operating system reports about memory; only Linux does.
 
 use std::fs;
 
-/// The most memory that this process has had, in bytes.
+/// The most memory that this process has used, in bytes.
 pub fn peak() -> Option<u64> {
     kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
-/// Makes [`peak`] begin anew, from the memory that is in use now; `false` where the system cannot.
+/// Resets [`peak`] to the memory in use now; `false` if the system cannot.
 pub fn forget_peak() -> bool {
     fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
-/// How much memory can still be had without swapping, in bytes.
+/// The memory that is available without swapping, in bytes.
 pub fn available() -> Option<u64> {
     kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
 }
@@ -62,11 +62,11 @@ mod tests {
         let before = peak().unwrap();
         let memory = vec![1u8; 64 << 20];
         assert!(std::hint::black_box(&memory).iter().all(|byte| *byte == 1));
-        // The kernel's counts may lag by some pages.
+        // The kernel's counters may be a few pages behind.
         assert!(peak().unwrap() >= before.max(60 << 20));
         assert!(available().unwrap() > 1 << 20);
         drop(memory);
-        // Containers may forbid it.
+        // Containers may forbid the reset.
         if forget_peak() {
             assert!(peak().unwrap() < (60 << 20) + before);
         }

@@ -1,9 +1,9 @@
-//! How long the phases of a training step take, and how that compares with what the machine can do.
+//! How long the phases of a training step take, compared with the machine's peak.
 //!
-//! [`profile`] measures a [`Subject`] into a [`Report`]: first the [`peak`] of the arithmetic, then steps and
-//! encodings of the network, and at last the copy of memory, whose large blocks would otherwise show in the
-//! process's peak memory. [`work`] says what each phase has to do; the trainer's
-//! [`stopwatch`](crate::train::stopwatch) says in which time.
+//! [`profile`] measures a [`Subject`] and returns a [`Report`]. First it measures the [`peak`] of the
+//! arithmetic, then steps and encodings of the network. Copying memory comes last, because its large blocks
+//! would otherwise show in the process's peak memory. [`work`] says how much work each phase has;
+//! [`stopwatch`](crate::train::stopwatch) measures how long it takes.
 
 pub mod cases;
 pub mod encode;
@@ -32,19 +32,20 @@ use encode::Codes;
 use report::{PhaseReport, Report};
 use work::{Nominal, Work};
 
-/// Unless told, so many steps and encodings are measured ...
+/// The default number of steps and encodings to measure ...
 const REPEATS: usize = 30;
 
-/// ... or fewer, when they have taken this long ...
+/// ... if that does not take longer than this ...
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
-/// ... but not fewer than this.
+/// ... but at least this many.
 const FEWEST: usize = 3;
 
-/// Steps and encodings that are not measured: caches, branch predictors and freshly mapped memory warm up.
+/// Steps and encodings before the measurement, so that caches, branch predictors and freshly mapped memory
+/// are warm.
 const WARM_UP: usize = 2;
 
-/// What is measured.
+/// The subject of a measurement.
 #[derive(Debug)]
 pub struct Subject {
     case: Option<String>,
@@ -56,22 +57,22 @@ pub struct Subject {
     images: Images,
 }
 
-/// What the network sees.
+/// The images that the network sees.
 #[derive(Debug)]
 enum Images {
     /// The same noise in every step.
     Noise(Vec<f32>),
-    /// A data set, in the order of the first epoch of a training and not preprocessed: that is not part of a
+    /// A data set, in the order of the first epoch. It is not preprocessed, because that is not part of a
     /// step.
     Samples { samples: Samples<'static>, order: Vec<usize> },
 }
 
 impl Subject {
-    /// A case, with another batch than its own if there is one.
+    /// A case; `batch` replaces its own.
     ///
     /// # Errors
     ///
-    /// One sentence for a batch of 0 or beyond all memory.
+    /// One sentence if the batch is 0 or does not fit into memory.
     pub fn case(case: &Case, batch: Option<usize>) -> Result<Self> {
         let batch = expect_batch(batch)?.unwrap_or(cases::BATCH);
         let training = case.training(batch);
@@ -88,13 +89,12 @@ impl Subject {
         })
     }
 
-    /// A recipe, with another batch than its own if there is one; without samples, on noise of its data set's
-    /// shape.
+    /// A recipe; `batch` replaces its own. Without samples it is measured on noise of its images' shape.
     ///
     /// # Errors
     ///
-    /// One sentence for a batch of 0, beyond the samples or beyond all memory, or whatever else is wrong in
-    /// the recipe.
+    /// One sentence if the batch is 0, larger than the data set or too large for memory, or anything else is
+    /// wrong with the recipe.
     pub fn recipe(recipe: &Recipe, batch: Option<usize>, samples: Option<Samples<'static>>) -> Result<Self> {
         if recipe.gibbs().is_some() {
             return Err(Error::Invalid(format!(
@@ -140,7 +140,7 @@ impl Subject {
             case: None,
             recipe: Some(recipe.name.clone()),
             network,
-            // As at the start of a training that never ends.
+            // The schedule stays where it is at the start of a training.
             training: TrainingConfig { steps: u64::MAX, ..training },
             initial: resolved.initial(),
             seed: recipe.training.seed,
@@ -148,7 +148,7 @@ impl Subject {
         })
     }
 
-    /// The images of a step into `batch`.
+    /// Writes the images of a step to `batch`.
     fn fill(&self, step: usize, batch: &mut [f32]) -> Result<()> {
         match &self.images {
             Images::Noise(noise) => batch.copy_from_slice(noise),
@@ -167,15 +167,15 @@ impl Subject {
 pub struct Settings {
     /// The instruction set.
     pub isa: Isa,
-    /// Exactly so many steps and encodings; without, enough for a stable median.
+    /// Measure exactly this many steps and encodings; by default, enough for a stable median.
     pub steps: Option<usize>,
 }
 
-/// Measures, on the threads of the current pool.
+/// Measures on the threads of the current pool.
 ///
 /// # Errors
 ///
-/// One sentence for 0 steps, a step that the core refuses, and [`Error::Interrupted`] after `stop`.
+/// One sentence for 0 steps or a step that the core refuses; [`Error::Interrupted`] if the observer stops it.
 pub fn profile(subject: &Subject, settings: Settings, observer: &dyn Observer) -> Result<Report> {
     if settings.steps == Some(0) {
         return Err(Error::setting(Setting::Steps, "must be at least 1"));
@@ -226,15 +226,15 @@ pub fn profile(subject: &Subject, settings: Settings, observer: &dyn Observer) -
     })
 }
 
-/// What the steps took.
+/// The times of the steps.
 struct Steps {
-    /// Each of them, in milliseconds.
+    /// The time of each step, in milliseconds.
     ms: Vec<f64>,
-    /// The phases of each.
+    /// The times of each step's phases.
     times: Vec<Times>,
 }
 
-/// Measures steps; returns the parameters after the last too.
+/// Measures steps, and also returns the parameters after the last one.
 fn steps(subject: &Subject, settings: Settings, observer: &dyn Observer) -> Result<(Steps, Vec<f32>)> {
     let mut trainer = BatchTrainer::new(settings.isa, subject.network, subject.training);
     subject.network.initialise(subject.initial, subject.seed, &mut trainer.parameters)?;
@@ -254,8 +254,8 @@ fn steps(subject: &Subject, settings: Settings, observer: &dyn Observer) -> Resu
     Ok((Steps { ms, times: times.split_off(WARM_UP) }, trainer.parameters.to_vec()))
 }
 
-/// Measures encodings, in milliseconds each. Preparing the filters, which is done once for a network, does
-/// not count.
+/// Measures encodings, in milliseconds each. Preparing the filters is not included, because it is done once
+/// per network.
 fn encodings(
     subject: &Subject,
     parameters: &[f32],
@@ -276,8 +276,7 @@ fn encodings(
     })
 }
 
-/// Calls `once` a few times to warm up and then as often as `settings` say; returns its times in
-/// milliseconds.
+/// Calls `once` a few times to warm up, then as often as `settings` say. Returns its times in milliseconds.
 fn repeat(
     settings: Settings,
     observer: &dyn Observer,
@@ -302,15 +301,15 @@ fn repeat(
     Ok(ms)
 }
 
-/// A line of the report: the phase that was timed, and the phases whose work was done in that time.
+/// A line of the report: a phase that was timed, and all phases whose work was done in that time.
 #[derive(Debug, PartialEq)]
 struct Row {
     timed: Phase,
     covers: Vec<Phase>,
 }
 
-/// The phases that took any time. The trainer may time several layers as one: an encoder layer without a time
-/// of its own is part of the nearest one with a time, and so is a layer in learning.
+/// The phases that took any time. Training may time several layers as one. An encoder layer without a time of
+/// its own is counted with the nearest layer that has one; so is a layer in learning.
 fn rows(depth: usize, times: &[Times]) -> Vec<Row> {
     let taken = |phase: Phase| times.iter().any(|times| !times.of(phase).is_zero());
     let mut rows: Vec<Row> = Phase::all(depth)
@@ -333,7 +332,7 @@ fn rows(depth: usize, times: &[Times]) -> Vec<Row> {
     rows
 }
 
-/// Whether a layer's phase is one of learning, and the layer.
+/// Whether this is a phase of learning (otherwise of the encoder), and its layer; `None` for other phases.
 fn place(phase: Phase) -> Option<(bool, usize)> {
     match phase {
         Phase::Compete { layer } => Some((false, layer)),
@@ -369,7 +368,7 @@ impl Row {
     }
 }
 
-/// The middle one, or the mean of the middle two.
+/// The middle value, or the mean of the two middle ones.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
@@ -388,7 +387,8 @@ fn expect_batch(batch: Option<usize>) -> Result<Option<usize>> {
     }
 }
 
-/// `Ok` when the steps and the dense codes fit into the memory that is free, where the system says how much.
+/// `Ok` if the steps and the dense codes fit into the available memory, or the system does not say how much
+/// there is.
 fn expect_available(network: &Network, training: &TrainingConfig) -> Result<()> {
     let per_image = 4 * (network.code_len() + 2 * network.input().len());
     let needed = step_bytes(network, training).saturating_add(per_image.saturating_mul(training.batch));
@@ -439,8 +439,8 @@ mod tests {
         }
     }
 
-    /// On one thread the phases follow each other within the step, whoever else uses the cores; other
-    /// programs may interrupt a step between its phases, but hardly every one.
+    /// On one thread, the phases follow each other within the step, whatever other programs do. These may
+    /// interrupt a step between its phases, but hardly every step.
     #[test]
     fn the_phases_of_a_step_are_within_it_and_most_of_it() {
         let subject = Subject::case(&Case::named("conv16").unwrap(), Some(20)).unwrap();
@@ -495,7 +495,7 @@ mod tests {
         }
     }
 
-    /// Times of a step in which these phases, and no others, took any time.
+    /// The times of a step in which only these phases took any time.
     fn times(phases: &[Phase]) -> Times {
         let stopwatch = Stopwatch::new(1);
         for phase in phases {

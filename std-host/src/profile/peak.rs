@@ -1,4 +1,4 @@
-//! What this machine can do at most: arithmetic in registers, and copying memory.
+//! The peak of this machine: arithmetic in registers, and copying memory.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -9,30 +9,30 @@ use wta_simd::Isa;
 
 use super::memory;
 
-/// A run lasts at least this long, so that starting the threads does not count.
+/// The shortest run, so that the time to start the threads does not matter.
 const RUN_SECONDS: f64 = 8e-3;
 
-/// The best of so many runs counts: others were disturbed by something else on the machine.
+/// The number of runs. The best one counts, because others may have been disturbed.
 const RUNS: usize = 10;
 
-/// Copies of memory to choose the best from.
+/// The number of copies, of which the best one counts.
 const COPIES: usize = 6;
 
-/// What the largest cache is taken for where the system does not say.
+/// The assumed size of the largest cache, if the system does not report it.
 const CACHE_GUESS: u64 = 32 << 20;
 
-/// The fastest multiply-adds of an instruction set.
+/// The highest rate of multiply-adds of an instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Peak {
     /// The instruction set's name.
     pub isa: &'static str,
-    /// On so many threads at once.
+    /// The number of threads that computed at once.
     pub threads: usize,
     /// Thousand million multiplications and additions a second.
     pub gflops: f64,
 }
 
-/// The peaks of all instruction sets, each on one thread and on all of the current pool.
+/// The peaks of all instruction sets, each on one thread and on all threads of the current pool.
 pub fn peaks() -> Vec<Peak> {
     let mut peaks = Vec::new();
     for isa in Isa::all_available() {
@@ -44,7 +44,8 @@ pub fn peaks() -> Vec<Peak> {
     peaks
 }
 
-/// The peak of an instruction set on one thread, or (for any other number) on all of the current pool.
+/// The peak of an instruction set: on one thread if `threads` is 1, otherwise on all threads of the current
+/// pool.
 fn peak(isa: Isa, threads: usize) -> Peak {
     let run = |rounds: u64| {
         let work = || black_box(isa.fused_multiply_adds(black_box(rounds)));
@@ -65,13 +66,14 @@ fn peak(isa: Isa, threads: usize) -> Peak {
     Peak { isa: isa.name(), threads, gflops: operations / seconds / 1e9 }
 }
 
-/// The speed of a large copy on all threads, in thousand million bytes a second, read and written: of blocks
-/// four times as large as the largest cache, so that it is the memory's speed.
+/// The speed of a large copy on all threads, in thousand million bytes read and written a second. The blocks
+/// are four times as large as the largest cache, so it is the speed of the memory.
 pub fn copy_gb_s() -> f64 {
     let bytes = (4 * memory::largest_cache().unwrap_or(CACHE_GUESS)).clamp(64 << 20, 512 << 20) as usize;
     let share = (bytes / size_of::<f32>()).div_ceil(rayon::current_num_threads());
     let len = share * rayon::current_num_threads();
-    // Both are written before, or the first copies would measure how memory is handed out.
+    // Both buffers are written first; otherwise the first copies would measure how the system hands out
+    // memory.
     let (mut from, mut to) = (vec![0.0f32; len], vec![0.0f32; len]);
     from.par_chunks_mut(share).for_each(|chunk| chunk.fill(1.0));
     to.par_chunks_mut(share).for_each(|chunk| chunk.fill(2.0));
@@ -97,7 +99,7 @@ mod tests {
         let peaks = pool.install(peaks);
         assert_eq!(peaks.len(), 2 * Isa::all_available().count());
         for peak in &peaks {
-            // A core does at least a tenth of an operation and at most 128 a cycle, at 100 MHz to 10 GHz.
+            // A core does between a tenth of an operation and 128 per cycle, at 100 MHz to 10 GHz.
             let per_thread = peak.gflops / peak.threads as f64;
             assert!((0.01..1280.0).contains(&per_thread), "{peak:?}");
         }

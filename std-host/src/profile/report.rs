@@ -1,10 +1,10 @@
-//! What a profile says, for people and for programs.
+//! The results of a profile, for people and for programs.
 
 use serde::Serialize;
 
 use super::peak::Peak;
 
-/// What to know about the numbers before believing them.
+/// Notes on how to read the numbers.
 pub const NOTES: &str = "\
 GFLOP/s and GB/s are nominal: the operations of the direct algorithm, and each number moved once,
 over the time. An algorithm that saves operations (Winograd's, say) may exceed 100% of the peak, and
@@ -12,7 +12,7 @@ what fits the caches may exceed the copy's speed. Times are medians; those of pa
 summed and divided by the number of threads. `rest` is what no phase accounts for: threads waiting
 for each other, above all.";
 
-/// A whole profile. As JSON it is one object with these names.
+/// A whole profile. As JSON, it is one object with these names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The case, when one was measured.
@@ -25,37 +25,38 @@ pub struct Report {
     pub network: String,
     /// The instruction set.
     pub isa: &'static str,
-    /// Threads.
+    /// The number of threads.
     pub threads: usize,
-    /// Images in a step and in an encoding.
+    /// The number of images in a step and in an encoding.
     pub batch: usize,
-    /// Steps measured.
+    /// The number of steps measured.
     pub steps: usize,
-    /// A training step, in milliseconds: the median.
+    /// The median time of a training step, in milliseconds.
     pub step_ms: f64,
-    /// The fastest.
+    /// The fastest step, in milliseconds.
     pub step_ms_min: f64,
-    /// All operations of a step over its median time.
+    /// All operations of a step divided by its median time.
     pub step_gflops: f64,
-    /// Encodings measured.
+    /// The number of encodings measured.
     pub encodings: usize,
-    /// Encoding the batch to dense codes, in milliseconds: the median.
+    /// The median time to encode the batch to dense codes, in milliseconds.
     pub encode_ms: f64,
-    /// The fastest.
+    /// The fastest encoding, in milliseconds.
     pub encode_ms_min: f64,
-    /// All operations of encoding over its median time.
+    /// All operations of encoding divided by its median time.
     pub encode_gflops: f64,
-    /// The most multiply-adds of this instruction set on so many threads.
+    /// The peak of this instruction set on this many threads.
     pub peak_gflops: f64,
-    /// A large copy on all threads, bytes read and written.
+    /// The speed of a large copy on all threads, counting bytes read and written.
     pub copy_gb_s: f64,
     /// The parts of a step, in their order.
     pub phases: Vec<PhaseReport>,
-    /// What is left of the step's time.
+    /// The part of the step's time outside all phases.
     pub rest_ms: f64,
     /// The peaks of every instruction set, on one thread and on all.
     pub peaks: Vec<Peak>,
-    /// The most memory that the process had up to the end of the steps; `null` where the system does not say.
+    /// The most memory that the process used up to the end of the steps; `null` if the system does not report
+    /// it.
     pub peak_memory_bytes: Option<u64>,
 }
 
@@ -64,13 +65,13 @@ pub struct Report {
 pub struct PhaseReport {
     /// Its name.
     pub name: String,
-    /// Median time in milliseconds.
+    /// The median time in milliseconds.
     pub ms: f64,
-    /// Nominal operations over that time.
+    /// Nominal operations divided by that time.
     pub gflops: f64,
-    /// Nominal bytes over that time.
+    /// Nominal bytes divided by that time.
     pub gb_s: f64,
-    /// `gflops` over the peak; 0 for phases without arithmetic.
+    /// `gflops` divided by the peak; 0 for phases without arithmetic.
     pub share_of_peak: f64,
 }
 
@@ -147,7 +148,7 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-/// Blank for nothing at all.
+/// Empty for a rate of 0.
 fn number(rate: f64) -> String {
     if rate > 0.0 { format!("{rate:.1}") } else { String::new() }
 }

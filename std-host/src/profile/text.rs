@@ -1,8 +1,8 @@
-//! Networks in words, as papers write them.
+//! Networks in words, as in papers.
 
 use wta_core::{Network, Selection, Size, Sparsity};
 
-/// A network and the sparsity that it is trained with.
+/// A network and its sparsity in training, in words.
 pub fn network_and_sparsity(network: &Network, sparsity: &Sparsity) -> String {
     let keep = match sparsity.selection {
         Selection::All => "every winner".to_owned(),

@@ -1,8 +1,8 @@
 //! The nominal work of each phase of a training step: the floating-point operations of the direct algorithm,
 //! and the bytes that it must move if it moves each number once.
 //!
-//! With a batch of `B` images, layers of `P` positions, `M` maps and filters of `F` numbers, atoms of `A`
-//! numbers, images of `I` numbers, and `S` survivors in the batch (see [`Nominal::survivors`]):
+//! A batch has `B` images of `I` numbers. A layer has `P` positions, `M` maps and filters of `F` numbers; an
+//! atom has `A` numbers. `S` is the number of survivors in the batch (see [`Nominal::survivors`]):
 //!
 //! | phase | operations | bytes / 4 |
 //! | --- | --- | --- |
@@ -15,19 +15,18 @@
 //! | learn, layer below | from the last layer `2 F' S`, from others `2 F' M' T'` to bring the deltas down through the filters of the layer above (`'`); `T M (2F + 1)` for the gradients | those filters, deltas written and read, activations, receptive fields, gradients |
 //! | update | a parameter: SGD 4, Adam 13, weight decay 2 more | gradient, moments and parameters read, the latter two written |
 //!
-//! `T` is the number of a layer's positions at which a delta arrives ([`Nominal::touched`]). What an
-//! implementation saves (by Winograd's algorithm, say, or by screening candidates) makes it faster than the
-//! nominal work would allow, and its share of the peak may exceed 100%; what lies in caches may exceed the
-//! memory's speed.
+//! `T` is the number of a layer's positions at which a delta arrives ([`Nominal::touched`]). An
+//! implementation may do less than the nominal work, by Winograd's algorithm or by screening candidates. Its
+//! share of the peak may then exceed 100%. Data that stay in caches may exceed the memory's speed.
 
 use wta_core::{Layer, Method, Network, Selection, Size, TrainingConfig, survivors};
 
 use crate::train::stopwatch::Phase;
 
-/// Bytes of a number.
+/// The bytes of a number.
 const F32: f64 = 4.0;
 
-/// Work to be done.
+/// An amount of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Work {
     /// Floating-point additions, multiplications, divisions and roots.
@@ -59,13 +58,13 @@ pub struct Nominal {
 }
 
 impl Nominal {
-    /// That of one step with kernels that prepare so many numbers
+    /// The nominal work of a step with kernels that prepare this many numbers
     /// ([`Encoder::prepared_len`](wta_core::Encoder::prepared_len)).
     pub fn new(network: Network, training: TrainingConfig, prepared: usize) -> Self {
         Self { network, training, prepared }
     }
 
-    /// That of a phase.
+    /// The work of a phase.
     pub fn of(&self, phase: Phase) -> Work {
         let (operations, numbers) = match phase {
             Phase::Prepare if self.prepared == 0 => (0.0, 0.0),
@@ -84,7 +83,7 @@ impl Nominal {
         Work { operations, bytes: F32 * numbers }
     }
 
-    /// That of encoding a batch to dense codes.
+    /// The work to encode a batch to dense codes.
     pub fn encode(&self) -> Work {
         let layers = self.network.layers();
         let work = |layer: Layer| {
@@ -95,7 +94,7 @@ impl Nominal {
         layers.map(work).sum()
     }
 
-    /// Survivors in a batch, when every winner has risen above its ReLU.
+    /// The number of survivors in a batch, if every winner is positive after its ReLU.
     pub fn survivors(&self) -> f64 {
         let (sparsity, batch) = (self.training.sparsity, self.training.batch);
         match sparsity.selection {
@@ -108,8 +107,8 @@ impl Nominal {
         }
     }
 
-    /// Positions of hidden layer `layer`'s maps at which a delta arrives, in the whole batch, if the
-    /// survivors' fields overlap nowhere until the maps are full.
+    /// The number of positions of hidden layer `layer`, over the whole batch, at which a delta arrives, if
+    /// the survivors' receptive fields do not overlap until the maps are full.
     pub fn touched(&self, layer: usize) -> f64 {
         let mut field = Size::ONE;
         for above in (layer + 1..self.network.depth()).rev().filter_map(|index| self.network.layer(index)) {
@@ -127,12 +126,12 @@ impl Nominal {
         self.training.batch as f64
     }
 
-    /// Winners of an image.
+    /// The number of winners of an image.
     fn winners(&self) -> f64 {
         self.training.sparsity.winners_len(&self.network) as f64
     }
 
-    /// Numbers in the images of a batch.
+    /// The numbers in the images of a batch.
     fn pixels(&self) -> f64 {
         self.batch() * self.network.input().len() as f64
     }
@@ -175,7 +174,7 @@ impl Nominal {
         (operations, above.filters_len() as f64 + 3.0 * deltas + fields + weights(&layer))
     }
 
-    /// The numbers of a layer's input in so many fields; no more than there are in the batch.
+    /// The numbers of a layer's input in the given receptive fields, but at most those in the batch.
     fn fields(&self, layer: &Layer, numbers: f64) -> f64 {
         numbers.min(self.batch() * layer.input.len() as f64)
     }
@@ -195,12 +194,12 @@ impl Nominal {
     }
 }
 
-/// Filters and biases of a layer.
+/// The number of weights of a layer: filters and biases.
 fn weights(layer: &Layer) -> f64 {
     (layer.filters_len() + layer.conv.maps) as f64
 }
 
-/// Operations for one output, or for one delta's part of the gradient.
+/// The operations for one output, or for one delta's part of the gradient.
 fn multiply_adds_and_bias(layer: &Layer) -> f64 {
     (2 * layer.filter_len() + 1) as f64
 }
@@ -218,7 +217,7 @@ mod tests {
         TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 1 }
     }
 
-    /// Three layers, one of them with a stride, whose survivors' fields fit into the image.
+    /// Three layers, one with a stride; the survivors' receptive fields fit into the image.
     fn network() -> Network {
         let layers = [
             Conv::new(2, Size::new(3, 5)),
@@ -233,7 +232,7 @@ mod tests {
         Nominal::new(network(), training(Sparsity::lifetime(0.3), Method::Sgd { momentum: 0.9 }, 0.0), 0)
     }
 
-    /// Every operation of the forward pass, one by one.
+    /// Counts every operation of the forward pass, one by one.
     #[test]
     fn a_layer_is_all_its_products_and_sums() {
         for (index, layer) in network().layers().enumerate() {
@@ -284,7 +283,7 @@ mod tests {
         assert_eq!(nominal.touched(1), 4.0 * reached(1) as f64);
         assert_eq!(nominal.touched(0), 4.0 * reached(0) as f64);
         assert_eq!((reached(1), reached(0)), (3, 7 * 3));
-        // With every winner of 40 windows alive the maps are full.
+        // If all winners of 40 windows survive, the maps are full.
         let crowded = Sparsity { grid: Size::new(8, 5), selection: Selection::All };
         let full = Nominal::new(network(), training(crowded, Method::ADAM, 0.0), 0);
         assert_eq!(full.survivors(), (BATCH * 40 * 4) as f64);
@@ -293,7 +292,8 @@ mod tests {
         assert_eq!(Nominal::new(network(), training(sparse, Method::ADAM, 0.0), 0).survivors(), 6.0);
     }
 
-    /// Every operation of learning, survivor by survivor, for images on which no fields overlap.
+    /// Counts every operation of learning, survivor by survivor, for images in which no receptive fields
+    /// overlap.
     #[test]
     fn learning_is_what_each_survivor_costs() {
         let (survivors, network) = (4, network());
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!(nominal.encode().bytes, 4.0 * (3.0 * 5.0 + 35.0 + 7.0 + 3.0 * 7.0));
         assert_eq!(bytes(Phase::Select), 4.0 * 2.0 * 3.0 * 7.0);
         assert_eq!(bytes(Phase::Reconstruct), 4.0 * (35.0 + 2.0 * 15.0));
-        // Residuals, atoms, all of the three images (7 survivors), both gradients.
+        // Residuals, atoms, all numbers of the three images (7 survivors), and both gradients.
         assert_eq!(bytes(Phase::Learn { layer: 0 }), 4.0 * (15.0 + 35.0 + 15.0 + 42.0 + 35.0));
         let tied = Nominal { network: network.tied().unwrap(), ..nominal };
         assert_eq!(tied.of(Phase::Learn { layer: 0 }).bytes, 4.0 * (15.0 + 35.0 + 15.0 + 42.0));

@@ -1,4 +1,4 @@
-//! A run directory: everything that one experiment leaves behind.
+//! A run folder: everything that one experiment writes.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::files::atomic;
 use crate::observer::EpochMetrics;
 use crate::recipe::{self, Recipe};
 
-/// All that a run folder may hold.
+/// All files that a run folder may hold.
 const FILES: [&str; 10] = [
     "checkpoint.safetensors",
     "preprocess.safetensors",
@@ -25,14 +25,14 @@ const FILES: [&str; 10] = [
     "recipe.toml",
 ];
 
-/// A run directory.
+/// A run folder.
 #[derive(Clone, Debug)]
 pub struct Run {
     folder: PathBuf,
 }
 
 impl Run {
-    /// The run in this folder, which need not be there yet.
+    /// The run in this folder, which need not exist yet.
     pub fn new(folder: impl AsRef<Path>) -> Self {
         Self { folder: folder.as_ref().to_path_buf() }
     }
@@ -61,7 +61,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when the folder holds a run already, or cannot be written.
+    /// [`Error::Run`] if the folder holds a run already, [`Error::Io`] if it cannot be written.
     pub fn begin(&self, recipe: &Recipe) -> Result<()> {
         if self.file("recipe.toml").exists() {
             return Err(Error::run(&self.folder, RunProblem::Occupied));
@@ -79,14 +79,14 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when one cannot be removed.
+    /// [`Error::Io`] if a file cannot be removed.
     pub fn remove(&self) -> Result<()> {
         self.remove_below()?;
-        // The recipe goes last: without it the folder is no run folder.
+        // The recipe goes last: a folder without it is not a run folder.
         FILES.into_iter().try_for_each(|name| self.remove_file(name))
     }
 
-    /// Removes the files of this run, and its folder unless there is anything else in it.
+    /// Removes the files of this run, then the folder unless it holds anything else.
     ///
     /// # Errors
     ///
@@ -110,20 +110,20 @@ impl Run {
         }
     }
 
-    /// Rewrites this run for another recipe, keeping whatever its training would reproduce exactly: what
-    /// preprocessing has learnt, the layers below, or all of the training when only features or classifier
-    /// differ.
+    /// Rewrites this run for another recipe, but keeps whatever training with that recipe would reproduce
+    /// exactly: the learnt preprocessing, the layers below, or the whole training if only the features or the
+    /// classifier differ.
     ///
     /// # Errors
     ///
-    /// One sentence when there is no run here, or a file cannot be removed or written.
+    /// [`Error::Run`] if there is no run here, [`Error::Io`] if a file cannot be removed or written.
     pub fn turn_into(&self, recipe: &Recipe) -> Result<()> {
         let old = self.recipe()?;
         for name in FILES {
             let keeps = match name {
                 "preprocess.safetensors" => old.preprocesses_like(recipe),
                 "checkpoint.safetensors" | "model.safetensors" | "metrics.csv" => old.trains_like(recipe),
-                // Replaced last: what is broken off before still says what the folder holds.
+                // Replaced last: if this is interrupted, the old recipe still describes the folder.
                 "recipe.toml" => true,
                 _ => false,
             };
@@ -138,18 +138,18 @@ impl Run {
         self.write_recipe(recipe)
     }
 
-    /// Copies what training made, the layers below included, and not what came of it later: the copy can be
-    /// resumed and stacked on.
+    /// Copies the files of the training, with those of the layers below, but no files that were made from it
+    /// later. The copy can be resumed and stacked on.
     ///
     /// # Errors
     ///
-    /// One sentence when a file cannot be read or written.
+    /// [`Error::Io`] if a file cannot be read or written.
     pub fn copy_training(&self, to: &Self) -> Result<()> {
         atomic::create_dir(&to.folder)?;
         if self.below().exists() {
             self.below().copy_training(&to.below())?;
         }
-        // The recipe goes last: what is broken off before is no run folder.
+        // The recipe goes last: if this is interrupted, the copy is not a run folder.
         let files = [
             "preprocess.safetensors",
             "checkpoint.safetensors",
@@ -167,7 +167,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whether there is anything to resume.
+    /// Whether there is a run that can be resumed.
     pub fn exists(&self) -> bool {
         self.file("recipe.toml").exists()
     }
@@ -176,7 +176,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when there is no run here.
+    /// [`Error::Run`] if there is no run here; also if its recipe cannot be read.
     pub fn recipe(&self) -> Result<Recipe> {
         let path = self.file("recipe.toml");
         if !path.exists() {
@@ -189,7 +189,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when it was made with another.
+    /// [`Error::Run`] if it was made with another recipe.
     pub fn expect_recipe(&self, recipe: &Recipe) -> Result<()> {
         let theirs = self.recipe()?;
         if theirs == *recipe {
@@ -203,7 +203,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when there is no model, or not one of this network.
+    /// [`Error::Run`] if there is no model; one sentence if it is a model of another network.
     pub fn model(&self, network: &Network) -> Result<SavedModel> {
         let path = self.file("model.safetensors");
         if !path.exists() {
@@ -212,11 +212,11 @@ impl Run {
         model::load(&path, network)
     }
 
-    /// The metrics of the first `epochs` epochs.
+    /// The metrics of the first `epochs` epochs; none if they have not been written.
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be read.
+    /// [`Error::File`] if the file cannot be read.
     pub fn metrics(&self, epochs: u64) -> Result<Vec<EpochMetrics>> {
         let path = self.file("metrics.csv");
         if !path.exists() {
@@ -232,7 +232,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn save_metrics(&self, rows: &[EpochMetrics]) -> Result<()> {
         atomic::write(&self.file("metrics.csv"), |to| {
             let mut writer = csv::Writer::from_writer(to);
@@ -247,7 +247,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn save_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
         atomic::write(&self.file(name), |to| {
             serde_json::to_writer_pretty(&mut *to, value)?;

@@ -1,9 +1,9 @@
-//! `model.safetensors`: parameters under the names and in the layouts of `torch.nn`.
+//! `model.safetensors`: parameters with the names and layouts of `torch.nn`.
 //!
 //! `encoder.N.weight` and `.bias` are those of a `Conv2d` (`[maps, inputs, rows, columns]`) or a `Linear`
-//! (`[units, inputs]`); `decoder.weight` and `.bias` those of a `ConvTranspose2d` (`[maps, channels, rows,
-//! columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked layer has
-//! an `input.scale` besides, by which the features of the layer below are multiplied.
+//! (`[units, inputs]`). `decoder.weight` and `.bias` are those of a `ConvTranspose2d` (`[maps, channels,
+//! rows, columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked
+//! layer also has an `input.scale`, the factor of the features of the layer below.
 
 use std::path::Path;
 
@@ -13,23 +13,23 @@ use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
 use crate::layout::transposed;
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedModel {
     /// The flat parameter vector.
     pub parameters: Vec<f32>,
-    /// Of a stacked layer: what the features of the layer below are multiplied by.
+    /// The factor of the features of the layer below; only a stacked layer has one.
     pub input_scale: Option<f32>,
 }
 
-/// The name of [`SavedModel::input_scale`].
+/// The name of the tensor for [`SavedModel::input_scale`].
 const INPUT_SCALE: &str = "input.scale";
 
 /// Writes the parameters, and a stacked layer's `input_scale`.
 ///
 /// # Errors
 ///
-/// One sentence when the file cannot be written.
+/// [`Error::Io`] if the file cannot be written.
 pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Option<f32>) -> Result<()> {
     let mut tensors = tensors_of(network, parameters);
     let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
@@ -41,8 +41,8 @@ pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Opt
 ///
 /// # Errors
 ///
-/// One sentence when the file is missing, is not safetensors, holds another architecture, or a number that is
-/// not finite (named by its tensor and index).
+/// One sentence if the file is missing, is not safetensors, holds another architecture, or holds a number
+/// that is not finite (named by its tensor and index).
 pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let tensors = Tensors::of(path, &file)?;
@@ -82,7 +82,7 @@ fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
     tensors.collect()
 }
 
-/// A region's name and shape in PyTorch.
+/// The name and the shape of a region in PyTorch.
 fn form(network: &Network, role: Role) -> (String, Vec<usize>) {
     let (name, layer) = match role {
         Role::Filters { layer } => (format!("encoder.{layer}.weight"), network.layer(layer)),
@@ -101,7 +101,7 @@ fn form(network: &Network, role: Role) -> (String, Vec<usize>) {
     (name, shape)
 }
 
-/// Our filters (positions x channels, channels last) as PyTorch's (channels x positions).
+/// Converts our layout of filters (positions x channels) to PyTorch's (channels x positions).
 fn to_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
     match layout(network, role) {
         Some((rows, filter)) => values.chunks_exact(filter).flat_map(|f| transposed(f, rows)).collect(),
@@ -118,12 +118,12 @@ fn from_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
     }
 }
 
-/// Which blocks of a region are transposed between our layout and PyTorch's: rows of ours, and numbers in a
-/// block.
+/// The blocks of a region that are transposed between our layout and PyTorch's: the rows of a block in ours,
+/// and its numbers. `None` if both layouts are the same.
 fn layout(network: &Network, role: Role) -> Option<(usize, usize)> {
     match role {
         Role::Filters { layer } => network.layer(layer).map(|l| (l.conv.kernel.area(), l.filter_len())),
-        // A Linear decoder is stored [inputs, units], and ours unit by unit: one large matrix.
+        // A Linear decoder is stored as [inputs, units], ours unit by unit: one large matrix to transpose.
         Role::Atoms if network.is_fully_connected() => {
             let decoder = network.decoder();
             Some((decoder.conv.maps, decoder.filters_len()))
@@ -133,7 +133,7 @@ fn layout(network: &Network, role: Role) -> Option<(usize, usize)> {
     }
 }
 
-/// CRC-32 of the parameters' bytes: what `train` prints, so that two trainings can be compared at a glance.
+/// CRC-32 of the parameters' bytes. `train` prints it, so that two trainings can be compared at a glance.
 pub fn checksum(parameters: &[f32]) -> u32 {
     crc32fast::hash(&bytes_of(parameters))
 }
@@ -177,7 +177,7 @@ mod tests {
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let filters = tensors.tensor("encoder.0.weight").unwrap();
         assert_eq!(filters.shape(), [3, 2, 2, 3]);
-        // Filter 0, channel 1, row 1, column 2 is number ((1 * 3) + 2) * 2 + 1 of ours.
+        // Filter 0, channel 1, row 1, column 2 is number ((1 * 3) + 2) * 2 + 1 in our layout.
         let values = floats_of(filters.data());
         assert_eq!(values[6 + 3 + 2], 11.0);
         assert_eq!(tensors.tensor("decoder.weight").unwrap().shape(), [4, 2, 3, 5]);

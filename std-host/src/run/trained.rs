@@ -1,4 +1,4 @@
-//! A trained network: a recipe for images of one shape, and the parameters that training found.
+//! A trained network: a recipe resolved for images of one shape, and the parameters that training found.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use crate::error::{Error, Result};
 use crate::preprocess::{Preprocess, Preprocessor};
 use crate::recipe::{Recipe, Resolved};
 
-/// A trained network; of a stack, its last layer with the trained layers below.
+/// A trained network. In a stack, it is the last layer, with the trained layers below it.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The recipe for these images, and what follows from it.
+    /// The recipe, resolved for these images.
     pub resolved: Arc<Resolved>,
     /// The flat parameter vector.
     pub parameters: Vec<f32>,
-    /// What is done to images before the network, or a stack's lowest one, sees them.
+    /// The preprocessing of images before the network sees them; in a stack, before the lowest network does.
     pub preprocess: Arc<Preprocess>,
     /// The layer below, in a stack.
     pub below: Option<Box<Below>>,
 }
 
-/// The layer below a trained one.
+/// The layer below a trained layer.
 #[derive(Clone, Debug)]
 pub struct Below {
     /// The layer.
     pub trained: Trained,
-    /// What its features are multiplied by.
+    /// The factor of its features.
     pub scale: f32,
 }
 
@@ -43,8 +43,8 @@ impl Trained {
         Self::load(run, run.recipe()?.resolve(image)?.into())
     }
 
-    /// Loads a run's network as it is applied here: by its own recipe, or by what [`Recipe::applied`] made of
-    /// it.
+    /// Loads a run's network for a resolved recipe: the run's own, or the one that [`Recipe::applied`] made
+    /// from it.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Trained {
         Ok(Self { resolved, parameters, preprocess, below })
     }
 
-    /// The same parameters, applied to images of another size.
+    /// The same parameters for images of another size.
     pub(crate) fn applied(self, resolved: &Arc<Resolved>) -> Self {
         let below = match (self.below, resolved.below()) {
             (Some(below), Some(resolved)) => {
@@ -86,7 +86,7 @@ impl Trained {
         self.resolved.recipe()
     }
 
-    /// The network; of a stack, the last layer's.
+    /// The network; in a stack, that of the last layer.
     pub fn network(&self) -> Network {
         self.resolved.network()
     }
@@ -96,7 +96,7 @@ impl Trained {
         self.resolved.features()
     }
 
-    /// Ready to do to images what is to be done before the network sees them.
+    /// The preprocessor of the images that the network sees.
     ///
     /// # Errors
     ///
@@ -109,20 +109,20 @@ impl Trained {
         Preprocessor::for_images(isa, &self.preprocess, lowest.input())
     }
 
-    /// From one position of the code to the next, in the input's rows and columns.
+    /// The distance between two neighbouring positions of the code, in the input's rows and columns.
     pub fn step(&self) -> Size {
         self.network().decoder().conv.stride
     }
 
-    /// CRC-32 of the parameters, of a stack's layers one after the other from the lowest up; of what is not
-    /// stacked it is the checksum of the training's [`Outcome`](crate::train::Outcome).
+    /// CRC-32 of the parameters; in a stack, of all layers' parameters one after the other, from the lowest
+    /// up. Without a stack it equals the checksum of the training's [`Outcome`](crate::train::Outcome).
     pub fn checksum(&self) -> u32 {
         let layers = self.layers().into_iter();
         let parameters: Vec<f32> = layers.flat_map(|layer| &layer.parameters).copied().collect();
         model::checksum(&parameters)
     }
 
-    /// The layers of a stack from the lowest up; of what is not stacked, itself.
+    /// The layers of a stack, from the lowest up; without a stack, this network alone.
     pub fn layers(&self) -> Vec<&Self> {
         let mut layers = self.below.as_ref().map_or(Vec::new(), |below| below.trained.layers());
         layers.push(self);

@@ -1,11 +1,11 @@
-//! Which settings of a recipe are best: trains every combination and counts its errors on held-out training
-//! images.
+//! Searching for the best settings of a recipe: trains every combination and counts its errors on held-out
+//! training images.
 //!
-//! No test image is used, nor even loaded. The folder holds `search.toml` (the recipe that is varied),
-//! `search.csv` (a row for each finished combination) and, while one is being trained, its run folder
-//! `trial`: a search that is started again goes on where it was, and may be given more values of the same
-//! keys. A combination takes over from the one before what its own training would only make again: whitening,
-//! the layers below, or, where only the features or the classifier vary, the trained network.
+//! Test images are neither used nor loaded. The folder holds `search.toml` (the recipe that is varied),
+//! `search.csv` (a row for each finished combination) and, during a training, its run folder `trial`. A
+//! search that is started again continues where it stopped, and may have more values of the same keys. A
+//! combination reuses whatever its own training would only reproduce from the one before: whitening, the
+//! layers below or, if only the features or the classifier vary, the trained network.
 
 mod space;
 mod table;
@@ -25,15 +25,15 @@ use crate::recipe::{self, Recipe};
 use crate::run::Run;
 use crate::train::{self, Options, train_into};
 
-/// For the part that is held out: the default of `wta eval`.
+/// The seed of the held-out part: the default of `wta eval`.
 const SPLIT_SEED: u64 = 1;
 
 /// A search in a folder.
 pub struct Search {
     folder: PathBuf,
-    /// What is tried, in this order.
+    /// The combinations to try, in this order.
     pub combinations: Vec<Combination>,
-    /// What is finished.
+    /// The finished combinations.
     pub results: Results,
 }
 
@@ -42,8 +42,8 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// One sentence for a combination that makes no sense, a folder that holds the search of another recipe
-    /// or other keys, or files that cannot be written.
+    /// One sentence if a combination makes no sense or a file cannot be written; [`Error::Run`] if the folder
+    /// holds a run, or a search with another recipe or other keys.
     pub fn open(folder: &Path, base: &Recipe, axes: &[Axis]) -> Result<Self> {
         let combinations = combinations(base, axes)?;
         if Run::new(folder).exists() {
@@ -64,14 +64,15 @@ impl Search {
         Ok(Self { folder: folder.to_path_buf(), combinations, results })
     }
 
-    /// Trains and validates what is not finished yet; `report` is told of every combination, with its index.
+    /// Trains and validates the combinations that are not finished. `report` gets the index and the result of
+    /// every combination, finished ones included.
     ///
     /// A training that diverges is a result like any other.
     ///
     /// # Errors
     ///
-    /// One sentence for a recipe that the data do not allow (before any is trained), for files that cannot be
-    /// written, and [`Error::Interrupted`] when the observer stops it.
+    /// One sentence if the data do not allow a recipe (found before any is trained) or a file cannot be
+    /// written; [`Error::Interrupted`] if the observer stops it.
     pub fn run<E: From<Error>>(
         &mut self,
         samples: &Samples<'_>,
@@ -103,7 +104,7 @@ impl Search {
         Ok(self.trial().remove_folder()?)
     }
 
-    /// The finished ones among this search's combinations, the best first.
+    /// The finished combinations of this search, the best first.
     pub fn ranking(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> =
             self.combinations.iter().filter_map(|combination| self.results.of(&combination.values)).collect();

@@ -1,32 +1,32 @@
-//! What is searched: keys of a recipe, the values of each, and every combination of them.
+//! The search space: keys of a recipe, values for each key, and all combinations of the values.
 
 use toml::{Table, Value};
 
 use crate::error::{Error, Result, Setting};
 use crate::recipe::{self, Recipe};
 
-/// More combinations than this are surely a mistake.
+/// More combinations must be a mistake.
 const MOST: usize = 10_000;
 
-/// Keys that are the same for all combinations: the samples are loaded once, and errors on different parts of
-/// them are not to be compared.
+/// Keys that cannot vary: the samples are loaded only once, and errors on different held-out parts cannot be
+/// compared.
 const FIXED: [&str; 4] = ["name", "about", "data", "svm.held_out"];
 
 /// One key of a recipe and the values to try.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
-    /// The key, its parts joined by dots: `training.rate`, `network.encoder.0.maps`.
+    /// The key, with dots between its parts, as in `training.rate` or `network.encoder.0.maps`.
     pub key: String,
     /// The values, at least one.
     pub values: Vec<Value>,
 }
 
 impl Axis {
-    /// Parses `KEY=VALUE,VALUE,...`, the values as in TOML.
+    /// Parses `KEY=VALUE,VALUE,...`; the values are written as in TOML.
     ///
     /// # Errors
     ///
-    /// One sentence that repeats the text and says how it is to be written.
+    /// [`Error::Setting`], which quotes the text and says how to write it.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &str| Error::setting_is(Setting::Axis, text, what);
         let (key, values) = text
@@ -43,7 +43,7 @@ impl Axis {
             return Err(wrong("this key must be the same for all combinations; edit the recipe instead"));
         }
         let parsed: Option<Table> = toml::from_str(&format!("values = [{values}]")).ok();
-        // A line break in the values could add keys of its own.
+        // A line break in the values could add more keys to the table.
         match parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("values")) {
             Some(Value::Array(values)) if !values.is_empty() => Ok(Self { key, values }),
             _ => Err(wrong(
@@ -62,12 +62,12 @@ pub struct Combination {
     pub recipe: Recipe,
 }
 
-/// All combinations; the last axis changes fastest.
+/// All combinations of the values; the last axis changes fastest.
 ///
 /// # Errors
 ///
-/// One sentence that names the combination whose recipe makes no sense, a key given twice, or too many
-/// combinations.
+/// One sentence that names the combination whose recipe makes no sense, or the key that is given twice; also
+/// if there are too many combinations.
 pub fn combinations(base: &Recipe, axes: &[Axis]) -> Result<Vec<Combination>> {
     for (index, axis) in axes.iter().enumerate() {
         if axes.iter().take(index).any(|other| other.key == axis.key) {
@@ -97,7 +97,7 @@ pub fn combinations(base: &Recipe, axes: &[Axis]) -> Result<Vec<Combination>> {
         let origin = format!("recipe {} with {}", base.name, settings(axes, &values));
         let text = toml::to_string(&table).map_err(|error| Error::Invalid(format!("{origin}: {error}")))?;
         let recipe = recipe::parse(&text, &origin).map_err(|error| match error {
-            // A line of this text means nothing to who wrote the axes.
+            // The line refers to this text, which the user has never seen.
             Error::Recipe { origin, problem, .. } => Error::Recipe { origin, line: None, problem },
             error => error,
         })?;
@@ -113,7 +113,7 @@ pub fn settings(axes: &[Axis], values: &[String]) -> String {
     if pairs.is_empty() { "its own settings".to_owned() } else { pairs.join(", ") }
 }
 
-/// Sets the key, and makes the tables on the way to it where they are missing.
+/// Sets the key, and creates missing tables on the way to it.
 fn set(to: &mut Value, key: &str, value: &Value) -> Result<()> {
     let mut at = to;
     for part in key.split('.') {

@@ -1,11 +1,11 @@
-//! `search.csv`: what each finished combination came to.
+//! `search.csv`: the result of each finished combination.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, RunProblem};
 use crate::files::atomic;
 
-/// The columns after those of the keys.
+/// The columns that follow those of the keys.
 const COLUMNS: [&str; 6] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note"];
 
 /// A finished combination.
@@ -13,22 +13,22 @@ const COLUMNS: [&str; 6] = ["held_out_error", "c", "loss", "dead_share", "second
 pub struct Row {
     /// The values as TOML, in the order of the keys.
     pub values: Vec<String>,
-    /// The share of held-out training images classified wrongly; none for a training that diverged.
+    /// The share of held-out training images that are classified wrongly; `None` if the training diverged.
     pub error: Option<f64>,
-    /// The best C.
+    /// The best value of C.
     pub c: Option<f64>,
-    /// Of the last epoch.
+    /// The loss in the last epoch.
     pub loss: Option<f64>,
     /// The share of maps that never survived in the last epoch.
     pub dead_share: Option<f64>,
-    /// Time to train (without what was done before an interruption, or taken over) and validate.
+    /// The time to train and validate, without work that was done before an interruption or reused.
     pub seconds: f64,
-    /// Why there is no error; else empty.
+    /// Why there is no error; empty if there is one.
     pub note: String,
 }
 
 impl Row {
-    /// What rows are sorted by: the error, those without one last.
+    /// The error, for sorting; rows without an error come last.
     pub fn rank(&self) -> f64 {
         self.error.unwrap_or(f64::INFINITY)
     }
@@ -39,16 +39,16 @@ impl Row {
 pub struct Results {
     path: PathBuf,
     keys: Vec<String>,
-    /// In the order in which they were finished.
+    /// The rows, in the order in which they were finished.
     pub rows: Vec<Row>,
 }
 
 impl Results {
-    /// The results in this file, none if there is no file yet.
+    /// Loads the results in this file; there are none if it does not exist yet.
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be read, or is of other keys.
+    /// [`Error::File`] if the file cannot be read, [`Error::Run`] if it has other keys.
     pub fn load(path: PathBuf, keys: Vec<String>) -> Result<Self> {
         let mut rows = Vec::new();
         if path.exists() {
@@ -79,7 +79,7 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn push(&mut self, row: Row) -> Result<()> {
         self.rows.push(row);
         atomic::write(&self.path, |to| {

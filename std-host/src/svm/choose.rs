@@ -1,4 +1,4 @@
-//! Choosing `C`: train on a part, count the errors on the rest, then train on everything.
+//! Choosing `C`: train on one part of the examples, count the errors on the rest, then train on all.
 
 use wta_core::Random;
 
@@ -10,25 +10,25 @@ use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
 
-/// On which examples the errors of a value of `C` are counted.
+/// The examples on which the errors of a value of `C` are counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HoldOut {
-    /// On one part: this share of the examples of each class, strictly between 0 and 1.
+    /// One part: this share of the examples of each class, strictly between 0 and 1.
     Share(f64),
-    /// On each example once: cross-validation over so many parts of the same size, each with its share of
-    /// every class. It costs that many times as much, and is what a few hundred examples need: on a sixth of
-    /// 300, one error is two per cent.
+    /// Every example once, by cross-validation over this many parts of the same size, each with its share of
+    /// every class. This costs as many times more. A few hundred examples need it: on a sixth of 300, one
+    /// error is two per cent.
     Folds(usize),
 }
 
 /// How to choose `C`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Search {
-    /// The values to try, increasing; with one there is nothing to choose.
+    /// The values to try, in increasing order; if there is only one, it is chosen.
     pub grid: Vec<f64>,
     /// Where the errors are counted.
     pub hold_out: HoldOut,
-    /// When a class counts as solved during the search, looser than for the model that is kept.
+    /// When a class counts as solved during the search; looser than for the final model.
     pub stop: Stop,
 }
 
@@ -43,7 +43,7 @@ impl Default for Search {
 pub struct Trial {
     /// The value.
     pub c: f64,
-    /// Held-out examples that are not assigned their label.
+    /// The held-out examples that are classified wrongly.
     pub errors: usize,
     /// Whether every class met the search's stopping measure.
     pub converged: bool,
@@ -52,36 +52,35 @@ pub struct Trial {
 /// What the search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// The value with the fewest errors, the smallest of equals.
+    /// The value with the fewest errors; of equal ones the smallest.
     pub c: f64,
-    /// What was tried, in order: the grid, or its beginning if the errors had clearly risen.
+    /// The trials in order: the whole grid, or its beginning if the errors had clearly risen.
     pub trials: Vec<Trial>,
-    /// The number of examples held out, 0 if there was nothing to choose.
+    /// The number of examples held out; 0 if there was nothing to choose.
     pub held_out: usize,
-    /// Whether the best value is the smallest or the largest of a grid of several, so that a better one may
-    /// lie beyond.
+    /// Whether the best value is the smallest or the largest of several; a better one may then lie outside
+    /// the grid.
     pub at_edge: bool,
 }
 
 impl Choice {
-    /// The share of held-out examples that are not assigned their label, with the value chosen; 1 when none
-    /// were held out.
+    /// The share of held-out examples that the chosen value classifies wrongly; 1 if none were held out.
     pub fn held_out_error(&self) -> f64 {
         let chosen = self.trials.iter().find(|trial| trial.c == self.c);
         chosen.map_or(1.0, |trial| trial.errors as f64 / self.held_out.max(1) as f64)
     }
 }
 
-/// Chooses `C` on held-out examples, which `options.seed` determines, and trains on all of them.
+/// Chooses `C` on held-out examples, which `options.seed` draws, then trains on all examples.
 ///
-/// The values are tried in increasing order, each from the solution of the one before, until two in a row, or
-/// one by a wide margin, have more errors than the best. The final training starts from the solution for the
-/// chosen value. With a single value nothing is held out.
+/// The values are tried in increasing order, each from the solution of the one before. The search stops when
+/// two values in a row, or one by a wide margin, have more errors than the best. The final training starts
+/// from the solution for the chosen value. If the grid has a single value, nothing is held out.
 ///
 /// # Errors
 ///
-/// As [`fit`](super::fit), or if the grid is empty or does not increase, or nothing is left to train on or to
-/// count errors on.
+/// As [`fit`](super::fit); also if the grid is empty or does not increase, or if no examples are left to
+/// train on or to count errors on.
 pub fn choose_and_fit(
     rows: &Rows,
     labels: &[u8],
@@ -105,8 +104,8 @@ pub fn choose_and_fit(
     Ok((trainer.model(), report, choice))
 }
 
-/// Tries the values of `C` on held-out examples, and fits nothing to all of them; a grid of one value is
-/// tried too.
+/// Tries the values of `C` on held-out examples, without training on all examples afterwards. A grid of one
+/// value is tried too.
 ///
 /// # Errors
 ///
@@ -123,16 +122,16 @@ pub fn choose(
     Path::new(rows, labels, classes, search, options)?.walk(rows, labels, search, options, observer)
 }
 
-/// The way through the grid, with all parts that are held out in turn.
+/// The search through the grid, with each part held out in turn.
 struct Path<'a> {
     parts: Vec<Part<'a>>,
     /// The first part's solution for the best value so far.
     best: Option<Vec<Group>>,
-    /// Problems to be solved at most, the final one included.
+    /// The most problems to be solved, the final one included.
     problems: usize,
 }
 
-/// What is trained on while a part is held out.
+/// The training while one part is held out.
 struct Part<'a> {
     trainer: Trainer<'a>,
     training: Vec<u32>,
@@ -147,7 +146,7 @@ impl<'a> Path<'a> {
         search: &Search,
         options: &Options,
     ) -> Result<Self> {
-        // The trainer checks the labels, by which the parts are made.
+        // The trainer checks the labels before they are used to make the parts.
         let first = Trainer::new(rows, labels, classes)?;
         let splits = match search.hold_out {
             HoldOut::Share(share) => vec![split(labels, classes, share, options.seed)?],
@@ -214,8 +213,8 @@ impl<'a> Path<'a> {
     }
 }
 
-/// Whether the last trials are clearly worse than the best: both of them, or the last by over two standard
-/// deviations of a count.
+/// Whether the last trials are clearly worse than the best: the last two, or the last alone by more than two
+/// standard deviations of a count.
 fn has_risen(trials: &[Trial], best: usize) -> bool {
     let wide = best as f64 + 2.0 * (best.max(1) as f64).sqrt();
     match trials {
@@ -224,11 +223,11 @@ fn has_risen(trials: &[Trial], best: usize) -> bool {
     }
 }
 
-/// `Ok` for values of `C` that can be tried.
+/// `Ok` if the values of `C` can be tried.
 ///
 /// # Errors
 ///
-/// One sentence for none, values that do not increase, or one for which `f32` has no room.
+/// One sentence if there are no values, they do not increase, or one is out of the range of `f32`.
 pub fn check_grid(grid: &[f64]) -> Result<()> {
     if grid.is_empty() {
         return Err(empty_grid());
@@ -244,8 +243,8 @@ fn empty_grid() -> Error {
     Error::Invalid("the SVM needs at least one value of C to try, got none".into())
 }
 
-/// The rows to train on and the rows held out, both increasing. Of each class the share is held out, rounded,
-/// but at least one example where there are two and never the last one.
+/// The rows to train on and the rows held out, both increasing. The share of each class, rounded, is held
+/// out: at least one example if there are two, and never all.
 fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::Invalid(format!(
@@ -257,7 +256,7 @@ fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u3
         of_class[usize::from(label)].push(row);
     }
     let (mut training, mut held_out) = (Vec::new(), Vec::new());
-    // The groups of classes use the first streams of the seed for their orders.
+    // The groups of classes use the first streams of the seed for the order of their rows.
     let mut random = Random::stream(seed, u64::MAX);
     for mut rows in of_class {
         random.shuffle(&mut rows);
@@ -276,8 +275,8 @@ fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u3
     Ok((training, held_out))
 }
 
-/// Parts of about the same size that are held out in turn, each with the rows to train on then; all
-/// increasing. The rows of each class, shuffled, are dealt to the parts in turn.
+/// Parts of about the same size that are held out in turn, each with the rows to train on meanwhile; all
+/// increasing. The shuffled rows of each class are dealt to the parts one by one.
 fn folds(labels: &[u8], classes: usize, count: usize, seed: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
     if count < 2 || count > labels.len() {
         return Err(Error::Invalid(format!(
@@ -287,7 +286,7 @@ fn folds(labels: &[u8], classes: usize, count: usize, seed: u64) -> Result<Vec<(
     }
     let mut random = Random::stream(seed, u64::MAX);
     let mut part_of = vec![0; labels.len()];
-    // Going on where the last class ended keeps the parts' sizes even.
+    // Each class continues at the part where the last one ended, so the parts stay of even size.
     let mut next = 0;
     for class in 0..classes {
         let mut rows: Vec<usize> =
@@ -314,7 +313,8 @@ mod tests {
         for class in 0..4 {
             assert_eq!((count(&training, class), count(&held_out, class)), (20, 5));
         }
-        // Two examples give one to each part, a single one goes to training, and none is no matter.
+        // Of two examples each part gets one; a single example is trained on; a class without examples does
+        // no harm.
         assert_eq!((count(&training, 4), count(&held_out, 4)), (1, 1));
         assert_eq!((count(&training, 5), count(&held_out, 5)), (1, 0));
         let mut all = [training.clone(), held_out.clone()].concat();

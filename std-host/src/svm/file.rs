@@ -8,13 +8,12 @@ use super::model::Model;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, floats_of, write};
 
-/// Writes a classifier: `weight` (classes x features, the features as
-/// [`FeatureEncoder`](crate::encode::FeatureEncoder) gives them: positions with their maps side by side) and
-/// `bias`.
+/// Writes a classifier as the tensors `weight` (classes x features) and `bias`. The features are in the order
+/// of [`FeatureEncoder`](crate::encode::FeatureEncoder): maps side by side at each position.
 ///
 /// # Errors
 ///
-/// One sentence when the file cannot be written.
+/// [`Error::Io`] if the file cannot be written.
 pub fn save(path: &Path, svm: &Model) -> Result<()> {
     let tensors = [
         Tensor {
@@ -31,7 +30,8 @@ pub fn save(path: &Path, svm: &Model) -> Result<()> {
 ///
 /// # Errors
 ///
-/// One sentence when the file cannot be read, is not such a file, or holds a number that is not finite.
+/// [`Error::Io`] if the file cannot be read, [`Error::Classifier`] if it is not such a file or holds a number
+/// that is not finite.
 pub fn load(path: &Path) -> Result<Model> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let broken = |problem: &str| Error::classifier(path, problem);

@@ -1,4 +1,4 @@
-//! Training: the groups of classes side by side on rayon's threads.
+//! Training: groups of classes run side by side on rayon's threads.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::stop::Stop;
 use crate::error::{Error, Interrupted, Result};
 use crate::observer::{Observer, SvmProgress};
 
-/// How often the caller hears of progress, and so can stop.
+/// How often progress is reported and the observer may stop the training.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// How to train.
@@ -22,9 +22,9 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 pub struct Options {
     /// When a class counts as solved.
     pub stop: Stop,
-    /// The most passes over the active rows; a class not solved by then is reported as such.
+    /// The most passes over the active rows. A class that is not solved by then is reported as such.
     pub max_epochs: usize,
-    /// Determines the order of the rows, and with it the last bits of the result.
+    /// Determines the order of the rows, and so the last bits of the result.
     pub seed: u64,
 }
 
@@ -34,22 +34,22 @@ impl Default for Options {
     }
 }
 
-/// How training ended for one class against the rest, evaluated on all training rows.
+/// How training ended for one class against the rest, measured on all training rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClassReport {
     /// The primal objective (see [`Model::objective`]).
     pub primal: f64,
-    /// The dual objective, a lower bound of the primal's minimum.
+    /// The dual objective, a lower bound of the smallest primal objective.
     pub dual: f64,
-    /// The largest less the smallest projected gradient of the dual, 0 included.
+    /// The largest projected gradient of the dual minus the smallest, with 0 among them.
     pub violation: f64,
-    /// How many rows have a part in the weights.
+    /// The number of rows that contribute to the weights.
     pub support_vectors: usize,
     /// Passes over the active rows.
     pub epochs: usize,
     /// Whether the stopping measure was met; otherwise [`Options::max_epochs`] ended training.
     pub converged: bool,
-    /// How many rows are labelled with this class; with 0 it only learns to say no.
+    /// The number of rows with this label; if there are none, the class only learns to say no.
     pub examples: usize,
 }
 
@@ -66,7 +66,7 @@ impl Report {
         self.classes.iter().all(|class| class.converged)
     }
 
-    /// What a person should know, one sentence each: classes without examples, classes that were not solved.
+    /// Warnings for people, one sentence each: classes without examples, and classes that were not solved.
     pub fn warnings(&self) -> Vec<String> {
         let list = |chosen: fn(&ClassReport) -> bool| {
             let numbers = self.classes.iter().enumerate().filter(|(_, class)| chosen(class));
@@ -87,15 +87,15 @@ impl Report {
     }
 }
 
-/// Trains one SVM per class against the rest, on the threads of rayon's current pool; the result does not
+/// Trains one SVM per class against the rest, on the threads of rayon's current pool. The result does not
 /// depend on their number.
 ///
 /// `labels` holds one label below `classes` for each row.
 ///
 /// # Errors
 ///
-/// If the shapes do not fit, a label is out of range, fewer than two classes occur, `c` or an option is out
-/// of range, or the observer stops it.
+/// If the shapes do not match, a label is out of range, fewer than two classes occur, `c` or an option is out
+/// of range, or the observer stops the training.
 pub fn fit(
     rows: &Rows,
     labels: &[u8],
@@ -110,7 +110,7 @@ pub fn fit(
     Ok((trainer.model(), report))
 }
 
-/// Problems on the same rows, each started from the solution of the one before.
+/// A series of problems on the same rows, each started from the solution of the one before.
 pub(super) struct Trainer<'a> {
     rows: &'a Rows,
     labels: &'a [u8],
@@ -120,7 +120,7 @@ pub(super) struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Checks the training set; everything starts at zero.
+    /// Checks the training set; all weights and dual variables start at zero.
     pub(super) fn new(rows: &'a Rows, labels: &'a [u8], classes: usize) -> Result<Self> {
         check_labels(rows, labels)?;
         if !(2..=256).contains(&classes) {
@@ -161,9 +161,9 @@ impl<'a> Trainer<'a> {
         (0..self.rows.len() as u32).collect()
     }
 
-    /// Solves the problem on the rows `members` with penalty `c`, from where the last one ended; the rows of
-    /// the last one must be among the members. `place` is the problem's number and their number, for the
-    /// observer.
+    /// Solves the problem on the rows `members` with penalty `c`, starting from the last solution. The rows
+    /// of the last problem must be among the members. `place` is the problem's number and the number of
+    /// problems, for the observer.
     pub(super) fn solve(
         &mut self,
         members: &[u32],
@@ -189,7 +189,7 @@ impl<'a> Trainer<'a> {
         let task = Task { isa, rows, labels, norms, members, c, stop, max_epochs, seed };
         self.groups.par_iter_mut().for_each(|group| group.begin(&task));
         loop {
-            // How many steps fit a round depends on the clock; what the steps compute does not.
+            // The clock decides how many steps fit into a round, but not what the steps compute.
             self.groups.par_iter_mut().for_each(|group| {
                 let start = Instant::now();
                 while !group.is_done() && start.elapsed() < REPORT_EVERY {
@@ -222,12 +222,12 @@ impl<'a> Trainer<'a> {
         Model { classes: self.classes, features, weights, bias }
     }
 
-    /// The solution of the last problem, to come back to.
+    /// The solution of the last problem, for [`restore`](Self::restore).
     pub(super) fn state(&self) -> Vec<Group> {
         self.groups.clone()
     }
 
-    /// Comes back to an earlier solution.
+    /// Returns to an earlier solution.
     pub(super) fn restore(&mut self, state: Vec<Group>) {
         self.groups = state;
     }
@@ -257,7 +257,7 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Refuses a penalty for which `f32` has no room.
+/// Refuses a penalty out of the range of `f32`.
 pub(super) fn check_penalty(c: f64) -> Result<()> {
     if (1e-9..=1e9).contains(&c) {
         return Ok(());
@@ -265,8 +265,8 @@ pub(super) fn check_penalty(c: f64) -> Result<()> {
     Err(Error::Invalid(format!("the SVM's C must be between 1e-9 and 1e9, got {c}")))
 }
 
-/// How many classes each group takes: as even as can be, in at least two groups where two threads gain from
-/// it. It depends on the number of classes alone, and so the result does not depend on the threads.
+/// The number of classes in each group: as even as possible, and at least two groups if a second thread
+/// helps. It depends on the number of classes alone, so the result does not depend on the threads.
 fn group_sizes(classes: usize) -> impl Iterator<Item = usize> {
     let groups = classes.div_ceil(LANES).max(if classes > 3 { 2 } else { 1 });
     (0..groups).map(move |group| (group + 1) * classes / groups - group * classes / groups)

@@ -2,14 +2,14 @@
 //!
 //! The dual of class `k` is to minimise, over `alpha >= 0`, `|w|^2 / 2 + sum_i alpha_i^2 / (4 C) - sum_i
 //! alpha_i` with `w = sum_i alpha_i y_i x_i`, where `x_i` ends with the bias's constant 1. A visit to row `i`
-//! minimises it over `alpha_i` alone (Hsieh et al., ICML 2008). The problems share the rows and nothing else,
-//! so that a visit does it for every class of the group with one pass over the row for the dot products, and
-//! a second one if some `alpha` moved.
+//! minimises it over `alpha_i` alone (Hsieh et al., ICML 2008). The problems share the rows and nothing else.
+//! One pass over a row gives the dot products of all classes of the group; a second pass follows only if some
+//! `alpha` moved.
 //!
-//! A row leaves the active list when no class of the group is likely to move it any more. A class whose
-//! stopping measure looks met *rests*: it moves nothing and keeps no row active, so that the list shrinks to
-//! what the slow classes need. When all rest, the weights are rebuilt in double precision and every row is
-//! looked at again: a class that meets the measure there is *done*, the others go on.
+//! A row leaves the active list when no class of the group is likely to move it again. A class whose stopping
+//! measure looks met *rests*: it moves nothing and keeps no row active, so the list shrinks to the rows of
+//! the slow classes. When all classes rest, the weights are rebuilt in double precision and all rows are
+//! checked. A class that meets the measure there is *done*; the others continue.
 
 use wta_core::Random;
 use wta_simd::{Isa, prefetch};
@@ -18,16 +18,16 @@ use super::lanes::{LANES, Lanes, WideLanes, row_axpy_wide};
 use super::rows::Rows;
 use super::stop::Stop;
 
-/// Steps are this much longer than to the minimum of the coordinate (successive over-relaxation), which saves
-/// about a tenth of the epochs; any factor below 2 converges.
+/// Each step is longer than the one to the coordinate's minimum by this factor (successive over-relaxation).
+/// It saves about a tenth of the epochs; any factor below 2 converges.
 const RELAXATION: f32 = 1.2;
 
-/// A class that looked solved and was not must come this much closer before it is looked at again.
+/// If a class looked solved but was not, its target shrinks by this factor before the next check.
 const TIGHTEN: f64 = 0.7;
 
-/// What all groups have in common while one problem is solved.
+/// The inputs that all groups share while one problem is solved.
 pub(super) struct Task<'a> {
-    /// For the hot loops; it does not change a bit.
+    /// For the hot loops; every instruction set gives the same bits.
     pub(super) isa: Isa,
     pub(super) rows: &'a Rows,
     /// `[row]`.
@@ -42,7 +42,7 @@ pub(super) struct Task<'a> {
     pub(super) seed: u64,
 }
 
-/// What a look at all rows found out about one class.
+/// What a check of all rows found about one class.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Summary {
     pub(super) primal: f64,
@@ -53,34 +53,34 @@ pub(super) struct Summary {
     pub(super) converged: bool,
 }
 
-/// How far one class is.
+/// The progress of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
-    /// Moving.
+    /// Still moving.
     Busy,
-    /// Looks solved, to be confirmed by a look at all rows.
+    /// Looks solved; a check of all rows has to confirm it.
     Resting,
     /// Confirmed as solved, or given up.
     Done,
 }
 
-/// Up to [`LANES`] consecutive classes, their weights and dual variables. Both survive from one problem to
-/// the next, which is the warm start.
+/// Up to [`LANES`] consecutive classes with their weights and dual variables. Both are kept from one problem
+/// to the next, as its warm start.
 #[derive(Clone)]
 pub(super) struct Group {
     first_class: usize,
     count: usize,
     /// `[feature][lane]`, the bias last.
     weights: Vec<Lanes>,
-    /// `[row][lane]`, of all rows, whether they take part or not.
+    /// `[row][lane]`, of all rows, including those that do not take part.
     alpha: Vec<Lanes>,
     /// The rows that an epoch visits.
     active: Vec<u32>,
     random: Random,
     state: [State; LANES],
-    /// A row at `alpha = 0` with a gradient above this is not worth another visit.
+    /// If a row has `alpha = 0` and a gradient above this, it is not worth another visit.
     shrink_above: Lanes,
-    /// What the measure must come down to for the class to rest.
+    /// The class rests when its measure is at most this.
     target: WideLanes,
     epochs: usize,
     summaries: [Summary; LANES],
@@ -120,8 +120,8 @@ impl Group {
         self.state.iter().all(|state| *state == State::Done)
     }
 
-    /// One step: an epoch over the active rows or, if every class rests or has had its epochs, a look at all
-    /// rows.
+    /// One step: an epoch over the active rows or, if every class rests or the epochs are used up, a check of
+    /// all rows.
     pub(super) fn step(&mut self, task: &Task) {
         let out_of_epochs = self.epochs >= task.max_epochs;
         if self.state.contains(&State::Busy) && !out_of_epochs {
@@ -174,7 +174,7 @@ impl Group {
         self.rest(task, &sums);
     }
 
-    /// Puts the classes that look solved to rest; sets the threshold of shrinking for the others.
+    /// Lets the classes rest that look solved, and sets the shrinking threshold of the others.
     fn rest(&mut self, task: &Task, sums: &Sums) {
         let squares = match task.stop {
             Stop::Gradient(_) => [0.0; LANES],
@@ -184,7 +184,7 @@ impl Group {
             if self.state[l] != State::Busy {
                 continue;
             }
-            // The rows that left the list have no part in the sums: no alpha, and no hinge to speak of.
+            // The sums lack the rows that left the list, but these have no alpha and almost no hinge.
             let measure = match task.stop {
                 Stop::Gradient(_) => sums.violation(l),
                 Stop::Gap(_) => relative_gap(sums.primal(square, l), sums.dual(square, l)),
@@ -196,14 +196,14 @@ impl Group {
         }
     }
 
-    /// Rebuilds the weights from the dual variables, looks at all rows with them, and decides for each class
-    /// that is not done whether it is; makes those rows active that the others need.
+    /// Rebuilds the weights from the dual variables, checks all rows with them, and decides for each class
+    /// that is not done whether it is. Rows that the other classes need become active.
     fn confirm(&mut self, task: &Task) {
         self.rebuild(task);
         let mut sums = Sums::new(task.c);
         let mut support_vectors = [0; LANES];
-        // Of each member: the gradients of the classes for which it is at zero, for the others below all
-        // thresholds.
+        // For each member, the gradients of the classes whose alpha is zero; minus infinity, below every
+        // threshold, for the others.
         let mut at_zero = Vec::with_capacity(task.members.len());
         for (position, &row) in task.members.iter().enumerate() {
             if let Some(&next) = task.members.get(position + 1) {
@@ -268,7 +268,7 @@ impl Group {
         }
     }
 
-    /// Where the classes stand on one row.
+    /// The state of all classes on one row.
     #[inline(always)]
     fn look(&self, task: &Task, row: u32) -> Look {
         let row = row as usize;
@@ -284,7 +284,7 @@ impl Group {
         Look { signs, hinge: excess.map(|excess| (-excess).max(0.0)), gradient, projected }
     }
 
-    /// 1 for the lane of the class `label`, -1 for the others.
+    /// 1 in the lane of the class `label`, -1 in the others.
     #[inline(always)]
     fn signs(&self, label: u8) -> Lanes {
         let own = usize::from(label).wrapping_sub(self.first_class);
@@ -306,7 +306,7 @@ impl Group {
         self.state[..self.count].iter().filter(|state| **state == State::Done).count()
     }
 
-    /// Appends the weights of the group's classes, `[class][feature]`, and their biases.
+    /// Appends the weights (`[class][feature]`) and the biases of the group's classes.
     pub(super) fn append_to(&self, weights: &mut Vec<f32>, bias: &mut Vec<f32>) {
         let Some((last, features)) = self.weights.split_last() else { return };
         for lane in 0..self.count {
@@ -316,22 +316,22 @@ impl Group {
     }
 }
 
-/// Where the classes stand on one row.
+/// The state of all classes on one row.
 struct Look {
     signs: Lanes,
     /// `max(0, 1 - margin)`.
     hinge: Lanes,
-    /// The dual's gradient by the row's alpha.
+    /// The derivative of the dual by the row's alpha.
     gradient: Lanes,
-    /// The gradient, or 0 where it points out of `alpha >= 0`.
+    /// The gradient, or 0 where it would make `alpha` negative.
     projected: Lanes,
 }
 
 /// Sums over one pass of the rows.
 struct Sums {
     c: f64,
-    /// The largest and smallest projected gradient, with 0 among them: gradients that are all alike are no
-    /// optimum.
+    /// The largest and the smallest projected gradient, with 0 among them: equal gradients other than 0 are
+    /// no optimum.
     highest: Lanes,
     lowest: Lanes,
     /// Sum of the squared hinges.

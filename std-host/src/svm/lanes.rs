@@ -1,16 +1,16 @@
 //! Sparse rows and the weights of eight classes at once.
 //!
 //! Weights are interleaved by class, one [`Lanes`] per feature, so that each non-zero of a row costs one
-//! vector operation whatever the class. The hot loops are those of [`wta_simd::sparse`]; every instruction
-//! set computes the same bits.
+//! vector operation for all classes. The hot loops are in [`wta_simd::sparse`]; all instruction sets compute
+//! the same bits.
 
 pub use wta_simd::sparse::{Entry, LANES, Lanes};
 
 /// One `f64` for each class of a group, for sums over many rows.
 pub type WideLanes = [f64; LANES];
 
-/// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`) in double precision,
-/// to rebuild them from the dual variables without accumulated rounding.
+/// Adds one sparse row, times the factor of each lane, to `weights` (`[feature][lane]`) in double precision.
+/// This rebuilds the weights from the dual variables without accumulated rounding.
 ///
 /// The indices must be below `weights.len()`, which [`Rows`](super::Rows) guarantees.
 #[inline]
@@ -27,7 +27,7 @@ pub fn row_axpy_wide(weights: &mut [WideLanes], row: &[Entry], factors: &WideLan
 mod tests {
     use super::*;
 
-    /// Weights and a row of `nonzeros` values whose sums are exact in `f32`.
+    /// Weights and a row of `nonzeros` values that `f32` adds up without rounding.
     fn example(nonzeros: usize) -> (Vec<Lanes>, Vec<Entry>) {
         let weights = (0..40).map(|f| std::array::from_fn(|l| (f * 3 + l * 5) as f32 - 60.0)).collect();
         let entry = |k: usize| Entry { index: 2 * k as u32 + 1, value: k as f32 * 0.5 - 2.0 };

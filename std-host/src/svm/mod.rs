@@ -1,14 +1,14 @@
 //! Linear support vector machines: one class against the rest, L2-regularised squared hinge loss, by dual
 //! coordinate descent.
 //!
-//! Minimises, for each class, `(|w|^2 + b^2) / 2 + C sum_i max(0, 1 - y_i (w . x_i + b))^2`: LIBLINEAR's
-//! solver 1 with a bias of 1, scikit-learn's `LinearSVC(loss="squared_hinge", dual=True)`. Features come as
-//! sparse [`Rows`], brought to a common scale by a [`Scaling`]; [`fit`] trains with a given `C`, and
-//! [`choose_and_fit`] chooses it on held-out examples first; both give a [`Model`] and a [`Report`] of how
-//! well each class was solved.
+//! For each class, training minimises `(|w|^2 + b^2) / 2 + C sum_i max(0, 1 - y_i (w . x_i + b))^2`. This is
+//! LIBLINEAR's solver 1 with a bias of 1, and scikit-learn's `LinearSVC(loss="squared_hinge", dual=True)`.
+//! Features are sparse [`Rows`]; a [`Scaling`] brings them to a common scale. [`fit`] trains with a given
+//! `C`; [`choose_and_fit`] first chooses it on held-out examples. Both return a [`Model`] and a [`Report`] on
+//! how well each class was solved.
 //!
-//! It is faster than LIBLINEAR because up to eight classes are trained in lockstep on each pass over a row
-//! (see [`lanes`]), in `f32`, and because groups of classes run side by side. The number of threads, rayon's,
+//! It is faster than LIBLINEAR for two reasons: up to eight classes are trained in lockstep on each pass over
+//! a row, in `f32` (see [`lanes`]), and groups of classes run side by side. The number of rayon's threads
 //! does not change a bit of the result.
 
 mod choose;

@@ -1,4 +1,4 @@
-//! What training gives: a linear score for each class.
+//! The result of training: a linear score for each class.
 
 use rayon::prelude::*;
 
@@ -6,7 +6,8 @@ use super::lanes::Entry;
 use super::rows::Rows;
 use crate::error::{Error, Result};
 
-/// A linear classifier: the score of class `c` for `x` is `weights[c] . x + bias[c]`; the highest score wins.
+/// A linear classifier. The score of class `c` for `x` is `weights[c] . x + bias[c]`; the class with the
+/// highest score wins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// The number of classes.
@@ -39,7 +40,7 @@ impl Model {
         Ok(scores)
     }
 
-    /// The class of an example given with its zeros. Of equal scores the lowest class wins.
+    /// The class of an example given with its zeros; of equal scores the lowest class wins.
     ///
     /// # Errors
     ///
@@ -50,7 +51,7 @@ impl Model {
         Ok(best(&self.scores(rows.row(0))?))
     }
 
-    /// The class of each row, on the threads of rayon's pool. Of equal scores the lowest class wins.
+    /// The class of each row, on the threads of rayon's pool; of equal scores the lowest class wins.
     ///
     /// # Errors
     ///
@@ -64,7 +65,7 @@ impl Model {
         Ok((0..rows.len()).into_par_iter().map_init(Vec::new, predict).collect())
     }
 
-    /// The share of rows, from 0 to 1, whose class is not their label; 0 for no rows.
+    /// The share of rows, from 0 to 1, that are classified wrongly; 0 if there are no rows.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl Model {
         Ok(wrong as f64 / rows.len().max(1) as f64)
     }
 
-    /// How many of the rows `members` are not assigned their label.
+    /// The number of rows in `members` that are classified wrongly.
     pub(super) fn errors_among(&self, rows: &Rows, labels: &[u8], members: &[u32]) -> usize {
         let wrong = |scores: &mut Vec<f64>, &row: &u32| {
             self.score(rows.row(row as usize), scores);
@@ -84,8 +85,8 @@ impl Model {
         members.par_iter().map_init(Vec::new, wrong).sum()
     }
 
-    /// What training minimises, for each class against the rest, in `f64`:
-    /// `(|w|^2 + b^2) / 2 + c * sum_i max(0, 1 - y_i (w . x_i + b))^2`.
+    /// The objective that training minimises for each class against the rest, in `f64`: `(|w|^2 + b^2) / 2 +
+    /// c * sum_i max(0, 1 - y_i (w . x_i + b))^2`.
     ///
     /// # Errors
     ///
@@ -109,7 +110,7 @@ impl Model {
         Ok(norms.zip(losses).map(|(norm, loss)| 0.5 * norm + c * loss).collect())
     }
 
-    /// Replaces `scores` by those of an example whose indices are known to be below `features`.
+    /// Replaces `scores` by the scores of an example whose indices are known to be below `features`.
     fn score(&self, example: &[Entry], scores: &mut Vec<f64>) {
         scores.clear();
         for (weights, &bias) in self.weights.chunks_exact(self.features.max(1)).zip(&self.bias) {
@@ -131,7 +132,7 @@ impl Model {
     }
 }
 
-/// Refuses labels that are not one for each row.
+/// Refuses labels unless there is one for each row.
 pub(super) fn check_labels(rows: &Rows, labels: &[u8]) -> Result<()> {
     if rows.len() == labels.len() {
         return Ok(());
@@ -139,7 +140,8 @@ pub(super) fn check_labels(rows: &Rows, labels: &[u8]) -> Result<()> {
     Err(Error::Invalid(format!("there are {} labels for {} rows of features", labels.len(), rows.len())))
 }
 
-/// The index of the highest score, the lowest of equals; labels are bytes, so there are at most 256 classes.
+/// The index of the highest score, the lowest of equal ones. Labels are bytes, so there are at most 256
+/// classes.
 pub(crate) fn best(scores: &[f64]) -> u8 {
     let mut best = (0, f64::NEG_INFINITY);
     for (class, &score) in (0u8..=255).zip(scores) {

@@ -1,4 +1,4 @@
-//! The examples: sparse rows in compressed form (CSR), checked as they come in.
+//! The examples: sparse rows in compressed form (CSR), checked when they are added.
 
 use rayon::prelude::*;
 
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 /// Rows that [`Rows::from_dense`] compresses at a time.
 const BLOCK: usize = 512;
 
-/// Examples by features, `f32`, of which only the non-zeros are stored.
+/// Examples as rows of `f32` features; only the non-zeros are stored.
 ///
-/// Every value is finite and every index is below [`features`](Self::features): the pushes refuse anything
-/// else, so that what takes `&Rows` need not check again.
+/// Every value is finite and every index is below [`features`](Self::features), because the pushes refuse
+/// anything else. Functions that take `&Rows` need not check again.
 #[derive(Debug, Clone)]
 pub struct Rows {
     features: usize,
@@ -21,11 +21,11 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet, of `features` features each.
+    /// An empty set of rows with `features` features each.
     ///
     /// # Errors
     ///
-    /// If `features` is 0, or so many that an index does not fit 32 bits.
+    /// If `features` is 0, or too large for indices of 32 bits.
     pub fn new(features: usize) -> Result<Self> {
         if features == 0 {
             return Err(Error::Invalid("the SVM needs at least one feature per example, got 0".into()));
@@ -40,7 +40,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new) and [`push_dense`](Self::push_dense), or if the length of `matrix` is not a
+    /// As [`new`](Self::new) and [`push_dense`](Self::push_dense); also if the length of `matrix` is not a
     /// multiple of `features`.
     pub fn from_dense(features: usize, matrix: &[f32]) -> Result<Self> {
         let mut rows = Self::new(features)?;
@@ -50,7 +50,7 @@ impl Rows {
                 "a matrix of {length} values cannot be cut into rows of {features} features"
             )));
         }
-        // Blocks, so that what is compressed and not yet appended stays small.
+        // Block by block, so that few compressed rows wait to be appended.
         let matrix: Vec<&[f32]> = matrix.chunks_exact(features).collect();
         for block in matrix.chunks(BLOCK) {
             rows.extend_dense(block)?;
@@ -67,18 +67,18 @@ impl Rows {
         self.extend_dense(&[row])
     }
 
-    /// Appends several rows given with their zeros, which the threads of rayon's current pool compress; on an
+    /// Appends several rows given with their zeros. The threads of rayon's current pool compress them. On an
     /// error nothing is appended.
     ///
     /// # Errors
     ///
-    /// As [`push_dense`](Self::push_dense), of the first row that has any.
+    /// As [`push_dense`](Self::push_dense); the error is that of the first faulty row.
     pub fn extend_dense(&mut self, rows: &[&[f32]]) -> Result<()> {
         let (first, features) = (self.len(), self.features);
         let share = rows.len().div_ceil(rayon::current_num_threads()).max(1);
         let compress = |(part, rows): (usize, &[&[f32]])| compress(features, first + part * share, rows);
         let parts: Vec<Result<_>> = rows.par_chunks(share).enumerate().map(compress).collect();
-        // In order, so that the first error is the one that is told, whatever the threads.
+        // In order, so that the first error is returned whatever the number of threads.
         let parts: Vec<_> = parts.into_iter().collect::<Result<_>>()?;
         for (entries, ends) in parts {
             let start = self.entries.len();
@@ -92,8 +92,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// If the lengths differ, the indices do not increase or reach [`features`](Self::features), or a value
-    /// is not finite.
+    /// If the lengths differ, the indices do not increase, one is not below [`features`](Self::features), or
+    /// a value is not finite.
     pub fn push_sparse(&mut self, indices: &[u32], values: &[f32]) -> Result<()> {
         let row = self.len();
         if indices.len() != values.len() {
@@ -127,7 +127,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Some of the rows, in the order of `chosen`; those beyond the last are left out.
+    /// The rows with the indices `chosen`, in that order; indices beyond the last row are skipped.
     pub fn select(&self, chosen: &[usize]) -> Self {
         let mut rows = Self { features: self.features, starts: vec![0], entries: Vec::new() };
         for &row in chosen.iter().filter(|&&row| row < self.len()) {
@@ -152,12 +152,12 @@ impl Rows {
         self.features
     }
 
-    /// The number of non-zeros of all rows.
+    /// The number of non-zeros in all rows.
     pub fn nonzeros(&self) -> usize {
         self.entries.len()
     }
 
-    /// The memory that the rows take.
+    /// The memory of the rows in bytes.
     pub fn bytes(&self) -> usize {
         size_of_val(&self.entries[..]) + size_of_val(&self.starts[..])
     }
@@ -166,7 +166,7 @@ impl Rows {
     ///
     /// # Panics
     ///
-    /// If `row` is not below [`len`](Self::len), as a slice does.
+    /// If `row` is not below [`len`](Self::len), as with a slice.
     pub fn row(&self, row: usize) -> &[Entry] {
         &self.entries[self.starts[row]..self.starts[row + 1]]
     }
@@ -181,14 +181,14 @@ impl Rows {
         &self.entries
     }
 
-    /// All non-zeros, whose values may be changed to other finite ones.
+    /// All non-zeros. The caller may change the values, but they must stay finite.
     pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
         &mut self.entries
     }
 }
 
-/// The non-zeros of rows given with their zeros, of which the first one has the number `first`, and where
-/// among them each row ends.
+/// Compresses rows given with their zeros: returns their non-zeros, and where each row ends among them.
+/// `first` is the number of the first row, for errors.
 fn compress(features: usize, first: usize, rows: &[&[f32]]) -> Result<(Vec<Entry>, Vec<usize>)> {
     let (mut entries, mut ends) = (Vec::new(), Vec::with_capacity(rows.len()));
     let mut nonzeros = vec![Entry { index: 0, value: 0.0 }; features];
@@ -199,12 +199,13 @@ fn compress(features: usize, first: usize, rows: &[&[f32]]) -> Result<(Vec<Entry
                 "row {number} has {found} features where {features} are expected"
             )));
         }
-        // Without a way out in the middle, so that it can become vector instructions.
+        // No early exit, so that the compiler can vectorise the loop.
         let finite = row.iter().fold(true, |finite, v| finite & v.is_finite());
         if !finite && let Some(column) = row.iter().position(|v| !v.is_finite()) {
             return Err(not_finite(number, column, row[column]));
         }
-        // Each value is written, and the next one over it if it was 0: which ones are 0 cannot be predicted.
+        // Every value is written, and overwritten by the next one if it was 0: a branch on zeros could not be
+        // predicted.
         let mut count = 0;
         for (index, &value) in (0u32..).zip(*row) {
             nonzeros[count] = Entry { index, value };

@@ -1,13 +1,13 @@
-//! Bringing features to a common scale. Only factors, no offsets: zeros stay zeros.
+//! Bringing features to a common scale: factors but no offsets, so zeros stay zeros.
 
 use super::model::Model;
 use super::rows::Rows;
 use crate::error::{Error, Result};
 
-/// Positive factors for the features, found on the training rows and applied to every set alike.
+/// Positive factors for the features, computed from the training rows and applied to all sets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scaling {
-    /// One factor for everything.
+    /// One factor for all features.
     Global(f32),
     /// One factor for each feature.
     PerFeature(Vec<f32>),
@@ -16,14 +16,14 @@ pub enum Scaling {
 impl Scaling {
     /// The factor that brings the average Euclidean norm of `rows` to 1; 1 if all rows are zero.
     ///
-    /// Then `C` means about the same whatever the features are.
+    /// With it, `C` means about the same for any features.
     pub fn unit_average_norm(rows: &Rows) -> Self {
         let sum: f64 = (0..rows.len()).map(|row| rows.squared_norm(row).sqrt()).sum();
         Self::Global(reciprocal(sum / rows.len() as f64))
     }
 
-    /// The factors that bring each feature's root mean square over `rows` to `1 / sqrt(features)`, so that
-    /// rows have a norm of about 1; a feature that is zero throughout keeps its factor of 1.
+    /// Factors that bring each feature's root mean square over `rows` to `1 / sqrt(features)`, so that rows
+    /// have a norm of about 1. A feature that is always zero gets the factor 1.
     pub fn per_feature(rows: &Rows) -> Self {
         let mut sums = vec![0.0f64; rows.features()];
         for entry in rows.entries() {
@@ -37,7 +37,7 @@ impl Scaling {
     ///
     /// # Errors
     ///
-    /// If the number of features differs, or a product is not finite; `rows` are then unchanged.
+    /// If the number of features differs, or a product is not finite; `rows` are unchanged then.
     pub fn apply(&self, rows: &mut Rows) -> Result<()> {
         self.check(rows.features())?;
         if rows.entries().iter().any(|entry| !(entry.value * self.factor(entry.index as usize)).is_finite()) {
@@ -51,7 +51,7 @@ impl Scaling {
         Ok(())
     }
 
-    /// Moves the factors into a model trained on scaled rows, so that it takes rows as they were before.
+    /// Folds the factors into a model that was trained on scaled rows, so that it takes unscaled rows.
     ///
     /// # Errors
     ///
@@ -84,11 +84,11 @@ impl Scaling {
     }
 }
 
-/// Raises features, none of which is negative, to a power: zeros stay zeros.
+/// Raises features, which must not be negative, to a power; zeros stay zeros.
 ///
 /// # Errors
 ///
-/// If a power is not finite; some of `rows` are then raised already.
+/// If a raised feature is not finite; some of `rows` have been raised then.
 pub fn raise(rows: &mut Rows, power: f32) -> Result<()> {
     for entry in rows.entries_mut() {
         let raised = entry.value.powf(power);
@@ -103,7 +103,7 @@ pub fn raise(rows: &mut Rows, power: f32) -> Result<()> {
     Ok(())
 }
 
-/// `1 / size` as a factor; 1 where that is no positive finite number.
+/// `1 / size` as a factor, or 1 if that is not a positive finite number.
 fn reciprocal(size: f64) -> f32 {
     let factor = (1.0 / size) as f32;
     if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }

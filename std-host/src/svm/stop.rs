@@ -3,12 +3,12 @@
 /// When a class counts as solved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stop {
-    /// When the largest and the smallest projected gradient of the dual, 0 included, differ by no more than
-    /// this: LIBLINEAR's measure, and scikit-learn's `tol`, except that gradients all alike do not count as
-    /// solved. Below about 1e-5 the rounding of `f32` is in the way.
+    /// The largest and the smallest projected gradient of the dual, with 0 among them, differ by no more than
+    /// this. This is LIBLINEAR's measure and scikit-learn's `tol`, except that equal gradients other than 0
+    /// do not count as solved. Below about 1e-5, the rounding of `f32` interferes.
     Gradient(f64),
-    /// When the duality gap is no more than this share of the primal objective, which is then at most this
-    /// share above its minimum. Below about 1e-6 the rounding of `f32` is in the way.
+    /// The duality gap is at most this share of the primal objective, which is then at most this share above
+    /// its minimum. Below about 1e-6, the rounding of `f32` interferes.
     Gap(f64),
 }
 

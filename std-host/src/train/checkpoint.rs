@@ -1,4 +1,4 @@
-//! `checkpoint.safetensors`: all that training needs to go on as if it had never stopped.
+//! `checkpoint.safetensors`: the state from which training continues as if it had never stopped.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,20 +16,20 @@ pub(super) struct Checkpoint {
     pub parameters: Vec<f32>,
     /// The optimiser's moments.
     pub moments: Vec<f32>,
-    /// Steps done in all.
+    /// The number of steps done.
     pub step: u64,
-    /// The sum of the losses of the unfinished epoch's steps.
+    /// The sum of the losses of the steps in the unfinished epoch.
     pub epoch_loss: f64,
     /// How often each map survived in the unfinished epoch.
     pub survived: Vec<u64>,
 }
 
 impl Checkpoint {
-    /// Writes it; a checkpoint that is there already is replaced only when the new one is whole.
+    /// Writes the checkpoint. An earlier one is replaced only when the new one is complete.
     ///
     /// # Errors
     ///
-    /// One sentence when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub(super) fn save(&self, path: &Path) -> Result<()> {
         let (parameters, moments) = (bytes_of(&self.parameters), bytes_of(&self.moments));
         let survived: Vec<u8> = self.survived.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -53,11 +53,11 @@ impl Checkpoint {
         atomic::write(path, |to| to.write_all(&file))
     }
 
-    /// Reads a checkpoint of a network with so many parameters, moments and maps.
+    /// Reads a checkpoint of a network with this many parameters, moments and maps.
     ///
     /// # Errors
     ///
-    /// One sentence when it is missing, damaged, or of another network.
+    /// One sentence if the file is missing, damaged, or of another network.
     pub(super) fn load(path: &Path, parameters: usize, moments: usize, maps: usize) -> Result<Self> {
         let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
         let damaged = || Error::file(path, "is damaged; train again into another folder");

@@ -1,4 +1,4 @@
-//! Preprocessed samples to train on, computed once and kept where they fit into memory.
+//! Preprocessed samples for training, computed once and kept if they fit into memory.
 
 use rayon::prelude::*;
 use wta_simd::Isa;
@@ -8,20 +8,20 @@ use crate::error::Result;
 use crate::observer::Observer;
 use crate::preprocess::{Preprocess, Preprocessor, Samples};
 
-/// Images preprocessed together while all are.
+/// The number of images that are preprocessed together, when all of them are.
 const GROUP: usize = 512;
 
-/// The samples of a recipe as the network sees them.
+/// The samples of a recipe, as the network sees them.
 pub struct ImageSet<'a> {
     samples: &'a Samples<'a>,
     preprocessor: Preprocessor,
-    /// All of them, when they fit.
+    /// All samples, if they fit.
     kept: Option<Vec<f32>>,
 }
 
 impl<'a> ImageSet<'a> {
-    /// All samples, kept in memory if there is something to be done to them and they take at most `memory`
-    /// bytes; otherwise every batch is preprocessed anew, to the same bits.
+    /// The samples, preprocessed. They are kept in memory if there is any preprocessing and they take at most
+    /// `memory` bytes. Otherwise every batch is preprocessed anew, to the same bits.
     ///
     /// # Errors
     ///

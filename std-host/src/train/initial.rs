@@ -1,21 +1,22 @@
-//! The weights that training begins with: random ones, or patches of what there is to learn from.
+//! The weights that training begins with: random ones, or patches of the training samples.
 //!
-//! `initial = "patches"` (for one convolution, or one fully-connected layer with whole samples as its
-//! patches):
+//! `initial = "patches"` is for a single convolution, or a single fully-connected layer, whose patches are
+//! whole samples:
 //!
-//! 1. patches as large as the layer's kernel, cut at random places of random training samples, flat ones
-//!    passed over;
-//! 2. a filter is a patch less the mean of the layer's receptive fields, with the norm that [`Initial::He`]'s
-//!    random filters have on the average;
-//! 3. its bias makes it active in the share of the receptive fields that the lifetime sparsity is (half of
-//!    them without);
-//! 4. its atom is the same patch with the norm of He's atoms, if the decoder's kernel is the encoder's.
+//! 1. Patches of the size of the layer's kernel are cut at random places of random training samples. Flat
+//!    patches are skipped.
+//! 2. A filter is a patch minus the mean of the layer's receptive fields, scaled to the average norm of
+//!    [`Initial::He`]'s random filters.
+//! 3. The filter's bias makes it active in a share of the receptive fields that equals the lifetime sparsity
+//!    rate (in half of them without lifetime sparsity).
+//! 4. If the decoder's kernel is as large as the encoder's, the filter's atom is the same patch, with the
+//!    norm of He's atoms.
 //!
-//! Receptive fields are what the convolution meets, those that reach over the border with their zeros there
-//! included: a filter then does not answer to the border as such.
+//! The receptive fields include those that reach over the border, with their zeros, so that no filter
+//! responds to the border itself.
 //!
-//! Coates and Ng (2011) showed how far patches alone go as a dictionary. The paper says nothing of initial
-//! weights.
+//! Coates and Ng (2011) showed how well patches alone work as a dictionary. The paper says nothing about
+//! initial weights.
 //!
 //! [`Initial::He`]: wta_core::Initial::He
 
@@ -28,30 +29,30 @@ use super::set::TrainingSet;
 use crate::error::Result;
 use crate::recipe::Resolved;
 
-/// The norm of a filter: `sqrt(2 / n)` for each of its `n` numbers.
+/// The norm of a filter: that of `n` numbers with a standard deviation of `sqrt(2 / n)`.
 const FILTER_NORM: f32 = SQRT_2;
 
-/// The norm of an atom. Large ones drive units to death ([`wta_core::Initial::He`]).
+/// The norm of an atom. Units with larger atoms tend to die ([`wta_core::Initial::He`]).
 const ATOM_NORM: f32 = 0.01;
 
-/// The mean and the biases are found on so many receptive fields.
+/// The number of receptive fields from which the mean and the biases are computed.
 const FIELDS: usize = 2_000;
 
-/// Samples that are made at a time.
+/// The number of samples that are loaded at a time.
 const BLOCK: usize = 64;
 
-/// So often all samples are gone through in search of patches that are not flat.
+/// How often the search for patches that are not flat passes over all samples.
 const PASSES: usize = 10;
 
-/// The stream of the seed that places the patches; epochs have those from 1 on, preprocessing those from the
-/// end.
+/// The stream of the seed that draws the places of the patches. Epochs use the streams from 1 on,
+/// preprocessing those from the end.
 const STREAM: u64 = 1 << 63;
 
-/// Fills the flat parameter vector as the recipe says.
+/// Fills the flat parameter vector with the recipe's initial weights.
 ///
 /// # Errors
 ///
-/// What the core refuses, and what is wrong with a sample.
+/// [`Error::Core`](crate::Error::Core) if the core refuses the network; any error of a sample.
 pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [f32]) -> Result<()> {
     let (recipe, network) = (resolved.recipe(), resolved.network());
     let seed = recipe.training.seed;
@@ -67,17 +68,17 @@ pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [
     Ok(())
 }
 
-/// Where patches are cut.
+/// The places where patches are cut.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
-    /// Anywhere within the sample; flat patches are passed over.
+    /// Anywhere inside the sample; flat patches are skipped.
     Inside,
-    /// Where the layer's receptive fields lie, its border of zeros included.
+    /// At the layer's receptive fields, which include its border of zeros.
     Anywhere,
 }
 
 impl Place {
-    /// Where in the padded sample a random patch begins.
+    /// The index in the padded sample at which a random patch begins.
     fn draw(self, layer: &Layer, random: &mut Random) -> usize {
         let (input, output, kernel) = (layer.input, layer.output(), layer.conv.kernel);
         let mut below = |bound: usize| random.below(bound as u32) as usize;
@@ -95,7 +96,7 @@ impl Place {
     }
 }
 
-/// At most `count` patches of the layer's kernel, one after the other; fewer when almost all are flat.
+/// At most `count` patches of the layer's kernel, one after the other; fewer if almost all are flat.
 fn cut(
     layer: &Layer,
     set: &dyn TrainingSet,
@@ -131,13 +132,13 @@ fn cut(
     Ok(patches)
 }
 
-/// Whether there is nothing to see: all numbers are the same.
+/// Whether all numbers are the same, so that the patch shows nothing.
 fn is_flat(patch: &[f32]) -> bool {
     patch.iter().all(|v| Some(v) == patch.first())
 }
 
-/// Makes filters and atoms of the patches, and finds the biases on receptive fields. Units for which there is
-/// no patch, or one without any difference from the mean, keep their random filters and atoms.
+/// Sets filters and atoms from the patches, and biases from the receptive fields. A unit keeps its random
+/// filter and atom if it has no patch, or if its patch equals the mean.
 fn imprint(
     network: &Network,
     layer: &Layer,
@@ -179,7 +180,7 @@ fn mean(rows: &[f32], len: usize) -> Vec<f32> {
     sums.iter().map(|sum| (sum / count) as f32).collect()
 }
 
-/// The patch less the mean, with a norm of 1; none when nothing is left.
+/// The patch minus the mean, scaled to a norm of 1; `None` if it equals the mean.
 fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
     let rest: Vec<f32> = patch.iter().zip(mean).map(|(v, mean)| v - mean).collect();
     let norm = rest.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
@@ -187,14 +188,14 @@ fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
     (norm > 0.0 && scale.is_finite()).then(|| rest.iter().map(|v| scale * v).collect())
 }
 
-/// The number that so large a share of the responses exceeds, if all differ; at least one does.
+/// The number that this share of the responses exceeds, if all responses differ; at least one exceeds it.
 fn exceeded_by(share: f32, mut responses: Vec<f32>) -> f32 {
     let Some(last) = responses.len().checked_sub(1) else { return 0.0 };
     let above = ((share * responses.len() as f32).round() as usize).max(1).min(last);
     *responses.select_nth_unstable_by(above, |a, b| b.total_cmp(a)).1
 }
 
-/// A sum in sixteen parts, which the compiler computes side by side.
+/// A dot product in sixteen partial sums, which the compiler can compute side by side.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let mut sums = [0.0; 16];
@@ -213,7 +214,7 @@ mod tests {
     use std::ops::Range;
     use wta_core::{Initial, Parameters, Shape};
 
-    /// Samples of 2 channels, 6 x 5: every fifth is flat, the others are noise around a slope.
+    /// Samples of 2 channels and 6 x 5 positions: every fifth is flat, the others are noise around a slope.
     struct Noisy(usize);
 
     const SHAPE: Shape = Shape::new(2, 6, 5);
@@ -269,7 +270,8 @@ mod tests {
         (resolved.network(), parameters)
     }
 
-    /// The 3 x 2 numbers times two channels that begin there, with zeros outside.
+    /// The patch of 3 x 2 positions and two channels that begins at this place, with zeros outside the
+    /// sample.
     fn part(sample: &[f32], top: i32, left: i32) -> Vec<f32> {
         let pixels = (0..3).flat_map(|row| (0..2).map(move |column| (top + row, left + column)));
         let number = |row: i32, column: i32, channel: i32| {
@@ -279,19 +281,19 @@ mod tests {
         pixels.flat_map(|(row, column)| [0, 1].map(|channel| number(row, column, channel))).collect()
     }
 
-    /// The parts of a sample that begin in these rows and columns.
+    /// The patches of a sample that begin in these rows and columns.
     fn parts(sample: &[f32], tops: Range<i32>, lefts: Range<i32>) -> Vec<Vec<f32>> {
         tops.flat_map(|top| lefts.clone().map(move |left| part(sample, top, left))).collect()
     }
 
-    /// All patches of the samples that are not flat.
+    /// All patches of the samples, without flat ones.
     fn all_patches(samples: usize) -> Vec<Vec<f32>> {
         let samples = (0..samples).filter(|index| !index.is_multiple_of(5)).map(Noisy::sample);
         samples.flat_map(|sample| parts(&sample, 0..4, 0..4)).collect()
     }
 
-    /// The receptive fields of all samples: of zeros they see a row before the image and one after it, and a
-    /// column after it.
+    /// The receptive fields of all samples. The border of zeros is one row before the image, one row after
+    /// it, and one column after it.
     fn all_fields(samples: usize) -> Vec<Vec<f32>> {
         (0..samples).map(Noisy::sample).flat_map(|sample| parts(&sample, -1..5, 0..5)).collect()
     }
@@ -306,7 +308,7 @@ mod tests {
         let view = Parameters::new(network, &parameters).unwrap();
         let filters = view.filters(0);
         let patches = all_patches(100);
-        // The mean of all fields is about that of those that were cut.
+        // The mean of all fields is close to that of the fields that were drawn.
         let mean = mean(&all_fields(100).concat(), 12);
         for (filter, atom) in filters.weights.chunks_exact(12).zip(view.atoms().chunks_exact(12)) {
             assert!((norm(filter) - SQRT_2).abs() < 1e-5);

@@ -1,7 +1,7 @@
 //! Training a recipe: layers from the lowest up, epochs, checkpoints, metrics.
 //!
-//! [`train`] trains in memory. [`train_into`] trains into a run folder, which has the metrics, the model and
-//! a checkpoint after each epoch, and can be resumed. Both give the same weights.
+//! [`train`] trains in memory. [`train_into`] trains into a run folder; after each epoch it writes the
+//! metrics, the model and a checkpoint, from which it can resume. Both give the same weights.
 
 mod checkpoint;
 mod images;
@@ -33,13 +33,13 @@ use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Run, Trained};
 use session::{Place, Session};
 
-/// Trains a recipe in memory, and keeps nothing on the disk. The layers of a stack are trained one after the
-/// other, each to its end.
+/// Trains a recipe in memory, without writing files. The layers of a stack are trained one after the other,
+/// each to its end.
 ///
 /// # Errors
 ///
-/// [`Error::Recipe`] for settings that the data do not allow, [`Error::Diverged`] for a step whose numbers
-/// are not finite, and [`Error::Interrupted`] when the observer stops it.
+/// [`Error::Recipe`] if the data do not allow the settings, [`Error::Diverged`] if a step gives numbers that
+/// are not finite, and [`Error::Interrupted`] if the observer stops it.
 pub fn train(
     recipe: &Recipe,
     samples: &Samples<'_>,
@@ -49,14 +49,14 @@ pub fn train(
     run(recipe, samples, Place::Memory, options, observer)
 }
 
-/// Trains a recipe into a run folder: after each epoch it writes the metrics, the model and the checkpoint.
-/// The layers of a stack have `below` folders of their own. With `resume` it goes on from the checkpoint, if
-/// there is one.
+/// Trains a recipe into a run folder. After each epoch it writes the metrics, the model and the checkpoint.
+/// The lower layers of a stack get a run folder `below` each. With `resume`, training continues from the
+/// checkpoint, if there is one.
 ///
 /// # Errors
 ///
-/// As for [`train`]; [`Error::Run`] for a folder that holds another run; files that cannot be written. What
-/// was written before stays whole.
+/// As for [`train`]; [`Error::Run`] if the folder holds another run, [`Error::Io`] if a file cannot be
+/// written. Files written before an error stay whole.
 pub fn train_into(
     folder: &Run,
     resume: bool,
@@ -82,8 +82,8 @@ fn run(
 }
 
 impl Recipe {
-    /// Trains a network of this recipe in memory, on the fastest instruction set. See [`train`] and
-    /// [`train_into`] for other instruction sets, bounds on memory, run folders and resuming.
+    /// Trains a network of this recipe in memory, with the fastest instruction set. [`train`] and
+    /// [`train_into`] allow other instruction sets, memory bounds, run folders and resuming.
     ///
     /// # Errors
     ///
@@ -94,19 +94,19 @@ impl Recipe {
     }
 }
 
-/// `Ok` when every layer's settings make sense for these samples.
+/// `Ok` if every layer's settings make sense for these samples.
 ///
 /// # Errors
 ///
-/// As for [`train`], before anything is trained.
+/// As for [`train`], but before anything is trained.
 pub fn check(recipe: &Recipe, samples: &Samples<'_>, patches: Option<&Samples<'_>>) -> Result<()> {
     Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, patches).map(|_| ())
 }
 
-/// A layer to be trained, with the layers below. What cannot work in an upper layer is found while this is
-/// made: before hours are spent on a lower one.
+/// A layer to be trained, with the layers below it. [`Layer::plan`] finds impossible settings of an upper
+/// layer before hours are spent on training a lower one.
 struct Layer<'a> {
-    /// For the images that this layer learns from.
+    /// The recipe, resolved for the images that this layer learns from.
     resolved: Arc<Resolved>,
     training: TrainingConfig,
     samples: &'a Samples<'a>,
@@ -122,7 +122,7 @@ impl<'a> Layer<'a> {
         let recipe = resolved.recipe();
         let below = match (&recipe.below, resolved.below(), recipe.large) {
             (Some(below), _, Some(_)) => {
-                // The layers below learn from patches, and are applied to larger images afterwards.
+                // The layers below learn from patches; later they are applied to larger images.
                 let patches = patches.ok_or_else(|| {
                     let name = &recipe.name;
                     Error::Invalid(format!("recipe {name}: the patches of the layers below are not given"))

@@ -1,23 +1,23 @@
-//! How a training uses the machine, and what it ends with.
+//! The options of a training, and its outcome.
 
 use wta_simd::Isa;
 
 use crate::preprocess::Samples;
 
-/// How a training uses the machine, and what else it needs.
+/// The machine's resources that a training uses, and further inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// The instruction set; the fastest there is, by default.
+    /// The instruction set; the fastest one by default.
     pub isa: Isa,
-    /// Preprocessed images and, in a stack, the features of a layer are kept if they take at most so many
-    /// bytes; 6 GiB, by default. Otherwise they are computed anew for every batch, to the same bits.
+    /// The most bytes for which preprocessed images, and the features below a stacked layer, are kept in
+    /// memory; 6 GiB by default. If they take more, they are computed anew for every batch, to the same bits.
     pub memory: usize,
-    /// Of a recipe with `[large]`: the patches that the layers below learn from.
+    /// The patches that the layers below learn from, if the recipe has `[large]`.
     pub patches: Option<&'a Samples<'a>>,
 }
 
 impl Options<'_> {
-    /// [`Options::memory`] unless told.
+    /// The default of [`Options::memory`].
     pub const MEMORY: usize = 6 << 30;
 }
 
@@ -27,15 +27,15 @@ impl Default for Options<'_> {
     }
 }
 
-/// What a training ended with.
+/// The results of a training.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
     /// CRC-32 of the parameters.
     pub checksum: u32,
-    /// Of the last epoch.
+    /// The loss in the last epoch.
     pub loss: f64,
     /// The share of maps that never survived in the last epoch.
     pub dead_share: f64,
-    /// Time spent now (not before a resume).
+    /// The time of this call, without the time before a resume.
     pub seconds: f64,
 }

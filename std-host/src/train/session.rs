@@ -1,4 +1,4 @@
-//! The training of one layer: steps and epochs, from the beginning or a checkpoint to the end.
+//! The training of one layer: steps and epochs, from the beginning or from a checkpoint to the end.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,21 +16,21 @@ use crate::observer::{EpochMetrics, Observer};
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Run, model};
 
-/// Where a training leaves what it makes.
+/// Where a training saves its results.
 pub(super) enum Place {
-    /// Nowhere: it is handed over at the end.
+    /// In memory: they are returned at the end.
     Memory,
     /// In a run folder.
     Folder {
         /// The folder.
         run: Run,
-        /// Whether to go on from its checkpoint.
+        /// Whether to continue from its checkpoint.
         resume: bool,
     },
 }
 
 impl Place {
-    /// Begins a run, or opens the one to resume; `true` for that.
+    /// Begins a run, or opens the one to resume; `true` if it resumes.
     pub(super) fn open(&self, recipe: &Recipe) -> Result<bool> {
         match self {
             Self::Memory => Ok(false),
@@ -61,7 +61,7 @@ impl Place {
         }
     }
 
-    /// The run whose checkpoint is to be gone on from.
+    /// The run with the checkpoint to continue from, if there is one.
     fn checkpointed(&self) -> Option<&Run> {
         match self {
             Self::Folder { run, resume: true } if run.checkpoint().exists() => Some(run),
@@ -76,7 +76,7 @@ pub(super) struct Session<'a> {
     resolved: &'a Resolved,
     training: TrainingConfig,
     place: &'a Place,
-    /// Of a stacked layer.
+    /// The factor of the input of a stacked layer.
     pub(super) input_scale: Option<f32>,
     epoch_loss: f64,
     survived: Vec<u64>,
@@ -85,7 +85,8 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// At the run's checkpoint, or at the beginning, without weights yet.
+    /// Starts at the run's checkpoint if there is one; otherwise at step 0, before the weights are
+    /// initialised.
     pub(super) fn start(
         resolved: &'a Resolved,
         training: TrainingConfig,
@@ -112,7 +113,7 @@ impl<'a> Session<'a> {
         Ok(Self { trainer, resolved, training, place, input_scale, epoch_loss, survived, epochs })
     }
 
-    /// The run, when its training is finished already.
+    /// The run, if its training is finished already.
     pub(super) fn finished_run(&self) -> Option<&'a Run> {
         if self.is_done() { self.place.run() } else { None }
     }
@@ -121,7 +122,7 @@ impl<'a> Session<'a> {
         self.trainer.step >= self.training.steps
     }
 
-    /// Goes on to the last step; the parameters then.
+    /// Trains to the last step, and returns the parameters.
     pub(super) fn run(
         mut self,
         set: &dyn TrainingSet,
@@ -172,7 +173,7 @@ impl<'a> Session<'a> {
         Ok((self.trainer.parameters.to_vec(), outcome))
     }
 
-    /// What a finished training has to tell.
+    /// The outcome of a finished training.
     pub(super) fn outcome(&self, images: usize) -> Result<Outcome> {
         let epochs = self.trainer.step / (images / self.training.batch).max(1) as u64;
         let rows = if self.epochs.is_empty() { self.metrics(epochs)? } else { self.epochs.clone() };
@@ -185,7 +186,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The run's rows of the first epochs; none in memory.
+    /// The metrics of the run's first epochs; none if the training is in memory.
     fn metrics(&self, epochs: u64) -> Result<Vec<EpochMetrics>> {
         self.place.run().map_or(Ok(Vec::new()), |run| run.metrics(epochs))
     }
@@ -197,7 +198,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// A step that the core refused, with where the last good weights are.
+    /// The error of a step that the core refused, with the folder of the last good weights.
     fn diverged(&self, error: Error) -> Error {
         match error {
             Error::Core(source) => Error::Diverged {
@@ -225,7 +226,7 @@ impl<'a> Session<'a> {
         row
     }
 
-    /// Writes what the run folder has after an epoch.
+    /// Writes the run's files after an epoch.
     fn save(&self, network: &Network) -> Result<()> {
         let Some(run) = self.place.run() else { return Ok(()) };
         run.save_metrics(&self.epochs)?;

@@ -1,21 +1,21 @@
-//! What a network learns from.
+//! The samples that a network learns from.
 
 use crate::error::Result;
 
-/// What a network learns from.
+/// The samples that a network learns from.
 pub trait TrainingSet {
-    /// How many samples there are.
+    /// The number of samples.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Writes the samples of these indices as the network's inputs, one after the other.
+    /// Writes the samples with these indices as the network's inputs, one after the other.
     ///
     /// # Errors
     ///
-    /// What the core refuses while a sample is made.
+    /// Any error while a sample is read, preprocessed or encoded.
     fn write(&self, indices: &[usize], to: &mut [f32]) -> Result<()>;
 }

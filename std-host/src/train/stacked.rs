@@ -1,7 +1,7 @@
-//! What a stacked layer learns from: the features of the layer below.
+//! The samples of a stacked layer: the features of the layer below.
 //!
-//! They are computed once and kept, compressed, when they fit into the memory allowed; otherwise they are
-//! computed anew for every batch. Both give the same numbers.
+//! If they fit into the memory allowed, they are computed once and kept in compressed form. Otherwise they
+//! are computed anew for every batch. Both give the same numbers.
 
 use rayon::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::recipe::Resolved;
 use crate::run::Trained;
 use crate::svm::Rows;
 
-/// The scale is found from so many samples.
+/// The number of samples from which the scale is computed.
 const SCALE_SAMPLES: usize = 1_000;
 
 /// The features of the layer below, as the next layer's input.
@@ -23,7 +23,7 @@ pub struct StackedSet<'a> {
     samples: &'a Samples<'a>,
     encoder: FeatureEncoder,
     link: LayerLink,
-    /// All features, when they fit.
+    /// All features, if they fit.
     kept: Option<Rows>,
 }
 
@@ -33,7 +33,7 @@ impl<'a> StackedSet<'a> {
     ///
     /// # Errors
     ///
-    /// What the core refuses, and [`Error::Interrupted`] when the observer stops it.
+    /// As for [`FeatureEncoder::encode`]; [`Error::Interrupted`] if the observer stops it.
     pub fn new(
         below: &Trained,
         above: &Resolved,
@@ -47,7 +47,7 @@ impl<'a> StackedSet<'a> {
         let some = samples.spaced(SCALE_SAMPLES);
         let mut features = vec![0.0; some.len() * shape.len()];
         encoder.encode(samples, &some, &mut features)?;
-        // The hidden probabilities of one RBM are the visible ones of the next.
+        // The next RBM needs probabilities as its visible units, so the hidden probabilities are not scaled.
         let scale = if above.recipe().gibbs().is_some() {
             1.0
         } else {
@@ -83,7 +83,7 @@ impl<'a> StackedSet<'a> {
         Ok(Self { samples, encoder, link, kept })
     }
 
-    /// What the features are multiplied by.
+    /// The factor of the features.
     pub fn scale(&self) -> f32 {
         self.link.scale()
     }

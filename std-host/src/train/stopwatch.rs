@@ -10,35 +10,35 @@ use wta_core::MAX_LAYERS;
 /// A part of a training step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// The filters are laid out as the kernels want them.
+    /// Bring the filters into the kernels' layout.
     Prepare,
-    /// An encoder layer runs; the last one's winners are found.
+    /// Run an encoder layer; in the last one, also find the winners.
     Compete {
         /// From 0.
         layer: usize,
     },
-    /// It is decided which winners survive.
+    /// Decide which winners survive.
     Select,
-    /// Candidates found with less precision are evaluated exactly.
+    /// Evaluate exactly the candidates that were found with less precision.
     Refine,
-    /// The survivors' atoms are added up; the residual and the loss.
+    /// Add up the survivors' atoms, and compute the residual and the loss.
     Reconstruct,
-    /// The deltas that arrive at a layer, and the gradient of its filters and biases; for the last layer, of
-    /// the decoder too.
+    /// Compute the deltas of a layer and the gradient of its filters and biases; in the last layer, also that
+    /// of the decoder.
     Learn {
         /// From 0.
         layer: usize,
     },
-    /// The optimiser changes the parameters.
+    /// Let the optimiser change the parameters.
     Update,
 }
 
-/// How many phases a step of the deepest network has.
+/// The number of phases in a step of the deepest network.
 const PHASES: usize = 5 + 2 * MAX_LAYERS;
 
 impl Phase {
-    /// All of them, in the order in which a step of a network of `depth` layers goes through them: down
-    /// through the layers in learning.
+    /// All phases of a step of a network with `depth` layers, in order. Learning goes through the layers from
+    /// the last to the first.
     pub fn all(depth: usize) -> impl Iterator<Item = Self> {
         let layers = depth.min(MAX_LAYERS);
         std::iter::once(Self::Prepare)
@@ -77,9 +77,9 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Adds up the time of each [`Phase`]; any number of threads may do so at once. Clones add to the same times.
+/// Adds up the time of each [`Phase`]; several threads may do so at once. Clones add to the same times.
 ///
-/// The default is a stopwatch that stands still, which costs a comparison and reads no clock.
+/// The default is a stopwatch that is not running. It costs a comparison and reads no clock.
 #[derive(Clone, Debug, Default)]
 pub struct Stopwatch {
     running: Option<Arc<Running>>,
@@ -88,18 +88,18 @@ pub struct Stopwatch {
 #[derive(Debug)]
 struct Running {
     threads: u64,
-    /// Nanoseconds of all threads together: what occupies all of them counts as often as there are threads.
+    /// Nanoseconds of all threads together: work that occupies all threads is counted once for each.
     totals: [AtomicU64; PHASES],
 }
 
 impl Stopwatch {
-    /// A running stopwatch for a step on so many threads.
+    /// A running stopwatch for steps on this many threads.
     pub fn new(threads: usize) -> Self {
         let totals = std::array::from_fn(|_| AtomicU64::new(0));
         Self { running: Some(Arc::new(Running { threads: threads.max(1) as u64, totals })) }
     }
 
-    /// Does `work` and adds the time that it took: for a whole phase, on the thread that runs the step.
+    /// Runs `work` and adds its time. For a whole phase, on the thread that runs the step.
     pub fn time<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         match &self.running {
             None => work(),
@@ -107,8 +107,8 @@ impl Stopwatch {
         }
     }
 
-    /// Does `work` and adds its share of the time: for one of the parallel tasks of a phase, on any thread.
-    /// The times of all tasks together, over the number of threads, are the phase's.
+    /// Runs `work` and adds its share of the time. For one of the parallel tasks of a phase, on any thread.
+    /// The time of the phase is the sum over its tasks, divided by the number of threads.
     pub fn time_task<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         match &self.running {
             None => work(),
@@ -116,7 +116,7 @@ impl Stopwatch {
         }
     }
 
-    /// The times so far, which start again from 0.
+    /// Returns the times so far, and resets them to 0.
     pub fn take(&self) -> Times {
         let mut times = Times { nanoseconds: [0; PHASES] };
         if let Some(running) = &self.running {
@@ -147,7 +147,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// The time of a phase; none if it was never gone through.
+    /// The time of a phase; 0 if it never ran.
     pub fn of(&self, phase: Phase) -> Duration {
         Duration::from_nanos(self.nanoseconds.get(phase.index()).copied().unwrap_or(0))
     }

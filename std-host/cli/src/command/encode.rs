@@ -44,15 +44,15 @@ pub(crate) struct Arguments {
     /// Instead of the recipe's data set: a picture, a folder of pictures, or an array (.npy, .safetensors).
     #[arg(long, value_name = "PATH", conflicts_with_all = ["data", "split"])]
     images: Option<PathBuf>,
-    /// Bring pictures to this size first, as in 224 or 240x320 (rows x columns): resized to just cover it,
-    /// and cut to their middle [default: as they are].
+    /// First bring pictures to this size, as in 224 or 240x320 (rows x columns): resize to just cover it, and
+    /// crop to the centre [default: as they are].
     #[arg(long, value_name = "SIZE", requires = "images")]
     size: Option<String>,
     /// The stride of the last convolution [default: as it was trained].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     stride: Option<u16>,
-    /// Instead of the recipe's pooling: the windows' side and stride, as in 3/2, or none; `3/2,average` takes
-    /// the mean of each, `3/2,whole` leaves out windows that the border cuts.
+    /// Instead of the recipe's pooling: side and stride of the windows, as in 3/2, or none; `3/2,average`
+    /// takes means, `3/2,whole` leaves out windows that the border cuts.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
     /// The .npy file to write.
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     print(&format!("{}: {dimensions:?} float32\n", arguments.out.display()))
 }
 
-/// Images of any size, for a network that need not have seen their like.
+/// Images of any size; the network need not have learnt from such images.
 fn files(recipe: &Recipe, path: &Path, size: Option<&str>) -> Result<Samples<'static>> {
     let size = size.map(parse_size).transpose()?;
     let channels = recipe.data.set.image_shape().map(|shape| shape.channels);

@@ -34,27 +34,27 @@ pub(crate) struct Arguments {
     /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Use only so many labelled training images, the same number of each class.
+    /// Use only this many labelled training images, the same number of each class.
     #[arg(long, value_name = "N")]
     labels: Option<usize>,
-    /// Choose the labels so many times, with seed, seed + 1, ...; print mean and standard deviation.
+    /// Draw the labels this many times, with seed, seed + 1, ...; print mean and standard deviation.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     draws: u16,
-    /// For the choice of labels and the order in the SVM trainer.
+    /// Seed of the draw of labels, of the held-out images, and of their order in the SVM's training.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Instead of the recipe's pooling: the windows' side and stride, as in 11/6, or 11/6,average for means,
-    /// or none.
+    /// Instead of the recipe's pooling: side and stride of the windows, as in 11/6, or 11/6,average for
+    /// means, or none.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
-    /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier is not
-    /// exported.
+    /// Raise each feature to this power: with few labels, more than 1 may do better; such a classifier cannot
+    /// be exported.
     #[arg(long, value_name = "P", default_value_t = 1.0)]
     power: f32,
-    /// Instead of the recipe's values of C to choose from, ascending.
+    /// Instead of the recipe's values of C to choose from, in ascending order.
     #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
     c: Option<Vec<f64>>,
-    /// Print the held-out error of the training images only; the test images are not opened and nothing is
+    /// Print only the error on held-out training images; the test images are not opened and nothing is
     /// written.
     #[arg(long)]
     validate: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = Run::new(&arguments.run);
     let recipe = run.recipe()?;
-    // Before data sets are loaded for nothing.
+    // Checked before data sets are loaded in vain.
     let pool = arguments.pool.as_deref().map(str::parse::<PoolRecipe>).transpose()?;
     if pool.is_some_and(|pool| pool.whole) {
         return Err(Error::Usage(
@@ -134,7 +134,7 @@ fn report_validation(validation: &Validation) -> Result<()> {
     print(&text)
 }
 
-/// Each C tried with its held-out error.
+/// Each C tried, with its held-out error.
 fn table(held_out: &[(f64, f64)], chosen: f64) -> String {
     let mut text = String::from("        C   held-out error\n");
     for (c, error) in held_out {
@@ -148,7 +148,7 @@ fn percent(share: f64) -> String {
     format!("{:.2}%", 100.0 * share)
 }
 
-/// `1.02%`, or of several draws `1.92% +- 0.10% over 5 draws`.
+/// `1.02%`; for several draws `1.92% +- 0.10% over 5 draws`.
 fn with_spread(mean: f64, sd: f64, draws: usize) -> String {
     if draws > 1 { format!("{} +- {} over {draws} draws", percent(mean), percent(sd)) } else { percent(mean) }
 }

@@ -38,19 +38,19 @@ pub(crate) struct Arguments {
     /// The model.wta to write.
     #[arg(long, value_name = "FILE.wta")]
     out: PathBuf,
-    /// Write the same as a Rust module, too: aligned bytes, and the network as a constant.
+    /// Also write it as a Rust module: aligned bytes, and the network as a constant.
     #[arg(long, value_name = "FILE.rs")]
     rust: Option<PathBuf>,
-    /// Write the same as a C header, too.
+    /// Also write it as a C header.
     #[arg(long, value_name = "FILE.h")]
     c: Option<PathBuf>,
-    /// Leave the decoder out, which only training, reconstruction and novelty need.
+    /// Leave out the decoder; only training, reconstruction and novelty need it.
     #[arg(long)]
     no_decoder: bool,
-    /// Quantise the encoder and the classifier to 8 bits, and leave the numbers in f32 out.
+    /// Quantise the encoder and the classifier to 8 bits, and leave out the numbers in f32.
     #[arg(long)]
     int8: bool,
-    /// With --int8, keep the numbers in f32, too: to train on, or for novelty.
+    /// With --int8, also keep the numbers in f32, for training and novelty.
     #[arg(long, requires = "int8")]
     keep_f32: bool,
     /// With --int8, the folder that holds `mnist/` and other data sets; not needed for the bundled digits.
@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     print(&(table + &cost + &notes(arguments, &source) + &written))
 }
 
-/// What the test images say of a quantised network.
+/// A line about the test images that both networks classified.
 fn reported(comparison: &Comparison) -> String {
     let Comparison { images, same, f32_errors, int8_errors } = *comparison;
     let percent = |part: usize| 100.0 * part as f64 / images.max(1) as f64;
@@ -106,7 +106,7 @@ fn reported(comparison: &Comparison) -> String {
     )
 }
 
-/// What the files do not hold, and how to get it.
+/// Notes on what the files do not hold, and how to get it.
 fn notes(arguments: &Arguments, source: &Source) -> String {
     let run = arguments.run.display();
     let mut text = String::new();

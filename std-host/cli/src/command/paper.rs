@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Only these rows (recipes, few-labels, figure-1 ...; a wrong name lists all).
     #[arg(long, value_name = "ROW,ROW,...", value_delimiter = ',')]
     only: Vec<String>,
-    /// For the networks and the SVMs; two recipes are trained with the next two seeds besides.
+    /// Seed of the networks and the SVMs; two recipes are also trained with the next two seeds.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Rehearse on the bundled digits, one epoch each.
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     quick: bool,
 }
 
-/// What can be made again.
+/// The data sets whose results can be reproduced.
 #[derive(Clone, Copy, ValueEnum)]
 enum Set {
     /// Section 4.1: MNIST.

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Images in a step [default: the recipe's, or 100].
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Measure so many steps and encodings [default: 30, or fewer when they take longer than 10 seconds].
+    /// Measure this many steps and encodings [default: 30, or fewer if they take longer than 10 seconds].
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
     /// Print one JSON object instead of a table.
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// What `--help` says beyond the arguments.
+/// The part of `--help` after the arguments.
 fn help() -> String {
     let cases = cases().unwrap_or_default();
     let lines = cases.iter().map(|case| {
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 
 fn subject(arguments: &Arguments, context: &Context) -> Result<Subject> {
     let invalid = |what: &str| Err(Error::Usage(what.to_owned()));
-    // Before data sets are loaded and peaks are measured for nothing.
+    // Checked before data sets are loaded and peaks are measured in vain.
     if arguments.steps == Some(0) {
         return invalid("--steps must be at least 1");
     }

@@ -34,16 +34,16 @@ pub(crate) struct Arguments {
     /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The folder for `search.csv` and what is being trained.
+    /// The folder for `search.csv` and the training in progress.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// A key of the recipe and the values to try, as in TOML; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE,...", required = true)]
     sets: Vec<String>,
-    /// Instead of the recipe's epochs; of a stack, in every layer.
+    /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Instead of the recipe's seed; of a stack, in every layer.
+    /// Instead of the recipe's seed; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     print(&text)
 }
 
-/// What came of a combination.
+/// The result of a combination.
 fn outcome(row: &Row) -> String {
     match (row.error, row.c, row.loss, row.dead_share) {
         (Some(error), Some(c), Some(loss), Some(dead)) => format!(

@@ -26,8 +26,7 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The folder that holds the run's data set [default: the bundled digits, where images are of their
-    /// size].
+    /// The folder that holds the run's data set [default: the bundled digits, if images are of their size].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images to reconstruct.
@@ -43,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))
 }
 
-/// Test images of the run's data set, or the bundled digits for want of it where they are of the same shape.
+/// Test images of the run's data set; without it, the bundled digits if they have the same shape.
 fn images(recipe: &Recipe, arguments: &Arguments, context: &Context) -> Result<Samples<'static>> {
     let mut recipe = recipe.clone();
     if arguments.data.is_none() && recipe.data.set.image_shape() == DataSource::Digits.image_shape() {

@@ -29,17 +29,17 @@ pub(crate) struct Arguments {
     /// The run folder to write.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Instead of the recipe's epochs; of a stack, in every layer.
+    /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Instead of the recipe's seed; of a stack, in every layer.
+    /// Instead of the recipe's seed; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Go on from the run's checkpoint.
+    /// Continue from the run's checkpoint.
     #[arg(long)]
     resume: bool,
     /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
-    /// most so many MiB; otherwise they are computed anew for every batch.
+    /// most this many MiB; otherwise compute them anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
 }

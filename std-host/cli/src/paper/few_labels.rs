@@ -1,4 +1,4 @@
-//! Table 2b: SVMs on few labels, on the features of networks that learnt from all images.
+//! Table 2b: SVMs on few labels. The networks of the features have learnt from all images.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,27 +10,27 @@ use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::files::atomic;
 use wta::recipe::{PoolRecipe, SvmRecipe};
 
-/// The file that holds what came of it.
+/// The file of the results.
 const FILE: &str = "few-labels.json";
 
-/// The most labels in a rehearsal.
+/// The most labels of an entry in a rehearsal.
 const REHEARSED: usize = 300;
 
-/// What came of so many labels.
+/// The result for one number of labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// Labelled images.
     pub(super) labels: usize,
-    /// The recipe of the features.
+    /// The recipe of the network that gave the features.
     pub(super) recipe: String,
-    /// Their pooling.
+    /// The pooling of the features.
     pub(super) pool: String,
-    /// What they were raised to.
+    /// The power that the features were raised to.
     #[serde(default)]
     pub(super) power: f32,
     /// CRC-32 of the network's parameters, hexadecimal.
     pub(super) checksum: String,
-    /// Of the first draw; each further one has the next.
+    /// The seed of the first draw; each further draw uses the next.
     pub(super) seed: u64,
     /// The test error of each draw.
     pub(super) errors: Vec<f64>,
@@ -40,7 +40,7 @@ pub(super) struct Entry {
     pub(super) mean: f64,
     /// Sample standard deviation.
     pub(super) sd: f64,
-    /// Time of the SVMs.
+    /// The time of the SVMs in seconds.
     pub(super) seconds: f64,
 }
 
@@ -50,7 +50,7 @@ impl Entry {
     }
 }
 
-/// What is known so far.
+/// The entries that are finished so far.
 pub(super) fn entries(runs: &PaperRuns<'_>) -> Result<Vec<Entry>> {
     let path = runs.file(FILE);
     if !path.exists() {
@@ -62,7 +62,7 @@ pub(super) fn entries(runs: &PaperRuns<'_>) -> Result<Vec<Entry>> {
     })?)
 }
 
-/// Whether all of it is there.
+/// Whether all entries are finished.
 pub(super) fn is_finished(runs: &PaperRuns<'_>) -> Result<bool> {
     let known = entries(runs)?;
     for task in tasks(runs) {
@@ -92,7 +92,7 @@ impl Task {
     }
 }
 
-/// All entries that need work; a rehearsal takes the shortest.
+/// The tasks of all entries; a rehearsal takes only the shortest.
 fn tasks(runs: &PaperRuns<'_>) -> Vec<Task> {
     let most = if runs.is_rehearsal() { REHEARSED } else { usize::MAX };
     let tasks = FEW_LABELS.iter().filter(|few| few.labels <= most).filter_map(|few| match few.source {
@@ -102,16 +102,16 @@ fn tasks(runs: &PaperRuns<'_>) -> Vec<Task> {
     tasks.collect()
 }
 
-/// Choices of labels; a rehearsal makes do with two.
+/// The number of draws of labels; a rehearsal makes two.
 fn draws(runs: &PaperRuns<'_>) -> usize {
     if runs.is_rehearsal() { 2 } else { DRAWS }
 }
 
-/// Evaluates what is not there yet; `each` is called after each entry.
+/// Evaluates the entries that are not finished, and calls `each` after each of them.
 pub(super) fn run(runs: &PaperRuns<'_>, mut each: impl FnMut(&Entry) -> Result<()>) -> Result<()> {
     let seed = runs.settings.seed;
     let mut known = entries(runs)?;
-    // The features last used: entries that share them come one after the other.
+    // The features used last. Entries with the same features follow each other.
     let mut features: Option<(Task, u32, Encoded)> = None;
     for task in tasks(runs) {
         if task.is_in(&known, runs) {
@@ -119,7 +119,7 @@ pub(super) fn run(runs: &PaperRuns<'_>, mut each: impl FnMut(&Entry) -> Result<(
         }
         let recipe = runs.recipe(task.recipe, seed)?;
         if features.as_ref().is_none_or(|(of, _, _)| (of.recipe, of.pool) != (task.recipe, task.pool)) {
-            // The last ones' memory is free before the next ones take theirs.
+            // Frees the memory of the last features before the next ones need theirs.
             drop(features.take());
             let finished = runs.train(&recipe, task.recipe)?;
             let (train, test) = (runs.samples(&recipe, Split::Train)?, runs.samples(&recipe, Split::Test)?);

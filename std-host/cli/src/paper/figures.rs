@@ -17,19 +17,19 @@ use wta::recipe::{Architecture, Recipe};
 /// The folder of the pictures.
 const FOLDER: &str = "pictures";
 
-/// Atoms shown of a large dictionary: enough to judge by, and still a small picture.
+/// The most atoms shown of a large dictionary: enough to judge it, in a small picture.
 const ATOMS: usize = 160;
 
 /// Figure 1's lifetime rates, in per cent.
 const LIFETIMES: [u8; 5] = [30, 10, 5, 2, 1];
 
-/// Passes over the images for a dictionary that is only looked at.
+/// The epochs of a network whose dictionary is only looked at.
 const EPOCHS: usize = 5;
 
-/// Units of Figure 3's machines.
+/// The hidden units of Figure 3's RBMs.
 const RBM_UNITS: usize = 256;
 
-/// Maps of Figure 5's second layer that are shown.
+/// The maps of Figure 5's second layer that are shown.
 const SECOND_MAPS: usize = 48;
 
 /// A figure of the paper.
@@ -47,19 +47,19 @@ pub(super) enum Figure {
     Six,
 }
 
-/// A picture and what it shows.
+/// A picture with its caption.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Panel {
-    /// In the folder of the pictures.
+    /// The file's name in the folder of the pictures.
     pub(super) file: String,
-    /// What it shows.
+    /// The caption.
     pub(super) caption: String,
 }
 
 /// A finished figure.
 #[derive(Serialize, Deserialize)]
 struct Drawn {
-    /// By which networks.
+    /// The recipes of the networks that it shows.
     recipes: Vec<Recipe>,
     panels: Vec<Panel>,
 }
@@ -77,7 +77,7 @@ impl Figure {
         }
     }
 
-    /// What it is about.
+    /// Its title.
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::One => "Figure 1: FC-WTA, 1000 units, by lifetime sparsity",
@@ -88,7 +88,7 @@ impl Figure {
         }
     }
 
-    /// The networks that it shows, each trained in the folder of its name.
+    /// The recipes of the networks that it shows. Each is trained in the folder of its name.
     fn recipes(self, runs: &PaperRuns<'_>) -> Result<Vec<Recipe>> {
         let seed = runs.settings.seed;
         let recipe = |name: &str| runs.recipe(name, seed);
@@ -129,7 +129,7 @@ impl Figure {
         runs.file(FOLDER).join(format!("{}.json", self.name()))
     }
 
-    /// Its pictures, when they are drawn; none if they are of other networks.
+    /// Its pictures, if they have been drawn from these networks.
     pub(super) fn panels(self, runs: &PaperRuns<'_>) -> Result<Option<Vec<Panel>>> {
         let path = self.record(runs);
         if !path.exists() {
@@ -164,7 +164,7 @@ impl Figure {
     }
 }
 
-/// A recipe of a fully-connected network of one layer, or an RBM, with so many units.
+/// A recipe of an RBM, or of a fully-connected network of one layer, with `count` units.
 fn with_units(mut recipe: Recipe, count: usize) -> Result<Recipe> {
     match &mut recipe.network {
         Architecture::FullyConnected { units, .. } => *units = vec![count],
@@ -180,7 +180,7 @@ fn with_units(mut recipe: Recipe, count: usize) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// A picture of each network's dictionary.
+/// A picture of the dictionary of each network.
 fn dictionaries(
     runs: &PaperRuns<'_>,
     recipes: &[Recipe],
@@ -211,12 +211,12 @@ fn dictionaries(
     pictures.collect()
 }
 
-/// The share of maps that are 0 on every test image. After a training of one epoch it says more than how many
-/// maps never survived in that epoch, when they had still to learn.
+/// The share of maps that are 0 on every test image. After a training of one epoch it says more than the
+/// share of maps that never survived in that epoch, because many maps had not learnt yet.
 fn dead_share(runs: &PaperRuns<'_>, recipe: &Recipe, network: &Finished) -> Result<f64> {
     let samples = runs.samples(recipe, Split::Test)?;
     let code = network.trained.network().code();
-    // Of each map the maximum is enough.
+    // The maximum of each map is enough.
     let whole = Pool {
         kernel: Size::new(code.height, code.width),
         stride: Size::new(code.height, code.width),
@@ -244,8 +244,8 @@ fn image_shape(recipes: &[Recipe]) -> Shape {
     recipes.first().and_then(|recipe| recipe.data.set.image_shape()).unwrap_or(Shape::vector(0))
 }
 
-/// The first test digit's way: input, dictionary, maps in training, after training, pooled, and a second
-/// layer's.
+/// The first test digit on its way through the network: the input, the dictionary, the maps in training, the
+/// maps after training, the pooled maps, and the maps of a second layer.
 fn digit(runs: &PaperRuns<'_>, recipes: &[Recipe], networks: &[Finished]) -> Result<Vec<(Picture, String)>> {
     let (Some(recipe), [first, second]) = (recipes.first(), networks) else {
         return Err(Error::Usage("Figure 5 takes a network and one that is stacked on it".to_owned()));
@@ -306,15 +306,15 @@ fn digit(runs: &PaperRuns<'_>, recipes: &[Recipe], networks: &[Finished]) -> Res
     ])
 }
 
-/// Each map with a 1 at its maximum, the first of equals, and 0 elsewhere: where spatial sparsity leaves the
-/// winners.
+/// Each map with a 1 at its maximum (the first of equal ones) and 0 elsewhere: the places of the winners that
+/// spatial sparsity leaves.
 fn winners_only(shape: Shape, maps: &[f32]) -> Vec<f32> {
     let mut only = vec![0.0; maps.len()];
     for map in 0..shape.channels {
         let values = maps.iter().enumerate().skip(map).step_by(shape.channels);
         let best =
             values.fold((0, 0.0f32), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
-        // A map that is 0 throughout has no winner, and nothing is written for it.
+        // If a map is 0 everywhere, it has no winner, and nothing is written.
         if let Some(place) = only.get_mut(best.0).filter(|_| best.1 > 0.0) {
             *place = 1.0;
         }

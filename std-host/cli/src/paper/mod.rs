@@ -1,8 +1,8 @@
-//! The paper again: every network of its MNIST tables and figures, one after the other, in one folder.
+//! Reproduces the paper: every network of its MNIST tables and figures, one after the other, in one folder.
 //!
-//! [`rows`] says what there is to do. Each network is trained and evaluated in a run folder of its own, just
-//! as `wta train` and `wta eval` do; what is finished is not done again, and a training that was broken off
-//! goes on from its checkpoint. After each piece of work, `paper-mnist.md` says all that is known.
+//! [`rows`] lists the work. Each network is trained and evaluated in a run folder of its own, just as by `wta
+//! train` and `wta eval`. Finished work is not repeated, and an interrupted training continues from its
+//! checkpoint. After each piece of work, `paper-mnist.md` is written with all results so far.
 
 mod few_labels;
 mod figures;
@@ -44,13 +44,13 @@ fn all_work(seed: u64) -> Vec<Work> {
     rows.chain([Work::FewLabels]).chain(Figure::ALL.map(Work::Figure)).collect()
 }
 
-/// Makes all rows and figures, or those named in `only`, that are not finished yet. `each` gets a line about
-/// every one.
+/// Makes the rows and figures that are not finished yet: all, or those named in `only`. `each` gets a line
+/// about every one of them.
 ///
 /// # Errors
 ///
-/// One sentence for a name that is none, a folder in which other settings were used, whatever training and
-/// evaluating refuse, and [`Error::Interrupted`].
+/// One sentence if `only` has an unknown name, the folder was used with other settings, or training or
+/// evaluating fails; [`Error::Paused`] at Ctrl-C.
 pub(crate) fn mnist(
     settings: Settings<'_>,
     only: &[String],
@@ -82,7 +82,7 @@ pub(crate) fn mnist(
     Ok(())
 }
 
-/// Does a piece of work, unless it is finished, and says what came of it.
+/// Does a piece of work unless it is finished, and returns a line about its result.
 fn one(runs: &PaperRuns<'_>, work: &Work, saved: impl Fn() -> Result<()>) -> Result<String> {
     match work {
         Work::Row(task) => {

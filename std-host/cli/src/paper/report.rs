@@ -1,4 +1,4 @@
-//! `paper-mnist.md`: ours beside the paper's.
+//! `paper-mnist.md`: our results beside the paper's.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use wta::files::atomic;
 /// The file's name.
 const FILE: &str = "paper-mnist.md";
 
-/// What the images are, with their checksums, in Markdown.
+/// The data set and the checksums of its files, in Markdown.
 pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
     let Some(folder) = runs.settings.data else {
         return Ok("A rehearsal: one epoch each on the bundled digits, 4,800 to train and 1,000 to test; the paper's \
@@ -32,7 +32,7 @@ pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
     Ok(text)
 }
 
-/// Writes all that is known.
+/// Writes a report of all results so far.
 pub(super) fn write(runs: &PaperRuns<'_>, data: &str) -> Result<()> {
     let text = text(runs, data)?;
     Ok(atomic::write(&runs.file(FILE), |to| to.write_all(text.as_bytes()))?)
@@ -87,9 +87,9 @@ fn rows(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// The cells from the held-out error on.
+/// The cells of a row from the held-out error on.
 fn details(outcome: &Outcome) -> String {
-    // What a killed process did after its last epoch is in no file.
+    // The work of a killed process after its last epoch is recorded nowhere, so times may be too short.
     let resumed = if outcome.resumed { " (resumed)" } else { "" };
     [
         outcome.held_out_error.map_or("-".to_owned(), percent),
@@ -191,9 +191,9 @@ fn figures(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Whether an error (a share) is the paper's (in per cent, with two decimals) or better.
+/// Whether an error (a share) is as low as the paper's (in per cent, with two decimals).
 fn verdict(error: f64, paper: f64) -> &'static str {
-    // Rounded as the paper's figure is.
+    // Rounded to the decimals of the paper's figure.
     if (error * 1e4).round() <= (paper * 100.0).round() { "met" } else { "missed" }
 }
 

@@ -1,4 +1,4 @@
-//! One row: a recipe trained and evaluated, as `wta train` and `wta eval` do, and what came of it.
+//! One row: a recipe that is trained and evaluated as by `wta train` and `wta eval`, and the result.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,29 +10,29 @@ use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::profile::memory;
 use wta::run::Run;
 
-/// The file in the run folder that says that the row is finished.
+/// The file in the run folder that marks the row as finished.
 const FILE: &str = "row.json";
 
-/// What a finished row has to tell.
+/// The result of a finished row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Outcome {
-    /// For the network and the SVM.
+    /// The seed of the network and the SVM.
     pub(super) seed: u64,
     /// The share of test images that are classified wrongly.
     pub(super) test_error: f64,
-    /// The share of held-out training images that are classified wrongly with the C chosen.
+    /// The share of held-out training images that the chosen C classifies wrongly.
     pub(super) held_out_error: Option<f64>,
     /// The C chosen.
     pub(super) c: f64,
-    /// Training, the layers below included.
+    /// The time to train, including the layers below.
     pub(super) train_seconds: f64,
-    /// Whether training was broken off and resumed.
+    /// Whether the training was interrupted and resumed.
     pub(super) resumed: bool,
-    /// Encoding and the SVM.
+    /// The time to encode and to fit the SVM.
     pub(super) eval_seconds: f64,
-    /// The most memory of the process during this row, where the system says it.
+    /// The most memory that the process used during this row, if the system reports it.
     pub(super) peak_bytes: Option<u64>,
-    /// Of the last epoch.
+    /// The share of maps that never survived in the last epoch.
     pub(super) dead_share: f64,
     /// CRC-32 of the parameters, hexadecimal.
     pub(super) checksum: String,
@@ -47,7 +47,7 @@ pub(super) fn main_rows(seed: u64) -> impl Iterator<Item = Task> {
     ROWS.iter().map(move |row| Task { recipe: row.recipe, seed, name: row.recipe.to_owned() })
 }
 
-/// The rows of the second table, without those that are in the first.
+/// The rows of the second table that are not in the first.
 pub(super) fn seed_rows(first: u64) -> impl Iterator<Item = Task> {
     let seeds = move |recipe| (1..SEEDS).map(move |more| (recipe, first.wrapping_add(more)));
     SEEDED.iter().flat_map(move |recipe| seeds(*recipe)).map(|(recipe, seed)| Task {
@@ -57,19 +57,19 @@ pub(super) fn seed_rows(first: u64) -> impl Iterator<Item = Task> {
     })
 }
 
-/// A row to be made.
+/// A row to make.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     /// The recipe.
     pub(super) recipe: &'static str,
-    /// For the network and the SVM.
+    /// The seed of the network and the SVM.
     pub(super) seed: u64,
     /// The name of the run folder.
     pub(super) name: String,
 }
 
 impl Task {
-    /// What came of it, when it is finished.
+    /// The result, if the row is finished.
     pub(super) fn outcome(&self, runs: &PaperRuns<'_>) -> Result<Option<Outcome>> {
         let run = runs.run(&self.name);
         let path = run.file(FILE);
@@ -83,7 +83,7 @@ impl Task {
         })?)
     }
 
-    /// Trains and evaluates, and writes down what came of it.
+    /// Trains and evaluates, and saves the result.
     pub(super) fn run(&self, runs: &PaperRuns<'_>) -> Result<Outcome> {
         let measured = memory::forget_peak();
         let recipe = runs.recipe(self.recipe, self.seed)?;

@@ -1,11 +1,12 @@
-//! What the paper reports on MNIST, in the order in which it is made again, and by which recipes.
+//! The paper's results on MNIST, in the order in which they are reproduced, and the recipes that reproduce
+//! them.
 
 /// One network of Tables 1 and 2.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     /// The recipe, and the name of the run folder.
     pub recipe: &'static str,
-    /// What it is.
+    /// The description of the network.
     pub network: &'static str,
     /// The paper's error, in per cent.
     pub paper: f64,
@@ -15,7 +16,7 @@ const fn row(recipe: &'static str, network: &'static str, paper: f64) -> Row {
     Row { recipe, network, paper }
 }
 
-/// All 60,000 labels.
+/// The networks trained with all 60,000 labels.
 pub(crate) const ROWS: [Row; 9] = [
     row("mnist-fc2000", "shallow FC-WTA, 2000 units, 5%", 1.20),
     row("mnist-fc-stacked", "stacked FC-WTA, 5% and 2%", 1.11),
@@ -35,32 +36,32 @@ pub(crate) const ROWS: [Row; 9] = [
 /// Recipes that are trained with [`SEEDS`] seeds.
 pub(crate) const SEEDED: [&str; 2] = ["mnist-fc2000", "mnist-conv16"];
 
-/// Seeds of each of [`SEEDED`], the first one's row included.
+/// The number of seeds for each of [`SEEDED`], including the one in [`ROWS`].
 pub(crate) const SEEDS: u64 = 3;
 
-/// Choices of labels for each entry of [`FEW_LABELS`].
+/// The number of draws of labels for each entry of [`FEW_LABELS`].
 pub(crate) const DRAWS: usize = 5;
 
-/// What features are raised to before an SVM on few labels.
+/// The power that features are raised to before an SVM on few labels.
 ///
-/// On training images (300 labels of 10,000, the others held out, 12 draws): as they are 3.05%, to the power
-/// of 1.5 2.87%, of 2 2.86%, their square roots 3.50%.
+/// Errors on training images (300 labels of 10,000 images, the others held out, 12 draws): 3.05% for the
+/// features themselves, 2.87% for a power of 1.5, 2.86% for 2, and 3.50% for square roots.
 pub(crate) const POWER: f32 = 1.5;
 
-/// Values of C to choose from with few labels, by cross-validation among these.
+/// The values of C that are compared by cross-validation with few labels.
 pub(crate) const FEW_LABELS_C: [f64; 4] = [1.0, 3.0, 10.0, 30.0];
 
-/// Where the features for few labels come from.
+/// The source of the features for few labels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
-    /// From a recipe's network with a pooling of its own (`none`, or windows and stride as in `11/6`).
+    /// A recipe's network, with its own pooling here (`none`, or windows and stride as in `11/6`).
     Pooled {
         /// The recipe, and the name of the run folder.
         recipe: &'static str,
         /// The pooling.
         pool: &'static str,
     },
-    /// It is the error of this recipe's row.
+    /// No features of its own: the error is that of this recipe's row.
     Row(&'static str),
 }
 
@@ -71,13 +72,13 @@ pub(crate) struct FewLabels {
     pub labels: usize,
     /// The paper's error, in per cent.
     pub paper: f64,
-    /// The features.
+    /// The source of the features.
     pub source: Source,
 }
 
-/// On held-out labels (240 of 300 used, 20 draws): the stack's second layer, pooled to 3 x 3, 3.6%; the first
-/// layer, pooled to 7 x 7, 4.0%, to 10 x 10 or 14 x 14 4.2%, as the square roots of any of them 0.1 to 0.2
-/// points more.
+/// Errors on held-out labels (240 of 300 labels used, 20 draws): 3.6% for the stack's second layer pooled to
+/// 3 x 3, 4.0% for the first layer pooled to 7 x 7, 4.2% for it pooled to 10 x 10 or 14 x 14. Square roots
+/// cost 0.1 to 0.2 points more in each case.
 const fn few(labels: usize, paper: f64) -> FewLabels {
     FewLabels { labels, paper, source: Source::Pooled { recipe: "mnist-conv-stacked", pool: "4/3" } }
 }

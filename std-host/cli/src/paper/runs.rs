@@ -1,4 +1,4 @@
-//! Training and evaluating recipes in the folders of one reproduction, each only once.
+//! Trains and evaluates recipes in the folders of one reproduction, each only once.
 
 use std::path::{Path, PathBuf};
 
@@ -14,47 +14,48 @@ use wta::run::{Run, Trained};
 
 use wta::train::{Options, train_into};
 
-/// How to go about the reproduction.
+/// The settings of the reproduction.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings<'a> {
     /// The folder of the reproduction.
     pub folder: &'a Path,
-    /// The folder that holds `mnist/`; none: a rehearsal on the bundled digits, one epoch each.
+    /// The folder that holds `mnist/`; without one, this is a rehearsal on the bundled digits, with one epoch
+    /// each.
     pub data: Option<&'a Path>,
-    /// For the networks and the SVMs.
+    /// The seed of the networks and the SVMs.
     pub seed: u64,
     /// The instruction set.
     pub isa: Isa,
 }
 
-/// The place where recipes are trained and evaluated.
+/// Trains recipes in the run folders of the reproduction.
 pub(super) struct PaperRuns<'a> {
     pub(super) settings: Settings<'a>,
     pub(super) observer: &'a dyn Observer,
 }
 
-/// A network that is trained to its end.
+/// A network whose training is finished.
 pub(super) struct Finished {
     pub(super) trained: Trained,
     pub(super) run: Run,
-    /// The time that it took, the layers below included; of what was broken off and resumed, without the
-    /// epoch that was lost.
+    /// The time to train in seconds, including the layers below. If the training was interrupted and resumed,
+    /// the lost part of an epoch is not included.
     pub(super) seconds: f64,
-    /// Whether it was broken off and resumed.
+    /// Whether the training was interrupted and resumed.
     pub(super) resumed: bool,
-    /// Of the last epoch.
+    /// The share of maps that never survived in the last epoch.
     pub(super) dead_share: f64,
     /// CRC-32 of the parameters.
     pub(super) checksum: u32,
 }
 
 impl PaperRuns<'_> {
-    /// Whether it is all a rehearsal.
+    /// Whether this is a rehearsal.
     pub(super) fn is_rehearsal(&self) -> bool {
         self.settings.data.is_none()
     }
 
-    /// A built-in recipe as it is used here.
+    /// A built-in recipe with the settings of this reproduction.
     pub(super) fn recipe(&self, name: &str, seed: u64) -> Result<Recipe> {
         let mut recipe = recipe::load(name)?;
         recipe.set_seed(seed);
@@ -81,7 +82,7 @@ impl PaperRuns<'_> {
         Ok(Samples::new(recipe, data::load(&recipe.data.set, folder, split, self.observer)?)?)
     }
 
-    /// Trains a recipe to its end in the folder of this name, from where it was broken off.
+    /// Trains a recipe to its end in the folder of this name; an interrupted training continues.
     pub(super) fn train(&self, recipe: &Recipe, name: &str) -> Result<Finished> {
         let run = self.run(name);
         let resumed = run.checkpoint().exists();
@@ -103,8 +104,8 @@ impl PaperRuns<'_> {
         })
     }
 
-    /// Copies a run that was made of this very recipe to where a stack wants its lower layer: it would become
-    /// the same bits again.
+    /// If a run of this very recipe exists, copies it to where a stack expects its lower layer, because
+    /// training would give the same bits again.
     fn reuse(&self, recipe: &Recipe, to: &Run) -> Result<()> {
         let run = self.run(&recipe.name);
         if to.exists() || !run.exists() || run.recipe()? != *recipe {
@@ -115,7 +116,7 @@ impl PaperRuns<'_> {
     }
 }
 
-/// The time of all finished epochs of a run, the layers below included.
+/// The time of all finished epochs of a run, including the layers below.
 fn seconds_so_far(recipe: &Recipe, run: &Run) -> Result<f64> {
     let below = recipe.below.as_ref().map_or(Ok(0.0), |below| seconds_so_far(below, &run.below()))?;
     Ok(below + run.metrics(u64::MAX)?.iter().map(|row| row.seconds).sum::<f64>())
@@ -128,7 +129,7 @@ fn rehearse(recipe: &mut Recipe) {
     }
 }
 
-/// What Ctrl-C says here: the same command goes on by itself.
+/// The error for Ctrl-C in this command, which continues by itself when it is run again.
 pub(super) fn explain(error: Error) -> Error {
     if error.is_interruption() {
         Error::Paused("what is finished is saved; the same command goes on from there")

@@ -1,8 +1,9 @@
-//! Anyone's numbers as a data set: `.npy` and safetensors arrays of images (N x channels x rows x columns) or
-//! of vectors (N x D, which are images of one row), with their labels in a second array.
+//! The user's own numbers as a data set: `.npy` and safetensors arrays of images (N x channels x rows x
+//! columns) or of vectors (N x D, which become images of one row). Labels are in a second array.
 //!
-//! Headers are read here: there is little in them, and what a file promises is compared with its length
-//! before anything is allocated. Data in C order is read image by image, in Fortran order as a whole.
+//! This module parses the headers itself: there is little in them, and the length that a header promises is
+//! compared with the file's before anything is allocated. Data in C order are read image by image, data in
+//! Fortran order as a whole.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
@@ -19,7 +20,7 @@ use crate::data::pixels::Collector;
 use crate::error::{Error, Result};
 use crate::layout::interleaved;
 
-/// An array whose numbers are still in the file.
+/// An array whose numbers have not been read yet.
 struct Array {
     header: Header,
     reader: BufReader<File>,
@@ -40,7 +41,7 @@ pub(in crate::data) fn load(folder: &Path, arrays: &ArrayFiles, split: Split) ->
             ));
         }
     };
-    // The classes are those of both splits.
+    // The number of classes is that of both splits together.
     let all: Vec<Option<Vec<u8>>> = labels_files
         .iter()
         .map(|file| file.as_ref().map(|file| read_labels(file, arrays.label_tensor.as_deref())).transpose())
@@ -82,7 +83,7 @@ fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "npy")
 }
 
-/// Opens a file that is not empty, and says how many bytes it has.
+/// Opens a file, which must not be empty, and returns its length in bytes.
 fn open(path: &Path) -> Result<(BufReader<File>, u64)> {
     let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
     if !metadata.is_file() {
@@ -182,7 +183,7 @@ impl Array {
         by(&self.header.shape)
     }
 
-    /// Calls `visit` with the numbers of each entry along the first dimension, in C order.
+    /// Calls `visit` with the numbers of each entry along the first dimension. They are in C order.
     fn each(&mut self, mut visit: impl FnMut(usize, &[f64]) -> Result<()>) -> Result<()> {
         let Header { kind, big_endian, fortran, .. } = self.header;
         let (size, count) = (kind.bytes(), self.header.shape.first().copied().unwrap_or(0));
@@ -219,7 +220,7 @@ impl Array {
         self.reader.read_exact(&mut bytes).map_err(failed)?;
         for index in 0..count {
             for (element, to) in numbers.iter_mut().enumerate() {
-                // The last dimension of `element` is its fastest, and in the file the slowest.
+                // The last dimension varies fastest in `element`, and slowest in the file.
                 let (mut left, mut place) = (element, 0);
                 let mut stride = count * len;
                 for size in rest.iter().rev() {

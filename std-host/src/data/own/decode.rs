@@ -1,4 +1,4 @@
-//! Decoding a file of a picture, of which nothing is believed: what its header promises is compared with its
+//! Decoding picture files, which are not trusted: the size that a header promises is compared with the file's
 //! length before anything is allocated.
 
 use std::fs;
@@ -10,13 +10,14 @@ use wta_core::Size;
 
 use crate::error::{Error, Result};
 
-/// Pixels of a side: more is surely damage.
+/// The most pixels of a side: more must be damage.
 pub(super) const MOST_SIDE: u32 = 1 << 16;
 
-/// Decoded bytes of a picture: 1 GiB.
+/// The most decoded bytes of a picture: 1 GiB.
 pub(super) const MOST_BYTES: u64 = 1 << 30;
 
-/// No byte of a file becomes more than these: deflate makes 1032 of one, of which each may hold eight pixels.
+/// The most bytes that one byte of a file can become: deflate makes 1032 of it, and each of those may hold
+/// eight pixels.
 const MOST_INFLATION: u64 = 8 * 1032;
 
 /// Decodes a picture.
@@ -29,7 +30,7 @@ pub(super) fn decode(path: &Path) -> Result<DynamicImage> {
     DynamicImage::from_decoder(decoder).map_err(|error| damaged(path, &error))
 }
 
-/// A picture's rows and columns, as its header has them.
+/// A picture's rows and columns according to its header.
 pub(super) fn size(path: &Path) -> Result<Size> {
     let (columns, rows) = decoder(path, &read(path)?)?.dimensions();
     Ok(Size::new(rows as usize, columns as usize))
@@ -54,7 +55,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The decoder of a file whose header promises no more than the file can hold.
+/// The decoder of a file. It refuses a header that promises more than the file can hold.
 fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let reader = reader.map_err(|error| damaged(path, &error))?;
@@ -76,13 +77,13 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
 /// The first two bytes of every JPEG file.
 const JPEG: [u8; 2] = [0xff, 0xd8];
 
-/// Whether a JPEG file goes on to its end marker. Its decoder fills in what is missing.
+/// Whether a JPEG file reaches its end marker. The decoder would silently fill in what is missing.
 fn is_whole_jpeg(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(JPEG.len()..).unwrap_or_default();
     loop {
         rest = match rest {
             [0xff, 0xd9, ..] => return true,
-            // Segments with a length; a scan's data follows, and is passed byte by byte.
+            // Segments with a length. The data of a scan that follow are skipped byte by byte.
             [0xff, 0x01..=0xcf | 0xda..=0xfe, high, low, ..] => {
                 let len = usize::from(u16::from_be_bytes([*high, *low]));
                 rest.get(2 + len.max(2)..).unwrap_or_default()
@@ -122,7 +123,7 @@ mod tests {
                 fs::write(&path, &whole[..cut]).unwrap();
                 match decode(&path) {
                     Err(error) => assert!(!error.to_string().contains('\n'), "{file} at {cut}: {error}"),
-                    // A PNG file's last chunk says nothing but that it is the last; checksums are before it.
+                    // A PNG file's last chunk only marks the end; the checksums are before it.
                     Ok(_) => assert!(
                         file.ends_with(".png") && cut + 24 > whole.len(),
                         "{file} is read when cut at {cut}"

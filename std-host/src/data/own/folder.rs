@@ -1,9 +1,9 @@
-//! Folders of pictures (PNG, JPEG, PGM, PPM) as a data set: whole pictures brought to one size, or random
-//! patches of them.
+//! Folders of pictures (PNG, JPEG, PGM, PPM) as a data set: whole pictures resized to one size, or random
+//! patches.
 //!
-//! A picture is decoded, made grey or colour (8 bits; deeper ones are rounded), resized and cut, on all
-//! threads, a group of files at a time. What does not fit into memory goes to a temporary file
-//! ([`super::pixels`]).
+//! Each picture is decoded, converted to grey or colour (8 bits; deeper ones are rounded), resized and
+//! cropped. All threads work on a group of files at a time. Pixels that do not fit into memory go to a
+//! temporary file ([`super::pixels`]).
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub(in crate::data) fn load(
     collect(&folder, chosen, classes, keys, each, observer)
 }
 
-/// The data set of some files, of which each gives so many images.
+/// The data set of some files; `each` says how many images a file gives.
 fn collect(
     from: &Path,
     files: &[Picture],
@@ -95,8 +95,8 @@ fn collect(
     })
 }
 
-/// A picture, or all pictures of a folder, whatever classes they are of: brought to `size`, or as they are if
-/// all have the same number of rows and columns.
+/// A picture, or all pictures of a folder without regard to classes. They are resized to the given size;
+/// without one, all must have the same number of rows and columns.
 pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Extent>) -> Result<Dataset> {
     let files = pictures_in(path)?;
     let Some(first) = files.first() else {
@@ -118,11 +118,11 @@ pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Exte
         on_error: OnError::Refuse,
     };
     keys.check().map_err(|_| Error::setting(Setting::Size, format!("must lie between 1 and {MOST_SIDE}")))?;
-    // Nothing is skipped, so that the order of what comes out is that of the files.
+    // No file is skipped, so the images are in the order of the files.
     collect(path, &files, 0, &keys, |_| 1, &())
 }
 
-/// The rows and columns of the first picture, which all others have too.
+/// The rows and columns of the first picture; all others must have the same.
 fn common_size(first: &Path, files: &[Picture]) -> Result<Extent> {
     let Size { height, width } = decode::size(first)?;
     let other = files.par_iter().find_map_first(|file| match decode::size(&file.path) {
@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the notes.
+    /// Collects the notes.
     #[derive(Default)]
     struct Notes(Mutex<Vec<String>>);
 
@@ -168,7 +168,7 @@ mod tests {
         toml::from_str(&format!("folder = 'pictures'\n{text}")).unwrap()
     }
 
-    /// A folder `pictures` with copies of fixtures: (to, from).
+    /// A folder `pictures` with copies of fixtures, given as pairs (to, from).
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (to, from) in files {
@@ -193,7 +193,7 @@ mod tests {
         let set = load("size = 40\ntest_share = 0");
         assert_eq!((set.len(), set.image_len()), (1, 40 * 40 * 3));
         let half = load("size = 5\nshorter_side = 5\ncolour = false\ntest_share = 0");
-        // Half the size: the third row and column lie at 4.5 and 4.5, where 20 * row + 5 * column is 112.5.
+        // At half the size, the third row and column lie at 4.5, where 20 * row + 5 * column is 112.5.
         assert!(all(&half)[0][12].abs_diff(112) <= 3, "{:?}", all(&half));
     }
 

@@ -1,6 +1,6 @@
-//! What the header of an array says: the type of its numbers, their order and their shape.
+//! The header of an array: the type, the order and the shape of its numbers.
 
-/// More than this of header is no header.
+/// The most bytes of a header: more must be damage.
 pub(super) const MOST_HEADER: u64 = 1 << 24;
 
 /// The numbers that arrays consist of.
@@ -17,7 +17,7 @@ impl Type {
         bytes
     }
 
-    /// The number in these bytes, the lowest first.
+    /// The number in these bytes, the lowest byte first.
     pub(super) fn number(self, bytes: [u8; 8]) -> f64 {
         let bits = u64::from_le_bytes(bytes);
         let spare = 64 - 8 * self.bytes() as u32;
@@ -30,14 +30,14 @@ impl Type {
     }
 }
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) kind: Type,
     pub(super) big_endian: bool,
     pub(super) fortran: bool,
     pub(super) shape: Vec<usize>,
-    /// Of the numbers in the file.
+    /// Bytes between the end of the header and the numbers.
     pub(super) start: u64,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn cut_off<E>(_: E) -> String {
     "is cut off inside its header; write it again".to_owned()
 }
 
-/// The type, where it is one of those that are read; `letter` is NumPy's.
+/// The type, if it is one that can be read; `letter` is NumPy's.
 pub(super) fn type_of(letter: char, bytes: usize) -> Option<Type> {
     match (letter, bytes) {
         ('f', 4 | 8) => Some(Type::Float(bytes)),
@@ -55,9 +55,9 @@ pub(super) fn type_of(letter: char, bytes: usize) -> Option<Type> {
     }
 }
 
-/// Bytes of an array, if they are no more than memory could ever hold.
+/// The bytes of an array, unless they are more than memory could ever hold.
 pub(super) fn promised(shape: &[usize], kind: Type) -> Option<u64> {
-    // A dimension of 0 does not make the others any smaller.
+    // A dimension of 0 does not excuse absurd other ones.
     let product = shape.iter().try_fold(kind.bytes(), |all, size| all.checked_mul((*size).max(1)))?;
     isize::try_from(product).ok()?;
     Some(if shape.contains(&0) { 0 } else { product as u64 })

@@ -1,4 +1,4 @@
-//! Images that belong to no data set: a picture, a folder of pictures, or an array, to be encoded.
+//! Images that belong to no data set and are only encoded: a picture, a folder of pictures, or an array.
 
 use std::path::Path;
 
@@ -11,14 +11,13 @@ use crate::error::{Error, Result, Setting};
 use crate::extent::Extent;
 
 /// Loads a picture (PNG, JPEG, PGM), all pictures of a folder in the order of their paths, or an array
-/// (`.npy`, safetensors with one tensor), for a network that sees images of so many channels, if that is
-/// known. Pictures are brought to `size`, resized to just cover it and cut to their middle; without it they
-/// stay as they are.
+/// (`.npy`, safetensors with one tensor). `channels` are those of the network, if they are known. Pictures
+/// are resized to just cover `size`, and cropped to their centre; without `size` they stay as they are.
 ///
 /// # Errors
 ///
-/// One sentence that names the file: it is missing, damaged, has other channels, or pictures are of several
-/// sizes.
+/// One sentence that names the file: it is missing, damaged, has other channels, or the pictures are of
+/// several sizes.
 pub fn load_files(path: &Path, channels: Option<usize>, size: Option<Size>) -> Result<Dataset> {
     if !path.exists() {
         return Err(Error::file(path, "is not there; give a picture, a folder of pictures, or an array"));
@@ -51,7 +50,7 @@ pub(in crate::data) fn array(path: &Path) -> Result<Dataset> {
     arrays::load(path.parent().unwrap_or(Path::new("")), &keys, Split::Train)
 }
 
-/// The same for a network that takes so many channels.
+/// The images of an array for a network that takes `channels` channels.
 fn array_of(path: &Path, channels: Option<usize>, size: Option<Size>) -> Result<Dataset> {
     if size.is_some() {
         return Err(Error::setting(

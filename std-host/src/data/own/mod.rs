@@ -1,4 +1,4 @@
-//! One's own data: folders of pictures, and arrays.
+//! The user's own data: folders of pictures, and arrays.
 
 pub(super) mod arrays;
 mod decode;

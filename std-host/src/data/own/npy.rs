@@ -4,7 +4,8 @@ use std::io::Read;
 
 use super::header::{Header, MOST_HEADER, cut_off, promised, type_of};
 
-/// Reads the header of a `.npy` file of so many bytes. After that `start` bytes are still to be skipped.
+/// Reads the header of a `.npy` file of `stored` bytes. The caller then still has to skip [`Header::start`]
+/// bytes.
 pub(super) fn npy(reader: &mut impl Read, stored: u64) -> std::result::Result<Header, String> {
     let mut magic = [0; 8];
     reader.read_exact(&mut magic).map_err(cut_off)?;

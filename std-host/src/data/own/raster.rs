@@ -1,4 +1,4 @@
-//! What a picture file gives: its pixels brought to size, whole or as random patches.
+//! The pixels of a picture file, resized and cropped to the wanted size, whole or as random patches.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ enum Raster {
     Colour(RgbImage),
 }
 
-/// The images that a file gives: its centre, or `count` patches.
+/// The images of a file: its centre, or `count` random patches.
 pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Random) -> Result<Vec<Vec<u8>>> {
     if count == 0 {
         return Ok(Vec::new());
@@ -36,7 +36,7 @@ pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Ran
     };
     let scaled = |side: u32, least: u32| {
         let rounded = (f64::from(side) * scale).round().min(f64::from(u32::MAX)) as u32;
-        // Rounding must not make a picture smaller than what it is to cover.
+        // Rounding must not make the picture smaller than the size that it has to cover.
         if scale == 1.0 { side } else { rounded.max(least) }
     };
     let (columns, rows) = (scaled(columns, width), scaled(rows, height));
@@ -75,7 +75,7 @@ pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Ran
     Ok(images.collect())
 }
 
-/// Luminance by the weights of ITU-R 601, as Pillow and MATLAB take it.
+/// Luminance with the weights of ITU-R 601, as in Pillow and MATLAB.
 fn grey(picture: &DynamicImage) -> GrayImage {
     if !picture.color().has_color() {
         return picture.to_luma8();
@@ -106,7 +106,7 @@ mod tests {
         toml::from_str(&format!("folder = 'pictures'\n{text}")).unwrap()
     }
 
-    /// The largest difference between a file as it is decoded here and by Pillow.
+    /// The largest difference between a file decoded by this module and by Pillow.
     fn difference(file: &str, colour: bool) -> u8 {
         let stored = fs::read(fixtures().join(format!("{file}.safetensors"))).unwrap();
         let tensors = SafeTensors::deserialize(&stored).unwrap();
@@ -123,7 +123,7 @@ mod tests {
         for file in ["colour.png", "palette.png", "alpha.png"] {
             assert_eq!((difference(file, true), difference(file, false)), (0, 0), "{file}");
         }
-        // Decoders may round the transform in their own ways.
+        // Decoders may round the inverse transform differently.
         for (file, most) in [("colour.jpg", 3), ("progressive.jpg", 3), ("grey.jpg", 2), ("cmyk.jpg", 4)] {
             let (colour, grey) = (difference(file, true), difference(file, false));
             assert!(colour <= most && grey <= most, "{file}: {colour} {grey}");

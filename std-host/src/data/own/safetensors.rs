@@ -15,7 +15,8 @@ pub(super) struct Tensor {
     pub(super) data_offsets: [u64; 2],
 }
 
-/// Reads the descriptions of a safetensors file of so many bytes, and their length with what is before.
+/// Reads the descriptions of a safetensors file of `stored` bytes. Also returns where the tensors' data
+/// begin.
 pub(super) fn tensors(
     reader: &mut impl Read,
     stored: u64,
@@ -38,7 +39,8 @@ pub(super) fn tensors(
     Ok((tensors, len + 8))
 }
 
-/// Reads the header of a safetensors file of so many bytes. After that `start` bytes are still to be skipped.
+/// Reads the header of a safetensors file of `stored` bytes. The caller then still has to skip
+/// [`Header::start`] bytes.
 pub(super) fn safetensors(
     reader: &mut impl Read,
     stored: u64,

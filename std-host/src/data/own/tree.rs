@@ -1,4 +1,4 @@
-//! Which pictures a folder holds: its splits, its classes, and the files in their order.
+//! The pictures of a folder: its splits, its classes, and its files in order.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 
 use super::keys::ImageFolder;
 
-/// The endings of files that are looked at.
+/// Files with other extensions are ignored.
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "pgm", "ppm", "pnm"];
 
-/// Folders in folders; more are a circle of links.
+/// The deepest nesting of folders; more must be a loop of links.
 const MOST_DEPTH: usize = 16;
 
 /// A file and its class.
@@ -52,7 +52,7 @@ pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>,
     Ok((files(train), files(test), classes.len()))
 }
 
-/// The classes' names in their order; none where pictures have no labels.
+/// The classes' names in their order; none if pictures have no labels.
 fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<String>> {
     if !keys.labelled {
         return Ok(Vec::new());
@@ -82,7 +82,7 @@ fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec
         Ok(())
     };
     if keys.labelled {
-        // Not every class needs test pictures.
+        // A class may be without test pictures.
         let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u8::MAX);
         folders.filter(|(folder, _)| folder.is_dir()).try_for_each(|(folder, class)| add(&folder, class))?;
     } else {
@@ -108,7 +108,7 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// What a folder has, sorted by name, without hidden files.
+/// The entries of a folder, sorted by name, without hidden files.
 pub(in crate::data) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io("read", folder, error);
     let mut paths = Vec::new();
@@ -122,7 +122,7 @@ pub(in crate::data) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// How many pictures a folder has, anywhere below it.
+/// The number of pictures in a folder, at any depth.
 pub(in crate::data) fn count(folder: &Path) -> usize {
     let mut files = Vec::new();
     if list(folder, MOST_DEPTH, &mut files).is_err() { 0 } else { files.len() }
@@ -133,7 +133,7 @@ fn is_picture(path: &Path) -> bool {
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
-/// The picture at `path`, or all pictures of a folder, sorted by path, whatever classes they are of.
+/// The picture at `path`, or all pictures of the folder sorted by path, without regard to classes.
 pub(super) fn pictures_in(path: &Path) -> Result<Vec<Picture>> {
     let mut paths = Vec::new();
     if path.is_dir() {

@@ -1,5 +1,5 @@
-//! CIFAR-10 in its binary form: files of records, each a label and 32 x 32 pixels in red, then in green, then
-//! in blue.
+//! CIFAR-10 in its binary form: files of records. A record is a label and 32 x 32 pixels, first all red
+//! values, then green, then blue.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 
-/// The folder that the published archive unpacks to.
+/// The folder in the published archive.
 pub(in crate::data) const FOLDER: &str = "cifar-10-batches-bin";
 
-/// The folder of the version for Python, which is pickled.
+/// The folder of the version for Python, which is pickled and not read here.
 const PICKLED: &str = "cifar-10-batches-py";
 
-/// The files' names, the last one with the test images.
+/// The files' names; the last one holds the test images.
 pub(in crate::data) const NAMES: [&str; 6] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
@@ -50,7 +50,7 @@ pub(in crate::data) fn load(folder: &Path, split: Split) -> Result<Dataset> {
         Split::Test => std::slice::from_ref(test),
     };
     let files: Vec<PathBuf> = names.iter().map(|name| home.join(name)).collect();
-    // All are looked for before the first is read: a missing one is told at once.
+    // Looks for all files before it reads the first, so that a missing one is reported at once.
     if let Some(missing) = files.iter().find(|file| !file.exists()) {
         let pickled = folder.join(PICKLED).exists() || folder.join("batches.meta").exists();
         let advice = if pickled {
@@ -74,7 +74,7 @@ pub(in crate::data) fn load(folder: &Path, split: Split) -> Result<Dataset> {
     })
 }
 
-/// Adds the images and labels of a file, at least one.
+/// Adds the images and labels of a file, which must have at least one.
 pub(in crate::data) fn read(
     mut source: Source<'_>,
     pixels: &mut Vec<u8>,
@@ -108,7 +108,7 @@ pub(in crate::data) fn read(
     }
 }
 
-/// Where the files are: the first of `folder/cifar-10-batches-bin` and `folder` that has any of them.
+/// Where the files are: in `folder/cifar-10-batches-bin`, or in `folder` itself if only that holds any.
 pub(in crate::data) fn home(folder: &Path) -> PathBuf {
     let usual = folder.join(FOLDER);
     let holds = |folder: &Path| NAMES.iter().any(|name| folder.join(name).exists());

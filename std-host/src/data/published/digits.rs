@@ -1,4 +1,4 @@
-//! The bundled digits: a real subset of MNIST, part of the program, for the demo and the tests.
+//! The bundled digits: a real subset of MNIST that is part of the program, for the demo and the tests.
 //!
 //! `fixtures/digits/README.md` says where they come from and how they were chosen.
 

@@ -1,8 +1,8 @@
 //! The IDX format of the MNIST files: `00 00`, the type of the elements, the number of dimensions, each
 //! dimension as a big-endian 32-bit number, then the elements.
 //!
-//! Here the elements are unsigned bytes. The header is not believed: nothing is allocated before its promise
-//! has been compared with the file's length.
+//! Only unsigned bytes are read. The header is not trusted: the length that it promises is compared with the
+//! file's before anything is allocated.
 
 use crate::data::source::Source;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ pub(super) struct Images {
     pub(super) count: usize,
     pub(super) height: usize,
     pub(super) width: usize,
-    /// Image by image, row by row; `count * height * width` of them, at least one.
+    /// Image by image, row by row: `count * height * width` bytes, at least one.
     pub(super) pixels: Vec<u8>,
 }
 
@@ -26,12 +26,12 @@ pub(super) fn images(source: Source<'_>) -> Result<Images> {
     Ok(Images { count, height, width, pixels })
 }
 
-/// Reads a file of labels; there is at least one.
+/// Reads a file of labels, at least one.
 pub(super) fn labels(source: Source<'_>) -> Result<Vec<u8>> {
     elements::<1>(source, "labels").map(|(_, labels)| labels)
 }
 
-/// Reads a whole file with `N` dimensions.
+/// Reads a whole file whose header must have `N` dimensions.
 fn elements<const N: usize>(mut source: Source<'_>, what: &str) -> Result<([usize; N], Vec<u8>)> {
     let name = source.name().to_path_buf();
     let refuse = |problem: String| Err(Error::file(&name, problem));
@@ -84,7 +84,7 @@ fn elements<const N: usize>(mut source: Source<'_>, what: &str) -> Result<([usiz
             bytes.len()
         ));
     }
-    // For gzip this also compares the checksum, which comes last.
+    // In a gzip file, reading on also compares the checksum, which comes last.
     if source.fill(&mut [0])? > 0 {
         return refuse(format!(
             "has more than the {shape} bytes of {what} in its header; get the file again"

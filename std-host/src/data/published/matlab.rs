@@ -1,10 +1,10 @@
 //! MATLAB's level-5 files, as far as data sets need them: numeric arrays, plain or compressed, in either byte
 //! order.
 //!
-//! A file is a header of 128 bytes and a row of elements, each a tag (type and length) and its data. An array
-//! is an element of elements: flags, dimensions, name, numbers. A compressed element is a zlib stream of one.
-//! Arrays are handed out as streams, so that none has to fit into memory, and no length is believed before
-//! its bytes are there.
+//! A file is a header of 128 bytes followed by elements; each has a tag (type and length) and data. The data
+//! of an array are elements again: flags, dimensions, name, numbers. The data of a compressed element are a
+//! zlib stream that holds one element. Arrays are handed out as streams, so that none has to fit into memory.
+//! No length is trusted before its bytes have been read.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -21,17 +21,17 @@ mod element {
     pub(super) const UINT8: u32 = 2;
 }
 
-/// The class of arrays of bytes; other numeric ones go from double to 64-bit integers.
+/// The class of arrays of bytes. All numeric classes go from double to 64-bit integers.
 const CLASS_UINT8: u8 = 9;
 const CLASSES_NUMERIC: std::ops::RangeInclusive<u8> = 6..=15;
 
-/// Arrays of more dimensions are of no use here.
+/// No data set here has arrays of more dimensions.
 const MOST_DIMENSIONS: usize = 8;
 
-/// A name longer than MATLAB allows, so that no absurd one is read.
+/// More than MATLAB allows for a name, but few enough to read safely.
 const MOST_NAME: u32 = 1024;
 
-/// Whether numbers start with their lowest byte.
+/// The byte order of numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
     Little,
@@ -44,24 +44,25 @@ impl Order {
     }
 }
 
-/// An array whose numbers are still to be read.
+/// An array whose numbers have not been read yet.
 pub(super) struct Array<'a> {
     /// Its name.
     pub(super) name: String,
-    /// Rows, columns and so on; the first is the fastest.
+    /// Rows, columns and so on; the first dimension varies fastest.
     pub(super) dimensions: Vec<usize>,
-    /// Whether they are bytes, for MATLAB and in the file.
+    /// Whether the numbers are bytes, both in MATLAB and in the file.
     pub(super) is_bytes: bool,
-    /// How its numbers are stored.
+    /// The type of its numbers in the file.
     stored: u32,
     order: Order,
-    /// Bytes of numbers.
+    /// The length of the numbers in bytes.
     len: u64,
     data: &'a mut dyn Read,
     file: &'a Path,
 }
 
-/// Calls `visit` with every numeric array of a file, in the file's order. What it leaves unread is skipped.
+/// Calls `visit` with each numeric array of a file, in the file's order. Numbers that `visit` does not read
+/// are skipped.
 pub(super) fn read(
     mut source: Source<'_>,
     mut visit: impl FnMut(&mut Array<'_>) -> Result<()>,
@@ -105,7 +106,7 @@ pub(super) fn read(
                 if kind == element::MATRIX {
                     matrix(&mut inflated, u64::from(len), order, &file, &mut visit)?;
                 }
-                // To its end, where its checksum is.
+                // Reads to the end of the stream, where its checksum is.
                 finish(&mut inflated, &file)?;
             }
             element::MATRIX => matrix(&mut data, u64::from(len), order, &file, &mut visit)?,
@@ -121,7 +122,7 @@ pub(super) fn read(
     }
 }
 
-/// Reads an array's description and has it visited; `len` bytes are promised.
+/// Reads an array's description and calls `visit` with it. `len` is the promised length in bytes.
 fn matrix(
     data: &mut dyn Read,
     len: u64,
@@ -174,7 +175,7 @@ impl Array<'_> {
     /// All numbers.
     pub(super) fn numbers(&mut self) -> Result<Vec<f64>> {
         let mut bytes = Vec::new();
-        // Memory grows as bytes come.
+        // Memory grows while the bytes are read.
         let read = (&mut self.data).take(self.len).read_to_end(&mut bytes);
         if read.map_err(|error| failure(self.file, error))? as u64 != self.len {
             return Err(failure(self.file, ErrorKind::UnexpectedEof.into()));
@@ -203,7 +204,7 @@ impl Array<'_> {
     }
 }
 
-/// Bytes of a number of a type, if it is one.
+/// The bytes of a number of this type; `None` if the type is not numeric.
 fn size_of_type(kind: u32) -> Option<u64> {
     match kind {
         1 | 2 => Some(1),
@@ -219,7 +220,7 @@ fn words(order: Order, tag: [u8; 8]) -> [u32; 2] {
     [order.u32([a, b, c, d]), order.u32([e, f, g, h])]
 }
 
-/// A tag: type, length, and the data where it is in the tag itself.
+/// A tag: type, length and, for a small element, the data in the tag itself.
 fn tag(data: &mut dyn Read, order: Order, file: &Path) -> Result<(u32, u64, Vec<u8>)> {
     let tag: [u8; 8] = exact(data, file)?;
     let [first, second] = words(order, tag);
@@ -230,7 +231,7 @@ fn tag(data: &mut dyn Read, order: Order, file: &Path) -> Result<(u32, u64, Vec<
     }
 }
 
-/// A whole element of at most `most` bytes.
+/// The data of a whole element of at most `most` bytes.
 fn small(data: &mut dyn Read, order: Order, most: u32, file: &Path) -> Result<Vec<u8>> {
     let (_, len, mut bytes) = tag(data, order, file)?;
     if len > u64::from(most) {
@@ -250,7 +251,7 @@ fn exact<const N: usize>(data: &mut dyn Read, file: &Path) -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Reads to the end.
+/// Reads the rest and drops it.
 fn finish(data: &mut dyn Read, file: &Path) -> Result<()> {
     io::copy(data, &mut io::sink()).map(|_| ()).map_err(|error| failure(file, error))
 }

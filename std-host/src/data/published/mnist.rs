@@ -7,7 +7,7 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 
-/// The folder that people keep the files in.
+/// The folder that usually holds the files.
 pub(in crate::data) const FOLDER: &str = "mnist";
 
 /// The files' names, without `.gz`.
@@ -40,16 +40,16 @@ pub(in crate::data) fn load(folder: &Path, split: Split) -> Result<Dataset> {
             )
         })
     };
-    // Both are looked for before the first is read: a missing one is told at once.
+    // Looks for both files before it reads the first, so that a missing one is reported at once.
     let (images, labels) = (found(images)?, found(labels)?);
     read(Source::open(&images)?, Source::open(&labels)?)
 }
 
-/// Joins images and labels.
+/// Reads the images and their labels.
 pub(in crate::data) fn read(images: Source<'_>, labels: Source<'_>) -> Result<Dataset> {
     let labels_file = labels.name().to_path_buf();
     let images_file = images.name().to_path_buf();
-    // The labels are small, so what is wrong with them is known soon.
+    // The labels are read first: they are small, so their faults are found soon.
     let labels = idx::labels(labels)?;
     let images = idx::images(images)?;
     if labels.len() != images.count {
@@ -75,7 +75,7 @@ pub(in crate::data) fn read(images: Source<'_>, labels: Source<'_>) -> Result<Da
     .checked(&labels_file)
 }
 
-/// Where the files are: the first of `folder/mnist` and `folder` that has any of them.
+/// Where the files are: in `folder/mnist`, or in `folder` itself if only that holds any.
 pub(in crate::data) fn home(folder: &Path) -> PathBuf {
     let usual = folder.join(FOLDER);
     let holds = |folder: &Path| NAMES.iter().any(|name| find(folder, name).is_some());

@@ -1,9 +1,10 @@
-//! SVHN's cropped digits: MATLAB files, each an array `X` of 32 x 32 x 3 x N bytes and an array `y` of N
-//! labels, in which 10 stands for the digit 0.
+//! SVHN's cropped digits: MATLAB files, each with an array `X` of 32 x 32 x 3 x N bytes and an array `y` of N
+//! labels, where 10 stands for the digit 0.
 //!
-//! Element order is row, column, channel, image, so that images lie one after the other: they are read one by
-//! one, and what does not fit into memory goes to a temporary file ([`super::pixels`]). The 531,131 images of
-//! the extra set are inflated once for each run, which takes seconds, and leave nothing behind.
+//! The order of the elements is row, column, channel, image, so images lie one after the other. They are read
+//! one by one; pixels that do not fit into memory go to a temporary file ([`super::pixels`]). The 531,131
+//! images of the extra set are decompressed in every run, which takes seconds, and are not cached on the
+//! disk.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::data::pixels::Collector;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 
-/// The folder that people keep the files in.
+/// The folder that usually holds the files.
 pub(in crate::data) const FOLDER: &str = "svhn";
 
 /// The files' names: training, test, extra.
@@ -24,7 +25,7 @@ const CHANNELS: usize = 3;
 const IMAGE: usize = SIDE * SIDE * CHANNELS;
 const CLASSES: usize = 10;
 
-/// Loads a split from `folder/svhn`, or from `folder` itself when that holds the files; with `extra` the
+/// Loads a split from `folder/svhn`, or from `folder` itself if that holds the files. With `extra`, the
 /// training images are those of two files.
 pub(in crate::data) fn load(folder: &Path, split: Split, extra: bool) -> Result<Dataset> {
     if !folder.is_dir() {
@@ -82,7 +83,7 @@ fn read(source: Source<'_>, pixels: &mut Collector, labels: &mut Vec<u8>) -> Res
     Ok(())
 }
 
-/// Adds the images and returns how many they are.
+/// Adds the images and returns their number.
 fn read_images(array: &mut Array<'_>, pixels: &mut Collector, file: &Path) -> Result<usize> {
     let count = match array.dimensions[..] {
         [SIDE, SIDE, CHANNELS] if array.is_bytes => 1,
@@ -124,7 +125,7 @@ fn read_labels(array: &mut Array<'_>, file: &Path) -> Result<Vec<u8>> {
     array.numbers()?.into_iter().enumerate().map(label).collect()
 }
 
-/// Where the files are: the first of `folder/svhn` and `folder` that has any of them.
+/// Where the files are: in `folder/svhn`, or in `folder` itself if only that holds any.
 pub(in crate::data) fn home(folder: &Path) -> PathBuf {
     let usual = folder.join(FOLDER);
     let holds = |folder: &Path| NAMES.iter().any(|name| folder.join(name).exists());
@@ -146,7 +147,7 @@ mod tests {
         ("big-endian", include_bytes!("../../../../fixtures/images/svhn_big_endian.mat")),
     ];
 
-    /// The pixel that the script gives to an image's row, column and channel.
+    /// The pixel that the script puts at this row, column and channel of an image.
     fn pixel(image: usize, row: usize, column: usize, channel: usize) -> u8 {
         ((image * 50 + row * 3 + column / 8 * 7 + channel * 80) % 256) as u8
     }
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn every_truncation_is_told_in_one_sentence() {
         for (name, file) in FILES {
-            // A plain file's last element is short; of its many bytes of pixels, some will do.
+            // A plain file's last element is short. Of the many cuts within the pixels, a few will do.
             for cut in (0..file.len()).filter(|cut| *cut < 600 || file.len() - cut < 600 || cut % 97 == 0) {
                 let sentence = match parse(&file[..cut]) {
                     Ok(_) => panic!("{name} is read when cut at {cut}"),
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_absurd_promise_allocates_nothing() {
-        // The dimensions' fourth number, and the lengths that would fit it: 1.6 GB of a file of kilobytes.
+        // The fourth dimension, and the lengths that go with it: they promise 1.6 GB in a file of kilobytes.
         let mut bytes = FILES[0].1[..128].to_vec();
         let len = 3072u32 * 531_131;
         for word in

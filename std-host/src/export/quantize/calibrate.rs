@@ -1,4 +1,4 @@
-//! Where activations saturate.
+//! Calibration: the limits beyond which activations saturate.
 
 use rayon::prelude::*;
 use wta_core::{Encoder, Inputs, Network, Parameters, Pool};
@@ -7,20 +7,20 @@ use wta_simd::Isa;
 use crate::error::Result;
 use crate::preprocess::{Preprocessor, Samples};
 
-/// The largest activation of 8 bits.
+/// The largest activation in 8 bits.
 pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::MAX_ACTIVATION as f64;
 
-/// Images that are looked at, spread over all that there are.
+/// The most images that are examined, evenly spaced over all.
 const IMAGES: usize = 2000;
-/// Images of a task.
+/// The number of images that a task encodes.
 const BLOCK: usize = 50;
-/// Activations are counted in so many steps up to the largest.
+/// The number of bins of the histogram of activations, from 0 to the largest.
 const BINS: usize = 4096;
-/// Limits that are tried, from the largest activation down to a quarter of it.
+/// The number of limits to try, from the largest activation down to a quarter of it.
 const LIMITS: usize = 97;
 
-/// For each layer, the limit beyond which activations saturate: the one with the least squared error of what
-/// it makes of the activations, or of the last layer's, of the features.
+/// For each layer, the limit beyond which activations saturate. It is the one that minimises the squared
+/// error of the quantised activations; in the last layer, that of the features.
 pub(super) fn limits(
     parameters: Parameters<'_>,
     pool: Pool,
@@ -69,7 +69,7 @@ pub(super) fn limits(
         .collect())
 }
 
-/// The limit with the least squared error, of activations or of their square roots.
+/// The limit with the smallest squared error of the activations, or of their square roots.
 fn best_limit(largest: f64, counts: &[u64], root: bool) -> f64 {
     let limits = (0..LIMITS).map(|i| largest * (1.0 - 0.75 * i as f64 / (LIMITS - 1) as f64));
     let errors = limits.map(|limit| (limit, squared_error(largest, limit, counts, root)));
@@ -93,15 +93,15 @@ fn squared_error(largest: f64, limit: f64, counts: &[u64], root: bool) -> f64 {
     .sum()
 }
 
-/// Shows the activations of images in `f32`.
+/// Computes the activations of images in `f32`.
 struct Activations<'a> {
     parameters: Parameters<'a>,
     pool: Pool,
 }
 
 impl Activations<'_> {
-    /// Calls `see` for each activation of some images, with its layer; of the last layer, for the pooled
-    /// ones.
+    /// Calls `see` with the layer and the value of each activation of some images; in the last layer, the
+    /// values are pooled.
     fn of(&self, images: &Samples<'_>, indices: &[usize], mut see: impl FnMut(usize, f32)) -> Result<()> {
         let network: Network = self.parameters.network();
         let isa = Isa::detect();
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_few_large_activations_saturate() {
-        // A million up to a quarter of the largest, and one that is the largest.
+        // A million up to a quarter of the largest activation, and a single one as large as that.
         let mut counts = vec![0; BINS];
         counts[..BINS / 4].fill(1000);
         counts[BINS - 1] = 1;

@@ -1,4 +1,4 @@
-//! What quantising costs: a set of images classified both ways.
+//! The cost of quantisation: a set of images is classified with both networks.
 
 use rayon::prelude::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
@@ -11,27 +11,27 @@ use crate::export::source::Source;
 use crate::preprocess::Preprocessor;
 use crate::preprocess::Samples;
 
-/// Images of a task.
+/// The number of images that a task classifies.
 const BLOCK: usize = 64;
 
-/// Labels of a set of images, from the network in `f32` and from the quantised one.
+/// The labels that the network in `f32` and the quantised one give to a set of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Images.
+    /// The number of images.
     pub images: usize,
-    /// Images to which both give the same label.
+    /// The images to which both networks give the same label.
     pub same: usize,
-    /// Wrong labels in `f32`.
+    /// The wrong labels of the network in `f32`.
     pub f32_errors: usize,
-    /// Wrong labels of the quantised network.
+    /// The wrong labels of the quantised network.
     pub int8_errors: usize,
 }
 
-/// Classifies all images both ways, on all threads.
+/// Classifies all images with both networks, on all threads.
 ///
 /// # Errors
 ///
-/// One sentence when there is no classifier, or the images have no labels.
+/// One sentence if there is no classifier, or the images have no labels.
 pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Samples<'_>) -> Result<Comparison> {
     let (Some(svm), Some(labels)) = (&source.svm, images.labels()) else {
         return Err(Error::Invalid("there is nothing to compare: no classifier, or no labels".to_owned()));
@@ -54,7 +54,7 @@ pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Sample
     Ok(found)
 }
 
-/// The quantised network's labels.
+/// The labels that the quantised network gives.
 fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Result<Vec<u8>> {
     let indices: Vec<usize> = (0..images.len()).collect();
     let blocks: Result<Vec<Vec<u8>>> = indices
@@ -73,7 +73,7 @@ fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Resu
             let mut labels = Vec::with_capacity(indices.len());
             for index in indices {
                 images.write_all(&plain, &[*index], &mut pixels)?;
-                // The bytes that the pixels were made of.
+                // The original bytes of the pixels.
                 bytes.iter_mut().zip(&pixels).for_each(|(to, from)| *to = (from * divide_by).round() as u8);
                 labels.push(classifier.classify(&bytes[..])? as u8);
             }

@@ -1,4 +1,4 @@
-//! From `f32` to 8-bit integers, and what that costs in labels.
+//! From `f32` to 8-bit integers, and how many labels that changes.
 
 mod calibrate;
 mod compare;

@@ -1,10 +1,10 @@
-//! From a trained network to 8-bit integers, without training: [`wta_core::int8`] computes with what
-//! [`Quantized`] holds.
+//! From a trained network to 8-bit integers, without further training. [`wta_core::int8`] computes with the
+//! numbers that [`Quantized`] holds.
 //!
-//! Weights get a scale per map (per class in the classifier), so that the largest becomes 127. Activations
-//! get a scale per layer, which decides where they saturate: `calibrate` takes the one that loses least on
-//! training images. Pixels stay the bytes that they are. Biases and sums are integers in units of input scale
-//! x weight scale.
+//! Weights get one scale per map (per class in the classifier), so that the largest becomes 127. Activations
+//! get one scale per layer, which determines where they saturate: `calibrate` chooses the one that loses
+//! least on training images. Pixels stay the bytes that they are. Biases and sums are integers in units of
+//! input scale x weight scale.
 
 use wta_core::Layer;
 use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
@@ -16,9 +16,9 @@ use crate::export::source::Source;
 use crate::preprocess::Samples;
 use crate::svm;
 
-/// The largest weight.
+/// The largest weight in 8 bits.
 const LARGEST_WEIGHT: f64 = 127.0;
-/// Biases are no larger, so that the products have half of a sum's range.
+/// The largest bias, so that half of a sum's range is left for the products.
 const LARGEST_BIAS: f64 = (1 << 30) as f64;
 /// Multipliers are fixed-point factors with 32 fractional bits.
 const FACTOR: f64 = 4_294_967_296.0;
@@ -34,10 +34,10 @@ pub struct Quantized {
     svm: Option<QuantizedSvm>,
 }
 
-/// A layer's numbers, as [`Int8Filters`] wants them.
+/// A layer's numbers, in the layout of [`Int8Filters`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuantizedLayer {
-    /// Packed.
+    /// The weights, packed for the kernels.
     pub weights: Vec<i8>,
     /// One per map.
     pub biases: Vec<i32>,
@@ -45,10 +45,10 @@ pub struct QuantizedLayer {
     pub multipliers: Vec<i32>,
 }
 
-/// A classifier's numbers, as [`Int8Svm`] wants them.
+/// A classifier's numbers, in the layout of [`Int8Svm`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedSvm {
-    /// Packed, row by row of the features.
+    /// The weights, packed row by row of the features.
     pub weights: Vec<i8>,
     /// One per class.
     pub biases: Vec<i32>,
@@ -57,13 +57,13 @@ pub struct QuantizedSvm {
 }
 
 impl Quantized {
-    /// Quantises a network for its images, and its classifier; calibrated with `images`, which should be
-    /// training images.
+    /// Quantises a network and its classifier. The scales of activations are calibrated with `images`, which
+    /// should be training images.
     ///
     /// # Errors
     ///
-    /// One sentence for a stack, whose upper layer has no images, for average pooling, or a network that the
-    /// core refuses.
+    /// [`Error::Invalid`] for a stack, whose upper layer does not see images; [`Error::Core`] for average
+    /// pooling, or if the core refuses the network.
     pub fn new(source: &Source, images: &Samples<'_>) -> Result<Self> {
         let trained = &source.trained;
         if trained.below.is_some() {
@@ -101,7 +101,7 @@ impl Quantized {
         self.svm.as_ref()
     }
 
-    /// What makes a feature one of the network in `f32`.
+    /// The factor that turns a quantised feature into one of the network in `f32`.
     pub fn feature_scale(&self) -> f32 {
         self.feature_scale
     }
@@ -116,11 +116,11 @@ impl Quantized {
         self.root
     }
 
-    /// The network for the core.
+    /// The network in the form that the core computes with.
     ///
     /// # Errors
     ///
-    /// When a filter is so long that its sums could leave 32 bits.
+    /// [`Error::Core`] if a filter is so long that its sums could overflow 32 bits.
     pub fn int8(&self) -> Result<Int8Network<'_>> {
         let layers = self.network.layers().zip(&self.layers);
         let filters: wta_core::Result<Vec<Int8Filters<'_>>> = layers
@@ -131,11 +131,11 @@ impl Quantized {
         Ok(Int8Network::new(self.network, &filters?)?)
     }
 
-    /// The classifier for the core.
+    /// The classifier in the form that the core computes with.
     ///
     /// # Errors
     ///
-    /// None for one that has been quantised.
+    /// None for a classifier that this module has quantised.
     pub fn int8_svm(&self) -> Result<Option<Int8Svm<'_>>> {
         let shape = self.pool.output(self.network.code());
         let svm = self.svm.as_ref();
@@ -143,8 +143,8 @@ impl Quantized {
     }
 }
 
-/// A layer whose inputs are in units of `input_scale`, and whose activations saturate at `limit`; and their
-/// scale.
+/// A quantised layer whose inputs are in units of `input_scale` and whose activations saturate at `limit`,
+/// with the scale of its activations.
 fn quantize_layer(
     layer: &Layer,
     weights: &[f32],
@@ -160,13 +160,14 @@ fn quantize_layer(
             (largest(filter) / LARGEST_WEIGHT).max(f64::from(bias.abs()) / input_scale / LARGEST_BIAS)
         })
         .collect();
-    // A factor lies below a half; a filter whose sums are no larger than that makes the activations coarser.
+    // A factor must be below a half. If a filter's scale is too coarse for that, the activations get a
+    // coarser scale.
     let coarsest = scales.iter().copied().fold(0.0, f64::max) * input_scale;
     let scale = (limit / MAX_ACTIVATION).max(coarsest * 2.001).max(f64::from(f32::MIN_POSITIVE));
     let mut plain = Vec::with_capacity(weights.len());
     let (mut biases, mut multipliers) = (Vec::new(), Vec::new());
     for ((filter, bias), weight_scale) in weights.chunks_exact(len).zip(bias).zip(scales) {
-        // A filter of zeros gives what its bias says.
+        // A filter of zeros needs a scale too: its activation is its bias.
         let weight_scale = if weight_scale > 0.0 { weight_scale } else { scale / input_scale / 4.0 };
         plain.extend(filter.iter().map(|weight| rounded(*weight, weight_scale)));
         biases.push((f64::from(*bias) / (input_scale * weight_scale)).round() as i32);
@@ -176,13 +177,13 @@ fn quantize_layer(
     Ok((QuantizedLayer { weights, biases, multipliers }, scale))
 }
 
-/// A classifier of features in units of `feature_scale`.
+/// A quantised classifier of features in units of `feature_scale`.
 fn quantize_svm(svm: &svm::Model, features: Shape, feature_scale: f64) -> Result<QuantizedSvm> {
     let row_len = features.width * features.channels;
     let (mut biases, mut scales) = (Vec::new(), Vec::new());
     let mut rows = vec![Vec::new(); features.height];
     for (weights, bias) in svm.weights.chunks_exact(svm.features).zip(&svm.bias) {
-        // Fine enough for the largest weight, and coarse enough for the sum of all and for the bias.
+        // Fine enough for the largest weight, and coarse enough for the sum of all weights and for the bias.
         let sum: f64 = weights.iter().map(|weight| f64::from(weight.abs())).sum();
         let bias = f64::from(*bias) / feature_scale;
         let scale = (largest(weights) / LARGEST_WEIGHT)
@@ -229,7 +230,7 @@ mod tests {
         Layer { input: Shape::vector(inputs), conv: Conv::new(maps, Size::ONE) }
     }
 
-    /// What the quantised layer makes of inputs, in numbers of the original one.
+    /// The activations of the quantised layer, in units of the original one.
     fn outputs(layer: &Layer, quantized: &QuantizedLayer, scale: f64, inputs: &[i16]) -> Vec<f64> {
         let QuantizedLayer { weights, biases, multipliers } = quantized;
         let filters = Int8Filters::new(layer.filter_len(), weights, biases, multipliers).unwrap();
@@ -251,7 +252,7 @@ mod tests {
         for (map, found) in found.iter().enumerate() {
             let products = weights[3 * map..].iter().zip(&inputs).map(|(w, x)| f64::from(*w) * f64::from(*x));
             let expected = f64::from(bias[map]) + 0.5 * products.take(3).sum::<f64>();
-            // Half a step, and half a step of each weight.
+            // Half a step of the activation, and half a step of each weight.
             let largest = largest(&weights[3 * map..3 * map + 3]);
             let bound = 0.5 * scale + 0.5 * largest / 127.0 * 0.5 * 307.0 + 0.01;
             assert!((found - expected).abs() <= bound, "map {map}: {found} {expected}");
@@ -261,7 +262,7 @@ mod tests {
 
     #[test]
     fn factors_and_biases_stay_in_their_range() {
-        // Activations that are tiny against the products, and biases that are enormous against the weights.
+        // Activations that are tiny against the products, and biases that are huge against the weights.
         let (quantized, scale) = quantize_layer(&layer(1, 2), &[1.0, -1.0], &[0.0, 0.0], 1.0, 1e-3).unwrap();
         assert!(quantized.multipliers.iter().all(|multiplier| *multiplier > 0), "{quantized:?}");
         assert!((outputs(&layer(1, 2), &quantized, scale, &[2])[0] - 2.0).abs() < 2.0 * scale);

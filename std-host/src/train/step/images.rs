@@ -1,11 +1,11 @@
 //! Training image by image: any network, any sparsity.
 //!
-//! - *compete*: blocks of images in parallel; hidden maps are kept, since the host has the memory, so that
-//!   *learn* need not compute them again. Where the kernels screen the last layer, its maps are never
+//! - *compete*: blocks of images in parallel. Hidden maps are kept, because the host has the memory for them,
+//!   so that *learn* need not compute them again. If the kernels screen the last layer, its maps are never
 //!   written.
-//! - *select*: ranges of maps in parallel; after a screening, the exact winners are found first.
-//! - *learn*: residuals and deltas by image, then gradients by ranges of maps, each going through the images
-//!   in their order.
+//! - *select*: ranges of maps in parallel. After a screening, the exact winners are found first.
+//! - *learn*: residuals and deltas image by image, then gradients by ranges of maps. Each range goes through
+//!   the images in order.
 
 use std::ops::Range;
 
@@ -23,20 +23,20 @@ use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
 use crate::train::stopwatch::Phase;
 
-/// Maps whose gradient one task computes: a vector of the widest instruction set.
+/// The maps whose gradient one task computes: one vector of the widest instruction set.
 const MAPS_PER_TASK: usize = 16;
 
-/// What a thread needs for itself.
+/// The scratch memory of a thread.
 struct Scratch {
     codes: Aligned,
     below: Aligned,
-    /// The image before its corruption, with its border; empty where the input is not corrupted.
+    /// The uncorrupted image with its border; empty if the input is not corrupted.
     clean: Aligned,
-    /// The encoder's.
+    /// The encoder's scratch memory.
     encoding: Aligned,
 }
 
-/// The deltas of one hidden layer of one image; the first `len` rows are in use.
+/// The deltas of one hidden layer for one image; only the first `len` rows are used.
 struct HiddenDeltas {
     maps: usize,
     positions: Vec<u32>,
@@ -62,25 +62,25 @@ impl HiddenDeltas {
     }
 }
 
-/// What one image leaves behind for the gradients.
+/// The results of one image that the gradients need.
 struct ImageState {
     residual: Aligned,
     deltas: Vec<f32>,
-    /// By hidden layer, from the first.
+    /// One entry for each hidden layer, from the first.
     hidden: Vec<HiddenDeltas>,
     loss: f32,
 }
 
-/// Everything that a step needs besides parameters and moments.
+/// All buffers of a step, except parameters and moments.
 pub(super) struct ImagesWorkspace {
     network: Network,
     gradient: Aligned,
     prepared: Aligned,
     inputs: Aligned,
-    /// Image by image; empty where the last layer is not screened.
+    /// Image by image; empty if the last layer is not screened.
     screens: Aligned,
-    /// Of each map, after a screening: how many winners have been evaluated, and what others must be at
-    /// least.
+    /// For each map, after a screening: the number of winners evaluated, and the smallest value with which
+    /// another one could survive.
     counts: Vec<u32>,
     thresholds: Vec<f32>,
     values: Vec<f32>,
@@ -213,7 +213,8 @@ impl ImagesWorkspace {
         )
     }
 
-    /// The exact winners of a screened batch; with lifetime sparsity, 0 for those that cannot survive.
+    /// Finds the exact winners of a screened batch. With lifetime sparsity, those that cannot survive become
+    /// 0.
     fn refine<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let (last, maps) = (network.depth() - 1, network.code().channels);
@@ -386,7 +387,8 @@ impl ImagesWorkspace {
         let Common { kernels, network, training } = state.common;
         let optimizer = training.optimizer;
         let chunks = self.gradient.par_chunks(UPDATE_CHUNK).enumerate();
-        // The first offending index of all chunks, so that the error does not depend on the threads.
+        // The smallest index of a bad number over all chunks, so that the error does not depend on the
+        // threads.
         let insane =
             chunks.filter_map(|(i, chunk)| expect_sane(i * UPDATE_CHUNK, chunk).err()).min_by_key(|error| {
                 if let wta_core::Error::Diverged { index } = error { *index } else { usize::MAX }
@@ -418,7 +420,7 @@ impl ImagesWorkspace {
     }
 }
 
-/// [`Kernels::lifetime_cuts`] of all columns, in parallel.
+/// [`Kernels::lifetime_cuts`] for all columns, in parallel.
 fn cut_columns<K: Kernels>(
     kernels: K,
     values: &[f32],
@@ -431,7 +433,7 @@ fn cut_columns<K: Kernels>(
         .try_for_each(|(task, cuts)| kernels.lifetime_cuts(values, maps, task * MAPS_PER_TASK, keep, cuts))
 }
 
-/// The layer inputs of a batch: block after block, each laid out layer by layer.
+/// The layer inputs of a batch: block after block, each block layer by layer.
 #[derive(Clone, Copy)]
 struct BatchInputs<'a> {
     network: Network,
@@ -444,7 +446,7 @@ impl<'a> BatchInputs<'a> {
         Self { network, batch, values }
     }
 
-    /// The padded input of a layer for an image of the batch.
+    /// The padded input of a layer for one image of the batch.
     fn of(&self, layer: usize, image: usize) -> wta_core::Result<&'a [f32]> {
         let block = block_len(&self.network);
         let first = image / block * block;
@@ -473,15 +475,15 @@ impl<'a> BatchWinners<'a> {
     }
 }
 
-/// How the first layer's input lies in memory.
+/// The layout of the first layer's input.
 fn input_layout(network: &Network) -> PaddedLayout {
     network.layer(0).map_or(network.decoder().padded(), |layer| layer.padded())
 }
 
-/// A range of maps, and its part of a layer's gradient.
+/// A range of maps with its part of a layer's gradient.
 type MapTask<'a> = (Range<usize>, LayerGradient<'a>);
 
-/// Cuts a layer's gradient into ranges of maps.
+/// Splits a layer's gradient into ranges of maps.
 fn map_tasks<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<MapTask<'a>> {
     let filters = gradient.filters.chunks_mut(MAPS_PER_TASK * filter_len);
     let tasks = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();

@@ -1,11 +1,13 @@
 //! One training step on all threads.
 //!
-//! Two autoencoder trainers share the form *compete, select, learn, update*: `images` for any network, which
-//! goes through the batch image by image, and `units` for a fully-connected layer with lifetime sparsity or a
-//! dense code, which goes through the layer unit by unit and never stores a code or a gradient. `rbm` is
-//! contrastive divergence. All give the weights of the core's sequential [`Trainer`](wta_core::Trainer) (or
-//! [`RbmTrainer`](wta_core::RbmTrainer)), to the bit, whatever the number of threads: every number gets its
-//! terms in the same order. All large buffers are allocated once.
+//! There are three methods. `images` and `units` train autoencoders in four phases: *compete, select, learn,
+//! update*. `images` is for any network and goes through the batch image by image. `units` is for a
+//! fully-connected layer with lifetime sparsity or a dense code; it goes through the layer unit by unit and
+//! never stores a code or a gradient. `rbm` is contrastive divergence.
+//!
+//! All methods give the weights of the core's sequential [`Trainer`](wta_core::Trainer) (or
+//! [`RbmTrainer`](wta_core::RbmTrainer)), to the bit and for any number of threads, because every sum adds
+//! its terms in the same order. All large buffers are allocated once.
 
 mod images;
 mod rbm;
@@ -19,7 +21,7 @@ use crate::memory::aligned::Aligned;
 use crate::train::stopwatch::Stopwatch;
 use shared::{Common, State};
 
-/// A network in training on all threads of the current rayon pool.
+/// A network that is trained on all threads of the current rayon pool.
 pub struct BatchTrainer<K> {
     /// The flat parameter vector.
     pub parameters: Aligned,
@@ -27,13 +29,13 @@ pub struct BatchTrainer<K> {
     pub moments: Aligned,
     /// Steps done.
     pub step: u64,
-    /// Where the time goes; it stands still unless it is replaced by one that runs.
+    /// Measures the phases of a step, if the caller replaces it by one that is running.
     pub stopwatch: Stopwatch,
     common: Common<K>,
     method: Method,
 }
 
-/// How the batch is gone through, with the memory for it.
+/// The method of training, with its buffers.
 enum Method {
     Images(Box<images::ImagesWorkspace>),
     Units(Box<units::UnitsWorkspace>),
@@ -41,7 +43,7 @@ enum Method {
 }
 
 impl<K: Kernels> BatchTrainer<K> {
-    /// Memory for training `network`; parameters and moments are 0.
+    /// Allocates the memory to train `network`; parameters and moments are 0.
     pub fn new(kernels: K, network: Network, training: TrainingConfig) -> Self {
         let common = Common { kernels, network, training };
         let by_unit = wta_core::Units::<K>::apply_to(&network);
@@ -52,11 +54,12 @@ impl<K: Kernels> BatchTrainer<K> {
         Self::of(common, method)
     }
 
-    /// Changes which winners live from the next step on: another lifetime rate, or another number per sample.
+    /// Changes which winners survive from the next step on: another lifetime rate, or another number per
+    /// sample.
     ///
     /// # Errors
     ///
-    /// What [`wta_core::Sparsity::with_selection`] refuses.
+    /// [`Error::Core`](crate::Error::Core) if [`wta_core::Sparsity::with_selection`] refuses it.
     pub fn set_selection(&mut self, keep: Selection) -> Result<()> {
         let Common { network, training, .. } = &mut self.common;
         training.sparsity = training.sparsity.with_selection(network, keep)?;
@@ -66,12 +69,12 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(())
     }
 
-    /// Memory for training an RBM, whose parameters are those of the tied `network`; parameters and moments
-    /// are 0.
+    /// Allocates the memory to train an RBM. Its parameters are those of the tied `network`; parameters and
+    /// moments are 0.
     ///
     /// # Errors
     ///
-    /// What [`ContrastiveDivergence::check`] refuses.
+    /// [`Error::Core`](crate::Error::Core) if [`ContrastiveDivergence::check`] refuses it.
     pub fn rbm(
         kernels: K,
         network: Network,
@@ -96,12 +99,12 @@ impl<K: Kernels> BatchTrainer<K> {
         }
     }
 
-    /// One step on a batch of images, one after the other. Returns the loss: half the squared error summed
+    /// Does one step on a batch: images, one after the other. Returns the loss: half the squared error summed
     /// over an image, averaged over the batch.
     ///
     /// # Errors
     ///
-    /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]; parameters and moments are then
+    /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]. Parameters and moments are then
     /// as before the step.
     pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
         let expected = self.common.training.batch * self.common.network.input().len();
@@ -124,8 +127,8 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(loss)
     }
 
-    /// Adds to each map's count in how many images (and windows) of the last batch it survived; of an RBM, in
-    /// how many the unit was on in the positive phase.
+    /// Adds the survivors of the last batch to `counts`: for each map, the number of images (and windows) in
+    /// which it survived; for an RBM, the number of images in which the unit was on in the positive phase.
     pub fn count_survivors(&self, counts: &mut [u64]) {
         match &self.method {
             Method::Images(images) => images.count_survivors(counts),
@@ -135,7 +138,7 @@ impl<K: Kernels> BatchTrainer<K> {
     }
 }
 
-/// In how many images of a batch a unit can survive, where that is the same for all units.
+/// The number of images of a batch in which a unit can survive, if it is the same for all units.
 fn unit_places(training: &TrainingConfig) -> Option<usize> {
     match training.sparsity.selection {
         Selection::Lifetime { rate } => Some(survivors(rate, training.batch)),
@@ -158,7 +161,7 @@ mod tests {
         TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
     }
 
-    /// More winners live in the first steps.
+    /// A selection that lets more winners survive in the first steps.
     fn falling(keep: Selection, step: u64) -> Selection {
         let more = 2_u64.saturating_sub(step);
         match keep {
@@ -177,7 +180,7 @@ mod tests {
         (0..count * network.input().len()).map(|_| random.uniform()).collect()
     }
 
-    /// Four steps with the sequential trainer of the core.
+    /// Four steps with the core's sequential trainer.
     fn sequential<K: Kernels>(
         kernels: K,
         network: Network,
@@ -234,7 +237,7 @@ mod tests {
         .unwrap();
         let one =
             Network::convolutional(Shape::new(1, 8, 8), &[Conv::new(9, Size::square(3))], Size::square(3));
-        // Layers that are computed by tiles, and screened.
+        // Layers that are computed in tiles, and screened.
         let wide = Network::convolutional(
             Shape::new(1, 13, 11),
             &[Conv::new(9, Size::square(5)), Conv::new(20, Size::square(5)), Conv::new(18, Size::square(5))],
@@ -334,7 +337,7 @@ mod tests {
         ]
     }
 
-    /// Four steps of an RBM with the sequential trainer of the core.
+    /// Four steps of an RBM with the core's sequential trainer.
     fn rbm_sequential<K: Kernels>(
         kernels: K,
         (network, training, gibbs): (Network, TrainingConfig, ContrastiveDivergence),
@@ -432,7 +435,7 @@ mod tests {
             assert!(error.contains("gradient of parameter 0 "), "{error}");
             assert!(trainer.parameters[..] == before[..] && trainer.moments.iter().all(|v| *v == 0.0));
             assert_eq!(trainer.step, 0);
-            // Large, but not too large: the same step goes through with the tamer numbers.
+            // Large but not too large: with smaller numbers the same step succeeds.
             trainer.parameters.fill(1.0);
             assert!(trainer.step(&[1e5; 120]).is_ok());
         }

@@ -8,8 +8,8 @@
 //! coefficients of both phases x images of both phases ──▶ update, by units
 //! ```
 //!
-//! A unit's gradient is a product of its probabilities with the columns of all images, a task's units at a
-//! time; it updates the weights at once and is not stored. The sums are those of
+//! The gradients of a task's units are one matrix product: the units' coefficients times the columns of all
+//! images. It updates the weights at once and is not stored. The sums are those of
 //! [`RbmTrainer`](wta_core::RbmTrainer), to the bit.
 
 use rayon::prelude::*;
@@ -22,39 +22,39 @@ use super::shared::{Common, State};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 
-/// Units that one task goes through: a few of the matrix product's tiles of 6.
+/// The units of one task: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
 
-/// Pixels that one task reconstructs: a part of each unit's weights that the second-level cache holds for all
-/// units.
+/// The pixels that one task reconstructs: for this range, the weights of all units fit into the second-level
+/// cache.
 const PIXELS_PER_TASK: usize = 128;
 
-/// Images whose pixels one task reconstructs.
+/// The images whose pixels one task reconstructs.
 const IMAGES_PER_TASK: usize = 32;
 
-/// Everything that a step needs besides parameters and moments.
+/// All buffers of a step, except parameters and moments.
 pub(super) struct RbmWorkspace {
     gibbs: ContrastiveDivergence,
     /// The batch, then its reconstructions.
     visible: Aligned,
-    /// Either of those in panels.
+    /// The batch or the reconstructions, in panels.
     prepared: Aligned,
-    /// Unit by unit, a row of images.
+    /// The hidden probabilities of the positive phase: for each unit, a row of images.
     positive: Aligned,
     negative: Aligned,
-    /// For each image, the units that are on: as many as `counts` says.
+    /// For each image, the indices of the units that are on; `counts` says how many.
     active: Vec<u32>,
     counts: Vec<usize>,
     ones: Vec<f32>,
-    /// In how many images of the batch each unit was on in the positive phase.
+    /// The number of images of the batch in which each unit was on in the positive phase.
     on: Vec<u32>,
-    /// The pixels of all images of both phases, pixel by pixel, and the same in panels.
+    /// The images of both phases, pixel by pixel, and the same in panels.
     columns: Aligned,
     prepared_columns: Aligned,
     visible_gradient: Vec<f32>,
 }
 
-/// A range of the pixels of some images' reconstructions.
+/// A range of pixels of some images' reconstructions.
 struct Reconstruction<'a> {
     first_image: usize,
     first_pixel: usize,
@@ -119,7 +119,7 @@ impl RbmWorkspace {
         Ok(0.5 * loss * scale)
     }
 
-    /// Finds the units that are on in each image.
+    /// Draws the units that are on in each image.
     fn sample<K: Kernels>(&mut self, kernels: K, step: u64, phase: usize) {
         let (gibbs, width) = (self.gibbs, Rbm::width(kernels, self.counts.len()));
         let probabilities = if phase == 0 { &self.positive } else { &self.negative };
@@ -140,13 +140,13 @@ impl RbmWorkspace {
         }
     }
 
-    /// Reconstructs all images from the units that are on; returns the sum of the squared errors.
+    /// Reconstructs all images from the units that are on, and returns the sum of the squared errors.
     fn reconstruct<K: Kernels>(&mut self, rbm: &Rbm<'_, K>, batch: usize) -> Result<f32> {
         let (inputs, units) = (self.visible_gradient.len(), self.ones.len());
         let (data, model) = self.visible.split_at_mut(batch * inputs);
         let mut tasks: Vec<Reconstruction<'_>> = Vec::new();
         let groups = batch.div_ceil(IMAGES_PER_TASK);
-        // The tasks of a range of pixels come one after the other, so that a thread finds the weights in its
+        // The tasks of one range of pixels follow each other, so that a thread finds their weights in its
         // cache.
         for first_pixel in (0..inputs).step_by(PIXELS_PER_TASK) {
             tasks.extend((0..groups).map(|group| Reconstruction {
@@ -177,7 +177,8 @@ impl RbmWorkspace {
         errors.into_iter().sum()
     }
 
-    /// The pixels of all images, pixel by pixel, and in panels; and the gradient of the visible biases.
+    /// Transposes all images to pixel by pixel, packs them in panels, and computes the gradient of the
+    /// visible biases.
     fn turn<K: Kernels>(&mut self, kernels: K) {
         let (inputs, batch) = (self.visible_gradient.len(), self.counts.len());
         let (scale, pixels) = (1.0 / batch as f32, kernels.panel_maps().max(1));
@@ -253,7 +254,8 @@ impl RbmWorkspace {
     }
 }
 
-/// The hidden units' probabilities for some images; with `keep`, the winner-take-all ones.
+/// The hidden probabilities for some images; with `keep`, only the `keep` largest of each unit are left
+/// (WTA).
 fn hidden<K: Kernels>(
     kernels: K,
     rbm: &Rbm<'_, K>,

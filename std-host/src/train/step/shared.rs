@@ -1,13 +1,13 @@
-//! What the three ways of a training step share.
+//! What the three methods of a training step share.
 
 use wta_core::{Network, TrainingConfig};
 
 use crate::train::stopwatch::Stopwatch;
 
-/// Parameters that one task updates.
+/// The number of parameters that one task updates.
 pub(super) const UPDATE_CHUNK: usize = 1 << 14;
 
-/// What all ways of training read.
+/// The inputs of all methods.
 #[derive(Clone, Copy)]
 pub(super) struct Common<K> {
     pub(super) kernels: K,
@@ -15,7 +15,7 @@ pub(super) struct Common<K> {
     pub(super) training: TrainingConfig,
 }
 
-/// What a step changes.
+/// The state that a step changes.
 pub(super) struct State<'a, K> {
     pub(super) common: Common<K>,
     pub(super) step: u64,
@@ -24,7 +24,7 @@ pub(super) struct State<'a, K> {
     pub(super) stopwatch: &'a Stopwatch,
 }
 
-/// Chunks of a slice, or empty slices without end for an empty one.
+/// The chunks of a slice; for an empty slice, endless empty chunks.
 pub(super) fn chunks_or_empty(values: &mut [f32], len: usize) -> impl Iterator<Item = &mut [f32]> {
     let none = values.is_empty();
     values

@@ -1,5 +1,5 @@
-//! Training unit by unit: a fully-connected layer with lifetime sparsity, or with a dense code, of which
-//! every unit survives wherever it is active.
+//! Training unit by unit: a fully-connected layer with lifetime sparsity, or with a dense code, whose units
+//! survive in every image in which they are active.
 //!
 //! ```text
 //! batch ──▶ panels of images ──compete, by units──▶ survivors of each unit: image, value
@@ -9,8 +9,8 @@
 //!       ▼ residuals ──deltas, by units──▶ update, by units: the unit's gradient, then its weights and moments
 //! ```
 //!
-//! A unit's codes live in a task's scratch memory and its gradient in another's, so that a step reads each
-//! weight a few times and writes it once.
+//! The codes and the gradient of a unit live in the scratch memory of tasks, so that a step reads each weight
+//! only a few times and writes it once.
 
 use rayon::prelude::*;
 use wta_core::{
@@ -23,28 +23,28 @@ use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::train::stopwatch::Phase;
 
-/// Units that one task goes through: a few of the matrix product's tiles of 6.
+/// The units of one task: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
 
-/// Pixels of all images that one task reconstructs: whole vectors, and a part of each atom that the
-/// second-level cache holds for all units.
+/// The pixels of all images that one task reconstructs: whole vectors, and few enough that this part of all
+/// atoms fits into the second-level cache.
 const PIXELS_PER_TASK: usize = 128;
 
-/// Everything that a step needs besides parameters and moments.
+/// All buffers of a step, except parameters and moments.
 pub(super) struct UnitsWorkspace {
     /// The batch in panels.
     prepared: Aligned,
-    /// The residuals of all images, then the images as the network sees them: all that gradients are combined
-    /// from.
+    /// The residuals of all images, followed by the images as the network sees them. Gradients are
+    /// combinations of these rows.
     rows: Aligned,
-    /// For each unit, `keep` places.
+    /// The survivors: `keep` places for each unit.
     values: Vec<f32>,
     images: Vec<u32>,
     deltas: Vec<f32>,
     counts: Vec<u32>,
     keep: usize,
     by_image: ByImage,
-    /// With hidden dropout: for each image, what each unit's value is multiplied by.
+    /// With hidden dropout: for each image, the factor of each unit's value.
     factors: Vec<f32>,
     decoder_bias: Vec<f32>,
 }
@@ -58,7 +58,7 @@ struct ByImage {
 }
 
 impl ByImage {
-    /// Turns the units' lists round.
+    /// Transposes the units' lists of survivors to lists for each image.
     fn fill(&mut self, batch: usize, counts: &[u32], keep: usize, images: &[u32], values: &[f32]) {
         let lists = || {
             let places = images.chunks_exact(keep).zip(values.chunks_exact(keep));
@@ -101,7 +101,7 @@ impl ByImage {
 }
 
 impl UnitsWorkspace {
-    /// Memory for units that survive in `keep` images each.
+    /// Allocates the memory for units that survive in at most `keep` images each.
     pub(super) fn new<K: Kernels>(common: &Common<K>, keep: usize) -> Self {
         let (network, batch) = (common.network, common.training.batch);
         let (inputs, units) = (network.input().len(), network.code().channels);
@@ -120,7 +120,7 @@ impl UnitsWorkspace {
         }
     }
 
-    /// From now on, units survive in `keep` images each.
+    /// From now on, units survive in at most `keep` images each.
     pub(super) fn set_places(&mut self, keep: usize) {
         let len = self.counts.len() * keep;
         self.keep = keep;
@@ -158,7 +158,7 @@ impl UnitsWorkspace {
         Ok(loss)
     }
 
-    /// Copies the batch, corrupts it if it is to be, and packs it in panels.
+    /// Copies the batch, corrupts it if the recipe says so, and packs it in panels.
     fn load<K: Kernels>(&mut self, state: &State<'_, K>, batch: &[f32]) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let inputs = network.input().len();
@@ -180,7 +180,7 @@ impl UnitsWorkspace {
         Ok(())
     }
 
-    /// Drops survivors and scales the others, before anything else is made of them.
+    /// Drops survivors and scales the others, before they are used any further.
     fn drop_hidden<K: Kernels>(&mut self, state: &State<'_, K>) {
         let (corruption, units) = (state.common.training.corruption, self.counts.len());
         if self.factors.is_empty() {
@@ -228,14 +228,14 @@ impl UnitsWorkspace {
         Ok(())
     }
 
-    /// Residuals over the batch (of the clean `images`), the decoder bias's gradient, the loss and the
-    /// largest residual.
+    /// Computes the residuals against the clean `images` and the decoder bias's gradient. Returns the loss
+    /// and the largest residual.
     fn reconstruct<K: Kernels>(&mut self, state: &State<'_, K>, images: &[f32]) -> Result<(f32, f32)> {
         let Common { kernels, network, training } = state.common;
         let (inputs, scale) = (network.input().len(), 1.0 / training.batch as f32);
         let parameters = Parameters::new(network, state.parameters)?;
         let residuals = self.rows.get_mut(..training.batch * inputs).unwrap_or_default();
-        // For each range of pixels, its part of each image's residual.
+        // For each range of pixels, that part of each image's residual.
         let mut tasks: Vec<Vec<&mut [f32]>> = Vec::new();
         tasks.resize_with(inputs.div_ceil(PIXELS_PER_TASK), || Vec::with_capacity(training.batch));
         for residual in residuals.chunks_exact_mut(inputs) {
@@ -263,7 +263,8 @@ impl UnitsWorkspace {
                         square += error * error;
                         *residual = error * scale;
                         *sum += *residual;
-                        // Also takes what is not a number, which no comparison finds larger.
+                        // Takes NaN too, because no comparison with it is true. If a later residual replaces
+                        // it, the bias's gradient is still NaN.
                         largest = if residual.abs() <= largest { largest } else { residual.abs() };
                     }
                     loss += square;
@@ -294,14 +295,14 @@ impl UnitsWorkspace {
         );
     }
 
-    /// `Ok` when every number of the gradient can be applied. `largest` is the largest residual.
+    /// `Ok` if every number of the gradient is sane. `largest` is the largest residual.
     fn expect_sane<K: Kernels>(&self, state: &State<'_, K>, largest: f32) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let inputs = network.input().len();
         let images = self.rows.get(training.batch * inputs..).unwrap_or_default();
         let pixel = images.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
-        // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the
-        // largest residual (or pixel); what is not a number fails the comparison.
+        // No element of a unit's gradient exceeds the sum of its survivors' values times the largest residual
+        // (or of their deltas times the largest pixel). NaN fails the comparison.
         let safe = self.lists().all(|unit| {
             let values = unit.values.iter().sum::<f32>();
             let deltas = unit.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
@@ -331,7 +332,7 @@ impl UnitsWorkspace {
         worst.map_or(Ok(()), |index| Err(CoreError::Diverged { index }.into()))
     }
 
-    /// Each unit's survivors, unit by unit.
+    /// The survivors of each unit, in order.
     fn lists(&self) -> impl Iterator<Item = Survivors<'_>> {
         let places = self.values.chunks_exact(self.keep).zip(self.images.chunks_exact(self.keep));
         let places = places.zip(self.deltas.chunks_exact(self.keep)).zip(&self.counts);
@@ -375,7 +376,7 @@ impl UnitsWorkspace {
     }
 }
 
-/// One unit's survivors.
+/// The survivors of one unit.
 struct Survivors<'a> {
     values: &'a [f32],
     images: &'a [u32],
@@ -393,7 +394,7 @@ impl<'a> Survivors<'a> {
     }
 }
 
-/// One unit's gradient, and what it is combined from.
+/// The gradient of one unit, and the scratch memory to compute it.
 struct UnitGradient {
     weights: Aligned,
     atoms: Aligned,
@@ -408,7 +409,7 @@ impl UnitGradient {
         Self { weights, atoms, bias: 0.0, scales: Vec::new(), rows: Vec::new() }
     }
 
-    /// `rows` are the residuals of a batch, then its images.
+    /// Computes the gradient. `rows` are the residuals of a batch followed by its images.
     fn fill<K: Kernels>(&mut self, kernels: K, tied: bool, unit: &Survivors<'_>, rows: &[f32], batch: usize) {
         let inputs = self.weights.len();
         self.weights.fill(0.0);
@@ -432,7 +433,8 @@ impl UnitGradient {
     }
 }
 
-/// A vector in the parameters' order, by its regions; all are empty where there is no such vector.
+/// A vector with the layout of the parameters, split into its regions; all are empty if there is no such
+/// vector.
 struct Split<'a> {
     weights: &'a mut [f32],
     bias: &'a mut [f32],
@@ -450,7 +452,7 @@ impl<'a> Split<'a> {
         Self { weights, bias, atoms, decoder_bias }
     }
 
-    /// The parts of the tasks, without end.
+    /// The parts of the tasks one by one, without end.
     fn tasks(&mut self, inputs: usize) -> impl Iterator<Item = Part<'_>> {
         let mut rest = Part { weights: self.weights, bias: self.bias, atoms: self.atoms };
         std::iter::repeat_with(move || Part {
@@ -461,7 +463,7 @@ impl<'a> Split<'a> {
     }
 }
 
-/// What belongs to a range of units.
+/// The part of a vector that belongs to a range of units.
 struct Part<'a> {
     weights: &'a mut [f32],
     bias: &'a mut [f32],
@@ -469,7 +471,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The first unit's part, taken off.
+    /// Takes off the part of the first unit.
     fn next(&mut self, inputs: usize, tied: bool) -> Part<'a> {
         Part {
             weights: take(&mut self.weights, inputs),
