@@ -51,8 +51,7 @@ impl fmt::Display for Error {
 fn write_library(to: &mut fmt::Formatter<'_>, error: &wta::Error) -> fmt::Result {
     match error {
         wta::Error::Setting { setting: wta::error::Setting::Axis, value, problem } => {
-            let value = value.as_deref().unwrap_or_default();
-            write!(to, "--set {value}: {}", problem.replace("in one axis", "in one --set"))
+            write!(to, "--set {}: {problem}", value.as_deref().unwrap_or_default())
         }
         wta::Error::Setting { setting, value, problem } => {
             to.write_str(&setting.sentence("--", value.as_deref(), problem))
@@ -131,8 +130,8 @@ mod tests {
     fn settings_are_flags() {
         let power = wta::Error::setting(Setting::Power, "must be more than 0 and at most 10");
         assert_eq!(said(power), "--power must be more than 0 and at most 10");
-        let axis = wta::Error::setting_is(Setting::Axis, "training.rate", "list all its values in one axis");
-        assert_eq!(said(axis), "--set training.rate: list all its values in one --set");
+        let axis = wta::Error::setting_is(Setting::Axis, "training.rate", "the key is empty");
+        assert_eq!(said(axis), "--set training.rate: the key is empty");
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct Combination {
 pub fn combinations(base: &Recipe, axes: &[Axis]) -> Result<Vec<Combination>> {
     for (index, axis) in axes.iter().enumerate() {
         if axes.iter().take(index).any(|other| other.key == axis.key) {
-            let problem = "the key is given twice; list all its values in one axis";
+            let problem = "the key is given twice; list all its values at once";
             return Err(Error::setting_is(Setting::Axis, &axis.key, problem));
         }
     }

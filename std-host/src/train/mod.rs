@@ -152,6 +152,13 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// A training that its run folder has already.
+    fn finished(&self, session: &Session<'_>) -> Result<Option<(Trained, Outcome)>> {
+        let Some(run) = session.finished_run() else { return Ok(None) };
+        let trained = Trained::load(run, Arc::clone(&self.resolved))?;
+        Ok(Some((trained, session.outcome(self.samples.len())?)))
+    }
+
     /// Trains on the images themselves.
     fn train_lowest(
         &self,
@@ -161,11 +168,8 @@ impl<'a> Layer<'a> {
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
         let session = Session::start(&self.resolved, self.training, place, options.isa)?;
-        if let Some(run) = session.finished_run() {
-            return Ok((
-                Trained::load(run, Arc::clone(&self.resolved))?,
-                session.outcome(self.samples.len())?,
-            ));
+        if let Some(finished) = self.finished(&session)? {
+            return Ok(finished);
         }
         let (recipe, image) = (self.resolved.recipe(), self.samples.image_shape());
         let preprocess = match place.folder() {
@@ -194,11 +198,8 @@ impl<'a> Layer<'a> {
     ) -> Result<(Trained, Outcome)> {
         let (trained, _) = below.train(&place.below(), options, observer)?;
         let mut session = Session::start(&self.resolved, self.training, place, options.isa)?;
-        if let Some(run) = session.finished_run() {
-            return Ok((
-                Trained::load(run, Arc::clone(&self.resolved))?,
-                session.outcome(self.samples.len())?,
-            ));
+        if let Some(finished) = self.finished(&session)? {
+            return Ok(finished);
         }
         let trained = match self.resolved.below() {
             Some(applied) => trained.applied(applied),
