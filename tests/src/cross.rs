@@ -62,17 +62,23 @@ impl Cross {
         } else {
             Compiler::DebianFromSource
         };
-        Availability::Ready(Self { target, compiler, linker: None, runner: None, flags: Vec::new() })
+        let cross = Self { target, compiler, linker: None, runner: None, flags: Vec::new() };
+        if compiler == Compiler::Default {
+            return Availability::Ready(cross);
+        }
+        // Libraries need neither; but cargo would build `core` again for each flag and each linker.
+        let linker = match linker(target) {
+            Availability::Ready(linker) => Some(linker),
+            Availability::Missing(_) => None,
+        };
+        Availability::Ready(Self { linker, flags: vec!["-Clinker-flavor=ld"], ..cross })
     }
 
     /// The same with a linker: rustup's compiler brings one, Debian's takes Arm's, or for RISC-V that of LLVM.
     pub fn for_firmware(target: &'static str) -> Availability<Self> {
         Self::for_libraries(target).and_then(|cross| match cross.compiler {
             Compiler::Default => Availability::Ready(cross),
-            _ => linker(target).and_then(|linker| {
-                let flags = vec!["-Clinker-flavor=ld"];
-                Availability::Ready(Self { linker: Some(linker), flags, ..cross })
-            }),
+            _ => linker(target).and_then(|_| Availability::Ready(cross)),
         })
     }
 
@@ -123,6 +129,19 @@ impl Cross {
     /// One directory for each target, so that tests in parallel do not wait for each other's builds.
     fn target_dir(&self, tmpdir: &str) -> PathBuf {
         Path::new(tmpdir).join("cross").join(self.target)
+    }
+
+    /// [`cargo`](Self::cargo) with `--release` and the settings of the firmware's own profile, of
+    /// tests/firmware/Cargo.toml: `core`, when it is built from source, is then built once for all of them.
+    pub fn cargo_as_for_firmware(&self, subcommand: &str, tmpdir: &str) -> Command {
+        let mut cargo = self.cargo(subcommand, tmpdir);
+        for (key, value) in
+            [("LTO", "true"), ("CODEGEN_UNITS", "1"), ("OPT_LEVEL", "3"), ("DEBUG", "line-tables-only")]
+        {
+            cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
+        }
+        cargo.arg("--release");
+        cargo
     }
 
     /// `cargo SUBCOMMAND --target ...` with the workspace's root as its directory and with no more of this

@@ -8,6 +8,7 @@ mod workload;
 
 const MAPS: usize = 8;
 const BATCH: usize = 32;
+const STEPS: u64 = 20;
 
 #[test]
 fn a_microcontroller_trains_a_convolutional_network_in_64_kb() {

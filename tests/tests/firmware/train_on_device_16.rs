@@ -9,6 +9,7 @@ mod workload;
 
 const MAPS: usize = 16;
 const BATCH: usize = 100;
+const STEPS: u64 = 8;
 
 #[test]
 fn a_microcontroller_trains_a_convolutional_network_of_16_maps_in_192_kb() {

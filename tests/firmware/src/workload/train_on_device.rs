@@ -1,15 +1,14 @@
 //! What is trained on real digits, row by row: a convolutional winner-take-all autoencoder, of which no map
 //! is ever whole.
 //!
-//! The numbers of maps and of images in a batch are the program's ([`super`]).
+//! The numbers of maps, of images in a batch and of steps are the program's ([`super`]).
 
-use super::{BATCH, MAPS};
+use super::{BATCH, MAPS, STEPS};
 use wta_core::{
     Conv, Corruption, Cut, Initial, Method, Network, Optimizer, Result, Rows, Scalar, Schedule, Scratch,
     Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
-pub(crate) const STEPS: u64 = 20;
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const SEED: u64 = 1;
