@@ -6,6 +6,7 @@
 
 mod few_labels;
 mod figures;
+mod rehearsal;
 mod report;
 mod row;
 mod rows;
@@ -66,7 +67,9 @@ pub(crate) fn mnist(
         )));
     }
     atomic::create_dir(settings.folder)?;
-    let runs = PaperRuns { settings, observer };
+    let data =
+        settings.data.map_or_else(|| rehearsal::write(settings.folder), |data| Ok(data.to_path_buf()))?;
+    let runs = PaperRuns { settings, data, observer };
     let data = report::data(&runs)?;
     let chosen: Vec<&Work> =
         work.iter().filter(|work| only.is_empty() || only.iter().any(|name| name == work.name())).collect();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::few_labels::{self, Entry};
 use super::figures::Figure;
+use super::rehearsal;
 use super::row::{Outcome, Task, main_rows, seed_rows};
 use super::rows::{DRAWS, FEW_LABELS, ROWS, SEEDED, Source};
 use super::runs::PaperRuns;
@@ -18,9 +19,13 @@ const FILE: &str = "paper-mnist.md";
 /// The data set and the checksums of its files, in Markdown.
 pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
     let Some(folder) = runs.settings.data else {
-        return Ok("A rehearsal: one epoch each on the bundled digits, 4,800 to train and 1,000 to test; the paper's \
-                   figures are for MNIST.\n"
-            .to_owned());
+        return Ok(format!(
+            "A rehearsal: one epoch each on a few of the bundled digits, {} to train and {} to test, which are MNIST's \
+             files in `{}/`; the paper's figures are for all of MNIST.\n",
+            rehearsal::TRAIN,
+            rehearsal::TEST,
+            rehearsal::FOLDER
+        ));
     };
     let entries = inventory::inventory(folder)?;
     let mut text = String::from("MNIST, MD5 of the files' content:\n\n");

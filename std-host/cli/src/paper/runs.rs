@@ -6,7 +6,7 @@ use wta::Isa;
 
 use crate::error::{Error, Result};
 use wta::Observer;
-use wta::data::{self, DataSource, Split};
+use wta::data::{self, Split};
 use wta::picture;
 use wta::preprocess::Samples;
 use wta::recipe::{self, Recipe};
@@ -19,8 +19,8 @@ use wta::train::{Options, train_into};
 pub(crate) struct Settings<'a> {
     /// The folder of the reproduction.
     pub folder: &'a Path,
-    /// The folder that holds `mnist/`; without one, this is a rehearsal on the bundled digits, with one epoch
-    /// each.
+    /// The folder that holds `mnist/`; without one, this is a rehearsal on a few of the bundled digits, with one
+    /// epoch each.
     pub data: Option<&'a Path>,
     /// The seed of the networks and the SVMs.
     pub seed: u64,
@@ -31,6 +31,8 @@ pub(crate) struct Settings<'a> {
 /// Trains recipes in the run folders of the reproduction.
 pub(super) struct PaperRuns<'a> {
     pub(super) settings: Settings<'a>,
+    /// The folder that holds `mnist/`, also of a rehearsal.
+    pub(super) data: PathBuf,
     pub(super) observer: &'a dyn Observer,
 }
 
@@ -61,7 +63,6 @@ impl PaperRuns<'_> {
         recipe.set_seed(seed);
         if self.is_rehearsal() {
             recipe.set_epochs(1);
-            rehearse(&mut recipe);
         }
         Ok(recipe)
     }
@@ -78,8 +79,7 @@ impl PaperRuns<'_> {
 
     /// A split of a recipe's data set.
     pub(super) fn samples(&self, recipe: &Recipe, split: Split) -> Result<Samples<'static>> {
-        let folder = self.settings.data.unwrap_or(Path::new(""));
-        Ok(Samples::new(recipe, data::load(&recipe.data.set, folder, split, self.observer)?)?)
+        Ok(Samples::new(recipe, data::load(&recipe.data.set, &self.data, split, self.observer)?)?)
     }
 
     /// Trains a recipe to its end in the folder of this name; an interrupted training continues.
@@ -120,13 +120,6 @@ impl PaperRuns<'_> {
 fn seconds_so_far(recipe: &Recipe, run: &Run) -> Result<f64> {
     let below = recipe.below.as_ref().map_or(Ok(0.0), |below| seconds_so_far(below, &run.below()))?;
     Ok(below + run.metrics(u64::MAX)?.iter().map(|row| row.seconds).sum::<f64>())
-}
-
-fn rehearse(recipe: &mut Recipe) {
-    recipe.data.set = DataSource::Digits;
-    if let Some(below) = &mut recipe.below {
-        rehearse(below);
-    }
 }
 
 /// The error for Ctrl-C in this command, which continues by itself when it is run again.

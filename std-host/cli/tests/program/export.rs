@@ -310,7 +310,7 @@ fn main() {
     assert_eq!(fs::read(&out).unwrap(), fs::read(&copy).unwrap());
 
     let Some(cross) = require(Cross::for_libraries("thumbv7em-none-eabihf")) else { return };
-    let mut cargo = cross.cargo("build", env!("CARGO_TARGET_TMPDIR"));
+    let mut cargo = cross.cargo_as_for_firmware("build", env!("CARGO_TARGET_TMPDIR"));
     cargo.args(["--lib", "--manifest-path", &folder.path("Cargo.toml")]);
     succeeds(cargo);
 }

@@ -1,4 +1,4 @@
-//! `wta paper mnist`, rehearsed on the bundled digits.
+//! `wta paper mnist`, rehearsed on a few of the bundled digits.
 
 use std::fs;
 
@@ -40,11 +40,11 @@ fn rows_and_figures_are_made_once_and_told_in_one_file() {
     }
 
     // It is what training and evaluating alone give.
-    let run = folder.path("alone");
+    let (run, data) = (folder.path("alone"), folder.path("paper/digits"));
     let recipe = folder.path("paper/mnist-conv16/recipe.toml");
-    let trained = wta(&["train", &recipe, "--run", &run]).succeeds();
+    let trained = wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
     assert_eq!(trained.value_after("weights checksum: "), row[13], "{row:?}");
-    let evaluated = wta(&["eval", "--run", &run]).succeeds();
+    let evaluated = wta(&["eval", "--run", &run, "--data", &data]).succeeds();
     assert_eq!(evaluated.value_after("test error: "), error);
     // The layer below a stack was copied, and nothing that came later.
     let model = |run: &str| fs::read(folder.path(&format!("{run}/model.safetensors"))).unwrap();
@@ -116,9 +116,9 @@ fn few_labels_come_from_the_row_s_network() {
     assert_eq!(row[6].split(", ").count(), 2, "{row:?}");
     assert_eq!(cells(&report, "600")[3], "not yet");
     // It is what evaluating alone gives.
-    let run = folder.path("paper/mnist-conv-stacked");
+    let (run, data) = (folder.path("paper/mnist-conv-stacked"), folder.path("paper/digits"));
     let draws = ["--labels", "300", "--draws", "2", "--pool", "4/3", "--power", "1.5", "--c", "1,3,10,30"];
-    let alone = wta(&[&["eval", "--run", &run][..], &draws].concat()).succeeds();
+    let alone = wta(&[&["eval", "--run", &run, "--data", &data][..], &draws].concat()).succeeds();
     assert_eq!(alone.value_after("test error: "), format!("{line} over 2 draws"));
     let again = rehearse(&folder, "few-labels").succeeds();
     assert_eq!(again.value_after("few-labels: "), "finished before");
