@@ -55,8 +55,8 @@ fn must_be_there() -> bool {
 
 /// Prints a line that people see even when the test passes.
 ///
-/// The test harness captures what `println!` and `eprintln!` print, and shows it for failed tests only; what is
-/// written to the stream itself goes through.
+/// The test harness captures what `println!` and `eprintln!` print, and shows it for failed tests only; what
+/// is written to the stream itself goes through.
 pub fn announce(line: &str) {
     // Nothing depends on it: a closed stderr must not fail a test. It starts on a line of its own, since the
     // harness may have begun one; it is one write, lest other tests' lines mix into it.

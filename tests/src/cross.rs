@@ -1,8 +1,8 @@
 //! Cargo for another target.
 //!
-//! Where `rustup target add` has been run, its standard library is used. Elsewhere Debian's compiler serves, which
-//! lives beside rustup's as `/usr/bin/rustc`: it has a package with a standard library for aarch64, and one with
-//! the library's source, of which cargo builds `core` for targets without an operating system.
+//! Where `rustup target add` has been run, its standard library is used. Elsewhere Debian's compiler serves,
+//! which lives beside rustup's as `/usr/bin/rustc`: it has a package with a standard library for aarch64, and
+//! one with the library's source, of which cargo builds `core` for targets without an operating system.
 
 use std::env;
 use std::ffi::OsStr;
@@ -15,8 +15,8 @@ use crate::emulator;
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_RUSTDOC: &str = "/usr/bin/rustdoc";
 
-/// What cargo keeps of the environment's variables about itself. All others (`RUSTFLAGS`, `CARGO_BUILD_TARGET`,
-/// `CARGO_PROFILE_*`, ...) are meant for the build that these tests are part of.
+/// What cargo keeps of the environment's variables about itself. All others (`RUSTFLAGS`,
+/// `CARGO_BUILD_TARGET`, `CARGO_PROFILE_*`, ...) are meant for the build that these tests are part of.
 const KEPT: &[&str] = &[
     "CARGO_HOME",
     "CARGO_HTTP_",
@@ -74,7 +74,8 @@ impl Cross {
         Availability::Ready(Self { linker, flags: vec!["-Clinker-flavor=ld"], ..cross })
     }
 
-    /// The same with a linker: rustup's compiler brings one, Debian's takes Arm's, or for RISC-V that of LLVM.
+    /// The same with a linker: rustup's compiler brings one, Debian's takes Arm's, or for RISC-V that of
+    /// LLVM.
     pub fn for_firmware(target: &'static str) -> Availability<Self> {
         Self::for_libraries(target).and_then(|cross| match cross.compiler {
             Compiler::Default => Availability::Ready(cross),
@@ -147,9 +148,9 @@ impl Cross {
     /// `cargo SUBCOMMAND --target ...` with the workspace's root as its directory and with no more of this
     /// build's environment than it should see.
     ///
-    /// What it builds goes below `tmpdir`, which is `env!("CARGO_TARGET_TMPDIR")`: inside the workspace's target
-    /// directory, apart from the build that the tests are part of. Lock files must be up to date: a test does not
-    /// change the source.
+    /// What it builds goes below `tmpdir`, which is `env!("CARGO_TARGET_TMPDIR")`: inside the workspace's
+    /// target directory, apart from the build that the tests are part of. Lock files must be up to date: a
+    /// test does not change the source.
     pub fn cargo(&self, subcommand: &str, tmpdir: &str) -> Command {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let variables = env::vars_os().map(|(name, _)| name);

@@ -29,7 +29,8 @@ impl CortexM4 {
         find("qemu-system-arm", "qemu-system-arm").and_then(|qemu| Availability::Ready(Self { qemu }))
     }
 
-    /// A command that runs the firmware, one instruction per simulated nanosecond, until it exits by semihosting.
+    /// A command that runs the firmware, one instruction per simulated nanosecond, until it exits by
+    /// semihosting.
     pub fn command(&self, firmware: &Path) -> Command {
         command(&self.qemu, &["mps2-an386", "-icount", "shift=0"], firmware)
     }

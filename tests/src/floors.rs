@@ -1,14 +1,17 @@
-//! The floors of a crate: the order in which its files may import each other, written down and held against the code.
+//! The floors of a crate: the order in which its files may import each other, written down and held against
+//! the code.
 //!
-//! ARCHITECTURE.md has blocks like this one; each line is a folder, and the floors in it from the highest down:
+//! ARCHITECTURE.md has blocks like this one; each line is a folder, and the floors in it from the highest
+//! down:
 //!
 //! ```text
 //! core/src: lib > model novelty > stream int8 > error
 //! ```
 //!
-//! A file or folder may import only what stands behind a later `>` than itself. So files on one floor do not import each
-//! other, and there is no circle. `mod`, `lib` and `main` are the front of their folder: they stand first and alone, and
-//! nothing inside the folder imports from them. Test modules may import what they like.
+//! A file or folder may import only what stands behind a later `>` than itself. So files on one floor do not
+//! import each other, and there is no circle. `mod`, `lib` and `main` are the front of their folder: they
+//! stand first and alone, and nothing inside the folder imports from them. Test modules may import what they
+//! like.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,8 +27,8 @@ pub struct Floors {
 }
 
 impl Floors {
-    /// The order in a document: the lines of its blocks ```` ```floors ````. A line that begins with spaces goes on with
-    /// the one before.
+    /// The order in a document: the lines of its blocks ```` ```floors ````. A line that begins with spaces
+    /// goes on with the one before.
     pub fn of_document(text: &str) -> Self {
         let mut lines: Vec<String> = Vec::new();
         let mut inside = false;
@@ -51,8 +54,9 @@ impl Floors {
         Self { folders: folders.collect() }
     }
 
-    /// What of a crate's sources is against the order, a sentence each. `sources` is the crate's folder of sources, and
-    /// `files` are the texts of all its `.rs` files by their paths; both are as the document writes them.
+    /// What of a crate's sources is against the order, a sentence each. `sources` is the crate's folder of
+    /// sources, and `files` are the texts of all its `.rs` files by their paths; both are as the document
+    /// writes them.
     pub fn violations(&self, sources: &str, files: &BTreeMap<String, String>) -> Vec<String> {
         let mut found = self.not_as_listed(sources, files);
         for (path, text) in files {

@@ -7,8 +7,8 @@ use std::path::Path;
 use wta_tests::assembly::{Loop, innermost_loops};
 use wta_tests::{Cross, announce, require, run};
 
-/// Instructions that the loop may have for each vector of multiplications and additions. Measured with rustc 1.96:
-/// 83 for 64, which is 1.30.
+/// Instructions that the loop may have for each vector of multiplications and additions. Measured with rustc
+/// 1.96: 83 for 64, which is 1.30.
 const MOST_PER_FMLA: f64 = 1.4;
 
 #[test]

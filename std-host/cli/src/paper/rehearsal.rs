@@ -1,4 +1,5 @@
-//! What a rehearsal learns from: a few of the bundled digits, as MNIST's files in a folder of the reproduction.
+//! What a rehearsal learns from: a few of the bundled digits, as MNIST's files in a folder of the
+//! reproduction.
 
 use std::path::{Path, PathBuf};
 

@@ -19,8 +19,8 @@ use wta::train::{Options, train_into};
 pub(crate) struct Settings<'a> {
     /// The folder of the reproduction.
     pub folder: &'a Path,
-    /// The folder that holds `mnist/`; without one, this is a rehearsal on a few of the bundled digits, with one
-    /// epoch each.
+    /// The folder that holds `mnist/`; without one, this is a rehearsal on a few of the bundled digits, with
+    /// one epoch each.
     pub data: Option<&'a Path>,
     /// The seed of the networks and the SVMs.
     pub seed: u64,

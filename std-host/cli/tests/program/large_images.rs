@@ -1,4 +1,5 @@
-//! Patches first, then larger images: a network is trained on patches, applied to whole pictures, and stacked on.
+//! Patches first, then larger images: a network is trained on patches, applied to whole pictures, and stacked
+//! on.
 
 use std::fs;
 

@@ -166,7 +166,8 @@ impl Drop for Mounted {
     }
 }
 
-/// MNIST's four files, plain, with a few of the bundled digits; written anew each time. Returns the data folder.
+/// MNIST's four files, plain, with a few of the bundled digits; written anew each time. Returns the data
+/// folder.
 pub(crate) fn shrunken_mnist(folder: &Folder) -> String {
     let data = folder.path("data");
     let _ = fs::remove_dir_all(&data);

@@ -243,8 +243,8 @@ fn a_profile_says_where_the_time_of_a_step_goes() {
     assert!(memory.unwrap_or(f64::INFINITY) > 3.0 * 4.0 * 1.5e6 || !cfg!(target_os = "linux"), "{json}");
     assert_eq!(memory.is_some(), cfg!(target_os = "linux"));
 
-    // Medians of two are means: the phases' sum is the step without what threads wait, which is less or more with what
-    // else the machine does.
+    // Medians of two are means: the phases' sum is the step without what threads wait, which is less or more
+    // with what else the machine does.
     let phases = json["phases"].as_array().unwrap();
     let sum: f64 = phases.iter().map(|phase| phase["ms"].as_f64().unwrap()).sum();
     assert!(sum > 0.0 && sum <= 1.01 * number("step_ms"), "{sum} ms: {json}");
