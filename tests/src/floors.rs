@@ -14,8 +14,8 @@
 //! like.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 /// Names at the front of a folder.
 const FRONTS: [&str; 3] = ["mod", "lib", "main"];
@@ -130,26 +130,24 @@ impl Floors {
 
 /// All `.rs` files below a folder of the repository, by their paths in it.
 ///
-/// # Panics
+/// # Errors
 ///
 /// When one cannot be read.
-pub fn sources(repository: &Path, folder: &str) -> BTreeMap<String, String> {
+pub fn sources(repository: &Path, folder: &str) -> io::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(repository.join(&folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
-        for entry in entries {
-            let entry = entry.unwrap_or_else(|e| panic!("{folder}: {e}"));
+        for entry in fs::read_dir(repository.join(&folder))? {
+            let entry = entry?;
             let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
                 folders.push(path);
             } else if path.ends_with(".rs") {
-                let text = fs::read_to_string(entry.path()).unwrap_or_else(|e| panic!("{path}: {e}"));
-                files.insert(path, text);
+                files.insert(path, fs::read_to_string(entry.path())?);
             }
         }
     }
-    files
+    Ok(files)
 }
 
 fn split(path: &str) -> (&str, &str) {
