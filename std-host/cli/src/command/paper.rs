@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Seed of the networks and the SVMs; two recipes are also trained with the next two seeds.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Rehearse on a few of the bundled digits, 600 to train and 200 to test, one epoch each.
+    /// Rehearse on a few of the bundled digits, 400 to train and 100 to test, one epoch each.
     #[arg(long)]
     quick: bool,
 }

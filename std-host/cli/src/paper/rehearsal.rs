@@ -11,10 +11,10 @@ use wta::files::atomic;
 pub(super) const FOLDER: &str = "digits";
 
 /// Digits to train on: a few batches.
-pub(super) const TRAIN: usize = 600;
+pub(super) const TRAIN: usize = 400;
 
 /// Digits to test with.
-pub(super) const TEST: usize = 200;
+pub(super) const TEST: usize = 100;
 
 /// Writes the files anew, as they always are, and returns the folder to take for that of the data.
 pub(super) fn write(reproduction: &Path) -> Result<PathBuf> {

@@ -28,7 +28,7 @@ fn rows_and_figures_are_made_once_and_told_in_one_file() {
     let error = first.value_after("mnist-conv16: test error ");
     assert_eq!((row[3].as_str(), &row[4]), ("1.02%", &error), "{row:?}");
     let number: f64 = error.trim_end_matches('%').parse().unwrap();
-    assert!(number < 10.0, "{number}");
+    assert!(number < 20.0, "{number}");
     assert_eq!(row[5], if number <= 1.02 { "met" } else { "missed" });
     assert_eq!(cells(&report, "mnist-rbm")[4], "not yet");
     let other = first.value_after("mnist-conv16-seed3: test error ");
