@@ -6,6 +6,9 @@ use wta::recipe;
 
 use crate::print::print;
 
+/// The beginning of the page that `--reference` prints, before the tables of keys.
+const INTRODUCTION: &str = include_str!("recipes.md");
+
 /// Arguments of `wta recipes`.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -36,7 +39,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.reference {
-        return print(&recipe::reference());
+        return print(&format!("{INTRODUCTION}\n{}", recipe::reference()));
     }
     if arguments.schema {
         return print(&format!("{:#}\n", recipe::schema()));
@@ -51,5 +54,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match recipe::text(name) {
         Some(text) => print(text),
         None => Err(Error::Usage(format!("there is no recipe {name}; `wta recipes` lists them"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recipe_in_the_introduction_is_one_of_its_own() {
+        let (_, rest) = INTRODUCTION.split_once("```toml\n").unwrap();
+        let recipe = recipe::parse(rest.split_once("```").unwrap().0, "introduction").unwrap();
+        assert!(!recipe::names().contains(&recipe.name.as_str()));
     }
 }

@@ -499,7 +499,8 @@ fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
 
     wta(&["search", "digits-demo", "--run", &search, "--set", "svm.c=[1.0]"]).fails("another recipe");
     wta(&[&arguments[..], &["training.decay=0.0"]].concat()).fails("over other keys");
-    wta(&[&arguments[..], &["training.speed=1"]].concat()).fails("training has no key speed (did you mean seed?)");
+    wta(&[&arguments[..], &["training.speed=1"]].concat())
+        .fails("training has no key speed (did you mean seed?)");
     wta(&["search", "digits-demo", "--run", &run, "--set", "svm.c=[1.0]"]).fails("is a run folder");
 }
 
