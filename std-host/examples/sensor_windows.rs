@@ -7,7 +7,8 @@ const WINDOW: usize = 64;
 
 /// A sensor's signal in one of three states, with noise: a hum, a knock, or a drift.
 fn window(number: usize) -> (Vec<f32>, u8) {
-    let mut state = number as u32;
+    // Neighbours begin far from each other.
+    let mut state = (number as u32).wrapping_mul(2_654_435_769);
     let mut noise = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) as f32 / (1 << 24) as f32 - 0.5
@@ -29,11 +30,17 @@ fn window(number: usize) -> (Vec<f32>, u8) {
 
 fn windows(numbers: std::ops::Range<usize>) -> wta::Result<Dataset> {
     let (signals, classes): (Vec<Vec<f32>>, Vec<u8>) = numbers.map(window).unzip();
-    Dataset::from_floats(Shape::vector(WINDOW), signals.concat())?.with_labels(classes)
+    Dataset::from_floats(Shape::new(1, 1, WINDOW), signals.concat())?.with_labels(classes)
 }
 
 fn main() -> wta::Result<()> {
-    let recipe = Recipe::builder("sensor").fully_connected([48]).lifetime(0.1).epochs(20).build()?;
+    // 16 filters of 9 numbers each; the largest of every 16 positions are the features.
+    let recipe = Recipe::builder("sensor")
+        .convolutional([(16, [1, 9])], [1, 9])
+        .lifetime(0.2)
+        .pool("1x16/1x16".parse()?)
+        .epochs(5)
+        .build()?;
     // The labels of these 6,000 are not looked at.
     let trained = recipe.train(&windows(0..6_000)?, &())?;
     let classifier = trained.classifier(&windows(6_000..6_300)?, &())?;
