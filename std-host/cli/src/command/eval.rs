@@ -17,7 +17,7 @@ use crate::print::print;
 #[derive(Args)]
 #[command(
     after_help = "C is chosen on a held-out part of the training images, then the SVM is fitted to all of them; with
-at most 5000 labels C is chosen by 5-fold cross-validation among these. Test labels are used for nothing
+at most 2000 labels C is chosen by 5-fold cross-validation among these. Test labels are used for nothing
 but the printed error. eval.json gets every draw, svm.safetensors the first one's classifier.
 
 Examples:
