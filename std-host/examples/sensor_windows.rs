@@ -6,7 +6,7 @@ use wta::{Dataset, Recipe, Shape};
 const WINDOW: usize = 64;
 
 /// A sensor's signal in one of three states, with noise: a hum, a knock, or a drift.
-fn window(number: usize) -> (Vec<f32>, u8) {
+fn window(number: usize) -> (Vec<f32>, u16) {
     // Neighbours begin far from each other.
     let mut state = (number as u32).wrapping_mul(2_654_435_769);
     let mut noise = move || {
@@ -25,11 +25,11 @@ fn window(number: usize) -> (Vec<f32>, u8) {
         }
         _ => t / WINDOW as f32 + phase / 6.0,
     };
-    ((0..WINDOW).map(|t| at(t as f32) + 0.2 * noise()).collect(), class as u8)
+    ((0..WINDOW).map(|t| at(t as f32) + 0.2 * noise()).collect(), class as u16)
 }
 
 fn windows(numbers: std::ops::Range<usize>) -> wta::Result<Dataset> {
-    let (signals, classes): (Vec<Vec<f32>>, Vec<u8>) = numbers.map(window).unzip();
+    let (signals, classes): (Vec<Vec<f32>>, Vec<u16>) = numbers.map(window).unzip();
     Dataset::from_floats(Shape::new(1, 1, WINDOW), signals.concat())?.with_labels(classes)
 }
 

@@ -4,15 +4,15 @@
 use wta::svm::{HoldOut, Options, Rows, Scaling, Search, Stop, choose_and_fit};
 
 /// Two features of the examples of three classes, which lie around a circle.
-fn example(number: usize) -> ([f32; 2], u8) {
+fn example(number: usize) -> ([f32; 2], u16) {
     let class = number % 3;
     let angle = class as f32 * 2.1 + ((number * 37 % 101) as f32 / 101.0 - 0.5);
     let radius = 1.0 + (number * 53 % 97) as f32 / 97.0;
-    ([radius * angle.cos(), radius * angle.sin()], class as u8)
+    ([radius * angle.cos(), radius * angle.sin()], class as u16)
 }
 
 fn main() -> wta::Result<()> {
-    let (features, labels): (Vec<[f32; 2]>, Vec<u8>) = (0..3_000).map(example).unzip();
+    let (features, labels): (Vec<[f32; 2]>, Vec<u16>) = (0..3_000).map(example).unzip();
     let mut rows = Rows::from_dense(2, features.as_flattened())?;
     let scaling = Scaling::unit_average_norm(&rows);
     scaling.apply(&mut rows)?;

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let columns = usize::try_from(columns)?;
     let matrix: Vec<f32> = file.into_vec()?;
     let labels: Vec<u8> = NpyFile::new(BufReader::new(File::open(labels)?))?.into_vec()?;
+    let labels: Vec<u16> = labels.into_iter().map(u16::from).collect();
     let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     let tolerance = tolerance.parse()?;
     let stop = if gap { Stop::Gap(tolerance) } else { Stop::Gradient(tolerance) };

@@ -6,9 +6,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use wta::data::Dataset;
 use wta::preprocess::{Preprocessor, Samples, fit};
 use wta::recipe;
+use wta::{Dataset, Shape};
 use wta_core::Random;
 use wta_simd::Isa;
 
@@ -24,8 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let recipe = recipe::load("cifar10-conv64")?;
     let mut random = Random::new(1);
     let pixels: Vec<u8> = (0..images * side * side * 3).map(|_| random.next_u64() as u8).collect();
-    let dataset =
-        Dataset { channels: 3, height: side, width: side, pixels: pixels.into(), labels: None, classes: 0 };
+    let dataset = Dataset::from_bytes(Shape::new(3, side, side), pixels)?;
     let samples = Samples::new(&recipe, dataset)?;
     let start = Instant::now();
     let learnt = fit(isa, &recipe, &samples, &())?;

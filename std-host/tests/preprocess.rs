@@ -5,12 +5,12 @@
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use wta::Isa;
 use wta::data::Dataset;
 use wta::preprocess::{Preprocess, Preprocessor, Samples, fit};
 use wta::recipe::{self, Recipe};
 use wta::run::Run;
 use wta::train::{Options, train_into};
+use wta::{Isa, Shape};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/vectors/preprocess.safetensors");
 
@@ -48,7 +48,7 @@ fn tensor(name: &str) -> Vec<f32> {
 
 fn dataset() -> Dataset {
     let pixels: Vec<u8> = tensor("images").iter().map(|v| *v as u8).collect();
-    Dataset { channels: 3, height: 6, width: 5, pixels: pixels.into(), labels: None, classes: 0 }
+    Dataset::from_bytes(Shape::new(3, 6, 5), pixels).unwrap()
 }
 
 /// The whole set as a convolutional network sees it (channels last), and what was learnt.
@@ -143,14 +143,7 @@ fn learnt_from(isa: Isa, rows: usize, columns: usize, steps: &str) -> Preprocess
             (0..rows * columns * 3).map(|_| random.below(1000) as f32 / 500.0 - 1.0).collect();
         pixels.extend(image.iter().chain(&image.iter().map(|v| -v).collect::<Vec<_>>()));
     }
-    let dataset = Dataset {
-        channels: 3,
-        height: rows,
-        width: columns,
-        pixels: wta::data::Pixels::Floats(pixels),
-        labels: None,
-        classes: 0,
-    };
+    let dataset = Dataset::from_floats(Shape::new(3, rows, columns), pixels).unwrap();
     let mut recipe = recipe(steps);
     recipe.data.divide_by = 1.0;
     let samples = Samples::new(&recipe, dataset).unwrap();
@@ -285,8 +278,8 @@ fn senseless_steps_are_refused_in_one_sentence() {
     let error = recipe::parse(&stacked, "test").unwrap_err().to_string();
     assert!(error.contains("another [[preprocess]]"), "{error}");
     let large = recipe(r#"{ step = "zca", regulariser = 0.1 }"#);
-    let pixels = vec![0u8; 2 * 3 * 224 * 224].into();
-    let images = Dataset { channels: 3, height: 224, width: 224, pixels, labels: None, classes: 0 };
+    let pixels = vec![0u8; 2 * 3 * 224 * 224];
+    let images = Dataset::from_bytes(Shape::new(3, 224, 224), pixels).unwrap();
     let samples = Samples::new(&large, images).unwrap();
     let error = fit(Isa::detect(), &large, &samples, &()).unwrap_err();
     assert!(error.to_string().contains("150528 numbers cannot be whitened"), "{error}");

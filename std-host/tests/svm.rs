@@ -45,14 +45,14 @@ impl Noise {
 
 /// Half-empty noisy examples with a centre for each class, and on purpose a constant feature, a feature that
 /// is always zero, an all-zero row and duplicates with equal and with different labels.
-fn example(rows: usize, features: usize, classes: usize, seed: u32) -> (Vec<f32>, Vec<u8>) {
+fn example(rows: usize, features: usize, classes: usize, seed: u32) -> (Vec<f32>, Vec<u16>) {
     let mut noise = Noise(seed.wrapping_mul(2654435761) | 1);
     let centres: Vec<f32> = (0..classes * features).map(|_| noise.next()).collect();
     let mut matrix = Vec::new();
     let mut labels = Vec::new();
     for row in 0..rows {
         let class = row % classes;
-        labels.push(class as u8);
+        labels.push(class as u16);
         for feature in 0..features {
             let value = (centres[class * features + feature] + noise.next()).max(0.0);
             matrix.push(match (row, feature) {
@@ -74,7 +74,7 @@ fn example(rows: usize, features: usize, classes: usize, seed: u32) -> (Vec<f32>
 /// Primal and dual objective of one class, straight from the definition. The dual is taken at `alpha = 2 C
 /// hinge`, which is the optimum if the weights are, and a lower bound of the primal's minimum whatever they
 /// are.
-fn objectives(matrix: &[f32], labels: &[u8], model: &Model, class: usize, c: f64) -> (f64, f64) {
+fn objectives(matrix: &[f32], labels: &[u16], model: &Model, class: usize, c: f64) -> (f64, f64) {
     let features = model.features;
     let weights = &model.weights[class * features..(class + 1) * features];
     let bias = f64::from(model.bias[class]);
@@ -100,7 +100,7 @@ fn objectives(matrix: &[f32], labels: &[u8], model: &Model, class: usize, c: f64
 fn train(
     matrix: &[f32],
     features: usize,
-    labels: &[u8],
+    labels: &[u16],
     classes: usize,
     c: f64,
     stop: Stop,
@@ -191,7 +191,7 @@ fn progress_is_heard_and_can_stop_training() {
 #[test]
 fn bad_requests_get_one_sentence() {
     let rows = Rows::from_dense(1, &[1.0, 2.0, 3.0]).unwrap();
-    let message = |labels: &[u8], classes, c, options: Options| {
+    let message = |labels: &[u16], classes, c, options: Options| {
         fit(&rows, labels, classes, c, &options, &()).unwrap_err().to_string()
     };
     let good = Options::default();

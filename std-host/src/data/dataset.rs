@@ -1,4 +1,4 @@
-//! A data set in memory or in a file: images of one size, and their labels.
+//! A data set in memory or in files: samples of one shape, and their labels.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -7,7 +7,9 @@ use wta_core::Shape;
 
 use crate::error::{Error, Result};
 
-use super::pixels::Pixels;
+use super::classes::Classes;
+use super::form::Form;
+use super::values::Values;
 
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,21 +29,24 @@ pub struct Splits {
     pub test: Dataset,
 }
 
-/// Images of one size, and their labels if they have any.
+/// Samples of one shape, and their labels if they have any. The names are those of images; a signal is an
+/// image of one row, whose columns are the time steps.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    /// Values per position: 1 for grey, 3 for red, green and blue, or the channels of a signal.
     pub channels: usize,
-    /// Rows of an image.
+    /// Rows of an image; 1 for signals and vectors.
     pub height: usize,
-    /// Columns of an image.
+    /// Columns of an image, time steps of a signal, or values of a vector.
     pub width: usize,
-    /// Image by image, each `height x width x channels`, channels last.
-    pub pixels: Pixels,
-    /// One per image, each below `classes`.
-    pub labels: Option<Vec<u8>>,
-    /// How many classes the labels tell apart.
-    pub classes: usize,
+    /// What the samples are.
+    pub form: Form,
+    /// Sample by sample, each `height x width x channels`, channels last.
+    pub values: Values,
+    /// One per sample, each below the number of `classes`.
+    pub labels: Option<Vec<u16>>,
+    /// The names of the classes that the labels tell apart.
+    pub classes: Classes,
 }
 
 impl From<Dataset> for Cow<'_, Dataset> {
@@ -70,7 +75,7 @@ impl Dataset {
     ///
     /// let windows: Vec<f32> = (0..300).map(|v| (v as f32 * 0.1).sin()).collect();
     /// let data = Dataset::from_floats(Shape::vector(30), windows)?.with_labels(vec![0; 10])?;
-    /// assert_eq!((data.len(), data.classes), (10, 1));
+    /// assert_eq!((data.len(), data.classes.len()), (10, 1));
     /// # Ok::<(), wta::Error>(())
     /// ```
     ///
@@ -86,7 +91,7 @@ impl Dataset {
                 format!("element {element} of image {image} is not a finite number; clean the data");
             return Err(Error::Invalid(problem));
         }
-        Self::from_pixels(shape, numbers.into())
+        Self::from_values(shape, numbers.into())
     }
 
     /// The same from bytes, 0 to 255. With `data.divide_by = 255` in the recipe they lie between 0 and 1.
@@ -95,26 +100,28 @@ impl Dataset {
     ///
     /// [`Error::Invalid`] if the bytes do not make whole images.
     pub fn from_bytes(shape: Shape, bytes: impl Into<Vec<u8>>) -> Result<Self> {
-        Self::from_pixels(shape, bytes.into().into())
+        Self::from_values(shape, bytes.into().into())
     }
 
-    fn from_pixels(shape: Shape, pixels: Pixels) -> Result<Self> {
+    fn from_values(shape: Shape, values: Values) -> Result<Self> {
         let Shape { channels, height, width } = shape;
-        if shape.len() == 0 || !pixels.len().is_multiple_of(shape.len()) {
+        if shape.len() == 0 || !values.len().is_multiple_of(shape.len()) {
             return Err(Error::Invalid(format!(
-                "{} numbers are not a whole number of images of {height} x {width} x {channels}",
-                pixels.len()
+                "{} numbers are not a whole number of samples of {height} x {width} x {channels}",
+                values.len()
             )));
         }
-        Ok(Self { channels, height, width, pixels, labels: None, classes: 0 })
+        let form = Form::of(shape);
+        Ok(Self { channels, height, width, form, values, labels: None, classes: Classes::default() })
     }
 
-    /// Adds a label for each image; the number of classes is the largest label plus 1.
+    /// Adds a label for each sample; the number of classes is the largest label plus 1.
+    /// [`Dataset::with_classes`] gives them names.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if there are not as many labels as images.
-    pub fn with_labels(mut self, labels: impl Into<Vec<u8>>) -> Result<Self> {
+    /// [`Error::Invalid`] if there are not as many labels as samples.
+    pub fn with_labels(mut self, labels: impl Into<Vec<u16>>) -> Result<Self> {
         let labels = labels.into();
         if labels.len() != self.len() {
             return Err(Error::Invalid(format!(
@@ -123,14 +130,30 @@ impl Dataset {
                 self.len()
             )));
         }
-        self.classes = labels.iter().max().map_or(0, |label| usize::from(*label) + 1);
+        self.classes = Classes::numbered(labels.iter().max().map_or(0, |label| usize::from(*label) + 1));
         self.labels = Some(labels);
+        Ok(self)
+    }
+
+    /// The same labels with these names for the classes, of which there may be more than labels use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there are fewer names than classes.
+    pub fn with_classes(mut self, classes: Classes) -> Result<Self> {
+        if classes.len() < self.classes.len() {
+            let (names, most) = (classes.len(), self.classes.len().saturating_sub(1));
+            return Err(Error::Invalid(format!(
+                "there are {names} names of classes, but labels up to {most}"
+            )));
+        }
+        self.classes = classes;
         Ok(self)
     }
 
     /// The number of images.
     pub fn len(&self) -> usize {
-        self.pixels.len().checked_div(self.image_len()).unwrap_or(0)
+        self.values.len().checked_div(self.image_len()).unwrap_or(0)
     }
 
     /// Whether there is no image.
@@ -150,7 +173,7 @@ impl Dataset {
     /// [`Error::Invalid`] if there is no such image, [`Error::Io`] if its file cannot be read.
     pub fn write(&self, index: usize, scale: f32, to: &mut [f32]) -> Result<()> {
         let start = index.checked_mul(to.len()).filter(|_| to.len() == self.image_len());
-        match start.map_or(Ok(false), |start| self.pixels.write(start, scale, to))? {
+        match start.map_or(Ok(false), |start| self.values.write(start, scale, to))? {
             true => Ok(()),
             false => {
                 Err(Error::Invalid(format!("there is no image {index} in the data set of {}", self.len())))
@@ -164,22 +187,31 @@ impl Dataset {
     pub fn split_off(&mut self, at: usize) -> Self {
         let at = at.min(self.len());
         Self {
-            pixels: self.pixels.split_off(at * self.image_len()),
+            values: self.values.split_off(at * self.image_len()),
             labels: self.labels.as_mut().map(|labels| labels.split_off(at.min(labels.len()))),
+            classes: self.classes.clone(),
             ..*self
         }
+    }
+
+    /// The samples with these indices, in this order.
+    pub(super) fn chosen(self, indices: &[usize]) -> Self {
+        let sample = self.image_len();
+        let label = |labels: &Vec<u16>| indices.iter().filter_map(|i| labels.get(*i).copied()).collect();
+        let labels = self.labels.as_ref().map(label);
+        Self { values: self.values.chosen(sample, indices.to_vec()), labels, ..self }
     }
 
     /// The data set, if every label is below `classes`; an error names `labels_file`, the file of the labels.
     pub(super) fn checked(self, labels_file: &Path) -> Result<Self> {
         let mut labels = self.labels.iter().flatten().enumerate();
-        match labels.find(|(_, label)| usize::from(**label) >= self.classes) {
+        match labels.find(|(_, label)| usize::from(**label) >= self.classes.len()) {
             None => Ok(self),
             Some((index, label)) => Err(Error::file(
                 labels_file,
                 format!(
                     "the label at index {index} is {label}, but labels go from 0 to {}; get the file again",
-                    self.classes.saturating_sub(1)
+                    self.classes.len().saturating_sub(1)
                 ),
             )),
         }
@@ -195,9 +227,10 @@ mod tests {
             channels: 3,
             height: 1,
             width: 2,
-            pixels: Pixels::Bytes((0..24).collect()),
+            form: Form::Image,
+            values: Values::Bytes((0..24).collect()),
             labels: Some(vec![3, 1, 4, 1]),
-            classes: 5,
+            classes: Classes::numbered(5),
         }
     }
 
@@ -212,7 +245,7 @@ mod tests {
             let sentence = set.write(index, 1.0, &mut image).unwrap_err().to_string();
             assert_eq!(sentence, format!("there is no image {index} in the data set of 4"));
         }
-        let none = Dataset { width: 0, pixels: Pixels::Bytes(vec![]), labels: None, ..set };
+        let none = Dataset { width: 0, values: Values::Bytes(vec![]), labels: None, ..set };
         assert_eq!((none.len(), none.is_empty(), none.write(0, 1.0, &mut image).is_err()), (0, true, true));
     }
 
@@ -222,7 +255,7 @@ mod tests {
         let end = start.split_off(3);
         assert_eq!((start.len(), start.labels.as_deref()), (3, Some(&[3, 1, 4][..])));
         assert_eq!((end.len(), end.labels.as_deref()), (1, Some(&[1][..])));
-        assert_eq!(end.pixels.bytes(), Some(&[18, 19, 20, 21, 22, 23][..]));
+        assert_eq!(end.values.bytes(), Some(&[18, 19, 20, 21, 22, 23][..]));
         assert_eq!((start.split_off(9).len(), start.len()), (0, 3));
         assert_eq!((start.split_off(0).len(), start.len()), (3, 0));
     }
@@ -230,7 +263,10 @@ mod tests {
     #[test]
     fn labels_stay_below_the_classes() {
         assert!(set().checked(Path::new("labels")).is_ok());
-        let sentence = Dataset { classes: 4, ..set() }.checked(Path::new("labels")).unwrap_err().to_string();
+        let sentence = Dataset { classes: Classes::numbered(4), ..set() }
+            .checked(Path::new("labels"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             sentence,
             "labels: the label at index 2 is 4, but labels go from 0 to 3; get the file again"
@@ -241,13 +277,19 @@ mod tests {
     fn ones_own_numbers_are_a_data_set() {
         let shape = Shape::new(2, 1, 2);
         let set = Dataset::from_floats(shape, [0.5; 12]).unwrap().with_labels([2, 0, 1]).unwrap();
-        assert_eq!((set.len(), set.shape(), set.classes), (3, shape, 3));
+        assert_eq!((set.len(), set.shape(), set.classes.len()), (3, shape, 3));
         let refused = |result: Result<Dataset>| result.unwrap_err().to_string();
         assert!(refused(Dataset::from_floats(shape, [0.0; 6])).contains("6 numbers are not a whole number"));
         let mut numbers = [0.0; 8];
         numbers[5] = f32::NAN;
         assert!(refused(Dataset::from_floats(shape, numbers)).contains("element 1 of image 1"));
         assert!(refused(Dataset::from_bytes(Shape::vector(0), [0])).contains("1 numbers"));
+        let named = set.clone().with_classes(Classes::new(["a", "b", "c"]).unwrap()).unwrap();
+        assert_eq!(named.classes.name(2), "c");
+        assert!(
+            refused(set.clone().with_classes(Classes::numbered(2)))
+                .contains("2 names of classes, but labels up to 2")
+        );
         assert!(refused(set.with_labels([1])).contains("1 labels are not one for each of 3 images"));
     }
 }

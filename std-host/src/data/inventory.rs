@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
-use super::own::{arrays, tree};
+use super::own::{array, entries, tree};
 use super::published::{cifar10, mnist, svhn};
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -152,7 +152,7 @@ pub fn inventory(dir: &Path) -> Result<Vec<Entry>> {
 /// The folders with pictures and the arrays in `dir` itself, without the folders of published sets.
 fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for path in tree::entries(dir)?.into_iter().filter(|path| !published.contains(&path.as_path())) {
+    for path in entries::entries(dir)?.into_iter().filter(|path| !published.contains(&path.as_path())) {
         let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
         if path.is_dir() {
             let pictures = tree::count(&path);
@@ -161,9 +161,9 @@ fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
                     State::Own(format!("present, {} PNG, JPEG or PGM files", grouped(pictures as u64)));
                 entries.push(Entry { set: "images", file, size: None, state });
             }
-        } else if path.extension().is_some_and(|ending| ending == "npy" || ending == "safetensors") {
+        } else if ["npy", "npz", "safetensors"].contains(&array::ending(&path).as_str()) {
             let size = path.metadata().ok().map(|metadata| metadata.len());
-            let state = match arrays::describe(&path) {
+            let state = match array::describe(&path) {
                 Ok(shapes) => State::Own(format!("present, {shapes}")),
                 Err(error) => broken(error),
             };

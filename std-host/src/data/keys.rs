@@ -27,7 +27,7 @@ pub enum DataSource {
     },
     /// A folder of pictures: JPEG, PNG, PGM or PPM.
     Images(ImageFolder),
-    /// Arrays in `.npy` or safetensors files.
+    /// Arrays and tables of numbers.
     Array(ArrayFiles),
     /// Images that a program hands over in memory; no file has them.
     Memory,
@@ -57,7 +57,11 @@ impl DataSource {
 
     /// `Ok` when its keys make sense.
     pub(crate) fn check(&self) -> Result<(), Problem> {
-        if let Self::Images(images) = self { images.check() } else { Ok(()) }
+        match self {
+            Self::Images(images) => images.check(),
+            Self::Array(arrays) => arrays.check(),
+            _ => Ok(()),
+        }
     }
 
     /// What pixels are divided by unless told: bytes come to lie between 0 and 1, arrays and what a program

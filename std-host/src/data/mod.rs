@@ -3,13 +3,19 @@
 //! [`load`] turns a [`DataSource`] and a folder into a [`Dataset`]; [`inventory`] lists what a folder holds.
 //! A new data set needs a file here, a variant of `DataSource` and an arm in `load`.
 
+mod classes;
+mod collector;
 mod dataset;
+mod element;
+mod form;
 pub mod inventory;
 mod keys;
 pub(crate) mod own;
-mod pixels;
 mod published;
 mod source;
+mod stored;
+mod values;
+mod windows;
 
 use std::path::Path;
 
@@ -18,11 +24,19 @@ use crate::observer::Observer;
 use own::{arrays, folder};
 use published::{cifar10, mnist, svhn};
 
+pub use classes::Classes;
 pub use dataset::{Dataset, Split, Splits};
+pub use element::Element;
+pub use form::Form;
 pub use keys::DataSource;
-pub use own::keys::{ArrayFiles, ImageFolder, OnError};
+pub use own::column::Column;
+pub use own::keys::{ArrayFiles, ImageFolder, Names, OnError};
+pub use own::layout::{Kind, Layout};
 pub use own::loose::load_files;
-pub use pixels::{Element, Pixels, Stored};
+pub use own::paths::Paths;
+pub use stored::Stored;
+pub use values::Values;
+pub use windows::Windows;
 
 /// Loads a split of a data set from `dir`, the folder that holds `mnist/` and others. The observer gets a
 /// note for each file that is skipped because the recipe allows it.
@@ -40,7 +54,7 @@ pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observ
         DataSource::Cifar10 => cifar10::load(dir, split),
         DataSource::Svhn { extra } => svhn::load(dir, split, *extra),
         DataSource::Images(keys) => folder::load(dir, keys, split, observer),
-        DataSource::Array(keys) => arrays::load(dir, keys, split),
+        DataSource::Array(keys) => arrays::load(dir, keys, split, observer),
         DataSource::Memory => Err(Error::setting(
             Setting::Data,
             "is in the memory of a program (set = \"memory\"), which hands it over itself; no file has it",
@@ -58,8 +72,8 @@ pub fn digits() -> Result<Splits> {
     Ok(Splits { train: published::digits::load(Split::Train)?, test: published::digits::load(Split::Test)? })
 }
 
-/// Reads images from an array in a file: `.npy`, or safetensors with one tensor. Its shape is N x channels x
-/// rows x columns, or N x D for vectors.
+/// Reads samples from a file with one array (`.npy`, `.npz`, `.safetensors`), or a table (`.csv`): vectors
+/// N x D, signals N x channels x time, images N x rows x columns or N x channels x rows x columns.
 ///
 /// # Errors
 ///

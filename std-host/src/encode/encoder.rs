@@ -252,8 +252,7 @@ mod tests {
         let recipe = recipe::parse(text, "test").unwrap();
         let mut random = Random::new(4);
         let pixels: Vec<u8> = (0..5 * 14 * 13).map(|_| (255.0 * random.uniform()) as u8).collect();
-        let dataset =
-            Dataset { channels: 1, height: 14, width: 13, pixels: pixels.into(), labels: None, classes: 0 };
+        let dataset = Dataset::from_bytes(Shape::new(1, 14, 13), pixels).unwrap();
         let samples = Samples::new(&recipe, dataset).unwrap();
         let image = samples.image_shape();
         let lower = trained(recipe.below.as_ref().unwrap(), image, None);

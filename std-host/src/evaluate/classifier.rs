@@ -46,7 +46,7 @@ impl Trained {
         let (mut svm, report, choice) = svm::choose_and_fit(
             rows,
             labels,
-            encoded.classes,
+            encoded.classes.len(),
             &search(plan),
             &options(plan, SEED),
             observer,
@@ -91,7 +91,7 @@ impl Classifier<'_> {
     /// # Errors
     ///
     /// As for [`Classifier::scores`].
-    pub fn predict(&self, data: &Dataset) -> Result<Vec<u8>> {
+    pub fn predict(&self, data: &Dataset) -> Result<Vec<u16>> {
         Ok(self.scores(data)?.iter().map(|scores| svm::best(scores)).collect())
     }
 

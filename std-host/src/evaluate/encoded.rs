@@ -1,10 +1,12 @@
 //! A data set's features, ready for the SVM.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use wta_core::Pool;
 use wta_simd::Isa;
 
+use crate::data::Classes;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
@@ -29,7 +31,7 @@ pub struct Part {
     /// Scaled features.
     pub rows: Rows,
     /// One for each row.
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
 }
 
 /// The features of a data set, encoded once for any number of evaluations.
@@ -44,8 +46,8 @@ pub struct Encoded {
     pub train: Part,
     /// The test images; `None` if only [`super::validate`] is called, which does not use them.
     pub test: Option<Part>,
-    /// The number of classes.
-    pub classes: usize,
+    /// The names of the classes.
+    pub classes: Classes,
     /// The encoder of the features.
     pub(super) encoder: FeatureEncoder,
     /// The scaling of the features.
@@ -83,7 +85,7 @@ impl Encoded {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let labels_of = |samples: &Samples<'_>| {
-            samples.labels().map(<[u8]>::to_vec).ok_or_else(|| {
+            samples.labels().map(<[u16]>::to_vec).ok_or_else(|| {
                 let name = &trained.recipe().name;
                 Error::Invalid(format!("recipe {name}: the data set has no labels to classify by"))
             })
@@ -91,6 +93,11 @@ impl Encoded {
         let (train_labels, test_labels) = (labels_of(train)?, test.map(labels_of).transpose()?);
         if test.is_some_and(|test| test.shape() != train.shape()) {
             return Err(Error::Invalid("the training and the test images are of different sizes".to_owned()));
+        }
+        if let (Some(labels), Some(test)) = (&test_labels, test)
+            && !labels.iter().any(|label| train_labels.contains(label))
+        {
+            return Err(Error::Invalid(no_common_class(&train_labels, labels, test.classes())));
         }
         if !(how.power > 0.0 && how.power <= 10.0) {
             return Err(Error::setting(Setting::Power, "must be more than 0 and at most 10"));
@@ -118,7 +125,7 @@ impl Encoded {
         Ok(Self {
             train: Part { rows: train_rows, labels: train_labels },
             test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels }),
-            classes: train.classes(),
+            classes: train.classes().clone(),
             encoder,
             scaling,
             pool,
@@ -128,6 +135,21 @@ impl Encoded {
             seconds: start.elapsed().as_secs_f64(),
         })
     }
+}
+
+/// The sentence for labels of which none is in both splits.
+fn no_common_class(train: &[u16], test: &[u16], classes: &Classes) -> String {
+    let names = |labels: &[u16]| {
+        let present: BTreeSet<u16> = labels.iter().copied().collect();
+        let few: Vec<&str> = present.iter().take(5).map(|class| classes.name(usize::from(*class))).collect();
+        few.join(", ") + if present.len() > few.len() { ", ..." } else { "" }
+    };
+    format!(
+        "the training labels ({}) and the test labels ({}) have no class in common; are these the labels of one \
+         data set?",
+        names(train),
+        names(test)
+    )
 }
 
 /// The features of all samples.

@@ -45,7 +45,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         let (mut model, report, choice) = {
             let (search, options) = (search(plan), options(plan, seed));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
-            svm::choose_and_fit(&rows, &labels, encoded.classes, &search, &options, &observer)?
+            svm::choose_and_fit(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
         let test_error = model.error_rate(&test.rows, &test.labels)?;
         let held_out_error = (choice.held_out > 0).then(|| choice.held_out_error());
@@ -106,7 +106,7 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         let choice = {
             let (search, options) = (search(plan), options(plan, seed));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
-            svm::choose(&rows, &labels, encoded.classes, &search, &options, &observer)?
+            svm::choose(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
         draws.push((choice.c, choice.held_out_error()));
         first = first.or(Some(choice));
@@ -122,15 +122,15 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
 fn samples<'a>(
     encoded: &'a Encoded,
     plan: Plan<'a>,
-) -> impl Iterator<Item = Result<(u64, Cow<'a, Rows>, Cow<'a, [u8]>)>> {
+) -> impl Iterator<Item = Result<(u64, Cow<'a, Rows>, Cow<'a, [u16]>)>> {
     let all = &encoded.train;
     (0..plan.draws).map(move |draw| {
         let seed = plan.seed.wrapping_add(draw as u64);
         let Some(count) = plan.labels else {
             return Ok((seed, Cow::Borrowed(&all.rows), Cow::Borrowed(&all.labels[..])));
         };
-        let chosen = labels::balanced(&all.labels, encoded.classes, count, seed)?;
-        let labels: Vec<u8> = chosen.iter().filter_map(|i| all.labels.get(*i).copied()).collect();
+        let chosen = labels::balanced(&all.labels, &encoded.classes, count, seed)?;
+        let labels: Vec<u16> = chosen.iter().filter_map(|i| all.labels.get(*i).copied()).collect();
         Ok((seed, Cow::Owned(all.rows.select(&chosen)), Cow::Owned(labels)))
     })
 }

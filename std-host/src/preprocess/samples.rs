@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use wta_core::Shape;
 
 use super::apply::Preprocessor;
-use crate::data::Dataset;
+use crate::data::{Classes, Dataset, Form};
 use crate::error::{Error, Result};
 use crate::layout::planar;
 use crate::recipe::Recipe;
@@ -66,13 +66,18 @@ impl<'a> Samples<'a> {
     }
 
     /// The labels, when the data set has them.
-    pub fn labels(&self) -> Option<&[u8]> {
+    pub fn labels(&self) -> Option<&[u16]> {
         self.dataset.labels.as_deref()
     }
 
-    /// The number of classes.
-    pub fn classes(&self) -> usize {
-        self.dataset.classes
+    /// The names of the classes; none when the data set has no labels.
+    pub fn classes(&self) -> &Classes {
+        &self.dataset.classes
+    }
+
+    /// What the samples are.
+    pub fn form(&self) -> Form {
+        self.dataset.form
     }
 
     /// Writes the images with these indices as the network sees them, one after the other, on all threads.

@@ -209,6 +209,9 @@ mod tests {
             ["set = 'array', train = 'a.npy', train_labels = 'b.npy'", "set = 'svhn', extra = true"];
         let array =
             format!("{lower}, test = 'c.npy', test_labels = 'd.npy', tensor = 'x', label_tensor = 'y'");
+        let table = "set = 'array', train = ['a.csv', 'b.csv'], label_column = 'y', columns = ['x', 2], shape = [1], \
+                     layout = 'channels-last', kind = 'signals', class_names = ['a', 'b'], test_share = 0.5, \
+                     seed = 3";
         let images = "set = 'images', folder = 'x', size = [8, 9], colour = false, labelled = true, shorter_side = 10, \
                       patches = 5, test_share = 0.5, seed = 3, on_error = 'skip'";
         let conv = "kind = 'convolutional', encoder = [{ maps = 8, kernel = [3, 5], stride = 2 }], \
@@ -230,7 +233,7 @@ mod tests {
         vec![
             recipe(images, conv, "lifetime = 0.5", sgd) + &large,
             recipe(upper, flat, "per-sample = 1", adam).replace("start = 0.5", "start = 2.0") + &large,
-            recipe("set = 'memory'", rbm, "lifetime = 0.5", sgd) + &large,
+            recipe(table, rbm, "lifetime = 0.5", sgd) + &large,
         ]
     }
 

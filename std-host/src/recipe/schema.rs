@@ -191,6 +191,8 @@ impl<'s> Node<'s> {
             Some("array") => match self.items() {
                 Some(items) if items.alternatives().iter().all(|one| one.is("object")) => "a list of tables",
                 Some(items) if items.is("integer") => "a list of whole numbers",
+                Some(items) if items.is("string") => "a list of texts",
+                Some(items) if items.alternatives().iter().any(|one| one.is("string")) => "a list",
                 _ => "a list of numbers",
             },
             Some("object") if is_variant && !self.is_recipe() => return self.form(),

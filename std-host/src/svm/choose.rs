@@ -83,7 +83,7 @@ impl Choice {
 /// train on or to count errors on.
 pub fn choose_and_fit(
     rows: &Rows,
-    labels: &[u8],
+    labels: &[u16],
     classes: usize,
     search: &Search,
     options: &Options,
@@ -112,7 +112,7 @@ pub fn choose_and_fit(
 /// As [`choose_and_fit`].
 pub fn choose(
     rows: &Rows,
-    labels: &[u8],
+    labels: &[u16],
     classes: usize,
     search: &Search,
     options: &Options,
@@ -141,7 +141,7 @@ struct Part<'a> {
 impl<'a> Path<'a> {
     fn new(
         rows: &'a Rows,
-        labels: &'a [u8],
+        labels: &'a [u16],
         classes: usize,
         search: &Search,
         options: &Options,
@@ -164,7 +164,7 @@ impl<'a> Path<'a> {
     fn walk(
         &mut self,
         rows: &Rows,
-        labels: &[u8],
+        labels: &[u16],
         search: &Search,
         options: &Options,
         observer: &dyn Observer,
@@ -245,7 +245,7 @@ fn empty_grid() -> Error {
 
 /// The rows to train on and the rows held out, both increasing. The share of each class, rounded, is held
 /// out: at least one example if there are two, and never all.
-fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
+fn split(labels: &[u16], classes: usize, share: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::Invalid(format!(
             "the held-out share must lie between 0 and 1, both excluded, got {share}"
@@ -277,7 +277,7 @@ fn split(labels: &[u8], classes: usize, share: f64, seed: u64) -> Result<(Vec<u3
 
 /// Parts of about the same size that are held out in turn, each with the rows to train on meanwhile; all
 /// increasing. The shuffled rows of each class are dealt to the parts one by one.
-fn folds(labels: &[u8], classes: usize, count: usize, seed: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
+fn folds(labels: &[u16], classes: usize, count: usize, seed: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
     if count < 2 || count > labels.len() {
         return Err(Error::Invalid(format!(
             "cross-validation needs at least 2 parts and at most as many as there are examples ({}), got {count}",
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn split_is_balanced_complete_and_seeded() {
-        let labels: Vec<u8> = (0..103).map(|i| if i < 100 { i % 4 } else { 4 + (i - 100) / 2 }).collect();
+        let labels: Vec<u16> = (0..103).map(|i| if i < 100 { i % 4 } else { 4 + (i - 100) / 2 }).collect();
         let (training, held_out) = split(&labels, 7, 0.2, 1).unwrap();
         let count = |rows: &[u32], class| rows.iter().filter(|&&r| labels[r as usize] == class).count();
         for class in 0..4 {
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn folds_hold_out_every_row_once_and_share_the_classes() {
-        let labels: Vec<u8> = (0..103).map(|i| if i < 100 { i % 4 } else { 4 }).collect();
+        let labels: Vec<u16> = (0..103).map(|i| if i < 100 { i % 4 } else { 4 }).collect();
         let parts = folds(&labels, 5, 5, 1).unwrap();
         let mut all: Vec<u32> = parts.iter().flat_map(|(_, held_out)| held_out.clone()).collect();
         all.sort_unstable();

@@ -7,8 +7,7 @@ use wta_simd::Isa;
 
 use super::group::{Group, Task};
 use super::lanes::LANES;
-use super::model::Model;
-use super::model::check_labels;
+use super::model::{MOST_CLASSES, Model, check_labels};
 use super::rows::Rows;
 use super::stop::Stop;
 use crate::error::{Error, Interrupted, Result};
@@ -98,7 +97,7 @@ impl Report {
 /// of range, or the observer stops the training.
 pub fn fit(
     rows: &Rows,
-    labels: &[u8],
+    labels: &[u16],
     classes: usize,
     c: f64,
     options: &Options,
@@ -113,7 +112,7 @@ pub fn fit(
 /// A series of problems on the same rows, each started from the solution of the one before.
 pub(super) struct Trainer<'a> {
     rows: &'a Rows,
-    labels: &'a [u8],
+    labels: &'a [u16],
     classes: usize,
     norms: Vec<f32>,
     groups: Vec<Group>,
@@ -121,10 +120,10 @@ pub(super) struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// Checks the training set; all weights and dual variables start at zero.
-    pub(super) fn new(rows: &'a Rows, labels: &'a [u8], classes: usize) -> Result<Self> {
+    pub(super) fn new(rows: &'a Rows, labels: &'a [u16], classes: usize) -> Result<Self> {
         check_labels(rows, labels)?;
-        if !(2..=256).contains(&classes) {
-            return Err(Error::Invalid(format!("the SVM takes 2 to 256 classes, got {classes}")));
+        if !(2..=MOST_CLASSES).contains(&classes) {
+            return Err(Error::Invalid(format!("the SVM takes 2 to {MOST_CLASSES} classes, got {classes}")));
         }
         if u32::try_from(rows.len()).is_err() {
             return Err(Error::Invalid(format!("the SVM takes fewer than 2^32 rows, got {}", rows.len())));

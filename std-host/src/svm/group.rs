@@ -31,7 +31,7 @@ pub(super) struct Task<'a> {
     pub(super) isa: Isa,
     pub(super) rows: &'a Rows,
     /// `[row]`.
-    pub(super) labels: &'a [u8],
+    pub(super) labels: &'a [u16],
     /// The squared norm of each row, with the bias's 1.
     pub(super) norms: &'a [f32],
     /// The rows that take part.
@@ -286,7 +286,7 @@ impl Group {
 
     /// 1 in the lane of the class `label`, -1 in the others.
     #[inline(always)]
-    fn signs(&self, label: u8) -> Lanes {
+    fn signs(&self, label: u16) -> Lanes {
         let own = usize::from(label).wrapping_sub(self.first_class);
         std::array::from_fn(|l| if l == own { 1.0 } else { -1.0 })
     }

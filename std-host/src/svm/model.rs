@@ -6,6 +6,9 @@ use super::lanes::Entry;
 use super::rows::Rows;
 use crate::error::{Error, Result};
 
+/// The most classes: a label is a `u16`.
+pub(super) const MOST_CLASSES: usize = 1 << u16::BITS;
+
 /// A linear classifier. The score of class `c` for `x` is `weights[c] . x + bias[c]`; the class with the
 /// highest score wins.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +48,7 @@ impl Model {
     /// # Errors
     ///
     /// If `example` does not have [`features`](Self::features) values, or one is not finite.
-    pub fn predict_dense(&self, example: &[f32]) -> Result<u8> {
+    pub fn predict_dense(&self, example: &[f32]) -> Result<u16> {
         let mut rows = Rows::new(self.features)?;
         rows.push_dense(example)?;
         Ok(best(&self.scores(rows.row(0))?))
@@ -56,7 +59,7 @@ impl Model {
     /// # Errors
     ///
     /// If the number of features differs.
-    pub fn predict(&self, rows: &Rows) -> Result<Vec<u8>> {
+    pub fn predict(&self, rows: &Rows) -> Result<Vec<u16>> {
         self.check(rows)?;
         let predict = |scores: &mut Vec<f64>, row| {
             self.score(rows.row(row), scores);
@@ -70,14 +73,14 @@ impl Model {
     /// # Errors
     ///
     /// If the number of features differs, or there is not one label for each row.
-    pub fn error_rate(&self, rows: &Rows, labels: &[u8]) -> Result<f64> {
+    pub fn error_rate(&self, rows: &Rows, labels: &[u16]) -> Result<f64> {
         check_labels(rows, labels)?;
         let wrong = self.predict(rows)?.iter().zip(labels).filter(|(a, b)| a != b).count();
         Ok(wrong as f64 / rows.len().max(1) as f64)
     }
 
     /// The number of rows in `members` that are classified wrongly.
-    pub(super) fn errors_among(&self, rows: &Rows, labels: &[u8], members: &[u32]) -> usize {
+    pub(super) fn errors_among(&self, rows: &Rows, labels: &[u16], members: &[u32]) -> usize {
         let wrong = |scores: &mut Vec<f64>, &row: &u32| {
             self.score(rows.row(row as usize), scores);
             usize::from(best(scores) != labels[row as usize])
@@ -91,7 +94,7 @@ impl Model {
     /// # Errors
     ///
     /// If the number of features differs, or there is not one label for each row.
-    pub fn objective(&self, rows: &Rows, labels: &[u8], c: f64) -> Result<Vec<f64>> {
+    pub fn objective(&self, rows: &Rows, labels: &[u16], c: f64) -> Result<Vec<f64>> {
         self.check(rows)?;
         check_labels(rows, labels)?;
         let mut losses = vec![0.0; self.classes];
@@ -133,18 +136,17 @@ impl Model {
 }
 
 /// Refuses labels unless there is one for each row.
-pub(super) fn check_labels(rows: &Rows, labels: &[u8]) -> Result<()> {
+pub(super) fn check_labels(rows: &Rows, labels: &[u16]) -> Result<()> {
     if rows.len() == labels.len() {
         return Ok(());
     }
     Err(Error::Invalid(format!("there are {} labels for {} rows of features", labels.len(), rows.len())))
 }
 
-/// The index of the highest score, the lowest of equal ones. Labels are bytes, so there are at most 256
-/// classes.
-pub(crate) fn best(scores: &[f64]) -> u8 {
+/// The index of the highest score, the lowest of equal ones. There are at most [`MOST_CLASSES`].
+pub(crate) fn best(scores: &[f64]) -> u16 {
     let mut best = (0, f64::NEG_INFINITY);
-    for (class, &score) in (0u8..=255).zip(scores) {
+    for (class, &score) in (0u16..).zip(scores) {
         if score > best.1 {
             best = (class, score);
         }

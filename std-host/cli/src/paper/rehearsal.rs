@@ -23,10 +23,11 @@ pub(super) fn write(reproduction: &Path) -> Result<PathBuf> {
     atomic::create_dir(&mnist)?;
     let digits = data::digits()?;
     for (prefix, set, count) in [("train", &digits.train, TRAIN), ("t10k", &digits.test, TEST)] {
-        let images = first(set.pixels.bytes().unwrap_or_default(), count * set.image_len());
-        let labels = first(set.labels.as_deref().unwrap_or_default(), count);
+        let images = first(set.values.bytes().unwrap_or_default(), count * set.image_len());
+        // Ten classes fit a byte.
+        let labels: Vec<u8> = set.labels.iter().flatten().map(|label| *label as u8).take(count).collect();
         file(&mnist, &format!("{prefix}-images-idx3-ubyte"), &[count, set.height, set.width], images)?;
-        file(&mnist, &format!("{prefix}-labels-idx1-ubyte"), &[count], labels)?;
+        file(&mnist, &format!("{prefix}-labels-idx1-ubyte"), &[count], &labels)?;
     }
     Ok(folder)
 }

@@ -1,252 +1,331 @@
-//! The user's own numbers as a data set: `.npy` and safetensors arrays of images (N x channels x rows x
-//! columns) or of vectors (N x D, which become images of one row). Labels are in a second array.
+//! The user's own numbers as a data set: arrays and tables in one file or several, with labels in others or
+//! in a column.
 //!
-//! This module parses the headers itself: there is little in them, and the length that a header promises is
-//! compared with the file's before anything is allocated. Data in C order are read image by image, data in
-//! Fortran order as a whole.
+//! What fits into 1 GiB is read into memory. Larger arrays stay in their files, and each sample is read when
+//! it is needed; all are looked through once, so that a number that is not finite is told before the work.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use wta_core::Shape;
+use wta_core::{Random, Shape};
 
-use super::header::{Header, Type};
-use super::keys::ArrayFiles;
-use super::npy::npy;
-use super::safetensors::{safetensors, tensors};
+use super::array::{Array, container};
+use super::fortran;
+use super::header::by;
+use super::keys::{ArrayFiles, Names};
+use super::label::{Label, Naming};
+use super::labels;
+use super::layout::{Sample, Told};
+use super::paths::Paths;
+use super::table::{self, Columns, is_table};
+use crate::data::classes::Classes;
+use crate::data::collector::{Collector, IN_MEMORY};
 use crate::data::dataset::{Dataset, Split};
-use crate::data::pixels::Collector;
+use crate::data::stored::{Part, Stored};
+use crate::data::values::Values;
 use crate::error::{Error, Result};
 use crate::layout::interleaved;
+use crate::observer::Observer;
 
-/// An array whose numbers have not been read yet.
-struct Array {
-    header: Header,
-    reader: BufReader<File>,
-    path: PathBuf,
+/// The samples of some files, and what they are.
+struct Samples {
+    values: Values,
+    sample: Sample,
+    count: usize,
+    /// Of tables with a column of labels.
+    labels: Vec<Label>,
 }
 
 /// Loads a split.
-pub(in crate::data) fn load(folder: &Path, arrays: &ArrayFiles, split: Split) -> Result<Dataset> {
-    let at = |name: &Option<String>| name.as_ref().map(|name| folder.join(name));
-    let labels_files = [at(&arrays.train_labels), at(&arrays.test_labels)];
-    let [train_labels, test_labels] = &labels_files;
-    let (images, labels) = match (split, &arrays.test) {
-        (Split::Train, _) => (folder.join(&arrays.train), train_labels),
-        (Split::Test, Some(test)) => (folder.join(test), test_labels),
+pub(in crate::data) fn load(
+    folder: &Path,
+    keys: &ArrayFiles,
+    split: Split,
+    observer: &dyn Observer,
+) -> Result<Dataset> {
+    let paths = match (split, &keys.test) {
+        (Split::Train, _) => &keys.train,
+        (Split::Test, Some(test)) => test,
+        (Split::Test, None) if keys.test_share > 0.0 => &keys.train,
         (Split::Test, None) => {
             return Err(Error::Invalid(
-                "the recipe's [data] names no array of test images; add test = FILE".to_owned(),
+                "the recipe's [data] names no test samples; add test = FILE, or test_share = 0.2".to_owned(),
             ));
         }
     };
-    // The number of classes is that of both splits together.
-    let all: Vec<Option<Vec<u8>>> = labels_files
-        .iter()
-        .map(|file| file.as_ref().map(|file| read_labels(file, arrays.label_tensor.as_deref())).transpose())
-        .collect::<Result<_>>()?;
-    let classes = all.iter().flatten().flatten().max().map_or(0, |label| usize::from(*label) + 1);
-    let found = all.into_iter().nth(usize::from(split == Split::Test)).flatten();
-    let dataset = read_images(&images, arrays.tensor.as_deref(), found, classes)?;
-    match (&dataset.labels, labels) {
-        (Some(found), Some(file)) if found.len() != dataset.len() => {
-            let problem = format!(
-                "has {} labels, but {} has {} images; give the labels of these images",
-                found.len(),
-                images.display(),
-                dataset.len()
-            );
-            Err(Error::file(file, problem))
-        }
-        _ => Ok(dataset),
+    let samples = read(folder, paths, keys, observer)?;
+    let drawn = keys.test.is_none() && keys.test_share > 0.0;
+    let is_train = split == Split::Train || drawn;
+    let (labels, classes) = labelled(folder, keys, &samples, is_train)?;
+    if let Some(labels) = &labels
+        && labels.len() != samples.count
+    {
+        let key = if is_train { &keys.train_labels } else { &keys.test_labels };
+        let file = key.as_ref().map_or(PathBuf::new(), |paths| folder.join(paths.to_string()));
+        let problem = format!(
+            "has {} labels, but {} has {} samples; give the labels of these samples",
+            labels.len(),
+            folder.join(paths.to_string()).display(),
+            samples.count
+        );
+        return Err(Error::file(file, problem));
     }
+    let Samples { values, sample, count, .. } = samples;
+    let Shape { channels, height, width } = sample.shape;
+    let dataset = Dataset { channels, height, width, form: sample.form, values, labels, classes };
+    Ok(if drawn { dataset.chosen(&drawn_for(split, count, keys)) } else { dataset })
 }
 
-/// The shapes in a file, for people.
-pub(in crate::data) fn describe(path: &Path) -> Result<String> {
-    if is_npy(path) {
-        return Ok(Array::open(path, None)?.shape());
-    }
-    let (mut reader, stored) = open(path)?;
-    let (tensors, _) = tensors(&mut reader, stored).map_err(|problem| Error::file(path, problem))?;
-    let shapes = tensors.iter().map(|(name, tensor)| format!("{name}: {}", by(&tensor.shape)));
-    Ok(shapes.collect::<Vec<_>>().join(", "))
-}
-
-/// `2 x 3 x 4`
-fn by(shape: &[usize]) -> String {
-    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
-}
-
-fn is_npy(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "npy")
-}
-
-/// Opens a file, which must not be empty, and returns its length in bytes.
-fn open(path: &Path) -> Result<(BufReader<File>, u64)> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
-    if !metadata.is_file() {
-        return Err(Error::file(path, "is not a file; give a .npy or .safetensors file"));
-    }
-    if metadata.len() == 0 {
-        return Err(Error::file(path, "is empty; write it again"));
-    }
-    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
-    Ok((BufReader::with_capacity(1 << 16, file), metadata.len()))
-}
-
-fn read_images(
-    path: &Path,
-    tensor: Option<&str>,
-    labels: Option<Vec<u8>>,
-    classes: usize,
-) -> Result<Dataset> {
-    let mut array = Array::open(path, tensor)?;
-    let (channels, height, width) = match array.header.shape[..] {
-        [_, channels, height, width] => (channels, height, width),
-        [_, width] => (1, 1, width),
-        _ => {
-            let problem = format!(
-                "is an array of {}, but images are N x channels x rows x columns or N x D; reshape it",
-                array.shape()
-            );
-            return Err(Error::file(path, problem));
-        }
+/// The samples of a split that is drawn, in ascending order.
+fn drawn_for(split: Split, count: usize, keys: &ArrayFiles) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    Random::stream(keys.seed, 0).shuffle(&mut order);
+    let test = (count as f64 * keys.test_share).round() as usize;
+    let mut chosen = if split == Split::Test {
+        order.into_iter().take(test).collect()
+    } else {
+        order.split_off(test.min(count))
     };
-    let bytes = array.header.kind == Type::Unsigned(1);
-    if !bytes && !matches!(array.header.kind, Type::Float(_)) {
-        return Err(Error::file(
-            path,
-            "holds integers, but images are float32, float64 or uint8; convert it",
-        ));
-    }
-    if array.header.shape.contains(&0) {
-        return Err(Error::file(path, format!("holds no images: it is an array of {}", array.shape())));
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut pixels = if bytes { Collector::bytes(folder) } else { Collector::floats(folder) };
-    let shape = Shape::new(channels, height, width);
-    array.each(|index, numbers| {
-        let numbers: Vec<f32> = numbers.iter().map(|number| *number as f32).collect();
-        if let Some(element) = numbers.iter().position(|number| !number.is_finite()) {
-            let problem =
-                format!("element {element} of image {index} is not a finite number; clean the data");
-            return Err(Error::file(path, problem));
-        }
-        let image = interleaved(shape, &numbers);
-        if bytes {
-            pixels.push_bytes(&image.map(|number| number as u8).collect::<Vec<_>>())
-        } else {
-            pixels.push_floats(&image.collect::<Vec<_>>())
-        }
-    })?;
-    Ok(Dataset { channels, height, width, pixels: pixels.finish()?, labels, classes })
+    chosen.sort_unstable();
+    chosen
 }
 
-fn read_labels(path: &Path, tensor: Option<&str>) -> Result<Vec<u8>> {
-    let mut array = Array::open(path, tensor)?;
-    if !matches!(array.header.shape[..], [_] | [_, 1]) {
-        let problem =
-            format!("is an array of {}, but labels are N numbers; give the file of labels", array.shape());
-        return Err(Error::file(path, problem));
-    }
-    let mut labels = Vec::new();
-    array.each(|index, numbers| {
-        let number = numbers.first().copied().unwrap_or(f64::NAN);
-        if !(0.0..=255.0).contains(&number) || number.fract() != 0.0 {
-            let problem =
-                format!("the label at index {index} is {number}, but labels are whole numbers from 0 to 255");
-            return Err(Error::file(path, problem));
-        }
-        labels.push(number as u8);
-        Ok(())
-    })?;
-    Ok(labels)
-}
-
-impl Array {
-    fn open(path: &Path, tensor: Option<&str>) -> Result<Self> {
-        let (mut reader, stored) = open(path)?;
-        let refuse = |problem: String| Error::file(path, problem);
-        let header = if is_npy(path) {
-            npy(&mut reader, stored).map_err(refuse)?
-        } else {
-            safetensors(&mut reader, stored, tensor).map_err(refuse)?
-        };
-        let skipped = std::io::copy(&mut reader.by_ref().take(header.start), &mut std::io::sink());
-        skipped.map_err(|error| Error::io("read", path, error))?;
-        Ok(Self { header, reader, path: path.to_path_buf() })
-    }
-
-    fn shape(&self) -> String {
-        by(&self.header.shape)
-    }
-
-    /// Calls `visit` with the numbers of each entry along the first dimension. They are in C order.
-    fn each(&mut self, mut visit: impl FnMut(usize, &[f64]) -> Result<()>) -> Result<()> {
-        let Header { kind, big_endian, fortran, .. } = self.header;
-        let (size, count) = (kind.bytes(), self.header.shape.first().copied().unwrap_or(0));
-        let rest: Vec<usize> = self.header.shape.iter().skip(1).copied().collect();
-        let len: usize = rest.iter().product();
-        let number = |bytes: &[u8]| {
-            let mut wide = [0; 8];
-            wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            if big_endian && let Some(wide) = wide.get_mut(..size) {
-                wide.reverse();
-            }
-            kind.number(wide)
-        };
-        let failed = |error| Error::io("read", &self.path, error);
-        let mut numbers = vec![0.0; len];
-        if !fortran {
-            let mut bytes = vec![0; len * size];
-            for index in 0..count {
-                self.reader.read_exact(&mut bytes).map_err(failed)?;
-                numbers.iter_mut().zip(bytes.chunks_exact(size)).for_each(|(to, from)| *to = number(from));
-                visit(index, &numbers)?;
-            }
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        let whole = count * len * size;
-        if bytes.try_reserve_exact(whole).is_err() {
-            return Err(Error::file(
-                &self.path,
-                "is in Fortran order and does not fit into memory; save it in C order",
-            ));
-        }
-        bytes.resize(whole, 0);
-        self.reader.read_exact(&mut bytes).map_err(failed)?;
-        for index in 0..count {
-            for (element, to) in numbers.iter_mut().enumerate() {
-                // The last dimension varies fastest in `element`, and slowest in the file.
-                let (mut left, mut place) = (element, 0);
-                let mut stride = count * len;
-                for size in rest.iter().rev() {
-                    stride /= size;
-                    place += left % size * stride;
-                    left /= size;
+/// The labels of the samples as classes. The classes are those of both splits together.
+fn labelled(
+    folder: &Path,
+    keys: &ArrayFiles,
+    samples: &Samples,
+    is_train: bool,
+) -> Result<(Option<Vec<u16>>, Classes)> {
+    let read = |labels: &Option<Paths>, data: Option<&Paths>| -> Result<Option<Vec<Label>>> {
+        match (labels, data, &keys.label_column) {
+            (Some(labels), _, _) => {
+                let mut all = Vec::new();
+                for file in labels.files(folder, |_| true)? {
+                    all.extend(labels::read(
+                        &file,
+                        keys.label_tensor.as_deref(),
+                        keys.label_column.as_ref(),
+                    )?);
                 }
-                let start = (place + index) * size;
-                *to = number(bytes.get(start..start + size).unwrap_or_default());
+                Ok(Some(all))
             }
-            visit(index, &numbers)?;
+            (None, Some(data), Some(column)) => {
+                let mut all = Vec::new();
+                for file in data.files(folder, is_table)? {
+                    all.extend(table::labels(&file, Some(column))?);
+                }
+                Ok(Some(all))
+            }
+            _ => Ok(None),
         }
-        Ok(())
+    };
+    let mine = match is_train {
+        _ if !samples.labels.is_empty() => Some(samples.labels.clone()),
+        true => read(&keys.train_labels, None)?,
+        false => read(&keys.test_labels, None)?,
+    };
+    let others = match is_train {
+        true => read(&keys.test_labels, keys.test.as_ref())?,
+        false => read(&keys.train_labels, Some(&keys.train))?,
+    };
+    let names = match &keys.class_names {
+        None => None,
+        Some(Names::List(names)) => Some(names.clone()),
+        Some(Names::File(file)) => Some(labels::names(&folder.join(file))?),
+    };
+    let naming = Naming::new(mine.iter().chain(&others).flatten(), names)?;
+    let Some(mine) = mine else { return Ok((None, Classes::default())) };
+    Ok((Some(mine.iter().map(|label| naming.class(label)).collect()), naming.classes))
+}
+
+/// Reads samples from some files, which must agree in everything but their number.
+fn read(folder: &Path, paths: &Paths, keys: &ArrayFiles, observer: &dyn Observer) -> Result<Samples> {
+    let files = paths.files(folder, |file| is_table(file) || container(file).is_some())?;
+    let tables = files.iter().filter(|file| is_table(file)).count();
+    let samples = if tables == 0 {
+        arrays(&files, keys, observer)?
+    } else if tables == files.len() {
+        read_tables(&files, keys)?
+    } else {
+        return Err(Error::Invalid(format!(
+            "{} stands for tables and arrays; give files of one kind",
+            folder.join(paths.to_string()).display()
+        )));
+    };
+    observer.note(&format!(
+        "{}: {} {}",
+        folder.join(paths.to_string()).display(),
+        samples.count,
+        samples.sample.taken_as()
+    ));
+    Ok(samples)
+}
+
+/// What samples of these dimensions are.
+fn sample_of(rest: &[usize], keys: &ArrayFiles, name: &Path) -> Result<Sample> {
+    let told = Told { layout: keys.layout, kind: keys.kind };
+    let refuse = |problem: String| Error::file(name, problem);
+    let Some(shape) = &keys.shape else { return Sample::new(rest, told).map_err(refuse) };
+    let product = |sizes: &[usize]| sizes.iter().try_fold(1usize, |len, size| len.checked_mul(*size));
+    if product(shape) != product(rest) {
+        return Err(refuse(format!(
+            "has samples of {} numbers, which cannot take data.shape, {}",
+            product(rest).unwrap_or(0),
+            by(shape)
+        )));
     }
+    Sample::new(shape, told).map_err(refuse)
+}
+
+fn arrays(files: &[PathBuf], keys: &ArrayFiles, observer: &dyn Observer) -> Result<Samples> {
+    let tensor = keys.tensor.as_deref();
+    let arrays: Vec<Array> = files.iter().map(|file| Array::open(file, tensor)).collect::<Result<_>>()?;
+    let Some(first) = arrays.first() else { return Err(Error::Invalid("there is no file".to_owned())) };
+    let rest = first.header.shape.get(1..).unwrap_or_default().to_vec();
+    for array in &arrays {
+        array.element()?;
+        if array.header.shape.get(1..) != first.header.shape.get(1..) || array.header.shape.is_empty() {
+            return Err(Error::file(
+                &array.name,
+                format!(
+                    "is an array of {}, but {} is one of {}; samples of one data set have one shape",
+                    array.shape(),
+                    first.name.display(),
+                    first.shape()
+                ),
+            ));
+        }
+        if array.header.shape.contains(&0) {
+            return Err(Error::file(
+                &array.name,
+                format!("holds no samples: it is an array of {}", array.shape()),
+            ));
+        }
+    }
+    let sample = sample_of(&rest, keys, &first.name)?;
+    let count = arrays.iter().filter_map(|array| array.header.shape.first()).sum();
+    let folder = first.name.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let values = if arrays.iter().any(|array| array.header.fortran) {
+        gathered(arrays, sample, &folder)?
+    } else {
+        let parts: Vec<Part> = arrays.into_iter().map(Array::part).collect::<Result<_>>()?;
+        in_order(Stored::new(parts, sample.shape.len(), sample.planes.then_some(sample.shape)), observer)?
+    };
+    Ok(Samples { values, sample, count, labels: Vec::new() })
+}
+
+/// Arrays in C order: read into memory if they fit, otherwise looked through.
+fn in_order(stored: Stored, observer: &dyn Observer) -> Result<Values> {
+    let bytes = stored.is_bytes();
+    let size = if bytes { 1 } else { size_of::<f32>() as u64 };
+    if stored.len() as u64 * size <= IN_MEMORY {
+        if bytes {
+            let mut values = Vec::with_capacity(stored.len());
+            stored.each(|numbers| {
+                values.extend(numbers.iter().map(|number| *number as u8));
+                Ok(())
+            })?;
+            return Ok(Values::Bytes(values));
+        }
+        let mut values = Vec::with_capacity(stored.len());
+        stored.each(|numbers| {
+            values.extend_from_slice(numbers);
+            Ok(())
+        })?;
+        return Ok(Values::Floats(values));
+    }
+    if !bytes {
+        const MIB: u64 = (1 << 20) / size_of::<f32>() as u64;
+        observer.begin("look through the data", stored.len() as u64 / MIB);
+        let mut seen = 0;
+        let looked = stored.each(|numbers| {
+            seen += numbers.len() as u64;
+            observer.advance(seen / MIB);
+            seen %= MIB;
+            match observer.should_stop() {
+                true => Err(Error::Interrupted(crate::error::Interrupted::Preprocessing)),
+                false => Ok(()),
+            }
+        });
+        observer.end();
+        looked?;
+    }
+    Ok(Values::Stored(stored))
+}
+
+/// Arrays of which one at least is in Fortran order.
+fn gathered(arrays: Vec<Array>, sample: Sample, folder: &Path) -> Result<Values> {
+    let all_bytes =
+        arrays.iter().try_fold(true, |all, array| Ok::<_, Error>(all && array.element()?.is_byte()))?;
+    let mut values = if all_bytes { Collector::bytes(folder) } else { Collector::floats(folder) };
+    let mut push = |numbers: &[f32]| {
+        let ordered: Vec<f32> = match sample.planes {
+            true => interleaved(sample.shape, numbers).collect(),
+            false => numbers.to_vec(),
+        };
+        match all_bytes {
+            true => values.push_bytes(&ordered.iter().map(|number| *number as u8).collect::<Vec<_>>()),
+            false => values.push_floats(&ordered),
+        }
+    };
+    for array in arrays {
+        let shape = array.header.shape.clone();
+        if array.header.fortran {
+            fortran::samples(array.part()?, &shape, &mut push)?;
+        } else {
+            let len = sample.shape.len();
+            let stored = Stored::new(vec![array.part()?], len, None);
+            stored.each(|numbers| numbers.chunks_exact(len.max(1)).try_for_each(&mut push))?;
+        }
+    }
+    values.finish()
+}
+
+fn read_tables(files: &[PathBuf], keys: &ArrayFiles) -> Result<Samples> {
+    let columns = Columns { label: keys.label_column.as_ref(), numbers: keys.columns.as_deref() };
+    let first = files.first().map_or(Path::new(""), PathBuf::as_path);
+    let mut values = Collector::floats(first.parent().unwrap_or(Path::new(".")));
+    let (mut labels, mut count, mut sample, mut width) = (Vec::new(), 0, None, None);
+    for file in files {
+        let (_, found) = table::read(file, columns, |row| {
+            let expected = *width.get_or_insert(row.len());
+            if row.len() != expected {
+                return Err(Error::file(
+                    file,
+                    format!("has rows of {} numbers, but {} of {expected}", row.len(), first.display()),
+                ));
+            }
+            let sample = match sample {
+                Some(sample) => sample,
+                None => *sample.insert(sample_of(&[row.len()], keys, file)?),
+            };
+            count += 1;
+            match sample.planes {
+                true => values.push_floats(&interleaved(sample.shape, row).collect::<Vec<_>>()),
+                false => values.push_floats(row),
+            }
+        })?;
+        labels.extend(found);
+    }
+    let sample = sample.ok_or_else(|| Error::file(first, "holds no rows"))?;
+    Ok(Samples { values: values.finish()?, sample, count, labels })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::data::own::layout::Layout;
 
     fn fixture(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images").join(name)
     }
 
     fn read(path: &Path, tensor: Option<&str>) -> Result<(Dataset, Vec<f32>)> {
-        let set = read_images(path, tensor, None, 0)?;
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let keys = ArrayFiles { tensor: tensor.map(str::to_owned), ..ArrayFiles::new(name) };
+        let set = load(path.parent().unwrap(), &keys, Split::Train, &())?;
         let mut numbers = vec![0.0; set.len() * set.image_len()];
         for (index, to) in numbers.chunks_exact_mut(set.image_len()).enumerate() {
             set.write(index, 1.0, to)?;
@@ -282,7 +361,7 @@ mod tests {
     #[test]
     fn bytes_stay_bytes_and_vectors_are_rows() {
         let (set, numbers) = read(&fixture("nchw_u1.npy"), None).unwrap();
-        assert!(set.pixels.bytes().is_some());
+        assert!(set.values.bytes().is_some());
         assert_eq!(&numbers[..4], [0.0, 50.0, 1.0, 51.0]);
         let (set, numbers) = read(&fixture("nd_f4.npy"), None).unwrap();
         assert_eq!((set.len(), set.channels, set.height, set.width), (3, 1, 1, 4));
@@ -292,14 +371,11 @@ mod tests {
     #[test]
     fn what_is_no_array_of_images_is_told() {
         for (file, expected) in [
-            ("three_dimensions.npy", "is an array of 3 x 4 x 5, but images are N x channels"),
-            ("half.npy", "NumPy's type <f2"),
             ("complex.npy", "NumPy's type <c8"),
             ("object.npy", "NumPy's type |O"),
             ("record.npy", "records of several fields"),
-            ("labels_big_endian.npy", "holds integers"),
-            ("nan_f4.npy", "element 28 of image 1 is not a finite number"),
-            ("grey.png", "neither a .npy nor a whole .safetensors"),
+            ("nan_f4.npy", "element 28 of sample 1 is not a finite number"),
+            ("grey.png", "is neither .npy, .npz, .safetensors nor .csv"),
             ("images.safetensors", "has the tensors images, labels; say which"),
             ("nothing.npy", "cannot read"),
         ] {
@@ -309,29 +385,66 @@ mod tests {
             read(&fixture("images.safetensors"), Some("image")),
             "has no tensor image, only images, labels",
         );
+        let of_shape = |shape: &[usize]| {
+            let keys = ArrayFiles { shape: Some(shape.to_vec()), ..ArrayFiles::new("nd_f4.npy") };
+            load(&fixture(""), &keys, Split::Train, &())
+        };
+        assert_eq!(of_shape(&[2, 2]).unwrap().shape(), Shape::new(2, 1, 2), "two channels");
+        refused(of_shape(&[3]), "has samples of 4 numbers, which cannot take data.shape, 3");
     }
 
     #[test]
     fn labels_are_whole_numbers_and_as_many_as_images() {
         for file in ["labels_i8.npy", "labels_big_endian.npy"] {
-            assert_eq!(read_labels(&fixture(file), None).unwrap(), [2, 0, 1]);
+            let labels = labels::read(&fixture(file), None, None).unwrap();
+            assert_eq!(labels, [2, 0, 1].map(Label::Whole));
         }
-        assert_eq!(read_labels(&fixture("images.safetensors"), Some("labels")).unwrap(), [2, 0, 1]);
-        refused(read_labels(&fixture("labels_negative.npy"), None), "the label at index 1 is -1");
-        refused(read_labels(&fixture("nd_f4.npy"), None), "is an array of 3 x 4, but labels are N numbers");
-        let arrays = |labels: &str| ArrayFiles {
-            train: "nchw_f4.npy".to_owned(),
-            train_labels: Some(labels.to_owned()),
-            test: None,
-            test_labels: None,
-            tensor: None,
-            label_tensor: None,
-        };
+        let labels = labels::read(&fixture("images.safetensors"), Some("labels"), None).unwrap();
+        assert_eq!(labels, [2, 0, 1].map(Label::Whole));
+        refused(
+            labels::read(&fixture("nd_f4.npy"), None, None),
+            "is an array of 3 x 4, but labels are N numbers",
+        );
+        refused(labels::read(&fixture("nan_f4.npy"), None, None), "but labels are N numbers");
+        let arrays =
+            |labels: &str| ArrayFiles { train_labels: Some(labels.into()), ..ArrayFiles::new("nchw_f4.npy") };
         let folder = fixture("");
-        let set = load(&folder, &arrays("labels_i8.npy"), Split::Train).unwrap();
-        assert_eq!((set.labels, set.classes), (Some(vec![2, 0, 1]), 3));
-        refused(load(&folder, &arrays("labels_four.npy"), Split::Train), "has 4 labels, but ");
-        refused(load(&folder, &arrays("labels_i8.npy"), Split::Test), "names no array of test images");
+        let set = load(&folder, &arrays("labels_i8.npy"), Split::Train, &()).unwrap();
+        assert_eq!((set.labels, set.classes), (Some(vec![2, 0, 1]), Classes::numbered(3)));
+        let set = load(&folder, &arrays("labels_negative.npy"), Split::Train, &()).unwrap();
+        assert_eq!(set.classes.name(0), "-1", "any whole numbers are labels");
+        refused(load(&folder, &arrays("labels_four.npy"), Split::Train, &()), "has 4 labels, but ");
+        refused(load(&folder, &arrays("labels_i8.npy"), Split::Test, &()), "names no test samples");
+    }
+
+    #[test]
+    fn channels_may_be_last_and_samples_be_drawn() {
+        let keys = ArrayFiles { layout: Some(Layout::ChannelsLast), ..ArrayFiles::new("nchw_f4.npy") };
+        let set = load(&fixture(""), &keys, Split::Train, &()).unwrap();
+        assert_eq!(set.shape(), Shape::new(5, 2, 4));
+        let mut image = [0.0; 40];
+        set.write(0, 1.0, &mut image).unwrap();
+        assert_eq!(image[..6], [0.5, 1.5, 2.5, 3.5, 4.5, 10.5], "as they lie in the file");
+        let keys = ArrayFiles {
+            test_share: 0.34,
+            train_labels: Some("labels_i8.npy".into()),
+            ..ArrayFiles::new("nchw_f4.npy")
+        };
+        let [train, test] =
+            [Split::Train, Split::Test].map(|split| load(&fixture(""), &keys, split, &()).unwrap());
+        assert_eq!((train.len(), test.len()), (2, 1));
+        let first = |set: &Dataset, index: usize| {
+            let mut image = [0.0; 40];
+            set.write(index, 1.0, &mut image).unwrap();
+            (image[0] - 0.5) as usize / 1000
+        };
+        let mut seen = [
+            (first(&train, 0), train.labels.as_ref().unwrap()[0]),
+            (first(&train, 1), train.labels.unwrap()[1]),
+            (first(&test, 0), test.labels.unwrap()[0]),
+        ];
+        seen.sort_unstable();
+        assert_eq!(seen, [(0, 2), (1, 0), (2, 1)], "each sample is in one split, with its label");
     }
 
     #[test]
@@ -343,7 +456,7 @@ mod tests {
             let (whole, path) = (fs::read(fixture(file)).unwrap(), folder.path().join(name));
             for cut in 0..whole.len() {
                 fs::write(&path, &whole[..cut]).unwrap();
-                refused(read(&path, None), "write it again");
+                assert!(read(&path, None).is_err());
             }
             for at in 0..whole.len().min(140) {
                 for with in [0, b'9', b'(', 0xff] {

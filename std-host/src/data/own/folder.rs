@@ -14,8 +14,10 @@ use super::decode::{self, MOST_SIDE};
 use super::keys::{ImageFolder, OnError};
 use super::raster::cut;
 use super::tree::{Picture, pictures_in, splits};
+use crate::data::classes::Classes;
+use crate::data::collector::Collector;
 use crate::data::dataset::{Dataset, Split};
-use crate::data::pixels::Collector;
+use crate::data::form::Form;
 use crate::error::{Error, Result, Setting};
 use crate::extent::Extent;
 use crate::observer::Observer;
@@ -50,7 +52,7 @@ pub(in crate::data) fn load(
 fn collect(
     from: &Path,
     files: &[Picture],
-    classes: usize,
+    classes: Classes,
     keys: &ImageFolder,
     each: impl Fn(usize) -> usize + Sync,
     observer: &dyn Observer,
@@ -89,7 +91,8 @@ fn collect(
         channels,
         height: size.height,
         width: size.width,
-        pixels: pixels.finish()?,
+        form: Form::Image,
+        values: pixels.finish()?,
         labels,
         classes,
     })
@@ -119,7 +122,7 @@ pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Exte
     };
     keys.check().map_err(|_| Error::setting(Setting::Size, format!("must lie between 1 and {MOST_SIDE}")))?;
     // No file is skipped, so the images are in the order of the files.
-    collect(path, &files, 0, &keys, |_| 1, &())
+    collect(path, &files, Classes::default(), &keys, |_| 1, &())
 }
 
 /// The rows and columns of the first picture; all others must have the same.
@@ -180,7 +183,7 @@ mod tests {
     }
 
     fn all(set: &Dataset) -> Vec<&[u8]> {
-        set.pixels.bytes().unwrap().chunks_exact(set.image_len()).collect()
+        set.values.bytes().unwrap().chunks_exact(set.image_len()).collect()
     }
 
     #[test]
@@ -189,7 +192,7 @@ mod tests {
         let load = |text| load(folder.path(), &keys(text), Split::Train, &()).unwrap();
         let set = load("size = [10, 6]\ncolour = false\ntest_share = 0");
         assert_eq!(all(&set)[0][..6], [15, 20, 25, 30, 35, 40], "columns 3 to 8 of 12");
-        assert_eq!((set.height, set.width, set.labels, set.classes), (10, 6, None, 0));
+        assert_eq!((set.height, set.width, set.labels, set.classes.len()), (10, 6, None, 0));
         let set = load("size = 40\ntest_share = 0");
         assert_eq!((set.len(), set.image_len()), (1, 40 * 40 * 3));
         let half = load("size = 5\nshorter_side = 5\ncolour = false\ntest_share = 0");
@@ -234,7 +237,8 @@ mod tests {
         ];
         let folder = folder(&files);
         let labelled = keys("size = 8\nlabelled = true");
-        let labels = |split| load(folder.path(), &labelled, split, &()).map(|set| (set.labels, set.classes));
+        let labels =
+            |split| load(folder.path(), &labelled, split, &()).map(|set| (set.labels, set.classes.len()));
         assert_eq!(labels(Split::Train).unwrap(), (Some(vec![0, 1]), 2));
         assert_eq!(labels(Split::Test).unwrap(), (Some(vec![1]), 2));
         fs::create_dir(folder.path().join("pictures/test/c")).unwrap();
@@ -245,7 +249,7 @@ mod tests {
                 .contains("test/c: is a class without training pictures")
         );
         let unlabelled = load(folder.path(), &keys("size = 8"), Split::Train, &()).unwrap();
-        assert_eq!((unlabelled.len(), unlabelled.labels, unlabelled.classes), (2, None, 0));
+        assert_eq!((unlabelled.len(), unlabelled.labels, unlabelled.classes.len()), (2, None, 0));
     }
 
     #[test]

@@ -1,64 +1,88 @@
 //! The header of an array: the type, the order and the shape of its numbers.
 
+use crate::data::element::Element;
+
 /// The most bytes of a header: more must be damage.
 pub(super) const MOST_HEADER: u64 = 1 << 24;
 
-/// The numbers that arrays consist of.
+/// What an array consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    Float(usize),
-    Signed(usize),
-    Unsigned(usize),
+pub(super) enum Content {
+    Numbers(Element),
+    /// Strings of at most so many characters, each of four bytes if `wide`, else of one.
+    Text {
+        characters: usize,
+        wide: bool,
+    },
 }
 
-impl Type {
+impl Content {
+    /// Bytes of a number or a string.
     pub(super) fn bytes(self) -> usize {
-        let (Self::Float(bytes) | Self::Signed(bytes) | Self::Unsigned(bytes)) = self;
-        bytes
-    }
-
-    /// The number in these bytes, the lowest byte first.
-    pub(super) fn number(self, bytes: [u8; 8]) -> f64 {
-        let bits = u64::from_le_bytes(bytes);
-        let spare = 64 - 8 * self.bytes() as u32;
         match self {
-            Self::Float(4) => f64::from(f32::from_bits(bits as u32)),
-            Self::Float(_) => f64::from_bits(bits),
-            Self::Signed(_) => ((bits << spare) as i64 >> spare) as f64,
-            Self::Unsigned(_) => bits as f64,
+            Self::Numbers(element) => element.bytes(),
+            Self::Text { characters, wide } => characters.saturating_mul(if wide { 4 } else { 1 }),
         }
     }
 }
 
 /// The contents of a header.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Header {
-    pub(super) kind: Type,
+    pub(super) content: Content,
     pub(super) big_endian: bool,
     pub(super) fortran: bool,
     pub(super) shape: Vec<usize>,
-    /// Bytes between the end of the header and the numbers.
+    /// Where the numbers begin, in bytes from the start of the file or the member.
     pub(super) start: u64,
+}
+
+impl Header {
+    /// How many numbers there are.
+    pub(super) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
 }
 
 pub(super) fn cut_off<E>(_: E) -> String {
     "is cut off inside its header; write it again".to_owned()
 }
 
-/// The type, if it is one that can be read; `letter` is NumPy's.
-pub(super) fn type_of(letter: char, bytes: usize) -> Option<Type> {
-    match (letter, bytes) {
-        ('f', 4 | 8) => Some(Type::Float(bytes)),
-        ('i', 1 | 2 | 4 | 8) => Some(Type::Signed(bytes)),
-        ('u', 1 | 2 | 4 | 8) => Some(Type::Unsigned(bytes)),
-        _ => None,
-    }
+/// The content of an array, if it can be read; `letter` is NumPy's.
+pub(super) fn content_of(letter: char, size: usize) -> Option<Content> {
+    let element = match (letter, size) {
+        ('b' | '?', 1) => Element::Bool,
+        ('u', 1) => Element::U8,
+        ('u', 2) => Element::U16,
+        ('u', 4) => Element::U32,
+        ('u', 8) => Element::U64,
+        ('i', 1) => Element::I8,
+        ('i', 2) => Element::I16,
+        ('i', 4) => Element::I32,
+        ('i', 8) => Element::I64,
+        ('f', 2) => Element::F16,
+        ('f', 4) => Element::F32,
+        ('f', 8) => Element::F64,
+        ('U', characters) => return Some(Content::Text { characters, wide: true }),
+        ('S' | 'a', characters) => return Some(Content::Text { characters, wide: false }),
+        _ => return None,
+    };
+    Some(Content::Numbers(element))
 }
 
 /// The bytes of an array, unless they are more than memory could ever hold.
-pub(super) fn promised(shape: &[usize], kind: Type) -> Option<u64> {
+pub(super) fn promised(shape: &[usize], content: Content) -> Option<u64> {
     // A dimension of 0 does not excuse absurd other ones.
-    let product = shape.iter().try_fold(kind.bytes(), |all, size| all.checked_mul((*size).max(1)))?;
+    let product =
+        shape.iter().try_fold(content.bytes().max(1), |all, size| all.checked_mul((*size).max(1)))?;
     isize::try_from(product).ok()?;
-    Some(if shape.contains(&0) { 0 } else { product as u64 })
+    Some(if shape.contains(&0) || content.bytes() == 0 { 0 } else { product as u64 })
+}
+
+/// `2 x 3 x 4`
+pub(super) fn by(shape: &[usize]) -> String {
+    if shape.is_empty() {
+        return "a single number".to_owned();
+    }
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
 }

@@ -1,10 +1,15 @@
 //! The keys of `[data]` for one's own data: folders of pictures, and arrays.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use wta_core::Size;
 
+use super::column::Column;
 use super::decode::MOST_SIDE;
+use super::layout::{Kind, Layout};
+use super::paths::Paths;
 use crate::extent::Extent;
 use crate::problem::Problem;
 
@@ -105,33 +110,151 @@ pub enum OnError {
     Skip,
 }
 
-/// The keys of `set = "array"`: files below the data folder, `.npy` or `.safetensors`.
+/// The keys of `set = "array"`: files below the data folder, `.npy`, `.npz`, `.safetensors` or tables
+/// (`.csv`, `.tsv`, `.txt`). Numbers of any type are read, whole ones, halves and truth values too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArrayFiles {
-    /// The training images, N x C x H x W or N x D.
+    /// The training samples: N x D, N x time, N x channels x time, N x rows x columns, or N x channels x rows
+    /// x columns. A name, a list, a folder or a pattern such as `shards/*.npy`: one file after the other.
     #[schemars(example = &"train.npy")]
-    pub train: String,
-    /// The labels of the training images, N integers [default: none].
+    pub train: Paths,
+    /// The labels of the training samples, N whole numbers or strings: an array, or one in each line
+    /// [default: none].
     #[schemars(example = &"train-labels.npy")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_labels: Option<String>,
-    /// The test images [default: none].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_labels: Option<Paths>,
+    /// The test samples [default: none].
     #[schemars(example = &"test.npy")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test: Option<String>,
-    /// The labels of the test images [default: none].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Paths>,
+    /// The labels of the test samples [default: none].
     #[schemars(example = &"test-labels.npy")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_labels: Option<String>,
-    /// The name of the images' tensor in safetensors files [default: the only one].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_labels: Option<Paths>,
+    /// The name of the samples' array in `.npz` and safetensors files [default: the only one].
     #[schemars(example = &"images")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
-    /// The name of the labels' tensor in safetensors files [default: the only one].
+    /// The name of the labels' array in `.npz` and safetensors files [default: the only one].
     #[schemars(example = &"labels")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_tensor: Option<String>,
+    /// The column of a table that holds the labels: its name, or its place from 0, where -1 is the last
+    /// [default: none].
+    #[schemars(example = &"class")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<Column>,
+    /// The columns of a table that hold the samples' numbers [default: all but the labels].
+    #[schemars(extend("examples" = [["x", "y", "z"]]))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<Column>>,
+    /// Where an array has its channels [default: first].
+    #[schemars(example = &"channels-last")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
+    /// What the samples are [default: told by the dimensions; N x A x B are images if the sides are more than
+    /// 4 and one is at most twice the other, and signals of A channels otherwise].
+    #[schemars(example = &"signals")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// The dimensions of a sample, if the file's are others with as many numbers: a row of 600 numbers may be
+    /// 6 channels of 100 time steps [default: those of the file].
+    #[schemars(inner(range(min = 1)), extend("examples" = [[6, 100]]))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Vec<usize>>,
+    /// The names of the classes, in the order of the labels: a list, or a file with one in each line
+    /// [default: the labels themselves].
+    #[schemars(extend("examples" = [["standing", "walking"]]))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_names: Option<Names>,
+    /// Without `test`: the share of the samples that are for testing and not for training.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.2)]
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub test_share: f64,
+    /// Draws the test samples.
+    #[schemars(example = 7)]
+    #[serde(default = "ArrayFiles::default_seed", skip_serializing_if = "ArrayFiles::is_default_seed")]
+    pub seed: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
+}
+
+impl ArrayFiles {
+    fn default_seed() -> u64 {
+        1
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default_seed(seed: &u64) -> bool {
+        *seed == 1
+    }
+
+    /// The training samples of some files, without labels.
+    pub fn new(train: impl Into<Paths>) -> Self {
+        Self {
+            train: train.into(),
+            train_labels: None,
+            test: None,
+            test_labels: None,
+            tensor: None,
+            label_tensor: None,
+            label_column: None,
+            columns: None,
+            layout: None,
+            kind: None,
+            shape: None,
+            class_names: None,
+            test_share: 0.0,
+            seed: Self::default_seed(),
+        }
+    }
+
+    /// `Ok` when the keys make sense.
+    pub(in crate::data) fn check(&self) -> Result<(), Problem> {
+        let refuse = |key: &str, rule: &str| Err(Problem::of(key, format!("{key} {rule}")));
+        if !(0.0..1.0).contains(&self.test_share) {
+            return refuse("data.test_share", "must be at least 0 and less than 1");
+        }
+        if self.test.is_some() && self.test_share > 0.0 {
+            return refuse("data.test_share", "draws test samples, but data.test names some; leave one out");
+        }
+        if self.shape.as_ref().is_some_and(|shape| shape.is_empty() || shape.contains(&0)) {
+            return refuse("data.shape", "must have a number of at least 1 for each dimension of a sample");
+        }
+        if self.columns.as_ref().is_some_and(Vec::is_empty) {
+            return refuse("data.columns", "must name at least one column");
+        }
+        Ok(())
+    }
+}
+
+/// Names of classes: in a file with one in each line, or in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Names {
+    /// A file below the data folder.
+    File(String),
+    /// The names.
+    List(Vec<String>),
+}
+
+/// A string, or a list of strings that is not empty.
+impl JsonSchema for Names {
+    fn schema_name() -> Cow<'static, str> {
+        "Names".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Paths::json_schema(generator)
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use wta_core::Size;
 
 use super::keys::ArrayFiles;
+use super::paths::Paths;
 use super::{arrays, folder};
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result, Setting};
@@ -39,15 +40,8 @@ pub fn load_files(path: &Path, channels: Option<usize>, size: Option<Size>) -> R
 /// The images of an array.
 pub(in crate::data) fn array(path: &Path) -> Result<Dataset> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let keys = ArrayFiles {
-        train: name,
-        train_labels: None,
-        test: None,
-        test_labels: None,
-        tensor: None,
-        label_tensor: None,
-    };
-    arrays::load(path.parent().unwrap_or(Path::new("")), &keys, Split::Train)
+    let keys = ArrayFiles::new(Paths::One(name));
+    arrays::load(path.parent().unwrap_or(Path::new("")), &keys, Split::Train, &())
 }
 
 /// The images of an array for a network that takes `channels` channels.

@@ -1,12 +1,22 @@
-//! The user's own data: folders of pictures, and arrays.
+//! The user's own data: pictures, arrays, tables.
 
+mod archive;
+pub(super) mod array;
 pub(super) mod arrays;
+pub(super) mod column;
 mod decode;
+pub(super) mod entries;
 pub(super) mod folder;
+mod fortran;
 mod header;
 pub(super) mod keys;
+mod label;
+mod labels;
+pub(super) mod layout;
 pub(super) mod loose;
 mod npy;
+pub(super) mod paths;
 mod raster;
 mod safetensors;
+mod table;
 pub(super) mod tree;

@@ -1,12 +1,13 @@
 //! The pictures of a folder: its splits, its classes, and its files in order.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use wta_core::Random;
 
+use crate::data::classes::{Classes, MOST_CLASSES};
 use crate::error::{Error, Result};
 
+use super::entries::entries;
 use super::keys::ImageFolder;
 
 /// Files with other extensions are ignored.
@@ -19,11 +20,11 @@ const MOST_DEPTH: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) path: PathBuf,
-    pub(super) class: u8,
+    pub(super) class: u16,
 }
 
 /// The training pictures, the test pictures and the number of classes.
-pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>, Vec<Picture>, usize)> {
+pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>, Vec<Picture>, Classes)> {
     let [train, test] = ["train", "test"].map(|name| folder.join(name));
     if train.is_dir() && test.is_dir() {
         let classes = class_names(&train, keys)?;
@@ -34,7 +35,11 @@ pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>,
                 "is a class without training pictures; add some or remove it",
             ));
         }
-        return Ok((pictures(&train, &classes, keys)?, pictures(&test, &classes, keys)?, classes.len()));
+        return Ok((
+            pictures(&train, &classes, keys)?,
+            pictures(&test, &classes, keys)?,
+            Classes::new(classes)?,
+        ));
     }
     let classes = class_names(folder, keys)?;
     let all = pictures(folder, &classes, keys)?;
@@ -49,7 +54,7 @@ pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>,
     }
     let (test, train): (Vec<_>, Vec<_>) = all.into_iter().zip(is_test).partition(|(_, is_test)| *is_test);
     let files = |pairs: Vec<(Picture, bool)>| pairs.into_iter().map(|(file, _)| file).collect();
-    Ok((files(train), files(test), classes.len()))
+    Ok((files(train), files(test), Classes::new(classes)?))
 }
 
 /// The classes' names in their order; none if pictures have no labels.
@@ -64,10 +69,10 @@ fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<String>> {
         .collect();
     match names.len() {
         0 => Err(Error::file(folder, "has no folders, which are the classes; set data.labelled = false")),
-        1..=256 => Ok(names),
+        1..=MOST_CLASSES => Ok(names),
         more => Err(Error::file(
             folder,
-            format!("has {more} classes, but at most 256 work; set data.labelled = false"),
+            format!("has {more} classes, but at most {MOST_CLASSES} work; set data.labelled = false"),
         )),
     }
 }
@@ -75,7 +80,7 @@ fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<String>> {
 /// All pictures of a folder, sorted by path.
 fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec<Picture>> {
     let mut all = Vec::new();
-    let mut add = |folder: &Path, class: u8| -> Result<()> {
+    let mut add = |folder: &Path, class: u16| -> Result<()> {
         let mut files = Vec::new();
         list(folder, MOST_DEPTH, &mut files)?;
         all.extend(files.into_iter().map(|path| Picture { path, class }));
@@ -83,7 +88,7 @@ fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec
     };
     if keys.labelled {
         // A class may be without test pictures.
-        let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u8::MAX);
+        let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u16::MAX);
         folders.filter(|(folder, _)| folder.is_dir()).try_for_each(|(folder, class)| add(&folder, class))?;
     } else {
         add(folder, 0)?;
@@ -106,20 +111,6 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The entries of a folder, sorted by name, without hidden files.
-pub(in crate::data) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Error::io("read", folder, error);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 /// The number of pictures in a folder, at any depth.

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::classes::Classes;
 use crate::data::dataset::{Dataset, Split};
+use crate::data::form::Form;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 
@@ -36,7 +38,8 @@ const IMAGE: usize = SIDE * SIDE * CHANNELS;
 const RECORD: usize = 1 + IMAGE;
 
 /// Aeroplane to lorry.
-const CLASSES: usize = 10;
+const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Loads a split from `folder/cifar-10-batches-bin`, or from `folder` itself when that holds the files.
 pub(in crate::data) fn load(folder: &Path, split: Split) -> Result<Dataset> {
@@ -68,9 +71,10 @@ pub(in crate::data) fn load(folder: &Path, split: Split) -> Result<Dataset> {
         channels: CHANNELS,
         height: SIDE,
         width: SIDE,
-        pixels: pixels.into(),
-        labels: Some(labels),
-        classes: CLASSES,
+        form: Form::Image,
+        values: pixels.into(),
+        labels: Some(labels.into_iter().map(u16::from).collect()),
+        classes: Classes::new(CLASSES)?,
     })
 }
 
@@ -88,7 +92,7 @@ pub(in crate::data) fn read(
         let problem = match (read, record) {
             (0, _) if index > 0 => return Ok(()),
             (0, _) => "is empty; get the file again".to_owned(),
-            (RECORD, [label, image @ ..]) if usize::from(label) < CLASSES => {
+            (RECORD, [label, image @ ..]) if usize::from(label) < CLASSES.len() => {
                 labels.push(label);
                 pixels.try_reserve(IMAGE).map_err(|_| Error::file(&name, "does not fit into memory"))?;
                 let (red, rest) = image.split_at(SIDE * SIDE);
@@ -100,7 +104,7 @@ pub(in crate::data) fn read(
             }
             (RECORD, [label, ..]) => format!(
                 "the label at index {index} is {label}, but labels go from 0 to {}; get the file again",
-                CLASSES - 1
+                CLASSES.len() - 1
             ),
             _ => format!("is cut off inside image {index}; get the file again"),
         };

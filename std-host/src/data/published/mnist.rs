@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::idx;
+use crate::data::classes::Classes;
 use crate::data::dataset::{Dataset, Split};
+use crate::data::form::Form;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 
@@ -68,9 +70,10 @@ pub(in crate::data) fn read(images: Source<'_>, labels: Source<'_>) -> Result<Da
         channels: 1,
         height,
         width,
-        pixels: images.pixels.into(),
-        labels: Some(labels),
-        classes: CLASSES,
+        form: Form::Image,
+        values: images.pixels.into(),
+        labels: Some(labels.into_iter().map(u16::from).collect()),
+        classes: Classes::numbered(CLASSES),
     }
     .checked(&labels_file)
 }
@@ -121,7 +124,7 @@ mod tests {
             ("mnist/t10k-labels-idx1-ubyte.gz", &gzip(&LABELS)),
         ]);
         let set = load(folder.path(), Split::Test).unwrap();
-        assert_eq!((set.pixels.bytes(), set.labels.as_deref()), (Some(&[5, 6][..]), Some(&[3, 9][..])));
+        assert_eq!((set.values.bytes(), set.labels.as_deref()), (Some(&[5, 6][..]), Some(&[3, 9][..])));
         assert_eq!(load(&folder.path().join("mnist"), Split::Test).unwrap().len(), 2, "the folder itself");
         let missing = sentence(folder.path(), Split::Train);
         assert!(missing.contains("mnist/train-images-idx3-ubyte: is not there"), "{missing}");

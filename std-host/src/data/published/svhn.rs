@@ -9,8 +9,10 @@
 use std::path::{Path, PathBuf};
 
 use super::matlab::{self, Array};
+use crate::data::classes::Classes;
+use crate::data::collector::Collector;
 use crate::data::dataset::{Dataset, Split};
-use crate::data::pixels::Collector;
+use crate::data::form::Form;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 
@@ -53,14 +55,15 @@ pub(in crate::data) fn load(folder: &Path, split: Split, extra: bool) -> Result<
         channels: CHANNELS,
         height: SIDE,
         width: SIDE,
-        pixels: pixels.finish()?,
+        form: Form::Image,
+        values: pixels.finish()?,
         labels: Some(labels),
-        classes: CLASSES,
+        classes: Classes::numbered(CLASSES),
     })
 }
 
 /// Adds the images and labels of a file.
-fn read(source: Source<'_>, pixels: &mut Collector, labels: &mut Vec<u8>) -> Result<()> {
+fn read(source: Source<'_>, pixels: &mut Collector, labels: &mut Vec<u16>) -> Result<()> {
     let file = source.name().to_path_buf();
     let (mut images, mut found) = (None, None);
     matlab::read(source, |array| {
@@ -111,10 +114,10 @@ fn read_images(array: &mut Array<'_>, pixels: &mut Collector, file: &Path) -> Re
     Ok(count)
 }
 
-fn read_labels(array: &mut Array<'_>, file: &Path) -> Result<Vec<u8>> {
+fn read_labels(array: &mut Array<'_>, file: &Path) -> Result<Vec<u16>> {
     let label = |(index, number): (usize, f64)| match number {
         10.0 => Ok(0),
-        1.0..10.0 if number.fract() == 0.0 => Ok(number as u8),
+        1.0..10.0 if number.fract() == 0.0 => Ok(number as u16),
         _ => {
             let problem = format!(
                 "the label at index {index} is {number}, but labels go from 1 to 10; get the file again"
@@ -137,8 +140,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::data::pixels::Element;
-    use crate::data::pixels::Pixels;
+    use crate::data::element::Element;
+    use crate::data::values::Values;
 
     /// Files by SciPy (`fixtures/make_images.py`): two images, labels 10 and 9.
     const FILES: [(&str, &[u8]); 3] = [
@@ -152,9 +155,9 @@ mod tests {
         ((image * 50 + row * 3 + column / 8 * 7 + channel * 80) % 256) as u8
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Pixels, Vec<u8>)> {
+    fn parse(bytes: &[u8]) -> Result<(Values, Vec<u16>)> {
         let folder = std::env::temp_dir();
-        let (mut pixels, mut labels) = (Collector::new(Element::Byte, &folder, 4_000), Vec::new());
+        let (mut pixels, mut labels) = (Collector::new(Element::U8, &folder, 4_000), Vec::new());
         read(Source::bytes(bytes, Path::new("some/file"))?, &mut pixels, &mut labels)?;
         Ok((pixels.finish()?, labels))
     }
@@ -164,7 +167,7 @@ mod tests {
         for (name, file) in FILES {
             let (pixels, labels) = parse(file).unwrap();
             assert_eq!((pixels.len(), &labels[..]), (2 * IMAGE, &[0, 9][..]), "{name}");
-            assert!(matches!(pixels, Pixels::Stored(_)), "larger than the memory allowed");
+            assert!(matches!(pixels, Values::Stored(_)), "larger than the memory allowed");
             let mut numbers = vec![0.0; 2 * IMAGE];
             assert!(pixels.write(0, 1.0, &mut numbers).unwrap());
             for (index, found) in numbers.iter().enumerate() {

@@ -55,9 +55,9 @@ pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Sample
 }
 
 /// The labels that the quantised network gives.
-fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Result<Vec<u8>> {
+fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Result<Vec<u16>> {
     let indices: Vec<usize> = (0..images.len()).collect();
-    let blocks: Result<Vec<Vec<u8>>> = indices
+    let blocks: Result<Vec<Vec<u16>>> = indices
         .par_chunks(BLOCK)
         .map(|indices| {
             let (network, pool) = (quantized.int8()?, quantized.pool());
@@ -75,7 +75,7 @@ fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Resu
                 images.write_all(&plain, &[*index], &mut pixels)?;
                 // The original bytes of the pixels.
                 bytes.iter_mut().zip(&pixels).for_each(|(to, from)| *to = (from * divide_by).round() as u8);
-                labels.push(classifier.classify(&bytes[..])? as u8);
+                labels.push(classifier.classify(&bytes[..])? as u16);
             }
             Ok(labels)
         })

@@ -1,0 +1,85 @@
+//! The names of the classes that labels stand for.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// The most classes: a label is a `u16`.
+pub(super) const MOST_CLASSES: usize = 1 << u16::BITS;
+
+/// The names of a data set's classes. Label `i` is the class with name `i`.
+///
+/// ```
+/// use wta::data::Classes;
+///
+/// let motions = Classes::new(["standing", "running"])?;
+/// assert_eq!((motions.len(), motions.name(1)), (2, "running"));
+/// assert_eq!(Classes::numbered(3).name(2), "2");
+/// # Ok::<(), wta::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    names: Arc<[String]>,
+}
+
+impl Classes {
+    /// Classes with these names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if two have the same name, or there are more than 65,536.
+    pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let names: Arc<[String]> = names.into_iter().map(Into::into).collect();
+        if names.len() > MOST_CLASSES {
+            return Err(Error::Invalid(format!("there are {} classes, but at most 65536 work", names.len())));
+        }
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort_unstable();
+        match sorted.windows(2).find(|pair| pair.first() == pair.last()) {
+            Some(twice) => {
+                let name = twice.first().map_or("", |name| name);
+                Err(Error::Invalid(format!("two classes have the name {name}")))
+            }
+            None => Ok(Self { names }),
+        }
+    }
+
+    /// So many classes, called 0, 1, 2 and so on.
+    pub fn numbered(count: usize) -> Self {
+        Self { names: (0..count).map(|class| class.to_string()).collect() }
+    }
+
+    /// The number of classes.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are no classes: the data set has no labels.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The name of a class, or `?` if there is no such class.
+    pub fn name(&self, class: usize) -> &str {
+        self.names.get(class).map_or("?", String::as_str)
+    }
+
+    /// All names, in the order of the labels.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_not_given_twice() {
+        let twice = Classes::new(["a", "b", "a"]).unwrap_err().to_string();
+        assert_eq!(twice, "two classes have the name a");
+        let classes = Classes::new(["b", "a"]).unwrap();
+        assert_eq!((classes.name(0), classes.name(1), classes.name(2)), ("b", "a", "?"));
+        assert!(Classes::new((0..=MOST_CLASSES).map(|i| i.to_string())).is_err());
+    }
+}

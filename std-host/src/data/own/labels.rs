@@ -1,0 +1,91 @@
+//! The labels of samples, from arrays, tables and lists of words.
+
+use std::path::Path;
+
+use super::array::{Array, length};
+use super::column::Column;
+use super::header::Content;
+use super::label::{Label, whole};
+use super::table::{self, is_table};
+use crate::error::{Error, Result};
+
+/// Reads the labels in a file: an array of whole numbers or strings, a column of a table, or one word in
+/// each line.
+pub(super) fn read(path: &Path, tensor: Option<&str>, column: Option<&Column>) -> Result<Vec<Label>> {
+    if is_table(path) {
+        return table::labels(path, column);
+    }
+    let array = Array::open(path, tensor)?;
+    if !matches!(array.header.shape[..], [_] | [_, 1]) {
+        let problem =
+            format!("is an array of {}, but labels are N numbers; give the file of labels", array.shape());
+        return Err(Error::file(&array.name, problem));
+    }
+    let (content, big_endian) = (array.header.content, array.header.big_endian);
+    let bytes = array.bytes()?;
+    let size = content.bytes();
+    if size == 0 {
+        return Ok(vec![Label::Text(String::new()); array.header.len()]);
+    }
+    let labels = bytes.chunks_exact(size).enumerate().map(|(index, bytes)| match content {
+        Content::Text { wide, .. } => Ok(Label::of(&text(bytes, wide, big_endian))),
+        Content::Numbers(element) => {
+            let number = element.number(bytes, big_endian);
+            let label = element.whole(bytes, big_endian).or_else(|| whole(number));
+            label.map(Label::Whole).ok_or_else(|| {
+                Error::file(
+                    &array.name,
+                    format!(
+                        "the label at index {index} is {number}, but labels are whole numbers or strings"
+                    ),
+                )
+            })
+        }
+    });
+    labels.collect()
+}
+
+/// The names of classes, one in each line.
+pub(super) fn names(path: &Path) -> Result<Vec<String>> {
+    length(path)?;
+    let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let text = String::from_utf8_lossy(&text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+/// One of NumPy's strings, which are filled up with zeros.
+fn text(bytes: &[u8], wide: bool, big_endian: bool) -> String {
+    if !wide {
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        return String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
+    }
+    let (characters, _) = bytes.as_chunks::<4>();
+    let code = |bytes: &[u8; 4]| {
+        if big_endian { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) }
+    };
+    let character = |bytes| char::from_u32(code(bytes)).unwrap_or(char::REPLACEMENT_CHARACTER);
+    characters.iter().map(character).collect::<String>().trim_end_matches('\0').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numpys_strings_end_before_their_zeros() {
+        assert_eq!(text(b"cat\0\0", false, false), "cat");
+        let wide: Vec<u8> = "żó\0".chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
+        assert_eq!(text(&wide, true, false), "żó");
+        let wide: Vec<u8> = "ab".chars().flat_map(|c| (c as u32).to_be_bytes()).collect();
+        assert_eq!(text(&wide, true, true), "ab");
+    }
+
+    #[test]
+    fn names_stand_one_in_each_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("classes.txt");
+        std::fs::write(&path, "\u{feff}standing\r\n running \n\n").unwrap();
+        assert_eq!(names(&path).unwrap(), ["standing", "running"]);
+    }
+}
