@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use wta_core::Size;
+use wta_core::{Shape, Size};
 
 /// One number for both directions, or `[rows, columns]`; as text `11` or `11x7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,18 @@ impl JsonSchema for Extent {
         json_schema!({
             "anyOf": [side, { "type": "array", "title": "[rows, columns]", "items": side, "minItems": 2, "maxItems": 2 }]
         })
+    }
+}
+
+impl Extent {
+    /// The rows and columns that this is on maps of this shape. On a signal, which has a single row or column,
+    /// one number counts along the time.
+    pub(crate) fn over(self, maps: Shape) -> Size {
+        match (self, maps) {
+            (Self::Square(side), Shape { height: 1, width: 2.., .. }) => Size::new(1, side),
+            (Self::Square(side), Shape { height: 2.., width: 1, .. }) => Size::new(side, 1),
+            (extent, _) => extent.into(),
+        }
     }
 }
 
@@ -96,6 +108,9 @@ mod tests {
         assert_eq!("11x7".parse(), Ok(Extent::Rectangle([11, 7])));
         assert_eq!(Extent::from(Size::new(4, 4)).to_string(), "4");
         assert_eq!(Extent::from(Size::new(4, 3)).to_string(), "4x3");
+        let on = |height, width| Extent::Square(5).over(Shape::new(3, height, width));
+        assert_eq!([on(1, 9), on(9, 1), on(9, 9)], [Size::new(1, 5), Size::new(5, 1), Size::square(5)]);
+        assert_eq!(Extent::Rectangle([1, 7]).over(Shape::new(1, 1, 9)), Size::new(1, 7));
         for wrong in ["", "0", "x", "4x", "4x0", "-4", "4x3x2"] {
             assert!(wrong.parse::<Extent>().unwrap_err().contains("as in 48x32"), "{wrong}");
         }

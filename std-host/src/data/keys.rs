@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
-use super::own::keys::{ArrayFiles, ImageFolder};
+use super::own::keys::{ArrayFiles, ImageFolder, SignalFiles};
 use crate::problem::Problem;
 
 /// The data sets that can be loaded, with what they need to be told: the table `[data]` of a recipe, whose
@@ -29,6 +29,8 @@ pub enum DataSource {
     Images(ImageFolder),
     /// Arrays and tables of numbers.
     Array(ArrayFiles),
+    /// Recordings, cut into windows.
+    Signals(SignalFiles),
     /// Images that a program hands over in memory; no file has them.
     Memory,
 }
@@ -43,7 +45,7 @@ impl DataSource {
                 let (size, channels) = images.shape();
                 Some(Shape::new(channels, size.height, size.width))
             }
-            Self::Array(_) | Self::Memory => None,
+            Self::Array(_) | Self::Signals(_) | Self::Memory => None,
         }
     }
 
@@ -51,7 +53,7 @@ impl DataSource {
     pub(crate) fn has_keys(&self) -> bool {
         match self {
             Self::Digits | Self::Mnist | Self::Cifar10 | Self::Memory => false,
-            Self::Svhn { .. } | Self::Images(_) | Self::Array(_) => true,
+            Self::Svhn { .. } | Self::Images(_) | Self::Array(_) | Self::Signals(_) => true,
         }
     }
 
@@ -60,14 +62,20 @@ impl DataSource {
         match self {
             Self::Images(images) => images.check(),
             Self::Array(arrays) => arrays.check(),
+            Self::Signals(signals) => signals.check(),
             _ => Ok(()),
         }
+    }
+
+    /// Whether its numbers are bytes, 0 to 255, for certain.
+    pub(crate) fn holds_bytes(&self) -> bool {
+        !matches!(self, Self::Array(_) | Self::Signals(_) | Self::Memory)
     }
 
     /// What pixels are divided by unless told: bytes come to lie between 0 and 1, arrays and what a program
     /// hands over are left as they are.
     pub(crate) fn divisor(&self) -> f32 {
-        if matches!(self, Self::Array(_) | Self::Memory) { 1.0 } else { 255.0 }
+        if self.holds_bytes() { 255.0 } else { 1.0 }
     }
 
     /// Whether it lies in files, in a folder that has to be told.

@@ -21,7 +21,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result, Setting};
 use crate::observer::Observer;
-use own::{arrays, folder};
+use own::{arrays, folder, recordings};
 use published::{cifar10, mnist, svhn};
 
 pub use classes::Classes;
@@ -30,7 +30,7 @@ pub use element::Element;
 pub use form::Form;
 pub use keys::DataSource;
 pub use own::column::Column;
-pub use own::keys::{ArrayFiles, ImageFolder, Names, OnError};
+pub use own::keys::{ArrayFiles, ClassBy, ImageFolder, Names, OnError, SignalFiles, SplitBy};
 pub use own::layout::{Kind, Layout};
 pub use own::loose::load_files;
 pub use own::paths::Paths;
@@ -55,6 +55,7 @@ pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observ
         DataSource::Svhn { extra } => svhn::load(dir, split, *extra),
         DataSource::Images(keys) => folder::load(dir, keys, split, observer),
         DataSource::Array(keys) => arrays::load(dir, keys, split, observer),
+        DataSource::Signals(keys) => recordings::load(dir, keys, split, observer),
         DataSource::Memory => Err(Error::setting(
             Setting::Data,
             "is in the memory of a program (set = \"memory\"), which hands it over itself; no file has it",

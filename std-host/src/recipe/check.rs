@@ -261,7 +261,7 @@ impl Recipe {
                 "an RBM is trained with training.optimizer = { sgd = { momentum = 0.9 } }, not by Adam",
             );
         }
-        if self.data.divide_by < 255.0 {
+        if self.data.set.holds_bytes() && self.data.divide_by < 255.0 {
             return refuse(
                 "data.divide_by",
                 "an RBM's inputs lie between 0 and 1: data.divide_by must be at least 255",

@@ -50,7 +50,7 @@ impl JsonSchema for Data {
         let sets = schema.get_mut("oneOf").and_then(Value::as_array_mut);
         for set in sets.into_iter().flatten() {
             let name = set.pointer("/properties/set/const").and_then(Value::as_str).unwrap_or_default();
-            let divisor = if matches!(name, "array" | "memory") { 1.0 } else { 255.0 };
+            let divisor = if matches!(name, "array" | "signals" | "memory") { 1.0 } else { 255.0 };
             if let Some(keys) = set.get_mut("properties").and_then(Value::as_object_mut) {
                 let key = json!({
                     "description": "Pixels are divided by this.",

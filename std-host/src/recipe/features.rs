@@ -66,9 +66,15 @@ impl PoolRecipe {
         Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind }
     }
 
+    /// The pooling of a code of this shape; on a signal, one number counts along the time.
+    pub fn over(self, code: Shape) -> Pool {
+        Pool { kernel: self.kernel.over(code), stride: self.stride.over(code), ..self.pool() }
+    }
+
     /// The shape after pooling.
     pub(super) fn output(self, code: Shape) -> Shape {
-        let (pool, all) = (self.pool(), self.pool().output(code));
+        let pool = self.over(code);
+        let all = pool.output(code);
         if !self.whole {
             return all;
         }

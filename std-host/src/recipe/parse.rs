@@ -212,6 +212,9 @@ mod tests {
         let table = "set = 'array', train = ['a.csv', 'b.csv'], label_column = 'y', columns = ['x', 2], shape = [1], \
                      layout = 'channels-last', kind = 'signals', class_names = ['a', 'b'], test_share = 0.5, \
                      seed = 3";
+        let signals = "set = 'signals', recordings = 'a', test = 'b', window = 8, step = 4, classes = 'file', \
+                       split = 'time', test_share = 0.5, seed = 3, columns = ['x'], layout = 'channels-last', \
+                       tensor = 'x'";
         let images = "set = 'images', folder = 'x', size = [8, 9], colour = false, labelled = true, shorter_side = 10, \
                       patches = 5, test_share = 0.5, seed = 3, on_error = 'skip'";
         let conv = "kind = 'convolutional', encoder = [{ maps = 8, kernel = [3, 5], stride = 2 }], \
@@ -234,6 +237,7 @@ mod tests {
             recipe(images, conv, "lifetime = 0.5", sgd) + &large,
             recipe(upper, flat, "per-sample = 1", adam).replace("start = 0.5", "start = 2.0") + &large,
             recipe(table, rbm, "lifetime = 0.5", sgd) + &large,
+            recipe(signals, flat, "lifetime = 0.5", sgd) + &large,
         ]
     }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use wta_core::{
-    Conv, Corruption, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, Size, TrainingConfig,
+    Conv, Corruption, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, TrainingConfig,
 };
 
 use super::apply_to::ApplyTo;
 use super::memory::expect_memory;
-use super::network::{Architecture, InitialRecipe};
+use super::network::{Architecture, InitialRecipe, LayerRecipe};
 use super::tables::Recipe;
 use super::training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe};
 use crate::error::{Error, Result};
@@ -21,6 +21,7 @@ pub struct Resolved {
     recipe: Arc<Recipe>,
     image: Shape,
     network: Network,
+    pool: Pool,
     features: Shape,
     below: Option<Arc<Resolved>>,
 }
@@ -67,9 +68,11 @@ impl Resolved {
         };
         let network = network(&recipe, below.as_ref().map_or(image, |below| below.features))?;
         let named = |error| recipe.wrong(format!("features: {error}"));
-        recipe.pool().check(network.code()).map_err(named)?;
-        let features = recipe.features.pool.map_or(network.code(), |pool| pool.output(network.code()));
-        Ok(Self { recipe: Arc::new(recipe), image, network, features, below })
+        let code = network.code();
+        let pool = recipe.features.pool.map_or(Pool::NONE, |pool| pool.over(code));
+        pool.check(code).map_err(named)?;
+        let features = recipe.features.pool.map_or(code, |pool| pool.output(code));
+        Ok(Self { recipe: Arc::new(recipe), image, network, pool, features, below })
     }
 
     /// The recipe. Of a layer below that is applied to larger images, its stride and pooling are those
@@ -105,7 +108,7 @@ impl Resolved {
     /// The pooling of the dense code. Windows that the border cuts may be left out: see
     /// [`Resolved::features`].
     pub fn pool(&self) -> Pool {
-        self.recipe.pool()
+        self.pool
     }
 
     /// The shape of an image's features: the code after pooling.
@@ -146,7 +149,7 @@ impl Resolved {
             return Err(recipe
                 .wrong(format!("training.batch is {}, but the data set has only {images} images", t.batch)));
         }
-        let sparsity = recipe.sparsity.at_end();
+        let sparsity = recipe.sparsity.at_end(network.code());
         let optimizer = Optimizer {
             method: match t.optimizer {
                 OptimizerRecipe::Adam => Method::ADAM,
@@ -186,9 +189,10 @@ fn network(recipe: &Recipe, input: Shape) -> Result<Network> {
             (Network::fully_connected(input.len(), &[*hidden]).map_err(named)?, true)
         }
         Architecture::Convolutional { encoder, decoder_kernel, tied, .. } => {
-            let layers: Vec<Conv> =
-                encoder.iter().map(|l| Conv::with_stride(l.maps, l.kernel.into(), l.stride.into())).collect();
-            (Network::convolutional(input, &layers, Size::from(*decoder_kernel)).map_err(named)?, *tied)
+            let layer =
+                |l: &LayerRecipe| Conv::with_stride(l.maps, l.kernel.over(input), l.stride.over(input));
+            let layers: Vec<Conv> = encoder.iter().map(layer).collect();
+            (Network::convolutional(input, &layers, decoder_kernel.over(input)).map_err(named)?, *tied)
         }
     };
     if tied { network.tied().map_err(named) } else { Ok(network) }

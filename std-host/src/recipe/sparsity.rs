@@ -6,7 +6,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::{Selection, Size, Sparsity};
+use wta_core::{Selection, Shape, Size, Sparsity};
 
 use crate::extent::Extent;
 use crate::problem::Problem;
@@ -96,19 +96,22 @@ impl SparsityRecipe {
         }
     }
 
-    /// The sparsity that training ends with.
-    pub fn at_end(&self) -> Sparsity {
-        let keep = match (self.lifetime, self.per_sample) {
+    /// The sparsity that training ends with, for a code of this shape.
+    pub fn at_end(&self, code: Shape) -> Sparsity {
+        Sparsity { grid: self.grid.over(code), selection: self.last_selection() }
+    }
+
+    fn last_selection(&self) -> Selection {
+        match (self.lifetime, self.per_sample) {
             (Some(rate), _) => Selection::Lifetime { rate },
             (None, Some(count)) => Selection::PerSample { count },
             (None, None) => Selection::All,
-        };
-        Sparsity { grid: self.grid.into(), selection: keep }
+        }
     }
 
     /// Which winners live in step `step` (from 0) of `steps`.
     pub fn keep_at(&self, step: u64, steps: u64) -> Selection {
-        let end = self.at_end().selection;
+        let end = self.last_selection();
         let Some(start) = self.start else { return end };
         let share = step as f32 / (self.falling * steps as f32).max(1.0);
         let left = (1.0 - share).max(0.0);

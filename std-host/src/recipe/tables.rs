@@ -2,12 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::{ContrastiveDivergence, Pool};
+use wta_core::ContrastiveDivergence;
 
 use super::apply_to::ApplyTo;
 use super::below;
 use super::data::Data;
-use super::features::{Features, PoolRecipe};
+use super::features::Features;
 use super::network::{Architecture, InitialRecipe};
 use super::preprocess::PreprocessRecipe;
 use super::sparsity::SparsityRecipe;
@@ -123,11 +123,6 @@ impl Recipe {
     /// Whether the initial filters are patches of the training samples.
     pub fn starts_from_patches(&self) -> bool {
         self.network.initial() == InitialRecipe::Patches
-    }
-
-    /// The pooling of the dense code.
-    pub fn pool(&self) -> Pool {
-        self.features.pool.map_or(Pool::NONE, PoolRecipe::pool)
     }
 
     /// The recipe as TOML.

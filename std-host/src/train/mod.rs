@@ -7,6 +7,7 @@ mod checkpoint;
 mod images;
 mod initial;
 mod options;
+mod probabilities;
 mod session;
 mod set;
 mod stacked;
@@ -31,6 +32,7 @@ use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Run, Trained};
+use probabilities::expect_probabilities;
 use session::{Place, Session};
 
 /// Trains a recipe in memory, without writing files. The layers of a stack are trained one after the other,
@@ -182,6 +184,9 @@ impl<'a> Layer<'a> {
                 learnt
             }
         };
+        if recipe.gibbs().is_some() {
+            expect_probabilities(&preprocess, self.samples, options.isa)?;
+        }
         let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
         let (parameters, outcome) = session.run(&set, observer)?;
         let preprocess = Arc::new(preprocess);

@@ -78,7 +78,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     if let Some(c) = &arguments.c {
         svm.c.clone_from(c);
     }
-    let encoding = Encoding { isa: context.isa, pool: pool.map(PoolRecipe::pool), power: arguments.power };
+    let pool = pool.map(|pool| pool.over(trained.network().code()));
+    let encoding = Encoding { isa: context.isa, pool, power: arguments.power };
     let (labels, draws) = (arguments.labels, usize::from(arguments.draws));
     let plan = Plan { labels, draws, seed: arguments.seed, svm: &svm };
     plan.check(train.len())?;

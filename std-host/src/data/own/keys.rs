@@ -232,6 +232,108 @@ impl ArrayFiles {
     }
 }
 
+/// The keys of `set = "signals"`: recordings below the data folder (`.npy`, `.npz`, `.safetensors`, `.wav`, or
+/// tables with a column for each channel), cut into windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalFiles {
+    /// The recordings: a file, a list, a folder (at any depth) or a pattern such as `runs/*.wav`. Folders
+    /// `train` and `test` (or `val`) in it are the splits.
+    #[schemars(example = &"recordings")]
+    pub recordings: Paths,
+    /// The recordings to test on [default: those in a folder `test`, or drawn ones].
+    #[schemars(example = &"evening/*.wav")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Paths>,
+    /// Time steps of a window.
+    #[schemars(range(min = 1), example = 256)]
+    pub window: usize,
+    /// Time steps from one window to the next [default: `window`].
+    #[schemars(range(min = 1), example = 128)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+    /// What names a recording's class: the folder that it lies in, or the file without the number at the end of
+    /// its name (`inner_7.npy` is of class `inner`) [default: there are no classes].
+    #[schemars(example = &"folder")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassBy>,
+    /// What is tested on where no recordings are named for it: whole recordings of each class, or the end of
+    /// each recording. No time step is in both splits.
+    #[schemars(example = &"time")]
+    #[serde(default)]
+    pub split: SplitBy,
+    /// The share that is for testing.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.3)]
+    #[serde(default = "SignalFiles::default_share")]
+    pub test_share: f64,
+    /// Draws the recordings to test on.
+    #[schemars(example = 7)]
+    #[serde(default = "ArrayFiles::default_seed", skip_serializing_if = "ArrayFiles::is_default_seed")]
+    pub seed: u64,
+    /// The columns of a table that are channels [default: all].
+    #[schemars(extend("examples" = [["x", "y", "z"]]))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<Column>>,
+    /// Where an array of two dimensions has its channels [default: where it is shorter].
+    #[schemars(example = &"channels-last")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
+    /// The name of the array in `.npz` and safetensors files [default: the only one].
+    #[schemars(example = &"signal")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<String>,
+}
+
+impl SignalFiles {
+    fn default_share() -> f64 {
+        0.2
+    }
+
+    /// Time steps from one window to the next.
+    pub fn step(&self) -> usize {
+        self.step.unwrap_or(self.window).max(1)
+    }
+
+    /// `Ok` when the keys make sense.
+    pub(in crate::data) fn check(&self) -> Result<(), Problem> {
+        let refuse = |key: &str, rule: &str| Err(Problem::of(key, format!("{key} {rule}")));
+        if self.window == 0 {
+            return refuse("data.window", "must be at least 1");
+        }
+        if self.step == Some(0) {
+            return refuse("data.step", "must be at least 1");
+        }
+        if !(0.0..1.0).contains(&self.test_share) {
+            return refuse("data.test_share", "must be at least 0 and less than 1");
+        }
+        if self.columns.as_ref().is_some_and(Vec::is_empty) {
+            return refuse("data.columns", "must name at least one column");
+        }
+        Ok(())
+    }
+}
+
+/// What names a recording's class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassBy {
+    /// The first folder below that of the recordings.
+    Folder,
+    /// The file, without the number at the end of its name.
+    File,
+}
+
+/// What is tested on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SplitBy {
+    /// Whole recordings.
+    #[default]
+    Recording,
+    /// The end of each recording.
+    Time,
+}
+
 /// Names of classes: in a file with one in each line, or in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -59,31 +59,54 @@ impl Paths {
     }
 
     /// The files below `folder`, at least one. Of a folder or a pattern, those whose name `wanted` accepts.
-    pub(super) fn files(&self, folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
+    pub(super) fn files(&self, folder: &Path, wanted: impl Fn(&Path) -> bool + Copy) -> Result<Vec<PathBuf>> {
+        let list = |path: &Path, files: &mut Vec<PathBuf>| {
+            files.extend(entries(path)?.into_iter().filter(|file| file.is_file() && wanted(file)));
+            Ok(())
+        };
+        let rooted = self.rooted(folder, list, wanted)?;
+        Ok(rooted.into_iter().flat_map(|(_, files)| files).collect())
+    }
+
+    /// The same for each name, with the folder that it begins in. `list` adds the files of a folder.
+    pub(super) fn rooted(
+        &self,
+        folder: &Path,
+        list: impl Fn(&Path, &mut Vec<PathBuf>) -> Result<()>,
+        wanted: impl Fn(&Path) -> bool + Copy,
+    ) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
+        let mut all = Vec::new();
         for name in self.names() {
             let path = folder.join(name);
-            if path.is_dir() {
-                let inside = entries(&path)?.into_iter().filter(|file| file.is_file() && wanted(file));
-                let before = files.len();
-                files.extend(inside);
-                if files.len() == before {
+            let mut files = Vec::new();
+            let root = if path.is_dir() {
+                list(&path, &mut files)?;
+                if files.is_empty() {
                     return Err(Error::file(path, "is a folder without any file that is read here"));
                 }
-            } else if path.exists() || !name.contains(['*', '?', '[']) {
-                files.push(path);
+                path
+            } else if path.exists() || !name.contains(WILD) {
+                files.push(path.clone());
+                path.parent().unwrap_or(folder).to_path_buf()
             } else {
-                matching(&path, &wanted, &mut files)?;
-            }
+                matching(&path, wanted, &mut files)?;
+                let whole =
+                    path.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(WILD));
+                whole.collect()
+            };
+            all.push((root, files));
         }
-        match files.is_empty() {
+        match all.is_empty() {
             true => {
                 Err(Error::Invalid("a key of [data] is an empty list of files; name at least one".to_owned()))
             }
-            false => Ok(files),
+            false => Ok(all),
         }
     }
 }
+
+/// What makes a name a pattern.
+const WILD: [char; 3] = ['*', '?', '['];
 
 /// Adds the files that match a pattern.
 fn matching(pattern: &Path, wanted: impl Fn(&Path) -> bool, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -91,17 +114,13 @@ fn matching(pattern: &Path, wanted: impl Fn(&Path) -> bool, files: &mut Vec<Path
     let text =
         pattern.to_str().ok_or_else(|| wrong("is not Unicode; name the files one by one".to_owned()))?;
     let found = glob::glob(text).map_err(|error| wrong(format!("is no pattern ({error})")))?;
-    let before = files.len();
     for path in found {
         let path = path.map_err(|error| Error::io("read", error.path().to_path_buf(), error.into()))?;
         if path.is_file() && wanted(&path) {
             files.push(path);
         }
     }
-    if files.len() == before {
-        return Err(wrong("matches no file".to_owned()));
-    }
-    Ok(())
+    if files.is_empty() { Err(wrong("matches no file".to_owned())) } else { Ok(()) }
 }
 
 #[cfg(test)]

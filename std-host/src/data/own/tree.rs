@@ -7,14 +7,11 @@ use wta_core::Random;
 use crate::data::classes::{Classes, MOST_CLASSES};
 use crate::error::{Error, Result};
 
-use super::entries::entries;
+use super::entries::{entries, files_below};
 use super::keys::ImageFolder;
 
 /// Files with other extensions are ignored.
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "pgm", "ppm", "pnm"];
-
-/// The deepest nesting of folders; more must be a loop of links.
-const MOST_DEPTH: usize = 16;
 
 /// A file and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +79,7 @@ fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec
     let mut all = Vec::new();
     let mut add = |folder: &Path, class: u16| -> Result<()> {
         let mut files = Vec::new();
-        list(folder, MOST_DEPTH, &mut files)?;
+        files_below(folder, is_picture, &mut files)?;
         all.extend(files.into_iter().map(|path| Picture { path, class }));
         Ok(())
     };
@@ -96,27 +93,10 @@ fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec
     Ok(all)
 }
 
-fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    if depth == 0 {
-        return Err(Error::file(
-            folder,
-            format!("lies more than {MOST_DEPTH} folders deep; is a link a circle?"),
-        ));
-    }
-    for path in entries(folder)? {
-        if path.is_dir() {
-            list(&path, depth - 1, files)?;
-        } else if is_picture(&path) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
 /// The number of pictures in a folder, at any depth.
 pub(in crate::data) fn count(folder: &Path) -> usize {
     let mut files = Vec::new();
-    if list(folder, MOST_DEPTH, &mut files).is_err() { 0 } else { files.len() }
+    if files_below(folder, is_picture, &mut files).is_err() { 0 } else { files.len() }
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -128,7 +108,7 @@ fn is_picture(path: &Path) -> bool {
 pub(super) fn pictures_in(path: &Path) -> Result<Vec<Picture>> {
     let mut paths = Vec::new();
     if path.is_dir() {
-        list(path, MOST_DEPTH, &mut paths)?;
+        files_below(path, is_picture, &mut paths)?;
     } else {
         paths.push(path.to_path_buf());
     }
