@@ -37,8 +37,8 @@ impl JsonSchema for Extent {
 }
 
 impl Extent {
-    /// The rows and columns that this is on maps of this shape. On a signal, which has a single row or column,
-    /// one number counts along the time.
+    /// The rows and columns that this is on maps of this shape. On a signal, which has a single row or
+    /// column, one number counts along the time.
     pub(crate) fn over(self, maps: Shape) -> Size {
         match (self, maps) {
             (Self::Square(side), Shape { height: 1, width: 2.., .. }) => Size::new(1, side),

@@ -157,8 +157,7 @@ fn own(dir: &Path, published: &[&Path]) -> Result<Vec<Entry>> {
         if path.is_dir() {
             let pictures = tree::count(&path);
             if pictures > 0 {
-                let state =
-                    State::Own(format!("present, {} PNG, JPEG or PGM files", grouped(pictures as u64)));
+                let state = State::Own(format!("present, {} pictures", grouped(pictures as u64)));
                 entries.push(Entry { set: "images", file, size: None, state });
             }
         } else if ["npy", "npz", "safetensors"].contains(&array::ending(&path).as_str()) {
@@ -435,7 +434,7 @@ mod tests {
             State::Own(description) => description,
             other => panic!("{file}: {other:?}"),
         };
-        assert_eq!(described("faces"), "present, 2 PNG, JPEG or PGM files");
+        assert_eq!(described("faces"), "present, 2 pictures");
         assert_eq!(described("nchw_f4.npy"), "present, 3 x 2 x 4 x 5");
         assert_eq!(described("images.safetensors"), "present, images: 3 x 2 x 4 x 5, labels: 3");
         assert!(matches!(state(&entries, "bad.npy"), State::Broken(problem) if problem.contains("is empty")));

@@ -25,7 +25,7 @@ pub enum DataSource {
         #[schemars(example = true)]
         extra: bool,
     },
-    /// A folder of pictures: JPEG, PNG, PGM or PPM.
+    /// A folder of pictures.
     Images(ImageFolder),
     /// Arrays and tables of numbers.
     Array(ArrayFiles),

@@ -216,7 +216,7 @@ mod tests {
                        split = 'time', test_share = 0.5, seed = 3, columns = ['x'], layout = 'channels-last', \
                        tensor = 'x'";
         let images = "set = 'images', folder = 'x', size = [8, 9], colour = false, labelled = true, shorter_side = 10, \
-                      patches = 5, test_share = 0.5, seed = 3, on_error = 'skip'";
+                      patches = 5, test_share = 0.5, seed = 3, background = 9, on_error = 'skip'";
         let conv = "kind = 'convolutional', encoder = [{ maps = 8, kernel = [3, 5], stride = 2 }], \
                     decoder_kernel = 3, tied = true, initial = 'he'";
         let flat = "kind = 'fully-connected', units = [20], tied = true, initial = { normal = 0.5 }";

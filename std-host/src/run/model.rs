@@ -46,12 +46,18 @@ pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Opt
 pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let tensors = Tensors::of(path, &file)?;
+    // A convolutional network is stored as one, also when it is applied to a single position.
+    let linear =
+        tensors.shape("encoder.0.weight").map_or(network.is_fully_connected(), |shape| shape.len() == 2);
+    if let Some(shape) = tensors.shape("encoder.0.weight") {
+        expect_input(path, network, &shape)?;
+    }
     let mut parameters = vec![0.0; network.parameters_len()];
     let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned()];
     for region in &network.regions() {
-        let (name, shape) = form(network, region.role);
+        let (name, shape) = form(network, region.role, linear);
         let values = tensors.get(&name, &shape)?;
-        let values = from_torch(network, region.role, &values);
+        let values = from_torch(network, region.role, linear, &values);
         let places = parameters.iter_mut().skip(region.range.start);
         places.zip(values).for_each(|(place, value)| *place = value);
         expected.push(name);
@@ -72,18 +78,35 @@ pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
     Ok(SavedModel { parameters, input_scale })
 }
 
+/// `Ok` if the stored network takes samples like those that `network` is for. `shape` is that of the first
+/// layer's weights in the file.
+fn expect_input(path: &Path, network: &Network, shape: &[usize]) -> Result<()> {
+    let input = network.input();
+    let (what, found, takes) = match *shape {
+        [_, takes] if network.is_fully_connected() => ("numbers", input.channels, takes),
+        [_, takes, ..] => ("channels", input.channels, takes),
+        _ => return Ok(()),
+    };
+    if found == takes {
+        return Ok(());
+    }
+    let run = path.parent().unwrap_or(path).display();
+    Err(Error::Invalid(format!("the samples have {found} {what}, but the network of {run} takes {takes}")))
+}
+
 fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
+    let linear = network.is_fully_connected();
     let regions = network.regions();
     let tensors = regions.iter().map(|region| {
-        let (name, shape) = form(network, region.role);
+        let (name, shape) = form(network, region.role, linear);
         let values = parameters.get(region.range.clone()).unwrap_or_default();
-        Tensor { name, shape, values: to_torch(network, region.role, values) }
+        Tensor { name, shape, values: to_torch(network, region.role, linear, values) }
     });
     tensors.collect()
 }
 
-/// The name and the shape of a region in PyTorch.
-fn form(network: &Network, role: Role) -> (String, Vec<usize>) {
+/// The name and the shape of a region in PyTorch; `linear` for layers that are a `Linear`.
+fn form(network: &Network, role: Role, linear: bool) -> (String, Vec<usize>) {
     let (name, layer) = match role {
         Role::Filters { layer } => (format!("encoder.{layer}.weight"), network.layer(layer)),
         Role::Bias { layer } => (format!("encoder.{layer}.bias"), network.layer(layer)),
@@ -94,23 +117,23 @@ fn form(network: &Network, role: Role) -> (String, Vec<usize>) {
     let (maps, channels, kernel) = (layer.conv.maps, layer.input.channels, layer.conv.kernel);
     let shape = match role {
         Role::Bias { .. } => vec![maps],
-        Role::Atoms if network.is_fully_connected() => vec![channels, maps],
-        _ if network.is_fully_connected() => vec![maps, channels],
+        Role::Atoms if linear => vec![channels, maps],
+        _ if linear => vec![maps, channels],
         _ => vec![maps, channels, kernel.height, kernel.width],
     };
     (name, shape)
 }
 
 /// Converts our layout of filters (positions x channels) to PyTorch's (channels x positions).
-fn to_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
-    match layout(network, role) {
+fn to_torch(network: &Network, role: Role, linear: bool, values: &[f32]) -> Vec<f32> {
+    match layout(network, role, linear) {
         Some((rows, filter)) => values.chunks_exact(filter).flat_map(|f| transposed(f, rows)).collect(),
         None => values.to_vec(),
     }
 }
 
-fn from_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
-    match layout(network, role) {
+fn from_torch(network: &Network, role: Role, linear: bool, values: &[f32]) -> Vec<f32> {
+    match layout(network, role, linear) {
         Some((rows, filter)) => {
             values.chunks_exact(filter).flat_map(|f| transposed(f, filter / rows)).collect()
         }
@@ -120,11 +143,11 @@ fn from_torch(network: &Network, role: Role, values: &[f32]) -> Vec<f32> {
 
 /// The blocks of a region that are transposed between our layout and PyTorch's: the rows of a block in ours,
 /// and its numbers. `None` if both layouts are the same.
-fn layout(network: &Network, role: Role) -> Option<(usize, usize)> {
+fn layout(network: &Network, role: Role, linear: bool) -> Option<(usize, usize)> {
     match role {
         Role::Filters { layer } => network.layer(layer).map(|l| (l.conv.kernel.area(), l.filter_len())),
         // A Linear decoder is stored as [inputs, units], ours unit by unit: one large matrix to transpose.
-        Role::Atoms if network.is_fully_connected() => {
+        Role::Atoms if linear => {
             let decoder = network.decoder();
             Some((decoder.conv.maps, decoder.filters_len()))
         }
@@ -171,6 +194,13 @@ mod tests {
                 assert_eq!(load(&path, &network).unwrap(), model);
             }
         }
+        let pixel = |side| {
+            let layers = [Conv::new(3, Size::ONE)];
+            Network::convolutional(Shape::new(2, side, side), &layers, Size::ONE).unwrap()
+        };
+        save(&path, &pixel(4), &counting(&pixel(4)), None).unwrap();
+        let single = load(&path, &pixel(1)).unwrap();
+        assert_eq!(single.parameters, counting(&pixel(4)), "applied to a single pixel");
         let network = conv();
         save(&path, &network, &counting(&network), None).unwrap();
         let file = std::fs::read(&path).unwrap();
@@ -190,9 +220,17 @@ mod tests {
         let network = conv();
         let mut parameters = counting(&network);
         save(&path, &network, &parameters, None).unwrap();
-        let other = Network::fully_connected(5, &[3]).unwrap();
+        let layers = [Conv::new(3, Size::square(2)), Conv::new(4, Size::square(3))];
+        let other = Network::convolutional(Shape::new(2, 6, 5), &layers, Size::new(3, 5)).unwrap();
         let error = load(&path, &other).unwrap_err().to_string();
         assert!(error.contains("encoder.0.weight has shape [3, 2, 2, 3]"), "{error}");
+        let layers = [Conv::new(3, Size::new(2, 3)), Conv::new(4, Size::square(3))];
+        let grey = Network::convolutional(Shape::new(1, 6, 5), &layers, Size::new(3, 5)).unwrap();
+        let error = load(&path, &grey).unwrap_err().to_string();
+        assert!(
+            error.contains("the samples have 1 channels, but the network of"),
+            "the file is right: {error}"
+        );
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         assert!(load(&path, &network).unwrap_err().to_string().contains("not a whole safetensors file"));

@@ -12,6 +12,7 @@ use wta::recipe::{ApplyTo, Recipe};
 use wta::run::{Run, Trained};
 use wta_core::Size;
 
+use crate::bar::Bar;
 use crate::context::Context;
 use crate::load::samples;
 use crate::print::print;
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = run.recipe()?.applied(&ApplyTo { stride, pool })?;
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let samples = match (&arguments.images, arguments.split) {
-        (Some(path), _) => files(&recipe, path, arguments.size.as_deref())?,
+        (Some(path), _) => files(&recipe, path, arguments.size.as_deref(), &bar)?,
         (None, Some(SplitName::Test)) => samples(&recipe, data, Split::Test, &bar)?,
         (None, _) => samples(&recipe, data, Split::Train, &bar)?,
     };
@@ -85,10 +86,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 }
 
 /// Images of any size; the network need not have learnt from such images.
-fn files(recipe: &Recipe, path: &Path, size: Option<&str>) -> Result<Samples<'static>> {
+fn files(recipe: &Recipe, path: &Path, size: Option<&str>, bar: &Bar) -> Result<Samples<'static>> {
     let size = size.map(parse_size).transpose()?;
     let channels = recipe.data.set.image_shape().map(|shape| shape.channels);
-    Ok(Samples::new(recipe, load_files(path, channels, size)?)?)
+    Ok(Samples::new(recipe, load_files(path, channels, size, bar)?)?)
 }
 
 /// `--size 224` or `--size 240x320`.

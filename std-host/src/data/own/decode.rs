@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 use wta_core::Size;
 
@@ -23,16 +24,30 @@ const MOST_INFLATION: u64 = 8 * 1032;
 /// Decodes a picture.
 pub(super) fn decode(path: &Path) -> Result<DynamicImage> {
     let bytes = read(path)?;
-    let decoder = decoder(path, &bytes)?;
+    let mut decoder = decoder(path, &bytes)?;
+    // As viewers show it: cameras store pictures as the sensor was held.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     if bytes.starts_with(&JPEG) && !is_whole_jpeg(&bytes) {
         return Err(Error::file(path, "is a JPEG file that is cut off"));
     }
-    DynamicImage::from_decoder(decoder).map_err(|error| damaged(path, &error))
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(path, &error))?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
 }
 
-/// A picture's rows and columns according to its header.
+/// A picture's rows and columns as it is shown, according to its header.
 pub(super) fn size(path: &Path) -> Result<Size> {
-    let (columns, rows) = decoder(path, &read(path)?)?.dimensions();
+    let bytes = read(path)?;
+    let mut decoder = decoder(path, &bytes)?;
+    let (columns, rows) = decoder.dimensions();
+    let turned = matches!(
+        decoder.orientation(),
+        Ok(Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH)
+    );
+    let (rows, columns) = if turned { (columns, rows) } else { (rows, columns) };
     Ok(Size::new(rows as usize, columns as usize))
 }
 

@@ -1,5 +1,5 @@
-//! Folders of pictures (PNG, JPEG, PGM, PPM) as a data set: whole pictures resized to one size, or random
-//! patches.
+//! Folders of pictures (PNG, JPEG, WebP and others) as a data set: whole pictures resized to one size, or
+//! random patches.
 //!
 //! Each picture is decoded, converted to grey or colour (8 bits; deeper ones are rounded), resized and
 //! cropped. All threads work on a group of files at a time. Pixels that do not fit into memory go to a
@@ -13,7 +13,7 @@ use wta_core::{Random, Size};
 use super::decode::{self, MOST_SIDE};
 use super::keys::{ImageFolder, OnError};
 use super::raster::cut;
-use super::tree::{Picture, pictures_in, splits};
+use super::tree::{Picture, Pictures, counted, pictures_in, splits};
 use crate::data::classes::Classes;
 use crate::data::collector::Collector;
 use crate::data::dataset::{Dataset, Split};
@@ -36,11 +36,17 @@ pub(in crate::data) fn load(
     if !folder.is_dir() {
         return Err(Error::file(&folder, "is not a folder; put the pictures there or change data.folder"));
     }
-    let (train, test, classes) = splits(&folder, keys)?;
+    let Pictures { train, test, classes, notes } = splits(&folder, keys)?;
+    notes.iter().for_each(|note| observer.note(note));
     let chosen = if split == Split::Train { &train } else { &test };
     if chosen.is_empty() {
-        return Err(Error::file(&folder, "has no PNG, JPEG or PGM files for this split; put pictures there"));
+        return Err(Error::file(
+            &folder,
+            "has no pictures for this split; put PNG, JPEG, WebP or other files there",
+        ));
     }
+    let name = if split == Split::Train { "training" } else { "testing" };
+    observer.note(&format!("{}: {} for {name}", folder.display(), counted(chosen)));
     let each = |index: usize| match keys.patches {
         None => 1,
         Some(count) => count / train.len().max(1) + usize::from(index < count % train.len().max(1)),
@@ -100,10 +106,16 @@ fn collect(
 
 /// A picture, or all pictures of a folder without regard to classes. They are resized to the given size;
 /// without one, all must have the same number of rows and columns.
-pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Extent>) -> Result<Dataset> {
-    let files = pictures_in(path)?;
+pub(in crate::data) fn pictures_of(
+    path: &Path,
+    colour: bool,
+    given: Option<Extent>,
+    observer: &dyn Observer,
+) -> Result<Dataset> {
+    let (files, notes) = pictures_in(path)?;
+    notes.iter().for_each(|note| observer.note(note));
     let Some(first) = files.first() else {
-        return Err(Error::file(path, "has no PNG, JPEG or PGM files; put pictures there"));
+        return Err(Error::file(path, "has no pictures; put PNG, JPEG, WebP or other files there"));
     };
     let size = match given {
         Some(size) => size,
@@ -118,6 +130,7 @@ pub(in crate::data) fn pictures_of(path: &Path, colour: bool, given: Option<Exte
         patches: None,
         test_share: 0.0,
         seed: ImageFolder::default_seed(),
+        background: ImageFolder::default_background(),
         on_error: OnError::Refuse,
     };
     keys.check().map_err(|_| Error::setting(Setting::Size, format!("must lie between 1 and {MOST_SIDE}")))?;
@@ -229,6 +242,58 @@ mod tests {
     }
 
     #[test]
+    fn splits_are_known_in_any_case_and_what_is_not_used_is_told() {
+        let files = [
+            ("Train/a/1.png", "grey.png"),
+            ("Train/b/1.WEBP", "colour.webp"),
+            ("Train/b/2.tif", "colour.tif"),
+            ("valid/b/3.png", "grey.png"),
+            ("Train/b/notes.txt", "grey.png"),
+            ("Train/b/x.heic", "grey.png"),
+            ("Train/beside.png", "grey.png"),
+        ];
+        let folder = folder(&files);
+        let labelled = keys("size = 8\nlabelled = true");
+        let notes = Notes::default();
+        let train = load(folder.path(), &labelled, Split::Train, &notes).unwrap();
+        assert_eq!((train.len(), train.labels, train.classes.names().len()), (3, Some(vec![0, 1, 1]), 2));
+        let test = load(folder.path(), &labelled, Split::Test, &()).unwrap();
+        assert_eq!(test.labels, Some(vec![1]), "the folder for validation");
+        let notes = notes.0.into_inner().unwrap();
+        assert!(notes[0].ends_with("passed over 2 files that are no pictures: 1 .heic, 1 .txt"), "{notes:?}");
+        assert!(notes[1].ends_with("passed over 1 pictures beside the folders of the classes"), "{notes:?}");
+        assert!(notes[2].ends_with("3 pictures (1 .png, 1 .tif, 1 .webp) for training"), "{notes:?}");
+        fs::create_dir_all(folder.path().join("pictures/TEST/a")).unwrap();
+        fs::copy(fixtures().join("grey.png"), folder.path().join("pictures/TEST/a/1.png")).unwrap();
+        let notes = Notes::default();
+        let test = load(folder.path(), &labelled, Split::Test, &notes).unwrap();
+        assert_eq!(test.labels, Some(vec![0]));
+        let notes = notes.0.into_inner().unwrap();
+        assert!(notes.iter().any(|note| note.contains("valid: is not used")), "{notes:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_need_not_be_unicode() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let folder = folder(&[("b/1.png", "grey.png")]);
+        for latin in [&b"caf\xe9"[..], b"caf\xe8"] {
+            let class = folder.path().join("pictures").join(OsStr::from_bytes(latin));
+            // Some file systems have Unicode names only.
+            if fs::create_dir(&class).is_err() {
+                return;
+            }
+            fs::copy(fixtures().join("grey.png"), class.join(OsStr::from_bytes(b"\xfc.png"))).unwrap();
+        }
+        let keys = keys("size = 8\nlabelled = true\ntest_share = 0");
+        let set = load(folder.path(), &keys, Split::Train, &()).unwrap();
+        assert_eq!((set.len(), set.labels.unwrap()), (3, vec![0, 1, 2]));
+        let caf = "caf\u{fffd}";
+        assert_eq!(set.classes.names(), ["b", caf, &format!("{caf} (2)")]);
+    }
+
+    #[test]
     fn classes_and_splits_are_folders() {
         let files = [
             ("train/b/1.png", "grey.png"),
@@ -261,11 +326,11 @@ mod tests {
             let keys = keys(&format!("size = 8\ntest_share = 0.25\nseed = {seed}"));
             splits(&folder.path().join("pictures"), &keys).unwrap()
         };
-        let (train, test, _) = split(1);
+        let Pictures { train, test, .. } = split(1);
         assert_eq!((train.len(), test.len()), (15, 5));
         assert!(test.iter().all(|file| !train.contains(file)));
-        assert_eq!(split(1).1, test);
-        assert_ne!(split(2).1, test);
+        assert_eq!(split(1).test, test);
+        assert_ne!(split(2).test, test);
     }
 
     #[test]
@@ -280,10 +345,8 @@ mod tests {
             assert!(refused.contains("bad.jpg: is ") && refused.contains("on_error"), "{refused}");
             assert_eq!(load("size = 8\ntest_share = 0\non_error = 'skip'").unwrap().len(), 1);
             let told = notes.0.into_inner().unwrap();
-            assert!(
-                told.len() == 1 && told[0].starts_with("skipped ") && told[0].contains("bad.jpg: is "),
-                "{told:?}"
-            );
+            let skipped: Vec<&String> = told.iter().filter(|note| note.starts_with("skipped ")).collect();
+            assert!(skipped.len() == 1 && skipped[0].contains("bad.jpg: is "), "{told:?}");
         }
         let patches = keys("size = 11\npatches = 4\ntest_share = 0");
         fs::remove_file(bad).unwrap();

@@ -13,11 +13,13 @@ use super::paths::Paths;
 use crate::extent::Extent;
 use crate::problem::Problem;
 
-/// The keys of `set = "images"`.
+/// The keys of `set = "images"`: a folder of pictures (JPEG, PNG, WebP, BMP, TIFF, GIF, PGM, PPM), which are
+/// turned as their EXIF data say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
-    /// The folder, below the data folder. If it has the folders `train` and `test`, these are the splits.
+    /// The folder, below the data folder. If it has the folders `train` and `test` (or `val`), in capitals or
+    /// not, these are the splits.
     #[schemars(example = &"faces")]
     pub folder: String,
     /// Rows and columns of the data set's images, each at most 65536.
@@ -27,7 +29,8 @@ pub struct ImageFolder {
     #[schemars(example = false)]
     #[serde(default = "ImageFolder::default_colour")]
     pub colour: bool,
-    /// Whether the first level of folders are the classes, in the order of their names.
+    /// Whether the first level of folders (below those of the splits) are the classes, in the order of their
+    /// names.
     #[schemars(example = true)]
     #[serde(default)]
     pub labelled: bool,
@@ -49,6 +52,13 @@ pub struct ImageFolder {
     #[serde(default = "ImageFolder::default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,
+    /// The grey, from 0 for black to 255 for white, that transparent pictures lie on.
+    #[serde(
+        default = "ImageFolder::default_background",
+        skip_serializing_if = "ImageFolder::is_default_background"
+    )]
+    #[schemars(range(min = 0, max = 255), example = 0)]
+    pub background: u32,
     /// What to do about a file that cannot be decoded, or is smaller than a patch: name it and end, or name
     /// it and go on.
     #[schemars(example = &"skip")]
@@ -67,6 +77,15 @@ impl ImageFolder {
 
     pub(super) fn default_seed() -> u64 {
         1
+    }
+
+    pub(super) fn default_background() -> u32 {
+        255
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default_background(background: &u32) -> bool {
+        *background == Self::default_background()
     }
 
     /// The images' rows, columns and channels.
@@ -94,6 +113,9 @@ impl ImageFolder {
         }
         if !(0.0..1.0).contains(&self.test_share) {
             return must("data.test_share", "be at least 0 and less than 1");
+        }
+        if self.background > 255 {
+            return must("data.background", "lie between 0 and 255");
         }
         Ok(())
     }
@@ -232,8 +254,8 @@ impl ArrayFiles {
     }
 }
 
-/// The keys of `set = "signals"`: recordings below the data folder (`.npy`, `.npz`, `.safetensors`, `.wav`, or
-/// tables with a column for each channel), cut into windows.
+/// The keys of `set = "signals"`: recordings below the data folder (`.npy`, `.npz`, `.safetensors`, `.wav`,
+/// or tables with a column for each channel), cut into windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignalFiles {
@@ -252,8 +274,8 @@ pub struct SignalFiles {
     #[schemars(range(min = 1), example = 128)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
-    /// What names a recording's class: the folder that it lies in, or the file without the number at the end of
-    /// its name (`inner_7.npy` is of class `inner`) [default: there are no classes].
+    /// What names a recording's class: the folder that it lies in, or the file without the number at the end
+    /// of its name (`inner_7.npy` is of class `inner`) [default: there are no classes].
     #[schemars(example = &"folder")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<ClassBy>,

@@ -10,8 +10,9 @@ use super::{arrays, folder};
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result, Setting};
 use crate::extent::Extent;
+use crate::observer::Observer;
 
-/// Loads a picture (PNG, JPEG, PGM), all pictures of a folder in the order of their paths, or an array
+/// Loads a picture, all pictures of a folder in the order of their paths, or an array
 /// (`.npy`, safetensors with one tensor). `channels` are those of the network, if they are known. Pictures
 /// are resized to just cover `size`, and cropped to their centre; without `size` they stay as they are.
 ///
@@ -19,7 +20,12 @@ use crate::extent::Extent;
 ///
 /// One sentence that names the file: it is missing, damaged, has other channels, or the pictures are of
 /// several sizes.
-pub fn load_files(path: &Path, channels: Option<usize>, size: Option<Size>) -> Result<Dataset> {
+pub fn load_files(
+    path: &Path,
+    channels: Option<usize>,
+    size: Option<Size>,
+    observer: &dyn Observer,
+) -> Result<Dataset> {
     if !path.exists() {
         return Err(Error::file(path, "is not there; give a picture, a folder of pictures, or an array"));
     }
@@ -34,7 +40,7 @@ pub fn load_files(path: &Path, channels: Option<usize>, size: Option<Size>) -> R
             return Err(Error::file(path, "has pictures, but the network learnt from arrays; give an array"));
         }
     };
-    folder::pictures_of(path, colour, size.map(Extent::from))
+    folder::pictures_of(path, colour, size.map(Extent::from), observer)
 }
 
 /// The images of an array.
@@ -76,13 +82,13 @@ mod tests {
     }
 
     fn sentence(path: &Path, channels: Option<usize>, size: Option<Size>) -> String {
-        load_files(path, channels, size).unwrap_err().to_string()
+        load_files(path, channels, size, &()).unwrap_err().to_string()
     }
 
     #[test]
     fn pictures_keep_their_size_unless_told() {
-        let whole = load_files(&fixture("colour.png"), Some(3), None).unwrap();
-        let grey = load_files(&fixture("colour.png"), Some(1), None).unwrap();
+        let whole = load_files(&fixture("colour.png"), Some(3), None, &()).unwrap();
+        let grey = load_files(&fixture("colour.png"), Some(1), None, &()).unwrap();
         assert_eq!((whole.len(), whole.channels, grey.channels, grey.labels.is_none()), (1, 3, 1, true));
         assert_eq!((whole.height, whole.width), (grey.height, grey.width));
         assert_ne!(whole.height, whole.width, "or rows and columns could be exchanged");
@@ -90,14 +96,14 @@ mod tests {
         fs::create_dir(folder.path().join("train")).unwrap();
         fs::copy(fixture("colour.png"), folder.path().join("train/b.png")).unwrap();
         fs::copy(fixture("colour.png"), folder.path().join("a.png")).unwrap();
-        assert_eq!(load_files(folder.path(), Some(3), None).unwrap().len(), 2, "also below the folder");
+        assert_eq!(load_files(folder.path(), Some(3), None, &()).unwrap().len(), 2, "also below the folder");
         fs::copy(fixture("grey.jpg"), folder.path().join("c.jpg")).unwrap();
         let told = sentence(folder.path(), Some(3), None);
         assert!(
             told.contains("c.jpg") && told.contains("a.png") && told.contains("size is needed"),
             "{told}"
         );
-        let cut = load_files(folder.path(), Some(3), Some(Size::new(9, 7))).unwrap();
+        let cut = load_files(folder.path(), Some(3), Some(Size::new(9, 7)), &()).unwrap();
         assert_eq!((cut.len(), cut.height, cut.width), (3, 9, 7));
     }
 
@@ -111,7 +117,7 @@ mod tests {
         bytes.extend(format!("{header:<117}\n").bytes());
         bytes.extend(0..120u8);
         fs::write(&path, bytes).unwrap();
-        let set = load_files(&path, Some(3), None).unwrap();
+        let set = load_files(&path, Some(3), None, &()).unwrap();
         assert_eq!((set.len(), set.channels, set.height, set.width), (2, 3, 4, 5));
         assert!(sentence(&path, Some(1), None).contains("3 channels, but the network takes 1"));
         assert!(sentence(&path, Some(3), Some(Size::square(8))).contains("not resized; leave it out"));
@@ -122,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let empty = folder.path().join("x.png");
         assert!(sentence(&empty, Some(3), None).contains("is not there"));
-        assert!(sentence(folder.path(), Some(3), None).contains("has no PNG"));
+        assert!(sentence(folder.path(), Some(3), None).contains("has no pictures"));
         fs::write(&empty, b"").unwrap();
         assert!(sentence(&empty, Some(3), None).contains("is empty"));
         assert!(sentence(folder.path(), None, None).contains("give an array"));

@@ -51,6 +51,7 @@ pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Ran
     if u64::from(columns) * u64::from(rows) > MOST_BYTES / 3 {
         return Err(Error::file(path, "is too long and narrow to be resized; remove it"));
     }
+    let picture = on_background(picture, keys.background.min(255));
     let raster = if keys.colour { Raster::Colour(picture.to_rgb8()) } else { Raster::Grey(grey(&picture)) };
     let raster = match raster {
         raster if scale == 1.0 => raster,
@@ -73,6 +74,24 @@ pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Ran
         }
     });
     Ok(images.collect())
+}
+
+/// A picture on a background of this grey: what is transparent shows it.
+fn on_background(picture: DynamicImage, background: u32) -> DynamicImage {
+    if !picture.color().has_alpha() {
+        return picture;
+    }
+    let is_grey = !picture.color().has_color();
+    let transparent = picture.to_rgba8();
+    let mut flat = RgbImage::new(transparent.width(), transparent.height());
+    for (to, pixel) in flat.pixels_mut().zip(transparent.pixels()) {
+        let [red, green, blue, alpha] = pixel.0.map(u32::from);
+        let mixed = |colour: u32| ((colour * alpha + background * (255 - alpha) + 127) / 255) as u8;
+        to.0 = [red, green, blue].map(mixed);
+    }
+    let flat = DynamicImage::ImageRgb8(flat);
+    // The three colours are equal, so that the conversion to grey would only round.
+    if is_grey { DynamicImage::ImageLuma8(flat.to_luma8()) } else { flat }
 }
 
 /// Luminance with the weights of ITU-R 601, as in Pillow and MATLAB.
@@ -120,14 +139,34 @@ mod tests {
 
     #[test]
     fn pictures_are_those_of_pillow() {
-        for file in ["colour.png", "palette.png", "alpha.png"] {
+        for file in [
+            "colour.png",
+            "palette.png",
+            "alpha.png",
+            "colour.webp",
+            "colour.bmp",
+            "colour.tif",
+            "colour.gif",
+        ] {
             assert_eq!((difference(file, true), difference(file, false)), (0, 0), "{file}");
         }
         // Decoders may round the inverse transform differently.
-        for (file, most) in [("colour.jpg", 3), ("progressive.jpg", 3), ("grey.jpg", 2), ("cmyk.jpg", 4)] {
+        for (file, most) in
+            [("colour.jpg", 3), ("progressive.jpg", 3), ("grey.jpg", 2), ("cmyk.jpg", 4), ("turned.jpg", 3)]
+        {
             let (colour, grey) = (difference(file, true), difference(file, false));
             assert!(colour <= most && grey <= most, "{file}: {colour} {grey}");
         }
+    }
+
+    #[test]
+    fn transparent_pictures_lie_on_the_background() {
+        let on = |background: u8| {
+            let keys = keys(&format!("size = [10, 12]\ncolour = false\nbackground = {background}"));
+            cut(&fixtures().join("alpha.png"), &keys, 1, Random::stream(0, 0)).unwrap().remove(0)
+        };
+        assert_eq!((on(255)[0], on(7)[0], on(0)[0]), (255, 7, 0), "the first pixel is transparent");
+        assert_ne!(on(255), on(0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Names of folders that are splits.
 
 /// A split that a folder's name tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Train,
     Validation,

@@ -1,5 +1,7 @@
 //! The pictures of a folder: its splits, its classes, and its files in order.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use wta_core::Random;
@@ -7,11 +9,14 @@ use wta_core::Random;
 use crate::data::classes::{Classes, MOST_CLASSES};
 use crate::error::{Error, Result};
 
+use super::array::ending;
 use super::entries::{entries, files_below};
 use super::keys::ImageFolder;
+use super::split_names::{Part, part_of};
 
-/// Files with other extensions are ignored.
-const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "pgm", "ppm", "pnm"];
+/// Files with other extensions are passed over.
+const ENDINGS: [&str; 14] =
+    ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"];
 
 /// A file and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,26 +25,65 @@ pub(super) struct Picture {
     pub(super) class: u16,
 }
 
-/// The training pictures, the test pictures and the number of classes.
-pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>, Vec<Picture>, Classes)> {
-    let [train, test] = ["train", "test"].map(|name| folder.join(name));
-    if train.is_dir() && test.is_dir() {
-        let classes = class_names(&train, keys)?;
-        let extra = class_names(&test, keys)?.into_iter().find(|name| !classes.contains(name));
-        if let Some(extra) = extra {
-            return Err(Error::file(
-                test.join(extra),
-                "is a class without training pictures; add some or remove it",
-            ));
+/// The pictures of a folder by split, and what is not used.
+#[derive(Debug, Default)]
+pub(super) struct Pictures {
+    pub(super) train: Vec<Picture>,
+    pub(super) test: Vec<Picture>,
+    pub(super) classes: Classes,
+    /// Lines for people on what was passed over.
+    pub(super) notes: Vec<String>,
+}
+
+/// The pictures of a data set.
+pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<Pictures> {
+    let mut passed = Passed::default();
+    let mut found = match split_folders(folder)? {
+        Some((train, test, unused)) => {
+            passed.folders.extend(unused);
+            let classes = class_names(&train, keys)?;
+            let extra = class_names(&test, keys)?.into_iter().find(|name| !classes.contains(name));
+            if let Some(extra) = extra {
+                return Err(Error::file(
+                    test.join(extra),
+                    "is a class without training pictures; add some or remove it",
+                ));
+            }
+            let train = pictures(&train, &classes, keys, &mut passed)?;
+            let test = pictures(&test, &classes, keys, &mut passed)?;
+            Pictures { train, test, classes: named(&classes)?, notes: Vec::new() }
         }
-        return Ok((
-            pictures(&train, &classes, keys)?,
-            pictures(&test, &classes, keys)?,
-            Classes::new(classes)?,
-        ));
+        None => {
+            let classes = class_names(folder, keys)?;
+            let all = pictures(folder, &classes, keys, &mut passed)?;
+            let (train, test) = drawn(all, keys);
+            Pictures { train, test, classes: named(&classes)?, notes: Vec::new() }
+        }
+    };
+    found.notes = passed.notes(folder);
+    Ok(found)
+}
+
+/// The folders of the splits, if there are any: for training, for testing, and others that are not used.
+/// Without a folder for testing, that for validation is it.
+fn split_folders(folder: &Path) -> Result<Option<(PathBuf, PathBuf, Vec<PathBuf>)>> {
+    let mut of_part: BTreeMap<Part, Vec<PathBuf>> = BTreeMap::new();
+    for path in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+        if let Some(part) = path.file_name().and_then(|name| part_of(&name.to_string_lossy())) {
+            of_part.entry(part).or_default().push(path);
+        }
     }
-    let classes = class_names(folder, keys)?;
-    let all = pictures(folder, &classes, keys)?;
+    let mut take = |part: Part| of_part.get_mut(&part).map(|folders| folders.remove(0));
+    let (train, test, validation) = (take(Part::Train), take(Part::Test), take(Part::Validation));
+    Ok(match (train, test, validation) {
+        (Some(train), Some(test), validation) => Some((train, test, validation.into_iter().collect())),
+        (Some(train), None, Some(validation)) => Some((train, validation, Vec::new())),
+        _ => None,
+    })
+}
+
+/// Training and test pictures, drawn from all.
+fn drawn(all: Vec<Picture>, keys: &ImageFolder) -> (Vec<Picture>, Vec<Picture>) {
     let mut order: Vec<usize> = (0..all.len()).collect();
     Random::stream(keys.seed, 0).shuffle(&mut order);
     order.truncate((all.len() as f64 * keys.test_share).round() as usize);
@@ -51,19 +95,67 @@ pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<(Vec<Picture>,
     }
     let (test, train): (Vec<_>, Vec<_>) = all.into_iter().zip(is_test).partition(|(_, is_test)| *is_test);
     let files = |pairs: Vec<(Picture, bool)>| pairs.into_iter().map(|(file, _)| file).collect();
-    Ok((files(train), files(test), Classes::new(classes)?))
+    (files(train), files(test))
 }
 
-/// The classes' names in their order; none if pictures have no labels.
-fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<String>> {
+/// What is in a folder and not used.
+#[derive(Default)]
+struct Passed {
+    /// How many files with each extension.
+    endings: BTreeMap<String, usize>,
+    /// How many pictures lie beside the folders of the classes.
+    beside: usize,
+    /// Splits for which there is no use.
+    folders: Vec<PathBuf>,
+}
+
+impl Passed {
+    fn notes(self, folder: &Path) -> Vec<String> {
+        let folder = folder.display();
+        let mut notes = Vec::new();
+        let others: usize = self.endings.values().sum();
+        if others > 0 {
+            let kinds = kinds(&self.endings);
+            notes.push(format!("{folder}: passed over {others} files that are no pictures: {kinds}"));
+        }
+        if self.beside > 0 {
+            let count = self.beside;
+            notes.push(format!("{folder}: passed over {count} pictures beside the folders of the classes"));
+        }
+        let unused = self
+            .folders
+            .iter()
+            .map(|unused| format!("{}: is not used: there is a folder for testing", unused.display()));
+        notes.extend(unused);
+        notes
+    }
+}
+
+/// How many pictures there are of each kind, for people: `25 pictures (24 .png, 1 .webp)`.
+pub(super) fn counted(pictures: &[Picture]) -> String {
+    let mut endings: BTreeMap<String, usize> = BTreeMap::new();
+    for picture in pictures {
+        *endings.entry(ending(&picture.path)).or_default() += 1;
+    }
+    format!("{} pictures ({})", pictures.len(), kinds(&endings))
+}
+
+/// `1 .heic, 2 .txt`
+fn kinds(endings: &BTreeMap<String, usize>) -> String {
+    let of = |(ending, count): (&String, &usize)| match ending.as_str() {
+        "" => format!("{count} without an extension"),
+        ending => format!("{count} .{ending}"),
+    };
+    endings.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+/// The folders of the classes in their order; none if pictures have no labels.
+fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<OsString>> {
     if !keys.labelled {
         return Ok(Vec::new());
     }
-    let names: Vec<String> = entries(folder)?
-        .into_iter()
-        .filter(|path| path.is_dir())
-        .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-        .collect();
+    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    let names: Vec<OsString> = folders.filter_map(|path| path.file_name().map(OsString::from)).collect();
     match names.len() {
         0 => Err(Error::file(folder, "has no folders, which are the classes; set data.labelled = false")),
         1..=MOST_CLASSES => Ok(names),
@@ -74,22 +166,36 @@ fn class_names(folder: &Path, keys: &ImageFolder) -> Result<Vec<String>> {
     }
 }
 
-/// All pictures of a folder, sorted by path.
-fn pictures(folder: &Path, classes: &[String], keys: &ImageFolder) -> Result<Vec<Picture>> {
-    let mut all = Vec::new();
-    let mut add = |folder: &Path, class: u16| -> Result<()> {
-        let mut files = Vec::new();
-        files_below(folder, is_picture, &mut files)?;
-        all.extend(files.into_iter().map(|path| Picture { path, class }));
-        Ok(())
-    };
-    if keys.labelled {
-        // A class may be without test pictures.
-        let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u16::MAX);
-        folders.filter(|(folder, _)| folder.is_dir()).try_for_each(|(folder, class)| add(&folder, class))?;
-    } else {
-        add(folder, 0)?;
+/// The names for people, which may be the same for two folders if they are not Unicode.
+fn named(folders: &[OsString]) -> Result<Classes> {
+    let mut names: Vec<String> = Vec::new();
+    for folder in folders {
+        let name = folder.to_string_lossy().into_owned();
+        let taken = |name: &String| names.contains(name);
+        let numbered = (2..).map(|number| format!("{name} ({number})")).find(|name| !taken(name));
+        names.push(if taken(&name) { numbered.unwrap_or(name) } else { name });
     }
+    Classes::new(names)
+}
+
+/// All pictures of a folder, sorted by path.
+fn pictures(
+    folder: &Path,
+    classes: &[OsString],
+    keys: &ImageFolder,
+    passed: &mut Passed,
+) -> Result<Vec<Picture>> {
+    let mut all = Vec::new();
+    if !keys.labelled {
+        add_files(folder, 0, &mut all, passed)?;
+        return Ok(all);
+    }
+    // A class may be without test pictures.
+    let folders = classes.iter().map(|name| folder.join(name)).zip(0..=u16::MAX);
+    for (folder, class) in folders.filter(|(folder, _)| folder.is_dir()) {
+        add_files(&folder, class, &mut all, passed)?;
+    }
+    passed.beside += entries(folder)?.iter().filter(|path| path.is_file() && is_picture(path)).count();
     Ok(all)
 }
 
@@ -99,18 +205,33 @@ pub(in crate::data) fn count(folder: &Path) -> usize {
     if files_below(folder, is_picture, &mut files).is_err() { 0 } else { files.len() }
 }
 
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+pub(super) fn is_picture(path: &Path) -> bool {
+    ENDINGS.contains(&ending(path).as_str())
 }
 
-/// The picture at `path`, or all pictures of the folder sorted by path, without regard to classes.
-pub(super) fn pictures_in(path: &Path) -> Result<Vec<Picture>> {
-    let mut paths = Vec::new();
+/// The picture at `path`, or all pictures of the folder sorted by path, without regard to classes; and lines
+/// for people on what was passed over.
+pub(super) fn pictures_in(path: &Path) -> Result<(Vec<Picture>, Vec<String>)> {
+    let mut all = Vec::new();
+    let mut passed = Passed::default();
     if path.is_dir() {
-        files_below(path, is_picture, &mut paths)?;
+        add_files(path, 0, &mut all, &mut passed)?;
     } else {
-        paths.push(path.to_path_buf());
+        all.push(Picture { path: path.to_path_buf(), class: 0 });
     }
-    Ok(paths.into_iter().map(|path| Picture { path, class: 0 }).collect())
+    Ok((all, passed.notes(path)))
+}
+
+/// Adds the pictures of a folder, at any depth.
+fn add_files(folder: &Path, class: u16, all: &mut Vec<Picture>, passed: &mut Passed) -> Result<()> {
+    let mut files = Vec::new();
+    files_below(folder, |_| true, &mut files)?;
+    for path in files {
+        if is_picture(&path) {
+            all.push(Picture { path, class });
+        } else {
+            *passed.endings.entry(ending(&path)).or_default() += 1;
+        }
+    }
+    Ok(())
 }
