@@ -36,6 +36,7 @@
 //! | run a training loop of one's own | [`train::BatchTrainer`] |
 //! | encode block by block | [`encode`] |
 //! | choose C, few labels, several draws | [`evaluate`], [`svm`] |
+//! | get a first recipe for data | [`init`] |
 //! | try many settings | [`search`] |
 //! | write firmware's files, in 8 bits too | [`export`] |
 //! | see what was learnt | [`picture`] |
@@ -48,6 +49,7 @@ pub mod evaluate;
 pub mod export;
 mod extent;
 pub mod files;
+pub mod init;
 mod layout;
 pub mod memory;
 mod numbers;

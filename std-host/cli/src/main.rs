@@ -25,6 +25,7 @@ mod recipe;
     about,
     after_help = "Examples:
   wta demo                                                    train on the bundled digits
+  wta init ~/my-data > my.toml                                a first recipe for data of your own
   wta recipes mnist-conv16 > my.toml                          start a recipe of your own
   wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
   wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
@@ -47,6 +48,8 @@ struct Program {
 enum Command {
     /// Train on the bundled digits, print the test error, write the pictures; needs no files.
     Demo(command::demo::Arguments),
+    /// Look at a file or a folder, and print a recipe for it.
+    Init(command::init::Arguments),
     /// List the recipes, or print one.
     Recipes(command::recipes::Arguments),
     /// Train a recipe into a run folder.
@@ -104,6 +107,7 @@ fn run(program: Program) -> Result<()> {
     match program.command {
         Command::Demo(arguments) => command::demo::run(&arguments, &context),
         Command::Recipes(arguments) => command::recipes::run(&arguments),
+        Command::Init(arguments) => command::init::run(&arguments, &context),
         Command::Train(arguments) => command::train::run(&arguments, &context),
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),

@@ -47,7 +47,7 @@ impl Trained {
             rows,
             labels,
             encoded.classes.len(),
-            &search(plan),
+            &search(plan, labels.len()),
             &options(plan, SEED),
             observer,
         )?;

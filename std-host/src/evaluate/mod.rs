@@ -43,7 +43,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     for sample in samples(encoded, plan) {
         let (seed, rows, labels) = sample?;
         let (mut model, report, choice) = {
-            let (search, options) = (search(plan), options(plan, seed));
+            let (search, options) = (search(plan, labels.len()), options(plan, seed));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose_and_fit(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
@@ -104,7 +104,7 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     for sample in samples(encoded, plan) {
         let (seed, rows, labels) = sample?;
         let choice = {
-            let (search, options) = (search(plan), options(plan, seed));
+            let (search, options) = (search(plan, labels.len()), options(plan, seed));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };

@@ -7,8 +7,8 @@ use crate::svm::{self, HoldOut};
 /// While C is chosen, an objective within this share of its minimum is good enough.
 const SEARCH_GAP: f64 = 1e-2;
 
-/// Up to this many labels, C is chosen by cross-validation: a sixth of them would be too few to count errors
-/// on.
+/// Up to this many labelled samples, C is chosen by cross-validation: a sixth of them would be too few to
+/// count errors on.
 const FEW_LABELS: usize = 2_000;
 
 /// The number of parts of the cross-validation.
@@ -55,11 +55,10 @@ impl Plan<'_> {
     }
 }
 
-pub(super) fn search(plan: Plan<'_>) -> svm::Search {
-    let hold_out = match plan.labels {
-        Some(labels) if labels <= FEW_LABELS => HoldOut::Folds(FOLDS),
-        _ => HoldOut::Share(plan.svm.held_out),
-    };
+/// The search for C among so many labelled samples.
+pub(super) fn search(plan: Plan<'_>, samples: usize) -> svm::Search {
+    let few = samples <= FEW_LABELS;
+    let hold_out = if few { HoldOut::Folds(FOLDS.min(samples)) } else { HoldOut::Share(plan.svm.held_out) };
     svm::Search { grid: plan.svm.c.clone(), hold_out, stop: svm::Stop::Gap(SEARCH_GAP) }
 }
 

@@ -104,6 +104,7 @@ impl Ready {
             Step::Contrast(step) => Self::Contrast(*step),
             Step::LocalContrast(step) => Self::LocalContrast(step.resized(image)),
             Step::Zca(step) => Self::ZcaFilter(ZcaFilter::new(isa, step, learnt, image)),
+            Step::Standardise(step) if step.mean.len() <= learnt.channels => Self::Standardise(step.clone()),
             Step::Standardise(_) => {
                 return Err(Error::Invalid(format!(
                     "preprocess step standardise: has learnt a mean for each number of images of {} x {}, and cannot \

@@ -2,7 +2,7 @@
 //!
 //! Tensors are named after the step's index in the recipe, from 0: `1.zca.mean` and `1.zca.matrix`,
 //! `2.standardise.mean` and `2.standardise.factor`. Means and factors have the shape of an image, `[rows,
-//! columns, channels]`. A matrix has a row and a column for each number of an image, in the same order.
+//! columns, channels]`; those of channels `[1, 1, channels]`, those of all numbers `[1, 1, 1]`. A matrix has a row and a column for each number of an image, in the same order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::standardise::Standardise;
 use super::zca::Zca;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, write};
-use crate::recipe::{PreprocessRecipe, Recipe};
+use crate::recipe::{Per, PreprocessRecipe, Recipe};
 
 const FILE: &str = "preprocess.safetensors";
 
@@ -37,8 +37,9 @@ impl Preprocess {
             match step {
                 Step::Contrast(_) | Step::LocalContrast(_) => {}
                 Step::Standardise(step) => {
-                    add("standardise.mean", &image, &step.mean);
-                    add("standardise.factor", &image, &step.factor);
+                    let shape = means_shape(step.mean.len(), self.shape);
+                    add("standardise.mean", &shape, &step.mean);
+                    add("standardise.factor", &shape, &step.factor);
                 }
                 Step::Zca(step) => {
                     add("zca.mean", &image, &step.mean);
@@ -73,10 +74,13 @@ impl Preprocess {
                 None => Ok(Vec::new()),
             };
             steps.push(match step {
-                PreprocessRecipe::Standardise { .. } => Step::Standardise(Standardise {
-                    mean: tensor("standardise.mean", &image)?,
-                    factor: tensor("standardise.factor", &image)?,
-                }),
+                PreprocessRecipe::Standardise { per, .. } => {
+                    let means = means_shape(per.count(shape), shape);
+                    Step::Standardise(Standardise {
+                        mean: tensor("standardise.mean", &means)?,
+                        factor: tensor("standardise.factor", &means)?,
+                    })
+                }
                 PreprocessRecipe::Zca { .. } => Step::Zca(Arc::new(Zca {
                     mean: tensor("zca.mean", &image)?,
                     matrix: tensor("zca.matrix", &[shape.len(), shape.len()])?,
@@ -96,10 +100,19 @@ impl Preprocess {
     }
 }
 
-/// The shape of the images that the steps were learnt from, according to the first step that learns.
+/// The dimensions of so many means of images of this shape.
+fn means_shape(means: usize, image: Shape) -> [usize; 3] {
+    if means == image.len() { [image.height, image.width, image.channels] } else { [1, 1, means] }
+}
+
+/// The shape of the images that the steps were learnt from, according to the first step that has learnt
+/// something for each number of them.
 fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
-    let (index, step) =
-        recipe.preprocess.iter().enumerate().find(|(_, step)| step.learns_from().is_some())?;
+    let of_numbers = |step: &PreprocessRecipe| match step {
+        PreprocessRecipe::Standardise { per, .. } => *per == Per::Number,
+        step => step.learns_from().is_some(),
+    };
+    let (index, step) = recipe.preprocess.iter().enumerate().find(|(_, step)| of_numbers(step))?;
     match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
         [height, width, channels] => Some(Shape::new(channels, height, width)),
         _ => None,

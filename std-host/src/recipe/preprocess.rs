@@ -44,8 +44,13 @@ pub enum PreprocessRecipe {
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
     },
-    /// Each number of an image to zero mean and unit deviation over the images.
+    /// Each number of an image, or each channel, to zero mean and unit deviation over the images.
     Standardise {
+        /// What has a mean and a deviation of its own: each number of an image, each channel, or all numbers
+        /// together. Only those of channels and of all apply to images of another size.
+        #[schemars(example = &"channel")]
+        #[serde(default, skip_serializing_if = "Per::is_default")]
+        per: Per,
         /// Added to the variances.
         #[schemars(range(min = 0), example = 0.01)]
         #[serde(default)]
@@ -55,6 +60,35 @@ pub enum PreprocessRecipe {
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
     },
+}
+
+/// What has a mean and a deviation of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// Each number of an image.
+    #[default]
+    Number,
+    /// Each channel, over all positions.
+    Channel,
+    /// All numbers together.
+    All,
+}
+
+impl Per {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// How many means there are for images of this shape.
+    pub fn count(self, image: Shape) -> usize {
+        match self {
+            Self::Number => image.len(),
+            Self::Channel => image.channels,
+            Self::All => 1,
+        }
+    }
 }
 
 impl PreprocessRecipe {

@@ -5,6 +5,7 @@
 mod data_sets;
 mod export;
 mod large_images;
+mod own_data;
 mod paper;
 mod preprocess;
 mod rbm;

@@ -51,6 +51,12 @@ pub(super) fn size(path: &Path) -> Result<Size> {
     Ok(Size::new(rows as usize, columns as usize))
 }
 
+/// Whether a picture has colours, as far as its header says; `false` if it cannot be read.
+pub(super) fn is_colour(path: &Path) -> bool {
+    let bytes = read(path).unwrap_or_default();
+    decoder(path, &bytes).is_ok_and(|decoder| decoder.color_type().has_color())
+}
+
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::file(path, format!("is no picture, or is damaged ({})", error.to_string().replace('\n', " ")))
 }

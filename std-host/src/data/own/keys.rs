@@ -71,7 +71,7 @@ impl ImageFolder {
         true
     }
 
-    fn default_share() -> f64 {
+    pub(super) fn default_share() -> f64 {
         0.1
     }
 

@@ -13,6 +13,7 @@ pub(super) mod keys;
 mod label;
 mod labels;
 pub(super) mod layout;
+pub(super) mod look;
 pub(super) mod loose;
 mod npy;
 pub(super) mod paths;

@@ -16,6 +16,7 @@ pub(super) struct Wave {
     pub(super) rate: u32,
     /// Bits of a whole number; `None` for floats.
     pub(super) bits: Option<u16>,
+    pub(super) steps: usize,
 }
 
 /// Reads the header alone.
@@ -59,7 +60,8 @@ fn open(path: &Path) -> Result<(WavReader<BufReader<std::fs::File>>, Wave)> {
         return Err(Error::file(path, "has no channel"));
     }
     let bits = (spec.sample_format == SampleFormat::Int).then_some(spec.bits_per_sample);
-    let wave = Wave { channels: usize::from(spec.channels), rate: spec.sample_rate, bits };
+    let (channels, steps) = (usize::from(spec.channels), reader.duration() as usize);
+    let wave = Wave { channels, rate: spec.sample_rate, bits, steps };
     Ok((reader, wave))
 }
 
