@@ -1,7 +1,7 @@
 //! The floors of a crate: the order in which its files may import each other, written down and held against
 //! the code.
 //!
-//! ARCHITECTURE.md has blocks like this one; each line is a folder, and the floors in it from the highest
+//! docs/floors.md has blocks like this one; each line is a folder, and the floors in it from the highest
 //! down:
 //!
 //! ```text

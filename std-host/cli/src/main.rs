@@ -29,6 +29,7 @@ mod recipe;
   wta recipes mnist-conv16 > my.toml                          start a recipe of your own
   wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
   wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
+  wta predict --run runs/fc2000 new.npy                       classes of new samples
   wta show --run runs/fc2000                                  pictures of what was learnt
   wta export --run runs/fc2000 --out model.wta                for firmware
   wta profile mnist-fc2000                                    where the time of a training step goes"
@@ -58,6 +59,8 @@ enum Command {
     Encode(command::encode::Arguments),
     /// Train a linear SVM on the features and print its test error.
     Eval(command::eval::Arguments),
+    /// Classify new pictures, arrays or recordings.
+    Predict(command::predict::Arguments),
     /// Write a trained network for firmware: model.wta, a Rust module, a C header.
     Export(command::export::Arguments),
     /// Try combinations of a recipe's settings, by their error on held-out training images.
@@ -111,6 +114,7 @@ fn run(program: Program) -> Result<()> {
         Command::Train(arguments) => command::train::run(&arguments, &context),
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
+        Command::Predict(arguments) => command::predict::run(&arguments, &context),
         Command::Export(arguments) => command::export::run(&arguments, &context),
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),

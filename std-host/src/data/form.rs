@@ -1,9 +1,11 @@
 //! What the samples of a data set are: images, signals or vectors.
 
+use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
 /// What the samples of a data set are. Words and pictures for people depend on it, and nothing else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// Rows and columns of pixels.
     #[default]

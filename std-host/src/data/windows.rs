@@ -52,6 +52,11 @@ impl Windows {
         self.starts.len().saturating_mul(self.len)
     }
 
+    /// Where the windows begin.
+    pub(super) fn starts(&self) -> &[Start] {
+        &self.starts
+    }
+
     pub(super) fn is_in_memory(&self) -> bool {
         self.recordings.iter().all(|recording| matches!(recording, Recording::Memory(_)))
     }

@@ -13,6 +13,8 @@ pub struct Classified {
     pub pool: Pool,
     /// [`Evaluation::weights`](super::Evaluation::weights).
     pub weights: String,
+    /// The names of the classes; none if a version before 0.2 wrote the record.
+    pub classes: Vec<String>,
 }
 
 impl Classified {
@@ -28,6 +30,8 @@ impl Classified {
             pool: String,
             power: f32,
             weights: String,
+            #[serde(default)]
+            classes: Vec<String>,
         }
         let path = run.file("eval.json");
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
@@ -37,7 +41,7 @@ impl Classified {
         }
         let said = saved.and_then(|saved| {
             let pool: PoolRecipe = saved.pool.parse().ok()?;
-            Some(Self { pool: pool.pool(), weights: saved.weights })
+            Some(Self { pool: pool.pool(), weights: saved.weights, classes: saved.classes })
         });
         said.ok_or_else(|| Error::classifier(path, "does not say which features the classifier is for"))
     }

@@ -8,8 +8,10 @@ mod classified;
 mod classifier;
 mod encoded;
 mod labels;
+mod mistakes;
 mod outcome;
 mod plan;
+mod predictor;
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -17,8 +19,10 @@ use std::time::Instant;
 pub use classified::Classified;
 pub use classifier::Classifier;
 pub use encoded::{Encoded, Encoding, Part};
+pub use mistakes::{Confusion, Mistake};
 pub use outcome::{Draw, Evaluation, Validation, spread};
 pub use plan::Plan;
+pub use predictor::Predictor;
 
 use crate::error::{Error, Result};
 use crate::observer::{Observer, SvmProgress};
@@ -47,7 +51,10 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose_and_fit(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
-        let test_error = model.error_rate(&test.rows, &test.labels)?;
+        let decisions = model.decide(&test.rows)?;
+        let wrong =
+            decisions.iter().zip(&test.labels).filter(|(found, label)| found.class != **label).count();
+        let test_error = wrong as f64 / decisions.len().max(1) as f64;
         let held_out_error = (choice.held_out > 0).then(|| choice.held_out_error());
         draws.push(Draw { seed, c: choice.c, held_out_error, test_error });
         for warning in report.warnings() {
@@ -56,11 +63,13 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         if first.is_none() {
             let training_error = model.error_rate(&rows, &labels)?;
             encoded.scaling.fold_into(&mut model)?;
-            first = Some((training_error, model, report.converged(), choice, labels.len()));
+            let confusion = Confusion::new(encoded.classes.len(), &test.labels, &decisions);
+            first = Some((training_error, model, report.converged(), choice, labels.len(), confusion));
         }
     }
     observer.end();
-    let (Some((training_error, model, converged, choice, labels)), Some(draw)) = (first, draws.first())
+    let (Some((training_error, model, converged, choice, labels, confusion)), Some(draw)) =
+        (first, draws.first())
     else {
         return Err(no_draw());
     };
@@ -73,6 +82,8 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         c: draw.c,
         held_out: trials(&choice),
         labels,
+        classes: encoded.classes.names().to_vec(),
+        confusion,
         seed: plan.seed,
         features: rows.features(),
         density: rows.nonzeros() as f64 / (rows.len() * rows.features()) as f64,

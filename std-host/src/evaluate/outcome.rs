@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::mistakes::Confusion;
 use crate::error::Result;
 use crate::run::Run;
 use crate::svm;
@@ -33,6 +34,10 @@ pub struct Evaluation {
     pub held_out: Vec<(f64, f64)>,
     /// The number of labelled training images used.
     pub labels: usize,
+    /// The names of the classes, in the order of the classifier's scores.
+    pub classes: Vec<String>,
+    /// Which classes are confused on the test samples.
+    pub confusion: Confusion,
     /// The seed of the first draw.
     pub seed: u64,
     /// The number of features of an image.

@@ -54,11 +54,13 @@ impl Source {
         if let Some(problem) = unfit(&recipe) {
             return refused(problem);
         }
-        let Some(image) = recipe.data.set.image_shape() else {
+        let Some(sample) = run.sample()? else {
             return refused(
-                "learnt from an array, whose rows' size it does not say; only networks of images are exported",
+                "learnt from arrays, and does not say of which shape: an earlier version made it; resume the training, \
+                 which writes sample.json and changes nothing else",
             );
         };
+        let image = sample.shape;
         let trained = Trained::open(run, image)?;
         if let Some(problem) = unfit_preprocessing(&trained) {
             return refused(problem);
@@ -68,7 +70,7 @@ impl Source {
             return Ok(Self { pool: trained.resolved.pool(), trained, image, svm: None });
         }
         let svm = svm::file::load(&path)?;
-        let Classified { pool, weights } = Classified::load(run)?;
+        let Classified { pool, weights, .. } = Classified::load(run)?;
         if weights != format!("{:08x}", trained.checksum()) {
             return Err(Error::classifier(
                 path,

@@ -119,7 +119,7 @@ mod tests {
                 if let Net::Maps { kernel, atom, pool, stride, .. } =
                     net(&measured(form, Shape::new(2, height, width), 10, [0.0, 9.0]))
                 {
-                    let side = if height == 1 { width } else { height.min(width) };
+                    let side = if form == Form::Signal { height * width } else { height.min(width) };
                     assert!(kernel <= side && atom <= side && pool <= side.div_ceil(stride));
                     assert!(kernel % 2 == 1 && atom % 2 == 1 && pool > 0);
                 }

@@ -75,6 +75,20 @@ pub fn dictionary(
     grid(tiles.collect(), 1.0)
 }
 
+/// Images, one tile each: black is the smallest number of all, white the largest.
+///
+/// # Errors
+///
+/// One sentence if there is no image, or a number is not finite.
+pub fn images(images: &[f32], count: usize, height: usize, width: usize, channels: usize) -> Result<Picture> {
+    expect_finite(images)?;
+    let low = images.iter().fold(f32::INFINITY, |low, v| low.min(*v));
+    let high = images.iter().fold(f32::NEG_INFINITY, |high, v| high.max(*v));
+    let scale = if high > low { 255.0 / (high - low) } else { 0.0 };
+    let tiles = images.chunks_exact((height * width * channels).max(1)).take(count);
+    grid(tiles.map(|image| tile(image, height, width, channels, |v| scale * (v - low))).collect(), 1.0)
+}
+
 /// One image's feature maps, one tile each: black is 0, white the largest activation of all maps. The
 /// `winners` (map and position) are marked.
 ///

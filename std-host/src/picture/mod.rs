@@ -3,7 +3,9 @@
 mod atoms;
 pub mod image;
 mod reconstructions;
+mod samples;
 
 pub use atoms::{dictionary, first_atoms};
 pub use image::{Picture, Shades};
 pub use reconstructions::Reconstructions;
+pub use samples::samples;

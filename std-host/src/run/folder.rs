@@ -12,7 +12,9 @@ use crate::observer::EpochMetrics;
 use crate::recipe::{self, Recipe};
 
 /// All files that a run folder may hold.
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
+    "mistakes.png",
+    "sample.json",
     "checkpoint.safetensors",
     "preprocess.safetensors",
     "model.safetensors",
@@ -122,7 +124,9 @@ impl Run {
         for name in FILES {
             let keeps = match name {
                 "preprocess.safetensors" => old.preprocesses_like(recipe),
-                "checkpoint.safetensors" | "model.safetensors" | "metrics.csv" => old.trains_like(recipe),
+                "checkpoint.safetensors" | "model.safetensors" | "metrics.csv" | "sample.json" => {
+                    old.trains_like(recipe)
+                }
                 // Replaced last: if this is interrupted, the old recipe still describes the folder.
                 "recipe.toml" => true,
                 _ => false,
@@ -155,6 +159,7 @@ impl Run {
             "checkpoint.safetensors",
             "model.safetensors",
             "metrics.csv",
+            "sample.json",
             "recipe.toml",
         ];
         for name in files {

@@ -2,7 +2,9 @@
 
 mod folder;
 pub mod model;
+mod sample;
 mod trained;
 
 pub use folder::Run;
+pub use sample::SampleKind;
 pub use trained::{Below, Trained};

@@ -23,6 +23,15 @@ pub struct Model {
     pub bias: Vec<f32>,
 }
 
+/// What a classifier says of an example.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The class with the highest score; of equal scores the lowest class.
+    pub class: u16,
+    /// How far its score lies above the next one.
+    pub margin: f64,
+}
+
 impl Model {
     /// The score of each class for an example given by its non-zeros, summed in `f64`.
     ///
@@ -66,6 +75,24 @@ impl Model {
             best(scores)
         };
         Ok((0..rows.len()).into_par_iter().map_init(Vec::new, predict).collect())
+    }
+
+    /// The class of each row and how sure it is, on the threads of rayon's pool.
+    ///
+    /// # Errors
+    ///
+    /// If the number of features differs.
+    pub fn decide(&self, rows: &Rows) -> Result<Vec<Decision>> {
+        self.check(rows)?;
+        let decide = |scores: &mut Vec<f64>, row| {
+            self.score(rows.row(row), scores);
+            let class = best(scores);
+            let of = |score: (usize, &f64)| (score.0 != usize::from(class)).then_some(*score.1);
+            let next = scores.iter().enumerate().filter_map(of).fold(f64::NEG_INFINITY, f64::max);
+            let own = scores.get(usize::from(class)).copied().unwrap_or(f64::NEG_INFINITY);
+            Decision { class, margin: own - next }
+        };
+        Ok((0..rows.len()).into_par_iter().map_init(Vec::new, decide).collect())
     }
 
     /// The share of rows, from 0 to 1, that are classified wrongly; 0 if there are no rows.

@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
 use crate::recipe::{Recipe, Resolved};
-use crate::run::{Below, Run, Trained};
+use crate::run::{Below, Run, SampleKind, Trained};
 use probabilities::expect_probabilities;
 use session::{Place, Session};
 
@@ -148,6 +148,9 @@ impl<'a> Layer<'a> {
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
         let resumed = place.open(self.resolved.recipe())?;
+        if let Some(run) = place.run() {
+            run.save_sample(&SampleKind::of(self.samples))?;
+        }
         match &self.below {
             None => self.train_lowest(place, resumed, options, observer),
             Some(below) => self.train_on(below, place, options, observer),

@@ -54,7 +54,8 @@ impl Place {
         self.run().map(Run::folder)
     }
 
-    fn run(&self) -> Option<&Run> {
+    /// The run, if there is one.
+    pub(super) fn run(&self) -> Option<&Run> {
         match self {
             Self::Memory => None,
             Self::Folder { run, .. } => Some(run),

@@ -58,6 +58,9 @@ pub(crate) struct Arguments {
     /// written.
     #[arg(long)]
     validate: bool,
+    /// Print everything as JSON, which is also what eval.json holds.
+    #[arg(long, conflicts_with = "validate")]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
@@ -88,8 +91,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         return report_validation(&validate(&encoded, plan, &bar)?);
     }
     let evaluation = evaluate(&encoded, plan, &bar)?;
+    // Printed before anything is written, so that a full disk does not cost the result.
+    if arguments.json {
+        let json = serde_json::to_string(&evaluation)
+            .map_err(|error| Error::Usage(format!("cannot write the evaluation as JSON: {error}")))?;
+        print(&format!("{json}\n"))?;
+    } else {
+        report(&evaluation)?;
+    }
     evaluation.save(&run)?;
-    report(&evaluation)
+    if let Some(test) = &test {
+        let mistakes: Vec<usize> = evaluation.confusion.surest.iter().map(|mistake| mistake.sample).collect();
+        if let Some(path) = super::show::mistakes(&run, test, &mistakes)?
+            && !arguments.json
+        {
+            print(&format!("picture: {}\n", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn report(evaluation: &Evaluation) -> Result<()> {
@@ -119,8 +138,53 @@ pub(super) fn report(evaluation: &Evaluation) -> Result<()> {
     } else {
         text += &format!("training error: {}\n", percent(evaluation.training_error));
     }
+    text += &confusion(evaluation);
     text += &format!("test error: {}\n", with_spread(evaluation.mean, evaluation.sd, draws));
     print(&text)
+}
+
+/// The most classes of which a whole table is printed.
+const TABLE: usize = 20;
+
+/// The most confusions that are printed otherwise, and the most mistakes.
+const LINES: usize = 5;
+
+/// Which classes are confused, on the test samples of the first draw.
+fn confusion(evaluation: &Evaluation) -> String {
+    let (names, found) = (&evaluation.classes, &evaluation.confusion);
+    let name = |class: usize| names.get(class).map_or("?", String::as_str);
+    let mut text = String::new();
+    if names.len() <= TABLE {
+        let widest =
+            |least: usize| names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(least);
+        let (first, width) = (widest("class".len()), widest(5));
+        text += &format!("confusion (rows: true, columns: predicted)\n{:first$}   error", "class");
+        names.iter().for_each(|name| text += &format!("  {name:>width$}"));
+        text.push('\n');
+        for (class, row) in found.counts.iter().enumerate() {
+            let error = found.errors.get(class).copied().flatten();
+            let error = error.map_or("-".to_owned(), percent);
+            text += &format!("{:first$} {error:>7}", name(class));
+            row.iter().for_each(|count| text += &format!("  {count:>width$}"));
+            text.push('\n');
+        }
+    } else {
+        let mut errors: Vec<(usize, f64)> =
+            found.errors.iter().enumerate().filter_map(|(class, error)| Some((class, (*error)?))).collect();
+        errors.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        text += "classes with the largest errors (eval.json has all)\n";
+        for (class, error) in errors.iter().take(LINES) {
+            text += &format!("  {}: {}\n", name(*class), percent(*error));
+        }
+    }
+    if !found.surest.is_empty() {
+        text += "surest mistakes (number of the test sample, class, taken for, margin)\n";
+    }
+    for mistake in found.surest.iter().take(LINES) {
+        let (label, predicted) = (name(mistake.label), name(mistake.predicted));
+        text += &format!("  {}: {label} for {predicted}, {:.3}\n", mistake.sample, mistake.margin);
+    }
+    text
 }
 
 fn report_validation(validation: &Validation) -> Result<()> {

@@ -7,6 +7,7 @@ pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod init;
 pub(crate) mod paper;
+pub(crate) mod predict;
 pub(crate) mod profile;
 pub(crate) mod recipes;
 pub(crate) mod search;

@@ -92,3 +92,56 @@ fn what_cannot_be_learnt_from_is_told() {
     fs::write(path("text.csv"), "a,b\nc,d\n").unwrap();
     wta(&["init", &path("text.csv")]).fails("is `");
 }
+
+#[test]
+fn new_samples_are_classified_by_name() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/motions");
+    let folder = tempfile::tempdir().unwrap();
+    let [recipe, run] = ["r.toml", "run"].map(|name| folder.path().join(name));
+    init(&data, &recipe);
+    let error = test_error(&recipe, &data, &run);
+    let (run, test) = (run.to_str().unwrap(), data.join("test.npy"));
+    let predict = |format: &str| {
+        let arguments = ["predict", "--run", run, test.to_str().unwrap(), "--format", format];
+        wta(&arguments).succeeds().stdout
+    };
+    let csv = predict("csv");
+    let mut lines = csv.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        "sample,class,score standing,score running,score walking,score badminton"
+    );
+    let names = ["standing", "running", "walking", "badminton"];
+    let mut wrong = 0;
+    for (index, line) in lines.enumerate() {
+        let fields: Vec<&str> = line.split(',').collect();
+        assert!(fields[0].ends_with(&format!("test.npy[{index}]")), "{line}");
+        let scores: Vec<f64> = fields[2..].iter().map(|score| score.parse().unwrap()).collect();
+        let best = (0..4).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
+        assert_eq!(fields[1], names[best]);
+        // Ten windows of each motion, in this order.
+        wrong += usize::from(best != index / 10);
+    }
+    assert!((100.0 * wrong as f64 / 40.0 - error).abs() < 1e-9, "{wrong} wrong, but eval said {error}%");
+    let json = predict("json");
+    assert_eq!(json.lines().count(), 40);
+    assert!(
+        json.lines()
+            .all(|line| line.starts_with("{\"sample\":\"") && line.contains("\"scores\":{\"standing\":"))
+    );
+    assert_eq!(predict("table").lines().count(), 41);
+    let evaluated = fs::read_to_string(Path::new(run).join("eval.json")).unwrap();
+    assert!(evaluated.contains("\"badminton\"") && evaluated.contains("\"confusion\""), "{evaluated}");
+    let printed = wta(&["eval", "--run", run, "--data", data.to_str().unwrap(), "--json"]).succeeds().stdout;
+    assert!(printed.starts_with('{') && printed.contains("\"surest\"") && printed.lines().count() == 1);
+
+    // What does not fit is the input's fault.
+    let csv = folder.path().join("rows.csv");
+    fs::write(&csv, "1,2,3\n4,5,6\n").unwrap();
+    wta(&["predict", "--run", run, csv.to_str().unwrap()])
+        .fails("rows.csv: the samples are 1 x 3 x 1, but those of");
+    wta(&["predict", "--run", run, "nothing.npy"]).fails("nothing.npy: is not there");
+    fs::remove_file(Path::new(run).join("svm.safetensors")).unwrap();
+    wta(&["predict", "--run", run, test.to_str().unwrap()])
+        .fails("the run has no classifier yet; run `wta eval`");
+}

@@ -121,21 +121,24 @@ pub(in crate::data) fn pictures_of(
         Some(size) => size,
         None => common_size(&first.path, &files)?,
     };
-    let keys = ImageFolder {
-        folder: String::new(),
-        size,
-        colour,
-        labelled: false,
-        shorter_side: None,
-        patches: None,
-        test_share: 0.0,
-        seed: ImageFolder::default_seed(),
-        background: ImageFolder::default_background(),
-        on_error: OnError::Refuse,
-    };
+    let keys = ImageFolder::of(size, colour);
     keys.check().map_err(|_| Error::setting(Setting::Size, format!("must lie between 1 and {MOST_SIDE}")))?;
     // No file is skipped, so the images are in the order of the files.
     collect(path, &files, Classes::default(), &keys, |_| 1, &())
+}
+
+/// A picture, or all pictures of a folder without regard to classes, brought to the size of a data set's
+/// images; none is skipped. They are not cut into patches.
+pub(super) fn loose(path: &Path, keys: &ImageFolder, observer: &dyn Observer) -> Result<Dataset> {
+    let (files, notes) = pictures_in(path)?;
+    notes.iter().for_each(|note| observer.note(note));
+    if files.is_empty() {
+        return Err(Error::file(path, "has no pictures; put PNG, JPEG, WebP or other files there"));
+    }
+    let (labelled, on_error) = (false, OnError::Refuse);
+    // A patch of a picture would be drawn; its centre at the patches' scale is not.
+    let keys = ImageFolder { labelled, on_error, patches: None, ..keys.clone() };
+    collect(path, &files, Classes::default(), &keys, |_| 1, observer)
 }
 
 /// The rows and columns of the first picture; all others must have the same.

@@ -67,6 +67,22 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
+    /// Whole pictures, brought to this size.
+    pub(super) fn of(size: Extent, colour: bool) -> Self {
+        Self {
+            folder: String::new(),
+            size,
+            colour,
+            labelled: false,
+            shorter_side: None,
+            patches: None,
+            test_share: 0.0,
+            seed: Self::default_seed(),
+            background: Self::default_background(),
+            on_error: OnError::Refuse,
+        }
+    }
+
     fn default_colour() -> bool {
         true
     }
@@ -232,6 +248,20 @@ impl ArrayFiles {
             class_names: None,
             test_share: 0.0,
             seed: Self::default_seed(),
+        }
+    }
+
+    /// The same kind of samples, without labels and splits. A column of labels is kept: it holds no number of
+    /// a sample.
+    pub(super) fn to_unlabelled(&self) -> Self {
+        Self {
+            train_labels: None,
+            test: None,
+            test_labels: None,
+            label_tensor: None,
+            class_names: None,
+            test_share: 0.0,
+            ..self.clone()
         }
     }
 

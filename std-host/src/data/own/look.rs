@@ -127,8 +127,8 @@ fn is_for_test(path: &Path) -> bool {
     words(path).iter().any(|word| test.contains(&word.as_str()))
 }
 
-/// Arrays of samples, if these files are some: those with a file of labels beside them, or of three dimensions
-/// or more.
+/// Arrays of samples, if these files are some: those with a file of labels beside them, or of three
+/// dimensions or more.
 fn arrays(folder: &Path, files: &[PathBuf], remarks: &mut Vec<String>) -> Result<Option<Own>> {
     let (mut train, mut test): (Vec<&PathBuf>, Vec<&PathBuf>) = (Vec::new(), Vec::new());
     let (mut train_labels, mut test_labels, mut class_names) = (None, None, None);

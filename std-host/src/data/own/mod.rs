@@ -9,6 +9,7 @@ pub(super) mod entries;
 pub(super) mod folder;
 mod fortran;
 mod header;
+pub(super) mod inputs;
 pub(super) mod keys;
 mod label;
 mod labels;

@@ -115,7 +115,10 @@ fn matching(pattern: &Path, wanted: impl Fn(&Path) -> bool, files: &mut Vec<Path
         pattern.to_str().ok_or_else(|| wrong("is not Unicode; name the files one by one".to_owned()))?;
     let found = glob::glob(text).map_err(|error| wrong(format!("is no pattern ({error})")))?;
     for path in found {
-        let path = path.map_err(|error| Error::io("read", error.path().to_path_buf(), error.into()))?;
+        let path = path.map_err(|error| {
+            let at = error.path().to_path_buf();
+            Error::io("read", at, error.into())
+        })?;
         if path.is_file() && wanted(&path) {
             files.push(path);
         }

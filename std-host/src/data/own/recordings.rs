@@ -55,7 +55,7 @@ pub(in crate::data) fn load(
         None => Classes::default(),
         Some(_) => {
             let names: BTreeSet<&str> = all.iter().filter_map(|found| found.class.as_deref()).collect();
-            Classes::new(names.into_iter())?
+            Classes::new(names)?
         }
     };
     let chosen = choose(&all, keys, split)?;
@@ -70,18 +70,29 @@ pub(in crate::data) fn load(
     Ok(dataset)
 }
 
-/// The windows of a recording, or of all in a folder, that belong to no data set.
-pub(in crate::data) fn loose(path: &Path, keys: &SignalFiles) -> Result<Dataset> {
+/// The windows of a recording, or of all in a folder, that belong to no data set; each with its name, which
+/// ends in the time step at which it begins.
+pub(super) fn loose(
+    path: &Path,
+    keys: &SignalFiles,
+    observer: &dyn Observer,
+) -> Result<(Dataset, Vec<String>)> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
     let chosen: Vec<Chosen<'_>> = all.iter().map(|found| Chosen { found, start: 0.0, end: 1.0 }).collect();
     let keys = SignalFiles { classes: None, ..keys.clone() };
-    let dataset = windows(&chosen, &keys, &Classes::default(), &())?;
-    match dataset.is_empty() {
-        true => Err(Error::file(path, format!("is shorter than a window, {} time steps", keys.window))),
-        false => Ok(dataset),
+    let dataset = windows(&chosen, &keys, &Classes::default(), observer)?;
+    if dataset.is_empty() {
+        return Err(Error::file(path, format!("is shorter than a window, {} time steps", keys.window)));
     }
+    let Values::Windows(windows) = &dataset.values else { return Ok((dataset, Vec::new())) };
+    let name = |start: &Start| {
+        let file = all.get(start.recording).map(|found| found.path.display().to_string());
+        format!("{}@{}", file.unwrap_or_default(), start.number / dataset.channels.max(1))
+    };
+    let names = windows.starts().iter().map(name).collect();
+    Ok((dataset, names))
 }
 
 /// The recordings of a split.

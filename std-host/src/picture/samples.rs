@@ -1,0 +1,22 @@
+//! Samples as they are in the data set.
+
+use super::image::{self, Picture};
+use crate::data::Form;
+use crate::error::Result;
+use crate::preprocess::{Preprocessor, Samples};
+
+/// A picture of the samples with these indices, without preprocessing: black is the smallest number of all,
+/// white the largest. `None` if there are none, or they are no images.
+///
+/// # Errors
+///
+/// Any error while a sample is read.
+pub fn samples(samples: &Samples<'_>, indices: &[usize]) -> Result<Option<Picture>> {
+    let shape = samples.image_shape();
+    if indices.is_empty() || samples.form() != Form::Image {
+        return Ok(None);
+    }
+    let mut images = vec![0.0; indices.len() * shape.len()];
+    samples.write_images(&Preprocessor::none(shape), indices, &mut images)?;
+    image::images(&images, indices.len(), shape.height, shape.width, shape.channels).map(Some)
+}
