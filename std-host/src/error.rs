@@ -82,12 +82,15 @@ pub enum Error {
     Core(#[from] wta_core::Error),
     /// A training step gave numbers that are not finite or too large. Weights and moments are as before the
     /// step.
-    #[error("step {step}: {source}{}", last_good(folder.as_deref()))]
+    #[error("step {step}: {}{}", diverged(*largest, source), last_good(folder.as_deref()))]
     Diverged {
         /// The step, from 1.
         step: u64,
-        /// The run folder that holds the last good weights; none if the training was in memory.
+        /// The run folder that holds the last good weights; none if the training was in memory, or no epoch was
+        /// finished.
         folder: Option<PathBuf>,
+        /// The largest absolute number of the step's samples.
+        largest: f32,
         /// What the core said.
         source: wta_core::Error,
     },
@@ -136,6 +139,19 @@ fn place(origin: &str, line: Option<usize>) -> String {
         (origin, None) => format!("{origin}: "),
         (origin, Some(line)) => format!("{origin}, line {line}: "),
     }
+}
+
+/// Samples with larger numbers than this are the likelier cause than the learning rate.
+const LARGE: f32 = 1e3;
+
+fn diverged(largest: f32, source: &wta_core::Error) -> String {
+    if largest <= LARGE {
+        return source.to_string();
+    }
+    format!(
+        "the samples hold numbers as large as {largest:e}, which are too large to learn from; scale them by \
+         data.divide_by, or by the preprocess step standardise"
+    )
 }
 
 fn last_good(folder: Option<&Path>) -> String {
@@ -201,12 +217,21 @@ pub enum RunProblem {
     Missing,
     /// It holds a run, but a new one was to begin there.
     Occupied,
+    /// Another process works in it.
+    Busy,
     /// Its run was made with another recipe.
     OtherRecipe {
         /// The other recipe's name; none if the name is the same and only settings differ.
         theirs: Option<String>,
         /// The recipe that was asked for.
         ours: String,
+        /// Each setting that differs, as `training.rate: 0.001 there, 0.002 here`.
+        differences: Vec<String>,
+    },
+    /// Its training began with other data.
+    OtherData {
+        /// What differs.
+        difference: String,
     },
     /// No epoch is finished, so there is no model.
     Untrained,
@@ -224,10 +249,16 @@ impl RunProblem {
         match self {
             Self::Missing => "is not a run folder: it has no recipe.toml".to_owned(),
             Self::Occupied => "holds a run already".to_owned(),
-            Self::OtherRecipe { theirs: None, ours } => {
-                format!("was made with other settings (epochs, seed or an edited recipe), not this {ours}")
+            Self::Busy => "is in use: another process trains there".to_owned(),
+            Self::OtherRecipe { theirs: None, ours, differences } => {
+                let (count, first) = (differences.len(), differences.first());
+                let first = first.map_or(String::new(), |first| {
+                    format!(" ({first}{})", if count > 1 { ", ..." } else { "" })
+                });
+                format!("was made with other settings than this {ours}{first}")
             }
-            Self::OtherRecipe { theirs: Some(theirs), ours } => {
+            Self::OtherData { difference } => format!("was begun with other data: {difference}"),
+            Self::OtherRecipe { theirs: Some(theirs), ours, .. } => {
                 format!("was made with recipe {theirs}, not this {ours}")
             }
             Self::Untrained => "has no model.safetensors yet".to_owned(),
@@ -242,7 +273,9 @@ impl RunProblem {
         match self {
             Self::Missing => "train a network into it first",
             Self::Occupied => "resume it, or choose another folder",
+            Self::Busy => "wait for it, or choose another folder",
             Self::OtherRecipe { .. } => "resume with the same, or choose another folder",
+            Self::OtherData { .. } => "resume with the same data, or choose another folder",
             Self::Untrained => "finish an epoch of training",
             Self::NotASearch | Self::OtherSearch | Self::OtherAxes => "choose another folder",
         }
@@ -346,7 +379,8 @@ mod tests {
     #[test]
     fn a_diverged_step_names_the_folder_with_the_last_good_weights() {
         let source = wta_core::Error::NotFinite { what: "gradient", index: 3 };
-        let told = Error::Diverged { step: 7, folder: Some("runs/x".into()), source }.to_string();
+        let told = Error::Diverged { step: 7, folder: Some("runs/x".into()), largest: 1.0, source };
+        let told = told.to_string();
         assert!(told.starts_with("step 7: ") && told.ends_with("last good weights are in runs/x"), "{told}");
     }
 }

@@ -160,7 +160,7 @@ fn built_with(metadata: &Metadata, name: &str) -> BTreeSet<String> {
 #[test]
 fn the_library_does_without_what_only_a_program_needs() {
     let metadata = metadata();
-    let program = ["clap", "ctrlc", "indicatif"].map(str::to_owned);
+    let program = ["clap", "signal-hook", "indicatif"].map(str::to_owned);
     let found = built_with(&metadata, "wta");
     assert!(found.contains("wta-core") && found.contains("rayon"), "{found:?}");
     assert!(program.iter().all(|name| !found.contains(name)), "{found:?}");

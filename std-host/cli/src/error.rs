@@ -20,6 +20,16 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// More about it for people, in lines that come before the sentence.
+    pub(crate) fn details(&self) -> &[String] {
+        match self {
+            Self::Library(wta::Error::Run {
+                problem: RunProblem::OtherRecipe { differences, .. }, ..
+            }) => differences,
+            _ => &[],
+        }
+    }
+
     /// Whether Ctrl-C ended the command.
     pub(crate) fn is_interruption(&self) -> bool {
         matches!(self, Self::Library(wta::Error::Interrupted(_)) | Self::Paused(_))
@@ -84,6 +94,12 @@ fn write_run_problem(to: &mut fmt::Formatter<'_>, problem: &RunProblem) -> fmt::
         RunProblem::Occupied => {
             to.write_str("holds a run already; continue it with --resume, or choose another --run folder")
         }
+        RunProblem::OtherData { .. } => {
+            write!(to, "{}; resume with the same data, or choose another --run folder", problem.finding())
+        }
+        RunProblem::Busy => {
+            write!(to, "{}; wait until it has ended, or choose another --run folder", problem.finding())
+        }
         RunProblem::OtherRecipe { .. } => {
             write!(to, "{}; resume with the same, or choose another --run folder", problem.finding())
         }
@@ -141,7 +157,11 @@ mod tests {
             run(RunProblem::Untrained),
             "runs/x: has no model.safetensors yet; finish an epoch of `wta train`"
         );
-        let other = RunProblem::OtherRecipe { theirs: Some("a".to_owned()), ours: "b".to_owned() };
+        let other = RunProblem::OtherRecipe {
+            theirs: Some("a".to_owned()),
+            ours: "b".to_owned(),
+            differences: Vec::new(),
+        };
         assert_eq!(
             run(other),
             "runs/x: was made with recipe a, not this b; resume with the same, or choose another --run folder"

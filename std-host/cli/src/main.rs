@@ -1,7 +1,8 @@
 //! The `wta` program; see `wta --help`.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 
 use clap::{Parser, Subcommand};
 use wta::Isa;
@@ -14,9 +15,11 @@ mod command;
 mod context;
 mod error;
 mod load;
+mod output;
 mod paper;
 mod print;
 mod recipe;
+mod signals;
 
 /// Winner-take-all autoencoders: learn sparse features from unlabelled images, and classify with them.
 #[derive(Parser)]
@@ -75,14 +78,16 @@ enum Command {
     Data(command::data::Arguments),
 }
 
-static STOP: AtomicBool = AtomicBool::new(false);
+/// Set by Ctrl-C.
+static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 fn main() -> ExitCode {
     let program = Program::parse();
     match run(program) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wta: {error}");
+            error.details().iter().for_each(|line| print::say(&format!("{line}\n")));
+            print::say(&format!("wta: {error}\n"));
             ExitCode::from(if error.is_interruption() { 130 } else { 1 })
         }
     }
@@ -98,14 +103,7 @@ fn run(program: Program) -> Result<()> {
         .num_threads(threads)
         .build_global()
         .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))?;
-    // A first Ctrl-C stops after the current step and saves. A second one ends the program at once; even that
-    // loses no files, because each is replaced as a whole.
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|error| Error::Usage(format!("cannot watch for Ctrl-C: {error}")))?;
+    signals::watch(&STOP).map_err(|error| Error::Usage(format!("cannot watch for Ctrl-C: {error}")))?;
     let context = Context { isa, stop: &STOP };
     match program.command {
         Command::Demo(arguments) => command::demo::run(&arguments, &context),

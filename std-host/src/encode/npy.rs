@@ -1,7 +1,5 @@
 //! Features as a `.npy` file.
 
-use std::path::Path;
-
 use npyz::WriterBuilder;
 
 use super::encoder::FeatureEncoder;
@@ -10,21 +8,25 @@ use crate::files::atomic::AtomicFile;
 use crate::layout::channels_first;
 use crate::preprocess::Samples;
 
-/// Writes the features of all samples as a `.npy` array of float32 and returns its dimensions: images x maps
+/// Writes the features of all samples to a file as a `.npy` array of float32 and returns its dimensions: images x maps
 /// x rows x columns, or images x units for a fully-connected network.
 ///
 /// # Errors
 ///
 /// As for [`FeatureEncoder::run`]; [`Error::Io`] if the file cannot be written.
-pub fn write_npy(encoder: &FeatureEncoder, samples: &Samples<'_>, path: &Path) -> Result<Vec<usize>> {
+pub fn write_npy(
+    encoder: &FeatureEncoder,
+    samples: &Samples<'_>,
+    mut file: AtomicFile,
+) -> Result<Vec<usize>> {
     let shape = encoder.shape();
     let mut dimensions = vec![samples.len(), shape.channels];
     if !encoder.gives_vectors() {
         dimensions.extend([shape.height, shape.width]);
     }
     let sizes: Vec<u64> = dimensions.iter().map(|d| *d as u64).collect();
-    let failed = |error| Error::io("write", path, error);
-    let mut file = AtomicFile::create(path)?;
+    let name = file.name().to_path_buf();
+    let failed = |error| Error::io("write", &name, error);
     let mut writer = npyz::WriteOptions::new()
         .default_dtype()
         .shape(&sizes)

@@ -1,18 +1,31 @@
-//! Files that are either whole or absent: written under a temporary name, synced, then renamed.
+//! Files that are either whole or absent: written under a temporary name, synced, then renamed. Pipes and
+//! devices, which cannot be replaced, are written into.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
 /// A file that is being written. Dropped without [`AtomicFile::commit`], it leaves no trace.
+///
+/// A symbolic link is followed: what it points to is replaced. A file keeps its mode and, where the system
+/// allows it, its owner. What cannot be replaced, a pipe or a device, is written into.
 #[derive(Debug)]
 pub struct AtomicFile {
+    /// The name in errors.
     target: PathBuf,
-    temporary: PathBuf,
-    /// `None` once committed.
-    writer: Option<BufWriter<File>>,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    /// A new file, which will replace the target. `None` once committed.
+    New { writer: Option<BufWriter<File>>, temporary: PathBuf, replaced: PathBuf },
+    /// The target itself, which cannot be replaced.
+    Direct(BufWriter<File>),
+    /// Standard output.
+    Standard(BufWriter<io::Stdout>),
 }
 
 impl AtomicFile {
@@ -22,19 +35,41 @@ impl AtomicFile {
     ///
     /// [`Error::File`] if `target` is not the path of a file, [`Error::Io`] if nothing can be written there.
     pub fn create(target: &Path) -> Result<Self> {
-        if target.is_dir() {
+        let failed = |e| Error::io("write", target, e);
+        let found = fs::metadata(target).ok();
+        if found.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Error::file(target, "is a folder; give the path of a file"));
         }
-        let Some(name) = target.file_name() else {
+        if found.as_ref().is_some_and(|found| !found.is_file()) || is_open_file(target) {
+            let file = OpenOptions::new().write(true).open(target).map_err(failed)?;
+            return Ok(Self { target: target.to_path_buf(), sink: Sink::Direct(BufWriter::new(file)) });
+        }
+        let replaced = followed(target).map_err(failed)?;
+        let Some(name) = replaced.file_name() else {
             return Err(Error::file(target, "is not the path of a file"));
         };
         // Each process uses a name of its own, so two programs that write the same file do not mix. The next
         // write of the same file removes what a killed process left behind.
         let hidden = format!(".{}.", name.to_string_lossy());
-        let temporary = target.with_file_name(format!("{hidden}{}.tmp", std::process::id()));
-        sweep(target, &hidden);
-        let file = File::create(&temporary).map_err(|e| Error::io("write", target, e))?;
-        Ok(Self { target: target.to_path_buf(), temporary, writer: Some(BufWriter::new(file)) })
+        let temporary = replaced.with_file_name(format!("{hidden}{}.tmp", std::process::id()));
+        sweep(&replaced, &hidden);
+        let file = File::create(&temporary).map_err(failed)?;
+        if let Some(found) = found {
+            keep_mode_and_owner(&found, &temporary);
+        }
+        let writer = Some(BufWriter::new(file));
+        Ok(Self { target: target.to_path_buf(), sink: Sink::New { writer, temporary, replaced } })
+    }
+
+    /// Standard output, as a file that is written to the end or not.
+    pub fn standard_output() -> Self {
+        let sink = Sink::Standard(BufWriter::new(io::stdout()));
+        Self { target: PathBuf::from("standard output"), sink }
+    }
+
+    /// The name in errors.
+    pub fn name(&self) -> &Path {
+        &self.target
     }
 
     /// Syncs the file and puts it in its place.
@@ -43,46 +78,96 @@ impl AtomicFile {
     ///
     /// [`Error::Io`], as when the disk is full; the earlier file is untouched then.
     pub fn commit(mut self) -> Result<()> {
-        let finished = self.writer.take().map_or(Ok(()), |mut writer| {
-            writer.flush()?;
-            writer.get_ref().sync_all()
-        });
-        let renamed = finished.and_then(|()| fs::rename(&self.temporary, &self.target));
-        if renamed.is_err() {
-            let _ = fs::remove_file(&self.temporary);
-        }
-        renamed.map_err(|e| Error::io("write", &self.target, e))?;
-        // The rename survives a crash once the folder is synced. Where folders cannot be synced (Windows), it
-        // is as safe as the system makes it.
-        if let Some(Ok(folder)) = self
-            .target
-            .parent()
-            .map(|p| File::open(if p.as_os_str().is_empty() { Path::new(".") } else { p }))
-        {
-            let _ = folder.sync_all();
-        }
-        Ok(())
+        let done = match &mut self.sink {
+            Sink::Direct(writer) => writer.flush(),
+            Sink::Standard(writer) => writer.flush(),
+            Sink::New { writer, temporary, replaced } => {
+                let finished = writer.take().map_or(Ok(()), |mut writer| {
+                    writer.flush()?;
+                    writer.get_ref().sync_all()
+                });
+                let renamed = finished.and_then(|()| fs::rename(&*temporary, &*replaced));
+                if renamed.is_err() {
+                    let _ = fs::remove_file(temporary);
+                }
+                // The rename survives a crash once the folder is synced. Where folders cannot be synced
+                // (Windows), it is as safe as the system makes it.
+                let folder = replaced.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if renamed.is_ok()
+                    && let Ok(folder) = File::open(folder.unwrap_or(Path::new(".")))
+                {
+                    let _ = folder.sync_all();
+                }
+                renamed
+            }
+        };
+        done.map_err(|e| Error::io("write", &self.target, e))
     }
 }
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.as_mut().map_or(Ok(0), |writer| writer.write(bytes))
+        match &mut self.sink {
+            Sink::New { writer, .. } => writer.as_mut().map_or(Ok(0), |writer| writer.write(bytes)),
+            Sink::Direct(writer) => writer.write(bytes),
+            Sink::Standard(writer) => writer.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.as_mut().map_or(Ok(()), Write::flush)
+        match &mut self.sink {
+            Sink::New { writer, .. } => writer.as_mut().map_or(Ok(()), Write::flush),
+            Sink::Direct(writer) => writer.flush(),
+            Sink::Standard(writer) => writer.flush(),
+        }
     }
 }
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
+        if let Sink::New { writer, temporary, .. } = &mut self.sink
+            && let Some(writer) = writer.take()
+        {
             // Drop the buffer without flushing it: nobody needs its content.
             let _ = writer.into_parts();
-            let _ = fs::remove_file(&self.temporary);
+            let _ = fs::remove_file(temporary);
         }
     }
+}
+
+/// Whether a path stands for a file that this process has open, such as `/dev/stdout`. A shell that has
+/// redirected it would not see a file that replaces it.
+fn is_open_file(path: &Path) -> bool {
+    let names = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
+    cfg!(unix) && path.exists() && names.iter().any(|name| path.starts_with(name))
+}
+
+/// The file that a chain of symbolic links ends at, which need not exist.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    /// As many as Linux follows.
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links, or a circle of them"))
+}
+
+/// Gives a new file the mode of the one that it replaces and, if that is allowed, the owner.
+fn keep_mode_and_owner(of: &fs::Metadata, to: &Path) {
+    // Where it is not possible, the file is written all the same.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let same = fs::metadata(to).is_ok_and(|new| (new.uid(), new.gid()) == (of.uid(), of.gid()));
+        if !same {
+            let _ = std::os::unix::fs::chown(to, Some(of.uid()), Some(of.gid()));
+        }
+    }
+    let _ = fs::set_permissions(to, of.permissions());
 }
 
 /// Removes temporary files of processes that have ended.
@@ -155,6 +240,39 @@ mod tests {
         fs::write(folder.path().join(".b.txt.4294967295.tmp"), b"of another file").unwrap();
         write(&path, |to| to.write_all(b"one")).unwrap();
         assert_eq!(names(folder.path()), [".b.txt.4294967295.tmp", "a.txt"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_modes_are_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("real")).unwrap();
+        fs::write(at("real/file"), b"old").unwrap();
+        fs::set_permissions(at("real/file"), fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("real/file", at("near")).unwrap();
+        symlink(at("near"), at("far")).unwrap();
+        symlink("real/new", at("dangling")).unwrap();
+        for link in ["far", "dangling"] {
+            write(&at(link), |to| to.write_all(b"new")).unwrap();
+            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
+            assert_eq!(fs::read(at(link)).unwrap(), b"new");
+        }
+        assert_eq!(fs::metadata(at("real/file")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(names(&at("real")), ["file", "new"]);
+        symlink("circle", at("circle")).unwrap();
+        let error = write(&at("circle"), |to| to.write_all(b"new")).unwrap_err().to_string();
+        assert!(error.contains("links"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_device_is_written_into() {
+        write(Path::new("/dev/null"), |to| to.write_all(b"anything")).unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        let full = write(Path::new("/dev/full"), |to| to.write_all(b"anything")).unwrap_err();
+        assert!(full.to_string().starts_with("cannot write /dev/full"), "{full}");
     }
 
     #[test]

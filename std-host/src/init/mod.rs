@@ -12,17 +12,26 @@ use crate::error::Result;
 use crate::observer::Observer;
 use crate::recipe;
 
-/// A recipe for the data that [`look`](crate::data::look) has found, as TOML with comments.
+/// A first recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstRecipe {
+    /// As TOML, with comments.
+    pub text: String,
+    /// Whether the samples have labels, so that a classifier can be made.
+    pub labelled: bool,
+}
+
+/// A recipe for the data that [`look`](crate::data::look) has found.
 ///
 /// # Errors
 ///
 /// One sentence if the data cannot be loaded.
-pub fn recipe_for(look: &Look, name: &str, observer: &dyn Observer) -> Result<String> {
+pub fn recipe_for(look: &Look, name: &str, observer: &dyn Observer) -> Result<FirstRecipe> {
     let dataset = data::load(&look.source, &look.folder, Split::Train, observer)?;
     let measured = measure::measure(&dataset)?;
     let choice = choice::Choice::new(&measured);
     let text = write::write(look, name, &measured, &choice)?;
     // What is handed out can be trained.
     recipe::parse(&text, name)?.resolve(dataset.shape())?;
-    Ok(text)
+    Ok(FirstRecipe { text, labelled: !measured.classes.is_empty() })
 }

@@ -25,16 +25,6 @@ fn body(
     measured: &Measured,
     choice: &Choice,
 ) -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let folder = look.folder.display();
-    writeln!(to, "# A first recipe for {folder}, to be changed at will.")?;
-    writeln!(to, "#   wta train RECIPE --data {folder} --run runs/{name}")?;
-    if measured.classes.is_empty() {
-        writeln!(to, "#   wta encode --run runs/{name} --data {folder} --split test --out test.npy")?;
-    } else {
-        writeln!(to, "#   wta eval --run runs/{name} --data {folder}")?;
-    }
-    writeln!(to, "#   wta export --run runs/{name} --out model.wta")?;
-    writeln!(to, "# `wta recipes --reference` explains all keys.\n")?;
     writeln!(to, "name = {}", quoted(name))?;
     writeln!(to, "about = {}\n", quoted(&about(measured)))?;
 

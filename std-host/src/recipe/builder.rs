@@ -345,7 +345,7 @@ mod tests {
         let error = |builder: RecipeBuilder| builder.build().unwrap_err().to_string();
         assert!(error(Recipe::builder("x")).contains("recipe x: there is no network"));
         let network = Recipe::builder("x").fully_connected([10]);
-        assert!(error(network.clone().epochs(0)).contains("training.epochs must be at least 1"));
+        assert!(error(network.clone().batch(0)).contains("training.batch must be at least 1"));
         assert!(error(network.clone().lifetime(0.1).per_sample(3)).contains("not both"));
         assert!(error(network.tied().initial(InitialRecipe::Patches)).contains("patches"));
     }

@@ -173,9 +173,6 @@ impl Recipe {
     }
 
     fn check_training(&self) -> Checked {
-        if self.training.epochs == 0 {
-            return must("training.epochs", "be at least 1");
-        }
         if self.training.batch == 0 {
             return must("training.batch", "be at least 1");
         }

@@ -1,5 +1,6 @@
 //! From TOML to a checked recipe; an error names the line and the key.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -46,15 +47,42 @@ pub(crate) fn load_file(path: &Path) -> Result<Recipe> {
     if path.is_dir() {
         return Err(Error::file(path, "is a folder, not the TOML file of a recipe"));
     }
-    let io = |error| Error::io("read", path, error);
+    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    read(file, path)
+}
+
+/// The recipe that a stream holds, as text in UTF-8, or in UTF-16 with a byte order mark. `name` is that of
+/// the stream in errors.
+///
+/// # Errors
+///
+/// As for [`load`]; [`Error::Io`] if it cannot be read.
+pub fn read(from: impl Read, name: &Path) -> Result<Recipe> {
     let mut bytes = Vec::new();
     // One byte more than is allowed tells that there are more.
-    File::open(path).map_err(io)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+    let read = from.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Error::io("read", name, error))?;
     if bytes.len() > MOST_BYTES {
-        return Err(Error::file(path, TOO_LARGE));
+        return Err(Error::file(name, TOO_LARGE));
     }
-    let text = utf8(&bytes).map_err(|problem| Error::file(path, problem))?;
-    parse(text, &path.display().to_string())
+    let text = text_of(&bytes).map_err(|problem| Error::file(name, problem))?;
+    parse(&text, &name.display().to_string())
+}
+
+/// Text in UTF-8, or in UTF-16 with a byte order mark, as PowerShell's `>` writes it.
+fn text_of(bytes: &[u8]) -> std::result::Result<Cow<'_, str>, String> {
+    let (swap, rest) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (false, rest),
+        [0xfe, 0xff, rest @ ..] => (true, rest),
+        bytes => return utf8(bytes).map(Cow::Borrowed),
+    };
+    let (units, odd) = rest.as_chunks::<2>();
+    let unit = |unit: &[u8; 2]| if swap { u16::from_be_bytes(*unit) } else { u16::from_le_bytes(*unit) };
+    let text = char::decode_utf16(units.iter().map(unit)).collect::<std::result::Result<String, _>>();
+    match text {
+        Ok(text) if odd.is_empty() => Ok(Cow::Owned(text)),
+        _ => Err("is damaged UTF-16; save it as UTF-8".to_owned()),
+    }
 }
 
 const TOO_LARGE: &str = "is larger than 1 MiB, so it is no recipe";

@@ -391,8 +391,7 @@ rate = 1e-3
                 "epochs = 1.5",
                 "line 24: training.epochs must be a whole number, and not a number with a point",
             ),
-            ("epochs = 1", "epochs = 0", "line 24: training.epochs must be at least 1"),
-            ("epochs = 1", "epochs = -1", "line 24: training.epochs must be at least 1"),
+            ("epochs = 1", "epochs = -1", "line 24: training.epochs must be at least 0"),
             ("rate = 1e-3", "rate = '1e-3'", "line 27: training.rate must be a number, and not text"),
             ("rate = 1e-3", "rate = -1", "line 27: training.rate must be more than 0 and at most 1000000"),
             ("rate = 1e-3", "rate = 0.5\ndecay = 3", "line 28: training.decay must be at most 1"),
@@ -597,7 +596,8 @@ rate = 1e-3
         let deep = |count: usize| "below.".repeat(count);
         for (bytes, expected) in [
             (utf16.clone(), "is UTF-16"),
-            ([&[0xff, 0xfe], &utf16[..]].concat(), "is UTF-16"),
+            ([&[0xff, 0xfe], &utf16[..utf16.len() - 1]].concat(), "is damaged UTF-16"),
+            ([&[0xff, 0xfe], &utf16[..], &[0, 0xdc]].concat(), "is damaged UTF-16"),
             (b"name = '\xe4'".to_vec(), "is not UTF-8 at byte 9; save it as UTF-8"),
             (vec![b'#'; (1 << 20) + 1], "is larger than 1 MiB"),
             (vec![b'['; 1 << 20], "this is not TOML"),

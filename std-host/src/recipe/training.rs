@@ -26,8 +26,8 @@ impl CorruptionRecipe {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecipe {
-    /// Times that every image is seen.
-    #[schemars(range(min = 1), example = 10)]
+    /// Times that every image is seen; with 0, the initial weights are the result.
+    #[schemars(range(min = 0), example = 10)]
     pub epochs: usize,
     /// Images per step. Lifetime sparsity compares the winners of so many images.
     #[schemars(range(min = 1), example = 100)]

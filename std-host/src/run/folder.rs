@@ -177,6 +177,11 @@ impl Run {
         self.file("recipe.toml").exists()
     }
 
+    /// Whether an epoch has been finished, so that there is a model.
+    pub fn is_trained(&self) -> bool {
+        self.file("model.safetensors").exists()
+    }
+
     /// The run's recipe.
     ///
     /// # Errors
@@ -200,8 +205,27 @@ impl Run {
         if theirs == *recipe {
             return Ok(());
         }
+        let differences = theirs.differences(recipe);
         let theirs = (theirs.name != recipe.name).then_some(theirs.name);
-        Err(Error::run(&self.folder, RunProblem::OtherRecipe { theirs, ours: recipe.name.clone() }))
+        let ours = recipe.name.clone();
+        Err(Error::run(&self.folder, RunProblem::OtherRecipe { theirs, ours, differences }))
+    }
+
+    /// Goes on with a run: `Ok` when it was made with the same recipe, or one that differs by fewer epochs
+    /// alone. Then the run's recipe gets the new number.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::expect_recipe`]; [`Error::Io`] if the recipe cannot be written.
+    pub fn go_on(&self, recipe: &Recipe) -> Result<()> {
+        let mut theirs = self.recipe()?;
+        if theirs.training.epochs < recipe.training.epochs {
+            theirs.training.epochs = recipe.training.epochs;
+            if theirs == *recipe {
+                return self.write_recipe(recipe);
+            }
+        }
+        self.expect_recipe(recipe)
     }
 
     /// The trained model.

@@ -6,8 +6,9 @@ use wta_core::Shape;
 
 use super::folder::Run;
 use crate::data::{Classes, Form};
-use crate::error::{Error, Result};
-use crate::preprocess::Samples;
+use crate::error::{Error, Result, RunProblem};
+use crate::files::tensors::bytes_of;
+use crate::preprocess::{Preprocessor, Samples};
 
 const FILE: &str = "sample.json";
 
@@ -20,7 +21,14 @@ pub struct SampleKind {
     pub form: Form,
     /// The names of the classes; none if there were no labels.
     pub classes: Classes,
+    /// How many training samples there were; `None` if it is not known.
+    pub count: Option<usize>,
+    /// CRC-32 of the values of some of them, evenly spaced; `None` if it is not known.
+    pub fingerprint: Option<u32>,
 }
+
+/// Samples whose values the fingerprint covers.
+const FINGERPRINTED: usize = 256;
 
 /// The file.
 #[derive(Serialize, Deserialize)]
@@ -31,16 +39,61 @@ struct Stored {
     columns: usize,
     #[serde(default)]
     classes: Vec<String>,
+    #[serde(default)]
+    samples: Option<usize>,
+    #[serde(default)]
+    fingerprint: Option<String>,
 }
 
 impl SampleKind {
     /// What these samples are.
-    pub fn of(samples: &Samples<'_>) -> Self {
-        Self { shape: samples.image_shape(), form: samples.form(), classes: samples.classes().clone() }
+    ///
+    /// # Errors
+    ///
+    /// Any error while a sample is read.
+    pub fn of(samples: &Samples<'_>) -> Result<Self> {
+        let shape = samples.image_shape();
+        let mut hasher = crc32fast::Hasher::new();
+        let mut sample = vec![0.0; shape.len()];
+        for index in samples.spaced(FINGERPRINTED) {
+            samples.write_images(&Preprocessor::none(shape), &[index], &mut sample)?;
+            hasher.update(&bytes_of(&sample));
+        }
+        let (count, fingerprint) = (Some(samples.len()), Some(hasher.finalize()));
+        Ok(Self { shape, form: samples.form(), classes: samples.classes().clone(), count, fingerprint })
+    }
+
+    /// What differs from the samples that a training began with; `None` if nothing is known to.
+    fn difference(&self, began: &Self) -> Option<String> {
+        let differ = |a: Option<usize>, b: Option<usize>| a.is_some() && b.is_some() && a != b;
+        let told = |Shape { channels, height, width }: Shape| format!("{height} x {width} x {channels}");
+        let count = |kind: &Self| kind.count.unwrap_or(0);
+        if self.shape != began.shape {
+            let (there, here) = (told(began.shape), told(self.shape));
+            return Some(format!("its samples were {there} (rows x columns x channels), these are {here}"));
+        }
+        if differ(self.count, began.count) {
+            return Some(format!("there were {} samples, now there are {}", count(began), count(self)));
+        }
+        let prints = (self.fingerprint, began.fingerprint);
+        matches!(prints, (Some(a), Some(b)) if a != b).then(|| "the samples have other values".to_owned())
     }
 }
 
 impl Run {
+    /// `Ok` when the run was begun with these samples, as far as is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] that says what differs; also as for [`Run::sample`].
+    pub fn expect_sample(&self, kind: &SampleKind) -> Result<()> {
+        let began = self.sample()?;
+        match began.and_then(|began| kind.difference(&began)) {
+            None => Ok(()),
+            Some(difference) => Err(Error::run(self.folder(), RunProblem::OtherData { difference })),
+        }
+    }
+
     /// Keeps what the samples are.
     ///
     /// # Errors
@@ -49,7 +102,11 @@ impl Run {
     pub fn save_sample(&self, kind: &SampleKind) -> Result<()> {
         let Shape { channels, height: rows, width: columns } = kind.shape;
         let classes = kind.classes.names().to_vec();
-        self.save_json(FILE, &Stored { form: kind.form, channels, rows, columns, classes })
+        let (samples, fingerprint) = (kind.count, kind.fingerprint.map(|print| format!("{print:08x}")));
+        self.save_json(
+            FILE,
+            &Stored { form: kind.form, channels, rows, columns, classes, samples, fingerprint },
+        )
     }
 
     /// What the samples of the run are; `None` if a version before 0.2 trained it on arrays.
@@ -65,6 +122,8 @@ impl Run {
                 shape,
                 form: Form::Image,
                 classes: Classes::default(),
+                count: None,
+                fingerprint: None,
             }));
         }
         let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
@@ -78,7 +137,9 @@ impl Run {
             return Err(damaged(&"the shape cannot be"));
         }
         let classes = Classes::new(stored.classes).map_err(|error| damaged(&error))?;
-        Ok(Some(SampleKind { shape, form: stored.form, classes }))
+        let print = stored.fingerprint.map(|print| u32::from_str_radix(&print, 16)).transpose();
+        let fingerprint = print.map_err(|error| damaged(&error))?;
+        Ok(Some(SampleKind { shape, form: stored.form, classes, count: stored.samples, fingerprint }))
     }
 }
 
@@ -91,9 +152,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = Run::new(folder.path());
         let classes = Classes::new(["still", "moving"]).unwrap();
-        let kind = SampleKind { shape: Shape::new(6, 1, 100), form: Form::Signal, classes };
+        let (count, fingerprint) = (Some(40), Some(7));
+        let kind =
+            SampleKind { shape: Shape::new(6, 1, 100), form: Form::Signal, classes, count, fingerprint };
         run.save_sample(&kind).unwrap();
-        assert_eq!(run.sample().unwrap(), Some(kind));
+        assert_eq!(run.sample().unwrap(), Some(kind.clone()));
+        run.expect_sample(&kind).unwrap();
+        for (other, expected) in [
+            (SampleKind { shape: Shape::new(3, 1, 100), ..kind.clone() }, "its samples were 1 x 100 x 6"),
+            (SampleKind { count: Some(41), ..kind.clone() }, "there were 40 samples, now there are 41"),
+            (SampleKind { fingerprint: Some(8), ..kind.clone() }, "the samples have other values"),
+        ] {
+            let sentence = run.expect_sample(&other).unwrap_err().to_string();
+            assert!(
+                sentence.contains(expected) && sentence.contains("was begun with other data"),
+                "{sentence}"
+            );
+        }
+        run.expect_sample(&SampleKind { fingerprint: None, ..kind }).unwrap();
         for damage in ["", "{}", r#"{"form":"signal","channels":0,"rows":1,"columns":9}"#] {
             std::fs::write(run.file(FILE), damage).unwrap();
             let sentence = run.sample().unwrap_err().to_string();

@@ -22,7 +22,7 @@ use crate::files::atomic;
 use crate::observer::Observer;
 use crate::preprocess::Samples;
 use crate::recipe::{self, Recipe};
-use crate::run::Run;
+use crate::run::{Run, RunLock};
 use crate::train::{self, Options, train_into};
 
 /// The seed of the held-out part: the default of `wta eval`.
@@ -35,6 +35,8 @@ pub struct Search {
     pub combinations: Vec<Combination>,
     /// The finished combinations.
     pub results: Results,
+    /// Until the search is dropped.
+    _lock: RunLock,
 }
 
 impl Search {
@@ -49,19 +51,19 @@ impl Search {
         if Run::new(folder).exists() {
             return Err(Error::run(folder, RunProblem::NotASearch));
         }
+        let lock = Run::new(folder).lock()?;
         let file = folder.join("search.toml");
         if file.exists() {
             if recipe::load_file(&file)? != *base {
                 return Err(Error::run(folder, RunProblem::OtherSearch));
             }
         } else {
-            atomic::create_dir(folder)?;
             let text = base.to_toml()?;
             atomic::write(&file, |to| to.write_all(text.as_bytes()))?;
         }
         let keys = axes.iter().map(|axis| axis.key.clone()).collect();
         let results = Results::load(folder.join("search.csv"), keys)?;
-        Ok(Self { folder: folder.to_path_buf(), combinations, results })
+        Ok(Self { folder: folder.to_path_buf(), combinations, results, _lock: lock })
     }
 
     /// Trains and validates the combinations that are not finished. `report` gets the index and the result of

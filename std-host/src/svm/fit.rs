@@ -80,7 +80,9 @@ impl Report {
         if !open.is_empty() {
             let epochs = self.classes.iter().map(|class| class.epochs).max().unwrap_or(0);
             let open = open.join(", ");
-            warnings.push(format!("the SVM of class {open} was not solved in {epochs} epochs: allow more"));
+            warnings.push(format!(
+                "the SVM of class {open} was not solved in {epochs} passes: choose a smaller C, or a larger svm.gap"
+            ));
         }
         warnings
     }

@@ -79,8 +79,24 @@ fn run(
 ) -> Result<(Trained, Outcome)> {
     let start = Instant::now();
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
-    let (trained, outcome) = layer.train(&place, options, observer)?;
+    // Until the training has ended.
+    let _lock = place.run().map(Run::lock).transpose()?;
+    let result = layer.train(&place, options, observer);
+    if let (Err(error), Some(run)) = (&result, place.run()) {
+        forget(error, run);
+    }
+    let (trained, outcome) = result?;
     Ok((trained, Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome }))
+}
+
+/// Removes the files of a training that failed before it had anything to keep, so that the folder can be used
+/// again.
+fn forget(error: &Error, run: &Run) {
+    let began = !run.is_trained() && !run.checkpoint().exists() && !run.below().exists();
+    if began && !matches!(error, Error::Interrupted(_) | Error::Run { .. }) {
+        // What cannot be removed is reported by the next training.
+        let _ = run.remove();
+    }
 }
 
 impl Recipe {
@@ -149,7 +165,11 @@ impl<'a> Layer<'a> {
     ) -> Result<(Trained, Outcome)> {
         let resumed = place.open(self.resolved.recipe())?;
         if let Some(run) = place.run() {
-            run.save_sample(&SampleKind::of(self.samples))?;
+            let kind = SampleKind::of(self.samples)?;
+            if resumed {
+                run.expect_sample(&kind)?;
+            }
+            run.save_sample(&kind)?;
         }
         match &self.below {
             None => self.train_lowest(place, resumed, options, observer),
@@ -172,17 +192,24 @@ impl<'a> Layer<'a> {
         options: Options<'_>,
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
-        let session = Session::start(&self.resolved, self.training, place, options.isa)?;
+        let mut session = Session::start(&self.resolved, self.training, place, options.isa)?;
         if let Some(finished) = self.finished(&session)? {
             return Ok(finished);
         }
+        session.begin_with(options.from)?;
         let (recipe, image) = (self.resolved.recipe(), self.samples.image_shape());
         let preprocess = match place.folder() {
             Some(folder) if resumed && Preprocess::is_saved(folder) => {
                 Preprocess::load(folder, recipe, image)?
             }
             folder => {
-                let learnt = preprocess::fit(options.isa, recipe, self.samples, observer)?;
+                let learnt = match options.from {
+                    // The weights are for samples that are preprocessed like this.
+                    Some(from) if from.recipe()?.preprocess == recipe.preprocess => {
+                        Preprocess::load(from.folder(), recipe, image)?
+                    }
+                    _ => preprocess::fit(options.isa, recipe, self.samples, observer)?,
+                };
                 folder.map_or(Ok(()), |folder| learnt.save(folder))?;
                 learnt
             }
@@ -204,11 +231,14 @@ impl<'a> Layer<'a> {
         options: Options<'_>,
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
-        let (trained, _) = below.train(&place.below(), options, observer)?;
+        let from = options.from.map(Run::below);
+        let (trained, _) =
+            below.train(&place.below(), Options { from: from.as_ref(), ..options }, observer)?;
         let mut session = Session::start(&self.resolved, self.training, place, options.isa)?;
         if let Some(finished) = self.finished(&session)? {
             return Ok(finished);
         }
+        session.begin_with(options.from)?;
         let trained = match self.resolved.below() {
             Some(applied) => trained.applied(applied),
             None => trained,

@@ -3,6 +3,7 @@
 use wta_simd::Isa;
 
 use crate::preprocess::Samples;
+use crate::run::Run;
 
 /// The machine's resources that a training uses, and further inputs.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,9 @@ pub struct Options<'a> {
     pub memory: usize,
     /// The patches that the layers below learn from, if the recipe has `[large]`.
     pub patches: Option<&'a Samples<'a>>,
+    /// A run whose weights a new training begins with, instead of random ones; in a stack, each layer with those
+    /// of the same layer. If its preprocessing steps are the recipe's, what they have learnt is kept, too.
+    pub from: Option<&'a Run>,
 }
 
 impl Options<'_> {
@@ -23,7 +27,7 @@ impl Options<'_> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { isa: Isa::detect(), memory: Self::MEMORY, patches: None }
+        Self { isa: Isa::detect(), memory: Self::MEMORY, patches: None, from: None }
     }
 }
 

@@ -34,9 +34,7 @@ impl Place {
     pub(super) fn open(&self, recipe: &Recipe) -> Result<bool> {
         match self {
             Self::Memory => Ok(false),
-            Self::Folder { run, resume } if *resume && run.exists() => {
-                run.expect_recipe(recipe).map(|()| true)
-            }
+            Self::Folder { run, resume } if *resume && run.exists() => run.go_on(recipe).map(|()| true),
             Self::Folder { run, .. } => run.begin(recipe).map(|()| false),
         }
     }
@@ -79,6 +77,8 @@ pub(super) struct Session<'a> {
     place: &'a Place,
     /// The factor of the input of a stacked layer.
     pub(super) input_scale: Option<f32>,
+    /// Whether the weights are those of another run, and not to be initialised.
+    has_weights: bool,
     epoch_loss: f64,
     survived: Vec<u64>,
     /// The finished epochs of a training in memory.
@@ -110,13 +110,33 @@ impl<'a> Session<'a> {
             trainer.step = checkpoint.step;
             (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
         }
-        let (input_scale, epochs) = (None, Vec::new());
-        Ok(Self { trainer, resolved, training, place, input_scale, epoch_loss, survived, epochs })
+        let (input_scale, has_weights, epochs) = (None, false, Vec::new());
+        Ok(Self {
+            trainer,
+            resolved,
+            training,
+            place,
+            input_scale,
+            has_weights,
+            epoch_loss,
+            survived,
+            epochs,
+        })
+    }
+
+    /// Begins with the weights of another run, unless a step has been done already.
+    pub(super) fn begin_with(&mut self, from: Option<&Run>) -> Result<()> {
+        let Some(from) = from.filter(|_| self.trainer.step == 0) else { return Ok(()) };
+        let model = from.model(&self.resolved.network())?;
+        self.trainer.parameters.copy_from_slice(&model.parameters);
+        self.has_weights = true;
+        // A resume must not begin with other weights.
+        self.save_checkpoint()
     }
 
     /// The run, if its training is finished already.
     pub(super) fn finished_run(&self) -> Option<&'a Run> {
-        if self.is_done() { self.place.run() } else { None }
+        if self.is_done() { self.place.run().filter(|run| run.is_trained()) } else { None }
     }
 
     fn is_done(&self) -> bool {
@@ -130,8 +150,12 @@ impl<'a> Session<'a> {
         observer: &dyn Observer,
     ) -> Result<(Vec<f32>, Outcome)> {
         let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
-        if self.trainer.step == 0 {
+        if self.trainer.step == 0 && !self.has_weights {
             initialise(self.resolved, set, &mut self.trainer.parameters)?;
+        }
+        if self.is_done() {
+            // No epoch is wanted: the initial weights are the result.
+            self.save(&network)?;
         }
         let batches = set.len() / training.batch;
         let epochs = recipe.training.epochs;
@@ -193,18 +217,19 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self, pixels: &[f32]) -> Result<()> {
-        let loss = self.trainer.step(pixels).map_err(|error| self.diverged(error))?;
+        let loss = self.trainer.step(pixels).map_err(|error| self.diverged(error, pixels))?;
         self.epoch_loss += f64::from(loss);
         self.trainer.count_survivors(&mut self.survived);
         Ok(())
     }
 
     /// The error of a step that the core refused, with the folder of the last good weights.
-    fn diverged(&self, error: Error) -> Error {
+    fn diverged(&self, error: Error, pixels: &[f32]) -> Error {
         match error {
             Error::Core(source) => Error::Diverged {
                 step: self.trainer.step + 1,
-                folder: self.place.folder().map(Path::to_path_buf),
+                folder: self.place.run().filter(|run| run.is_trained()).map(|run| run.folder().to_path_buf()),
+                largest: pixels.iter().fold(0.0, |largest, v| v.abs().max(largest)),
                 source,
             },
             error => error,

@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = recipe::load(RECIPE)?;
     let run = Run::new(&arguments.run);
     if run.exists() {
+        let _lock = run.lock()?;
         if run.recipe()?.name != RECIPE {
             return Err(Error::Usage(format!(
                 "{}: holds another run; give the demo a folder of its own with --run",

@@ -15,7 +15,7 @@ use wta_core::Size;
 use crate::bar::Bar;
 use crate::context::Context;
 use crate::load::samples;
-use crate::print::print;
+use crate::output;
 
 /// Arguments of `wta encode`.
 #[derive(Args)]
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     /// takes means, `3/2,whole` leaves out windows that the border cuts.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
-    /// The .npy file to write.
+    /// The .npy file to write; `-` is standard output.
     #[arg(long, value_name = "FILE.npy")]
     out: PathBuf,
 }
@@ -81,8 +81,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     };
     let trained = Trained::load(&run, recipe.resolve(samples.image_shape())?.into())?;
     let encoder = FeatureEncoder::new(context.isa, &trained)?;
-    let dimensions = write_npy(&encoder, &samples, &arguments.out)?;
-    print(&format!("{}: {dimensions:?} float32\n", arguments.out.display()))
+    let dimensions = write_npy(&encoder, &samples, output::create(&arguments.out)?)?;
+    let written = format!("{}: {dimensions:?} float32\n", arguments.out.display());
+    output::report(&[&arguments.out], &written)
 }
 
 /// Images of any size; the network need not have learnt from such images.

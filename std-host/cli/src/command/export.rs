@@ -7,12 +7,11 @@ use clap::Args;
 use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
 use wta::export::{self, Options, Source};
-use wta::files::atomic;
 use wta::run::Run;
 
 use crate::context::Context;
 use crate::load::samples;
-use crate::print::print;
+use crate::output;
 
 /// Arguments of `wta export`.
 #[derive(Args)]
@@ -35,7 +34,7 @@ pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// The model.wta to write.
+    /// The model.wta to write; `-` is standard output.
     #[arg(long, value_name = "FILE.wta")]
     out: PathBuf,
     /// Also write it as a Rust module: aligned bytes, and the network as a constant.
@@ -78,18 +77,22 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         (export::model(&source, options)?, String::new())
     };
     let table = export::table(&file, &source.trained.resolved)?;
-    let write = |path: &Path, bytes: &[u8]| atomic::write(path, |to| to.write_all(bytes));
-    write(&arguments.out, file.bytes())?;
+    output::write(&arguments.out, file.bytes())?;
     if let Some(path) = &arguments.rust {
-        write(path, export::module(&file, &recipe.name)?.as_bytes())?;
+        output::write(path, export::module(&file, &recipe.name)?.as_bytes())?;
     }
     if let Some(path) = &arguments.c {
-        write(path, export::header(&file, &recipe.name)?.as_bytes())?;
+        output::write(path, export::header(&file, &recipe.name)?.as_bytes())?;
     }
     let written = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()];
     let written: String =
         written.iter().flatten().map(|path| format!("written: {}\n", path.display())).collect();
-    print(&(table + &cost + &notes(arguments, &source) + &written))
+    let paths: Vec<&Path> = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    output::report(&paths, &(table + &cost + &notes(arguments, &source) + &written))
 }
 
 /// A line about the test images that both networks classified.

@@ -41,5 +41,21 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
             stem.map_or("mine".to_owned(), |stem| stem.to_string_lossy().into_owned())
         }
     };
-    print(&recipe_for(&found, &name, &context.bar())?)
+    let recipe = recipe_for(&found, &name, &context.bar())?;
+    let folder = found.folder.display();
+    let next = if recipe.labelled {
+        format!("wta eval --run runs/{name} --data {folder}")
+    } else {
+        format!("wta encode --run runs/{name} --data {folder} --split test --out test.npy")
+    };
+    print(&format!(
+        "# A first recipe for {folder}, to be changed at will.
+#   wta train RECIPE --data {folder} --run runs/{name}
+#   {next}
+#   wta export --run runs/{name} --out model.wta
+# `wta recipes --reference` explains all keys.
+
+{}",
+        recipe.text
+    ))
 }

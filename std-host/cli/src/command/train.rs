@@ -18,6 +18,8 @@ use crate::recipe::resolve;
 #[command(after_help = "Examples:
   wta train mnist-conv16 --data ~/data --run runs/conv16
   wta train mnist-conv16 --data ~/data --run runs/conv16 --resume
+  wta train mnist-conv16 --data ~/data --run runs/conv16 --resume --epochs 40
+  wta train my.toml --data ~/new --run runs/new --from runs/mine
   wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2")]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
@@ -35,9 +37,13 @@ pub(crate) struct Arguments {
     /// Instead of the recipe's seed; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Continue from the run's checkpoint.
+    /// Continue from the run's checkpoint; with more --epochs than the run was made with, go on to these.
     #[arg(long)]
     resume: bool,
+    /// Begin with the weights of another run of such a network, which may have learnt from other samples of
+    /// this shape; its preprocessing is kept if the steps are the same.
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
     /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
     /// most this many MiB; otherwise compute them anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
@@ -51,7 +57,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let samples = samples(&recipe, data, Split::Train, &bar)?;
     let patches = patches(&recipe, data, &bar)?;
     let memory = (arguments.memory as usize) << 20;
-    let options = Options { isa: context.isa, memory, patches: patches.as_ref() };
+    let from = arguments.from.as_ref().map(Run::new);
+    let options = Options { isa: context.isa, memory, patches: patches.as_ref(), from: from.as_ref() };
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
     super::show::dictionary(&run, &trained)?;
     report(&outcome)?;
@@ -59,6 +66,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 }
 
 pub(super) fn report(outcome: &Outcome) -> Result<()> {
+    if outcome.loss.is_nan() {
+        return print(&format!("initial weights, of no epoch\nweights checksum: {:08x}\n", outcome.checksum));
+    }
     print(&format!(
         "trained in {:.1} s: loss {:.4}, dead atoms {:.1}%\nweights checksum: {:08x}\n",
         outcome.seconds,

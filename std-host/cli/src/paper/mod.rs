@@ -21,7 +21,7 @@ pub(crate) use runs::Settings;
 
 use crate::error::{Error, Result};
 use wta::Observer;
-use wta::files::atomic;
+use wta::run::Run;
 
 /// A piece of work.
 enum Work {
@@ -66,7 +66,7 @@ pub(crate) fn mnist(
             names.join(", ")
         )));
     }
-    atomic::create_dir(settings.folder)?;
+    let _lock = Run::new(settings.folder).lock()?;
     let data =
         settings.data.map_or_else(|| rehearsal::write(settings.folder), |data| Ok(data.to_path_buf()))?;
     let runs = PaperRuns { settings, data, observer };

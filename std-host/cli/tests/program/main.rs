@@ -4,6 +4,7 @@
 
 mod data_sets;
 mod export;
+mod files_and_signals;
 mod large_images;
 mod own_data;
 mod paper;
