@@ -88,6 +88,25 @@ pub struct EpochMetrics {
     pub pixel_mse: f64,
     /// The share of maps that never survived in the epoch.
     pub dead_share: f64,
+    /// The fraction of variance unexplained: the squared error over the samples' squared deviation from their
+    /// mean. `None` in a file of a version before 0.2.
+    #[serde(default)]
+    pub unexplained: Option<f64>,
+    /// L0: how many winners survive in a sample, on average.
+    #[serde(default)]
+    pub active: Option<f64>,
+    /// The loss on the held-out samples after the epoch; `None` without such samples, as the next three.
+    #[serde(default)]
+    pub held_out_loss: Option<f64>,
+    /// Their fraction of variance unexplained.
+    #[serde(default)]
+    pub held_out_unexplained: Option<f64>,
+    /// Their winners.
+    #[serde(default)]
+    pub held_out_active: Option<f64>,
+    /// The share of maps that survive in none of them.
+    #[serde(default)]
+    pub held_out_dead_share: Option<f64>,
     /// The learning rate at the epoch's last step.
     pub rate: f64,
     /// Wall-clock time of the epoch.

@@ -109,11 +109,12 @@ impl Observer for Bar {
     fn epoch(&self, epoch: &EpochMetrics, epochs: usize) {
         self.status(&format!("epoch {}/{epochs} loss {:.4}", epoch.epoch, epoch.loss));
         self.note(&format!(
-            "epoch {}/{epochs}: loss {:.4}, pixel error {:.5}, dead atoms {:.1}%, {:.1} s",
+            "epoch {}/{epochs}: loss {:.4}, {}dead atoms {:.1}%, {}{:.1} s",
             epoch.epoch,
             epoch.loss,
-            epoch.pixel_mse,
+            measures(epoch.unexplained, epoch.active),
             100.0 * epoch.dead_share,
+            held_out(epoch),
             epoch.seconds
         ));
     }
@@ -127,6 +128,22 @@ impl Observer for Bar {
     fn should_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
+}
+
+/// `12.3% unexplained, 3.5 active, `
+fn measures(unexplained: Option<f64>, active: Option<f64>) -> String {
+    match (unexplained, active) {
+        (Some(unexplained), Some(active)) => {
+            format!("{:.1}% unexplained, {active:.1} active, ", 100.0 * unexplained)
+        }
+        _ => String::new(),
+    }
+}
+
+/// `held out: loss 0.1234, 12.3% unexplained, 3.5 active, `
+fn held_out(epoch: &EpochMetrics) -> String {
+    let Some(loss) = epoch.held_out_loss else { return String::new() };
+    format!("held out: loss {loss:.4}, {}", measures(epoch.held_out_unexplained, epoch.held_out_active))
 }
 
 impl Drop for Bar {
@@ -168,6 +185,12 @@ mod tests {
             loss: 2.0,
             pixel_mse: 0.125,
             dead_share: 0.25,
+            unexplained: Some(0.125),
+            active: Some(3.25),
+            held_out_loss: Some(2.5),
+            held_out_unexplained: Some(0.5),
+            held_out_active: Some(4.0),
+            held_out_dead_share: Some(0.5),
             rate: 1e-3,
             seconds: 3.5,
         };
@@ -175,7 +198,8 @@ mod tests {
         bar.end();
         assert_eq!(
             String::from_utf8(out.0.lock().unwrap().clone()).unwrap(),
-            "reading\nepoch 1/2: loss 2.0000, pixel error 0.12500, dead atoms 25.0%, 3.5 s\n"
+            "reading\nepoch 1/2: loss 2.0000, 12.5% unexplained, 3.2 active, dead atoms 25.0%, \
+             held out: loss 2.5000, 50.0% unexplained, 4.0 active, 3.5 s\n"
         );
     }
 

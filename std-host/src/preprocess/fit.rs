@@ -28,6 +28,22 @@ const MOST_IMAGES: usize = 1_024;
 /// One sentence if the images cannot be whitened, are too few, or need too much memory;
 /// [`Error::Interrupted`] if the observer stops it.
 pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Observer) -> Result<Preprocess> {
+    let all: Vec<usize> = (0..samples.len()).collect();
+    fit_on(isa, recipe, samples, &all, observer)
+}
+
+/// [`fit`], from those of the images whose indices are `among`.
+///
+/// # Errors
+///
+/// As for [`fit`].
+pub fn fit_on(
+    isa: Isa,
+    recipe: &Recipe,
+    samples: &Samples<'_>,
+    among: &[usize],
+    observer: &dyn Observer,
+) -> Result<Preprocess> {
     let shape = samples.image_shape();
     recipe.check_images(shape)?;
     let mut learnt = Preprocess::none(shape);
@@ -37,7 +53,7 @@ pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Obse
             continue;
         }
         let start = Instant::now();
-        let chosen = choose(recipe, step, index, samples.len())?;
+        let chosen = choose(recipe, step, index, among)?;
         observer.begin(&format!("learn {}", step.name()), chosen.len() as u64);
         let before = Preprocessor::new(isa, &learnt);
         let each = |add: &mut dyn FnMut(&[f32])| {
@@ -81,8 +97,8 @@ pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Obse
 }
 
 /// The indices of the images that a step learns from, ascending: all, or a sample without repetition.
-fn choose(recipe: &Recipe, step: &PreprocessRecipe, index: usize, images: usize) -> Result<Vec<usize>> {
-    let mut all: Vec<usize> = (0..images).collect();
+fn choose(recipe: &Recipe, step: &PreprocessRecipe, index: usize, among: &[usize]) -> Result<Vec<usize>> {
+    let (mut all, images) = (among.to_vec(), among.len());
     let Some(Some(count)) = step.learns_from() else { return Ok(all) };
     if count > images {
         return Err(Error::Invalid(format!(

@@ -22,6 +22,6 @@ mod zca;
 mod zca_filter;
 
 pub use apply::Preprocessor;
-pub use fit::fit;
+pub use fit::{fit, fit_on};
 pub use learnt::Preprocess;
 pub use samples::Samples;

@@ -72,6 +72,8 @@ impl Recipe {
                 schedule: TrainingRecipe::default_schedule(),
                 decay: 0.0,
                 seed: TrainingRecipe::default_seed(),
+                held_out: None,
+                patience: None,
             },
             features: Features::default(),
             svm: SvmRecipe::default(),

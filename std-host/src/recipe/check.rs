@@ -47,7 +47,7 @@ impl Recipe {
     }
 
     /// [`Error::Recipe`] about this recipe.
-    pub(super) fn wrong(&self, problem: String) -> Error {
+    pub(crate) fn wrong(&self, problem: String) -> Error {
         Error::Recipe { origin: format!("recipe {}", self.name), line: None, problem }
     }
 
@@ -173,6 +173,19 @@ impl Recipe {
     }
 
     fn check_training(&self) -> Checked {
+        let held_out = self.training.held_out;
+        if held_out.is_some_and(|held_out| !(held_out > 0.0 && (held_out < 1.0 || held_out.fract() == 0.0))) {
+            return must("training.held_out", "be a share between 0 and 1, or a whole number of samples");
+        }
+        if self.training.patience == Some(0) {
+            return must("training.patience", "be at least 1");
+        }
+        if self.training.patience.is_some() && held_out.is_none() {
+            return refuse(
+                "training.patience",
+                "training.patience needs training.held_out: samples to judge by",
+            );
+        }
         if self.training.batch == 0 {
             return must("training.batch", "be at least 1");
         }

@@ -52,6 +52,16 @@ pub struct TrainingRecipe {
     #[serde(default = "TrainingRecipe::default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,
+    /// Samples that are never trained on: a share below 1, or a number of them. After each epoch, the loss and
+    /// the other measures are those of these samples, too [default: none].
+    #[schemars(extend("exclusiveMinimum" = 0), example = 0.1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<f64>,
+    /// End the training when the held-out loss has not fallen for so many epochs, and keep the weights of the
+    /// best epoch [default: train to the end, and keep the last ones]. Needs `held_out`.
+    #[schemars(range(min = 1), example = 5)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
 }
 
 impl TrainingRecipe {

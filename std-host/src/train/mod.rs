@@ -4,6 +4,7 @@
 //! metrics, the model and a checkpoint, from which it can resume. Both give the same weights.
 
 mod checkpoint;
+mod held_out;
 mod images;
 mod initial;
 mod options;
@@ -32,6 +33,7 @@ use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Run, SampleKind, Trained};
+use held_out::Partition;
 use probabilities::expect_probabilities;
 use session::{Place, Session};
 
@@ -128,6 +130,8 @@ struct Layer<'a> {
     resolved: Arc<Resolved>,
     training: TrainingConfig,
     samples: &'a Samples<'a>,
+    /// Which samples are trained on.
+    partition: Partition,
     below: Option<Box<Layer<'a>>>,
 }
 
@@ -153,8 +157,9 @@ impl<'a> Layer<'a> {
                 None
             }
         };
-        let training = resolved.training(samples.len())?;
-        Ok(Self { training, samples, below: below.map(Box::new), resolved })
+        let partition = Partition::new(resolved.recipe(), samples.len())?;
+        let training = resolved.training(partition.training.len())?;
+        Ok(Self { training, samples, partition, below: below.map(Box::new), resolved })
     }
 
     fn train(
@@ -181,7 +186,7 @@ impl<'a> Layer<'a> {
     fn finished(&self, session: &Session<'_>) -> Result<Option<(Trained, Outcome)>> {
         let Some(run) = session.finished_run() else { return Ok(None) };
         let trained = Trained::load(run, Arc::clone(&self.resolved))?;
-        Ok(Some((trained, session.outcome(self.samples.len())?)))
+        Ok(Some((trained, session.outcome()?)))
     }
 
     /// Trains on the images themselves.
@@ -208,7 +213,10 @@ impl<'a> Layer<'a> {
                     Some(from) if from.recipe()?.preprocess == recipe.preprocess => {
                         Preprocess::load(from.folder(), recipe, image)?
                     }
-                    _ => preprocess::fit(options.isa, recipe, self.samples, observer)?,
+                    _ => {
+                        let among = &self.partition.training;
+                        preprocess::fit_on(options.isa, recipe, self.samples, among, observer)?
+                    }
                 };
                 folder.map_or(Ok(()), |folder| learnt.save(folder))?;
                 learnt
@@ -218,7 +226,7 @@ impl<'a> Layer<'a> {
             expect_probabilities(&preprocess, self.samples, options.isa)?;
         }
         let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
-        let (parameters, outcome) = session.run(&set, observer)?;
+        let (parameters, outcome) = session.run(&set, &self.partition, observer)?;
         let preprocess = Arc::new(preprocess);
         Ok((Trained { resolved: Arc::clone(&self.resolved), parameters, preprocess, below: None }, outcome))
     }
@@ -246,7 +254,7 @@ impl<'a> Layer<'a> {
         let input = StackedSet::new(&trained, &self.resolved, self.samples, options, observer)?;
         let scale = input.scale();
         session.input_scale = Some(scale);
-        let (parameters, outcome) = session.run(&input, observer)?;
+        let (parameters, outcome) = session.run(&input, &self.partition, observer)?;
         drop(input);
         let preprocess = Arc::clone(&trained.preprocess);
         let below = Some(Box::new(Below { trained, scale }));

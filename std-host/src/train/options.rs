@@ -36,8 +36,10 @@ impl Default for Options<'_> {
 pub struct Outcome {
     /// CRC-32 of the parameters.
     pub checksum: u32,
-    /// The loss in the last epoch.
+    /// The loss in the last epoch; in the best one, if its weights were kept.
     pub loss: f64,
+    /// The loss on the held-out samples after that epoch, if there are any.
+    pub held_out_loss: Option<f64>,
     /// The share of maps that never survived in the last epoch.
     pub dead_share: f64,
     /// The time of this call, without the time before a resume.

@@ -7,6 +7,7 @@ use wta_core::{Network, Random, TrainingConfig};
 use wta_simd::Isa;
 
 use super::checkpoint::Checkpoint;
+use super::held_out::{Partition, Subset, measure, variance};
 use super::initial::initialise;
 use super::options::Outcome;
 use super::set::TrainingSet;
@@ -79,6 +80,10 @@ pub(super) struct Session<'a> {
     pub(super) input_scale: Option<f32>,
     /// Whether the weights are those of another run, and not to be initialised.
     has_weights: bool,
+    /// The variance of the training samples, and of the held-out ones.
+    variances: [f64; 2],
+    /// The parameters of the best epoch, if training may end early.
+    best: Option<Vec<f32>>,
     epoch_loss: f64,
     survived: Vec<u64>,
     /// The finished epochs of a training in memory.
@@ -111,17 +116,27 @@ impl<'a> Session<'a> {
             (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
         }
         let (input_scale, has_weights, epochs) = (None, false, Vec::new());
-        Ok(Self {
+        let (variances, best) = ([0.0; 2], None);
+        let mut session = Self {
             trainer,
             resolved,
             training,
             place,
             input_scale,
             has_weights,
+            variances,
+            best,
             epoch_loss,
             survived,
             epochs,
-        })
+        };
+        session.epochs = session.metrics(session.trainer.step / session.batches())?;
+        Ok(session)
+    }
+
+    /// The steps of an epoch.
+    fn batches(&self) -> u64 {
+        (self.training.steps / (self.resolved.recipe().training.epochs as u64).max(1)).max(1)
     }
 
     /// Begins with the weights of another run, unless a step has been done already.
@@ -140,15 +155,40 @@ impl<'a> Session<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.trainer.step >= self.training.steps
+        self.trainer.step >= self.training.steps || self.has_lost_patience()
+    }
+
+    /// Whether the held-out loss has not fallen for as many epochs as the recipe waits.
+    fn has_lost_patience(&self) -> bool {
+        let (Some(patience), Some(best)) = (self.resolved.recipe().training.patience, self.best_epoch())
+        else {
+            return false;
+        };
+        let at_end = self.trainer.step.is_multiple_of(self.batches());
+        at_end && self.epochs.len() - 1 - best >= patience
+    }
+
+    /// The index of the epoch with the smallest held-out loss, the first of several.
+    fn best_epoch(&self) -> Option<usize> {
+        let losses = self.epochs.iter().map(|row| row.held_out_loss).enumerate();
+        let losses = losses.filter_map(|(index, loss)| Some((index, loss?)));
+        losses.reduce(|best, next| if next.1 < best.1 { next } else { best }).map(|(index, _)| index)
+    }
+
+    /// Whether the weights of the best epoch are kept, and not the last ones.
+    fn keeps_best(&self) -> bool {
+        self.resolved.recipe().training.patience.is_some()
     }
 
     /// Trains to the last step, and returns the parameters.
     pub(super) fn run(
         mut self,
         set: &dyn TrainingSet,
+        partition: &Partition,
         observer: &dyn Observer,
     ) -> Result<(Vec<f32>, Outcome)> {
+        let held_out = Subset { set, indices: &partition.held_out };
+        let set = &Subset { set, indices: &partition.training };
         let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
         if self.trainer.step == 0 && !self.has_weights {
             initialise(self.resolved, set, &mut self.trainer.parameters)?;
@@ -158,12 +198,18 @@ impl<'a> Session<'a> {
             self.save(&network)?;
         }
         let batches = set.len() / training.batch;
+        let len = network.input().len();
+        self.variances = [variance(set, len)?, variance(&held_out, len)?];
+        if self.keeps_best() && self.best_epoch().is_some() {
+            // The model that a resumed training has kept so far.
+            self.best =
+                self.place.run().map(|run| run.model(&network)).transpose()?.map(|model| model.parameters);
+        }
         let epochs = recipe.training.epochs;
         observer.begin(&format!("train {}", recipe.name), batches as u64 * epochs as u64);
         observer.advance(self.trainer.step);
         let mut order: Vec<usize> = Vec::new();
         let mut inputs = vec![0.0; training.batch * network.input().len()];
-        self.epochs = self.metrics(self.trainer.step / batches as u64)?;
         let mut epoch_start = Instant::now();
         while !self.is_done() {
             let epoch = self.trainer.step / batches as u64;
@@ -179,7 +225,7 @@ impl<'a> Session<'a> {
             observer.advance(1);
 
             if place + 1 == batches {
-                let row = self.end_epoch(epoch + 1, batches, epoch_start);
+                let row = self.end_epoch(epoch + 1, batches, epoch_start, &held_out)?;
                 epoch_start = Instant::now();
                 observer.epoch(&row, epochs);
                 self.epochs.push(row);
@@ -194,18 +240,31 @@ impl<'a> Session<'a> {
             }
         }
         observer.end();
-        let outcome = self.outcome(set.len())?;
-        Ok((self.trainer.parameters.to_vec(), outcome))
+        if self.has_lost_patience()
+            && let Some(best) = self.best_epoch()
+        {
+            observer.note(&format!(
+                "the held-out loss has not fallen since epoch {}: training ends, and its weights are kept",
+                best + 1
+            ));
+        }
+        let outcome = self.outcome()?;
+        Ok((self.best.unwrap_or_else(|| self.trainer.parameters.to_vec()), outcome))
     }
 
     /// The outcome of a finished training.
-    pub(super) fn outcome(&self, images: usize) -> Result<Outcome> {
-        let epochs = self.trainer.step / (images / self.training.batch).max(1) as u64;
-        let rows = if self.epochs.is_empty() { self.metrics(epochs)? } else { self.epochs.clone() };
-        let last = rows.last();
+    pub(super) fn outcome(&self) -> Result<Outcome> {
+        let kept = if self.keeps_best() { self.best_epoch() } else { None };
+        let last = kept.map_or(self.epochs.last(), |best| self.epochs.get(best));
+        let parameters = match (&self.best, kept, self.place.run()) {
+            (Some(best), _, _) => model::checksum(best),
+            (None, Some(_), Some(run)) => model::checksum(&run.model(&self.resolved.network())?.parameters),
+            _ => model::checksum(&self.trainer.parameters),
+        };
         Ok(Outcome {
-            checksum: model::checksum(&self.trainer.parameters),
+            checksum: parameters,
             loss: last.map_or(f64::NAN, |row| row.loss),
+            held_out_loss: last.and_then(|row| row.held_out_loss),
             dead_share: last.map_or(0.0, |row| row.dead_share),
             seconds: 0.0,
         })
@@ -236,28 +295,56 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn end_epoch(&mut self, epoch: u64, batches: usize, start: Instant) -> EpochMetrics {
+    fn end_epoch(
+        &mut self,
+        epoch: u64,
+        batches: usize,
+        start: Instant,
+        held_out: &dyn TrainingSet,
+    ) -> Result<EpochMetrics> {
         let loss = self.epoch_loss / batches as f64;
         let dead = self.survived.iter().filter(|count| **count == 0).count();
+        let samples = (batches * self.training.batch) as f64;
+        let survived: u64 = self.survived.iter().sum();
+        let measures = if held_out.is_empty() {
+            None
+        } else {
+            let (isa, batch) = (self.trainer.kernels(), self.training.batch);
+            Some(measure(isa, self.resolved, &self.trainer.parameters, held_out, batch)?)
+        };
+        let [variance, held_out_variance] = self.variances;
+        let share = |loss: f64, variance: f64| if variance > 0.0 { 2.0 * loss / variance } else { 0.0 };
         let row = EpochMetrics {
             epoch,
             loss,
             pixel_mse: 2.0 * loss / self.resolved.network().input().len() as f64,
             dead_share: dead as f64 / self.survived.len() as f64,
+            unexplained: Some(share(loss, variance)),
+            active: Some(survived as f64 / samples),
+            held_out_loss: measures.map(|measures| measures.loss),
+            held_out_unexplained: measures.map(|measures| share(measures.loss, held_out_variance)),
+            held_out_active: measures.map(|measures| measures.active),
+            held_out_dead_share: measures.map(|measures| measures.dead_share),
             rate: f64::from(self.training.optimizer.rate_at(self.trainer.step - 1, self.training.steps)),
             seconds: start.elapsed().as_secs_f64(),
         };
         self.epoch_loss = 0.0;
         self.survived.fill(0);
-        row
+        Ok(row)
     }
 
     /// Writes the run's files after an epoch.
-    fn save(&self, network: &Network) -> Result<()> {
+    fn save(&mut self, network: &Network) -> Result<()> {
+        let is_best = self.best_epoch().is_none_or(|best| best + 1 == self.epochs.len());
+        if self.keeps_best() && is_best {
+            self.best = Some(self.trainer.parameters.to_vec());
+        }
         let Some(run) = self.place.run() else { return Ok(()) };
+        if is_best || !self.keeps_best() {
+            let path = run.file("model.safetensors");
+            model::save(&path, network, &self.trainer.parameters, self.input_scale)?;
+        }
         run.save_metrics(&self.epochs)?;
-        let path = run.file("model.safetensors");
-        model::save(&path, network, &self.trainer.parameters, self.input_scale)?;
         self.save_checkpoint()
     }
 

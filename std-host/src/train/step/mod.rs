@@ -99,6 +99,11 @@ impl<K: Kernels> BatchTrainer<K> {
         }
     }
 
+    /// The kernels.
+    pub fn kernels(&self) -> K {
+        self.common.kernels
+    }
+
     /// Does one step on a batch: images, one after the other. Returns the loss: half the squared error summed
     /// over an image, averaged over the batch.
     ///
