@@ -42,23 +42,25 @@ impl Source {
         Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
     }
 
-    /// Reads the network and the classifier of a run.
+    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say it.
     ///
     /// # Errors
     ///
     /// One sentence if there is no trained network, devices cannot compute it, or the classifier cannot be
-    /// read or is for other features.
-    pub fn load(run: &Run) -> Result<Self> {
+    /// read or is for other features; [`Error::UnknownShape`] if nobody says the shape of a sample.
+    pub fn load(run: &Run, shape: Option<Shape>) -> Result<Self> {
         let recipe = run.recipe()?;
         let refused = |problem: &str| Err(Error::file(run.folder(), problem));
         if let Some(problem) = unfit(&recipe) {
             return refused(problem);
         }
-        let Some(image) = recipe.data.set.image_shape() else {
-            return refused(
-                "learnt from an array, whose rows' size it does not say; only networks of images are exported",
-            );
+        let Some(image) = run.sample_shape()?.or(shape) else {
+            return Err(Error::UnknownShape { folder: run.folder().to_path_buf() });
         };
+        if let Some(given) = shape.filter(|given| *given != image) {
+            let told = |shape: Shape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
+            return refused(&format!("learnt from samples of {}, not of {}", told(image), told(given)));
+        }
         let trained = Trained::open(run, image)?;
         if let Some(problem) = unfit_preprocessing(&trained) {
             return refused(problem);

@@ -63,17 +63,45 @@ impl<'a> Tensors<'a> {
     }
 }
 
+/// A note in the metadata of a file of tensors, if it has one of that name.
+pub(crate) fn note(path: &Path, file: &[u8], name: &str) -> Result<Option<String>> {
+    let (_, header) = SafeTensors::read_metadata(file)
+        .map_err(|e| Error::file(path, format!("is not a whole safetensors file ({e}); train again")))?;
+    Ok(header.metadata().as_ref().and_then(|notes| notes.get(name)).cloned())
+}
+
 /// Writes a file of tensors.
 pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
+    write_noted(path, tensors, None)
+}
+
+/// Writes a file of tensors with a note in its metadata: its name and its text, of plain characters. Readers
+/// that do not know it ignore it.
+pub(crate) fn write_noted(path: &Path, tensors: &[Tensor], note: Option<(&str, &str)>) -> Result<()> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| bytes_of(&t.values)).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
         views.push((tensor.name.as_str(), view.map_err(|e| Error::file(path, e.to_string()))?));
     }
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
+    let mut metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    metadata.extend(note.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    let mut file =
+        safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
+    if let Some((name, text)) = note {
+        put_format_first(&mut file, name, text);
+    }
     atomic::write(path, |to| to.write_all(&file))
+}
+
+/// The order of the metadata is chance, and the bytes of a file must not be.
+fn put_format_first(file: &mut [u8], name: &str, text: &str) {
+    let (format, note) = (r#""format":"pt""#, format!(r#""{name}":"{text}""#));
+    let (found, wanted) = (format!("{{{note},{format}}}"), format!("{{{format},{note}}}"));
+    if let Some(start) = file.windows(found.len()).position(|bytes| bytes == found.as_bytes()) {
+        let places = file.iter_mut().skip(start);
+        places.zip(wanted.bytes()).for_each(|(to, from)| *to = from);
+    }
 }
 
 /// Numbers as little-endian bytes.

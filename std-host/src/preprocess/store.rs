@@ -90,6 +90,16 @@ impl Preprocess {
         Ok(Self { shape, steps })
     }
 
+    /// The shape of the samples that a run's steps were learnt from, where the learnt numbers tell it.
+    pub(crate) fn sample_shape(folder: &Path, recipe: &Recipe) -> Result<Option<Shape>> {
+        if !Self::is_saved(folder) {
+            return Ok(None);
+        }
+        let path = folder.join(FILE);
+        let file = read(folder, &path)?;
+        Ok(learnt_from(recipe, &Tensors::of(&path, &file)?))
+    }
+
     /// Whether the run holds the file of learnt numbers.
     pub(crate) fn is_saved(folder: &Path) -> bool {
         folder.join(FILE).exists()

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wta_core::Network;
+use wta_core::{Network, Shape};
 
 use super::model::{self, SavedModel};
 use crate::error::{Error, Result, RunProblem};
 use crate::files::atomic;
 use crate::observer::EpochMetrics;
+use crate::preprocess::Preprocess;
 use crate::recipe::{self, Recipe};
 
 /// All files that a run folder may hold.
@@ -210,6 +211,32 @@ impl Run {
             return Err(Error::run(&self.folder, RunProblem::Untrained));
         }
         model::load(&path, network)
+    }
+
+    /// The shape of the samples that the run learnt from: always that of its data set, or what the run's
+    /// files say. `None` if they do not: those of convolutional networks that earlier versions trained on
+    /// arrays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] if there is no model; one sentence if a file cannot be read.
+    pub fn sample_shape(&self) -> Result<Option<Shape>> {
+        let recipe = self.recipe()?;
+        if let Some(shape) = recipe.data.set.image_shape() {
+            return Ok(Some(shape));
+        }
+        let path = self.file("model.safetensors");
+        if !path.exists() {
+            return Err(Error::run(&self.folder, RunProblem::Untrained));
+        }
+        if let Some(shape) = model::noted_sample(&path)? {
+            return Ok(Some(shape));
+        }
+        if recipe.below.is_some() {
+            return self.below().sample_shape();
+        }
+        let inputs = model::inputs_of_units(&path)?.map(Shape::vector);
+        Ok(Preprocess::sample_shape(&self.folder, &recipe)?.or(inputs))
     }
 
     /// The metrics of the first `epochs` epochs; none if they have not been written.

@@ -7,10 +7,10 @@
 
 use std::path::Path;
 
-use wta_core::{Network, Role};
+use wta_core::{Network, Role, Shape};
 
 use crate::error::{Error, Result};
-use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
+use crate::files::tensors::{Tensor, Tensors, bytes_of, note, write_noted};
 use crate::layout::transposed;
 
 /// The content of the file.
@@ -25,16 +25,60 @@ pub struct SavedModel {
 /// The name of the tensor for [`SavedModel::input_scale`].
 const INPUT_SCALE: &str = "input.scale";
 
-/// Writes the parameters, and a stacked layer's `input_scale`.
+/// The name of the metadata with the shape of the samples: `channels x height x width`.
+const SAMPLE: &str = "sample";
+
+/// Writes the parameters, a stacked layer's `input_scale`, and the shape of the samples of the data set, which
+/// in a stack only the lowest layer sees.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] if the file cannot be written.
-pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Option<f32>) -> Result<()> {
+pub fn save(
+    path: &Path,
+    network: &Network,
+    parameters: &[f32],
+    input_scale: Option<f32>,
+    sample: Shape,
+) -> Result<()> {
     let mut tensors = tensors_of(network, parameters);
     let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
     tensors.extend(scale);
-    write(path, &tensors)
+    let Shape { channels, height, width } = sample;
+    write_noted(path, &tensors, Some((SAMPLE, &format!("{channels}x{height}x{width}"))))
+}
+
+/// The shape of the samples, as the file notes it; earlier versions did not.
+///
+/// # Errors
+///
+/// One sentence if the file cannot be read or is not safetensors.
+pub fn noted_sample(path: &Path) -> Result<Option<Shape>> {
+    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    Ok(note(path, &file, SAMPLE)?.and_then(|text| shape_of(&text)))
+}
+
+/// The inputs of a fully-connected network's first layer, which has a weight for each; `None` for filters.
+///
+/// # Errors
+///
+/// As for [`noted_sample`].
+pub fn inputs_of_units(path: &Path) -> Result<Option<usize>> {
+    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    Ok(match Tensors::of(path, &file)?.shape("encoder.0.weight").as_deref() {
+        Some([_, inputs]) => Some(*inputs),
+        _ => None,
+    })
+}
+
+/// A shape written as `channels x height x width`, such as `3x1x100`; `None` for anything else.
+pub fn shape_of(text: &str) -> Option<Shape> {
+    let numbers: Option<Vec<usize>> =
+        text.split('x').map(|number| number.trim().parse().ok().filter(|number| *number > 0)).collect();
+    match numbers?[..] {
+        [channels, height, width] => Some(Shape::new(channels, height, width)),
+        _ => None,
+    }
 }
 
 /// Reads the model of `network`.
@@ -164,7 +208,7 @@ pub fn checksum(parameters: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use safetensors::SafeTensors;
-    use wta_core::{Conv, Shape, Size};
+    use wta_core::{Conv, Size};
 
     use super::*;
     use crate::files::tensors::floats_of;
@@ -189,7 +233,7 @@ mod tests {
         ] {
             let parameters = counting(&network);
             for input_scale in [None, Some(0.5)] {
-                save(&path, &network, &parameters, input_scale).unwrap();
+                save(&path, &network, &parameters, input_scale, Shape::new(2, 6, 5)).unwrap();
                 let model = SavedModel { parameters: parameters.clone(), input_scale };
                 assert_eq!(load(&path, &network).unwrap(), model);
             }
@@ -198,11 +242,12 @@ mod tests {
             let layers = [Conv::new(3, Size::ONE)];
             Network::convolutional(Shape::new(2, side, side), &layers, Size::ONE).unwrap()
         };
-        save(&path, &pixel(4), &counting(&pixel(4)), None).unwrap();
+        save(&path, &pixel(4), &counting(&pixel(4)), None, Shape::new(2, 6, 5)).unwrap();
+        assert_eq!(noted_sample(&path).unwrap(), Some(Shape::new(2, 6, 5)));
         let single = load(&path, &pixel(1)).unwrap();
         assert_eq!(single.parameters, counting(&pixel(4)), "applied to a single pixel");
         let network = conv();
-        save(&path, &network, &counting(&network), None).unwrap();
+        save(&path, &network, &counting(&network), None, Shape::new(2, 6, 5)).unwrap();
         let file = std::fs::read(&path).unwrap();
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let filters = tensors.tensor("encoder.0.weight").unwrap();
@@ -214,12 +259,35 @@ mod tests {
     }
 
     #[test]
+    fn the_shape_of_the_samples_is_found_where_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        // Files without the note, as earlier versions wrote them.
+        let units = Network::fully_connected(5, &[3, 4]).unwrap();
+        crate::files::tensors::write(&path, &tensors_of(&units, &counting(&units))).unwrap();
+        assert_eq!((noted_sample(&path).unwrap(), inputs_of_units(&path).unwrap()), (None, Some(5)));
+        crate::files::tensors::write(&path, &tensors_of(&conv(), &counting(&conv()))).unwrap();
+        assert_eq!((noted_sample(&path).unwrap(), inputs_of_units(&path).unwrap()), (None, None));
+        // The same bytes each time.
+        let shape = Shape::new(3, 1, 100);
+        let written: std::collections::HashSet<Vec<u8>> = (0..20)
+            .map(|_| {
+                save(&path, &units, &counting(&units), None, shape).unwrap();
+                std::fs::read(&path).unwrap()
+            })
+            .collect();
+        assert_eq!((written.len(), noted_sample(&path).unwrap()), (1, Some(shape)));
+        assert_eq!(shape_of("3x1x100"), Some(shape));
+        assert!(["", "3x100", "3x0x100", "ax1x2", "1x2x3x4", "3x1x-1"].into_iter().all(|s| shape_of(s).is_none()));
+    }
+
+    #[test]
     fn other_architectures_and_broken_files_are_refused_in_one_sentence() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         let network = conv();
         let mut parameters = counting(&network);
-        save(&path, &network, &parameters, None).unwrap();
+        save(&path, &network, &parameters, None, Shape::new(2, 6, 5)).unwrap();
         let layers = [Conv::new(3, Size::square(2)), Conv::new(4, Size::square(3))];
         let other = Network::convolutional(Shape::new(2, 6, 5), &layers, Size::new(3, 5)).unwrap();
         let error = load(&path, &other).unwrap_err().to_string();
@@ -234,10 +302,10 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         assert!(load(&path, &network).unwrap_err().to_string().contains("not a whole safetensors file"));
-        save(&path, &network, &parameters, Some(-1.0)).unwrap();
+        save(&path, &network, &parameters, Some(-1.0), Shape::new(2, 6, 5)).unwrap();
         assert!(load(&path, &network).unwrap_err().to_string().contains("input.scale"));
         parameters[7] = f32::NAN;
-        save(&path, &network, &parameters, None).unwrap();
+        save(&path, &network, &parameters, None, Shape::new(2, 6, 5)).unwrap();
         let error = load(&path, &network).unwrap_err().to_string();
         assert!(error.contains("of tensor encoder.0.weight is not a finite number"), "{error}");
     }

@@ -231,7 +231,8 @@ impl<'a> Session<'a> {
         let Some(run) = self.place.run() else { return Ok(()) };
         run.save_metrics(&self.epochs)?;
         let path = run.file("model.safetensors");
-        model::save(&path, network, &self.trainer.parameters, self.input_scale)?;
+        let sample = self.resolved.image();
+        model::save(&path, network, &self.trainer.parameters, self.input_scale, sample)?;
         self.save_checkpoint()
     }
 
