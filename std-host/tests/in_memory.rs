@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wta::error::Interrupted;
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::preprocess::Samples;
-use wta::recipe::{OptimizerRecipe, PreprocessRecipe};
+use wta::recipe::{OptimizerRecipe, Per, PreprocessRecipe};
 use wta::run::Run;
 use wta::train::{Options, train, train_into};
 use wta::{Dataset, EpochMetrics, Error, Observer, Recipe, Shape, Trained, data, export};
@@ -30,7 +30,7 @@ fn recipe() -> Recipe {
 fn stack() -> Recipe {
     let whitened = |builder: wta::recipe::RecipeBuilder| {
         let contrast = PreprocessRecipe::Contrast { regulariser: 0.1 };
-        let standardise = PreprocessRecipe::Standardise { regulariser: 0.1, samples: None };
+        let standardise = PreprocessRecipe::Standardise { per: Per::Number, regulariser: 0.1, samples: None };
         builder.divide_by(255.0).preprocess(contrast).preprocess(standardise).epochs(1).batch(50)
     };
     let lower = whitened(Recipe::builder("lower").convolutional([(6, 5)], 7).pool("5/3".parse().unwrap()));

@@ -62,10 +62,10 @@ pub fn fit(isa: Isa, recipe: &Recipe, samples: &Samples<'_>, observer: &dyn Obse
                 observer.note(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
                 Step::Zca(covariance.learn(regulariser)?.into())
             }
-            PreprocessRecipe::Standardise { regulariser, .. } => {
+            PreprocessRecipe::Standardise { regulariser, per, .. } => {
                 let mut moments = Moments::new(shape.len());
                 each(&mut |images| moments.add(images))?;
-                Step::Standardise(moments.learn(regulariser)?)
+                Step::Standardise(moments.learn(regulariser, per, shape)?)
             }
             PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => continue,
         });

@@ -1,9 +1,11 @@
-//! Standardisation: each number of an image to zero mean and unit standard deviation over the training
-//! images.
+//! Standardisation: each number of an image, each channel or all numbers to zero mean and unit standard
+//! deviation over the training images.
 
 use rayon::prelude::*;
+use wta_core::Shape;
 
 use crate::error::Result;
+use crate::recipe::Per;
 
 use super::finite::expect_finite;
 
@@ -13,6 +15,7 @@ const FEATURES: usize = 1024;
 /// The step `standardise`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Standardise {
+    pub(super) per: Per,
     pub(super) mean: Vec<f32>,
     /// 1 over the standard deviation; 0 for a number that is the same in all images.
     pub(super) factor: Vec<f32>,
@@ -20,8 +23,11 @@ pub(super) struct Standardise {
 
 impl Standardise {
     pub(super) fn apply(&self, image: &mut [f32]) {
-        let learnt = self.mean.iter().zip(&self.factor);
-        image.iter_mut().zip(learnt).for_each(|(v, (mean, factor))| *v = (*v - mean) * factor);
+        // As many numbers as there are means follow each other: an image, a pixel, or one.
+        for numbers in image.chunks_exact_mut(self.mean.len().max(1)) {
+            let learnt = self.mean.iter().zip(&self.factor);
+            numbers.iter_mut().zip(learnt).for_each(|(v, (mean, factor))| *v = (*v - mean) * factor);
+        }
     }
 }
 
@@ -61,17 +67,64 @@ impl Moments {
     }
 
     /// The step learnt from the images.
-    pub(super) fn learn(&self, regulariser: f64) -> Result<Standardise> {
+    pub(super) fn learn(&self, regulariser: f64, per: Per, image: Shape) -> Result<Standardise> {
         let count = self.count.max(1) as f64;
+        let moments: Vec<(f64, f64)> = self
+            .sums
+            .iter()
+            .zip(&self.origin)
+            .map(|([sum, squares], origin)| {
+                let shift = sum / count;
+                (f64::from(*origin) + shift, (squares / count - shift * shift).max(0.0))
+            })
+            .collect();
+        let groups = per.dimensions(image).iter().product::<usize>().max(1);
         let (mut mean, mut factor) = (Vec::new(), Vec::new());
-        for ([sum, squares], origin) in self.sums.iter().zip(&self.origin) {
-            let shift = sum / count;
-            let deviation = ((squares / count - shift * shift).max(0.0) + regulariser).sqrt();
-            mean.push((f64::from(*origin) + shift) as f32);
+        for group in 0..groups {
+            let (middle, variance) = together(moments.iter().skip(group).step_by(groups));
+            let deviation = (variance + regulariser).sqrt();
+            mean.push(middle as f32);
             factor.push(if deviation > 0.0 { (1.0 / deviation) as f32 } else { 0.0 });
         }
         expect_finite("standardise", &mean)?;
         expect_finite("standardise", &factor)?;
-        Ok(Standardise { mean, factor })
+        Ok(Standardise { per, mean, factor })
+    }
+}
+
+/// The mean and the variance of some features together.
+fn together<'m>(moments: impl Iterator<Item = &'m (f64, f64)> + Clone) -> (f64, f64) {
+    if let (Some(only), 1) = (moments.clone().next(), moments.clone().count()) {
+        return *only;
+    }
+    let count = moments.clone().count().max(1) as f64;
+    let mean = moments.clone().map(|(mean, _)| mean).sum::<f64>() / count;
+    let variance = moments.map(|(m, variance)| variance + (m - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three images of two positions and two channels.
+    const IMAGES: [f32; 12] = [1.0, -10.0, 3.0, 10.0, 2.0, 0.0, 5.0, 40.0, 4.0, -30.0, 9.0, 7.0];
+
+    #[test]
+    fn means_and_deviations_are_of_numbers_channels_or_all() {
+        let shape = Shape::new(2, 1, 2);
+        for (per, groups) in [(Per::Number, 4), (Per::Channel, 2), (Per::All, 1)] {
+            let mut moments = Moments::new(4);
+            moments.add(&IMAGES);
+            let step = moments.learn(0.0, per, shape).unwrap();
+            let mut images = IMAGES;
+            images.chunks_exact_mut(4).for_each(|image| step.apply(image));
+            for group in 0..groups {
+                let of = || images.iter().skip(group).step_by(groups);
+                let mean = of().sum::<f32>() / of().count() as f32;
+                let variance = of().map(|v| v * v).sum::<f32>() / of().count() as f32;
+                assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5, "{per:?}: {mean} {variance}");
+            }
+        }
     }
 }

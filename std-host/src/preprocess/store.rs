@@ -2,7 +2,7 @@
 //!
 //! Tensors are named after the step's index in the recipe, from 0: `1.zca.mean` and `1.zca.matrix`,
 //! `2.standardise.mean` and `2.standardise.factor`. Means and factors have the shape of an image, `[rows,
-//! columns, channels]`. A matrix has a row and a column for each number of an image, in the same order.
+//! columns, channels]`; those per channel `[channels]`, those of all numbers `[1]`. A matrix has a row and a column for each number of an image, in the same order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,8 +37,9 @@ impl Preprocess {
             match step {
                 Step::Contrast(_) | Step::LocalContrast(_) => {}
                 Step::Standardise(step) => {
-                    add("standardise.mean", &image, &step.mean);
-                    add("standardise.factor", &image, &step.factor);
+                    let shape = step.per.dimensions(self.shape);
+                    add("standardise.mean", &shape, &step.mean);
+                    add("standardise.factor", &shape, &step.factor);
                 }
                 Step::Zca(step) => {
                     add("zca.mean", &image, &step.mean);
@@ -73,9 +74,10 @@ impl Preprocess {
                 None => Ok(Vec::new()),
             };
             steps.push(match step {
-                PreprocessRecipe::Standardise { .. } => Step::Standardise(Standardise {
-                    mean: tensor("standardise.mean", &image)?,
-                    factor: tensor("standardise.factor", &image)?,
+                PreprocessRecipe::Standardise { per, .. } => Step::Standardise(Standardise {
+                    per: *per,
+                    mean: tensor("standardise.mean", &per.dimensions(shape))?,
+                    factor: tensor("standardise.factor", &per.dimensions(shape))?,
                 }),
                 PreprocessRecipe::Zca { .. } => Step::Zca(Arc::new(Zca {
                     mean: tensor("zca.mean", &image)?,
@@ -108,12 +110,14 @@ impl Preprocess {
 
 /// The shape of the images that the steps were learnt from, according to the first step that learns.
 fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
-    let (index, step) =
-        recipe.preprocess.iter().enumerate().find(|(_, step)| step.learns_from().is_some())?;
-    match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
-        [height, width, channels] => Some(Shape::new(channels, height, width)),
-        _ => None,
-    }
+    let learns = recipe.preprocess.iter().enumerate().filter(|(_, step)| step.learns_from().is_some());
+    let mut shapes = learns.filter_map(|(index, step)| {
+        match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
+            [height, width, channels] => Some(Shape::new(channels, height, width)),
+            _ => None,
+        }
+    });
+    shapes.next()
 }
 
 fn read(folder: &Path, path: &Path) -> Result<Vec<u8>> {

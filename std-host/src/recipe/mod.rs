@@ -38,7 +38,7 @@ pub use features::{Features, PoolRecipe};
 pub use network::{Architecture, InitialRecipe, LayerRecipe};
 pub(crate) use parse::load_file;
 pub use parse::{all, load, parse};
-pub use preprocess::PreprocessRecipe;
+pub use preprocess::{Per, PreprocessRecipe};
 pub use reference::reference;
 pub use resolved::Resolved;
 pub use schema::schema;

@@ -46,6 +46,10 @@ pub enum PreprocessRecipe {
     },
     /// Each number of an image to zero mean and unit deviation over the images.
     Standardise {
+        /// What has a mean and a deviation of its own: each `number` of an image, each `channel` (each axis of
+        /// a sensor), or `all` numbers together. Images of another size can be preprocessed by the last two.
+        #[serde(default, skip_serializing_if = "Per::is_number")]
+        per: Per,
         /// Added to the variances.
         #[schemars(range(min = 0), example = 0.01)]
         #[serde(default)]
@@ -55,6 +59,36 @@ pub enum PreprocessRecipe {
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
     },
+}
+
+/// What `standardise` learns a mean and a deviation for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Per {
+    /// Each number of an image.
+    #[default]
+    Number,
+    /// Each channel.
+    Channel,
+    /// All numbers.
+    All,
+}
+
+impl Per {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_number(&self) -> bool {
+        *self == Self::Number
+    }
+
+    /// The dimensions of the means of images of this shape.
+    pub(crate) fn dimensions(self, image: Shape) -> Vec<usize> {
+        match self {
+            Self::Number => vec![image.height, image.width, image.channels],
+            Self::Channel => vec![image.channels],
+            Self::All => vec![1],
+        }
+    }
 }
 
 impl PreprocessRecipe {
