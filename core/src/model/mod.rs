@@ -231,7 +231,9 @@ impl<'a> Model<'a> {
         let fits = if self.network.is_fully_connected() {
             input.len() == features.len()
         } else {
-            input == features && !self.is_planar()
+            // A signal lies in the same order in a row and in a column.
+            let signal = input == features.turned() && input.height.min(input.width) == 1;
+            (input == features || signal) && !self.is_planar()
         };
         if !fits {
             return Err(Error::Model("a layer of this model.wta takes other features than the layer below gives"));

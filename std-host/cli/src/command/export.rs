@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         let cost = match source.svm {
             Some(_) => {
                 let test = samples(recipe, data, Split::Test, &bar)?;
-                reported(&compare(context.isa, &source, &quantized, &test)?)
+                reported(&compare(context.isa, &source, &file, &test)?)
             }
             None => String::new(),
         };
