@@ -124,7 +124,8 @@ pub use screen::{promises, thresholds};
 pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, select, survivors};
 pub use shape::{Shape, Size};
 pub use stream::{
-    Classifier, Extractor, Forward, Rows, Scaled, StreamTrainer, extractor_len, forward_len, stream_training_len,
+    Classifier, Extractor, Forward, Rows, Scaled, StreamTrainer, extractor_len, forward_len,
+    stream_training_len,
 };
 pub use svm::Svm;
 pub use train::{

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm, packed_len};
 use crate::model::format::{
-    INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS,
-    INT8_WEIGHTS, Tag,
+    INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
+    INT8_SVM_WEIGHTS, INT8_WEIGHTS, Tag,
 };
 use crate::model::sections::Sections;
 use crate::network::{MAX_LAYERS, Network};

@@ -196,11 +196,15 @@ impl<'a> Model<'a> {
         }
         let step = int8::check(&self.sections, &self.network, &self.pool, self.classes)?;
         let marked = |flag: u32, tag: Tag| (self.flags & flag != 0) == self.sections.bytes(tag).is_some();
-        if !(marked(PREPROCESSED, PREPROCESSING) && marked(WHOLE_STACK, BELOW) && marked(STEPPED, INT8_INPUT_STEP))
+        if !(marked(PREPROCESSED, PREPROCESSING)
+            && marked(WHOLE_STACK, BELOW)
+            && marked(STEPPED, INT8_INPUT_STEP))
         {
             return Err(Error::Model("the flags of this model.wta and its sections disagree"));
         }
-        if self.flags & WHOLE_STACK != 0 && (self.flags & STACKED == 0 || self.flags & (PREPROCESSED | STEPPED) != 0) {
+        if self.flags & WHOLE_STACK != 0
+            && (self.flags & STACKED == 0 || self.flags & (PREPROCESSED | STEPPED) != 0)
+        {
             return Err(Error::Model("this model.wta is a layer of a stack and takes samples"));
         }
         if self.flags & PREPROCESSED != 0 { self.check_preprocessing(step) } else { Ok(()) }
@@ -213,10 +217,14 @@ impl<'a> Model<'a> {
         let fits = shape.len() == input.len()
             && (self.network.is_fully_connected() || (shape.channels == input.channels && !self.is_planar()));
         if !fits {
-            return Err(Error::Model("the preprocessing of this model.wta is for other samples than its network"));
+            return Err(Error::Model(
+                "the preprocessing of this model.wta is for other samples than its network",
+            ));
         }
         if self.sections.bytes(INT8_WEIGHTS).is_some() && !stepped {
-            return Err(Error::Model("the quantised network of this model.wta takes bytes that are preprocessed"));
+            return Err(Error::Model(
+                "the quantised network of this model.wta takes bytes that are preprocessed",
+            ));
         }
         Ok(())
     }
@@ -236,11 +244,15 @@ impl<'a> Model<'a> {
             (input == features || signal) && !self.is_planar()
         };
         if !fits {
-            return Err(Error::Model("a layer of this model.wta takes other features than the layer below gives"));
+            return Err(Error::Model(
+                "a layer of this model.wta takes other features than the layer below gives",
+            ));
         }
         let quantised = |model: &Self| model.sections.bytes(INT8_WEIGHTS).is_some();
         if quantised(self) != quantised(lower) || self.parameters.is_some() != lower.parameters.is_some() {
-            return Err(Error::Model("the layers of this model.wta are not in the same numbers, f32 or int8"));
+            return Err(Error::Model(
+                "the layers of this model.wta are not in the same numbers, f32 or int8",
+            ));
         }
         Ok(())
     }
@@ -266,7 +278,9 @@ impl<'a> Model<'a> {
     /// The preprocessing of samples; one without steps if there is none.
     pub fn preprocessing(&self) -> Preprocessing<'a> {
         match self.sections.numbers(PREPROCESSING) {
-            Ok(Some(words)) if self.flags & PREPROCESSED != 0 => Preprocessing::known(words, self.is_planar()),
+            Ok(Some(words)) if self.flags & PREPROCESSED != 0 => {
+                Preprocessing::known(words, self.is_planar())
+            }
             _ => Preprocessing::none(self.network.input()),
         }
     }
@@ -284,7 +298,9 @@ impl<'a> Model<'a> {
 
     /// [`Model::int8_svm`] likewise.
     pub(crate) fn known_int8_svm(&self) -> Option<Int8Svm<'a>> {
-        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::known).ok().flatten()
+        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::known)
+            .ok()
+            .flatten()
     }
 
     fn classifier(&self) -> Result<Option<Svm<'a>>> {

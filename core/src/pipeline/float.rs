@@ -152,11 +152,11 @@ fn run(
     for index in 0..=last {
         let layer = model.layer(index);
         let (network, pool) = (layer.network(), layer.pool());
-        let (below, mut rest) =
-            memory.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
+        let (below, mut rest) = memory.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
         let features = split_off(&mut rest, if index < last { layer.features() } else { 0 });
         // The buffers of the layers above lie before the memory of work.
-        let above = features_len(model, last).saturating_sub(features_len(model, index.saturating_add(1).min(last)));
+        let above =
+            features_len(model, last).saturating_sub(features_len(model, index.saturating_add(1).min(last)));
         let _ = split_off(&mut rest, above);
         let preprocessing = layer.preprocessing();
         let input = match samples.take() {

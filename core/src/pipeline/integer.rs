@@ -182,8 +182,7 @@ fn run<K: Int8Kernels>(
     let mut samples = Some(Input::Samples { rows, row, step });
     for index in 0..=last {
         let layer = model.layer(index);
-        let (below, mut above) =
-            between.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
+        let (below, mut above) = between.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
         let features = split_off(&mut above, if index < last { layer.features() } else { 0 });
         let input = samples.take().unwrap_or_else(|| {
             let lower = model.layer(index.saturating_sub(1));
@@ -194,8 +193,9 @@ fn run<K: Int8Kernels>(
         });
         let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
         let len = Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool());
-        let work: &mut [i16] = bytemuck::try_cast_slice_mut(rest.get_mut(..len.div_ceil(2)).unwrap_or_default())
-            .unwrap_or_default();
+        let work: &mut [i16] =
+            bytemuck::try_cast_slice_mut(rest.get_mut(..len.div_ceil(2)).unwrap_or_default())
+                .unwrap_or_default();
         let work = work.get_mut(..len).unwrap_or_default();
         let mut extractor = Int8Extractor::new(kernels, network, layer.pool(), layer.sqrt_features(), work)?;
         if index < last {

@@ -77,7 +77,9 @@ impl<'a> Preprocessing<'a> {
             return Err(Error::Model("the preprocessing of this model.wta has no steps, or more than 8"));
         }
         if steps.shape.len_within(MAX_SAMPLE).is_none_or(|len| len == 0) {
-            return Err(Error::Model("the preprocessing of this model.wta is for samples of no possible shape"));
+            return Err(Error::Model(
+                "the preprocessing of this model.wta is for samples of no possible shape",
+            ));
         }
         let mut rest = steps.words;
         for _ in 0..steps.count {
@@ -112,9 +114,12 @@ impl<'a> Preprocessing<'a> {
         if numbers.len() != expected {
             return Err(WRONG_LENGTH);
         }
-        let positive = |least: f32| numbers.iter().all(|number| *number >= 0.0) && numbers.first() >= Some(&least);
+        let positive =
+            |least: f32| numbers.iter().all(|number| *number >= 0.0) && numbers.first() >= Some(&least);
         match kind {
-            CONTRAST | LOCAL_CONTRAST if !positive(if kind == CONTRAST { 0.0 } else { f32::MIN_POSITIVE }) => {
+            CONTRAST | LOCAL_CONTRAST
+                if !positive(if kind == CONTRAST { 0.0 } else { f32::MIN_POSITIVE }) =>
+            {
                 Err(Error::Model("a preprocessing step of this model.wta has a negative number"))
             }
             _ => Ok(()),

@@ -39,9 +39,11 @@ impl Preprocess {
                     (kind, [&step.mean[..], &step.factor].concat())
                 }
                 Step::Zca(_) if image != self.shape => {
-                    return Err("whitens images of another size than it learnt from, which devices cannot; export \
+                    return Err(
+                        "whitens images of another size than it learnt from, which devices cannot; export \
                                 the layer below, which takes images of that size"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
                 Step::Zca(step) if step.mean.len() > MAX_WHITENED => {
                     return Err(format!(

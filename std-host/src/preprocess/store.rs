@@ -111,12 +111,13 @@ impl Preprocess {
 /// The shape of the images that the steps were learnt from, according to the first step that learns.
 fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
     let learns = recipe.preprocess.iter().enumerate().filter(|(_, step)| step.learns_from().is_some());
-    let mut shapes = learns.filter_map(|(index, step)| {
-        match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
-            [height, width, channels] => Some(Shape::new(channels, height, width)),
-            _ => None,
-        }
-    });
+    let mut shapes =
+        learns.filter_map(
+            |(index, step)| match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
+                [height, width, channels] => Some(Shape::new(channels, height, width)),
+                _ => None,
+            },
+        );
     shapes.next()
 }
 

@@ -278,7 +278,9 @@ mod tests {
             .collect();
         assert_eq!((written.len(), noted_sample(&path).unwrap()), (1, Some(shape)));
         assert_eq!(shape_of("3x1x100"), Some(shape));
-        assert!(["", "3x100", "3x0x100", "ax1x2", "1x2x3x4", "3x1x-1"].into_iter().all(|s| shape_of(s).is_none()));
+        assert!(
+            ["", "3x100", "3x0x100", "ax1x2", "1x2x3x4", "3x1x-1"].into_iter().all(|s| shape_of(s).is_none())
+        );
     }
 
     #[test]

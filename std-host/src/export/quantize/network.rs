@@ -70,12 +70,7 @@ impl Quantized {
         Self::of(&source.trained, source.pool, source.svm.as_ref(), images)
     }
 
-    fn of(
-        trained: &Trained,
-        pool: Pool,
-        svm: Option<&svm::Model>,
-        images: &Samples<'_>,
-    ) -> Result<Self> {
+    fn of(trained: &Trained, pool: Pool, svm: Option<&svm::Model>, images: &Samples<'_>) -> Result<Self> {
         pool.check_int8()?;
         let below = match &trained.below {
             Some(below) => {
