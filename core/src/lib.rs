@@ -87,7 +87,9 @@ pub mod model;
 mod network;
 mod novelty;
 mod parameters;
+mod pipeline;
 mod pool;
+pub mod preprocess;
 mod random;
 mod rbm;
 mod scalar;
@@ -112,7 +114,9 @@ pub use model::Model;
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
 pub use novelty::{Novelty, novelty_len};
 pub use parameters::{Filters, Gradients, Initial, LayerGradient, Parameters, Region, Regions, Role};
+pub use pipeline::{Int8Pipeline, Pipeline};
 pub use pool::{Pool, PoolKind};
+pub use preprocess::{Preprocessed, Preprocessing};
 pub use random::Random;
 pub use rbm::{Rbm, coefficients, expect_probabilities, positive_survivors, sample};
 pub use scalar::Scalar;
@@ -120,7 +124,8 @@ pub use screen::{promises, thresholds};
 pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, select, survivors};
 pub use shape::{Shape, Size};
 pub use stream::{
-    Classifier, Extractor, Forward, Rows, StreamTrainer, extractor_len, forward_len, stream_training_len,
+    Classifier, Extractor, Forward, Rows, Scaled, StreamTrainer, extractor_len, forward_len,
+    stream_training_len,
 };
 pub use svm::Svm;
 pub use train::{

@@ -205,6 +205,26 @@ impl Network {
         Ok(self)
     }
 
+    /// The same network for a signal that arrives sample by sample: rows and columns change places if the
+    /// input is a single row. The parameters are the same, number for number, and so are codes: they lie in
+    /// the same order. A row is then one time step with its channels side by side, of which an extractor holds
+    /// a few. Networks of several rows, and fully-connected ones, stay as they are.
+    pub const fn turned(mut self) -> Self {
+        if self.input.height != 1 || self.is_fully_connected() {
+            return self;
+        }
+        self.input = self.input.turned();
+        self.decoder_kernel = self.decoder_kernel.turned();
+        let mut i = 0;
+        #[allow(clippy::indexing_slicing, reason = "i < MAX_LAYERS; const fn has no iterators")]
+        while i < MAX_LAYERS {
+            self.convs[i].kernel = self.convs[i].kernel.turned();
+            self.convs[i].stride = self.convs[i].stride.turned();
+            i += 1;
+        }
+        self
+    }
+
     const fn checked(self) -> Result<Self> {
         let mut i = 0;
         while let Some(layer) = self.layer(i) {

@@ -69,6 +69,12 @@ impl Pool {
         Self { kind: PoolKind::Average, ..self }
     }
 
+    /// Rows and columns in each other's place, for the maps of a [`Network::turned`](crate::Network::turned).
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        Self { kernel: self.kernel.turned(), stride: self.stride.turned(), kind: self.kind }
+    }
+
     /// `Ok` when maps of this shape can be pooled so.
     ///
     /// # Errors

@@ -28,6 +28,11 @@ impl Shape {
         Self::new(len, 1, 1)
     }
 
+    /// Rows and columns in each other's place.
+    pub const fn turned(self) -> Self {
+        Self { channels: self.channels, height: self.width, width: self.height }
+    }
+
     /// The number of positions, `height * width`.
     pub const fn positions(&self) -> usize {
         self.height * self.width
@@ -71,6 +76,11 @@ impl Size {
     /// A square.
     pub const fn square(side: usize) -> Self {
         Self::new(side, side)
+    }
+
+    /// Rows and columns in each other's place.
+    pub const fn turned(self) -> Self {
+        Self { height: self.width, width: self.height }
     }
 
     /// `height * width`.

@@ -19,13 +19,24 @@ impl<'a> Svm<'a> {
     /// [`Error::Invalid`] for no class or no feature, [`Error::Length`] when the weights are not classes x
     /// features, [`Error::NotFinite`] if a weight is not finite.
     pub fn new(features: usize, weights: &'a [f32], bias: &'a [f32]) -> Result<Self> {
+        let svm = Self::known(features, weights, bias)?;
+        svm.expect_finite()?;
+        Ok(svm)
+    }
+
+    /// [`Svm::new`] for numbers that have been looked at, or will be.
+    pub(crate) fn known(features: usize, weights: &'a [f32], bias: &'a [f32]) -> Result<Self> {
         if features == 0 || bias.is_empty() {
             return Err(Error::Invalid("a classifier needs at least one class and one feature"));
         }
         expect_len("classifier's weights", features.saturating_mul(bias.len()), weights.len())?;
-        expect_finite("classifier's weights", weights)?;
-        expect_finite("classifier's biases", bias)?;
         Ok(Self { features, weights, bias })
+    }
+
+    /// `Ok` when all numbers are finite.
+    pub(crate) fn expect_finite(&self) -> Result<()> {
+        expect_finite("classifier's weights", self.weights)?;
+        expect_finite("classifier's biases", self.bias)
     }
 
     /// The number of classes.

@@ -322,7 +322,8 @@ fn descriptions_that_cannot_be_are_refused() {
     refused(
         &contents,
         &[
-            (&field(20, 32), "unknown flags"),
+            (&field(20, 256), "unknown flags"),
+            (&field(20, 32), "flags of this model.wta and its sections disagree"),
             (&field(20, TIED), "tied weights need one encoder layer"),
             (&field(24, nan), "scale"),
             (&field(24, 0), "scale"),

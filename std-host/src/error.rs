@@ -77,6 +77,12 @@ pub enum Error {
         /// The file that says so.
         path: PathBuf,
     },
+    /// A run does not say the shape of the samples that it learnt from.
+    #[error("{}: learnt from arrays and does not say the shape of a sample; give the shape with it", folder.display())]
+    UnknownShape {
+        /// The run folder.
+        folder: PathBuf,
+    },
     /// The core refused a network, an input or a step.
     #[error("{0}")]
     Core(#[from] wta_core::Error),

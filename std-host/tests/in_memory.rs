@@ -113,10 +113,10 @@ fn firmware_gets_what_the_run_folder_would_export() {
     let source = export::Source::new(trained.clone(), Some(classifier.svm.clone())).unwrap();
     let decoder = export::Options { decoder: true };
     assert_eq!(export::model(&source, decoder).unwrap().bytes(), file.bytes());
-    // What devices cannot compute is refused.
-    let whitened = stack().train(&train, &()).unwrap();
-    let refused = whitened.export().unwrap_err().to_string();
-    assert!(refused.contains("recipe upper") && refused.contains("preprocessed"), "{refused}");
+    // A stack with its preprocessing is one file.
+    let whitened = stack().train(&train, &()).unwrap().export().unwrap();
+    let whitened = whitened.model().unwrap();
+    assert_eq!((whitened.layers(), whitened.below().unwrap().preprocessing().len()), (2, 2));
 }
 
 /// Stops after some steps, and counts the epochs.

@@ -38,6 +38,19 @@ const ROOTS: [u8; 256] = {
     roots
 };
 
+/// A number of the input in steps: `x / step`, rounded to the nearest, halves away from 0, and at most
+/// +-[`MAX_ACTIVATION`]. What is not a number becomes [`i16::MIN`], which no extractor takes.
+pub fn quantise(x: f32, step: f32) -> i16 {
+    let steps = x / step;
+    if steps.is_nan() {
+        return i16::MIN;
+    }
+    let most = f32::from(MAX_ACTIVATION);
+    let steps = steps.clamp(-most, most);
+    // A cast cuts off what is behind the point.
+    (steps + if steps < 0.0 { -0.5 } else { 0.5 }) as i16
+}
+
 #[cfg(test)]
 mod tests {
     use super::requantise;

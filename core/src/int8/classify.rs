@@ -34,18 +34,38 @@ impl<'a> Int8Svm<'a> {
     /// [`Error::Invalid`] for no class or no feature or for weights and a bias whose sum could leave `i32`,
     /// [`Error::Length`] for other lengths, [`Error::NotFinite`] if a scale is not finite.
     pub fn new(features: Shape, weights: &'a [i8], bias: &'a [i32], scales: &'a [f32]) -> Result<Self> {
-        if features.len_within(usize::MAX).is_none_or(|len| len == 0) || bias.is_empty() {
-            return Err(Error::Invalid("a classifier needs at least one class and one feature"));
-        }
-        expect_len("classifier's weights", Self::weights_len(bias.len(), features), weights.len())?;
-        expect_len("classifier's scales", bias.len(), scales.len())?;
+        let svm = Self::known(features, weights, bias, scales)?;
         expect_finite("classifier's scales", scales)?;
-        let svm = Self { features, weights, bias, scales };
         for (class, bias) in bias.iter().enumerate() {
             let rows = (0..features.height).filter_map(|y| svm.row(y));
             expect_sums_fit(rows.flat_map(|row| row.filter(class)), *bias)?;
         }
         Ok(svm)
+    }
+
+    /// [`Int8Svm::new`] for numbers that have been looked at before.
+    pub(crate) fn known(
+        features: Shape,
+        weights: &'a [i8],
+        bias: &'a [i32],
+        scales: &'a [f32],
+    ) -> Result<Self> {
+        if features.len_within(usize::MAX).is_none_or(|len| len == 0) || bias.is_empty() {
+            return Err(Error::Invalid("a classifier needs at least one class and one feature"));
+        }
+        expect_len("classifier's weights", Self::weights_len(bias.len(), features), weights.len())?;
+        expect_len("classifier's scales", bias.len(), scales.len())?;
+        Ok(Self { features, weights, bias, scales })
+    }
+
+    /// Where each class's sum starts.
+    pub(crate) const fn bias(&self) -> &'a [i32] {
+        self.bias
+    }
+
+    /// What makes a score of each class's sum.
+    pub(crate) const fn scales(&self) -> &'a [f32] {
+        self.scales
     }
 
     /// The number of classes.
@@ -59,7 +79,7 @@ impl<'a> Int8Svm<'a> {
     }
 
     /// The weights for pooled row `y`.
-    fn row(&self, y: usize) -> Option<Int8Weights<'a>> {
+    pub(crate) fn row(&self, y: usize) -> Option<Int8Weights<'a>> {
         let row_len = self.features.width.saturating_mul(self.features.channels);
         let len = packed_len(self.classes(), row_len);
         Int8Weights::new(part(self.weights, y.saturating_mul(len), len), self.classes(), row_len).ok()

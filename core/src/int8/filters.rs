@@ -142,14 +142,26 @@ impl<'a> Int8Filters<'a> {
         bias: &'a [i32],
         multipliers: &'a [i32],
     ) -> Result<Self> {
-        let weights = Int8Weights::new(weights, bias.len(), filter_len)?;
-        expect_len("multipliers", bias.len(), multipliers.len())?;
+        let filters = Self::known(filter_len, weights, bias, multipliers)?;
+        let weights = &filters.weights;
         if multipliers.iter().any(|multiplier| *multiplier < 0) {
             return Err(Error::Invalid("a multiplier of a quantised layer is negative"));
         }
         for (map, bias) in bias.iter().enumerate() {
             expect_sums_fit(weights.filter(map), *bias)?;
         }
+        Ok(filters)
+    }
+
+    /// [`Int8Filters::new`] for numbers that have been looked at before.
+    pub(crate) fn known(
+        filter_len: usize,
+        weights: &'a [i8],
+        bias: &'a [i32],
+        multipliers: &'a [i32],
+    ) -> Result<Self> {
+        let weights = Int8Weights::new(weights, bias.len(), filter_len)?;
+        expect_len("multipliers", bias.len(), multipliers.len())?;
         Ok(Self { weights, bias, multipliers })
     }
 }

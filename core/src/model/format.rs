@@ -22,6 +22,24 @@ pub const PLANAR: u32 = 8;
 /// Flag: average pooling.
 pub const AVERAGE: u32 = 16;
 
+/// Flag: samples are preprocessed before the network sees them.
+pub const PREPROCESSED: u32 = 32;
+/// Flag: the layer below is in the file.
+pub const WHOLE_STACK: u32 = 64;
+/// Flag: the quantised network takes numbers in steps, not bytes as they are.
+pub const STEPPED: u32 = 128;
+/// All flags.
+pub(super) const FLAGS: u32 =
+    TIED | SQRT_FEATURES | STACKED | PLANAR | AVERAGE | PREPROCESSED | WHOLE_STACK | STEPPED;
+/// The most layers of a stack in one file.
+pub const MAX_STACK: usize = 8;
+
+/// Section: the preprocessing's steps.
+pub const PREPROCESSING: Tag = *b"PREP";
+/// Section: the model of the layer below, whole.
+pub const BELOW: Tag = *b"BELW";
+/// Section: the step of the quantised network's input.
+pub const INT8_INPUT_STEP: Tag = *b"Q8IN";
 /// Section: the network's parameters.
 pub const PARAMETERS: Tag = *b"PARM";
 /// Section: the classifier's weights.

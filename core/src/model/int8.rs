@@ -3,15 +3,22 @@
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm, packed_len};
 use crate::model::format::{
-    INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS,
-    INT8_WEIGHTS, Tag,
+    INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
+    INT8_SVM_WEIGHTS, INT8_WEIGHTS, Tag,
 };
 use crate::model::sections::Sections;
 use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
+use crate::shape::Shape;
+
+/// Makes the filters of a layer, with or without a look at their sums.
+type NewFilters<'a> = fn(usize, &'a [i8], &'a [i32], &'a [i32]) -> Result<Int8Filters<'a>>;
+/// Makes a classifier likewise.
+type NewSvm<'a> = fn(Shape, &'a [i8], &'a [i32], &'a [f32]) -> Result<Int8Svm<'a>>;
 
 /// All sections of a quantised model.
-const INT8_SECTIONS: [Tag; 7] = [
+const INT8_SECTIONS: [Tag; 8] = [
+    INT8_INPUT_STEP,
     INT8_WEIGHTS,
     INT8_BIASES,
     INT8_MULTIPLIERS,
@@ -21,29 +28,38 @@ const INT8_SECTIONS: [Tag; 7] = [
     INT8_SVM_SCALES,
 ];
 
-/// `Ok` when what is there of a quantised model is whole, and can be used.
-pub(super) fn check(sections: &Sections<'_>, network: &Network, pool: &Pool, classes: usize) -> Result<()> {
+/// `Ok` when what is there of a quantised model is whole, and can be used; whether its input has a step.
+pub(super) fn check(sections: &Sections<'_>, network: &Network, pool: &Pool, classes: usize) -> Result<bool> {
     if INT8_SECTIONS.iter().any(|tag| sections.bytes(*tag).is_some()) {
         check_parts(sections, network, pool, classes)
     } else {
-        Ok(())
+        Ok(false)
     }
 }
 
 /// Not inlined, so that quantised layers are not on the stack of who reads a model in f32.
 #[inline(never)]
-fn check_parts(sections: &Sections<'_>, network: &Network, pool: &Pool, classes: usize) -> Result<()> {
-    if encoder(sections, network)?.is_some() {
+fn check_parts(sections: &Sections<'_>, network: &Network, pool: &Pool, classes: usize) -> Result<bool> {
+    if encoder(sections, network, Int8Filters::new)?.is_some() {
         pool.check_int8()?;
         let scale = sections.numbers::<f32>(INT8_FEATURE_SCALE)?.unwrap_or_default();
         expect_len("scale of the quantised features", 1, scale.len())?;
         expect_finite("scale of the quantised features", scale)?;
     }
-    classifier(sections, network, pool, classes).map(drop)
+    classifier(sections, network, pool, classes, Int8Svm::new)?;
+    match sections.numbers::<f32>(INT8_INPUT_STEP)? {
+        None => Ok(false),
+        Some([step]) if step.is_finite() && *step > 0.0 => Ok(true),
+        Some(_) => Err(Error::Model("the input's step of this model.wta is not one number above 0")),
+    }
 }
 
 /// The quantised encoder.
-pub(super) fn encoder<'a>(sections: &Sections<'a>, network: &Network) -> Result<Option<Int8Network<'a>>> {
+pub(super) fn encoder<'a>(
+    sections: &Sections<'a>,
+    network: &Network,
+    filters: NewFilters<'a>,
+) -> Result<Option<Int8Network<'a>>> {
     let numbers = (
         sections.numbers::<i8>(INT8_WEIGHTS)?,
         sections.numbers::<i32>(INT8_BIASES)?,
@@ -51,7 +67,7 @@ pub(super) fn encoder<'a>(sections: &Sections<'a>, network: &Network) -> Result<
     );
     match numbers {
         (Some(weights), Some(biases), Some(multipliers)) => {
-            layers(network, weights, biases, multipliers).map(Some)
+            layers(network, weights, biases, multipliers, filters).map(Some)
         }
         (None, None, None) => Ok(None),
         _ => Err(Error::Model("this model.wta has only parts of a quantised network")),
@@ -63,11 +79,12 @@ fn layers<'a>(
     mut weights: &'a [i8],
     mut biases: &'a [i32],
     mut multipliers: &'a [i32],
+    new: NewFilters<'a>,
 ) -> Result<Int8Network<'a>> {
     let mut layers = heapless::Vec::<_, MAX_LAYERS>::new();
     for layer in network.layers() {
         let maps = layer.conv.maps;
-        let filters = Int8Filters::new(
+        let filters = new(
             layer.filter_len(),
             split_off(&mut weights, packed_len(maps, layer.filter_len()))?,
             split_off(&mut biases, maps)?,
@@ -87,6 +104,7 @@ pub(super) fn classifier<'a>(
     network: &Network,
     pool: &Pool,
     classes: usize,
+    new: NewSvm<'a>,
 ) -> Result<Option<Int8Svm<'a>>> {
     let numbers = (
         sections.numbers::<i8>(INT8_SVM_WEIGHTS)?,
@@ -101,7 +119,7 @@ pub(super) fn classifier<'a>(
     if biases.len() != classes {
         return Err(Error::Model("the quantised classifier of this model.wta has not one bias per class"));
     }
-    Int8Svm::new(pool.output(network.code()), weights, biases, scales).map(Some)
+    new(pool.output(network.code()), weights, biases, scales).map(Some)
 }
 
 /// What a quantised feature is multiplied by to make it one of the `f32` encoder.

@@ -31,6 +31,9 @@
 //! | [`STACKED`] | 4 | the input are the features of another model |
 //! | [`PLANAR`] | 8 | the input holds channel after channel (map after map), not position after position |
 //! | [`AVERAGE`] | 16 | pooling takes means, not the largest; not for quantised networks |
+//! | [`PREPROCESSED`] | 32 | samples go through the steps of `PREP` before the network sees them |
+//! | [`WHOLE_STACK`] | 64 | `BELW` holds the model whose features are the input; [`STACKED`] is set, too |
+//! | [`STEPPED`] | 128 | the quantised network takes numbers divided by `Q8IN`, not bytes |
 //!
 //! | section | |
 //! | --- | --- |
@@ -44,6 +47,9 @@
 //! | [`INT8_SVM_WEIGHTS`], `Q8SW` | i8: the quantised classifier's weights ([order](crate::int8::Int8Svm)) |
 //! | [`INT8_SVM_BIASES`], `Q8SB` | i32: its biases, one per class |
 //! | [`INT8_SVM_SCALES`], `Q8SS` | f32: what makes a score of a sum, one per class |
+//! | [`PREPROCESSING`], `PREP` | u32, f32: the [steps](crate::preprocess) between sample and network |
+//! | [`BELOW`], `BELW` | a whole `model.wta`: the layer below |
+//! | [`INT8_INPUT_STEP`], `Q8IN` | f32: what an input of 1 stands for in a quantised network |
 //!
 //! Without decoder, a model has the first [`Network::encoder_len`] parameters. A classifier is for features
 //! as they come out of pooling and square roots.
@@ -60,10 +66,11 @@ mod sections;
 use heapless::Vec;
 
 use crate::error::{Error, Result, expect_finite};
-use crate::int8::{Int8Network, Int8Svm};
+use crate::int8::{Int8Filters, Int8Network, Int8Svm};
 use crate::network::{Conv, MAX_LAYERS, Network};
 use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
+use crate::preprocess::Preprocessing;
 use crate::shape::Shape;
 use crate::svm::Svm;
 use reader::Reader;
@@ -95,6 +102,23 @@ impl<'a> Model<'a> {
     /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
     /// other. [`Error::NotFinite`] if a number is not finite.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let model = Self::parse_layer(bytes)?;
+        let mut upper = model;
+        for _ in 1..MAX_STACK {
+            let Some(bytes) = upper.below_bytes() else { return Ok(model) };
+            let lower = Self::parse_layer(bytes)?;
+            upper.expect_below(&lower)?;
+            upper = lower;
+        }
+        match upper.below_bytes() {
+            None => Ok(model),
+            Some(_) => Err(Error::Model("this model.wta is a stack of more than 8 layers")),
+        }
+    }
+
+    /// One layer of a stack; not inlined, as it is called for each.
+    #[inline(never)]
+    fn parse_layer(bytes: &'a [u8]) -> Result<Self> {
         if cfg!(target_endian = "big") {
             return Err(Error::Model("a model.wta is little-endian, and this processor is not"));
         }
@@ -115,13 +139,15 @@ impl<'a> Model<'a> {
         if crc::crc32(reader.rest()) != crc {
             return Err(Error::Model("this model.wta is damaged: its checksum does not match"));
         }
-        Self::described(bytes, reader)
+        let model = Self::described(bytes, reader)?;
+        model.check()?;
+        Ok(model)
     }
 
     /// The rest, from [`CHECKED_FROM`] on.
     fn described(bytes: &'a [u8], mut reader: Reader<'a>) -> Result<Self> {
         let flags = u32::from_le_bytes(reader.array()?);
-        if flags & !(TIED | SQRT_FEATURES | STACKED | PLANAR | AVERAGE) != 0 {
+        if flags & !FLAGS != 0 {
             return Err(Error::Model("this model.wta has unknown flags"));
         }
         let scale = f32::from_le_bytes(reader.array()?);
@@ -154,12 +180,127 @@ impl<'a> Model<'a> {
             if values.len() != network.encoder_len() {
                 Parameters::new(network, values)?;
             }
-            expect_finite("parameters", values)?;
             model.parameters = Some(values);
         }
         model.svm = model.classifier()?;
-        int8::check(&model.sections, &model.network, &model.pool, model.classes)?;
         Ok(model)
+    }
+
+    /// `Ok` if the numbers can be used.
+    fn check(&self) -> Result<()> {
+        if let Some(values) = self.parameters {
+            expect_finite("parameters", values)?;
+        }
+        if let Some(svm) = self.svm {
+            svm.expect_finite()?;
+        }
+        let step = int8::check(&self.sections, &self.network, &self.pool, self.classes)?;
+        let marked = |flag: u32, tag: Tag| (self.flags & flag != 0) == self.sections.bytes(tag).is_some();
+        if !(marked(PREPROCESSED, PREPROCESSING)
+            && marked(WHOLE_STACK, BELOW)
+            && marked(STEPPED, INT8_INPUT_STEP))
+        {
+            return Err(Error::Model("the flags of this model.wta and its sections disagree"));
+        }
+        if self.flags & WHOLE_STACK != 0
+            && (self.flags & STACKED == 0 || self.flags & (PREPROCESSED | STEPPED) != 0)
+        {
+            return Err(Error::Model("this model.wta is a layer of a stack and takes samples"));
+        }
+        if self.flags & PREPROCESSED != 0 { self.check_preprocessing(step) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn check_preprocessing(&self, stepped: bool) -> Result<()> {
+        let words = self.sections.numbers(PREPROCESSING)?.unwrap_or_default();
+        let (shape, input) = (Preprocessing::new(words, self.is_planar())?.shape(), self.network.input());
+        let fits = shape.len() == input.len()
+            && (self.network.is_fully_connected() || (shape.channels == input.channels && !self.is_planar()));
+        if !fits {
+            return Err(Error::Model(
+                "the preprocessing of this model.wta is for other samples than its network",
+            ));
+        }
+        if self.sections.bytes(INT8_WEIGHTS).is_some() && !stepped {
+            return Err(Error::Model(
+                "the quantised network of this model.wta takes bytes that are preprocessed",
+            ));
+        }
+        Ok(())
+    }
+
+    fn below_bytes(&self) -> Option<&'a [u8]> {
+        if self.flags & WHOLE_STACK != 0 { self.sections.bytes(BELOW) } else { None }
+    }
+
+    /// `Ok` if this layer takes the features of `lower`.
+    fn expect_below(&self, lower: &Self) -> Result<()> {
+        let (input, features) = (self.network.input(), lower.pool.output(lower.network.code()));
+        let fits = if self.network.is_fully_connected() {
+            input.len() == features.len()
+        } else {
+            // A signal lies in the same order in a row and in a column.
+            let signal = input == features.turned() && input.height.min(input.width) == 1;
+            (input == features || signal) && !self.is_planar()
+        };
+        if !fits {
+            return Err(Error::Model(
+                "a layer of this model.wta takes other features than the layer below gives",
+            ));
+        }
+        let quantised = |model: &Self| model.sections.bytes(INT8_WEIGHTS).is_some();
+        if quantised(self) != quantised(lower) || self.parameters.is_some() != lower.parameters.is_some() {
+            return Err(Error::Model(
+                "the layers of this model.wta are not in the same numbers, f32 or int8",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The model of the layer below, if the file holds it.
+    pub fn below(&self) -> Option<Self> {
+        let mut reader = Reader::new(self.below_bytes()?);
+        reader.array::<CHECKED_FROM>().ok()?;
+        Self::described(self.below_bytes()?, reader).ok()
+    }
+
+    /// The layers in the file: 1, or those of a stack.
+    pub fn layers(&self) -> usize {
+        core::iter::successors(Some(*self), Self::below).count()
+    }
+
+    /// The layer with this index, from the lowest up.
+    pub(crate) fn layer(&self, index: usize) -> Self {
+        let above = self.layers().saturating_sub(index.saturating_add(1));
+        core::iter::successors(Some(*self), Self::below).nth(above).unwrap_or(*self)
+    }
+
+    /// The preprocessing of samples; one without steps if there is none.
+    pub fn preprocessing(&self) -> Preprocessing<'a> {
+        match self.sections.numbers(PREPROCESSING) {
+            Ok(Some(words)) if self.flags & PREPROCESSED != 0 => {
+                Preprocessing::known(words, self.is_planar())
+            }
+            _ => Preprocessing::none(self.network.input()),
+        }
+    }
+
+    /// What an input of 1 of the quantised network stands for. `None` if it takes bytes as they are, or the
+    /// features of the layer below.
+    pub fn int8_input_step(&self) -> Option<f32> {
+        self.sections.numbers(INT8_INPUT_STEP).ok().flatten().and_then(|step| step.first()).copied()
+    }
+
+    /// [`Model::int8`] without another look at the filters.
+    pub(crate) fn known_int8(&self) -> Option<Int8Network<'a>> {
+        int8::encoder(&self.sections, &self.network, Int8Filters::known).ok().flatten()
+    }
+
+    /// [`Model::int8_svm`] likewise.
+    pub(crate) fn known_int8_svm(&self) -> Option<Int8Svm<'a>> {
+        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::known)
+            .ok()
+            .flatten()
     }
 
     fn classifier(&self) -> Result<Option<Svm<'a>>> {
@@ -172,7 +313,7 @@ impl<'a> Model<'a> {
         if biases.len() != self.classes {
             return Err(Error::Model("the classifier of this model.wta has not one bias per class"));
         }
-        Svm::new(self.features, weights, biases).map(Some)
+        Svm::known(self.features, weights, biases).map(Some)
     }
 
     /// The network.
@@ -233,13 +374,13 @@ impl<'a> Model<'a> {
     ///
     /// Its filters are looked through once more, so call this once, not for every image.
     pub fn int8(&self) -> Option<Int8Network<'a>> {
-        int8::encoder(&self.sections, &self.network).ok().flatten()
+        int8::encoder(&self.sections, &self.network, Int8Filters::new).ok().flatten()
     }
 
     /// The quantised classifier, in place; none when the model was exported without. Like [`Model::int8`], to
     /// be called once.
     pub fn int8_svm(&self) -> Option<Int8Svm<'a>> {
-        int8::classifier(&self.sections, &self.network, &self.pool, self.classes).ok().flatten()
+        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::new).ok().flatten()
     }
 
     /// What makes a feature of the quantised encoder one of the `f32` encoder: what each is multiplied by.

@@ -16,5 +16,5 @@ mod window;
 
 pub use classify::{Classifier, Extractor, extractor_len};
 pub use forward::{Forward, forward_len};
-pub use rows::Rows;
+pub use rows::{Rows, Scaled};
 pub use trainer::{StreamTrainer, stream_training_len};

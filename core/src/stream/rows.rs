@@ -5,7 +5,7 @@ use crate::shape::Shape;
 
 /// An image that can be asked for its rows, so that it need not be in memory as `f32`s.
 ///
-/// A whole image in memory is one (`&[f32]`), and so is any closure that writes row `y` to a slice. Rows are
+/// A whole image in memory is one (`&[f32]`, or `&[u8]`, `&[i8]`, `&[i16]`, `&[u16]` for [`Scaled`]), and so is any closure that writes row `y` to a slice. Rows are
 /// asked for from the first to the last; training and [`Novelty`](crate::Novelty) go through an image more
 /// than once.
 ///
@@ -49,6 +49,44 @@ impl Rows for &[f32] {
 
     fn expect_shape(&self, shape: Shape) -> Result<()> {
         expect_len("image", shape.len(), self.len())
+    }
+}
+
+/// Samples of integers in memory, as numbers in `f32` that are not scaled.
+macro_rules! integer_rows {
+    ($($integer:ty),*) => {$(
+        impl Rows for &[$integer] {
+            fn row(&mut self, y: usize, to: &mut [f32]) {
+                let from = self.get(y.saturating_mul(to.len())..).unwrap_or(&[]);
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = f32::from(*from));
+            }
+
+            fn expect_shape(&self, shape: Shape) -> Result<()> {
+                expect_len("image", shape.len(), self.len())
+            }
+        }
+    )*};
+}
+
+integer_rows!(u8, i8, i16, u16);
+
+/// Rows whose numbers are multiplied by a factor.
+#[derive(Clone, Copy, Debug)]
+pub struct Scaled<R> {
+    /// The rows.
+    pub rows: R,
+    /// The factor, such as [`Model::scale`](crate::Model::scale).
+    pub scale: f32,
+}
+
+impl<R: Rows> Rows for Scaled<R> {
+    fn row(&mut self, y: usize, to: &mut [f32]) {
+        self.rows.row(y, to);
+        to.iter_mut().for_each(|v| *v *= self.scale);
+    }
+
+    fn expect_shape(&self, shape: Shape) -> Result<()> {
+        self.rows.expect_shape(shape)
     }
 }
 

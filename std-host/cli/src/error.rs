@@ -78,6 +78,12 @@ fn write_library(to: &mut fmt::Formatter<'_>, error: &wta::Error) -> fmt::Result
             "{}: is of a classifier for features raised to a power; run `wta eval` without --power",
             path.display()
         ),
+        wta::Error::UnknownShape { folder } => write!(
+            to,
+            "{}: learnt from arrays and does not say the shape of a sample; give it as channels x rows x columns, such \
+             as --shape 3x1x100",
+            folder.display()
+        ),
         wta::Error::Interrupted(interrupted) => {
             to.write_str("interrupted: ")?;
             write_interrupted(to, interrupted)

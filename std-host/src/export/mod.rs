@@ -2,7 +2,8 @@
 //! it takes.
 //!
 //! [`wta_core::model`] describes the format. A [`Source`] is read from the run's files. [`model`] turns it
-//! into bytes, which are the same for the same source. [`int8_model`] writes the quantised network.
+//! into bytes, which are the same for the same source. [`int8_model`] writes the quantised network. A signal's
+//! network is turned, so that a device streams it sample by sample.
 
 mod c;
 mod format;
@@ -13,9 +14,9 @@ mod source;
 
 use wta_core::PoolKind;
 use wta_core::model::{
-    AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
-    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, SQRT_FEATURES, STACKED, SVM_BIASES, SVM_WEIGHTS,
-    TIED,
+    AVERAGE, BELOW, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES,
+    INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED, PREPROCESSING,
+    SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, WHOLE_STACK,
 };
 
 pub use c::header;
@@ -24,7 +25,7 @@ pub use memory::table;
 pub use rust::module;
 pub use source::Source;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::Classifier;
 use crate::files::tensors::bytes_of;
 use crate::run::Trained;
@@ -37,13 +38,13 @@ pub struct Options {
     pub decoder: bool,
 }
 
-/// The `model.wta` of a source.
+/// The `model.wta` of a source; of a stack, with the layers below in it.
 ///
 /// # Errors
 ///
 /// One sentence if the file would be larger than the 4 GiB of the format, or the core refuses it.
 pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
-    ModelFile::new(&description(source), &float_sections(source, options))
+    layer(source, Some(options), None)
 }
 
 /// The `model.wta` of a quantised source. With `floats`, the sections of [`model`] come first.
@@ -52,7 +53,43 @@ pub fn model(source: &Source, options: Options) -> Result<ModelFile> {
 ///
 /// As for [`model`].
 pub fn int8_model(source: &Source, quantized: &Quantized, floats: Option<Options>) -> Result<ModelFile> {
+    layer(source, floats, Some(quantized))
+}
+
+/// The file of a layer, with those below.
+fn layer(source: &Source, floats: Option<Options>, quantized: Option<&Quantized>) -> Result<ModelFile> {
     let mut sections = floats.map_or(Vec::new(), |options| float_sections(source, options));
+    let mut description = description(source);
+    sections.extend(quantized.map_or(Vec::new(), int8_sections));
+    if quantized.is_some_and(|quantized| quantized.input_step().is_some()) {
+        description.flags |= STEPPED;
+    }
+    let trained = &source.trained;
+    match &trained.below {
+        Some(below) => {
+            let trained = below.trained.clone();
+            let lower = Source { image: source.image, pool: trained.resolved.pool(), svm: None, trained };
+            // Only the lowest layer's input could be reconstructed, and nobody asks for that.
+            let floats = floats.map(|_| Options { decoder: false });
+            let file = layer(&lower, floats, quantized.and_then(Quantized::below))?;
+            description.flags |= WHOLE_STACK;
+            sections.push(Section { tag: BELOW, what: "layers below", bytes: file.bytes().to_vec() });
+        }
+        None => {
+            let refused = |problem| Error::Invalid(format!("recipe {}: {problem}", trained.recipe().name));
+            if let Some(words) = trained.preprocess.for_devices(source.image).map_err(refused)? {
+                description.flags |= PREPROCESSED;
+                let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                sections.push(Section { tag: PREPROCESSING, what: "preprocessing", bytes });
+            }
+        }
+    }
+    ModelFile::new(&description, &sections)
+}
+
+/// The sections in 8-bit integers.
+fn int8_sections(quantized: &Quantized) -> Vec<Section> {
+    let mut sections = Vec::new();
     let layers = quantized.layers();
     let weights = layers.iter().flat_map(|layer| &layer.weights).map(|weight| *weight as u8).collect();
     let biases = layers.iter().flat_map(|layer| &layer.biases).flat_map(|bias| bias.to_le_bytes()).collect();
@@ -63,13 +100,16 @@ pub fn int8_model(source: &Source, quantized: &Quantized, floats: Option<Options
     add(INT8_BIASES, "encoder's biases, i32", biases);
     add(INT8_MULTIPLIERS, "encoder's multipliers, i32", multipliers);
     add(INT8_FEATURE_SCALE, "features' scale", bytes_of(&[quantized.feature_scale()]));
+    if let Some(step) = quantized.input_step() {
+        add(INT8_INPUT_STEP, "input's step", bytes_of(&[step]));
+    }
     if let Some(svm) = quantized.classifier() {
         let biases = svm.biases.iter().flat_map(|bias| bias.to_le_bytes()).collect();
         add(INT8_SVM_WEIGHTS, "classifier's weights, int8", svm.weights.iter().map(|w| *w as u8).collect());
         add(INT8_SVM_BIASES, "classifier's biases, i32", biases);
         add(INT8_SVM_SCALES, "classifier's scales, f32", bytes_of(&svm.scales));
     }
-    ModelFile::new(&description(source), &sections)
+    sections
 }
 
 impl Trained {
@@ -109,9 +149,10 @@ fn description(source: &Source) -> Description {
         (trained.below.is_some(), STACKED),
         (planar, PLANAR),
     ];
+    let (network, pool) = source::turned(network, source.pool);
     Description {
         network,
-        pool: source.pool,
+        pool,
         flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum(),
         scale,
         classes: source.svm.as_ref().map_or(0, |svm| svm.classes),

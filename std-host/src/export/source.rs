@@ -1,6 +1,6 @@
 //! The input of an export: a trained network, its pooling and its classifier.
 
-use wta_core::{Pool, Shape};
+use wta_core::{Network, Pool, Shape};
 
 use crate::error::{Error, Result};
 use crate::evaluate::Classified;
@@ -11,7 +11,7 @@ use crate::svm;
 /// The input of an export.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The network; of a stack, only the upper layer is exported.
+    /// The network; of a stack, with the layers below.
     pub trained: Trained,
     /// The shape of the data set's images.
     pub image: Shape,
@@ -32,8 +32,8 @@ impl Source {
             let name = &trained.recipe().name;
             Err(Error::Invalid(format!("recipe {name}: {problem}")))
         };
-        if let Some(problem) = unfit(trained.recipe()).or(unfit_preprocessing(&trained)) {
-            return refused(problem);
+        if let Err(problem) = unfit_layers(&trained) {
+            return refused(&problem);
         }
         let features = trained.resolved.pool().output(trained.network().code()).len();
         if svm.as_ref().is_some_and(|svm| svm.features != features) {
@@ -42,28 +42,28 @@ impl Source {
         Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
     }
 
-    /// Reads the network and the classifier of a run.
+    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say it.
     ///
     /// # Errors
     ///
     /// One sentence if there is no trained network, devices cannot compute it, or the classifier cannot be
-    /// read or is for other features.
-    pub fn load(run: &Run) -> Result<Self> {
+    /// read or is for other features; [`Error::UnknownShape`] if nobody says the shape of a sample.
+    pub fn load(run: &Run, shape: Option<Shape>) -> Result<Self> {
         let recipe = run.recipe()?;
         let refused = |problem: &str| Err(Error::file(run.folder(), problem));
         if let Some(problem) = unfit(&recipe) {
             return refused(problem);
         }
-        let Some(sample) = run.sample()? else {
-            return refused(
-                "learnt from arrays, and does not say of which shape: an earlier version made it; resume the training, \
-                 which writes sample.json and changes nothing else",
-            );
+        let Some(image) = run.sample_shape()?.or(shape) else {
+            return Err(Error::UnknownShape { folder: run.folder().to_path_buf() });
         };
-        let image = sample.shape;
+        if let Some(given) = shape.filter(|given| *given != image) {
+            let told = |shape: Shape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
+            return refused(&format!("learnt from samples of {}, not of {}", told(image), told(given)));
+        }
         let trained = Trained::open(run, image)?;
-        if let Some(problem) = unfit_preprocessing(&trained) {
-            return refused(problem);
+        if let Err(problem) = unfit_layers(&trained) {
+            return refused(&problem);
         }
         let path = run.file("svm.safetensors");
         if !path.exists() {
@@ -99,16 +99,29 @@ fn unfit(recipe: &Recipe) -> Option<&'static str> {
             "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",
         );
     }
-    if recipe.svm.lower_layers > 0.0 {
-        return Some(
-            "classifies by the features of all layers, and devices by the last one's; leave svm.lower_layers out",
-        );
-    }
     None
 }
 
-fn unfit_preprocessing(trained: &Trained) -> Option<&'static str> {
-    (!trained.preprocess.is_none()).then_some(
-        "learnt from preprocessed images, and devices get them as they are; export a network without [[preprocess]]",
-    )
+/// Why devices cannot compute a layer's network or preprocess its samples.
+fn unfit_layers(trained: &Trained) -> std::result::Result<(), String> {
+    for layer in trained.layers() {
+        if let Some(problem) = unfit(layer.recipe()) {
+            return Err(problem.to_owned());
+        }
+    }
+    if trained.recipe().svm.lower_layers > 0.0 {
+        return Err(
+            "classifies by the features of all layers, and devices by the last one's; leave svm.lower_layers out"
+                .to_owned(),
+        );
+    }
+    let image = trained.resolved.image();
+    trained.preprocess.for_devices(image).map(drop)
+}
+
+/// A network and its pooling as devices compute them: a signal's rows and columns change places, so that it
+/// streams sample by sample. The parameters and the order of features stay.
+pub(super) fn turned(network: Network, pool: Pool) -> (Network, Pool) {
+    let turned = network.turned();
+    (turned, if turned == network { pool } else { pool.turned() })
 }

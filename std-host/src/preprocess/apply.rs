@@ -13,6 +13,7 @@ use super::standardise::Standardise;
 use super::zca::Whitener;
 use super::zca_filter::ZcaFilter;
 use crate::error::{Error, Result};
+use crate::recipe::Per;
 
 /// The steps, prepared for the kernels of an instruction set.
 pub struct Preprocessor {
@@ -104,7 +105,7 @@ impl Ready {
             Step::Contrast(step) => Self::Contrast(*step),
             Step::LocalContrast(step) => Self::LocalContrast(step.resized(image)),
             Step::Zca(step) => Self::ZcaFilter(ZcaFilter::new(isa, step, learnt, image)),
-            Step::Standardise(step) if step.mean.len() <= learnt.channels => Self::Standardise(step.clone()),
+            Step::Standardise(step) if step.per != Per::Number => Self::Standardise(step.clone()),
             Step::Standardise(_) => {
                 return Err(Error::Invalid(format!(
                     "preprocess step standardise: has learnt a mean for each number of images of {} x {}, and cannot \

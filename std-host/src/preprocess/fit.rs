@@ -78,10 +78,10 @@ pub fn fit_on(
                 observer.note(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
                 Step::Zca(covariance.learn(regulariser)?.into())
             }
-            PreprocessRecipe::Standardise { per, regulariser, .. } => {
+            PreprocessRecipe::Standardise { regulariser, per, .. } => {
                 let mut moments = Moments::new(shape.len());
                 each(&mut |images| moments.add(images))?;
-                Step::Standardise(moments.learn(per.count(shape), regulariser)?)
+                Step::Standardise(moments.learn(regulariser, per, shape)?)
             }
             PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => continue,
         });

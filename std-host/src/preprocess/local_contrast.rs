@@ -53,6 +53,11 @@ impl LocalContrast {
         Self { shape, weights, rows, columns }
     }
 
+    /// The Gaussian from its centre outwards.
+    pub(super) fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
     pub(super) fn scratch(&self) -> Scratch {
         let (image, row) = (self.shape.len(), self.shape.width * self.shape.channels);
         Scratch {

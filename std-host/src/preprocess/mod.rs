@@ -11,6 +11,7 @@
 
 mod apply;
 mod contrast;
+mod device;
 mod finite;
 mod fit;
 mod learnt;

@@ -89,6 +89,30 @@ impl<'a> Samples<'a> {
     /// As for [`Dataset::write`].
     pub fn write_all(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) -> Result<()> {
         self.write_images(preprocessor, indices, to)?;
+        self.turn_planar(to);
+        Ok(())
+    }
+
+    /// Writes the samples with these indices as a sensor gives them: neither scaled nor preprocessed, but in
+    /// the order of the network's input.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::write`].
+    pub(crate) fn write_raw(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
+        let samples = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
+        samples.try_for_each(|(to, index)| self.dataset.write(*index, 1.0, to))?;
+        self.turn_planar(to);
+        Ok(())
+    }
+
+    /// Whether all numbers are bytes by their type, before they are scaled.
+    pub(crate) fn are_bytes(&self) -> bool {
+        self.dataset.values.is_bytes()
+    }
+
+    /// Puts one channel after the other, for a fully-connected network.
+    fn turn_planar(&self, to: &mut [f32]) {
         if self.planar && self.dataset.channels > 1 {
             let image = self.image_shape();
             to.par_chunks_exact_mut(image.len().max(1)).for_each_init(Vec::new, |copy, pixels| {
@@ -97,7 +121,6 @@ impl<'a> Samples<'a> {
                 pixels.copy_from_slice(copy);
             });
         }
-        Ok(())
     }
 
     /// Writes preprocessed images one after the other, with their channels last.

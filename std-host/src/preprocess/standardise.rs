@@ -1,9 +1,11 @@
-//! Standardisation: each number of an image, or each channel, to zero mean and unit standard deviation over
-//! the training images.
+//! Standardisation: each number of an image, each channel or all numbers to zero mean and unit standard
+//! deviation over the training images.
 
 use rayon::prelude::*;
+use wta_core::Shape;
 
 use crate::error::Result;
+use crate::recipe::Per;
 
 use super::finite::expect_finite;
 
@@ -13,18 +15,18 @@ const FEATURES: usize = 1024;
 /// The step `standardise`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Standardise {
-    /// One for each number of an image, for each channel, or for all. The channels lie last, so that they
-    /// repeat along an image.
+    pub(super) per: Per,
     pub(super) mean: Vec<f32>,
-    /// As many: 1 over the standard deviation; 0 for what is the same in all images.
+    /// 1 over the standard deviation; 0 for a number that is the same in all images.
     pub(super) factor: Vec<f32>,
 }
 
 impl Standardise {
     pub(super) fn apply(&self, image: &mut [f32]) {
-        for image in image.chunks_mut(self.mean.len().max(1)) {
+        // As many numbers as there are means follow each other: an image, a pixel, or one.
+        for numbers in image.chunks_exact_mut(self.mean.len().max(1)) {
             let learnt = self.mean.iter().zip(&self.factor);
-            image.iter_mut().zip(learnt).for_each(|(v, (mean, factor))| *v = (*v - mean) * factor);
+            numbers.iter_mut().zip(learnt).for_each(|(v, (mean, factor))| *v = (*v - mean) * factor);
         }
     }
 }
@@ -64,12 +66,10 @@ impl Moments {
         });
     }
 
-    /// The step learnt from the images, with so many means: one for each number of an image, or one for all
-    /// numbers whose index leaves the same rest.
-    pub(super) fn learn(&self, means: usize, regulariser: f64) -> Result<Standardise> {
+    /// The step learnt from the images.
+    pub(super) fn learn(&self, regulariser: f64, per: Per, image: Shape) -> Result<Standardise> {
         let count = self.count.max(1) as f64;
-        // The mean and the variance of each number.
-        let single: Vec<(f64, f64)> = self
+        let moments: Vec<(f64, f64)> = self
             .sums
             .iter()
             .zip(&self.origin)
@@ -78,48 +78,52 @@ impl Moments {
                 (f64::from(*origin) + shift, (squares / count - shift * shift).max(0.0))
             })
             .collect();
+        let groups = per.dimensions(image).iter().product::<usize>().max(1);
         let (mut mean, mut factor) = (Vec::new(), Vec::new());
-        for group in 0..means {
-            let members = || single.iter().skip(group).step_by(means.max(1));
-            let len = members().count().max(1) as f64;
-            let centre = members().map(|(mean, _)| mean).sum::<f64>() / len;
-            // The variances of the numbers, and the spread of their means.
-            let variance = members().map(|(m, variance)| variance + (m - centre).powi(2)).sum::<f64>() / len;
+        for group in 0..groups {
+            let (middle, variance) = together(moments.iter().skip(group).step_by(groups));
             let deviation = (variance + regulariser).sqrt();
-            mean.push(centre as f32);
+            mean.push(middle as f32);
             factor.push(if deviation > 0.0 { (1.0 / deviation) as f32 } else { 0.0 });
         }
         expect_finite("standardise", &mean)?;
         expect_finite("standardise", &factor)?;
-        Ok(Standardise { mean, factor })
+        Ok(Standardise { per, mean, factor })
     }
+}
+
+/// The mean and the variance of some features together.
+fn together<'m>(moments: impl Iterator<Item = &'m (f64, f64)> + Clone) -> (f64, f64) {
+    if let (Some(only), 1) = (moments.clone().next(), moments.clone().count()) {
+        return *only;
+    }
+    let count = moments.clone().count().max(1) as f64;
+    let mean = moments.clone().map(|(mean, _)| mean).sum::<f64>() / count;
+    let variance = moments.map(|(m, variance)| variance + (m - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Three images of two positions and two channels.
+    const IMAGES: [f32; 12] = [1.0, -10.0, 3.0, 10.0, 2.0, 0.0, 5.0, 40.0, 4.0, -30.0, 9.0, 7.0];
+
     #[test]
-    fn a_channel_s_moments_are_those_of_all_its_numbers() {
-        // Three images of two positions and two channels.
-        let images: Vec<f32> = (0..12).map(|i| 1e4 + ((i * i * 7) % 31) as f32).collect();
-        let mut moments = Moments::new(4);
-        moments.add(&images);
-        for means in [1, 2, 4] {
-            let step = moments.learn(means, 0.25).unwrap();
-            assert_eq!((step.mean.len(), step.factor.len()), (means, means));
-            for group in 0..means {
-                let all: Vec<f64> = images.iter().skip(group).step_by(means).map(|v| f64::from(*v)).collect();
-                let mean = all.iter().sum::<f64>() / all.len() as f64;
-                let variance = all.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / all.len() as f64;
-                assert_eq!(step.mean[group], mean as f32);
-                assert!((f64::from(step.factor[group]) - 1.0 / (variance + 0.25).sqrt()).abs() < 1e-6);
-            }
-            let mut image = images[..4].to_vec();
-            step.apply(&mut image);
-            for (index, v) in image.iter().enumerate() {
-                let group = index % means;
-                assert_eq!(*v, (images[index] - step.mean[group]) * step.factor[group]);
+    fn means_and_deviations_are_of_numbers_channels_or_all() {
+        let shape = Shape::new(2, 1, 2);
+        for (per, groups) in [(Per::Number, 4), (Per::Channel, 2), (Per::All, 1)] {
+            let mut moments = Moments::new(4);
+            moments.add(&IMAGES);
+            let step = moments.learn(0.0, per, shape).unwrap();
+            let mut images = IMAGES;
+            images.chunks_exact_mut(4).for_each(|image| step.apply(image));
+            for group in 0..groups {
+                let of = || images.iter().skip(group).step_by(groups);
+                let mean = of().sum::<f32>() / of().count() as f32;
+                let variance = of().map(|v| v * v).sum::<f32>() / of().count() as f32;
+                assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5, "{per:?}: {mean} {variance}");
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Tensors are named after the step's index in the recipe, from 0: `1.zca.mean` and `1.zca.matrix`,
 //! `2.standardise.mean` and `2.standardise.factor`. Means and factors have the shape of an image, `[rows,
-//! columns, channels]`; those of channels `[1, 1, channels]`, those of all numbers `[1, 1, 1]`. A matrix has a
-//! row and a column for each number of an image, in the same order.
+//! columns, channels]`; those per channel `[channels]`, those of all numbers `[1]`. A matrix has a row and a
+//! column for each number of an image, in the same order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::standardise::Standardise;
 use super::zca::Zca;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, write};
-use crate::recipe::{Per, PreprocessRecipe, Recipe};
+use crate::recipe::{PreprocessRecipe, Recipe};
 
 const FILE: &str = "preprocess.safetensors";
 
@@ -38,7 +38,7 @@ impl Preprocess {
             match step {
                 Step::Contrast(_) | Step::LocalContrast(_) => {}
                 Step::Standardise(step) => {
-                    let shape = means_shape(step.mean.len(), self.shape);
+                    let shape = step.per.dimensions(self.shape);
                     add("standardise.mean", &shape, &step.mean);
                     add("standardise.factor", &shape, &step.factor);
                 }
@@ -75,13 +75,11 @@ impl Preprocess {
                 None => Ok(Vec::new()),
             };
             steps.push(match step {
-                PreprocessRecipe::Standardise { per, .. } => {
-                    let means = means_shape(per.count(shape), shape);
-                    Step::Standardise(Standardise {
-                        mean: tensor("standardise.mean", &means)?,
-                        factor: tensor("standardise.factor", &means)?,
-                    })
-                }
+                PreprocessRecipe::Standardise { per, .. } => Step::Standardise(Standardise {
+                    per: *per,
+                    mean: tensor("standardise.mean", &per.dimensions(shape))?,
+                    factor: tensor("standardise.factor", &per.dimensions(shape))?,
+                }),
                 PreprocessRecipe::Zca { .. } => Step::Zca(Arc::new(Zca {
                     mean: tensor("zca.mean", &image)?,
                     matrix: tensor("zca.matrix", &[shape.len(), shape.len()])?,
@@ -95,29 +93,33 @@ impl Preprocess {
         Ok(Self { shape, steps })
     }
 
+    /// The shape of the samples that a run's steps were learnt from, where the learnt numbers tell it.
+    pub(crate) fn sample_shape(folder: &Path, recipe: &Recipe) -> Result<Option<Shape>> {
+        if !Self::is_saved(folder) {
+            return Ok(None);
+        }
+        let path = folder.join(FILE);
+        let file = read(folder, &path)?;
+        Ok(learnt_from(recipe, &Tensors::of(&path, &file)?))
+    }
+
     /// Whether the run holds the file of learnt numbers.
     pub(crate) fn is_saved(folder: &Path) -> bool {
         folder.join(FILE).exists()
     }
 }
 
-/// The dimensions of so many means of images of this shape.
-fn means_shape(means: usize, image: Shape) -> [usize; 3] {
-    if means == image.len() { [image.height, image.width, image.channels] } else { [1, 1, means] }
-}
-
-/// The shape of the images that the steps were learnt from, according to the first step that has learnt
-/// something for each number of them.
+/// The shape of the images that the steps were learnt from, according to the first step that learns.
 fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
-    let of_numbers = |step: &PreprocessRecipe| match step {
-        PreprocessRecipe::Standardise { per, .. } => *per == Per::Number,
-        step => step.learns_from().is_some(),
-    };
-    let (index, step) = recipe.preprocess.iter().enumerate().find(|(_, step)| of_numbers(step))?;
-    match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
-        [height, width, channels] => Some(Shape::new(channels, height, width)),
-        _ => None,
-    }
+    let learns = recipe.preprocess.iter().enumerate().filter(|(_, step)| step.learns_from().is_some());
+    let mut shapes =
+        learns.filter_map(
+            |(index, step)| match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {
+                [height, width, channels] => Some(Shape::new(channels, height, width)),
+                _ => None,
+            },
+        );
+    shapes.next()
 }
 
 fn read(folder: &Path, path: &Path) -> Result<Vec<u8>> {

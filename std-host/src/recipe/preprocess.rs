@@ -44,12 +44,12 @@ pub enum PreprocessRecipe {
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
     },
-    /// Each number of an image, or each channel, to zero mean and unit deviation over the images.
+    /// Each number of an image to zero mean and unit deviation over the images.
     Standardise {
-        /// What has a mean and a deviation of its own: each number of an image, each channel, or all numbers
-        /// together. Only those of channels and of all apply to images of another size.
+        /// What has a mean and a deviation of its own: each `number` of an image, each `channel` (each axis of
+        /// a sensor), or `all` numbers together. Images of another size can be preprocessed by the last two.
         #[schemars(example = &"channel")]
-        #[serde(default, skip_serializing_if = "Per::is_default")]
+        #[serde(default, skip_serializing_if = "Per::is_number")]
         per: Per,
         /// Added to the variances.
         #[schemars(range(min = 0), example = 0.01)]
@@ -62,31 +62,32 @@ pub enum PreprocessRecipe {
     },
 }
 
-/// What has a mean and a deviation of its own.
+/// What `standardise` learns a mean and a deviation for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum Per {
     /// Each number of an image.
     #[default]
     Number,
-    /// Each channel, over all positions.
+    /// Each channel.
     Channel,
-    /// All numbers together.
+    /// All numbers.
     All,
 }
 
 impl Per {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_number(&self) -> bool {
+        *self == Self::Number
     }
 
-    /// How many means there are for images of this shape.
-    pub fn count(self, image: Shape) -> usize {
+    /// The dimensions of the means of images of this shape.
+    pub(crate) fn dimensions(self, image: Shape) -> Vec<usize> {
         match self {
-            Self::Number => image.len(),
-            Self::Channel => image.channels,
-            Self::All => 1,
+            Self::Number => vec![image.height, image.width, image.channels],
+            Self::Channel => vec![image.channels],
+            Self::All => vec![1],
         }
     }
 }

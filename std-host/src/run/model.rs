@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use wta_core::{Network, Role};
+use wta_core::{Network, Role, Shape};
 
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
@@ -35,6 +35,29 @@ pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Opt
     let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
     tensors.extend(scale);
     write(path, &tensors)
+}
+
+/// The inputs of a fully-connected network's first layer, which has a weight for each; `None` for filters.
+///
+/// # Errors
+///
+/// One sentence if the file cannot be read or is not safetensors.
+pub fn inputs_of_units(path: &Path) -> Result<Option<usize>> {
+    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    Ok(match Tensors::of(path, &file)?.shape("encoder.0.weight").as_deref() {
+        Some([_, inputs]) => Some(*inputs),
+        _ => None,
+    })
+}
+
+/// A shape written as `channels x height x width`, such as `3x1x100`; `None` for anything else.
+pub fn shape_of(text: &str) -> Option<Shape> {
+    let numbers: Option<Vec<usize>> =
+        text.split('x').map(|number| number.trim().parse().ok().filter(|number| *number > 0)).collect();
+    match numbers?[..] {
+        [channels, height, width] => Some(Shape::new(channels, height, width)),
+        _ => None,
+    }
 }
 
 /// Reads the model of `network`.
@@ -164,7 +187,7 @@ pub fn checksum(parameters: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use safetensors::SafeTensors;
-    use wta_core::{Conv, Shape, Size};
+    use wta_core::{Conv, Size};
 
     use super::*;
     use crate::files::tensors::floats_of;
@@ -211,6 +234,22 @@ mod tests {
         let values = floats_of(filters.data());
         assert_eq!(values[6 + 3 + 2], 11.0);
         assert_eq!(tensors.tensor("decoder.weight").unwrap().shape(), [4, 2, 3, 5]);
+    }
+
+    #[test]
+    fn the_shape_of_the_samples_is_found_where_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let units = Network::fully_connected(5, &[3, 4]).unwrap();
+        write(&path, &tensors_of(&units, &counting(&units))).unwrap();
+        assert_eq!(inputs_of_units(&path).unwrap(), Some(5));
+        write(&path, &tensors_of(&conv(), &counting(&conv()))).unwrap();
+        assert_eq!(inputs_of_units(&path).unwrap(), None);
+        let shape = Shape::new(3, 1, 100);
+        assert_eq!(shape_of("3x1x100"), Some(shape));
+        assert!(
+            ["", "3x100", "3x0x100", "ax1x2", "1x2x3x4", "3x1x-1"].into_iter().all(|s| shape_of(s).is_none())
+        );
     }
 
     #[test]

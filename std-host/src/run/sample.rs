@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
 use super::folder::Run;
+use super::model;
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result, RunProblem};
 use crate::files::tensors::bytes_of;
-use crate::preprocess::{Preprocessor, Samples};
+use crate::preprocess::{Preprocess, Preprocessor, Samples};
 
 const FILE: &str = "sample.json";
 
@@ -81,6 +82,27 @@ impl SampleKind {
 }
 
 impl Run {
+    /// The shape of the samples that the run learnt from, as far as its files say: not those of convolutional
+    /// networks that versions before 0.2 trained on arrays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] if there is no model; one sentence if a file cannot be read.
+    pub fn sample_shape(&self) -> Result<Option<Shape>> {
+        if let Some(kind) = self.sample()? {
+            return Ok(Some(kind.shape));
+        }
+        let (recipe, path) = (self.recipe()?, self.file("model.safetensors"));
+        if !path.exists() {
+            return Err(Error::run(self.folder(), RunProblem::Untrained));
+        }
+        if recipe.below.is_some() {
+            return self.below().sample_shape();
+        }
+        let inputs = model::inputs_of_units(&path)?.map(Shape::vector);
+        Ok(Preprocess::sample_shape(self.folder(), &recipe)?.or(inputs))
+    }
+
     /// `Ok` when the run was begun with these samples, as far as is known.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
 use wta::export::{self, Options, Source};
 use wta::run::Run;
+use wta::run::model::shape_of;
+use wta_core::Shape;
 
 use crate::context::Context;
 use crate::load::samples;
@@ -52,13 +54,16 @@ pub(crate) struct Arguments {
     /// With --int8, also keep the numbers in f32, for training and novelty.
     #[arg(long, requires = "int8")]
     keep_f32: bool,
+    /// The shape of a sample, channels x rows x columns, for a run on arrays that does not say it.
+    #[arg(long, value_name = "CxHxW", value_parser = shape)]
+    shape: Option<Shape>,
     /// With --int8, the folder that holds `mnist/` and other data sets; not needed for the bundled digits.
     #[arg(long, value_name = "DIR", requires = "int8")]
     data: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let source = Source::load(&Run::new(&arguments.run))?;
+    let source = Source::load(&Run::new(&arguments.run), arguments.shape)?;
     let recipe = source.trained.recipe();
     let options = Options { decoder: !arguments.no_decoder };
     let (file, cost) = if arguments.int8 {
@@ -68,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         let cost = match source.svm {
             Some(_) => {
                 let test = samples(recipe, data, Split::Test, &bar)?;
-                reported(&compare(context.isa, &source, &quantized, &test)?)
+                reported(&compare(context.isa, &source, &file, &test)?)
             }
             None => String::new(),
         };
@@ -93,6 +98,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         .map(PathBuf::as_path)
         .collect();
     output::report(&paths, &(table + &cost + &notes(arguments, &source) + &written))
+}
+
+fn shape(text: &str) -> std::result::Result<Shape, String> {
+    shape_of(text).ok_or_else(|| "must be channels x rows x columns, such as 3x1x100".to_owned())
 }
 
 /// A line about the test images that both networks classified.

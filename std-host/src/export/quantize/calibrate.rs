@@ -1,11 +1,13 @@
-//! Calibration: the limits beyond which activations saturate.
+//! Calibration: the limits beyond which inputs and activations saturate.
 
 use rayon::prelude::*;
 use wta_core::{Encoder, Inputs, Network, Parameters, Pool};
 use wta_simd::Isa;
 
+use crate::encode::inputs_of;
 use crate::error::Result;
-use crate::preprocess::{Preprocessor, Samples};
+use crate::preprocess::Samples;
+use crate::run::Trained;
 
 /// The largest activation in 8 bits.
 pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::MAX_ACTIVATION as f64;
@@ -14,59 +16,77 @@ pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::MAX_ACTIVATION as f64;
 const IMAGES: usize = 2000;
 /// The number of images that a task encodes.
 const BLOCK: usize = 50;
+/// The most numbers of inputs that are in memory at a time.
+const INPUTS: usize = 1 << 24;
 /// The number of bins of the histogram of activations, from 0 to the largest.
 const BINS: usize = 4096;
 /// The number of limits to try, from the largest activation down to a quarter of it.
 const LIMITS: usize = 97;
 
-/// For each layer, the limit beyond which activations saturate. It is the one that minimises the squared
-/// error of the quantised activations; in the last layer, that of the features.
-pub(super) fn limits(
-    parameters: Parameters<'_>,
-    pool: Pool,
-    root: bool,
-    images: &Samples<'_>,
-) -> Result<Vec<f64>> {
-    let network = parameters.network();
+/// The limits beyond which numbers saturate.
+pub(super) struct Limits {
+    /// Of the magnitudes of the network's input.
+    pub(super) input: f64,
+    /// Of each layer's activations; in the last layer, of the features.
+    pub(super) layers: Vec<f64>,
+}
+
+/// The limits that minimise the squared error of the quantised numbers, for a network whose code is pooled so.
+pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Result<Limits> {
+    let isa = Isa::detect();
+    let (network, root) = (trained.network(), trained.recipe().features.root);
+    let parameters = Parameters::from_outside(network, &trained.parameters)?;
     let activations = Activations { parameters, pool };
     let step = (images.len() / IMAGES).max(1);
     let indices: Vec<usize> = (0..images.len()).step_by(step).take(IMAGES).collect();
-    let blocks = || indices.par_chunks(BLOCK);
-    let largest: Result<Vec<Vec<f32>>> = blocks()
-        .map(|block| {
-            let mut largest = vec![0.0f32; network.depth()];
-            activations.of(images, block, |layer, activation| {
-                if let Some(largest) = largest.get_mut(layer) {
-                    *largest = largest.max(activation);
-                }
-            })?;
-            Ok(largest)
-        })
-        .collect();
-    let largest = largest?.into_iter().reduce(|a, b| a.iter().zip(b).map(|(a, b)| a.max(b)).collect());
-    let largest = largest.unwrap_or_default();
-
-    let counts: Result<Vec<Vec<u64>>> = blocks()
-        .map(|block| {
-            let mut counts = vec![0u64; network.depth() * BINS];
-            activations.of(images, block, |layer, activation| {
-                let share = activation / largest.get(layer).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
-                let bin = ((share * BINS as f32) as usize).min(BINS - 1);
-                if let Some(count) = counts.get_mut(layer * BINS + bin) {
-                    *count += u64::from(activation > 0.0);
-                }
-            })?;
-            Ok(counts)
-        })
-        .collect();
-    let counts = counts?.into_iter().reduce(|a, b| a.iter().zip(b).map(|(a, b)| a + b).collect());
-    let counts = counts.unwrap_or_default();
-    let layers = largest.iter().zip(counts.chunks_exact(BINS)).enumerate();
-    Ok(layers
-        .map(|(layer, (largest, counts))| {
-            best_limit(f64::from(*largest), counts, root && layer + 1 == network.depth())
-        })
-        .collect())
+    let len = network.input().len().max(1);
+    let group = (INPUTS / len).next_multiple_of(BLOCK).max(BLOCK);
+    // Number 0 are the magnitudes of the input; then come the layers.
+    let mut largest = vec![0.0f32; network.depth() + 1];
+    for indices in indices.chunks(group) {
+        let inputs = inputs_of(isa, trained, images, indices)?;
+        let blocks: Result<Vec<Vec<f32>>> = inputs
+            .par_chunks(BLOCK * len)
+            .map(|block| {
+                let mut largest = vec![0.0f32; network.depth() + 1];
+                activations.of(block, |layer, activation| {
+                    if let Some(largest) = largest.get_mut(layer) {
+                        *largest = largest.max(activation);
+                    }
+                })?;
+                Ok(largest)
+            })
+            .collect();
+        for block in blocks? {
+            largest.iter_mut().zip(block).for_each(|(a, b)| *a = a.max(b));
+        }
+    }
+    let mut counts = vec![0u64; largest.len() * BINS];
+    for indices in indices.chunks(group) {
+        let inputs = inputs_of(isa, trained, images, indices)?;
+        let blocks: Result<Vec<Vec<u64>>> = inputs
+            .par_chunks(BLOCK * len)
+            .map(|block| {
+                let mut counts = vec![0u64; largest.len() * BINS];
+                activations.of(block, |layer, activation| {
+                    let most = largest.get(layer).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
+                    let bin = ((activation / most * BINS as f32) as usize).min(BINS - 1);
+                    if let Some(count) = counts.get_mut(layer * BINS + bin) {
+                        *count += u64::from(activation > 0.0);
+                    }
+                })?;
+                Ok(counts)
+            })
+            .collect();
+        for block in blocks? {
+            counts.iter_mut().zip(block).for_each(|(a, b)| *a += b);
+        }
+    }
+    let all = largest.iter().zip(counts.chunks_exact(BINS)).enumerate();
+    let mut limits = all.map(|(layer, (largest, counts))| {
+        best_limit(f64::from(*largest), counts, root && layer == network.depth())
+    });
+    Ok(Limits { input: limits.next().unwrap_or(0.0), layers: limits.collect() })
 }
 
 /// The limit with the smallest squared error of the activations, or of their square roots.
@@ -100,29 +120,27 @@ struct Activations<'a> {
 }
 
 impl Activations<'_> {
-    /// Calls `see` with the layer and the value of each activation of some images; in the last layer, the
-    /// values are pooled.
-    fn of(&self, images: &Samples<'_>, indices: &[usize], mut see: impl FnMut(usize, f32)) -> Result<()> {
+    /// Calls `see` with the magnitude of each number of some inputs, as layer 0, and with the layer (from 1) and
+    /// the value of each of their activations; in the last layer, the values are pooled.
+    fn of(&self, inputs: &[f32], mut see: impl FnMut(usize, f32)) -> Result<()> {
         let network: Network = self.parameters.network();
         let isa = Isa::detect();
         let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
         let encoder = Encoder::new(isa, self.parameters, &mut prepared)?;
         let mut scratch = vec![0.0; Encoder::scratch_len(isa, &network)];
-        let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
-        let mut pixels = vec![0.0; network.input().len()];
-        let plain = Preprocessor::none(images.image_shape());
+        let (mut padded, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
         let mut features = vec![0.0; self.pool.output(network.code()).len()];
-        for index in indices {
-            images.write_all(&plain, &[*index], &mut pixels)?;
-            encoder.load(1, 0, &pixels, &mut inputs)?;
-            encoder.hidden(1, &mut inputs, &mut scratch)?;
-            encoder.top(1, &inputs, &mut scratch, &mut code)?;
+        for input in inputs.chunks_exact(network.input().len().max(1)) {
+            input.iter().for_each(|number| see(0, number.abs()));
+            encoder.load(1, 0, input, &mut padded)?;
+            encoder.hidden(1, &mut padded, &mut scratch)?;
+            encoder.top(1, &padded, &mut scratch, &mut code)?;
             self.pool.run(isa, network.code(), &code, &mut features)?;
-            let maps = Inputs::new(network, 1, &inputs)?;
+            let maps = Inputs::new(network, 1, &padded)?;
             for layer in 1..network.depth() {
-                maps.of(layer, 0).iter().for_each(|activation| see(layer - 1, *activation));
+                maps.of(layer, 0).iter().for_each(|activation| see(layer, *activation));
             }
-            features.iter().for_each(|activation| see(network.depth() - 1, *activation));
+            features.iter().for_each(|activation| see(network.depth(), *activation));
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! The cost of quantisation: a set of images is classified with both networks.
 
 use rayon::prelude::*;
-use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
+use wta_core::Int8Pipeline;
+use wta_core::int8::Portable;
 use wta_simd::Isa;
 
-use super::network::Quantized;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Result};
+use crate::export::format::ModelFile;
 use crate::export::source::Source;
-use crate::preprocess::Preprocessor;
 use crate::preprocess::Samples;
 
 /// The number of images that a task classifies.
@@ -27,12 +27,13 @@ pub struct Comparison {
     pub int8_errors: usize,
 }
 
-/// Classifies all images with both networks, on all threads.
+/// Classifies all images with both networks, on all threads: with the quantised one of `file` by the code that
+/// a device runs.
 ///
 /// # Errors
 ///
 /// One sentence if there is no classifier, or the images have no labels.
-pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Samples<'_>) -> Result<Comparison> {
+pub fn compare(isa: Isa, source: &Source, file: &ModelFile, images: &Samples<'_>) -> Result<Comparison> {
     let (Some(svm), Some(labels)) = (&source.svm, images.labels()) else {
         return Err(Error::Invalid("there is nothing to compare: no classifier, or no labels".to_owned()));
     };
@@ -44,7 +45,7 @@ pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Sample
         }
         Ok(())
     })?;
-    let in_int8 = classify(quantized, source.trained.recipe().data.divide_by, images)?;
+    let in_int8 = classify(file, images)?;
     let mut found = Comparison { images: images.len(), ..Comparison::default() };
     for ((a, b), label) in in_f32.iter().zip(&in_int8).zip(labels) {
         found.same += usize::from(a == b);
@@ -55,27 +56,19 @@ pub fn compare(isa: Isa, source: &Source, quantized: &Quantized, images: &Sample
 }
 
 /// The labels that the quantised network gives.
-fn classify(quantized: &Quantized, divide_by: f32, images: &Samples<'_>) -> Result<Vec<u16>> {
+fn classify(file: &ModelFile, images: &Samples<'_>) -> Result<Vec<u16>> {
+    let model = file.model()?;
     let indices: Vec<usize> = (0..images.len()).collect();
     let blocks: Result<Vec<Vec<u16>>> = indices
         .par_chunks(BLOCK)
         .map(|indices| {
-            let (network, pool) = (quantized.int8()?, quantized.pool());
-            let Some(svm) = quantized.int8_svm()? else { return Ok(Vec::new()) };
-            let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(network.network(), &pool)];
-            let mut sums = vec![0; svm.classes()];
-            let extractor =
-                Int8Extractor::new(Portable, network, pool, quantized.sqrt_features(), &mut memory)?;
-            let mut classifier = Int8Classifier::new(extractor, svm, &mut sums)?;
-            let mut pixels = vec![0.0; images.shape().len()];
-            let plain = Preprocessor::none(images.image_shape());
-            let mut bytes = vec![0u8; pixels.len()];
+            let mut memory = vec![0; Int8Pipeline::<Portable>::memory_len(&model)];
+            let mut pipeline = Int8Pipeline::new(Portable, model, &mut memory)?;
+            let mut sample = vec![0.0; images.shape().len()];
             let mut labels = Vec::with_capacity(indices.len());
             for index in indices {
-                images.write_all(&plain, &[*index], &mut pixels)?;
-                // The original bytes of the pixels.
-                bytes.iter_mut().zip(&pixels).for_each(|(to, from)| *to = (from * divide_by).round() as u8);
-                labels.push(classifier.classify(&bytes[..])? as u16);
+                images.write_raw(&[*index], &mut sample)?;
+                labels.push(pipeline.classify(&sample[..])? as u16);
             }
             Ok(labels)
         })

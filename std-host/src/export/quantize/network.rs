@@ -3,17 +3,18 @@
 //!
 //! Weights get one scale per map (per class in the classifier), so that the largest becomes 127. Activations
 //! get one scale per layer, which determines where they saturate: `calibrate` chooses the one that loses
-//! least on training images. Pixels stay the bytes that they are. Biases and sums are integers in units of
+//! least on training images. Pixels stay the bytes that they are; other numbers get a step, likewise. Biases and sums are integers in units of
 //! input scale x weight scale.
 
 use wta_core::Layer;
 use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
 use wta_core::{Network, Parameters, Pool, Shape};
 
-use super::calibrate::{self, MAX_ACTIVATION};
-use crate::error::{Error, Result};
-use crate::export::source::Source;
+use super::calibrate::{self, Limits, MAX_ACTIVATION};
+use crate::error::Result;
+use crate::export::source::{Source, turned};
 use crate::preprocess::Samples;
+use crate::run::Trained;
 use crate::svm;
 
 /// The largest weight in 8 bits.
@@ -29,6 +30,8 @@ pub struct Quantized {
     network: Network,
     pool: Pool,
     root: bool,
+    below: Option<Box<Quantized>>,
+    input_step: Option<f32>,
     layers: Vec<QuantizedLayer>,
     feature_scale: f32,
     svm: Option<QuantizedSvm>,
@@ -57,25 +60,37 @@ pub struct QuantizedSvm {
 }
 
 impl Quantized {
-    /// Quantises a network and its classifier. The scales of activations are calibrated with `images`, which
-    /// should be training images.
+    /// Quantises a network and its classifier; of a stack, all layers. The scales of inputs and activations are
+    /// calibrated with `images`, which should be training images.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a stack, whose upper layer does not see images; [`Error::Core`] for average
-    /// pooling, or if the core refuses the network.
+    /// [`Error::Core`](crate::Error::Core) for average pooling, or if the core refuses the network.
     pub fn new(source: &Source, images: &Samples<'_>) -> Result<Self> {
-        let trained = &source.trained;
-        if trained.below.is_some() {
-            return Err(Error::Invalid(
-                "the upper layer of a stack cannot be quantised: its input are no bytes".to_owned(),
-            ));
-        }
-        source.pool.check_int8()?;
-        let (network, root) = (trained.network(), trained.recipe().features.root);
-        let parameters = Parameters::from_outside(network, &trained.parameters)?;
-        let limits = calibrate::limits(parameters, source.pool, root, images)?;
-        let mut input_scale = 1.0 / f64::from(trained.recipe().data.divide_by);
+        Self::of(&source.trained, source.pool, source.svm.as_ref(), images)
+    }
+
+    fn of(trained: &Trained, pool: Pool, svm: Option<&svm::Model>, images: &Samples<'_>) -> Result<Self> {
+        pool.check_int8()?;
+        let below = match &trained.below {
+            Some(below) => {
+                let lower = &below.trained;
+                Some((Box::new(Self::of(lower, lower.resolved.pool(), None, images)?), below.scale))
+            }
+            None => None,
+        };
+        let parameters = Parameters::from_outside(trained.network(), &trained.parameters)?;
+        let Limits { input, layers: limits } = calibrate::limits(trained, pool, images)?;
+        let plain = images.are_bytes() && trained.preprocess.is_none();
+        let step = (input / MAX_ACTIVATION).max(f64::from(f32::MIN_POSITIVE)) as f32;
+        // What an input of 1 stands for in the network in f32.
+        let (mut input_scale, input_step) = match &below {
+            Some((below, scale)) => (f64::from(below.feature_scale) * f64::from(*scale), None),
+            None if plain => (1.0 / f64::from(trained.recipe().data.divide_by), None),
+            None => (f64::from(step), Some(step)),
+        };
+        let (network, pool) = turned(trained.network(), pool);
+        let root = trained.recipe().features.root;
         let mut layers = Vec::new();
         for (index, (layer, limit)) in network.layers().zip(limits).enumerate() {
             let filters = parameters.filters(index);
@@ -85,10 +100,21 @@ impl Quantized {
             input_scale = scale;
         }
         let feature_scale = if root { (input_scale / MAX_ACTIVATION).sqrt() } else { input_scale };
-        let shape = source.pool.output(network.code());
-        let svm = source.svm.as_ref().map(|svm| quantize_svm(svm, shape, feature_scale)).transpose()?;
-        let pool = source.pool;
-        Ok(Self { network, pool, root, layers, feature_scale: feature_scale as f32, svm })
+        let shape = pool.output(network.code());
+        let svm = svm.map(|svm| quantize_svm(svm, shape, feature_scale)).transpose()?;
+        let (below, feature_scale) = (below.map(|(below, _)| below), feature_scale as f32);
+        Ok(Self { network, pool, root, below, input_step, layers, feature_scale, svm })
+    }
+
+    /// The quantised layer below, in a stack.
+    pub fn below(&self) -> Option<&Self> {
+        self.below.as_deref()
+    }
+
+    /// What an input of 1 stands for. `None` if the input are bytes as they are, or the features of the layer
+    /// below.
+    pub fn input_step(&self) -> Option<f32> {
+        self.input_step
     }
 
     /// The layers' numbers.

@@ -1,0 +1,212 @@
+//! A whole model in 8-bit integers.
+
+use crate::error::{Error, Result, expect_len};
+use crate::int8::{Int8Extractor, Int8Kernels, Int8Rows, quantise};
+use crate::memory::{copy, split_off};
+use crate::model::Model;
+use crate::pipeline::float::NO_CLASSIFIER;
+use crate::pipeline::layers::{Features, features_len, keep};
+use crate::preprocess::Preprocessed;
+use crate::shape::Shape;
+use crate::stream::{Rows, Scaled};
+use crate::svm::largest;
+
+/// A quantised model, with its preprocessing and the layers below.
+///
+/// Samples are [`Rows`] as the sensor gives them, such as a `&[i16]` or a closure. Preprocessing is in `f32`,
+/// and what it leaves is divided by the [input's step](Model::int8_input_step); a model of bytes takes them as
+/// they are.
+#[derive(Debug)]
+pub struct Int8Pipeline<'a, K> {
+    kernels: K,
+    model: Model<'a>,
+    /// What samples are multiplied by, and what they are divided by then.
+    scale: f32,
+    step: f32,
+    memory: &'a mut [u32],
+}
+
+/// What the extractor of a layer reads.
+enum Input<'f, R> {
+    Samples { rows: Preprocessed<'f, Scaled<R>>, row: &'f mut [f32], step: f32 },
+    Below(Features<'f, i16>),
+}
+
+impl<R: Rows> Int8Rows for Input<'_, R> {
+    fn row(&mut self, y: usize, to: &mut [i16]) {
+        match self {
+            Self::Samples { rows, row, step } => {
+                rows.row(y, row);
+                to.iter_mut().zip(&**row).for_each(|(to, v)| *to = quantise(*v, *step));
+            }
+            Self::Below(features) => features.row(y, to, |feature| feature),
+        }
+    }
+
+    fn expect_shape(&self, shape: Shape) -> Result<()> {
+        match self {
+            Self::Samples { rows, .. } => rows.expect_shape(shape),
+            Self::Below(_) => Ok(()),
+        }
+    }
+}
+
+impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
+    /// Words of memory; four times as many bytes.
+    pub fn memory_len(model: &Model<'_>) -> usize {
+        let layers = model.layers();
+        let lowest = model.layer(0);
+        let work = (0..layers).map(|index| work_len::<K>(&model.layer(index))).max().unwrap_or(0);
+        let between = features_len(model, layers.saturating_sub(1));
+        let floats = row_len(&lowest).saturating_add(lowest.preprocessing().memory_len());
+        let integers = work.saturating_add(between.div_ceil(2));
+        model.classes().saturating_add(floats).saturating_add(integers)
+    }
+
+    /// Prepares to run a model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] for a model without quantised network, or for the upper layer of a stack alone;
+    /// [`Error::Length`] unless `memory` has [`Int8Pipeline::memory_len`] words.
+    pub fn new(kernels: K, model: Model<'a>, memory: &'a mut [u32]) -> Result<Self> {
+        let lowest = model.layer(0);
+        if lowest.is_stacked() {
+            return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
+        }
+        if lowest.known_int8().is_none() {
+            return Err(Error::Model("this model.wta has no quantised network; export it with one"));
+        }
+        expect_len("memory of the model", Self::memory_len(&model), memory.len())?;
+        let (scale, step) = match lowest.int8_input_step() {
+            Some(step) => (lowest.scale(), step),
+            None => (1.0, 1.0),
+        };
+        Ok(Self { kernels, model, scale, step, memory })
+    }
+
+    /// For samples that have been multiplied by the model's scale already.
+    #[must_use]
+    pub fn scaled(self) -> Self {
+        let lowest = self.model.layer(0);
+        // Bytes are what they were again after a division by the scale.
+        let step = if lowest.int8_input_step().is_some() { self.step } else { lowest.scale() };
+        Self { scale: 1.0, step, ..self }
+    }
+
+    /// The shape of a sample's features.
+    pub fn shape(&self) -> Shape {
+        self.model.pool().output(self.model.network().code())
+    }
+
+    /// All features of a sample, position by position with the maps side by side, 0 to 255. Each times
+    /// [`Model::int8_feature_scale`] is one of the network in `f32`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for a sample of another size, or unless `features` has the numbers of
+    /// [`Int8Pipeline::shape`]; [`Error::Invalid`] if a number of the sample is not finite.
+    pub fn features(&mut self, samples: impl Rows, features: &mut [i16]) -> Result<()> {
+        expect_len("features", self.shape().len(), features.len())?;
+        let Self { kernels, model, scale, step, memory } = self;
+        let (_, memory) = memory.split_at_mut_checked(model.classes()).unwrap_or_default();
+        let mut keep = keep(features);
+        run(*kernels, model, (*scale, *step), samples, memory, &mut |y, row| {
+            // Keeping a row cannot fail.
+            let _ = keep(y, row);
+        })
+    }
+
+    /// The decision value of each class, in order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Int8Pipeline::features`], and [`Error::Model`] for a model without classifier.
+    pub fn scores(&mut self, samples: impl Rows) -> Result<impl Iterator<Item = f32>> {
+        let Self { kernels, model, scale, step, memory } = self;
+        let svm = model.known_int8_svm().ok_or(NO_CLASSIFIER)?;
+        let (sums, memory) = memory.split_at_mut_checked(svm.classes()).unwrap_or_default();
+        let sums: &mut [i32] = bytemuck::try_cast_slice_mut(sums).unwrap_or_default();
+        copy(svm.bias(), sums);
+        run(*kernels, model, (*scale, *step), samples, memory, &mut |y, row| {
+            if let Some(weights) = svm.row(y) {
+                kernels.accumulate(&weights, row, sums);
+            }
+        })?;
+        Ok(sums.iter().zip(svm.scales()).map(|(sum, scale)| *sum as f32 * scale))
+    }
+
+    /// The class with the largest decision value; ties go to the lowest class.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Int8Pipeline::scores`].
+    pub fn classify(&mut self, samples: impl Rows) -> Result<usize> {
+        Ok(largest(self.scores(samples)?))
+    }
+}
+
+/// Numbers in a row of the input.
+const fn row_len(model: &Model<'_>) -> usize {
+    let input = model.network().input();
+    input.width.saturating_mul(input.channels)
+}
+
+/// Words that a layer needs while it runs.
+fn work_len<K: Int8Kernels>(layer: &Model<'_>) -> usize {
+    Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool()).div_ceil(2)
+}
+
+/// Hands the rows of the last layer's features to `sink`.
+fn run<K: Int8Kernels>(
+    kernels: K,
+    model: &Model<'_>,
+    (scale, step): (f32, f32),
+    samples: impl Rows,
+    memory: &mut [u32],
+    sink: &mut dyn FnMut(usize, &[i16]),
+) -> Result<()> {
+    let last = model.layers().saturating_sub(1);
+    let lowest = model.layer(0);
+    let mut rest = memory;
+    let floats: &mut [f32] = bytemuck::try_cast_slice_mut(split_off(
+        &mut rest,
+        row_len(&lowest).saturating_add(lowest.preprocessing().memory_len()),
+    ))
+    .unwrap_or_default();
+    let (row, held) = floats.split_at_mut_checked(row_len(&lowest)).unwrap_or_default();
+    let between = features_len(model, last);
+    let between: &mut [i16] =
+        bytemuck::try_cast_slice_mut(split_off(&mut rest, between.div_ceil(2))).unwrap_or_default();
+    let rows = Preprocessed::new(lowest.preprocessing(), Scaled { rows: samples, scale }, held)?;
+    let mut samples = Some(Input::Samples { rows, row, step });
+    for index in 0..=last {
+        let layer = model.layer(index);
+        let (below, mut above) = between.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
+        let features = split_off(&mut above, if index < last { layer.features() } else { 0 });
+        let input = samples.take().unwrap_or_else(|| {
+            let lower = model.layer(index.saturating_sub(1));
+            let shape = lower.pool().output(lower.network().code());
+            let start = below.len().saturating_sub(lower.features());
+            let features = below.get(start..).unwrap_or_default();
+            Input::Below(Features { features, shape, planar: layer.is_planar() })
+        });
+        let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
+        let len = Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool());
+        let work: &mut [i16] =
+            bytemuck::try_cast_slice_mut(rest.get_mut(..len.div_ceil(2)).unwrap_or_default())
+                .unwrap_or_default();
+        let work = work.get_mut(..len).unwrap_or_default();
+        let mut extractor = Int8Extractor::new(kernels, network, layer.pool(), layer.sqrt_features(), work)?;
+        if index < last {
+            let mut keep = keep(features);
+            extractor.for_each_row(input, |y, row| {
+                // Keeping a row cannot fail.
+                let _ = keep(y, row);
+            })?;
+        } else {
+            extractor.for_each_row(input, &mut *sink)?;
+        }
+    }
+    Ok(())
+}

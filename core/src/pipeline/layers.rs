@@ -1,0 +1,46 @@
+//! What both kinds of numbers share: the layers' lengths, and how features become the next layer's input.
+
+use crate::error::Result;
+use crate::memory::part;
+use crate::model::Model;
+use crate::shape::Shape;
+
+/// The lengths of the buffers between the layers, from the lowest up, in numbers; the last layer has none.
+pub(super) fn features_len(model: &Model<'_>, below: usize) -> usize {
+    (0..below).map(|index| model.layer(index).features()).sum()
+}
+
+/// The features of a layer as the input of the next.
+#[derive(Debug)]
+pub(super) struct Features<'f, T> {
+    pub(super) features: &'f [T],
+    pub(super) shape: Shape,
+    /// Whether the next layer takes map after map.
+    pub(super) planar: bool,
+}
+
+impl<T: Copy> Features<'_, T> {
+    /// Row `y` of the next layer's input.
+    pub(super) fn row<U>(&self, y: usize, to: &mut [U], convert: impl Fn(T) -> U) {
+        if !self.planar {
+            let from = part(self.features, y.saturating_mul(to.len()), to.len());
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));
+            return;
+        }
+        // A planar input is a single row.
+        let mut places = to.iter_mut();
+        for map in 0..self.shape.channels {
+            let from = self.features.iter().skip(map).step_by(self.shape.channels.max(1));
+            places.by_ref().zip(from).for_each(|(to, from)| *to = convert(*from));
+        }
+    }
+}
+
+/// Where each row of the features goes.
+pub(super) fn keep<T: Copy>(features: &mut [T]) -> impl FnMut(usize, &[T]) -> Result<()> {
+    |y, row| {
+        let places = features.iter_mut().skip(y.saturating_mul(row.len()));
+        places.zip(row).for_each(|(to, from)| *to = *from);
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! The steps as they lie in a section of a `model.wta`, in 32-bit words:
+//!
+//! ```text
+//! steps, 1 to 8 | channels, height, width of a sample | then for each step: kind, n, and n numbers in f32
+//! ```
+
+use crate::error::{Error, Result, expect_finite};
+use crate::memory::part;
+use crate::shape::Shape;
+
+/// The most steps.
+pub const MAX_STEPS: usize = 8;
+/// The most numbers of a sample that is whitened: the matrix then takes 4 MiB of flash.
+pub const MAX_WHITENED: usize = 1024;
+/// The most numbers of a sample.
+const MAX_SAMPLE: usize = 1 << 26;
+
+/// Kind of a step: a mean is subtracted from all numbers, which are then multiplied by a factor.
+pub const UNIFORM: u32 = 1;
+/// Kind of a step: the same with a mean for each channel, and then a factor for each.
+pub const CHANNELS: u32 = 2;
+/// Kind of a step: the same with a mean for each number of the sample, and then a factor for each.
+pub const NUMBERS: u32 = 3;
+/// Kind of a step: each sample to zero mean and unit deviation. Its number is added to the variance.
+pub const CONTRAST: u32 = 4;
+/// Kind of a step: means, one for each number, are subtracted; then a matrix, row by row, is multiplied.
+pub const WHITENING: u32 = 5;
+/// Kind of a step: each channel relative to its surroundings. Its numbers are the window's weights from the
+/// centre outwards.
+pub const LOCAL_CONTRAST: u32 = 6;
+
+/// A step in place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Step<'a> {
+    /// `(x - mean) * factor`.
+    Uniform(f32, f32),
+    /// The same by channel.
+    Channels(&'a [f32], &'a [f32]),
+    /// The same by number.
+    Numbers(&'a [f32], &'a [f32]),
+    Contrast(f32),
+    /// Means and matrix.
+    Whitening(&'a [f32], &'a [f32]),
+    LocalContrast(&'a [f32]),
+}
+
+impl Step<'_> {
+    /// Whether the step needs a whole sample in memory.
+    pub(super) const fn holds(&self) -> bool {
+        matches!(self, Self::Whitening(..) | Self::LocalContrast(_))
+    }
+}
+
+/// The steps between a sample and a network, with the numbers that they learnt, in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Preprocessing<'a> {
+    shape: Shape,
+    planar: bool,
+    count: usize,
+    words: &'a [u32],
+}
+
+impl<'a> Preprocessing<'a> {
+    /// No steps, for samples of this shape.
+    pub const fn none(shape: Shape) -> Self {
+        Self { shape, planar: false, count: 0, words: &[] }
+    }
+
+    /// The steps in the words of a section. With `planar`, samples come channel after channel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] for what is no list of steps, [`Error::NotFinite`] for a number that is not finite.
+    pub fn new(words: &'a [u32], planar: bool) -> Result<Self> {
+        let steps = Self::known(words, planar);
+        if steps.count == 0 || steps.count > MAX_STEPS {
+            return Err(Error::Model("the preprocessing of this model.wta has no steps, or more than 8"));
+        }
+        if steps.shape.len_within(MAX_SAMPLE).is_none_or(|len| len == 0) {
+            return Err(Error::Model(
+                "the preprocessing of this model.wta is for samples of no possible shape",
+            ));
+        }
+        let mut rest = steps.words;
+        for _ in 0..steps.count {
+            steps.check(next(&mut rest))?;
+        }
+        if rest.is_empty() { Ok(steps) } else { Err(WRONG_LENGTH) }
+    }
+
+    /// The same for words that have been checked.
+    pub(crate) fn known(words: &'a [u32], planar: bool) -> Self {
+        let number = |index: usize| words.get(index).map_or(0, |word| *word as usize);
+        let shape = Shape::new(number(1), number(2), number(3));
+        Self { shape, planar, count: number(0), words: words.get(4..).unwrap_or_default() }
+    }
+
+    fn check(&self, step: Option<(u32, &[f32])>) -> Result<()> {
+        let Some((kind, numbers)) = step else { return Err(WRONG_LENGTH) };
+        expect_finite("preprocessing", numbers)?;
+        let len = self.shape.len();
+        let expected = match kind {
+            UNIFORM => 2,
+            CHANNELS => 2 * self.shape.channels,
+            NUMBERS => 2 * len,
+            CONTRAST => 1,
+            WHITENING if len > MAX_WHITENED => {
+                return Err(Error::Model("this model.wta whitens samples of more than 1024 numbers"));
+            }
+            WHITENING => len + len * len,
+            LOCAL_CONTRAST => numbers.len().clamp(1, 501),
+            _ => return Err(Error::Model("this model.wta has a preprocessing step of an unknown kind")),
+        };
+        if numbers.len() != expected {
+            return Err(WRONG_LENGTH);
+        }
+        let positive =
+            |least: f32| numbers.iter().all(|number| *number >= 0.0) && numbers.first() >= Some(&least);
+        match kind {
+            CONTRAST | LOCAL_CONTRAST
+                if !positive(if kind == CONTRAST { 0.0 } else { f32::MIN_POSITIVE }) =>
+            {
+                Err(Error::Model("a preprocessing step of this model.wta has a negative number"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The shape of a sample as the steps were learnt: channels last, unless the samples are planar.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How many steps there are.
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are no steps.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Numbers of memory that [`Preprocessed`] needs: a sample for each step that holds one, which whitening
+    /// and local contrast do, and the others do not.
+    pub fn memory_len(&self) -> usize {
+        self.steps().filter(Step::holds).count().saturating_mul(self.shape.len())
+    }
+
+    /// The steps in their order.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
+        let (mut rest, len) = (self.words, self.shape.len());
+        let halves = |numbers: &'a [f32]| numbers.split_at_checked(numbers.len() / 2).unwrap_or_default();
+        (0..self.count).filter_map(move |_| {
+            let (kind, numbers) = next(&mut rest)?;
+            let first = numbers.first().copied().unwrap_or(0.0);
+            Some(match kind {
+                UNIFORM => Step::Uniform(first, numbers.last().copied().unwrap_or(1.0)),
+                CHANNELS => {
+                    let (means, factors) = halves(numbers);
+                    Step::Channels(means, factors)
+                }
+                NUMBERS => {
+                    let (means, factors) = halves(numbers);
+                    Step::Numbers(means, factors)
+                }
+                WHITENING => {
+                    let (means, matrix) = numbers.split_at_checked(len).unwrap_or_default();
+                    Step::Whitening(means, matrix)
+                }
+                LOCAL_CONTRAST => Step::LocalContrast(numbers),
+                _ => Step::Contrast(first),
+            })
+        })
+    }
+
+    /// Where the number lies in a sample with its channels last that is number `place` of the sample as it
+    /// comes.
+    pub(super) const fn order(&self, place: usize) -> usize {
+        if !self.planar {
+            return place;
+        }
+        let positions = self.shape.positions();
+        match (place.checked_div(positions), place.checked_rem(positions)) {
+            (Some(channel), Some(position)) => position * self.shape.channels + channel,
+            _ => place,
+        }
+    }
+
+    /// The inverse of [`Preprocessing::order`].
+    pub(super) const fn place(&self, order: usize) -> usize {
+        if !self.planar {
+            return order;
+        }
+        let channels = self.shape.channels;
+        match (order.checked_div(channels), order.checked_rem(channels)) {
+            (Some(position), Some(channel)) => channel * self.shape.positions() + position,
+            _ => order,
+        }
+    }
+}
+
+const WRONG_LENGTH: Error = Error::Model("a preprocessing step of this model.wta has a wrong length");
+
+/// Takes a step's kind and numbers off the words.
+fn next<'a>(rest: &mut &'a [u32]) -> Option<(u32, &'a [f32])> {
+    let (&[kind, len], behind) = rest.split_first_chunk()?;
+    let len = usize::try_from(len).ok().filter(|len| *len <= behind.len())?;
+    *rest = behind.get(len..)?;
+    Some((kind, bytemuck::try_cast_slice(part(behind, 0, len)).unwrap_or_default()))
+}
