@@ -92,8 +92,8 @@ pub enum Error {
     Diverged {
         /// The step, from 1.
         step: u64,
-        /// The run folder that holds the last good weights; none if the training was in memory, or no epoch was
-        /// finished.
+        /// The run folder that holds the last good weights; none if the training was in memory, or no epoch
+        /// was finished.
         folder: Option<PathBuf>,
         /// The largest absolute number of the step's samples.
         largest: f32,

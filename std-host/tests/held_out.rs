@@ -65,9 +65,9 @@ fn by_definition(parameters: &[f32], samples: &[Vec<f32>], batch: usize, rate: O
             (0..UNITS).for_each(|unit| keep_largest(&mut codes, unit, keep));
         }
         for (sample, code) in batch.iter().zip(&codes) {
-            for i in 0..INPUTS {
+            for (i, value) in sample.iter().enumerate() {
                 let made: f64 = (0..UNITS).map(|u| code[u] * at(atoms + u * INPUTS + i)).sum();
-                losses += 0.5 * (made + at(atoms + UNITS * INPUTS + i) - f64::from(sample[i])).powi(2);
+                losses += 0.5 * (made + at(atoms + UNITS * INPUTS + i) - f64::from(*value)).powi(2);
             }
             active += code.iter().filter(|v| **v > 0.0).count();
             (0..UNITS).for_each(|u| used[u] |= code[u] > 0.0);

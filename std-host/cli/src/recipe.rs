@@ -7,7 +7,8 @@ use wta::recipe;
 
 use crate::error::Result;
 
-/// A recipe by its name or path, or from standard input for `-`, with other epochs and another seed if the flags give them.
+/// A recipe by its name or path, or from standard input for `-`, with other epochs and another seed if the
+/// flags give them.
 pub(crate) fn resolve(name: &str, epochs: Option<usize>, seed: Option<u64>) -> Result<Recipe> {
     let mut recipe = match name {
         "-" => recipe::read(std::io::stdin().lock(), Path::new("standard input"))?,

@@ -8,8 +8,8 @@ use crate::files::atomic::AtomicFile;
 use crate::layout::channels_first;
 use crate::preprocess::Samples;
 
-/// Writes the features of all samples to a file as a `.npy` array of float32 and returns its dimensions: images x maps
-/// x rows x columns, or images x units for a fully-connected network.
+/// Writes the features of all samples to a file as a `.npy` array of float32 and returns its dimensions:
+/// images x maps x rows x columns, or images x units for a fully-connected network.
 ///
 /// # Errors
 ///

@@ -75,6 +75,11 @@ impl<'a> Samples<'a> {
         &self.dataset.classes
     }
 
+    /// Whether the data set is in memory, and not in files.
+    pub fn are_in_memory(&self) -> bool {
+        self.dataset.values.is_in_memory()
+    }
+
     /// What the samples are.
     pub fn form(&self) -> Form {
         self.dataset.form

@@ -52,8 +52,8 @@ pub struct TrainingRecipe {
     #[serde(default = "TrainingRecipe::default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,
-    /// Samples that are never trained on: a share below 1, or a number of them. After each epoch, the loss and
-    /// the other measures are those of these samples, too [default: none].
+    /// Samples that are never trained on: a share below 1, or a number of them. After each epoch, the loss
+    /// and the other measures are those of these samples, too [default: none].
     #[schemars(extend("exclusiveMinimum" = 0), example = 0.1)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out: Option<f64>,

@@ -20,8 +20,9 @@ pub struct ImageSet<'a> {
 }
 
 impl<'a> ImageSet<'a> {
-    /// The samples, preprocessed. They are kept in memory if there is any preprocessing and they take at most
-    /// `memory` bytes. Otherwise every batch is preprocessed anew, to the same bits.
+    /// The samples, preprocessed. They are kept in memory if there is any preprocessing, they take at most
+    /// `memory` bytes, and the data set itself is in memory. Otherwise every batch is preprocessed anew, to
+    /// the same bits.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl<'a> ImageSet<'a> {
         let len = samples.shape().len();
         let bytes = samples.len().saturating_mul(len).saturating_mul(size_of::<f32>());
         let mut kept = None;
-        if !preprocessor.is_none() && bytes <= memory {
+        if !preprocessor.is_none() && bytes <= memory && samples.are_in_memory() {
             observer.begin("preprocess", samples.len() as u64);
             let mut all = vec![0.0; samples.len() * len];
             let indices: Vec<usize> = (0..samples.len()).collect();

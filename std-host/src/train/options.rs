@@ -15,8 +15,9 @@ pub struct Options<'a> {
     pub memory: usize,
     /// The patches that the layers below learn from, if the recipe has `[large]`.
     pub patches: Option<&'a Samples<'a>>,
-    /// A run whose weights a new training begins with, instead of random ones; in a stack, each layer with those
-    /// of the same layer. If its preprocessing steps are the recipe's, what they have learnt is kept, too.
+    /// A run whose weights a new training begins with, instead of random ones; in a stack, each layer with
+    /// those of the same layer. If its preprocessing steps are the recipe's, what they have learnt is kept,
+    /// too.
     pub from: Option<&'a Run>,
 }
 

@@ -6,6 +6,8 @@ use crate::error::{Error, Result};
 use clap::Args;
 use wta::data::Split;
 use wta::evaluate::{Encoded, Encoding, Evaluation, Plan, Validation, evaluate, validate};
+use wta::picture;
+use wta::preprocess::Samples;
 use wta::recipe::PoolRecipe;
 use wta::run::{Run, Trained};
 
@@ -101,14 +103,22 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     }
     evaluation.save(&run)?;
     if let Some(test) = &test {
-        let mistakes: Vec<usize> = evaluation.confusion.surest.iter().map(|mistake| mistake.sample).collect();
-        if let Some(path) = super::show::mistakes(&run, test, &mistakes)?
+        let chosen: Vec<usize> = evaluation.confusion.surest.iter().map(|mistake| mistake.sample).collect();
+        if let Some(path) = mistakes(&run, test, &chosen)?
             && !arguments.json
         {
             print(&format!("picture: {}\n", path.display()))?;
         }
     }
     Ok(())
+}
+
+/// Writes a picture of some test images; nothing if there are none, or the samples are no images.
+fn mistakes(run: &Run, samples: &Samples<'_>, chosen: &[usize]) -> Result<Option<PathBuf>> {
+    let Some(picture) = picture::samples(samples, chosen)? else { return Ok(None) };
+    let path = run.file("mistakes.png");
+    picture.save(&path)?;
+    Ok(Some(path))
 }
 
 pub(super) fn report(evaluation: &Evaluation) -> Result<()> {

@@ -58,14 +58,6 @@ pub(super) fn dictionary(run: &Run, trained: &Trained) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes a picture of some test images; nothing if there are none, or the samples are no images.
-pub(super) fn mistakes(run: &Run, samples: &Samples<'_>, chosen: &[usize]) -> Result<Option<PathBuf>> {
-    let Some(picture) = picture::samples(samples, chosen)? else { return Ok(None) };
-    let path = run.file("mistakes.png");
-    picture.save(&path)?;
-    Ok(Some(path))
-}
-
 /// Writes all pictures and returns their paths.
 pub(super) fn pictures(
     run: &Run,

@@ -21,7 +21,7 @@ fn the_schema_has_the_tables_and_their_keys() {
     }
     assert_eq!(schema["additionalProperties"], false);
     let epochs = schema.pointer("/$defs/TrainingRecipe/properties/epochs").unwrap();
-    assert_eq!((&epochs["type"], &epochs["minimum"]), (&"integer".into(), &1.into()));
+    assert_eq!((&epochs["type"], &epochs["minimum"]), (&"integer".into(), &0.into()));
     assert!(!text.contains("null"), "TOML has no null");
 }
 
