@@ -141,8 +141,8 @@ impl<'a> Preprocessing<'a> {
         self.count == 0
     }
 
-    /// Numbers of memory that [`Preprocessed`] needs: a sample for each step that holds one, which whitening
-    /// and local contrast do, and the others do not.
+    /// Numbers of memory that [`Preprocessed`](crate::Preprocessed) needs: a sample for each step that holds
+    /// one, which whitening and local contrast do, and the others do not.
     pub fn memory_len(&self) -> usize {
         self.steps().filter(Step::holds).count().saturating_mul(self.shape.len())
     }

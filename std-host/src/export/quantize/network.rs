@@ -146,7 +146,7 @@ impl Quantized {
     ///
     /// # Errors
     ///
-    /// [`Error::Core`] if a filter is so long that its sums could overflow 32 bits.
+    /// [`Error::Core`](crate::Error::Core) if a filter is so long that its sums could overflow 32 bits.
     pub fn int8(&self) -> Result<Int8Network<'_>> {
         let layers = self.network.layers().zip(&self.layers);
         let filters: wta_core::Result<Vec<Int8Filters<'_>>> = layers
