@@ -157,13 +157,16 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn more_epochs_are_asked_for_when_they_run_out() {
+fn what_helps_is_told_when_the_epochs_run_out() {
     let (matrix, labels) = example(200, 9, 3, 4);
     let rows = Rows::from_dense(9, &matrix).unwrap();
     let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, seed: 1 };
     let (model, report) = fit(&rows, &labels, 3, 10.0, &options, &()).unwrap();
     assert!(!report.converged());
-    assert_eq!(report.warnings(), ["the SVM of class 0, 1, 2 was not solved in 3 epochs: allow more"]);
+    assert_eq!(
+        report.warnings(),
+        ["the SVM of class 0, 1, 2 was not solved in 3 passes: choose a smaller C, or a larger svm.gap"]
+    );
     // What is reported is nevertheless the truth about the model.
     for (class, report) in report.classes.iter().enumerate() {
         let (primal, _) = objectives(&matrix, &labels, &model, class, 10.0);
@@ -198,7 +201,7 @@ fn bad_requests_get_one_sentence() {
     assert!(message(&[0, 1], 2, 1.0, good).contains("2 labels for 3 rows"));
     assert!(message(&[0, 1, 2], 2, 1.0, good).contains("label of row 2 is 2"));
     assert!(message(&[1, 1, 1], 2, 1.0, good).contains("only class 1"));
-    assert!(message(&[0, 0, 0], 1, 1.0, good).contains("2 to 256 classes"));
+    assert!(message(&[0, 0, 0], 1, 1.0, good).contains("2 to 65536 classes"));
     for c in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(message(&[0, 1, 1], 2, c, good).contains("C must be"), "{c}");
     }
