@@ -42,6 +42,31 @@
 #define WTA_MAX_LAYERS 8
 
 /**
+ * Samples are bytes, 0 to 255: `wta_images.kind`.
+ */
+#define WTA_UINT8 0
+
+/**
+ * Samples are bytes, -128 to 127.
+ */
+#define WTA_INT8 1
+
+/**
+ * Samples are 16-bit integers with a sign.
+ */
+#define WTA_INT16 2
+
+/**
+ * Samples are 16-bit integers without one.
+ */
+#define WTA_UINT16 3
+
+/**
+ * Samples are floats.
+ */
+#define WTA_FLOAT 4
+
+/**
  * Words of a struct wta_model.
  */
 #define WTA_MODEL_WORDS 208
@@ -313,7 +338,7 @@ struct wta_info {
      */
     bool planar;
     /**
-     * Whether the input are the features of another model.
+     * Whether the input are the features of another model, which is not in the bytes.
      */
     bool stacked;
 };
@@ -327,11 +352,13 @@ struct wta_info {
 typedef void (*wta_row_fn)(void *context, size_t image, size_t y, float *row, size_t len);
 
 /**
- * One or more images.
+ * One or more images, or a sensor's samples: windows of time steps with their channels side by side.
  *
  * Either bytes, one for each number of the input, which are multiplied by the model's or the training's
  * scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
- * are: set row and perhaps context, and leave pixels NULL.
+ * are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied by
+ * the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not set
+ * is 0.
  */
 struct wta_images {
     /**
@@ -354,6 +381,14 @@ struct wta_images {
      * What that function is called with.
      */
     void *context;
+    /**
+     * Where pixels is NULL, the first image's numbers of that kind, row by row; or NULL.
+     */
+    const void *samples;
+    /**
+     * WTA_INT8, WTA_INT16, WTA_UINT16, WTA_FLOAT or WTA_UINT8.
+     */
+    uint32_t kind;
 };
 
 /**
@@ -518,7 +553,7 @@ wta_status wta_classify(const struct wta_model *model,
 size_t wta_int8_bytes(const struct wta_model *model);
 
 /**
- * wta_encode in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+ * wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_encode_int8(const struct wta_model *model,
                            const struct wta_images *images,
@@ -528,7 +563,7 @@ wta_status wta_encode_int8(const struct wta_model *model,
                            size_t features_len);
 
 /**
- * wta_classify in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+ * wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_classify_int8(const struct wta_model *model,
                              const struct wta_images *images,
@@ -581,8 +616,8 @@ wta_status wta_train_init(struct wta_trainer *trainer,
                           size_t bytes);
 
 /**
- * Starts training from a model's parameters, which are copied; the model must have its decoder. Else as
- * wta_train_init.
+ * Starts training from a model's parameters, which are copied; the model must have its decoder, and neither
+ * preprocessing nor layers below, which training does not apply. Else as wta_train_init.
  */
 wta_status wta_train_init_model(struct wta_trainer *trainer,
                                 const struct wta_model *model,

@@ -5,7 +5,10 @@ use core::ffi::c_void;
 #[cfg(not(feature = "dsp"))]
 use wta_core::int8::Portable as Int8;
 use wta_core::int8::{Int8Classifier, Int8Extractor};
-use wta_core::{Classifier, Extractor, Novelty, Scalar, extractor_len, novelty_len};
+use wta_core::{
+    Classifier, Extractor, Int8Pipeline, Model, Novelty, Pipeline, Preprocessed, Scalar, extractor_len,
+    novelty_len,
+};
 #[cfg(feature = "dsp")]
 use wta_simd::Int8Native as Int8;
 
@@ -24,6 +27,9 @@ pub unsafe extern "C" fn wta_encode_bytes(model: *const wta_model) -> usize {
 
 fn encode_bytes(content: &Content) -> Checked<usize> {
     content.expect_parameters()?;
+    if let Some(model) = content.whole()? {
+        return bytes_of::<f32>(Pipeline::memory_len(&model)).ok_or(WTA_ERROR_LENGTH);
+    }
     bytes_of::<f32>(extractor_len(&content.network, &content.pool)).ok_or(WTA_ERROR_LENGTH)
 }
 
@@ -41,6 +47,15 @@ pub unsafe extern "C" fn wta_encode(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
+        if let Some(model) = content.whole()? {
+            // SAFETY: the header's contract.
+            let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(content)?) }?;
+            let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
+            expect(features_len, model.features())?;
+            // SAFETY: the header's contract.
+            let (images, features) = unsafe { (content.image(images)?, room(features, features_len)?) };
+            return Ok(pipeline.features(images.rows(0), features)?);
+        }
         // SAFETY: the header's contract.
         let mut extractor = unsafe { content.extractor(memory, bytes) }?;
         expect(features_len, extractor.shape().len())?;
@@ -67,6 +82,17 @@ pub unsafe extern "C" fn wta_classify(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
+        if let Some(model) = content.whole()? {
+            // SAFETY: the header's contract.
+            let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(content)?) }?;
+            let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
+            // SAFETY: the header's contract.
+            let (images, scores) = unsafe { (content.image(images)?, room(scores, scores_len)?) };
+            let found = pipeline.scores(images.rows(0))?;
+            scores.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
+            // SAFETY: the header's contract.
+            return unsafe { write_label(label, largest(scores)) };
+        }
         // SAFETY: the header's contract.
         let extractor = unsafe { content.extractor(memory, bytes) }?;
         // SAFETY: the header's contract.
@@ -87,12 +113,15 @@ pub unsafe extern "C" fn wta_int8_bytes(model: *const wta_model) -> usize {
 
 fn int8_bytes(content: &Content) -> Checked<usize> {
     content.int8.ok_or(WTA_ERROR_MISSING)?;
+    if let Some(model) = content.whole()? {
+        return bytes_of::<u32>(Int8Pipeline::<Int8>::memory_len(&model)).ok_or(WTA_ERROR_LENGTH);
+    }
     let rows = bytes_of::<i16>(Int8Extractor::<Int8>::memory_len(&content.network, &content.pool));
     let sums = bytes_of::<i32>(content.int8_svm.map_or(0, |svm| svm.classes()));
     rows.zip(sums).and_then(|(rows, sums)| rows.checked_add(sums)).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// wta_encode in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+/// wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_encode_int8(
     model: *const wta_model,
@@ -104,6 +133,18 @@ pub unsafe extern "C" fn wta_encode_int8(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
+        if let Some(model) = content.whole()? {
+            // SAFETY: the header's contract.
+            let mut pipeline = unsafe { content.int8_pipeline(model, memory, bytes) }?;
+            expect(features_len, model.features())?;
+            // SAFETY: the header's contract.
+            let (images, features) = unsafe { (content.image(images)?, room(features, features_len)?) };
+            let scale = content.int8_feature_scale;
+            return Ok(pipeline.for_each_row(images.rows(0), |y, row| {
+                let to = features.iter_mut().skip(y.saturating_mul(row.len()));
+                to.zip(row).for_each(|(to, from)| *to = f32::from(*from) * scale);
+            })?);
+        }
         // SAFETY: the header's contract.
         let (mut extractor, _) = unsafe { content.int8_extractor(memory, bytes) }?;
         expect(features_len, extractor.shape().len())?;
@@ -117,7 +158,7 @@ pub unsafe extern "C" fn wta_encode_int8(
     }))
 }
 
-/// wta_classify in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+/// wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_classify_int8(
     model: *const wta_model,
@@ -132,6 +173,16 @@ pub unsafe extern "C" fn wta_classify_int8(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.int8_svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
+        if let Some(model) = content.whole()? {
+            // SAFETY: the header's contract.
+            let mut pipeline = unsafe { content.int8_pipeline(model, memory, bytes) }?;
+            // SAFETY: the header's contract.
+            let (images, scores) = unsafe { (content.image(images)?, room(scores, scores_len)?) };
+            let found = pipeline.scores(images.rows(0))?;
+            scores.iter_mut().zip(found).for_each(|(to, from)| *to = from);
+            // SAFETY: the header's contract.
+            return unsafe { write_label(label, largest(scores)) };
+        }
         // SAFETY: the header's contract.
         let (extractor, mut arena) = unsafe { content.int8_extractor(memory, bytes) }?;
         // SAFETY: the header's contract.
@@ -152,9 +203,11 @@ pub unsafe extern "C" fn wta_novelty_bytes(model: *const wta_model) -> usize {
 }
 
 fn novelty_bytes(content: &Content) -> Checked<usize> {
-    content.expect_decoder()?;
+    content.expect_reconstruction()?;
+    let held = content.held()?;
     let (floats, positions) = (novelty_len(&content.network), content.network.code().channels);
-    floats.checked_add(positions).and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
+    let all = floats.checked_add(positions).and_then(|all| all.checked_add(held));
+    all.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
 }
 
 /// Scores how unlike the training data the first of the images is. score gets half the squared error of its
@@ -178,7 +231,14 @@ pub unsafe extern "C" fn wta_novelty(
         let parameters = unsafe { content.parameters() }?;
         let floats = arena.take(novelty_len(&content.network))?;
         let positions = arena.take(content.network.code().channels)?;
-        let found = Novelty::new(Scalar, parameters, keep, floats, positions)?.score(images.rows(0))?;
+        let mut novelty = Novelty::new(Scalar, parameters, keep, floats, positions)?;
+        let found = match content.whole()? {
+            Some(model) => {
+                let held = arena.take(content.held()?)?;
+                novelty.score(Preprocessed::new(model.preprocessing(), images.rows(0), held)?)?
+            }
+            None => novelty.score(images.rows(0))?,
+        };
         // SAFETY: the header's contract.
         unsafe { write(score, found) }
     }))
@@ -190,7 +250,27 @@ impl Content {
     /// The caller's contract for the images.
     unsafe fn image<'a>(&self, images: *const wta_images) -> Checked<Images<'a>> {
         // SAFETY: the function's contract.
-        unsafe { Images::new(images, 1, self.network.input(), self.scale) }
+        unsafe { Images::new(images, 1, self.input, self.scale) }
+    }
+
+    /// Floats that the preprocessing before a novelty score holds.
+    fn held(&self) -> Checked<usize> {
+        Ok(self.whole()?.map_or(0, |model| model.preprocessing().memory_len()))
+    }
+
+    /// # Safety
+    ///
+    /// The caller's contract for the memory.
+    unsafe fn int8_pipeline<'a>(
+        &self,
+        model: Model<'a>,
+        memory: *mut c_void,
+        bytes: usize,
+    ) -> Checked<Int8Pipeline<'a, Int8>> {
+        // SAFETY: the function's contract.
+        let mut arena = unsafe { Arena::new(memory, bytes, int8_bytes(self)?) }?;
+        let words = arena.take(Int8Pipeline::<Int8>::memory_len(&model))?;
+        Ok(Int8Pipeline::new(Int8, model, words)?.scaled())
     }
 
     /// # Safety

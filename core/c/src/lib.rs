@@ -31,7 +31,7 @@ mod no_panic;
 mod status;
 mod train;
 
-pub use images::{wta_images, wta_row_fn};
+pub use images::{WTA_FLOAT, WTA_INT8, WTA_INT16, WTA_UINT8, WTA_UINT16, wta_images, wta_row_fn};
 pub use infer::{
     wta_classify, wta_classify_int8, wta_encode, wta_encode_bytes, wta_encode_int8, wta_int8_bytes,
     wta_novelty, wta_novelty_bytes,

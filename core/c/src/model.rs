@@ -1,7 +1,7 @@
 //! Models: from a `model.wta`, or of parameters that were trained here.
 
 use wta_core::int8::{Int8Network, Int8Svm};
-use wta_core::{Error, Model, Network, Parameters, Pool, Svm};
+use wta_core::{Error, Model, Network, Parameters, Pool, Shape, Svm};
 
 use crate::memory::{Storage, numbers, reference, store, stored, write};
 use crate::network::{wta_network, wta_pooling, wta_shape};
@@ -44,6 +44,10 @@ pub(crate) struct Content {
     pub(crate) int8: Option<Int8Network<'static>>,
     pub(crate) int8_svm: Option<Int8Svm<'static>>,
     pub(crate) int8_feature_scale: f32,
+    /// The shape of a sample: of a whole stack, that of its lowest layer.
+    pub(crate) input: Shape,
+    /// The bytes of a model with preprocessing, layers below or an input in steps.
+    whole: Option<&'static [u8]>,
 }
 
 /// Parameters as a pointer, as a trainer may change them between two calls, which a reference would forbid.
@@ -88,8 +92,22 @@ impl Content {
         if self.has_decoder() { Ok(()) } else { Err(WTA_ERROR_MISSING) }
     }
 
+    /// `Ok` if samples can be reconstructed; of a whole stack, only the features below the last layer could be.
+    pub(crate) fn expect_reconstruction(&self) -> Checked<()> {
+        self.expect_decoder()?;
+        match self.whole()? {
+            Some(model) if model.below().is_some() => Err(WTA_ERROR_MISSING),
+            _ => Ok(()),
+        }
+    }
+
     fn has_decoder(&self) -> bool {
         self.parameters.is_some_and(|parameters| parameters.len == self.network.parameters_len())
+    }
+
+    /// The model, if more is to be computed than one network of bytes.
+    pub(crate) fn whole(&self) -> Checked<Option<Model<'static>>> {
+        Ok(self.whole.map(Model::again).transpose()?)
     }
 
     fn classes(&self) -> usize {
@@ -124,7 +142,7 @@ pub struct wta_info {
     pub reconstructs: bool,
     /// Whether the input holds channel after channel, not position after position.
     pub planar: bool,
-    /// Whether the input are the features of another model.
+    /// Whether the input are the features of another model, which is not in the bytes.
     pub stacked: bool,
 }
 
@@ -148,6 +166,7 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
         Error::Length { .. } | Error::NotFinite { .. } | Error::Invalid(_) => WTA_ERROR_MODEL,
         error => error.into(),
     })?;
+    let lowest = if model.needs_pipeline() { model.lowest() } else { model };
     let parameters = model.section(wta_core::model::PARAMETERS).map(|section| RawParameters {
         values: section.as_ptr().cast(),
         len: section.len() / size_of::<f32>(),
@@ -156,14 +175,16 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
         network: model.network(),
         pool: model.pool(),
         root: model.sqrt_features(),
-        scale: model.scale(),
-        planar: model.is_planar(),
-        stacked: model.is_stacked(),
+        scale: lowest.scale(),
+        planar: lowest.is_planar(),
+        stacked: lowest.is_stacked(),
         parameters,
         svm: model.svm(),
         int8: model.int8(),
         int8_svm: model.int8_svm(),
         int8_feature_scale: model.int8_feature_scale().unwrap_or(1.0),
+        input: lowest.network().input(),
+        whole: model.needs_pipeline().then_some(bytes),
     })
 }
 
@@ -222,6 +243,8 @@ unsafe fn of_parameters(
         int8: None,
         int8_svm: None,
         int8_feature_scale: 1.0,
+        input: network.input(),
+        whole: None,
     })
 }
 
@@ -230,7 +253,7 @@ unsafe fn of_parameters(
 pub unsafe extern "C" fn wta_model_info(model: *const wta_model, info: *mut wta_info) -> wta_status {
     // SAFETY: the header's contract.
     let described = unsafe { stored(model) }.map(|content| wta_info {
-        input: content.network.input().into(),
+        input: content.input.into(),
         code: content.network.code().into(),
         features: content.pool.output(content.network.code()).into(),
         classes: content.classes(),
@@ -239,7 +262,7 @@ pub unsafe extern "C" fn wta_model_info(model: *const wta_model, info: *mut wta_
         classifies: content.parameters.is_some() && content.svm.is_some(),
         encodes_int8: content.int8.is_some(),
         classifies_int8: content.int8.is_some() && content.int8_svm.is_some(),
-        reconstructs: content.has_decoder(),
+        reconstructs: content.expect_reconstruction().is_ok(),
         planar: content.planar,
         stacked: content.stacked,
     });

@@ -6,7 +6,7 @@ use crate::error::Result;
 use clap::Args;
 use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
-use wta::export::{self, Options, Source};
+use wta::export::{self, Name, Options, Source};
 use wta::files::atomic;
 use wta::run::Run;
 use wta::run::model::shape_of;
@@ -20,16 +20,17 @@ use crate::print::print;
 #[derive(Args)]
 #[command(
     after_help = "Firmware uses model.wta where it lies in flash: `wta_core::Model::parse`. The file holds the network, its pooling, and
-the classifier that `wta eval` made. Of a stack, the top layer is exported; its input are the features of the layer below,
-which is a run of its own: DIR/below.
+the classifier that `wta eval` made, and what is done to samples before: preprocessing, and the layers below in a stack.
+The layer below alone is a run of its own: DIR/below. A signal's network is turned, so that it streams sample by sample.
 
-With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::int8`; they are calibrated on training
-images, and what they cost in labels is counted on the test images.
+With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::Int8Pipeline`; they are calibrated on
+training samples, and what they cost in labels is counted on the test samples.
 
 Examples:
   wta export --run runs/conv16 --out model.wta
   wta export --run runs/conv16 --out model.wta --rust src/model.rs --no-decoder
   wta export --run runs/conv16 --out model.wta --c model.h
+  wta export --run runs/motions --out motions.wta --c motions.h --name motions
   wta export --run runs/conv16 --out model.wta --int8 --data ~/data
   wta export --run runs/stacked/below --out below.wta"
 )]
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Also write it as a C header.
     #[arg(long, value_name = "FILE.h")]
     c: Option<PathBuf>,
+    /// What the module and the header are named after: wta_NAME in C, a module NAME in Rust [default: model].
+    #[arg(long, value_name = "NAME")]
+    name: Option<Name>,
     /// Leave out the decoder; only training, reconstruction and novelty need it.
     #[arg(long)]
     no_decoder: bool,
@@ -86,10 +90,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let write = |path: &Path, bytes: &[u8]| atomic::write(path, |to| to.write_all(bytes));
     write(&arguments.out, file.bytes())?;
     if let Some(path) = &arguments.rust {
-        write(path, export::module(&file, &recipe.name)?.as_bytes())?;
+        write(path, export::module(&file, &recipe.name, arguments.name.as_ref())?.as_bytes())?;
     }
     if let Some(path) = &arguments.c {
-        write(path, export::header(&file, &recipe.name)?.as_bytes())?;
+        write(
+            path,
+            export::header(&file, &recipe.name, &arguments.name.clone().unwrap_or_default())?.as_bytes(),
+        )?;
     }
     let written = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()];
     let written: String =
@@ -122,13 +129,6 @@ fn notes(arguments: &Arguments, source: &Source) -> String {
     if source.svm.is_none() {
         text +=
             &format!("note: without classifier: train one with `wta eval --run {run}`, then export again\n");
-    }
-    if source.trained.below.is_some() {
-        text += &format!(
-            "note: this is the top layer of a stack: its input are the features of the layer below, which \
-             `wta export --run {}` exports\n",
-            arguments.run.join("below").display()
-        );
     }
     text
 }
