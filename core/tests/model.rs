@@ -7,13 +7,14 @@ mod blob;
 use blob::{Contents, FIXED, Flash, seal, set};
 use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Svm, Portable, packed_len};
 use wta_core::model::{
-    AVERAGE, INT8_BIASES, INT8_FEATURE_SCALE, INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES,
-    INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, SQRT_FEATURES, STACKED, SVM_BIASES, SVM_WEIGHTS,
-    TIED,
+    AVERAGE, BELOW, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES,
+    INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED, PREPROCESSING,
+    SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, WHOLE_STACK,
 };
+use wta_core::preprocess::{CHANNELS, CONTRAST, LOCAL_CONTRAST, NUMBERS, UNIFORM, WHITENING};
 use wta_core::{
-    Conv, Encoder, Error, Learner, Model, Network, Novelty, Parameters, Pool, Random, Result, Scalar, Shape,
-    Size, Svm, Winners, novelty_len,
+    Conv, Encoder, Error, Int8Pipeline, Learner, Model, Network, Novelty, Parameters, Pipeline, Pool, Random,
+    Result, Scalar, Shape, Size, Svm, Winners, novelty_len,
 };
 
 /// Larger ones than this, which are valid, are not run.
@@ -74,9 +75,81 @@ fn stacked() -> Contents {
     Contents { network, pool: Pool::NONE, flags, scale: 2.5, classes: 0, sections }
 }
 
+/// The words of a list of steps for samples of a shape, each step its kind and its numbers.
+fn steps(shape: Shape, steps: &[(u32, Vec<f32>)]) -> Vec<u8> {
+    let mut words = [steps.len(), shape.channels, shape.height, shape.width].map(|n| n as u32).to_vec();
+    for (kind, numbers) in steps {
+        words.extend([*kind, numbers.len() as u32]);
+        words.extend(numbers.iter().map(|number| number.to_bits()));
+    }
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// Every kind of step before a network in both numbers.
+fn preprocessed() -> Contents {
+    let shape = Shape::new(2, 3, 2);
+    let network = Network::convolutional(shape, &[Conv::new(2, Size::square(2))], Size::square(2)).unwrap();
+    let numbers = |len: usize| (0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<f32>>();
+    let list = [
+        (UNIFORM, vec![3.0, 0.5]),
+        (CHANNELS, numbers(4)),
+        (NUMBERS, numbers(24)),
+        (CONTRAST, vec![0.1]),
+        (WHITENING, numbers(12 + 144)),
+        (LOCAL_CONTRAST, vec![1.0, 0.5]),
+    ];
+    let integers = |len: usize| (0..len as u32).flat_map(|i| ((i + 1) << 20).to_le_bytes()).collect();
+    let sections = vec![
+        (PREPROCESSING, steps(shape, &list)),
+        (PARAMETERS, Contents::numbers(network.encoder_len())),
+        (INT8_WEIGHTS, (0..packed_len(2, 8)).map(|i| (i * 37) as u8).collect()),
+        (INT8_BIASES, integers(2)),
+        (INT8_MULTIPLIERS, integers(2)),
+        (INT8_FEATURE_SCALE, Contents::numbers(1)),
+        (INT8_INPUT_STEP, 0.1f32.to_le_bytes().to_vec()),
+    ];
+    let flags = PREPROCESSED | STEPPED;
+    Contents { network, pool: Pool::NONE, flags, scale: 0.5, classes: 0, sections }
+}
+
+/// A fully-connected layer on the features of [`preprocessed`], with that in the file.
+fn whole_stack() -> Contents {
+    let lower = preprocessed();
+    let network = Network::fully_connected(lower.network.code_len(), &[3]).unwrap();
+    let integers = |len: usize| (0..len as u32).flat_map(|i| ((i + 1) << 20).to_le_bytes()).collect();
+    let sections = vec![
+        (PARAMETERS, Contents::numbers(network.encoder_len())),
+        (INT8_WEIGHTS, (0..packed_len(3, 12)).map(|i| (i * 37) as u8).collect()),
+        (INT8_BIASES, integers(3)),
+        (INT8_MULTIPLIERS, integers(3)),
+        (INT8_FEATURE_SCALE, Contents::numbers(1)),
+        (BELOW, lower.write()),
+    ];
+    let flags = STACKED | PLANAR | WHOLE_STACK;
+    Contents { network, pool: Pool::NONE, flags, scale: 2.5, classes: 0, sections }
+}
+
+/// What firmware does with a whole model: the features of samples of ones in both numbers.
+fn run_pipelines(model: &Model<'_>) -> Result<()> {
+    let lowest = std::iter::successors(Some(*model), Model::below).last().unwrap();
+    let sample = vec![1.0f32; lowest.network().input().len()];
+    if model.parameters().is_some() && !lowest.is_stacked() {
+        let mut memory = vec![0.0; Pipeline::memory_len(model)];
+        let mut features = vec![0.0; model.features()];
+        Pipeline::new(*model, &mut memory)?.features(&sample[..], &mut features)?;
+    }
+    if model.int8().is_some() && !lowest.is_stacked() {
+        let mut memory = vec![0; Int8Pipeline::<Portable>::memory_len(model)];
+        let mut features = vec![0; model.features()];
+        Int8Pipeline::new(Portable, *model, &mut memory)?.features(&sample[..], &mut features)?;
+    }
+    Ok(())
+}
+
 /// The features of an image of ones, and its class: what firmware does with a model.
 fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
     let network = model.network();
+    run_pipelines(model)?;
     run_int8(model)?;
     let Some(parameters) = model.parameters() else { return Ok((Vec::new(), None)) };
     let encoder = Encoder::new(Scalar, parameters, &mut [])?;
@@ -362,6 +435,100 @@ fn descriptions_that_cannot_be_are_refused() {
     );
 }
 
+#[test]
+fn whole_models_have_what_was_written() {
+    let (mut flash, bytes) = (Flash::default(), whole_stack().write());
+    let model = Model::parse(flash.hold(&bytes, 0)).unwrap();
+    let below = model.below().unwrap();
+    assert_eq!((model.layers(), below.layers(), below.network()), (2, 1, preprocessed().network));
+    assert_eq!((model.preprocessing().len(), below.preprocessing().len()), (0, 6));
+    assert_eq!((model.int8_input_step(), below.int8_input_step()), (None, Some(0.1)));
+    assert_eq!(below.preprocessing().memory_len(), 24, "whitening and local contrast hold a sample each");
+    run_pipelines(&model).unwrap();
+    run_pipelines(&below).unwrap();
+    let bytes = stacked().write();
+    let alone = Model::parse(flash.hold(&bytes, 0)).unwrap();
+    let mut memory = vec![0.0; Pipeline::memory_len(&alone)];
+    let error = Pipeline::new(alone, &mut memory).unwrap_err().to_string();
+    assert!(error.contains("upper layer of a stack"), "{error}");
+}
+
+/// Other bytes in a section of the same or another length.
+fn with(contents: &Contents, tag: [u8; 4], bytes: Vec<u8>) -> Vec<u8> {
+    let mut contents = contents.clone();
+    contents.sections.iter_mut().filter(|(found, _)| *found == tag).for_each(|(_, old)| *old = bytes.clone());
+    contents.write()
+}
+
+#[test]
+fn wrong_steps_flags_and_layers_are_refused() {
+    let (one, stack) = (preprocessed(), whole_stack());
+    let shape = Shape::new(2, 3, 2);
+    let list = |list: &[(u32, Vec<f32>)]| with(&one, PREPROCESSING, steps(shape, list));
+    let other = |shape: Shape| with(&one, PREPROCESSING, steps(shape, &[(CONTRAST, vec![0.1])]));
+    let flags = |contents: &Contents, flags: u32| Contents { flags, ..contents.clone() }.write();
+    let without = |contents: &Contents, tag: [u8; 4], flags: u32| {
+        let mut contents = Contents { flags, ..contents.clone() };
+        contents.sections.retain(|(found, _)| *found != tag);
+        contents.write()
+    };
+    let mut long = steps(shape, &[(CONTRAST, vec![0.1])]);
+    long.extend([0; 4]);
+    let mut damaged = preprocessed().write();
+    damaged[100] ^= 1;
+    let deep = (0..8).fold(stack.clone(), |lower, _| {
+        let network = Network::fully_connected(3, &[3]).unwrap();
+        let lower_bytes = lower.write();
+        let sections = vec![(PARAMETERS, Contents::numbers(network.encoder_len())), (BELOW, lower_bytes)];
+        Contents { network, flags: STACKED | WHOLE_STACK, sections, ..stacked() }
+    });
+    let large = steps(Shape::new(1, 1, 1025), &[(WHITENING, vec![0.0; 4])]);
+    let cases = [
+        (list(&[]), "known kinds and right lengths"),
+        (list(&vec![(CONTRAST, vec![0.1]); 9]), "known kinds and right lengths"),
+        (list(&[(7, vec![0.1])]), "known kinds and right lengths"),
+        (list(&[(0, vec![])]), "known kinds and right lengths"),
+        (list(&[(UNIFORM, vec![0.1])]), "known kinds and right lengths"),
+        (list(&[(CHANNELS, vec![0.1; 3])]), "known kinds and right lengths"),
+        (list(&[(NUMBERS, vec![0.1; 23])]), "known kinds and right lengths"),
+        (list(&[(WHITENING, vec![0.1; 144])]), "known kinds and right lengths"),
+        (list(&[(LOCAL_CONTRAST, vec![])]), "known kinds and right lengths"),
+        (list(&[(LOCAL_CONTRAST, vec![1.0; 502])]), "known kinds and right lengths"),
+        (list(&[(LOCAL_CONTRAST, vec![0.0])]), "negative number"),
+        (list(&[(LOCAL_CONTRAST, vec![1.0, -0.5])]), "negative number"),
+        (list(&[(CONTRAST, vec![-0.1])]), "negative number"),
+        (list(&[(CONTRAST, vec![f32::NAN])]), "element 0 of the preprocessing is not a finite number"),
+        (with(&one, PREPROCESSING, long), "known kinds and right lengths"),
+        (with(&one, PREPROCESSING, vec![0; 6]), "whole numbers"),
+        (with(&one, PREPROCESSING, large), "more than 1024 numbers"),
+        (other(Shape::new(2, 3, 3)), "other samples than its network"),
+        (other(Shape::new(3, 2, 2)), "other samples than its network"),
+        (other(Shape::new(0, 2, 2)), "known kinds and right lengths"),
+        (other(Shape::new(usize::MAX, 2, 2)), "known kinds and right lengths"),
+        (with(&one, INT8_INPUT_STEP, 0.0f32.to_le_bytes().to_vec()), "not one number above 0"),
+        (with(&one, INT8_INPUT_STEP, f32::NAN.to_le_bytes().to_vec()), "not one number above 0"),
+        (with(&one, INT8_INPUT_STEP, vec![1; 8]), "not one number above 0"),
+        (flags(&one, PREPROCESSED), "flags of this model.wta and its sections disagree"),
+        (flags(&one, STEPPED), "flags of this model.wta and its sections disagree"),
+        (flags(&one, PREPROCESSED | STEPPED | WHOLE_STACK), "disagree"),
+        (flags(&one, PREPROCESSED | STEPPED | PLANAR), "other samples than its network"),
+        (without(&one, INT8_INPUT_STEP, PREPROCESSED), "disagree"),
+        (flags(&stack, PLANAR | WHOLE_STACK), "disagree"),
+        (flags(&stack, STACKED | PLANAR), "disagree"),
+        (with(&stack, BELOW, convolutional().write()), "do not fit each other"),
+        (with(&stack, BELOW, without(&one, PARAMETERS, one.flags)), "do not fit each other"),
+        (with(&stack, BELOW, damaged), "damaged"),
+        (with(&stack, BELOW, vec![0; 16]), "not a model.wta"),
+        (with(&stack, BELOW, Vec::new()), "not a model.wta"),
+        (deep.write(), "more than 8"),
+    ];
+    let mut flash = Flash::default();
+    for (case, (bytes, sentence)) in cases.iter().enumerate() {
+        let error = Model::parse(flash.hold(bytes, 0)).unwrap_err().to_string();
+        assert!(error.contains(sentence), "case {case}: {error:?} should say {sentence:?}");
+    }
+}
+
 /// Strides beyond the image leave one position, and no product of them overflows.
 #[test]
 fn absurd_strides_are_harmless() {
@@ -395,7 +562,8 @@ fn random_bytes_are_refused() {
 #[test]
 fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
     let (mut flash, mut tally) = (Flash::default(), Tally::default());
-    for contents in [convolutional(), encoder_alone(), stacked(), quantised()] {
+    for contents in [convolutional(), encoder_alone(), stacked(), quantised(), preprocessed(), whole_stack()]
+    {
         let whole = contents.write();
         for len in 0..whole.len() {
             tally.add(&mut flash, &whole[..len]);
@@ -413,7 +581,9 @@ fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
 fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
     let (mut random, mut flash) = (Random::new(2), Flash::default());
     let (mut truncated, mut flipped, mut fields) = (Tally::default(), Tally::default(), Tally::default());
-    for contents in [convolutional(), encoder_alone(), averaged(), stacked(), quantised()] {
+    let all =
+        [convolutional(), encoder_alone(), averaged(), stacked(), quantised(), preprocessed(), whole_stack()];
+    for contents in all {
         let whole = contents.write();
         for len in 0..whole.len() {
             let mut bytes = whole[..len].to_vec();

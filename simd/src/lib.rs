@@ -54,6 +54,7 @@ mod aarch64;
 mod arm;
 mod isa;
 mod prefetch;
+mod scratch;
 pub mod sparse;
 #[cfg_attr(
     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
@@ -72,6 +73,7 @@ pub use arm::dsp::Dsp;
 pub use arm::dsp::Dsp as Int8Native;
 pub use isa::{Isa, UnknownIsa};
 pub use prefetch::prefetch;
+pub use scratch::DSP_SCRATCH_FILTERS;
 /// The fastest kernels of quantised inference on this target.
 #[cfg(not(wta_dsp))]
 pub use wta_core::int8::Portable as Int8Native;

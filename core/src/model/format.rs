@@ -6,6 +6,16 @@ pub const MAGIC: [u8; 8] = *b"WTAMODEL";
 pub const VERSION: u32 = 1;
 /// The CRC-32 covers everything from this byte on; it lies right before.
 pub const CHECKED_FROM: usize = 20;
+/// Where the flags lie.
+pub(super) const FLAGS_AT: usize = 20;
+/// Where the number of layers lies.
+pub(super) const LAYERS_AT: usize = 72;
+/// Where the number of sections lies.
+pub(super) const SECTIONS_AT: usize = 76;
+/// Where the table of layers starts; that of sections comes behind it.
+pub(super) const TABLE_AT: usize = 80;
+/// Bytes of a layer in its table.
+pub(super) const LAYER_LEN: usize = 20;
 /// Sections start at multiples of this.
 pub const SECTION_ALIGN: usize = 16;
 /// The most sections.

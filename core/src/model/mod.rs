@@ -102,22 +102,29 @@ impl<'a> Model<'a> {
     /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
     /// other. [`Error::NotFinite`] if a number is not finite.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let model = Self::parse_layer(bytes)?;
-        let mut upper = model;
-        for _ in 1..MAX_STACK {
-            let Some(bytes) = upper.below_bytes() else { return Ok(model) };
-            let lower = Self::parse_layer(bytes)?;
-            upper.expect_below(&lower)?;
-            upper = lower;
+        // The lowest layer first, and all in one place: on a microcontroller, another one that reads a
+        // description would take kilobytes of flash, and a call a kilobyte of stack.
+        let mut layers: Vec<&'a [u8], MAX_STACK> = Vec::new();
+        let mut next = Some(bytes);
+        while let Some(bytes) = next {
+            layers.push(bytes).map_err(|_| WRONG_STACK)?;
+            next = sections::below(bytes);
         }
-        match upper.below_bytes() {
-            None => Ok(model),
-            Some(_) => Err(Error::Model("this model.wta is a stack of more than 8 layers")),
+        let mut lower: Option<Link> = None;
+        loop {
+            let model = Self::parse_layer(layers.pop().unwrap_or(bytes))?;
+            if let Some(lower) = lower {
+                model.expect_below(&lower)?;
+            }
+            if layers.is_empty() {
+                return Ok(model);
+            }
+            lower = Some(model.link());
         }
     }
 
-    /// One layer of a stack; not inlined, as it is called for each.
-    #[inline(never)]
+    /// A layer of a stack.
+    #[inline(always)]
     fn parse_layer(bytes: &'a [u8]) -> Result<Self> {
         if cfg!(target_endian = "big") {
             return Err(Error::Model("a model.wta is little-endian, and this processor is not"));
@@ -145,6 +152,7 @@ impl<'a> Model<'a> {
     }
 
     /// The rest, from [`CHECKED_FROM`] on.
+    #[inline(always)]
     fn described(bytes: &'a [u8], mut reader: Reader<'a>) -> Result<Self> {
         let flags = u32::from_le_bytes(reader.array()?);
         if flags & !FLAGS != 0 {
@@ -191,21 +199,16 @@ impl<'a> Model<'a> {
         if let Some(values) = self.parameters {
             expect_finite("parameters", values)?;
         }
-        if let Some(svm) = self.svm {
-            svm.expect_finite()?;
-        }
+        self.svm.map_or(Ok(()), |svm| svm.expect_finite())?;
         let step = int8::check(&self.sections, &self.network, &self.pool, self.classes)?;
         let marked = |flag: u32, tag: Tag| (self.flags & flag != 0) == self.sections.bytes(tag).is_some();
-        if !(marked(PREPROCESSED, PREPROCESSING)
-            && marked(WHOLE_STACK, BELOW)
-            && marked(STEPPED, INT8_INPUT_STEP))
-        {
-            return Err(Error::Model("the flags of this model.wta and its sections disagree"));
+        let all = [(PREPROCESSED, PREPROCESSING), (WHOLE_STACK, BELOW), (STEPPED, INT8_INPUT_STEP)];
+        if !all.into_iter().all(|(flag, tag)| marked(flag, tag)) {
+            return Err(WRONG_FLAGS);
         }
-        if self.flags & WHOLE_STACK != 0
-            && (self.flags & STACKED == 0 || self.flags & (PREPROCESSED | STEPPED) != 0)
-        {
-            return Err(Error::Model("this model.wta is a layer of a stack and takes samples"));
+        let layer = self.flags & (STACKED | PREPROCESSED | STEPPED);
+        if self.flags & WHOLE_STACK != 0 && layer != STACKED {
+            return Err(WRONG_FLAGS);
         }
         if self.flags & PREPROCESSED != 0 { self.check_preprocessing(step) } else { Ok(()) }
     }
@@ -221,10 +224,9 @@ impl<'a> Model<'a> {
                 "the preprocessing of this model.wta is for other samples than its network",
             ));
         }
+        // Preprocessed numbers are no bytes.
         if self.sections.bytes(INT8_WEIGHTS).is_some() && !stepped {
-            return Err(Error::Model(
-                "the quantised network of this model.wta takes bytes that are preprocessed",
-            ));
+            return Err(WRONG_FLAGS);
         }
         Ok(())
     }
@@ -233,9 +235,18 @@ impl<'a> Model<'a> {
         if self.flags & WHOLE_STACK != 0 { self.sections.bytes(BELOW) } else { None }
     }
 
+    /// What is known of the layer when the one above is read.
+    fn link(&self) -> Link {
+        Link {
+            features: self.pool.output(self.network.code()),
+            quantised: self.sections.bytes(INT8_WEIGHTS).is_some(),
+            floats: self.parameters.is_some(),
+        }
+    }
+
     /// `Ok` if this layer takes the features of `lower`.
-    fn expect_below(&self, lower: &Self) -> Result<()> {
-        let (input, features) = (self.network.input(), lower.pool.output(lower.network.code()));
+    fn expect_below(&self, lower: &Link) -> Result<()> {
+        let (input, features) = (self.network.input(), lower.features);
         let fits = if self.network.is_fully_connected() {
             input.len() == features.len()
         } else {
@@ -243,25 +254,39 @@ impl<'a> Model<'a> {
             let signal = input == features.turned() && input.height.min(input.width) == 1;
             (input == features || signal) && !self.is_planar()
         };
-        if !fits {
-            return Err(Error::Model(
-                "a layer of this model.wta takes other features than the layer below gives",
-            ));
-        }
-        let quantised = |model: &Self| model.sections.bytes(INT8_WEIGHTS).is_some();
-        if quantised(self) != quantised(lower) || self.parameters.is_some() != lower.parameters.is_some() {
-            return Err(Error::Model(
-                "the layers of this model.wta are not in the same numbers, f32 or int8",
-            ));
-        }
-        Ok(())
+        let quantised = self.sections.bytes(INT8_WEIGHTS).is_some();
+        let alike = quantised == lower.quantised && self.parameters.is_some() == lower.floats;
+        if fits && alike { Ok(()) } else { Err(WRONG_STACK) }
+    }
+
+    /// The model of bytes that [`Model::parse`] has accepted, without another look at all of them: for code
+    /// that keeps the bytes and not the model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] for what cannot be such bytes. Other bytes that were never accepted may give a model
+    /// whose numbers are not finite.
+    pub fn again(bytes: &'a [u8]) -> Result<Self> {
+        let mut reader = Reader::new(bytes);
+        reader.array::<CHECKED_FROM>()?;
+        Self::described(bytes, reader)
     }
 
     /// The model of the layer below, if the file holds it.
     pub fn below(&self) -> Option<Self> {
-        let mut reader = Reader::new(self.below_bytes()?);
-        reader.array::<CHECKED_FROM>().ok()?;
-        Self::described(self.below_bytes()?, reader).ok()
+        Self::again(self.below_bytes()?).ok()
+    }
+
+    /// Whether more is to be computed than one network of bytes: preprocessing, layers below, or an input in
+    /// steps. [`Pipeline`](crate::Pipeline) and [`Int8Pipeline`](crate::Int8Pipeline) do.
+    pub const fn needs_pipeline(&self) -> bool {
+        self.flags & (PREPROCESSED | WHOLE_STACK | STEPPED) != 0
+    }
+
+    /// The layer that takes the samples: in a stack that is whole, the lowest; else the model itself.
+    #[must_use]
+    pub fn lowest(&self) -> Self {
+        self.layer(0)
     }
 
     /// The layers in the file: 1, or those of a stack.
@@ -394,3 +419,16 @@ impl<'a> Model<'a> {
         self.sections.bytes(tag)
     }
 }
+
+/// What is known of a layer when the one above is read.
+#[derive(Clone, Copy)]
+struct Link {
+    features: Shape,
+    quantised: bool,
+    floats: bool,
+}
+
+const WRONG_FLAGS: Error = Error::Model("the flags of this model.wta and its sections disagree");
+const WRONG_STACK: Error = Error::Model(
+    "the layers of this model.wta do not fit each other, in shapes or numbers, or are more than 8",
+);

@@ -4,7 +4,10 @@ use bytemuck::Pod;
 
 use crate::error::{Error, Result};
 use crate::memory::part;
-use crate::model::format::{MAX_SECTIONS, SECTION_ALIGN, Tag};
+use crate::model::format::{
+    BELOW, FLAGS_AT, LAYER_LEN, LAYERS_AT, MAX_SECTIONS, SECTION_ALIGN, SECTIONS_AT, TABLE_AT, Tag,
+    WHOLE_STACK,
+};
 use crate::model::reader::Reader;
 
 /// The sections of a `model.wta`.
@@ -39,7 +42,8 @@ impl<'a> Sections<'a> {
         Ok(Self { bytes, table })
     }
 
-    /// The bytes of a section.
+    /// The bytes of a section. Not inlined, as a dozen places look for one.
+    #[inline(never)]
     pub(super) fn bytes(&self, tag: Tag) -> Option<&'a [u8]> {
         let mut table = Reader::new(self.table);
         while let Ok(section) = table.section() {
@@ -58,4 +62,24 @@ impl<'a> Sections<'a> {
             Err(_) => Err(Error::Model("a section of this model.wta does not hold whole numbers")),
         }
     }
+}
+
+/// The bytes of the layer below, as far as they can be found in what has not been checked yet.
+pub(super) fn below(bytes: &[u8]) -> Option<&[u8]> {
+    let field = |at: usize| {
+        let word = bytes.get(at..)?.first_chunk()?;
+        usize::try_from(u32::from_le_bytes(*word)).ok()
+    };
+    if field(FLAGS_AT)? & WHOLE_STACK as usize == 0 {
+        return None;
+    }
+    let table = field(LAYERS_AT)?.checked_mul(LAYER_LEN)?.checked_add(TABLE_AT)?;
+    let mut table = Reader::new(bytes.get(table..)?);
+    for _ in 0..field(SECTIONS_AT)?.min(MAX_SECTIONS) {
+        let section = table.section().ok()?;
+        if section.tag == BELOW {
+            return bytes.get(section.offset..)?.get(..section.len);
+        }
+    }
+    None
 }

@@ -108,13 +108,22 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     /// [`Int8Pipeline::shape`]; [`Error::Invalid`] if a number of the sample is not finite.
     pub fn features(&mut self, samples: impl Rows, features: &mut [i16]) -> Result<()> {
         expect_len("features", self.shape().len(), features.len())?;
-        let Self { kernels, model, scale, step, memory } = self;
-        let (_, memory) = memory.split_at_mut_checked(model.classes()).unwrap_or_default();
         let mut keep = keep(features);
-        run(*kernels, model, (*scale, *step), samples, memory, &mut |y, row| {
+        self.for_each_row(samples, |y, row| {
             // Keeping a row cannot fail.
             let _ = keep(y, row);
         })
+    }
+
+    /// Hands each row of a sample's features to `sink` as soon as it is known.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Int8Pipeline::features`].
+    pub fn for_each_row(&mut self, samples: impl Rows, mut sink: impl FnMut(usize, &[i16])) -> Result<()> {
+        let Self { kernels, model, scale, step, memory } = self;
+        let (_, memory) = memory.split_at_mut_checked(model.classes()).unwrap_or_default();
+        run(*kernels, model, (*scale, *step), samples, memory, &mut sink)
     }
 
     /// The decision value of each class, in order.

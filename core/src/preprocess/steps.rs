@@ -74,18 +74,16 @@ impl<'a> Preprocessing<'a> {
     pub fn new(words: &'a [u32], planar: bool) -> Result<Self> {
         let steps = Self::known(words, planar);
         if steps.count == 0 || steps.count > MAX_STEPS {
-            return Err(Error::Model("the preprocessing of this model.wta has no steps, or more than 8"));
+            return Err(WRONG);
         }
         if steps.shape.len_within(MAX_SAMPLE).is_none_or(|len| len == 0) {
-            return Err(Error::Model(
-                "the preprocessing of this model.wta is for samples of no possible shape",
-            ));
+            return Err(WRONG);
         }
         let mut rest = steps.words;
         for _ in 0..steps.count {
             steps.check(next(&mut rest))?;
         }
-        if rest.is_empty() { Ok(steps) } else { Err(WRONG_LENGTH) }
+        if rest.is_empty() { Ok(steps) } else { Err(WRONG) }
     }
 
     /// The same for words that have been checked.
@@ -96,7 +94,7 @@ impl<'a> Preprocessing<'a> {
     }
 
     fn check(&self, step: Option<(u32, &[f32])>) -> Result<()> {
-        let Some((kind, numbers)) = step else { return Err(WRONG_LENGTH) };
+        let Some((kind, numbers)) = step else { return Err(WRONG) };
         expect_finite("preprocessing", numbers)?;
         let len = self.shape.len();
         let expected = match kind {
@@ -109,10 +107,10 @@ impl<'a> Preprocessing<'a> {
             }
             WHITENING => len + len * len,
             LOCAL_CONTRAST => numbers.len().clamp(1, 501),
-            _ => return Err(Error::Model("this model.wta has a preprocessing step of an unknown kind")),
+            _ => return Err(WRONG),
         };
         if numbers.len() != expected {
-            return Err(WRONG_LENGTH);
+            return Err(WRONG);
         }
         let positive =
             |least: f32| numbers.iter().all(|number| *number >= 0.0) && numbers.first() >= Some(&least);
@@ -200,7 +198,8 @@ impl<'a> Preprocessing<'a> {
     }
 }
 
-const WRONG_LENGTH: Error = Error::Model("a preprocessing step of this model.wta has a wrong length");
+const WRONG: Error =
+    Error::Model("the preprocessing of this model.wta is not 1 to 8 steps of known kinds and right lengths");
 
 /// Takes a step's kind and numbers off the words.
 fn next<'a>(rest: &mut &'a [u32]) -> Option<(u32, &'a [f32])> {

@@ -1,64 +1,67 @@
 //! `model.wta` as a C header.
 
-use wta_core::int8::{Int8Extractor, Portable};
-use wta_core::{Method, Model, extractor_len, novelty_len, stream_training_len};
+use wta_core::{Method, Model, novelty_len, stream_training_len};
 
 use super::format::ModelFile;
+use super::name::Name;
+use super::ram::Ram;
 use crate::error::Result;
 
 /// The number of bytes in a line of the array.
 const LINE: usize = 16;
 
-/// A header for C99 (and C++) with the aligned array, and its description as macros. `name` appears in its
-/// first line.
+/// A header for C99 (and C++) with the aligned array `wta_<name>`, and its description as macros
+/// `WTA_<NAME>_...`. `title` appears in its first line.
 ///
 /// # Errors
 ///
 /// None for a file that was made on this machine.
-pub fn header(file: &ModelFile, name: &str) -> Result<String> {
+pub fn header(file: &ModelFile, title: &str, name: &Name) -> Result<String> {
     let model = file.model()?;
-    let input = model.network().input();
-    // The name must not end the comment that it appears in.
-    let name = name.replace("*/", "* /");
+    let lowest = model.lowest();
+    let input = lowest.network().input();
+    // The title must not end the comment that it appears in.
+    let title = title.replace("*/", "* /");
+    let capitals = name.capitals();
     let mut text = format!(
-        "/* {name}: made by `wta export`, to be made again and not to be edited. */
+        "/* {title}: made by `wta export`, to be made again and not to be edited. */
 
-#ifndef WTA_MODEL_H
-#define WTA_MODEL_H
+#ifndef WTA_{capitals}_H
+#define WTA_{capitals}_H
 
 /* Bytes of the model. */
-#define WTA_MODEL_LEN {}u
+#define WTA_{capitals}_LEN {}u
 /* The input: height x width positions with the channels side by side. */
-#define WTA_MODEL_CHANNELS {}u
-#define WTA_MODEL_HEIGHT {}u
-#define WTA_MODEL_WIDTH {}u
+#define WTA_{capitals}_CHANNELS {}u
+#define WTA_{capitals}_HEIGHT {}u
+#define WTA_{capitals}_WIDTH {}u
 /* What each number of the input is multiplied by. */
-#define WTA_MODEL_SCALE {:?}f
+#define WTA_{capitals}_SCALE {:?}f
 /* Features of an image. */
-#define WTA_MODEL_FEATURES {}u
+#define WTA_{capitals}_FEATURES {}u
 /* Classes of the classifier; 0 for none. */
-#define WTA_MODEL_CLASSES {}u
+#define WTA_{capitals}_CLASSES {}u
 {}
 #if defined(__cplusplus) && __cplusplus >= 201103L
-#define WTA_MODEL_ALIGN alignas(16)
+#define WTA_{capitals}_ALIGN alignas(16)
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-#define WTA_MODEL_ALIGN _Alignas(16)
+#define WTA_{capitals}_ALIGN _Alignas(16)
 #elif defined(__GNUC__) || defined(__ICCARM__) || defined(__CC_ARM)
-#define WTA_MODEL_ALIGN __attribute__((aligned(16)))
+#define WTA_{capitals}_ALIGN __attribute__((aligned(16)))
 #else
 #error \"say here how this compiler aligns an array to 16 bytes\"
 #endif
 
 /* The bytes of model.wta, in flash. */
-WTA_MODEL_ALIGN static const unsigned char wta_model[WTA_MODEL_LEN] = {{\n",
+WTA_{capitals}_ALIGN static const unsigned char wta_{name}[WTA_{capitals}_LEN] = {{\n",
         file.bytes().len(),
         input.channels,
         input.height,
         input.width,
-        model.scale(),
+        lowest.scale(),
         model.features(),
         model.classes(),
-        memory_macros(&model),
+        memory_macros(&model, &capitals),
     );
     for line in file.bytes().chunks(LINE) {
         text.push_str("    ");
@@ -71,21 +74,21 @@ WTA_MODEL_ALIGN static const unsigned char wta_model[WTA_MODEL_LEN] = {{\n",
 
 /// Macros with the RAM that the functions of wta.h need for this model. A function gets one if the model has
 /// the sections that it needs.
-fn memory_macros(model: &Model<'_>) -> String {
-    let (network, pool) = (model.network(), model.pool());
+fn memory_macros(model: &Model<'_>, capitals: &str) -> String {
+    let network = model.network();
+    let ram = Ram::of(model);
     let mut text = String::from("/* Bytes of memory that the functions of wta.h need. */\n");
-    let mut define = |name: &str, bytes: &str| text += &format!("#define WTA_MODEL_{name} {bytes}\n");
-    if model.parameters().is_some() {
-        define("ENCODE_BYTES", &format!("{}u", 4 * extractor_len(&network, &pool)));
+    let mut define = |name: &str, bytes: &str| text += &format!("#define WTA_{capitals}_{name} {bytes}\n");
+    if let Some(bytes) = ram.encode {
+        define("ENCODE_BYTES", &format!("{bytes}u"));
     }
-    if model.int8().is_some() {
-        // The DSP instructions need a filter's length of memory more than `Portable`.
-        let more = network.layers().map(|layer| layer.filter_len().next_multiple_of(4)).max().unwrap_or(0);
-        let numbers = Int8Extractor::<Portable>::memory_len(&network, &pool) + more;
-        let sums = model.int8_svm().map_or(0, |svm| svm.classes());
-        define("INT8_BYTES", &format!("{}u", 2 * numbers.next_multiple_of(2) + 4 * sums));
+    if let (Some(portable), Some(dsp)) = (ram.portable, ram.dsp) {
+        define("INT8_PORTABLE_BYTES", &format!("{}u", portable.bytes));
+        define("INT8_DSP_BYTES", &format!("{}u", dsp.bytes));
+        // Enough for both.
+        define("INT8_BYTES", &format!("{}u", dsp.bytes.max(portable.bytes)));
     }
-    if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
+    if model.parameters().is_some_and(|parameters| parameters.has_decoder()) && model.below().is_none() {
         let novelty = novelty_len(&network) + network.code().channels;
         define("NOVELTY_BYTES", &format!("{}u", 4 * novelty));
         for (name, method) in [("SGD", Method::Sgd { momentum: 0.0 }), ("ADAM", Method::ADAM)] {

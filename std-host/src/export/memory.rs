@@ -1,9 +1,9 @@
 //! The flash and the RAM that a model takes on a device, as a table.
 
-use wta_core::int8::{Int8Extractor, Portable};
 use wta_core::{Size, extractor_len, novelty_len, stream_training_len, training_len};
 
 use super::format::ModelFile;
+use super::ram::Ram;
 use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recipe::Resolved;
@@ -21,7 +21,10 @@ pub fn table(file: &ModelFile, resolved: &Resolved) -> Result<String> {
     file.parts().iter().for_each(|(what, bytes)| line(&mut text, what, *bytes));
     line(&mut text, "in all", file.bytes().len());
     text.push_str("RAM, bytes, beside the stack\n");
-    if model.parameters().is_some() {
+    let ram = Ram::of(&model);
+    if let Some(pipeline) = ram.pipeline.filter(|_| model.needs_pipeline()) {
+        line(&mut text, "samples to features or a class", 4 * pipeline);
+    } else if model.parameters().is_some() {
         let streamed = 4 * extractor_len(&network, &model.pool());
         line(&mut text, "features, row by row", streamed);
         line(&mut text, "classifying, row by row", streamed + 4 * model.classes());
@@ -29,11 +32,11 @@ pub fn table(file: &ModelFile, resolved: &Resolved) -> Result<String> {
         line(&mut text, "encoding a whole image", encoding);
         line(&mut text, "pooling and classifying it", encoding + 4 * (model.features() + model.classes()));
     }
-    if model.int8().is_some() {
-        let rows = Int8Extractor::<Portable>::memory_len(&network, &model.pool());
-        line(&mut text, "int8, row by row", 2 * rows + 4 * model.classes());
+    if let (Some(portable), Some(dsp)) = (ram.portable, ram.dsp) {
+        line(&mut text, "int8, row by row", portable.bytes);
+        line(&mut text, "int8 with DSP instructions", dsp.bytes);
     }
-    if model.parameters().is_some_and(|parameters| parameters.has_decoder()) {
+    if model.parameters().is_some_and(|parameters| parameters.has_decoder()) && model.below().is_none() {
         let novelty = novelty_len(&network) + network.code().channels;
         line(&mut text, "novelty, row by row", 4 * novelty);
         let training = resolved.training(resolved.recipe().training.batch)?;

@@ -8,7 +8,9 @@
 mod c;
 mod format;
 mod memory;
+mod name;
 pub mod quantize;
+mod ram;
 mod rust;
 mod source;
 
@@ -22,6 +24,7 @@ use wta_core::model::{
 pub use c::header;
 pub use format::{Description, ModelFile, Section};
 pub use memory::table;
+pub use name::Name;
 pub use rust::module;
 pub use source::Source;
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use clap::Args;
 use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
-use wta::export::{self, Options, Source};
+use wta::export::{self, Name, Options, Source};
 use wta::run::Run;
 use wta::run::model::shape_of;
 use wta_core::Shape;
@@ -19,16 +19,17 @@ use crate::output;
 #[derive(Args)]
 #[command(
     after_help = "Firmware uses model.wta where it lies in flash: `wta_core::Model::parse`. The file holds the network, its pooling, and
-the classifier that `wta eval` made. Of a stack, the top layer is exported; its input are the features of the layer below,
-which is a run of its own: DIR/below.
+the classifier that `wta eval` made, and what is done to samples before: preprocessing, and the layers below in a stack.
+The layer below alone is a run of its own: DIR/below. A signal's network is turned, so that it streams sample by sample.
 
-With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::int8`; they are calibrated on training
-images, and what they cost in labels is counted on the test images.
+With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::Int8Pipeline`; they are calibrated on
+training samples, and what they cost in labels is counted on the test samples.
 
 Examples:
   wta export --run runs/conv16 --out model.wta
   wta export --run runs/conv16 --out model.wta --rust src/model.rs --no-decoder
   wta export --run runs/conv16 --out model.wta --c model.h
+  wta export --run runs/motions --out motions.wta --c motions.h --name motions
   wta export --run runs/conv16 --out model.wta --int8 --data ~/data
   wta export --run runs/stacked/below --out below.wta"
 )]
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// Also write it as a C header.
     #[arg(long, value_name = "FILE.h")]
     c: Option<PathBuf>,
+    /// What the module and the header are named after: wta_NAME in C, a module NAME in Rust [default: model].
+    #[arg(long, value_name = "NAME")]
+    name: Option<Name>,
     /// Leave out the decoder; only training, reconstruction and novelty need it.
     #[arg(long)]
     no_decoder: bool,
@@ -84,10 +88,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let table = export::table(&file, &source.trained.resolved)?;
     output::write(&arguments.out, file.bytes())?;
     if let Some(path) = &arguments.rust {
-        output::write(path, export::module(&file, &recipe.name)?.as_bytes())?;
+        let module = export::module(&file, &recipe.name, arguments.name.as_ref())?;
+        output::write(path, module.as_bytes())?;
     }
     if let Some(path) = &arguments.c {
-        output::write(path, export::header(&file, &recipe.name)?.as_bytes())?;
+        let name = arguments.name.clone().unwrap_or_default();
+        output::write(path, export::header(&file, &recipe.name, &name)?.as_bytes())?;
     }
     let written = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()];
     let written: String =
@@ -125,13 +131,6 @@ fn notes(arguments: &Arguments, source: &Source) -> String {
     if source.svm.is_none() {
         text +=
             &format!("note: without classifier: train one with `wta eval --run {run}`, then export again\n");
-    }
-    if source.trained.below.is_some() {
-        text += &format!(
-            "note: this is the top layer of a stack: its input are the features of the layer below, which \
-             `wta export --run {}` exports\n",
-            arguments.run.join("below").display()
-        );
     }
     text
 }
