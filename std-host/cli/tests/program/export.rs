@@ -212,7 +212,7 @@ fn a_classifier_brings_its_pooling_along() {
 
 /// Three layers, two of them below the other.
 #[test]
-fn every_layer_of_a_stack_is_exported_by_itself() {
+fn a_stack_is_one_file_and_a_layer_below_can_be_exported_alone() {
     let folder = Folder::new();
     let below: String =
         CONV.lines().map(|line| line.replace('[', "[below.").replace("= [below.", "= [") + "\n").collect();
@@ -233,14 +233,19 @@ training = {{ epochs = 1, batch = 50, optimizer = "adam", rate = 2e-3 }}
     wta(&["train", &recipe, "--run", &run]).succeeds();
     let said = wta(&["export", "--run", &run, "--out", &out]).succeeds();
     let lower = folder.path("run/below");
-    assert!(said.stdout.contains(&format!("`wta export --run {lower}`")), "{said:?}");
+    assert!(said.stdout.contains("layers below"), "{said:?}");
     let low = folder.path("low.wta");
     let said = wta(&["export", "--run", &lower, "--out", &low]).succeeds();
-    assert!(!said.stdout.contains("top layer"), "{said:?}");
+    assert!(!said.stdout.contains("layers below"), "{said:?}");
 
     let (low, top) = (Flash::read(&low), Flash::read(&out));
     let (low, top) = (low.model(), top.model());
     assert!(top.is_stacked() && top.is_planar() && !low.is_stacked() && !low.is_planar());
+    assert_eq!(
+        top.below().unwrap().section(wta_core::model::PARAMETERS),
+        low.section(wta_core::model::PARAMETERS),
+        "the file holds both"
+    );
     // One after the other they are the stack.
     let file = folder.path("features.npy");
     wta(&["encode", "--run", &run, "--split", "test", "--out", &file, "--isa", "scalar"]).succeeds();
