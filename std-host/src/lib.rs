@@ -43,6 +43,7 @@
 //! | measure | [`profile`] |
 
 pub mod data;
+mod draw;
 pub mod encode;
 pub mod error;
 pub mod evaluate;

@@ -1,5 +1,7 @@
 //! Numbers for people.
 
+use wta_core::Shape;
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -11,4 +13,10 @@ pub(crate) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A shape as rows x columns x channels.
+pub(crate) fn rows_columns_channels(shape: Shape) -> String {
+    let Shape { channels, height, width } = shape;
+    format!("{height} x {width} x {channels}")
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::preprocess::Samples;
 use crate::run::Trained;
-use crate::svm::{self, Entry};
+use crate::svm;
 
 /// The seed of the held-out part and of the order of the rows in training.
 const SEED: u64 = 1;
@@ -76,10 +76,7 @@ impl Classifier<'_> {
         let mut scores = Vec::with_capacity(samples.len());
         self.encoder.run(&samples, |features| {
             for image in features.chunks_exact(self.svm.features.max(1)) {
-                let entries = image.iter().zip(0u32..).filter(|(value, _)| **value != 0.0);
-                let entries: Vec<Entry> =
-                    entries.map(|(value, index)| Entry { index, value: *value }).collect();
-                scores.push(self.svm.scores(&entries)?);
+                scores.push(self.svm.scores_dense(image)?);
             }
             Ok(())
         })?;

@@ -7,10 +7,11 @@ use super::classified::Classified;
 use crate::data::Classes;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Result};
+use crate::numbers::rows_columns_channels;
 use crate::preprocess::Samples;
 use crate::recipe::Recipe;
 use crate::run::{Run, Trained};
-use crate::svm::{self, Entry};
+use crate::svm;
 
 /// A run's network with its classifier.
 pub struct Predictor {
@@ -31,12 +32,11 @@ impl Predictor {
         if let Some(learnt) = run.sample()?.map(|sample| sample.shape)
             && learnt != image
         {
-            let told = |Shape { channels, height, width }: Shape| format!("{height} x {width} x {channels}");
             return Err(Error::Invalid(format!(
                 "the samples are {}, but those of {} were {} (rows x columns x channels)",
-                told(image),
+                rows_columns_channels(image),
                 run.folder().display(),
-                told(learnt)
+                rows_columns_channels(learnt)
             )));
         }
         let trained = Trained::open(run, image)?;
@@ -46,32 +46,12 @@ impl Predictor {
                 "classifies by the features of all layers, whose scales are not kept; leave svm.lower_layers out",
             ));
         }
-        let path = run.file("svm.safetensors");
-        if !path.exists() {
+        let Some(Classified { pool, svm, classes }) = Classified::load(run, &trained)? else {
+            let path = run.file(Classified::FILE);
             return Err(Error::classifier(path, "is not there: the run has no classifier yet"));
-        }
-        let svm = svm::file::load(&path)?;
-        let Classified { pool, weights, classes } = Classified::load(run)?;
-        if weights != format!("{:08x}", trained.checksum()) {
-            return Err(Error::classifier(
-                path,
-                "is a classifier for the features of other weights than the run has now",
-            ));
-        }
+        };
         let encoder = FeatureEncoder::new(isa, &trained)?;
         let encoder = if pool == trained.resolved.pool() { encoder } else { encoder.pooled(pool)? };
-        let features = encoder.shape().len();
-        if svm.features != features {
-            return Err(Error::classifier(
-                path,
-                format!("is a classifier of {} features, but the network has {features}", svm.features),
-            ));
-        }
-        let classes = if classes.len() == svm.classes {
-            Classes::new(classes)?
-        } else {
-            Classes::numbered(svm.classes)
-        };
         Ok(Self { trained, encoder, svm, classes })
     }
 
@@ -100,10 +80,7 @@ impl Predictor {
         let mut index = 0;
         self.encoder.run(samples, |features| {
             for sample in features.chunks_exact(self.svm.features.max(1)) {
-                let entries = sample.iter().zip(0u32..).filter(|(value, _)| **value != 0.0);
-                let entries: Vec<Entry> =
-                    entries.map(|(value, index)| Entry { index, value: *value }).collect();
-                let scores = self.svm.scores(&entries)?;
+                let scores = self.svm.scores_dense(sample)?;
                 each(index, usize::from(svm::best(&scores)), &scores)?;
                 index += 1;
             }

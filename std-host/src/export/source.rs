@@ -66,27 +66,10 @@ impl Source {
         if let Err(problem) = unfit_layers(&trained) {
             return refused(&problem);
         }
-        let path = run.file("svm.safetensors");
-        if !path.exists() {
-            return Ok(Self { pool: trained.resolved.pool(), trained, image, svm: None });
-        }
-        let svm = svm::file::load(&path)?;
-        let Classified { pool, weights, .. } = Classified::load(run)?;
-        if weights != format!("{:08x}", trained.checksum()) {
-            return Err(Error::classifier(
-                path,
-                "is a classifier for the features of other weights than the run has now",
-            ));
-        }
-        pool.check(trained.network().code())?;
-        let features = pool.output(trained.network().code()).len();
-        if svm.features != features {
-            return Err(Error::classifier(
-                path,
-                format!("is a classifier of {} features, but the network has {features}", svm.features),
-            ));
-        }
-        Ok(Self { trained, image, pool, svm: Some(svm) })
+        Ok(match Classified::load(run, &trained)? {
+            Some(Classified { pool, svm, .. }) => Self { trained, image, pool, svm: Some(svm) },
+            None => Self { pool: trained.resolved.pool(), trained, image, svm: None },
+        })
     }
 }
 

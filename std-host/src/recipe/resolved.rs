@@ -12,6 +12,7 @@ use super::network::{Architecture, InitialRecipe, LayerRecipe};
 use super::tables::Recipe;
 use super::training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe};
 use crate::error::{Error, Result};
+use crate::numbers::rows_columns_channels;
 
 /// A recipe for images of one shape: its network, its features, and the same of the layer below.
 ///
@@ -95,8 +96,7 @@ impl Resolved {
         if image == self.image {
             return Ok(());
         }
-        let told = |Shape { channels, height, width }: Shape| format!("{height} x {width} x {channels}");
-        let (found, expected) = (told(image), told(self.image));
+        let (found, expected) = (rows_columns_channels(image), rows_columns_channels(self.image));
         Err(Error::Invalid(format!("the images are {found}, but the network takes {expected}")))
     }
 

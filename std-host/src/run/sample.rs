@@ -9,6 +9,7 @@ use super::model;
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result, RunProblem};
 use crate::files::tensors::bytes_of;
+use crate::numbers::rows_columns_channels;
 use crate::preprocess::{Preprocess, Preprocessor, Samples};
 
 const FILE: &str = "sample.json";
@@ -67,10 +68,9 @@ impl SampleKind {
     /// What differs from the samples that a training began with; `None` if nothing is known to.
     fn difference(&self, began: &Self) -> Option<String> {
         let differ = |a: Option<usize>, b: Option<usize>| a.is_some() && b.is_some() && a != b;
-        let told = |Shape { channels, height, width }: Shape| format!("{height} x {width} x {channels}");
         let count = |kind: &Self| kind.count.unwrap_or(0);
         if self.shape != began.shape {
-            let (there, here) = (told(began.shape), told(self.shape));
+            let (there, here) = (rows_columns_channels(began.shape), rows_columns_channels(self.shape));
             return Some(format!("its samples were {there} (rows x columns x channels), these are {here}"));
         }
         if differ(self.count, began.count) {

@@ -52,15 +52,24 @@ impl Model {
         Ok(scores)
     }
 
-    /// The class of an example given with its zeros; of equal scores the lowest class wins.
+    /// The score of each class for an example given with its zeros, summed in `f64`.
     ///
     /// # Errors
     ///
     /// If `example` does not have [`features`](Self::features) values, or one is not finite.
-    pub fn predict_dense(&self, example: &[f32]) -> Result<u16> {
+    pub fn scores_dense(&self, example: &[f32]) -> Result<Vec<f64>> {
         let mut rows = Rows::new(self.features)?;
         rows.push_dense(example)?;
-        Ok(best(&self.scores(rows.row(0))?))
+        self.scores(rows.row(0))
+    }
+
+    /// The class of an example given with its zeros; of equal scores the lowest class wins.
+    ///
+    /// # Errors
+    ///
+    /// As for [`scores_dense`](Self::scores_dense).
+    pub fn predict_dense(&self, example: &[f32]) -> Result<u16> {
+        Ok(best(&self.scores_dense(example)?))
     }
 
     /// The class of each row, on the threads of rayon's pool; of equal scores the lowest class wins.

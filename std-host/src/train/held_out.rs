@@ -5,6 +5,7 @@ use wta_core::{Candidates, Cut, Encoder, Kernels, Learner, Parameters, Random, R
 use wta_simd::Isa;
 
 use super::set::TrainingSet;
+use crate::draw::{count_of, draw};
 use crate::error::Result;
 use crate::recipe::{Recipe, Resolved};
 
@@ -31,25 +32,17 @@ impl Partition {
     ///
     /// [`Error::Recipe`](crate::Error::Recipe) if none would be left to train on.
     pub(super) fn new(recipe: &Recipe, samples: usize) -> Result<Self> {
-        let mut all: Vec<usize> = (0..samples).collect();
         let Some(held_out) = recipe.training.held_out else {
-            return Ok(Self { training: all, held_out: Vec::new() });
+            return Ok(Self { training: (0..samples).collect(), held_out: Vec::new() });
         };
-        let count = if held_out < 1.0 {
-            ((held_out * samples as f64).round() as usize).max(1)
-        } else {
-            held_out as usize
-        };
+        let count = if held_out < 1.0 { count_of(held_out, samples).max(1) } else { held_out as usize };
         if count >= samples {
             return Err(recipe.wrong(format!(
                 "training.held_out holds out {count} samples, but there are only {samples}"
             )));
         }
-        Random::stream(recipe.training.seed, STREAM).shuffle(&mut all);
-        let mut training = all.split_off(count);
-        all.sort_unstable();
-        training.sort_unstable();
-        Ok(Self { training, held_out: all })
+        let (held_out, training) = draw(Random::stream(recipe.training.seed, STREAM), samples, count);
+        Ok(Self { training, held_out })
     }
 }
 

@@ -22,6 +22,7 @@ use crate::data::collector::{Collector, IN_MEMORY};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::stored::{Part, Stored};
 use crate::data::values::Values;
+use crate::draw::{count_of, draw};
 use crate::error::{Error, Result};
 use crate::layout::interleaved;
 use crate::observer::Observer;
@@ -72,21 +73,11 @@ pub(in crate::data) fn load(
     let Samples { values, sample, count, .. } = samples;
     let Shape { channels, height, width } = sample.shape;
     let dataset = Dataset { channels, height, width, form: sample.form, values, labels, classes };
-    Ok(if drawn { dataset.chosen(&drawn_for(split, count, keys)) } else { dataset })
-}
-
-/// The samples of a split that is drawn, in ascending order.
-fn drawn_for(split: Split, count: usize, keys: &ArrayFiles) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    Random::stream(keys.seed, 0).shuffle(&mut order);
-    let test = (count as f64 * keys.test_share).round() as usize;
-    let mut chosen = if split == Split::Test {
-        order.into_iter().take(test).collect()
-    } else {
-        order.split_off(test.min(count))
-    };
-    chosen.sort_unstable();
-    chosen
+    if !drawn {
+        return Ok(dataset);
+    }
+    let (test, train) = draw(Random::stream(keys.seed, 0), count, count_of(keys.test_share, count));
+    Ok(dataset.chosen(if split == Split::Test { &test } else { &train }))
 }
 
 /// The labels of the samples as classes. The classes are those of both splits together.

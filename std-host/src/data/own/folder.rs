@@ -3,7 +3,7 @@
 //!
 //! Each picture is decoded, converted to grey or colour (8 bits; deeper ones are rounded), resized and
 //! cropped. All threads work on a group of files at a time. Pixels that do not fit into memory go to a
-//! temporary file ([`super::pixels`]).
+//! temporary file ([`Collector`]).
 
 use std::path::Path;
 
@@ -112,14 +112,10 @@ pub(in crate::data) fn pictures_of(
     given: Option<Extent>,
     observer: &dyn Observer,
 ) -> Result<Dataset> {
-    let (files, notes) = pictures_in(path)?;
-    notes.iter().for_each(|note| observer.note(note));
-    let Some(first) = files.first() else {
-        return Err(Error::file(path, "has no pictures; put PNG, JPEG, WebP or other files there"));
-    };
+    let files = listed(path, observer)?;
     let size = match given {
         Some(size) => size,
-        None => common_size(&first.path, &files)?,
+        None => common_size(&files)?,
     };
     let keys = ImageFolder::of(size, colour);
     keys.check().map_err(|_| Error::setting(Setting::Size, format!("must lie between 1 and {MOST_SIDE}")))?;
@@ -128,21 +124,33 @@ pub(in crate::data) fn pictures_of(
 }
 
 /// A picture, or all pictures of a folder without regard to classes, brought to the size of a data set's
-/// images; none is skipped. They are not cut into patches.
-pub(super) fn loose(path: &Path, keys: &ImageFolder, observer: &dyn Observer) -> Result<Dataset> {
+/// images; none is skipped. They are not cut into patches. Each has its file's name.
+pub(super) fn loose(
+    path: &Path,
+    keys: &ImageFolder,
+    observer: &dyn Observer,
+) -> Result<(Dataset, Vec<String>)> {
+    let files = listed(path, observer)?;
+    let (labelled, on_error) = (false, OnError::Refuse);
+    // A patch of a picture would be drawn; its centre at the patches' scale is not.
+    let keys = ImageFolder { labelled, on_error, patches: None, ..keys.clone() };
+    let dataset = collect(path, &files, Classes::default(), &keys, |_| 1, observer)?;
+    Ok((dataset, files.iter().map(|file| file.path.display().to_string()).collect()))
+}
+
+/// A picture, or all pictures of a folder; there is one at least.
+fn listed(path: &Path, observer: &dyn Observer) -> Result<Vec<Picture>> {
     let (files, notes) = pictures_in(path)?;
     notes.iter().for_each(|note| observer.note(note));
     if files.is_empty() {
         return Err(Error::file(path, "has no pictures; put PNG, JPEG, WebP or other files there"));
     }
-    let (labelled, on_error) = (false, OnError::Refuse);
-    // A patch of a picture would be drawn; its centre at the patches' scale is not.
-    let keys = ImageFolder { labelled, on_error, patches: None, ..keys.clone() };
-    collect(path, &files, Classes::default(), &keys, |_| 1, observer)
+    Ok(files)
 }
 
 /// The rows and columns of the first picture; all others must have the same.
-fn common_size(first: &Path, files: &[Picture]) -> Result<Extent> {
+fn common_size(files: &[Picture]) -> Result<Extent> {
+    let first = files.first().map_or(Path::new(""), |file| &file.path);
     let Size { height, width } = decode::size(first)?;
     let other = files.par_iter().find_map_first(|file| match decode::size(&file.path) {
         Ok(size) if size == Size::new(height, width) => None,

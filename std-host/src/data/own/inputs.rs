@@ -11,7 +11,7 @@ use super::keys::{ArrayFiles, ImageFolder, SignalFiles};
 use super::paths::Paths;
 use super::recordings;
 use super::table::is_table;
-use super::tree::{is_picture, pictures_in};
+use super::tree::is_picture;
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::extent::Extent;
@@ -87,8 +87,6 @@ fn array(path: &Path, keys: ArrayFiles, observer: &dyn Observer) -> Result<Input
 }
 
 fn pictures(path: &Path, keys: &ImageFolder, observer: &dyn Observer) -> Result<Inputs> {
-    let (files, _) = pictures_in(path)?;
-    let names = files.iter().map(|file| file.path.display().to_string()).collect();
-    let dataset = folder::loose(path, keys, observer)?;
+    let (dataset, names) = folder::loose(path, keys, observer)?;
     Ok(Inputs { dataset, names: Names::Single(names) })
 }

@@ -49,7 +49,7 @@ pub struct ImageFolder {
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.2)]
     pub test_share: f64,
     /// Draws the patches and the test pictures.
-    #[serde(default = "ImageFolder::default_seed")]
+    #[serde(default = "default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,
     /// The grey, from 0 for black to 255 for white, that transparent pictures lie on.
@@ -77,7 +77,7 @@ impl ImageFolder {
             shorter_side: None,
             patches: None,
             test_share: 0.0,
-            seed: Self::default_seed(),
+            seed: default_seed(),
             background: Self::default_background(),
             on_error: OnError::Refuse,
         }
@@ -89,10 +89,6 @@ impl ImageFolder {
 
     pub(super) fn default_share() -> f64 {
         0.1
-    }
-
-    pub(super) fn default_seed() -> u64 {
-        1
     }
 
     pub(super) fn default_background() -> u32 {
@@ -127,9 +123,7 @@ impl ImageFolder {
         if self.patches == Some(0) {
             return must("data.patches", "be at least 1");
         }
-        if !(0.0..1.0).contains(&self.test_share) {
-            return must("data.test_share", "be at least 0 and less than 1");
-        }
+        check_share(self.test_share)?;
         if self.background > 255 {
             return must("data.background", "lie between 0 and 255");
         }
@@ -212,7 +206,7 @@ pub struct ArrayFiles {
     pub test_share: f64,
     /// Draws the test samples.
     #[schemars(example = 7)]
-    #[serde(default = "ArrayFiles::default_seed", skip_serializing_if = "ArrayFiles::is_default_seed")]
+    #[serde(default = "default_seed", skip_serializing_if = "is_default_seed")]
     pub seed: u64,
 }
 
@@ -221,16 +215,28 @@ fn is_zero(share: &f64) -> bool {
     *share == 0.0
 }
 
+pub(super) fn default_seed() -> u64 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_default_seed(seed: &u64) -> bool {
+    *seed == default_seed()
+}
+
+fn check_share(test_share: f64) -> Result<(), Problem> {
+    let is_share = (0.0..1.0).contains(&test_share);
+    let refused = || Problem::of("data.test_share", "data.test_share must be at least 0 and less than 1");
+    is_share.then_some(()).ok_or_else(refused)
+}
+
+fn check_columns(columns: Option<&[Column]>) -> Result<(), Problem> {
+    let is_empty = columns.is_some_and(<[Column]>::is_empty);
+    let refused = || Problem::of("data.columns", "data.columns must name at least one column");
+    (!is_empty).then_some(()).ok_or_else(refused)
+}
+
 impl ArrayFiles {
-    fn default_seed() -> u64 {
-        1
-    }
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    fn is_default_seed(seed: &u64) -> bool {
-        *seed == 1
-    }
-
     /// The training samples of some files, without labels.
     pub fn new(train: impl Into<Paths>) -> Self {
         Self {
@@ -247,7 +253,7 @@ impl ArrayFiles {
             shape: None,
             class_names: None,
             test_share: 0.0,
-            seed: Self::default_seed(),
+            seed: default_seed(),
         }
     }
 
@@ -268,19 +274,14 @@ impl ArrayFiles {
     /// `Ok` when the keys make sense.
     pub(in crate::data) fn check(&self) -> Result<(), Problem> {
         let refuse = |key: &str, rule: &str| Err(Problem::of(key, format!("{key} {rule}")));
-        if !(0.0..1.0).contains(&self.test_share) {
-            return refuse("data.test_share", "must be at least 0 and less than 1");
-        }
+        check_share(self.test_share)?;
         if self.test.is_some() && self.test_share > 0.0 {
             return refuse("data.test_share", "draws test samples, but data.test names some; leave one out");
         }
         if self.shape.as_ref().is_some_and(|shape| shape.is_empty() || shape.contains(&0)) {
             return refuse("data.shape", "must have a number of at least 1 for each dimension of a sample");
         }
-        if self.columns.as_ref().is_some_and(Vec::is_empty) {
-            return refuse("data.columns", "must name at least one column");
-        }
-        Ok(())
+        check_columns(self.columns.as_deref())
     }
 }
 
@@ -320,7 +321,7 @@ pub struct SignalFiles {
     pub test_share: f64,
     /// Draws the recordings to test on.
     #[schemars(example = 7)]
-    #[serde(default = "ArrayFiles::default_seed", skip_serializing_if = "ArrayFiles::is_default_seed")]
+    #[serde(default = "default_seed", skip_serializing_if = "is_default_seed")]
     pub seed: u64,
     /// The columns of a table that are channels [default: all].
     #[schemars(extend("examples" = [["x", "y", "z"]]))]
@@ -355,13 +356,8 @@ impl SignalFiles {
         if self.step == Some(0) {
             return refuse("data.step", "must be at least 1");
         }
-        if !(0.0..1.0).contains(&self.test_share) {
-            return refuse("data.test_share", "must be at least 0 and less than 1");
-        }
-        if self.columns.as_ref().is_some_and(Vec::is_empty) {
-            return refuse("data.columns", "must name at least one column");
-        }
-        Ok(())
+        check_share(self.test_share)?;
+        check_columns(self.columns.as_deref())
     }
 }
 

@@ -139,11 +139,9 @@ fn arrays(folder: &Path, files: &[PathBuf], remarks: &mut Vec<String>) -> Result
         } else if is_labels(file) {
             let labels = if is_for_test(file) { &mut test_labels } else { &mut train_labels };
             *labels = Some(Paths::One(name_of(file)));
-        } else if is_text || words(file).iter().any(|word| word == "readme") {
-        } else if is_for_test(file) {
-            test.push(file);
-        } else {
-            train.push(file);
+        } else if !is_text && !words(file).iter().any(|word| word == "readme") {
+            let samples = if is_for_test(file) { &mut test } else { &mut train };
+            samples.push(file);
         }
     }
     let Some(first) = train.first().copied() else { return Ok(None) };
@@ -335,7 +333,7 @@ fn image_folder(folder: &Path, pictures: &[PathBuf], remarks: &mut Vec<String>) 
         shorter_side: None,
         patches: None,
         test_share: if are_splits { ImageFolder::default_share() } else { 0.2 },
-        seed: ImageFolder::default_seed(),
+        seed: super::keys::default_seed(),
         background: ImageFolder::default_background(),
         on_error: super::keys::OnError::Skip,
     })

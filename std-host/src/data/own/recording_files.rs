@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::entries::files_below;
 use super::keys::ClassBy;
 use super::paths::Paths;
-pub(super) use super::split_names::Part;
+use super::split_names::Part;
 use super::split_names::part_of;
 use crate::error::{Error, Result};
 

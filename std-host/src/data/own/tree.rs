@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wta_core::Random;
 
 use crate::data::classes::{Classes, MOST_CLASSES};
+use crate::draw::{count_of, draw};
 use crate::error::{Error, Result};
 
 use super::array::ending;
@@ -56,7 +57,7 @@ pub(super) fn splits(folder: &Path, keys: &ImageFolder) -> Result<Pictures> {
         None => {
             let classes = class_names(folder, keys)?;
             let all = pictures(folder, &classes, keys, &mut passed)?;
-            let (train, test) = drawn(all, keys);
+            let (train, test) = drawn(&all, keys);
             Pictures { train, test, classes: named(&classes)?, notes: Vec::new() }
         }
     };
@@ -83,19 +84,12 @@ fn split_folders(folder: &Path) -> Result<Option<(PathBuf, PathBuf, Vec<PathBuf>
 }
 
 /// Training and test pictures, drawn from all.
-fn drawn(all: Vec<Picture>, keys: &ImageFolder) -> (Vec<Picture>, Vec<Picture>) {
-    let mut order: Vec<usize> = (0..all.len()).collect();
-    Random::stream(keys.seed, 0).shuffle(&mut order);
-    order.truncate((all.len() as f64 * keys.test_share).round() as usize);
-    let mut is_test = vec![false; all.len()];
-    for index in order {
-        if let Some(is_test) = is_test.get_mut(index) {
-            *is_test = true;
-        }
-    }
-    let (test, train): (Vec<_>, Vec<_>) = all.into_iter().zip(is_test).partition(|(_, is_test)| *is_test);
-    let files = |pairs: Vec<(Picture, bool)>| pairs.into_iter().map(|(file, _)| file).collect();
-    (files(train), files(test))
+fn drawn(all: &[Picture], keys: &ImageFolder) -> (Vec<Picture>, Vec<Picture>) {
+    let count = count_of(keys.test_share, all.len());
+    let (test, train) = draw(Random::stream(keys.seed, 0), all.len(), count);
+    let files =
+        |indices: &[usize]| indices.iter().filter_map(|index| all.get(*index)).cloned().collect::<Vec<_>>();
+    (files(&train), files(&test))
 }
 
 /// What is in a folder and not used.
