@@ -73,8 +73,8 @@ pub(crate) const fn expect_len(what: &'static str, expected: usize, found: usize
     if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
 }
 
-/// `Ok` when every element is finite, else an error that names the first one that is not. Not inlined: the loop
-/// is worth a call, and there are many of them.
+/// `Ok` when every element is finite, else an error that names the first one that is not. Not inlined: the
+/// loop is worth a call, and there are many of them.
 #[inline(never)]
 pub fn expect_finite(what: &'static str, values: &[f32]) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {

@@ -207,8 +207,8 @@ impl Network {
 
     /// The same network for a signal that arrives sample by sample: rows and columns change places if the
     /// input is a single row. The parameters are the same, number for number, and so are codes: they lie in
-    /// the same order. A row is then one time step with its channels side by side, of which an extractor holds
-    /// a few. Networks of several rows, and fully-connected ones, stay as they are.
+    /// the same order. A row is then one time step with its channels side by side, of which an extractor
+    /// holds a few. Networks of several rows, and fully-connected ones, stay as they are.
     pub const fn turned(mut self) -> Self {
         if self.input.height != 1 || self.is_fully_connected() {
             return self;

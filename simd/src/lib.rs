@@ -67,8 +67,8 @@ mod x86_64;
 pub use aarch64::neon::Neon;
 #[cfg(wta_dsp)]
 pub use arm::dsp::Dsp;
-/// Filters that the kernels in DSP instructions widen at a time; with them, an extractor needs so many times the
-/// longest filter of memory, on whatever machine that is counted.
+/// Filters that the kernels in DSP instructions widen at a time; with them, an extractor needs so many times
+/// the longest filter of memory, on whatever machine that is counted.
 pub const DSP_SCRATCH_FILTERS: usize = 2;
 /// The fastest kernels of quantised inference on this target.
 #[cfg(wta_dsp)]

@@ -356,9 +356,9 @@ typedef void (*wta_row_fn)(void *context, size_t image, size_t y, float *row, si
  *
  * Either bytes, one for each number of the input, which are multiplied by the model's or the training's
  * scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
- * are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied by
- * the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not set
- * is 0.
+ * are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied
+ * by the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not
+ * set is 0.
  */
 struct wta_images {
     /**
@@ -553,7 +553,8 @@ wta_status wta_classify(const struct wta_model *model,
 size_t wta_int8_bytes(const struct wta_model *model);
 
 /**
- * wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
+ * wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
+ * memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_encode_int8(const struct wta_model *model,
                            const struct wta_images *images,
@@ -563,7 +564,8 @@ wta_status wta_encode_int8(const struct wta_model *model,
                            size_t features_len);
 
 /**
- * wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
+ * wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
+ * kind. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_classify_int8(const struct wta_model *model,
                              const struct wta_images *images,

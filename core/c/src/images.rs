@@ -30,9 +30,9 @@ pub const WTA_FLOAT: u32 = 4;
 ///
 /// Either bytes, one for each number of the input, which are multiplied by the model's or the training's
 /// scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
-/// are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied by
-/// the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not set
-/// is 0.
+/// are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied
+/// by the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not
+/// set is 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct wta_images {

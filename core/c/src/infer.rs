@@ -27,8 +27,8 @@ pub unsafe extern "C" fn wta_encode_bytes(model: *const wta_model) -> usize {
 
 fn encode_bytes(content: &Content) -> Checked<usize> {
     content.expect_parameters()?;
-    if let Some(model) = content.whole()? {
-        return bytes_of::<f32>(Pipeline::memory_len(&model)).ok_or(WTA_ERROR_LENGTH);
+    if content.is_whole() {
+        return content.whole_bytes(Pipeline::memory_len);
     }
     bytes_of::<f32>(extractor_len(&content.network, &content.pool)).ok_or(WTA_ERROR_LENGTH)
 }
@@ -47,14 +47,9 @@ pub unsafe extern "C" fn wta_encode(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
-        if let Some(model) = content.whole()? {
+        if content.is_whole() {
             // SAFETY: the header's contract.
-            let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(content)?) }?;
-            let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
-            expect(features_len, model.features())?;
-            // SAFETY: the header's contract.
-            let (images, features) = unsafe { (content.image(images)?, room(features, features_len)?) };
-            return Ok(pipeline.features(images.rows(0), features)?);
+            return unsafe { content.encode_whole(images, memory, bytes, features, features_len) };
         }
         // SAFETY: the header's contract.
         let mut extractor = unsafe { content.extractor(memory, bytes) }?;
@@ -82,16 +77,9 @@ pub unsafe extern "C" fn wta_classify(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
-        if let Some(model) = content.whole()? {
+        if content.is_whole() {
             // SAFETY: the header's contract.
-            let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(content)?) }?;
-            let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
-            // SAFETY: the header's contract.
-            let (images, scores) = unsafe { (content.image(images)?, room(scores, scores_len)?) };
-            let found = pipeline.scores(images.rows(0))?;
-            scores.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
-            // SAFETY: the header's contract.
-            return unsafe { write_label(label, largest(scores)) };
+            return unsafe { content.classify_whole(images, memory, bytes, scores, scores_len, label) };
         }
         // SAFETY: the header's contract.
         let extractor = unsafe { content.extractor(memory, bytes) }?;
@@ -113,15 +101,16 @@ pub unsafe extern "C" fn wta_int8_bytes(model: *const wta_model) -> usize {
 
 fn int8_bytes(content: &Content) -> Checked<usize> {
     content.int8.ok_or(WTA_ERROR_MISSING)?;
-    if let Some(model) = content.whole()? {
-        return bytes_of::<u32>(Int8Pipeline::<Int8>::memory_len(&model)).ok_or(WTA_ERROR_LENGTH);
+    if content.is_whole() {
+        return content.whole_bytes(Int8Pipeline::<Int8>::memory_len);
     }
     let rows = bytes_of::<i16>(Int8Extractor::<Int8>::memory_len(&content.network, &content.pool));
     let sums = bytes_of::<i32>(content.int8_svm.map_or(0, |svm| svm.classes()));
     rows.zip(sums).and_then(|(rows, sums)| rows.checked_add(sums)).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
+/// wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
+/// memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_encode_int8(
     model: *const wta_model,
@@ -133,17 +122,9 @@ pub unsafe extern "C" fn wta_encode_int8(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
-        if let Some(model) = content.whole()? {
+        if content.is_whole() {
             // SAFETY: the header's contract.
-            let mut pipeline = unsafe { content.int8_pipeline(model, memory, bytes) }?;
-            expect(features_len, model.features())?;
-            // SAFETY: the header's contract.
-            let (images, features) = unsafe { (content.image(images)?, room(features, features_len)?) };
-            let scale = content.int8_feature_scale;
-            return Ok(pipeline.for_each_row(images.rows(0), |y, row| {
-                let to = features.iter_mut().skip(y.saturating_mul(row.len()));
-                to.zip(row).for_each(|(to, from)| *to = f32::from(*from) * scale);
-            })?);
+            return unsafe { content.encode_int8_whole(images, memory, bytes, features, features_len) };
         }
         // SAFETY: the header's contract.
         let (mut extractor, _) = unsafe { content.int8_extractor(memory, bytes) }?;
@@ -158,7 +139,8 @@ pub unsafe extern "C" fn wta_encode_int8(
     }))
 }
 
-/// wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind. memory has at least wta_int8_bytes bytes.
+/// wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
+/// kind. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_classify_int8(
     model: *const wta_model,
@@ -173,15 +155,9 @@ pub unsafe extern "C" fn wta_classify_int8(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.int8_svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
-        if let Some(model) = content.whole()? {
+        if content.is_whole() {
             // SAFETY: the header's contract.
-            let mut pipeline = unsafe { content.int8_pipeline(model, memory, bytes) }?;
-            // SAFETY: the header's contract.
-            let (images, scores) = unsafe { (content.image(images)?, room(scores, scores_len)?) };
-            let found = pipeline.scores(images.rows(0))?;
-            scores.iter_mut().zip(found).for_each(|(to, from)| *to = from);
-            // SAFETY: the header's contract.
-            return unsafe { write_label(label, largest(scores)) };
+            return unsafe { content.classify_int8_whole(images, memory, bytes, scores, scores_len, label) };
         }
         // SAFETY: the header's contract.
         let (extractor, mut arena) = unsafe { content.int8_extractor(memory, bytes) }?;
@@ -232,12 +208,12 @@ pub unsafe extern "C" fn wta_novelty(
         let floats = arena.take(novelty_len(&content.network))?;
         let positions = arena.take(content.network.code().channels)?;
         let mut novelty = Novelty::new(Scalar, parameters, keep, floats, positions)?;
-        let found = match content.whole()? {
-            Some(model) => {
-                let held = arena.take(content.held()?)?;
-                novelty.score(Preprocessed::new(model.preprocessing(), images.rows(0), held)?)?
-            }
-            None => novelty.score(images.rows(0))?,
+        let found = if content.is_whole() {
+            let held = arena.take(content.held()?)?;
+            let steps = content.whole()?.ok_or(WTA_ERROR_MISSING)?.preprocessing();
+            novelty.score(Preprocessed::new(steps, images.rows(0), held)?)?
+        } else {
+            novelty.score(images.rows(0))?
         };
         // SAFETY: the header's contract.
         unsafe { write(score, found) }
@@ -251,6 +227,117 @@ impl Content {
     unsafe fn image<'a>(&self, images: *const wta_images) -> Checked<Images<'a>> {
         // SAFETY: the function's contract.
         unsafe { Images::new(images, 1, self.input, self.scale) }
+    }
+
+    /// Not inlined, so that it takes no stack of who has one network.
+    ///
+    /// # Safety
+    ///
+    /// The caller's contract.
+    #[inline(never)]
+    unsafe fn encode_whole(
+        &self,
+        images: *const wta_images,
+        memory: *mut c_void,
+        bytes: usize,
+        features: *mut f32,
+        features_len: usize,
+    ) -> Checked<()> {
+        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
+        // SAFETY: the function's contract.
+        let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(self)?) }?;
+        let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
+        expect(features_len, model.features())?;
+        // SAFETY: the function's contract.
+        let (images, features) = unsafe { (self.image(images)?, room(features, features_len)?) };
+        Ok(pipeline.features(images.rows(0), features)?)
+    }
+
+    /// Not inlined, so that it takes no stack of who has one network.
+    ///
+    /// # Safety
+    ///
+    /// The caller's contract.
+    #[inline(never)]
+    unsafe fn classify_whole(
+        &self,
+        images: *const wta_images,
+        memory: *mut c_void,
+        bytes: usize,
+        scores: *mut f32,
+        scores_len: usize,
+        label: *mut usize,
+    ) -> Checked<()> {
+        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
+        // SAFETY: the function's contract.
+        let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(self)?) }?;
+        let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
+        // SAFETY: the function's contract.
+        let (images, scores) = unsafe { (self.image(images)?, room(scores, scores_len)?) };
+        let found = pipeline.scores(images.rows(0))?;
+        scores.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
+        // SAFETY: the function's contract.
+        unsafe { write_label(label, largest(scores)) }
+    }
+
+    /// Not inlined, so that it takes no stack of who has one network.
+    ///
+    /// # Safety
+    ///
+    /// The caller's contract.
+    #[inline(never)]
+    unsafe fn encode_int8_whole(
+        &self,
+        images: *const wta_images,
+        memory: *mut c_void,
+        bytes: usize,
+        features: *mut f32,
+        features_len: usize,
+    ) -> Checked<()> {
+        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
+        // SAFETY: the function's contract.
+        let mut pipeline = unsafe { self.int8_pipeline(model, memory, bytes) }?;
+        expect(features_len, model.features())?;
+        // SAFETY: the function's contract.
+        let (images, features) = unsafe { (self.image(images)?, room(features, features_len)?) };
+        let scale = self.int8_feature_scale;
+        Ok(pipeline.for_each_row(images.rows(0), |y, row| {
+            let to = features.iter_mut().skip(y.saturating_mul(row.len()));
+            to.zip(row).for_each(|(to, from)| *to = f32::from(*from) * scale);
+        })?)
+    }
+
+    /// Not inlined, so that it takes no stack of who has one network.
+    ///
+    /// # Safety
+    ///
+    /// The caller's contract.
+    #[inline(never)]
+    unsafe fn classify_int8_whole(
+        &self,
+        images: *const wta_images,
+        memory: *mut c_void,
+        bytes: usize,
+        scores: *mut f32,
+        scores_len: usize,
+        label: *mut usize,
+    ) -> Checked<()> {
+        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
+        // SAFETY: the function's contract.
+        let mut pipeline = unsafe { self.int8_pipeline(model, memory, bytes) }?;
+        // SAFETY: the function's contract.
+        let (images, scores) = unsafe { (self.image(images)?, room(scores, scores_len)?) };
+        let found = pipeline.scores(images.rows(0))?;
+        scores.iter_mut().zip(found).for_each(|(to, from)| *to = from);
+        // SAFETY: the function's contract.
+        unsafe { write_label(label, largest(scores)) }
+    }
+
+    /// Bytes of so many words as a whole model needs.
+    #[inline(never)]
+    fn whole_bytes(&self, len: fn(&Model<'_>) -> usize) -> Checked<usize> {
+        let model = self.whole()?.ok_or(WTA_ERROR_MISSING)?;
+        bytes_of::<u32>(len(&model)).ok_or(WTA_ERROR_LENGTH)
     }
 
     /// Floats that the preprocessing before a novelty score holds.

@@ -92,7 +92,8 @@ impl Content {
         if self.has_decoder() { Ok(()) } else { Err(WTA_ERROR_MISSING) }
     }
 
-    /// `Ok` if samples can be reconstructed; of a whole stack, only the features below the last layer could be.
+    /// `Ok` if samples can be reconstructed; of a whole stack, only the features below the last layer could
+    /// be.
     pub(crate) fn expect_reconstruction(&self) -> Checked<()> {
         self.expect_decoder()?;
         match self.whole()? {
@@ -105,7 +106,12 @@ impl Content {
         self.parameters.is_some_and(|parameters| parameters.len == self.network.parameters_len())
     }
 
-    /// The model, if more is to be computed than one network of bytes.
+    /// Whether more is to be computed than one network of bytes.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// The model, if it is whole.
     pub(crate) fn whole(&self) -> Checked<Option<Model<'static>>> {
         Ok(self.whole.map(Model::again).transpose()?)
     }

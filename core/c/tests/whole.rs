@@ -1,5 +1,5 @@
-//! Models with preprocessing, layers below and stepped inputs, as C calls them: the bits of the Rust pipelines,
-//! whatever kind of numbers the samples are.
+//! Models with preprocessing, layers below and stepped inputs, as C calls them: the bits of the Rust
+//! pipelines, whatever kind of numbers the samples are.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 #![allow(

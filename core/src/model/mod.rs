@@ -259,13 +259,13 @@ impl<'a> Model<'a> {
         if fits && alike { Ok(()) } else { Err(WRONG_STACK) }
     }
 
-    /// The model of bytes that [`Model::parse`] has accepted, without another look at all of them: for code that
-    /// keeps the bytes and not the model.
+    /// The model of bytes that [`Model::parse`] has accepted, without another look at all of them: for code
+    /// that keeps the bytes and not the model.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] for what cannot be such bytes. Other bytes that were never accepted may give a model whose
-    /// numbers are not finite.
+    /// [`Error::Model`] for what cannot be such bytes. Other bytes that were never accepted may give a model
+    /// whose numbers are not finite.
     pub fn again(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         reader.array::<CHECKED_FROM>()?;

@@ -14,8 +14,8 @@ use crate::svm::largest;
 /// A quantised model, with its preprocessing and the layers below.
 ///
 /// Samples are [`Rows`] as the sensor gives them, such as a `&[i16]` or a closure. Preprocessing is in `f32`,
-/// and what it leaves is divided by the [input's step](Model::int8_input_step); a model of bytes takes them as
-/// they are.
+/// and what it leaves is divided by the [input's step](Model::int8_input_step); a model of bytes takes them
+/// as they are.
 #[derive(Debug)]
 pub struct Int8Pipeline<'a, K> {
     kernels: K,

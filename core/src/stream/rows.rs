@@ -5,9 +5,9 @@ use crate::shape::Shape;
 
 /// An image that can be asked for its rows, so that it need not be in memory as `f32`s.
 ///
-/// A whole image in memory is one (`&[f32]`, or `&[u8]`, `&[i8]`, `&[i16]`, `&[u16]` for [`Scaled`]), and so is any closure that writes row `y` to a slice. Rows are
-/// asked for from the first to the last; training and [`Novelty`](crate::Novelty) go through an image more
-/// than once.
+/// A whole image in memory is one (`&[f32]`, or `&[u8]`, `&[i8]`, `&[i16]`, `&[u16]` for [`Scaled`]), and so
+/// is any closure that writes row `y` to a slice. Rows are asked for from the first to the last; training and
+/// [`Novelty`](crate::Novelty) go through an image more than once.
 ///
 /// Pixels in flash are usually bytes, and become numbers between 0 and 1 as they are read:
 ///

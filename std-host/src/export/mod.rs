@@ -2,8 +2,8 @@
 //! it takes.
 //!
 //! [`wta_core::model`] describes the format. A [`Source`] is read from the run's files. [`model`] turns it
-//! into bytes, which are the same for the same source. [`int8_model`] writes the quantised network. A signal's
-//! network is turned, so that a device streams it sample by sample.
+//! into bytes, which are the same for the same source. [`int8_model`] writes the quantised network. A
+//! signal's network is turned, so that a device streams it sample by sample.
 
 mod c;
 mod format;

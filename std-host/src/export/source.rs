@@ -42,7 +42,8 @@ impl Source {
         Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
     }
 
-    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say it.
+    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say
+    /// it.
     ///
     /// # Errors
     ///

@@ -46,8 +46,9 @@ pub enum PreprocessRecipe {
     },
     /// Each number of an image to zero mean and unit deviation over the images.
     Standardise {
-        /// What has a mean and a deviation of its own: each `number` of an image, each `channel` (each axis of
-        /// a sensor), or `all` numbers together. Images of another size can be preprocessed by the last two.
+        /// What has a mean and a deviation of its own: each `number` of an image, each `channel` (each axis
+        /// of a sensor), or `all` numbers together. Images of another size can be preprocessed by the last
+        /// two.
         #[serde(default, skip_serializing_if = "Per::is_number")]
         per: Per,
         /// Added to the variances.

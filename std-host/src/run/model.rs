@@ -28,8 +28,8 @@ const INPUT_SCALE: &str = "input.scale";
 /// The name of the metadata with the shape of the samples: `channels x height x width`.
 const SAMPLE: &str = "sample";
 
-/// Writes the parameters, a stacked layer's `input_scale`, and the shape of the samples of the data set, which
-/// in a stack only the lowest layer sees.
+/// Writes the parameters, a stacked layer's `input_scale`, and the shape of the samples of the data set,
+/// which in a stack only the lowest layer sees.
 ///
 /// # Errors
 ///

@@ -31,7 +31,8 @@ pub(super) struct Limits {
     pub(super) layers: Vec<f64>,
 }
 
-/// The limits that minimise the squared error of the quantised numbers, for a network whose code is pooled so.
+/// The limits that minimise the squared error of the quantised numbers, for a network whose code is pooled
+/// so.
 pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Result<Limits> {
     let isa = Isa::detect();
     let (network, root) = (trained.network(), trained.recipe().features.root);
@@ -120,8 +121,8 @@ struct Activations<'a> {
 }
 
 impl Activations<'_> {
-    /// Calls `see` with the magnitude of each number of some inputs, as layer 0, and with the layer (from 1) and
-    /// the value of each of their activations; in the last layer, the values are pooled.
+    /// Calls `see` with the magnitude of each number of some inputs, as layer 0, and with the layer (from 1)
+    /// and the value of each of their activations; in the last layer, the values are pooled.
     fn of(&self, inputs: &[f32], mut see: impl FnMut(usize, f32)) -> Result<()> {
         let network: Network = self.parameters.network();
         let isa = Isa::detect();

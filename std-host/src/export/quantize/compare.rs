@@ -27,8 +27,8 @@ pub struct Comparison {
     pub int8_errors: usize,
 }
 
-/// Classifies all images with both networks, on all threads: with the quantised one of `file` by the code that
-/// a device runs.
+/// Classifies all images with both networks, on all threads: with the quantised one of `file` by the code
+/// that a device runs.
 ///
 /// # Errors
 ///

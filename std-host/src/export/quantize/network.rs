@@ -3,8 +3,8 @@
 //!
 //! Weights get one scale per map (per class in the classifier), so that the largest becomes 127. Activations
 //! get one scale per layer, which determines where they saturate: `calibrate` chooses the one that loses
-//! least on training images. Pixels stay the bytes that they are; other numbers get a step, likewise. Biases and sums are integers in units of
-//! input scale x weight scale.
+//! least on training images. Pixels stay the bytes that they are; other numbers get a step, likewise. Biases
+//! and sums are integers in units of input scale x weight scale.
 
 use wta_core::Layer;
 use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
@@ -60,8 +60,8 @@ pub struct QuantizedSvm {
 }
 
 impl Quantized {
-    /// Quantises a network and its classifier; of a stack, all layers. The scales of inputs and activations are
-    /// calibrated with `images`, which should be training images.
+    /// Quantises a network and its classifier; of a stack, all layers. The scales of inputs and activations
+    /// are calibrated with `images`, which should be training images.
     ///
     /// # Errors
     ///
