@@ -1,20 +1,18 @@
 //! Features, classes and novelty scores, row by row.
 
 use core::ffi::c_void;
+use core::ptr;
 
 #[cfg(not(feature = "dsp"))]
 use wta_core::int8::Portable as Int8;
 use wta_core::int8::{Int8Classifier, Int8Extractor};
-use wta_core::{
-    Classifier, Extractor, Int8Pipeline, Model, Novelty, Pipeline, Preprocessed, Scalar, extractor_len,
-    novelty_len,
-};
+use wta_core::{Classifier, Extractor, Novelty, Scalar, extractor_len, novelty_len};
 #[cfg(feature = "dsp")]
 use wta_simd::Int8Native as Int8;
 
 use crate::images::{Images, wta_images};
 use crate::memory::{Arena, bytes_of, room, stored, write};
-use crate::model::{Content, wta_model};
+use crate::model::{Call, Content, wta_model};
 use crate::status::wta_status::*;
 use crate::status::{Checked, status, wta_status};
 
@@ -27,8 +25,8 @@ pub unsafe extern "C" fn wta_encode_bytes(model: *const wta_model) -> usize {
 
 fn encode_bytes(content: &Content) -> Checked<usize> {
     content.expect_parameters()?;
-    if content.is_whole() {
-        return content.whole_bytes(Pipeline::memory_len);
+    if let Some(whole) = &content.whole {
+        return (whole.functions.encode_bytes)(whole.bytes);
     }
     bytes_of::<f32>(extractor_len(&content.network, &content.pool)).ok_or(WTA_ERROR_LENGTH)
 }
@@ -47,9 +45,11 @@ pub unsafe extern "C" fn wta_encode(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
-        if content.is_whole() {
+        if let Some(whole) = &content.whole {
+            let call =
+                Call { images, memory, bytes, to: features, len: features_len, label: ptr::null_mut() };
             // SAFETY: the header's contract.
-            return unsafe { content.encode_whole(images, memory, bytes, features, features_len) };
+            return unsafe { (whole.functions.encode)(content, whole.bytes, &call) };
         }
         // SAFETY: the header's contract.
         let mut extractor = unsafe { content.extractor(memory, bytes) }?;
@@ -77,9 +77,10 @@ pub unsafe extern "C" fn wta_classify(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
-        if content.is_whole() {
+        if let Some(whole) = &content.whole {
+            let call = Call { images, memory, bytes, to: scores, len: scores_len, label: label };
             // SAFETY: the header's contract.
-            return unsafe { content.classify_whole(images, memory, bytes, scores, scores_len, label) };
+            return unsafe { (whole.functions.classify)(content, whole.bytes, &call) };
         }
         // SAFETY: the header's contract.
         let extractor = unsafe { content.extractor(memory, bytes) }?;
@@ -101,8 +102,8 @@ pub unsafe extern "C" fn wta_int8_bytes(model: *const wta_model) -> usize {
 
 fn int8_bytes(content: &Content) -> Checked<usize> {
     content.int8.ok_or(WTA_ERROR_MISSING)?;
-    if content.is_whole() {
-        return content.whole_bytes(Int8Pipeline::<Int8>::memory_len);
+    if let Some(whole) = &content.whole {
+        return (whole.functions.int8_bytes)(whole.bytes);
     }
     let rows = bytes_of::<i16>(Int8Extractor::<Int8>::memory_len(&content.network, &content.pool));
     let sums = bytes_of::<i32>(content.int8_svm.map_or(0, |svm| svm.classes()));
@@ -122,9 +123,11 @@ pub unsafe extern "C" fn wta_encode_int8(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
-        if content.is_whole() {
+        if let Some(whole) = &content.whole {
+            let call =
+                Call { images, memory, bytes, to: features, len: features_len, label: ptr::null_mut() };
             // SAFETY: the header's contract.
-            return unsafe { content.encode_int8_whole(images, memory, bytes, features, features_len) };
+            return unsafe { (whole.functions.encode_int8)(content, whole.bytes, &call) };
         }
         // SAFETY: the header's contract.
         let (mut extractor, _) = unsafe { content.int8_extractor(memory, bytes) }?;
@@ -155,9 +158,10 @@ pub unsafe extern "C" fn wta_classify_int8(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.int8_svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
-        if content.is_whole() {
+        if let Some(whole) = &content.whole {
+            let call = Call { images, memory, bytes, to: scores, len: scores_len, label: label };
             // SAFETY: the header's contract.
-            return unsafe { content.classify_int8_whole(images, memory, bytes, scores, scores_len, label) };
+            return unsafe { (whole.functions.classify_int8)(content, whole.bytes, &call) };
         }
         // SAFETY: the header's contract.
         let (extractor, mut arena) = unsafe { content.int8_extractor(memory, bytes) }?;
@@ -180,7 +184,7 @@ pub unsafe extern "C" fn wta_novelty_bytes(model: *const wta_model) -> usize {
 
 fn novelty_bytes(content: &Content) -> Checked<usize> {
     content.expect_reconstruction()?;
-    let held = content.held()?;
+    let held = content.whole.map_or(Ok(0), |whole| (whole.functions.held)(whole.bytes))?;
     let (floats, positions) = (novelty_len(&content.network), content.network.code().channels);
     let all = floats.checked_add(positions).and_then(|all| all.checked_add(held));
     all.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
@@ -208,12 +212,12 @@ pub unsafe extern "C" fn wta_novelty(
         let floats = arena.take(novelty_len(&content.network))?;
         let positions = arena.take(content.network.code().channels)?;
         let mut novelty = Novelty::new(Scalar, parameters, keep, floats, positions)?;
-        let found = if content.is_whole() {
-            let held = arena.take(content.held()?)?;
-            let steps = content.whole()?.ok_or(WTA_ERROR_MISSING)?.preprocessing();
-            novelty.score(Preprocessed::new(steps, images.rows(0), held)?)?
-        } else {
-            novelty.score(images.rows(0))?
+        let found = match &content.whole {
+            Some(whole) => {
+                let held = arena.take((whole.functions.held)(whole.bytes)?)?;
+                (whole.functions.novelty)(&mut novelty, whole.bytes, images, held)?
+            }
+            None => novelty.score(images.rows(0))?,
         };
         // SAFETY: the header's contract.
         unsafe { write(score, found) }
@@ -224,140 +228,9 @@ impl Content {
     /// # Safety
     ///
     /// The caller's contract for the images.
-    unsafe fn image<'a>(&self, images: *const wta_images) -> Checked<Images<'a>> {
+    pub(crate) unsafe fn image<'a>(&self, images: *const wta_images) -> Checked<Images<'a>> {
         // SAFETY: the function's contract.
         unsafe { Images::new(images, 1, self.input, self.scale) }
-    }
-
-    /// Not inlined, so that it takes no stack of who has one network.
-    ///
-    /// # Safety
-    ///
-    /// The caller's contract.
-    #[inline(never)]
-    unsafe fn encode_whole(
-        &self,
-        images: *const wta_images,
-        memory: *mut c_void,
-        bytes: usize,
-        features: *mut f32,
-        features_len: usize,
-    ) -> Checked<()> {
-        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
-        // SAFETY: the function's contract.
-        let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(self)?) }?;
-        let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
-        expect(features_len, model.features())?;
-        // SAFETY: the function's contract.
-        let (images, features) = unsafe { (self.image(images)?, room(features, features_len)?) };
-        Ok(pipeline.features(images.rows(0), features)?)
-    }
-
-    /// Not inlined, so that it takes no stack of who has one network.
-    ///
-    /// # Safety
-    ///
-    /// The caller's contract.
-    #[inline(never)]
-    unsafe fn classify_whole(
-        &self,
-        images: *const wta_images,
-        memory: *mut c_void,
-        bytes: usize,
-        scores: *mut f32,
-        scores_len: usize,
-        label: *mut usize,
-    ) -> Checked<()> {
-        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
-        // SAFETY: the function's contract.
-        let mut arena = unsafe { Arena::new(memory, bytes, encode_bytes(self)?) }?;
-        let mut pipeline = Pipeline::new(model, arena.take(Pipeline::memory_len(&model))?)?.scaled();
-        // SAFETY: the function's contract.
-        let (images, scores) = unsafe { (self.image(images)?, room(scores, scores_len)?) };
-        let found = pipeline.scores(images.rows(0))?;
-        scores.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
-        // SAFETY: the function's contract.
-        unsafe { write_label(label, largest(scores)) }
-    }
-
-    /// Not inlined, so that it takes no stack of who has one network.
-    ///
-    /// # Safety
-    ///
-    /// The caller's contract.
-    #[inline(never)]
-    unsafe fn encode_int8_whole(
-        &self,
-        images: *const wta_images,
-        memory: *mut c_void,
-        bytes: usize,
-        features: *mut f32,
-        features_len: usize,
-    ) -> Checked<()> {
-        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
-        // SAFETY: the function's contract.
-        let mut pipeline = unsafe { self.int8_pipeline(model, memory, bytes) }?;
-        expect(features_len, model.features())?;
-        // SAFETY: the function's contract.
-        let (images, features) = unsafe { (self.image(images)?, room(features, features_len)?) };
-        let scale = self.int8_feature_scale;
-        Ok(pipeline.for_each_row(images.rows(0), |y, row| {
-            let to = features.iter_mut().skip(y.saturating_mul(row.len()));
-            to.zip(row).for_each(|(to, from)| *to = f32::from(*from) * scale);
-        })?)
-    }
-
-    /// Not inlined, so that it takes no stack of who has one network.
-    ///
-    /// # Safety
-    ///
-    /// The caller's contract.
-    #[inline(never)]
-    unsafe fn classify_int8_whole(
-        &self,
-        images: *const wta_images,
-        memory: *mut c_void,
-        bytes: usize,
-        scores: *mut f32,
-        scores_len: usize,
-        label: *mut usize,
-    ) -> Checked<()> {
-        let Some(model) = self.whole()? else { return Err(WTA_ERROR_MISSING) };
-        // SAFETY: the function's contract.
-        let mut pipeline = unsafe { self.int8_pipeline(model, memory, bytes) }?;
-        // SAFETY: the function's contract.
-        let (images, scores) = unsafe { (self.image(images)?, room(scores, scores_len)?) };
-        let found = pipeline.scores(images.rows(0))?;
-        scores.iter_mut().zip(found).for_each(|(to, from)| *to = from);
-        // SAFETY: the function's contract.
-        unsafe { write_label(label, largest(scores)) }
-    }
-
-    /// Bytes of so many words as a whole model needs.
-    #[inline(never)]
-    fn whole_bytes(&self, len: fn(&Model<'_>) -> usize) -> Checked<usize> {
-        let model = self.whole()?.ok_or(WTA_ERROR_MISSING)?;
-        bytes_of::<u32>(len(&model)).ok_or(WTA_ERROR_LENGTH)
-    }
-
-    /// Floats that the preprocessing before a novelty score holds.
-    fn held(&self) -> Checked<usize> {
-        Ok(self.whole()?.map_or(0, |model| model.preprocessing().memory_len()))
-    }
-
-    /// # Safety
-    ///
-    /// The caller's contract for the memory.
-    unsafe fn int8_pipeline<'a>(
-        &self,
-        model: Model<'a>,
-        memory: *mut c_void,
-        bytes: usize,
-    ) -> Checked<Int8Pipeline<'a, Int8>> {
-        // SAFETY: the function's contract.
-        let mut arena = unsafe { Arena::new(memory, bytes, int8_bytes(self)?) }?;
-        let words = arena.take(Int8Pipeline::<Int8>::memory_len(&model))?;
-        Ok(Int8Pipeline::new(Int8, model, words)?.scaled())
     }
 
     /// # Safety
@@ -390,20 +263,20 @@ impl Content {
     }
 }
 
-fn expect(found: usize, expected: usize) -> Checked<()> {
+pub(crate) fn expect(found: usize, expected: usize) -> Checked<()> {
     if found == expected { Ok(()) } else { Err(WTA_ERROR_LENGTH) }
 }
 
 /// # Safety
 ///
 /// The caller's contract, unless `label` is NULL.
-unsafe fn write_label(label: *mut usize, class: usize) -> Checked<()> {
+pub(crate) unsafe fn write_label(label: *mut usize, class: usize) -> Checked<()> {
     // SAFETY: the function's contract.
     if label.is_null() { Ok(()) } else { unsafe { write(label, class) } }
 }
 
 /// The class with the largest score; of several, the first.
-fn largest(scores: &[f32]) -> usize {
+pub(crate) fn largest(scores: &[f32]) -> usize {
     let better = |best: (usize, f32), next: (usize, f32)| if next.1 > best.1 { next } else { best };
     scores.iter().copied().enumerate().fold((0, f32::NEG_INFINITY), better).0
 }

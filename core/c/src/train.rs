@@ -256,7 +256,7 @@ pub unsafe extern "C" fn wta_train_init_model(
     // SAFETY: the header's contract.
     let content = unsafe { stored(model) }.and_then(|model| {
         model.expect_decoder()?;
-        if model.whole()?.is_some() {
+        if model.whole.is_some() {
             return Err(WTA_ERROR_MISSING);
         }
         // SAFETY: the header's contract.

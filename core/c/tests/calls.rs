@@ -703,7 +703,7 @@ fn every_status_has_a_sentence_of_its_own() {
         // SAFETY: static and ended by 0.
         unsafe { CStr::from_ptr(wta_status_text(status)) }.to_str().unwrap()
     };
-    let mut texts: Vec<&str> = (0..=WTA_ERROR_DIVERGED as i32).map(text).collect();
+    let mut texts: Vec<&str> = (0..=WTA_ERROR_WHOLE as i32).map(text).collect();
     assert_eq!(texts.len(), 10);
     let unknown = text(-1);
     assert_eq!((unknown, text(10)), ("no status of this library", unknown));

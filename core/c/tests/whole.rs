@@ -104,7 +104,9 @@ fn c_gets_the_bits_of_the_pipelines_from_any_kind_of_samples() {
         let bytes = flash.hold(&bytes, 0);
         let model = Model::parse(bytes).unwrap();
         let mut held = wta_model { words: [0; WTA_MODEL_WORDS] };
-        assert_eq!(unsafe { wta_model_init(&mut held, bytes.as_ptr(), bytes.len()) }, WTA_OK);
+        let refused = unsafe { wta_model_init(&mut held, bytes.as_ptr(), bytes.len()) };
+        assert_eq!(refused, WTA_ERROR_WHOLE, "without the functions that compute it");
+        assert_eq!(unsafe { wta_model_init_whole(&mut held, bytes.as_ptr(), bytes.len()) }, WTA_OK);
         let mut info = wta_info::default();
         assert_eq!(unsafe { wta_model_info(&held, &mut info) }, WTA_OK);
         assert_eq!((info.input.channels, info.input.height, info.input.width), (2, 12, 1));
