@@ -70,6 +70,8 @@ pub use arm::dsp::Dsp;
 /// Filters that the kernels in DSP instructions widen at a time; with them, an extractor needs so many times
 /// the longest filter of memory, on whatever machine that is counted.
 pub const DSP_SCRATCH_FILTERS: usize = 2;
+#[cfg(wta_dsp)]
+const _: () = assert!(<Dsp as wta_core::int8::Int8Kernels>::SCRATCH_FILTERS == DSP_SCRATCH_FILTERS);
 /// The fastest kernels of quantised inference on this target.
 #[cfg(wta_dsp)]
 pub use arm::dsp::Dsp as Int8Native;

@@ -168,6 +168,10 @@ enum wta_status
      * learning rate.
      */
     WTA_ERROR_DIVERGED = 9,
+    /**
+     * A model with preprocessing, layers below or samples that are no bytes: wta_model_init_whole takes it.
+     */
+    WTA_ERROR_WHOLE = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -490,7 +494,8 @@ size_t wta_parameters_len(const struct wta_network *network);
 /**
  * Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as
  * long as the model is used. They must lie at a multiple of 4, better 16. Takes one pass over the bytes and
- * one over the numbers.
+ * one over the numbers. WTA_ERROR_WHOLE for a model with preprocessing, a whole stack or samples that are no
+ * bytes: wta_model_init_whole takes it.
  */
 wta_status wta_model_init(struct wta_model *model, const uint8_t *bytes, size_t len);
 
@@ -591,6 +596,13 @@ wta_status wta_novelty(const struct wta_model *model,
                        void *memory,
                        size_t bytes,
                        float *score);
+
+/**
+ * wta_model_init for any model.wta, also with preprocessing, with the layers below of a stack, and with
+ * samples that are not bytes. All other functions take the model then. It links more code: a program whose
+ * models need none of that calls wta_model_init.
+ */
+wta_status wta_model_init_whole(struct wta_model *model, const uint8_t *bytes, size_t len);
 
 /**
  * Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9

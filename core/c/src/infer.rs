@@ -78,7 +78,7 @@ pub unsafe extern "C" fn wta_classify(
         let svm = content.svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
         if let Some(whole) = &content.whole {
-            let call = Call { images, memory, bytes, to: scores, len: scores_len, label: label };
+            let call = Call { images, memory, bytes, to: scores, len: scores_len, label };
             // SAFETY: the header's contract.
             return unsafe { (whole.functions.classify)(content, whole.bytes, &call) };
         }
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn wta_classify_int8(
         let svm = content.int8_svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
         if let Some(whole) = &content.whole {
-            let call = Call { images, memory, bytes, to: scores, len: scores_len, label: label };
+            let call = Call { images, memory, bytes, to: scores, len: scores_len, label };
             // SAFETY: the header's contract.
             return unsafe { (whole.functions.classify_int8)(content, whole.bytes, &call) };
         }

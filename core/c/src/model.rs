@@ -60,6 +60,9 @@ pub(crate) struct Whole {
     pub(crate) functions: &'static WholeFunctions,
 }
 
+/// Scores an image with what its preprocessing holds.
+type Score = fn(&mut Novelty<'_, Scalar>, &'static [u8], Images<'_>, &mut [f32]) -> Checked<f32>;
+
 /// What computes it, from its bytes.
 pub(crate) struct WholeFunctions {
     pub(crate) encode_bytes: fn(&'static [u8]) -> Checked<usize>,
@@ -70,7 +73,7 @@ pub(crate) struct WholeFunctions {
     pub(crate) classify_int8: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
     /// Floats that preprocessing holds.
     pub(crate) held: fn(&'static [u8]) -> Checked<usize>,
-    pub(crate) novelty: fn(&mut Novelty<'_, Scalar>, &'static [u8], Images<'_>, &mut [f32]) -> Checked<f32>,
+    pub(crate) novelty: Score,
 }
 
 /// The arguments of wta_encode or wta_classify, but for the model.

@@ -24,7 +24,7 @@ const WIDE: usize = 4;
 
 impl Int8Kernels for Dsp {
     /// Two filters in 16 bits, or two receptive fields.
-    const SCRATCH_FILTERS: usize = crate::DSP_SCRATCH_FILTERS;
+    const SCRATCH_FILTERS: usize = 2;
 
     fn convolve(
         self,

@@ -196,7 +196,7 @@ mod tests {
                 { step = 'contrast', regulariser = 0.5 },
                 { step = 'local-contrast', window = 9, deviation = 2.5 },
                 { step = 'zca', regulariser = 0.5, samples = 50 },
-                { step = 'standardise', regulariser = 0.5, samples = 50 },
+                { step = 'standardise', per = 'channel', regulariser = 0.5, samples = 50 },
             ]
             sparsity = { KEEP, grid = 2, start = 0.5, falling = 0.75 }
             corruption = { input = 0.25, hidden = 0.5 }

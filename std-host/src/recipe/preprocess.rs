@@ -49,6 +49,7 @@ pub enum PreprocessRecipe {
         /// What has a mean and a deviation of its own: each `number` of an image, each `channel` (each axis
         /// of a sensor), or `all` numbers together. Images of another size can be preprocessed by the last
         /// two.
+        #[schemars(example = &"channel")]
         #[serde(default, skip_serializing_if = "Per::is_number")]
         per: Per,
         /// Added to the variances.
