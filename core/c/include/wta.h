@@ -42,6 +42,31 @@
 #define WTA_MAX_LAYERS 8
 
 /**
+ * Samples are bytes, 0 to 255: `wta_images.kind`.
+ */
+#define WTA_UINT8 0
+
+/**
+ * Samples are bytes, -128 to 127.
+ */
+#define WTA_INT8 1
+
+/**
+ * Samples are 16-bit integers with a sign.
+ */
+#define WTA_INT16 2
+
+/**
+ * Samples are 16-bit integers without one.
+ */
+#define WTA_UINT16 3
+
+/**
+ * Samples are floats.
+ */
+#define WTA_FLOAT 4
+
+/**
  * Words of a struct wta_model.
  */
 #define WTA_MODEL_WORDS 208
@@ -143,6 +168,10 @@ enum wta_status
      * learning rate.
      */
     WTA_ERROR_DIVERGED = 9,
+    /**
+     * A model with preprocessing, layers below or samples that are no bytes: wta_model_init_whole takes it.
+     */
+    WTA_ERROR_WHOLE = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -313,7 +342,7 @@ struct wta_info {
      */
     bool planar;
     /**
-     * Whether the input are the features of another model.
+     * Whether the input are the features of another model, which is not in the bytes.
      */
     bool stacked;
 };
@@ -327,11 +356,13 @@ struct wta_info {
 typedef void (*wta_row_fn)(void *context, size_t image, size_t y, float *row, size_t len);
 
 /**
- * One or more images.
+ * One or more images, or a sensor's samples: windows of time steps with their channels side by side.
  *
  * Either bytes, one for each number of the input, which are multiplied by the model's or the training's
  * scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
- * are: set row and perhaps context, and leave pixels NULL.
+ * are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied
+ * by the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not
+ * set is 0.
  */
 struct wta_images {
     /**
@@ -354,6 +385,14 @@ struct wta_images {
      * What that function is called with.
      */
     void *context;
+    /**
+     * Where pixels is NULL, the first image's numbers of that kind, row by row; or NULL.
+     */
+    const void *samples;
+    /**
+     * WTA_INT8, WTA_INT16, WTA_UINT16, WTA_FLOAT or WTA_UINT8.
+     */
+    uint32_t kind;
 };
 
 /**
@@ -455,7 +494,8 @@ size_t wta_parameters_len(const struct wta_network *network);
 /**
  * Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as
  * long as the model is used. They must lie at a multiple of 4, better 16. Takes one pass over the bytes and
- * one over the numbers.
+ * one over the numbers. WTA_ERROR_WHOLE for a model with preprocessing, a whole stack or samples that are no
+ * bytes: wta_model_init_whole takes it.
  */
 wta_status wta_model_init(struct wta_model *model, const uint8_t *bytes, size_t len);
 
@@ -518,7 +558,8 @@ wta_status wta_classify(const struct wta_model *model,
 size_t wta_int8_bytes(const struct wta_model *model);
 
 /**
- * wta_encode in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+ * wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
+ * memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_encode_int8(const struct wta_model *model,
                            const struct wta_images *images,
@@ -528,7 +569,8 @@ wta_status wta_encode_int8(const struct wta_model *model,
                            size_t features_len);
 
 /**
- * wta_classify in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+ * wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
+ * kind. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_classify_int8(const struct wta_model *model,
                              const struct wta_images *images,
@@ -556,6 +598,13 @@ wta_status wta_novelty(const struct wta_model *model,
                        float *score);
 
 /**
+ * wta_model_init for any model.wta, also with preprocessing, with the layers below of a stack, and with
+ * samples that are not bytes. All other functions take the model then. It links more code: a program whose
+ * models need none of that calls wta_model_init.
+ */
+wta_status wta_model_init_whole(struct wta_model *model, const uint8_t *bytes, size_t len);
+
+/**
  * Sets what usually does: lifetime sparsity of 20%, batches of 32, gradient descent with a momentum of 0.9
  * and a constant rate of 0.001, a scale of 1/255. Adam and the others get their usual constants.
  */
@@ -581,8 +630,8 @@ wta_status wta_train_init(struct wta_trainer *trainer,
                           size_t bytes);
 
 /**
- * Starts training from a model's parameters, which are copied; the model must have its decoder. Else as
- * wta_train_init.
+ * Starts training from a model's parameters, which are copied; the model must have its decoder, and neither
+ * preprocessing nor layers below, which training does not apply. Else as wta_train_init.
  */
 wta_status wta_train_init_model(struct wta_trainer *trainer,
                                 const struct wta_model *model,

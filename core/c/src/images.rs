@@ -15,11 +15,24 @@ use crate::status::wta_status::*;
 pub type wta_row_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, image: usize, y: usize, row: *mut f32, len: usize)>;
 
-/// One or more images.
+/// Samples are bytes, 0 to 255: `wta_images.kind`.
+pub const WTA_UINT8: u32 = 0;
+/// Samples are bytes, -128 to 127.
+pub const WTA_INT8: u32 = 1;
+/// Samples are 16-bit integers with a sign.
+pub const WTA_INT16: u32 = 2;
+/// Samples are 16-bit integers without one.
+pub const WTA_UINT16: u32 = 3;
+/// Samples are floats.
+pub const WTA_FLOAT: u32 = 4;
+
+/// One or more images, or a sensor's samples: windows of time steps with their channels side by side.
 ///
 /// Either bytes, one for each number of the input, which are multiplied by the model's or the training's
 /// scale: set pixels, len and perhaps stride. Or a function that gives rows of floats, which are used as they
-/// are: set row and perhaps context, and leave pixels NULL.
+/// are: set row and perhaps context, and leave pixels NULL. Or numbers of another kind, which are multiplied
+/// by the scale: set samples, kind, len and perhaps stride, both in bytes, and leave pixels NULL. What is not
+/// set is 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct wta_images {
@@ -33,6 +46,10 @@ pub struct wta_images {
     pub row: wta_row_fn,
     /// What that function is called with.
     pub context: *mut c_void,
+    /// Where pixels is NULL, the first image's numbers of that kind, row by row; or NULL.
+    pub samples: *const c_void,
+    /// WTA_INT8, WTA_INT16, WTA_UINT16, WTA_FLOAT or WTA_UINT8.
+    pub kind: u32,
 }
 
 /// Images of a known shape, checked.
@@ -46,7 +63,51 @@ pub(crate) struct Images<'a> {
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Pixels { bytes: &'a [u8], stride: usize },
+    Samples { bytes: &'a [u8], stride: usize, kind: Kind },
     Rows { row: unsafe extern "C" fn(*mut c_void, usize, usize, *mut f32, usize), context: *mut c_void },
+}
+
+/// A kind of numbers.
+#[derive(Clone, Copy)]
+enum Kind {
+    U8,
+    I8,
+    I16,
+    U16,
+    F32,
+}
+
+impl Kind {
+    fn of(kind: u32) -> Checked<Self> {
+        match kind {
+            WTA_UINT8 => Ok(Self::U8),
+            WTA_INT8 => Ok(Self::I8),
+            WTA_INT16 => Ok(Self::I16),
+            WTA_UINT16 => Ok(Self::U16),
+            WTA_FLOAT => Ok(Self::F32),
+            _ => Err(WTA_ERROR_INVALID),
+        }
+    }
+
+    const fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::F32 => 4,
+        }
+    }
+
+    /// The number that bytes in the processor's order are; what is cut off is 0.
+    fn number(self, bytes: &[u8]) -> f32 {
+        match (self, bytes) {
+            (Self::U8, [byte, ..]) => f32::from(*byte),
+            (Self::I8, [byte, ..]) => f32::from(i8::from_ne_bytes([*byte])),
+            (Self::I16, [a, b, ..]) => f32::from(i16::from_ne_bytes([*a, *b])),
+            (Self::U16, [a, b, ..]) => f32::from(u16::from_ne_bytes([*a, *b])),
+            (Self::F32, [a, b, c, d, ..]) => f32::from_ne_bytes([*a, *b, *c, *d]),
+            _ => 0.0,
+        }
+    }
 }
 
 impl<'a> Images<'a> {
@@ -64,7 +125,18 @@ impl<'a> Images<'a> {
         // SAFETY: the function's contract.
         let images = unsafe { reference(images) }?;
         let row_len = shape.width * shape.channels;
-        let source = if images.pixels.is_null() {
+        let source = if images.pixels.is_null() && !images.samples.is_null() {
+            let kind = Kind::of(images.kind)?;
+            let len = shape.len().checked_mul(kind.size()).ok_or(WTA_ERROR_LENGTH)?;
+            let stride = if images.stride == 0 { len } else { images.stride };
+            let last = count.saturating_sub(1).checked_mul(stride);
+            let needed = last.and_then(|last| last.checked_add(len)).ok_or(WTA_ERROR_LENGTH)?;
+            if images.len < needed {
+                return Err(WTA_ERROR_LENGTH);
+            }
+            // SAFETY: the function's contract; `images.len` bytes are there.
+            Source::Samples { bytes: unsafe { numbers(images.samples.cast(), needed) }?, stride, kind }
+        } else if images.pixels.is_null() {
             Source::Rows { row: images.row.ok_or(WTA_ERROR_NULL)?, context: images.context }
         } else {
             let stride = if images.stride == 0 { shape.len() } else { images.stride };
@@ -86,16 +158,22 @@ impl<'a> Images<'a> {
                 let pixels = to.iter_mut().zip(self.pixels(image, y));
                 pixels.for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
             }
+            Source::Samples { bytes, stride, kind } => {
+                let start = y.saturating_mul(self.row_len).saturating_mul(kind.size());
+                let start = image.saturating_mul(stride).saturating_add(start);
+                let numbers = bytes.get(start..).unwrap_or_default().chunks_exact(kind.size());
+                to.iter_mut().zip(numbers).for_each(|(to, number)| *to = kind.number(number) * self.scale);
+            }
             // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so
             // many floats.
             Source::Rows { row, context } => unsafe { row(context, image, y, to.as_mut_ptr(), to.len()) },
         }
     }
 
-    /// The rows of the first image as quantised kernels want them; only of bytes.
+    /// The rows of the first image as quantised kernels of bytes want them; only of bytes.
     pub(crate) fn quantised_rows(self) -> Checked<impl FnMut(usize, &mut [i16]) + use<'a>> {
         match self.source {
-            Source::Rows { .. } => Err(WTA_ERROR_NULL),
+            Source::Rows { .. } | Source::Samples { .. } => Err(WTA_ERROR_NULL),
             Source::Pixels { .. } => Ok(move |y: usize, to: &mut [i16]| {
                 to.iter_mut().zip(self.pixels(0, y)).for_each(|(to, pixel)| *to = i16::from(*pixel));
             }),
@@ -109,7 +187,7 @@ impl<'a> Images<'a> {
                 let start = image.saturating_mul(stride).saturating_add(y.saturating_mul(self.row_len));
                 bytes.get(start..).unwrap_or_default()
             }
-            Source::Rows { .. } => &[],
+            Source::Rows { .. } | Source::Samples { .. } => &[],
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Features, classes and novelty scores, row by row.
 
 use core::ffi::c_void;
+use core::ptr;
 
 #[cfg(not(feature = "dsp"))]
 use wta_core::int8::Portable as Int8;
@@ -11,7 +12,7 @@ use wta_simd::Int8Native as Int8;
 
 use crate::images::{Images, wta_images};
 use crate::memory::{Arena, bytes_of, room, stored, write};
-use crate::model::{Content, wta_model};
+use crate::model::{Call, Content, wta_model};
 use crate::status::wta_status::*;
 use crate::status::{Checked, status, wta_status};
 
@@ -24,6 +25,9 @@ pub unsafe extern "C" fn wta_encode_bytes(model: *const wta_model) -> usize {
 
 fn encode_bytes(content: &Content) -> Checked<usize> {
     content.expect_parameters()?;
+    if let Some(whole) = &content.whole {
+        return (whole.functions.encode_bytes)(whole.bytes);
+    }
     bytes_of::<f32>(extractor_len(&content.network, &content.pool)).ok_or(WTA_ERROR_LENGTH)
 }
 
@@ -41,6 +45,12 @@ pub unsafe extern "C" fn wta_encode(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
+        if let Some(whole) = &content.whole {
+            let call =
+                Call { images, memory, bytes, to: features, len: features_len, label: ptr::null_mut() };
+            // SAFETY: the header's contract.
+            return unsafe { (whole.functions.encode)(content, whole.bytes, &call) };
+        }
         // SAFETY: the header's contract.
         let mut extractor = unsafe { content.extractor(memory, bytes) }?;
         expect(features_len, extractor.shape().len())?;
@@ -67,6 +77,11 @@ pub unsafe extern "C" fn wta_classify(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
+        if let Some(whole) = &content.whole {
+            let call = Call { images, memory, bytes, to: scores, len: scores_len, label };
+            // SAFETY: the header's contract.
+            return unsafe { (whole.functions.classify)(content, whole.bytes, &call) };
+        }
         // SAFETY: the header's contract.
         let extractor = unsafe { content.extractor(memory, bytes) }?;
         // SAFETY: the header's contract.
@@ -87,12 +102,16 @@ pub unsafe extern "C" fn wta_int8_bytes(model: *const wta_model) -> usize {
 
 fn int8_bytes(content: &Content) -> Checked<usize> {
     content.int8.ok_or(WTA_ERROR_MISSING)?;
+    if let Some(whole) = &content.whole {
+        return (whole.functions.int8_bytes)(whole.bytes);
+    }
     let rows = bytes_of::<i16>(Int8Extractor::<Int8>::memory_len(&content.network, &content.pool));
     let sums = bytes_of::<i32>(content.int8_svm.map_or(0, |svm| svm.classes()));
     rows.zip(sums).and_then(|(rows, sums)| rows.checked_add(sums)).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// wta_encode in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+/// wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
+/// memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_encode_int8(
     model: *const wta_model,
@@ -104,6 +123,12 @@ pub unsafe extern "C" fn wta_encode_int8(
 ) -> wta_status {
     // SAFETY: the header's contract.
     status(unsafe { stored(model) }.and_then(|content| {
+        if let Some(whole) = &content.whole {
+            let call =
+                Call { images, memory, bytes, to: features, len: features_len, label: ptr::null_mut() };
+            // SAFETY: the header's contract.
+            return unsafe { (whole.functions.encode_int8)(content, whole.bytes, &call) };
+        }
         // SAFETY: the header's contract.
         let (mut extractor, _) = unsafe { content.int8_extractor(memory, bytes) }?;
         expect(features_len, extractor.shape().len())?;
@@ -117,7 +142,8 @@ pub unsafe extern "C" fn wta_encode_int8(
     }))
 }
 
-/// wta_classify in 8-bit integers, for images of bytes. memory has at least wta_int8_bytes bytes.
+/// wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
+/// kind. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_classify_int8(
     model: *const wta_model,
@@ -132,6 +158,11 @@ pub unsafe extern "C" fn wta_classify_int8(
     status(unsafe { stored(model) }.and_then(|content| {
         let svm = content.int8_svm.ok_or(WTA_ERROR_MISSING)?;
         expect(scores_len, svm.classes())?;
+        if let Some(whole) = &content.whole {
+            let call = Call { images, memory, bytes, to: scores, len: scores_len, label };
+            // SAFETY: the header's contract.
+            return unsafe { (whole.functions.classify_int8)(content, whole.bytes, &call) };
+        }
         // SAFETY: the header's contract.
         let (extractor, mut arena) = unsafe { content.int8_extractor(memory, bytes) }?;
         // SAFETY: the header's contract.
@@ -152,9 +183,11 @@ pub unsafe extern "C" fn wta_novelty_bytes(model: *const wta_model) -> usize {
 }
 
 fn novelty_bytes(content: &Content) -> Checked<usize> {
-    content.expect_decoder()?;
+    content.expect_reconstruction()?;
+    let held = content.whole.map_or(Ok(0), |whole| (whole.functions.held)(whole.bytes))?;
     let (floats, positions) = (novelty_len(&content.network), content.network.code().channels);
-    floats.checked_add(positions).and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
+    let all = floats.checked_add(positions).and_then(|all| all.checked_add(held));
+    all.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
 }
 
 /// Scores how unlike the training data the first of the images is. score gets half the squared error of its
@@ -178,7 +211,14 @@ pub unsafe extern "C" fn wta_novelty(
         let parameters = unsafe { content.parameters() }?;
         let floats = arena.take(novelty_len(&content.network))?;
         let positions = arena.take(content.network.code().channels)?;
-        let found = Novelty::new(Scalar, parameters, keep, floats, positions)?.score(images.rows(0))?;
+        let mut novelty = Novelty::new(Scalar, parameters, keep, floats, positions)?;
+        let found = match &content.whole {
+            Some(whole) => {
+                let held = arena.take((whole.functions.held)(whole.bytes)?)?;
+                (whole.functions.novelty)(&mut novelty, whole.bytes, images, held)?
+            }
+            None => novelty.score(images.rows(0))?,
+        };
         // SAFETY: the header's contract.
         unsafe { write(score, found) }
     }))
@@ -188,9 +228,9 @@ impl Content {
     /// # Safety
     ///
     /// The caller's contract for the images.
-    unsafe fn image<'a>(&self, images: *const wta_images) -> Checked<Images<'a>> {
+    pub(crate) unsafe fn image<'a>(&self, images: *const wta_images) -> Checked<Images<'a>> {
         // SAFETY: the function's contract.
-        unsafe { Images::new(images, 1, self.network.input(), self.scale) }
+        unsafe { Images::new(images, 1, self.input, self.scale) }
     }
 
     /// # Safety
@@ -223,20 +263,20 @@ impl Content {
     }
 }
 
-fn expect(found: usize, expected: usize) -> Checked<()> {
+pub(crate) fn expect(found: usize, expected: usize) -> Checked<()> {
     if found == expected { Ok(()) } else { Err(WTA_ERROR_LENGTH) }
 }
 
 /// # Safety
 ///
 /// The caller's contract, unless `label` is NULL.
-unsafe fn write_label(label: *mut usize, class: usize) -> Checked<()> {
+pub(crate) unsafe fn write_label(label: *mut usize, class: usize) -> Checked<()> {
     // SAFETY: the function's contract.
     if label.is_null() { Ok(()) } else { unsafe { write(label, class) } }
 }
 
 /// The class with the largest score; of several, the first.
-fn largest(scores: &[f32]) -> usize {
+pub(crate) fn largest(scores: &[f32]) -> usize {
     let better = |best: (usize, f32), next: (usize, f32)| if next.1 > best.1 { next } else { best };
     scores.iter().copied().enumerate().fold((0, f32::NEG_INFINITY), better).0
 }

@@ -30,8 +30,9 @@ mod network;
 mod no_panic;
 mod status;
 mod train;
+mod whole;
 
-pub use images::{wta_images, wta_row_fn};
+pub use images::{WTA_FLOAT, WTA_INT8, WTA_INT16, WTA_UINT8, WTA_UINT16, wta_images, wta_row_fn};
 pub use infer::{
     wta_classify, wta_classify_int8, wta_encode, wta_encode_bytes, wta_encode_int8, wta_int8_bytes,
     wta_novelty, wta_novelty_bytes,
@@ -50,3 +51,4 @@ pub use train::{
     WTA_STEP, WTA_TRAINER_WORDS, wta_train_bytes, wta_train_init, wta_train_init_model, wta_train_parameters,
     wta_train_resume, wta_train_step, wta_train_steps_done, wta_trainer, wta_training, wta_training_defaults,
 };
+pub use whole::wta_model_init_whole;

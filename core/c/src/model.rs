@@ -1,8 +1,11 @@
 //! Models: from a `model.wta`, or of parameters that were trained here.
 
-use wta_core::int8::{Int8Network, Int8Svm};
-use wta_core::{Error, Model, Network, Parameters, Pool, Svm};
+use core::ffi::c_void;
 
+use wta_core::int8::{Int8Network, Int8Svm};
+use wta_core::{Error, Model, Network, Novelty, Parameters, Pool, Scalar, Shape, Svm};
+
+use crate::images::{Images, wta_images};
 use crate::memory::{Storage, numbers, reference, store, stored, write};
 use crate::network::{wta_network, wta_pooling, wta_shape};
 use crate::status::wta_status::*;
@@ -44,6 +47,44 @@ pub(crate) struct Content {
     pub(crate) int8: Option<Int8Network<'static>>,
     pub(crate) int8_svm: Option<Int8Svm<'static>>,
     pub(crate) int8_feature_scale: f32,
+    /// The shape of a sample: of a whole stack, that of its lowest layer.
+    pub(crate) input: Shape,
+    /// A model with preprocessing, layers below or an input in steps.
+    pub(crate) whole: Option<Whole>,
+}
+
+/// A model for which more is to be computed than one network of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole {
+    pub(crate) bytes: &'static [u8],
+    pub(crate) functions: &'static WholeFunctions,
+}
+
+/// Scores an image with what its preprocessing holds.
+type Score = fn(&mut Novelty<'_, Scalar>, &'static [u8], Images<'_>, &mut [f32]) -> Checked<f32>;
+
+/// What computes it, from its bytes.
+pub(crate) struct WholeFunctions {
+    pub(crate) encode_bytes: fn(&'static [u8]) -> Checked<usize>,
+    pub(crate) encode: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
+    pub(crate) classify: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
+    pub(crate) int8_bytes: fn(&'static [u8]) -> Checked<usize>,
+    pub(crate) encode_int8: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
+    pub(crate) classify_int8: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
+    /// Floats that preprocessing holds.
+    pub(crate) held: fn(&'static [u8]) -> Checked<usize>,
+    pub(crate) novelty: Score,
+}
+
+/// The arguments of wta_encode or wta_classify, but for the model.
+pub(crate) struct Call {
+    pub(crate) images: *const wta_images,
+    pub(crate) memory: *mut c_void,
+    pub(crate) bytes: usize,
+    /// Features or scores.
+    pub(crate) to: *mut f32,
+    pub(crate) len: usize,
+    pub(crate) label: *mut usize,
 }
 
 /// Parameters as a pointer, as a trainer may change them between two calls, which a reference would forbid.
@@ -88,6 +129,13 @@ impl Content {
         if self.has_decoder() { Ok(()) } else { Err(WTA_ERROR_MISSING) }
     }
 
+    /// `Ok` if samples can be reconstructed; of a whole stack, only the features below the last layer could
+    /// be.
+    pub(crate) fn expect_reconstruction(&self) -> Checked<()> {
+        self.expect_decoder()?;
+        if self.input == self.network.input() { Ok(()) } else { Err(WTA_ERROR_MISSING) }
+    }
+
     fn has_decoder(&self) -> bool {
         self.parameters.is_some_and(|parameters| parameters.len == self.network.parameters_len())
     }
@@ -124,22 +172,27 @@ pub struct wta_info {
     pub reconstructs: bool,
     /// Whether the input holds channel after channel, not position after position.
     pub planar: bool,
-    /// Whether the input are the features of another model.
+    /// Whether the input are the features of another model, which is not in the bytes.
     pub stacked: bool,
 }
 
 /// Checks a model.wta and makes a model of it, which refers to the bytes: they must stay as they are for as
 /// long as the model is used. They must lie at a multiple of 4, better 16. Takes one pass over the bytes and
-/// one over the numbers.
+/// one over the numbers. WTA_ERROR_WHOLE for a model with preprocessing, a whole stack or samples that are no
+/// bytes: wta_model_init_whole takes it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_model_init(model: *mut wta_model, bytes: *const u8, len: usize) -> wta_status {
     // SAFETY: the header's contract, which has the bytes stay for as long as the model is used.
-    let content = unsafe { numbers(bytes, len) }.and_then(parse);
+    let content = unsafe { numbers(bytes, len) }.and_then(|bytes| parse_whole(bytes, None));
     // SAFETY: the header's contract.
     status(unsafe { store(model, content) })
 }
 
-fn parse(bytes: &'static [u8]) -> Checked<Content> {
+/// A model of bytes; one for which more is to be computed only with the functions that do.
+pub(crate) fn parse_whole(
+    bytes: &'static [u8],
+    functions: Option<&'static WholeFunctions>,
+) -> Checked<Content> {
     if !bytes.as_ptr().addr().is_multiple_of(4) {
         return Err(WTA_ERROR_ALIGNMENT);
     }
@@ -148,6 +201,12 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
         Error::Length { .. } | Error::NotFinite { .. } | Error::Invalid(_) => WTA_ERROR_MODEL,
         error => error.into(),
     })?;
+    let whole = if model.needs_pipeline() {
+        Some(Whole { bytes, functions: functions.ok_or(WTA_ERROR_WHOLE)? })
+    } else {
+        None
+    };
+    let lowest = if model.needs_pipeline() { model.lowest() } else { model };
     let parameters = model.section(wta_core::model::PARAMETERS).map(|section| RawParameters {
         values: section.as_ptr().cast(),
         len: section.len() / size_of::<f32>(),
@@ -156,14 +215,16 @@ fn parse(bytes: &'static [u8]) -> Checked<Content> {
         network: model.network(),
         pool: model.pool(),
         root: model.sqrt_features(),
-        scale: model.scale(),
-        planar: model.is_planar(),
-        stacked: model.is_stacked(),
+        scale: lowest.scale(),
+        planar: lowest.is_planar(),
+        stacked: lowest.is_stacked(),
         parameters,
         svm: model.svm(),
         int8: model.int8(),
         int8_svm: model.int8_svm(),
         int8_feature_scale: model.int8_feature_scale().unwrap_or(1.0),
+        input: lowest.network().input(),
+        whole,
     })
 }
 
@@ -222,6 +283,8 @@ unsafe fn of_parameters(
         int8: None,
         int8_svm: None,
         int8_feature_scale: 1.0,
+        input: network.input(),
+        whole: None,
     })
 }
 
@@ -230,7 +293,7 @@ unsafe fn of_parameters(
 pub unsafe extern "C" fn wta_model_info(model: *const wta_model, info: *mut wta_info) -> wta_status {
     // SAFETY: the header's contract.
     let described = unsafe { stored(model) }.map(|content| wta_info {
-        input: content.network.input().into(),
+        input: content.input.into(),
         code: content.network.code().into(),
         features: content.pool.output(content.network.code()).into(),
         classes: content.classes(),
@@ -239,7 +302,7 @@ pub unsafe extern "C" fn wta_model_info(model: *const wta_model, info: *mut wta_
         classifies: content.parameters.is_some() && content.svm.is_some(),
         encodes_int8: content.int8.is_some(),
         classifies_int8: content.int8.is_some() && content.int8_svm.is_some(),
-        reconstructs: content.has_decoder(),
+        reconstructs: content.expect_reconstruction().is_ok(),
         planar: content.planar,
         stacked: content.stacked,
     });

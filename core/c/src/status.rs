@@ -32,6 +32,8 @@ pub enum wta_status {
     /// A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the
     /// learning rate.
     WTA_ERROR_DIVERGED = 9,
+    /// A model with preprocessing, layers below or samples that are no bytes: wta_model_init_whole takes it.
+    WTA_ERROR_WHOLE = 10,
 }
 
 use wta_status::*;
@@ -74,6 +76,7 @@ pub extern "C" fn wta_status_text(status: i32) -> *const c_char {
         _ if is(WTA_ERROR_MISSING) => c"the model does not hold what the call needs",
         _ if is(WTA_ERROR_NOT_FINITE) => c"a number is infinite or not a number",
         _ if is(WTA_ERROR_DIVERGED) => c"training diverged: lower the learning rate",
+        _ if is(WTA_ERROR_WHOLE) => c"the model needs more than one network: call wta_model_init_whole",
         _ => c"no status of this library",
     };
     text.as_ptr()

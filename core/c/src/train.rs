@@ -243,8 +243,8 @@ pub unsafe extern "C" fn wta_train_init(
     status(unsafe { store(trainer, content) })
 }
 
-/// Starts training from a model's parameters, which are copied; the model must have its decoder. Else as
-/// wta_train_init.
+/// Starts training from a model's parameters, which are copied; the model must have its decoder, and neither
+/// preprocessing nor layers below, which training does not apply. Else as wta_train_init.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_init_model(
     trainer: *mut wta_trainer,
@@ -256,6 +256,9 @@ pub unsafe extern "C" fn wta_train_init_model(
     // SAFETY: the header's contract.
     let content = unsafe { stored(model) }.and_then(|model| {
         model.expect_decoder()?;
+        if model.whole.is_some() {
+            return Err(WTA_ERROR_MISSING);
+        }
         // SAFETY: the header's contract.
         let (training, values) = unsafe { (reference(training)?, model.values()?) };
         let described = (model.network, training.check()?, training.scale);

@@ -76,7 +76,15 @@ fn pixels(images: usize) -> Vec<u8> {
 }
 
 fn images(pixels: &[u8]) -> wta_images {
-    wta_images { pixels: pixels.as_ptr(), len: pixels.len(), stride: 0, row: None, context: null_mut() }
+    wta_images {
+        pixels: pixels.as_ptr(),
+        len: pixels.len(),
+        stride: 0,
+        row: None,
+        context: null_mut(),
+        samples: null(),
+        kind: WTA_UINT8,
+    }
 }
 
 fn rows(pixels: &[u8], scale: f32) -> impl Rows + '_ {
@@ -134,6 +142,7 @@ fn features_and_scores_have_the_bits_of_rust() {
             stride: 0,
             row: Some(float_rows),
             context: (&raw mut image).cast(),
+            ..images(&[])
         };
         features.fill(f32::NAN);
         assert_eq!(encode(&by_rows, &mut memory, &mut features), WTA_OK);
@@ -299,7 +308,14 @@ fn training_has_the_bits_of_rust_also_by_rows_and_resumed() {
                 wta_images { stride: 786, ..images(&from[..BATCH * 786 - 2]) }
             } else {
                 let context = (&raw mut moved).cast();
-                wta_images { pixels: null(), len: 0, stride: 0, row: Some(float_rows), context }
+                wta_images {
+                    pixels: null(),
+                    len: 0,
+                    stride: 0,
+                    row: Some(float_rows),
+                    context,
+                    ..images(&[])
+                }
             };
             let mut loss = f32::NAN;
             assert_eq!(unsafe { wta_train_step(&mut trainer, &batch, BATCH, &mut loss) }, WTA_OK);
@@ -539,6 +555,7 @@ fn bad_calls_of_inference_get_a_status() {
         stride: 0,
         row: Some(float_rows),
         context: (&raw mut image).cast(),
+        ..images(&[])
     };
     let lent = memory.as_mut_ptr().cast();
     let status = unsafe { wta_classify(&model, &by_rows, lent, bytes, scores.as_mut_ptr(), 10, &mut label) };
@@ -657,7 +674,8 @@ fn bad_trainings_get_a_status() {
     assert_eq!(step(&mut trainer, &far, BATCH), WTA_ERROR_LENGTH);
     let mut floats = vec![f32::NAN; 784 * BATCH];
     let context = (&raw mut floats).cast();
-    let by_rows = wta_images { pixels: null(), len: 0, stride: 0, row: Some(float_rows), context };
+    let by_rows =
+        wta_images { pixels: null(), len: 0, stride: 0, row: Some(float_rows), context, ..images(&[]) };
     assert_eq!(step(&mut trainer, &by_rows, BATCH), WTA_ERROR_NOT_FINITE);
     floats.fill(1e30);
     let context = (&raw mut floats).cast();
@@ -685,12 +703,12 @@ fn every_status_has_a_sentence_of_its_own() {
         // SAFETY: static and ended by 0.
         unsafe { CStr::from_ptr(wta_status_text(status)) }.to_str().unwrap()
     };
-    let mut texts: Vec<&str> = (0..=WTA_ERROR_DIVERGED as i32).map(text).collect();
-    assert_eq!(texts.len(), 10);
+    let mut texts: Vec<&str> = (0..=WTA_ERROR_WHOLE as i32).map(text).collect();
+    assert_eq!(texts.len(), 11);
     let unknown = text(-1);
-    assert_eq!((unknown, text(10)), ("no status of this library", unknown));
+    assert_eq!((unknown, text(11)), ("no status of this library", unknown));
     texts.push(unknown);
     texts.sort_unstable();
     texts.dedup();
-    assert_eq!(texts.len(), 11);
+    assert_eq!(texts.len(), 12);
 }

@@ -40,7 +40,8 @@ pub(super) fn check(sections: &Sections<'_>, network: &Network, pool: &Pool, cla
 /// Not inlined, so that quantised layers are not on the stack of who reads a model in f32.
 #[inline(never)]
 fn check_parts(sections: &Sections<'_>, network: &Network, pool: &Pool, classes: usize) -> Result<bool> {
-    if encoder(sections, network, Int8Filters::new)?.is_some() {
+    // Layer by layer: a whole network would be half a kilobyte of stack.
+    if each_layer(sections, network, Int8Filters::new, &mut |_| Ok(()))? {
         pool.check_int8()?;
         let scale = sections.numbers::<f32>(INT8_FEATURE_SCALE)?.unwrap_or_default();
         expect_len("scale of the quantised features", 1, scale.len())?;
@@ -60,42 +61,44 @@ pub(super) fn encoder<'a>(
     network: &Network,
     filters: NewFilters<'a>,
 ) -> Result<Option<Int8Network<'a>>> {
+    let mut layers = heapless::Vec::<_, MAX_LAYERS>::new();
+    let found = each_layer(sections, network, filters, &mut |filters| {
+        layers.push(filters).map_err(|_| Error::Invalid("an encoder may have at most 8 layers"))
+    })?;
+    if found { Int8Network::new(*network, &layers).map(Some) } else { Ok(None) }
+}
+
+/// Hands over the filters of each layer; whether there are any.
+#[inline(never)]
+fn each_layer<'a>(
+    sections: &Sections<'a>,
+    network: &Network,
+    new: NewFilters<'a>,
+    take: &mut dyn FnMut(Int8Filters<'a>) -> Result<()>,
+) -> Result<bool> {
     let numbers = (
         sections.numbers::<i8>(INT8_WEIGHTS)?,
         sections.numbers::<i32>(INT8_BIASES)?,
         sections.numbers::<i32>(INT8_MULTIPLIERS)?,
     );
-    match numbers {
-        (Some(weights), Some(biases), Some(multipliers)) => {
-            layers(network, weights, biases, multipliers, filters).map(Some)
-        }
-        (None, None, None) => Ok(None),
-        _ => Err(Error::Model("this model.wta has only parts of a quantised network")),
-    }
-}
-
-fn layers<'a>(
-    network: &Network,
-    mut weights: &'a [i8],
-    mut biases: &'a [i32],
-    mut multipliers: &'a [i32],
-    new: NewFilters<'a>,
-) -> Result<Int8Network<'a>> {
-    let mut layers = heapless::Vec::<_, MAX_LAYERS>::new();
+    let (mut weights, mut biases, mut multipliers) = match numbers {
+        (Some(weights), Some(biases), Some(multipliers)) => (weights, biases, multipliers),
+        (None, None, None) => return Ok(false),
+        _ => return Err(Error::Model("this model.wta has only parts of a quantised network")),
+    };
     for layer in network.layers() {
         let maps = layer.conv.maps;
-        let filters = new(
+        take(new(
             layer.filter_len(),
             split_off(&mut weights, packed_len(maps, layer.filter_len()))?,
             split_off(&mut biases, maps)?,
             split_off(&mut multipliers, maps)?,
-        )?;
-        layers.push(filters).map_err(|_| Error::Invalid("an encoder may have at most 8 layers"))?;
+        )?)?;
     }
     if !(weights.is_empty() && biases.is_empty() && multipliers.is_empty()) {
         return Err(Error::Model("the quantised network of this model.wta is too long"));
     }
-    Int8Network::new(*network, &layers)
+    Ok(true)
 }
 
 /// The quantised classifier.

@@ -54,7 +54,11 @@ static BYTES: Aligned = Aligned(*b\"\\\n{literal}\");
         Some(name) => format!(
             "// {title}: made by `wta export`, to be made again and not to be edited.
 
-#[allow(unused_imports, reason = \"the same without the name, for a file that is a module\")]
+#[allow(
+    unused_imports,
+    ambiguous_glob_reexports,
+    reason = \"the same without the name, for a file that is a module\"
+)]
 pub use {name}::*;
 
 /// A module of firmware that depends on `wta-core`: `wta_core::Model::parse({name}::MODEL)`.

@@ -8,7 +8,10 @@ use std::process::Command;
 use crate::support::{Folder, shrunken_mnist, wta};
 use safetensors::SafeTensors;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
-use wta_core::{Encoder, Method, Model, Scalar, Svm, extractor_len, novelty_len, stream_training_len};
+use wta_core::{
+    Encoder, Int8Pipeline, Method, Model, Pipeline, Scalar, Svm, extractor_len, novelty_len,
+    stream_training_len,
+};
 use wta_tests::{Cross, emulator, require};
 
 /// Two layers, a stride, overlapping pooling, square roots.
@@ -233,7 +236,7 @@ training = {{ epochs = 1, batch = 50, optimizer = "adam", rate = 2e-3 }}
     wta(&["train", &recipe, "--run", &run]).succeeds();
     let said = wta(&["export", "--run", &run, "--out", &out]).succeeds();
     let lower = folder.path("run/below");
-    assert!(said.stdout.contains("layers below"), "{said:?}");
+    assert!(said.stdout.contains("layers below") && !said.stdout.contains("top layer"), "{said:?}");
     let low = folder.path("low.wta");
     let said = wta(&["export", "--run", &lower, "--out", &low]).succeeds();
     assert!(!said.stdout.contains("layers below"), "{said:?}");
@@ -245,7 +248,9 @@ training = {{ epochs = 1, batch = 50, optimizer = "adam", rate = 2e-3 }}
     let below = top.below().unwrap();
     let whole = low.section(wta_core::model::PARAMETERS).unwrap();
     assert!(whole.starts_with(below.section(wta_core::model::PARAMETERS).unwrap()));
-    // One after the other they are the stack.
+    assert_eq!((top.layers(), top.below().unwrap().network()), (2, low.network()));
+    let mut memory = vec![0.0; Pipeline::memory_len(&top)];
+    // One after the other they are the stack, and so is the whole file.
     let file = folder.path("features.npy");
     wta(&["encode", "--run", &run, "--split", "test", "--out", &file, "--isa", "scalar"]).succeeds();
     let network = top.network();
@@ -262,6 +267,204 @@ training = {{ epochs = 1, batch = 50, optimizer = "adam", rate = 2e-3 }}
         encoder.load(1, 0, &input, &mut inputs).unwrap();
         encoder.top(1, &inputs, &mut [], &mut code).unwrap();
         assert_eq!(code, expected);
+        Pipeline::new(top, &mut memory).unwrap().features(pixels, &mut code).unwrap();
+        assert_eq!(code, expected);
+    }
+}
+
+/// A signal of three channels in an array, standardised by channel.
+const SIGNAL: &str = r#"
+name = "signal"
+about = "for the tests"
+[data]
+set = "array"
+train = "train.npy"
+test = "test.npy"
+train_labels = "labels.npy"
+test_labels = "labels.npy"
+[[preprocess]]
+step = "standardise"
+per = "channel"
+[network]
+kind = "convolutional"
+encoder = [{ maps = 6, kernel = 5 }]
+decoder_kernel = 5
+initial = "he"
+[sparsity]
+lifetime = 0.2
+[training]
+epochs = 1
+batch = 20
+optimizer = "adam"
+rate = 2e-3
+[features]
+pool = { kernel = 4, stride = 4 }
+[svm]
+c = [1.0]
+"#;
+
+/// Writes a `.npy` file.
+fn write_npy(path: &str, kind: &str, shape: &str, bytes: &[u8]) {
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+    header += &" ".repeat(63 - (header.len() + 10) % 64);
+    header.push('\n');
+    let len = u16::try_from(header.len()).unwrap().to_le_bytes();
+    fs::write(path, [&b"\x93NUMPY\x01\x00"[..], &len, header.as_bytes(), bytes].concat()).unwrap();
+}
+
+/// A run on 60 samples of 3 channels x 40 time steps in 16 bits.
+fn signal_run(folder: &Folder) -> (String, Vec<i16>) {
+    let mut samples = Vec::new();
+    for sample in 0..60 {
+        for channel in 0..3 {
+            for time in 0..40 {
+                let wave = (time as f32 * (0.3 + 0.3 * (sample % 3) as f32) + sample as f32).sin();
+                samples.push((wave * 500.0) as i16 - 300 * channel);
+            }
+        }
+    }
+    let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let labels: Vec<u8> = (0..60).map(|sample| sample % 3).collect();
+    write_npy(&folder.path("train.npy"), "<i2", "(60, 3, 40)", &bytes);
+    write_npy(&folder.path("test.npy"), "<i2", "(60, 3, 40)", &bytes);
+    write_npy(&folder.path("labels.npy"), "|u1", "(60,)", &labels);
+    let (recipe, run) = (folder.write("signal.toml", SIGNAL), folder.path("signal"));
+    wta(&["train", &recipe, "--data", &folder.path(""), "--run", &run]).succeeds();
+    wta(&["eval", "--run", &run, "--data", &folder.path(""), "--isa", "scalar"]).succeeds();
+    // Time step by time step, as a sensor gives them.
+    let order = (0..60 * 120).map(|i| samples[i / 120 * 120 + i % 3 * 40 + i % 120 / 3]).collect();
+    (run, order)
+}
+
+#[test]
+fn a_signal_with_preprocessing_is_classified_from_16_bits() {
+    let folder = Folder::new();
+    let (run, samples) = signal_run(&folder);
+    let (out, data, file) = (folder.path("model.wta"), folder.path(""), folder.path("features.npy"));
+    let encode =
+        ["encode", "--run", &run, "--split", "test", "--out", &file, "--isa", "scalar", "--data", &data];
+    wta(&encode).succeeds();
+    let int8 = ["export", "--run", &run, "--out", &out, "--int8", "--keep-f32", "--data", &data];
+    let said = wta(&int8).succeeds();
+    assert!(said.stdout.contains("int8 gives") && said.stdout.contains("preprocessing"), "{said:?}");
+    let flash = Flash::read(&out);
+    let model = flash.model();
+    assert_eq!((model.network().input().height, model.preprocessing().len()), (40, 1));
+    let mut memory = vec![0.0; Pipeline::memory_len(&model)];
+    let mut words = vec![0; Int8Pipeline::<Portable>::memory_len(&model)];
+    let mut same = 0;
+    for (sample, expected) in samples.chunks_exact(120).zip(npy(&file).chunks_exact(model.features())) {
+        let mut pipeline = Pipeline::new(model, &mut memory).unwrap();
+        let mut found = vec![0.0; model.features()];
+        pipeline.features(sample, &mut found).unwrap();
+        // The program writes map after map.
+        assert_eq!(found, channels_last(6, expected));
+        let class = pipeline.classify(sample).unwrap();
+        same += usize::from(
+            Int8Pipeline::new(Portable, model, &mut words).unwrap().classify(sample).unwrap() == class,
+        );
+    }
+    assert!(same >= 59, "{same}");
+
+    // A run that does not say the shape of its samples, as earlier versions wrote them.
+    let kind = folder.path("signal/sample.json");
+    let stored = fs::read(&kind).unwrap();
+    fs::remove_file(&kind).unwrap();
+    let export = |more: &[&str]| wta(&[&["export", "--run", &run, "--out", &out][..], more].concat());
+    export(&[]).fails("does not say the shape of a sample; give it as channels x rows x columns");
+    export(&["--shape", "3x1x40"]).succeeds();
+    assert_eq!(Flash::read(&out).model().network().input().height, 40);
+    let wrong = export(&["--shape", "3x40"]).finish();
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("must be channels x rows x columns"), "{wrong:?}");
+    fs::write(&kind, stored).unwrap();
+    export(&["--shape", "3x1x41"]).fails("learnt from samples of 3x1x40, not of 3x1x41");
+}
+
+#[test]
+fn two_models_lie_in_one_program() {
+    let folder = Folder::new();
+    let (digits, (signal, _)) = (trained(&folder), signal_run(&folder));
+    let data = folder.path("");
+    for (run, name) in [(&digits, "digits"), (&signal, "motion_2")] {
+        let (out, header) = (folder.path(&format!("{name}.wta")), folder.path(&format!("{name}.h")));
+        let module = folder.path(&format!("{name}.rs"));
+        let export = [
+            "export", "--run", run, "--out", &out, "--c", &header, "--rust", &module, "--name", name,
+            "--int8",
+        ];
+        wta(&[&export[..], &["--keep-f32", "--data", &data]].concat()).succeeds();
+    }
+    let text = "#include \"digits.h\"\n#include \"motion_2.h\"\nint main(void) {\n\
+        return !(wta_digits[0] == wta_motion_2[0] && WTA_DIGITS_CHANNELS == 1u && WTA_MOTION_2_CHANNELS == 3u\n\
+        && WTA_DIGITS_INT8_PORTABLE_BYTES < WTA_DIGITS_INT8_DSP_BYTES && WTA_MOTION_2_ENCODE_BYTES > 0u);\n}\n";
+    for (compiler, file, standard) in [("cc", "two.c", "-std=c99"), ("c++", "two.cpp", "-std=c++11")] {
+        folder.write(file, text);
+        let Some(found) = require(emulator::find(compiler, "g++")) else { return };
+        let mut command = Command::new(found);
+        command.current_dir(&data).args([
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pedantic",
+            standard,
+            file,
+            "-o",
+            "two",
+        ]);
+        succeeds(command);
+        let mut command = Command::new(folder.path("two"));
+        command.current_dir(&data);
+        succeeds(command);
+    }
+    // What the constants say is what the core asks for.
+    let flash = Flash::read(folder.path("motion_2.wta"));
+    let model = flash.model();
+    let module = fs::read_to_string(folder.path("motion_2.rs")).unwrap();
+    for (name, len) in [
+        ("PIPELINE_LEN", Pipeline::memory_len(&model)),
+        ("INT8_PIPELINE_LEN", Int8Pipeline::<Portable>::memory_len(&model)),
+        ("PREPROCESSING_STEPS", 1),
+        ("LAYERS", 1),
+    ] {
+        assert!(module.contains(&format!("pub const {name}: usize = {len};")), "{name} {len}");
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let core = workspace.join("core");
+    folder.write(
+        "Cargo.toml",
+        &format!(
+            "[workspace]\n[package]\nname = \"twice\"\nedition = \"2024\"\n[[bin]]\nname = \"twice\"\n\
+             path = \"main.rs\"\n[dependencies]\nwta-core = {{ path = {core:?}, default-features = false }}\n\
+             [lints.rust]\nwarnings = \"deny\""
+        ),
+    );
+    fs::copy(workspace.join("Cargo.lock"), folder.path("Cargo.lock")).unwrap();
+    folder.write(
+        "main.rs",
+        "include!(\"digits.rs\");\ninclude!(\"motion_2.rs\");\n\
+         #[path = \"digits.rs\"]\nmod again;\n\
+         static MEMORY: [f32; motion_2::PIPELINE_LEN] = [0.0; motion_2::PIPELINE_LEN];\n\
+         fn main() {\n    assert!(digits::MODEL != motion_2::MODEL && again::MODEL == digits::MODEL);\n    \
+         let model = wta_core::Model::parse(motion_2::MODEL).unwrap();\n    \
+         assert_eq!(wta_core::Pipeline::memory_len(&model), MEMORY.len());\n}\n",
+    );
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "run",
+        "--quiet",
+        "--offline",
+        "--manifest-path",
+        &folder.path("Cargo.toml"),
+        "--target-dir",
+    ]);
+    cargo.arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("twice"));
+    succeeds(cargo);
+    for (name, sentence) in
+        [("2nd", "begin with a letter"), ("a-b", "letters a to z"), ("status", "choose another")]
+    {
+        let out = folder.path("other.wta");
+        let wrong = wta(&["export", "--run", &digits, "--out", &out, "--name", name]).finish();
+        assert!(wrong.code == Some(2) && wrong.stderr.contains(sentence), "{wrong:?}");
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn wta(arguments: &[&str]) -> Run {
 }
 
 impl Run {
-    fn finish(mut self) -> Outcome {
+    pub(crate) fn finish(mut self) -> Outcome {
         let out = self.command.output().unwrap();
         Outcome {
             code: out.status.code(),
