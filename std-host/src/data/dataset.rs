@@ -194,8 +194,9 @@ impl Dataset {
         }
     }
 
-    /// The samples with these indices, in this order.
-    pub(super) fn chosen(self, indices: &[usize]) -> Self {
+    /// The samples with these indices, in this order; others are passed over.
+    #[must_use]
+    pub(crate) fn chosen(self, indices: &[usize]) -> Self {
         let sample = self.image_len();
         let label = |labels: &Vec<u16>| indices.iter().filter_map(|i| labels.get(*i).copied()).collect();
         let labels = self.labels.as_ref().map(label);

@@ -6,11 +6,12 @@ use wta_core::{Pool, Shape};
 use wta_simd::Isa;
 
 use super::stage::{Scratch, Stage};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
 use crate::preprocess::{Preprocessor, Samples};
 use crate::run::Trained;
+use crate::svm::Columns;
 
 /// The number of samples from which the layers' norms are computed.
 const NORM_SAMPLES: usize = 1_000;
@@ -105,6 +106,28 @@ impl FeatureEncoder {
             Some(_) => Shape::vector(self.stages.iter().map(|stage| stage.shape().len()).sum()),
             None => self.stages.last().map_or(Shape::vector(0), Stage::shape),
         }
+    }
+
+    /// The same encoder, but for the features that a classifier's weights are for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the network has other features.
+    pub fn for_columns(mut self, columns: &Columns) -> Result<Self> {
+        self.factors.clone_from(&columns.factors);
+        if self.columns() == *columns {
+            return Ok(self);
+        }
+        Err(Error::Invalid("the classifier is for other features than the network has".to_owned()))
+    }
+
+    /// The features of one image, layer by layer.
+    pub fn columns(&self) -> Columns {
+        let layers = match self.factors {
+            Some(_) => self.stages.iter().map(Stage::shape).collect(),
+            None => vec![self.shape()],
+        };
+        Columns { layers, factors: self.factors.clone() }
     }
 
     /// Whether the network is fully connected, so that its features are plain vectors instead of maps.

@@ -1,14 +1,21 @@
-//! Encoding: from images to features, through all layers of a stack.
+//! Encoding: from samples to features, through all layers of a stack, to codes as sparse as in training, and
+//! into files.
 
+mod csr;
 mod encoder;
 mod features;
 mod inputs;
 mod link;
 mod npy;
+mod sparse_encoder;
 mod stage;
+mod written;
 
+pub use csr::write_csr;
 pub use encoder::FeatureEncoder;
 pub use features::Features;
-pub use inputs::inputs_of;
+pub use inputs::NetworkInputs;
 pub use link::LayerLink;
 pub use npy::write_npy;
+pub use sparse_encoder::{SparseCodes, SparseEncoder};
+pub use written::{Reconstruction, TrainedCode, Written};

@@ -7,7 +7,7 @@ use crate::data::Classes;
 use crate::error::{Error, Result};
 use crate::recipe::PoolRecipe;
 use crate::run::{Run, Trained};
-use crate::svm;
+use crate::svm::{self, Columns};
 
 /// A run's classifier and the features that it was trained on, as recorded in `eval.json`.
 pub struct Classified {
@@ -15,6 +15,8 @@ pub struct Classified {
     pub pool: Pool,
     /// The classifier.
     pub svm: svm::Model,
+    /// The features that its weights are for: of the last layer, or of all.
+    pub columns: Columns,
     /// The names of the classes; numbers if a version before 0.2 wrote the record.
     pub classes: Classes,
 }
@@ -47,7 +49,7 @@ impl Classified {
         if !path.exists() {
             return Ok(None);
         }
-        let svm = svm::file::load(&path)?;
+        let (svm, columns) = svm::file::load(&path)?;
         let (pool, weights, classes) = recorded(run)?;
         if weights != format!("{:08x}", trained.checksum()) {
             return Err(Error::classifier(
@@ -56,16 +58,28 @@ impl Classified {
             ));
         }
         let code = trained.network().code();
-        let features = if pool == trained.resolved.pool() {
-            trained.resolved.features().len()
+        let last = if pool == trained.resolved.pool() {
+            trained.resolved.features()
         } else {
             pool.check(code)?;
-            pool.output(code).len()
+            pool.output(code)
         };
-        if svm.features != features {
+        let columns = match columns {
+            Some(columns) => columns,
+            None if trained.recipe().svm.lower_layers > 0.0 => {
+                return Err(Error::classifier(
+                    path,
+                    "does not say by how much the layers' features are scaled",
+                ));
+            }
+            // A version before 0.2 wrote it.
+            None => Columns { layers: vec![last], factors: None },
+        };
+        if svm.features != columns.len() || columns.layers.last() != Some(&last) {
+            let (found, features) = (svm.features, last.len());
             return Err(Error::classifier(
                 path,
-                format!("is a classifier of {} features, but the network has {features}", svm.features),
+                format!("is a classifier of {found} features, but the network has {features}"),
             ));
         }
         let classes = if classes.len() == svm.classes {
@@ -73,7 +87,7 @@ impl Classified {
         } else {
             Classes::numbered(svm.classes)
         };
-        Ok(Some(Self { pool, svm, classes }))
+        Ok(Some(Self { pool, svm, columns, classes }))
     }
 }
 

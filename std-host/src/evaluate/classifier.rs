@@ -111,6 +111,6 @@ impl Classifier<'_> {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub fn save_svm(&self, path: impl AsRef<Path>) -> Result<()> {
-        svm::file::save(path.as_ref(), &self.svm)
+        svm::file::save(path.as_ref(), &self.svm, &self.encoder.columns())
     }
 }

@@ -98,6 +98,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         mean,
         sd,
         model,
+        columns: encoded.encoder.columns(),
     })
 }
 

@@ -68,6 +68,9 @@ pub struct Evaluation {
     /// The first draw's classifier, for unscaled features.
     #[serde(skip)]
     pub model: svm::Model,
+    /// The features that its weights are for.
+    #[serde(skip)]
+    pub columns: svm::Columns,
 }
 
 impl Evaluation {
@@ -77,7 +80,7 @@ impl Evaluation {
     ///
     /// [`Error::Io`](crate::Error::Io) if a file cannot be written.
     pub fn save(&self, run: &Run) -> Result<()> {
-        svm::file::save(&run.file("svm.safetensors"), &self.model)?;
+        svm::file::save(&run.file("svm.safetensors"), &self.model, &self.columns)?;
         run.save_json("eval.json", self)
     }
 }

@@ -40,18 +40,13 @@ impl Predictor {
             )));
         }
         let trained = Trained::open(run, image)?;
-        if trained.recipe().svm.lower_layers > 0.0 {
-            return Err(Error::file(
-                run.folder(),
-                "classifies by the features of all layers, whose scales are not kept; leave svm.lower_layers out",
-            ));
-        }
-        let Some(Classified { pool, svm, classes }) = Classified::load(run, &trained)? else {
+        let Some(Classified { pool, svm, columns, classes }) = Classified::load(run, &trained)? else {
             let path = run.file(Classified::FILE);
             return Err(Error::classifier(path, "is not there: the run has no classifier yet"));
         };
         let encoder = FeatureEncoder::new(isa, &trained)?;
         let encoder = if pool == trained.resolved.pool() { encoder } else { encoder.pooled(pool)? };
+        let encoder = encoder.for_columns(&columns)?;
         Ok(Self { trained, encoder, svm, classes })
     }
 

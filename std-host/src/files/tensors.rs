@@ -65,13 +65,20 @@ impl<'a> Tensors<'a> {
 
 /// Writes a file of tensors.
 pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
+    write_described(path, tensors, &[])
+}
+
+/// Writes a file of tensors with metadata.
+pub(crate) fn write_described(path: &Path, tensors: &[Tensor], metadata: &[(&str, &str)]) -> Result<()> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| bytes_of(&t.values)).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
         views.push((tensor.name.as_str(), view.map_err(|e| Error::file(path, e.to_string()))?));
     }
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let metadata = metadata.iter().chain(&[("format", "pt")]);
+    let metadata: HashMap<String, String> =
+        metadata.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let file = safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
     atomic::write(path, |to| to.write_all(&file))
 }

@@ -50,6 +50,19 @@ impl<'a> Samples<'a> {
         self.dataset.is_empty()
     }
 
+    /// The samples with these indices, in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there are none, or one is not there.
+    pub fn chosen(self, indices: &[usize]) -> Result<Self> {
+        if indices.is_empty() || indices.iter().any(|index| *index >= self.len()) {
+            return Err(Error::Invalid("samples are chosen that are not there".to_owned()));
+        }
+        let dataset = Cow::Owned(self.dataset.into_owned().chosen(indices));
+        Ok(Self { dataset, ..self })
+    }
+
     /// At most `most` indices, evenly spaced over the set.
     pub fn spaced(&self, most: usize) -> Vec<usize> {
         (0..self.len()).step_by(self.len().div_ceil(most.max(1)).max(1)).collect()

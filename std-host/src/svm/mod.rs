@@ -12,6 +12,7 @@
 //! does not change a bit of the result.
 
 mod choose;
+mod columns;
 pub mod file;
 mod fit;
 mod group;
@@ -22,6 +23,7 @@ mod scaling;
 mod stop;
 
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
+pub use columns::Columns;
 pub use fit::{ClassReport, Options, Report, fit};
 pub use lanes::Entry;
 pub(crate) use model::best;

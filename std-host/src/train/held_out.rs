@@ -1,11 +1,11 @@
 //! Samples that are never trained on, and what a network makes of them.
 
-use rayon::prelude::*;
-use wta_core::{Candidates, Cut, Encoder, Kernels, Learner, Parameters, Random, Rbm, Winners, select};
+use wta_core::Random;
 use wta_simd::Isa;
 
 use super::set::TrainingSet;
 use crate::draw::{count_of, draw};
+use crate::encode::SparseEncoder;
 use crate::error::Result;
 use crate::recipe::{Recipe, Resolved};
 
@@ -113,104 +113,36 @@ pub(super) fn measure(
     batch: usize,
 ) -> Result<Measures> {
     let (len, maps) = (resolved.network().input().len(), resolved.network().code().channels);
+    let is_rbm = resolved.recipe().gibbs().is_some();
+    let encoder = SparseEncoder::new(isa, resolved, parameters)?;
     let all: Vec<usize> = (0..set.len()).collect();
     let mut inputs = vec![0.0; batch.min(all.len()) * len];
-    let (mut losses, mut survived) = (Vec::with_capacity(all.len()), vec![0u64; maps]);
+    let mut made = vec![0.0; inputs.len()];
+    let (mut losses, mut survived) = (0.0, vec![0u64; maps]);
     for indices in all.chunks(batch.max(1)) {
         let inputs = inputs.get_mut(..indices.len() * len).unwrap_or_default();
+        let made = made.get_mut(..indices.len() * len).unwrap_or_default();
         set.write(indices, inputs)?;
-        if resolved.recipe().gibbs().is_some() {
-            rbm(isa, resolved, parameters, inputs, &mut losses, &mut survived)?;
-        } else {
-            autoencoder(isa, resolved, parameters, inputs, &mut losses, &mut survived)?;
+        // An RBM's reconstruction is from all probabilities; a unit more likely on than off counts as active.
+        let (codes, least) =
+            if is_rbm { (encoder.candidates(inputs)?, 0.5) } else { (encoder.encode(inputs)?, 0.0) };
+        for sample in 0..codes.len() {
+            for (map, _, value) in codes.winners(sample) {
+                if let Some(count) = survived.get_mut(map) {
+                    *count += u64::from(value > least);
+                }
+            }
         }
+        encoder.reconstruct(&codes, made)?;
+        let rows = inputs.chunks_exact(len).zip(made.chunks_exact(len));
+        losses += rows.map(|(sample, made)| half_squares(sample, made)).sum::<f64>();
     }
-    let count = losses.len().max(1) as f64;
+    let count = all.len().max(1) as f64;
     Ok(Measures {
-        loss: losses.iter().sum::<f64>() / count,
+        loss: losses / count,
         active: survived.iter().sum::<u64>() as f64 / count,
         dead_share: survived.iter().filter(|count| **count == 0).count() as f64 / maps.max(1) as f64,
     })
-}
-
-fn autoencoder(
-    isa: Isa,
-    resolved: &Resolved,
-    parameters: &[f32],
-    inputs: &[f32],
-    losses: &mut Vec<f64>,
-    survived: &mut [u64],
-) -> Result<()> {
-    let network = resolved.network();
-    let sparsity = resolved.recipe().sparsity.at_end(network.code());
-    let parameters = Parameters::new(network, parameters)?;
-    let (len, winners) = (network.input().len(), sparsity.winners_len(&network));
-    let samples = inputs.len() / len.max(1);
-    let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
-    Encoder::new(isa, parameters, &mut prepared)?;
-    let encoder = Encoder::prepared(isa, parameters, &prepared)?;
-    let (mut values, mut positions) = (vec![0.0; samples * winners], vec![0; samples * winners]);
-    let places = values.par_chunks_exact_mut(winners).zip(positions.par_chunks_exact_mut(winners));
-    let scratch = || {
-        let codes = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
-        (codes, vec![0.0; Encoder::scratch_len(isa, &network)])
-    };
-    places.zip(inputs.par_chunks_exact(len)).try_for_each_init(
-        scratch,
-        |((layers, code), scratch), ((values, positions), sample)| {
-            encoder.load(1, 0, sample, layers)?;
-            let candidates = Candidates { values, positions };
-            encoder.compete(sparsity.grid, 1, layers, scratch, code, candidates)
-        },
-    )?;
-    let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels];
-    select(isa, &network, &sparsity, &mut values, &mut cuts)?;
-    let maps = survived.len().max(1);
-    for (slot, value) in values.iter().enumerate() {
-        if let Some(count) = survived.get_mut(slot % winners % maps) {
-            *count += u64::from(*value > 0.0);
-        }
-    }
-    let learner = Learner::new(isa, parameters);
-    let rows = values.par_chunks_exact(winners).zip(positions.par_chunks_exact(winners));
-    let found: wta_core::Result<Vec<f64>> = rows
-        .zip(inputs.par_chunks_exact(len))
-        .map_init(
-            || (vec![0.0; network.residual_len()], vec![0.0; len]),
-            |(scratch, made), ((values, positions), sample)| {
-                learner.reconstruct(Winners { values, positions }, scratch, made)?;
-                Ok(half_squares(sample, made))
-            },
-        )
-        .collect();
-    losses.extend(found?);
-    Ok(())
-}
-
-fn rbm(
-    isa: Isa,
-    resolved: &Resolved,
-    parameters: &[f32],
-    inputs: &[f32],
-    losses: &mut Vec<f64>,
-    survived: &mut [u64],
-) -> Result<()> {
-    let network = resolved.network();
-    let parameters = Parameters::new(network, parameters)?;
-    let (len, units) = (network.input().len(), network.code().channels);
-    let mut prepared = vec![0.0; isa.prepared_len(units, len)];
-    isa.prepare(parameters.filters(0).weights, len, &mut prepared);
-    let machine = Rbm::new(isa, parameters)?;
-    let mut codes = vec![0.0; inputs.len() / len.max(1) * units];
-    machine.encode(&prepared, inputs, &mut vec![0.0; Rbm::width(isa, units)], &mut codes)?;
-    let mut made = vec![0.0; len];
-    for (code, sample) in codes.chunks_exact(units).zip(inputs.chunks_exact(len)) {
-        machine.decode(code, &mut made)?;
-        losses.push(half_squares(sample, &made));
-        // A unit that is more likely on than off counts as active.
-        survived.iter_mut().zip(code).for_each(|(count, on)| *count += u64::from(*on > 0.5));
-    }
-    Ok(())
 }
 
 fn half_squares(sample: &[f32], made: &[f32]) -> f64 {

@@ -37,6 +37,20 @@ use held_out::Partition;
 use probabilities::expect_probabilities;
 use session::{Place, Session};
 
+/// The indices of the samples that a recipe holds out of so many, ascending: the same in each training.
+///
+/// # Errors
+///
+/// [`Error::Recipe`] if the recipe holds out none, or all.
+pub fn held_out_of(recipe: &Recipe, samples: usize) -> Result<Vec<usize>> {
+    let held_out = Partition::new(recipe, samples)?.held_out;
+    if held_out.is_empty() {
+        Err(recipe.wrong("training.held_out is not set".to_owned()))
+    } else {
+        Ok(held_out)
+    }
+}
+
 /// Trains a recipe in memory, without writing files. The layers of a stack are trained one after the other,
 /// each to its end.
 ///

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use wta::Extent;
-use wta::data::{Split, load_files};
-use wta::encode::{FeatureEncoder, write_npy};
+use wta::data::{DataSource, Split, load_files, read_inputs};
+use wta::encode::{FeatureEncoder, Reconstruction, TrainedCode, Written, write_csr, write_npy};
 use wta::preprocess::Samples;
 use wta::recipe::{ApplyTo, Recipe};
 use wta::run::{Run, Trained};
-use wta_core::Size;
+use wta::train::held_out_of;
+use wta_core::{Shape, Size};
 
 use crate::bar::Bar;
 use crate::context::Context;
@@ -20,14 +21,21 @@ use crate::output;
 /// Arguments of `wta encode`.
 #[derive(Args)]
 #[command(
-    after_help = "The file is an array of images x maps x rows x columns (images x units for fully-connected
-networks) of float32, after pooling, in the order of the data set or of the files' names.
+    after_help = "The file is an array of samples x maps x rows x columns (samples x units for fully-connected networks) of float32, after
+pooling, in the order of the data set or of the files' names. svm.safetensors and ONNX have the same order of features.
+
+With --code trained it is the code as sparse as in training, not pooled: exactly the winners, with lifetime sparsity over
+batches of the recipe's size in the order of the samples. With --sparse it is a matrix of samples x features (CSR) in a
+.npz for scipy.sparse.load_npz, whose columns are map after map. With --reconstruct it is what the network makes of each
+sample from its winners: preprocessed, as the network sees it; in a stack, the features of the layer below.
 
 A convolutional network encodes images of any size, also larger than those it learnt from; whitening then
 is a convolution. A stride of 4 gives every fourth row and column of the last layer's maps.
 
 Examples:
   wta encode --run runs/conv16 --data ~/data --split test --out test.npy
+  wta encode --run runs/motions --split train --code trained --sparse --out winners.npz
+  wta encode --run runs/motions --inputs new.npy --reconstruct --out made.npy
   wta encode --run runs/natural --images photo.jpg --out photo.npy
   wta encode --run runs/natural --images ~/photos --size 224 --stride 4 --pool 3/2,whole --out photos.npy"
 )]
@@ -39,11 +47,12 @@ pub(crate) struct Arguments {
     /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which images of the recipe's data set.
+    /// Which samples of the recipe's data set.
     #[arg(long, value_enum, required_unless_present = "images")]
     split: Option<SplitName>,
-    /// Instead of the recipe's data set: a picture, a folder of pictures, or an array (.npy, .safetensors).
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["data", "split"])]
+    /// Instead of the recipe's data set: a picture, a folder of pictures, an array (.npy, .npz, .safetensors),
+    /// or what else the recipe reads, as tables and recordings.
+    #[arg(long, visible_alias = "inputs", value_name = "PATH", conflicts_with_all = ["data", "split"])]
     images: Option<PathBuf>,
     /// First bring pictures to this size, as in 224 or 240x320 (rows x columns): resize to just cover it, and
     /// crop to the centre [default: as they are].
@@ -56,7 +65,16 @@ pub(crate) struct Arguments {
     /// takes means, `3/2,whole` leaves out windows that the border cuts.
     #[arg(long, value_name = "SIDE/STRIDE")]
     pool: Option<String>,
-    /// The .npy file to write; `-` is standard output.
+    /// All of each code, pooled, or exactly the winners of training, not pooled [default: dense].
+    #[arg(long, value_enum)]
+    code: Option<CodeName>,
+    /// Write only what is not 0, as a CSR matrix in a .npz.
+    #[arg(long)]
+    sparse: bool,
+    /// Instead of codes, write what the network makes of each sample from its winners.
+    #[arg(long, conflicts_with = "sparse")]
+    reconstruct: bool,
+    /// The .npy file to write, with --sparse .npz; `-` is standard output.
     #[arg(long, value_name = "FILE.npy")]
     out: PathBuf,
 }
@@ -66,9 +84,20 @@ pub(crate) struct Arguments {
 enum SplitName {
     Train,
     Test,
+    /// The training samples that `training.held_out` keeps from training.
+    HeldOut,
+}
+
+/// `--code`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CodeName {
+    Dense,
+    Trained,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let of_winners = arguments.reconstruct || arguments.code == Some(CodeName::Trained);
+    check(arguments, of_winners)?;
     let run = Run::new(&arguments.run);
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
@@ -77,20 +106,59 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let samples = match (&arguments.images, arguments.split) {
         (Some(path), _) => files(&recipe, path, arguments.size.as_deref(), &bar)?,
         (None, Some(SplitName::Test)) => samples(&recipe, data, Split::Test, &bar)?,
+        (None, Some(SplitName::HeldOut)) => {
+            let all = samples(&recipe, data, Split::Train, &bar)?;
+            let held_out = held_out_of(&recipe, all.len())?;
+            all.chosen(&held_out)?
+        }
         (None, _) => samples(&recipe, data, Split::Train, &bar)?,
     };
     let trained = Trained::load(&run, recipe.resolve(samples.image_shape())?.into())?;
-    let encoder = FeatureEncoder::new(context.isa, &trained)?;
-    let dimensions = write_npy(&encoder, &samples, output::create(&arguments.out)?)?;
-    let written = format!("{}: {dimensions:?} float32\n", arguments.out.display());
-    output::report(&[&arguments.out], &written)
+    if arguments.reconstruct {
+        return write(&Reconstruction::new(context.isa, &trained, &samples)?, &samples, arguments);
+    }
+    if of_winners {
+        return write(&TrainedCode::new(context.isa, &trained)?, &samples, arguments);
+    }
+    write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments)
 }
 
-/// Images of any size; the network need not have learnt from such images.
+/// What goes together.
+fn check(arguments: &Arguments, of_winners: bool) -> Result<()> {
+    let usage = |problem: &str| Err(Error::Usage(problem.to_owned()));
+    if arguments.reconstruct && arguments.code == Some(CodeName::Dense) {
+        return usage("--reconstruct takes the winners, as in training; leave --code dense out");
+    }
+    if of_winners && (arguments.pool.is_some() || arguments.stride.is_some()) {
+        return usage(
+            "winners are not pooled and have the stride of training; leave --pool and --stride out",
+        );
+    }
+    Ok(())
+}
+
+fn write(written: &dyn Written, samples: &Samples<'_>, arguments: &Arguments) -> Result<()> {
+    let (path, file) = (&arguments.out, output::create(&arguments.out)?);
+    let name = path.display();
+    let told = if arguments.sparse {
+        let (rows, columns, count) = write_csr(written, samples, file)?;
+        format!("{name}: [{rows}, {columns}] float32, {count} values that are not 0, as CSR\n")
+    } else {
+        format!("{name}: {:?} float32\n", write_npy(written, samples, file)?)
+    };
+    output::report(&[path], &told)
+}
+
+/// Samples that are not the recipe's. Images may have any size; the network need not have learnt from such
+/// images.
 fn files(recipe: &Recipe, path: &Path, size: Option<&str>, bar: &Bar) -> Result<Samples<'static>> {
     let size = size.map(parse_size).transpose()?;
-    let channels = recipe.data.set.image_shape().map(|shape| shape.channels);
-    Ok(Samples::new(recipe, load_files(path, channels, size, bar)?)?)
+    let (source, shape) = (&recipe.data.set, recipe.data.set.image_shape());
+    if size.is_none() && matches!(source, DataSource::Array(_) | DataSource::Signals(_)) {
+        let inputs = read_inputs(path, source, shape.unwrap_or(Shape::vector(1)), bar)?;
+        return Ok(Samples::new(recipe, inputs.dataset)?);
+    }
+    Ok(Samples::new(recipe, load_files(path, shape.map(|shape| shape.channels), size, bar)?)?)
 }
 
 /// `--size 224` or `--size 240x320`.

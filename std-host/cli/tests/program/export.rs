@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Folder, shrunken_mnist, wta};
+use crate::support::{Folder, floats, npy, shrunken_mnist, write_npy, wta};
 use safetensors::SafeTensors;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
@@ -72,16 +72,6 @@ fn bundled(folder: &Folder, name: &str, header: usize) -> Vec<u8> {
 
 fn test_digits(folder: &Folder) -> Vec<u8> {
     bundled(folder, "t10k-images-idx3-ubyte.gz", 16)
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-}
-
-/// The numbers of a `.npy` file.
-fn npy(path: &str) -> Vec<f32> {
-    let bytes = fs::read(path).unwrap();
-    floats(&bytes[10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))..])
 }
 
 /// Numbers position by position, from numbers map by map.
@@ -302,15 +292,6 @@ pool = { kernel = 4, stride = 4 }
 [svm]
 c = [1.0]
 "#;
-
-/// Writes a `.npy` file.
-fn write_npy(path: &str, kind: &str, shape: &str, bytes: &[u8]) {
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
-    header += &" ".repeat(63 - (header.len() + 10) % 64);
-    header.push('\n');
-    let len = u16::try_from(header.len()).unwrap().to_le_bytes();
-    fs::write(path, [&b"\x93NUMPY\x01\x00"[..], &len, header.as_bytes(), bytes].concat()).unwrap();
-}
 
 /// A run on 60 samples of 3 channels x 40 time steps in 16 bits.
 fn signal_run(folder: &Folder) -> (String, Vec<i16>) {

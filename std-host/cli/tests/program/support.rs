@@ -186,6 +186,26 @@ pub(crate) fn shrunken_mnist(folder: &Folder) -> String {
     data
 }
 
+/// Little-endian bytes as numbers.
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// The numbers of a `.npy` file.
+pub(crate) fn npy(path: &str) -> Vec<f32> {
+    let bytes = fs::read(path).unwrap();
+    floats(&bytes[10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))..])
+}
+
+/// Writes a `.npy` file.
+pub(crate) fn write_npy(path: &str, kind: &str, shape: &str, bytes: &[u8]) {
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+    header += &" ".repeat(63 - (header.len() + 10) % 64);
+    header.push('\n');
+    let len = u16::try_from(header.len()).unwrap().to_le_bytes();
+    fs::write(path, [&b"\x93NUMPY\x01\x00"[..], &len, header.as_bytes(), bytes].concat()).unwrap();
+}
+
 /// `search.csv` without the times, which differ.
 pub(crate) fn search_results(folder: &Folder, search: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(folder.path(&format!("{search}/search.csv"))).unwrap();

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use wta_core::{Encoder, Inputs, Network, Parameters, Pool};
 use wta_simd::Isa;
 
-use crate::encode::inputs_of;
+use crate::encode::NetworkInputs;
 use crate::error::Result;
 use crate::preprocess::Samples;
 use crate::run::Trained;
@@ -38,6 +38,7 @@ pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Res
     let (network, root) = (trained.network(), trained.recipe().features.root);
     let parameters = Parameters::from_outside(network, &trained.parameters)?;
     let activations = Activations { parameters, pool };
+    let inputs = NetworkInputs::new(isa, trained)?;
     let step = (images.len() / IMAGES).max(1);
     let indices: Vec<usize> = (0..images.len()).step_by(step).take(IMAGES).collect();
     let len = network.input().len().max(1);
@@ -45,7 +46,7 @@ pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Res
     // Number 0 are the magnitudes of the input; then come the layers.
     let mut largest = vec![0.0f32; network.depth() + 1];
     for indices in indices.chunks(group) {
-        let inputs = inputs_of(isa, trained, images, indices)?;
+        let inputs = inputs.of(images, indices)?;
         let blocks: Result<Vec<Vec<f32>>> = inputs
             .par_chunks(BLOCK * len)
             .map(|block| {
@@ -64,7 +65,7 @@ pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Res
     }
     let mut counts = vec![0u64; largest.len() * BINS];
     for indices in indices.chunks(group) {
-        let inputs = inputs_of(isa, trained, images, indices)?;
+        let inputs = inputs.of(images, indices)?;
         let blocks: Result<Vec<Vec<u64>>> = inputs
             .par_chunks(BLOCK * len)
             .map(|block| {

@@ -1,0 +1,201 @@
+//! Codes as sparse as in training, and what the network makes of them.
+
+use rayon::prelude::*;
+use wta_core::{
+    Candidates, Cut, Encoder, Kernels, Learner, Network, Parameters, Rbm, Selection, Sparsity, Winners,
+    select,
+};
+use wta_simd::Isa;
+
+use crate::error::Result;
+use crate::memory::aligned::Aligned;
+use crate::recipe::Resolved;
+
+/// Encodes batches with the sparsity that training ends with: spatial and lifetime winners, the largest of
+/// each sample, or of an RBM the largest probabilities of each hidden unit.
+pub struct SparseEncoder<'a> {
+    isa: Isa,
+    parameters: Parameters<'a>,
+    network: Network,
+    sparsity: Sparsity,
+    is_rbm: bool,
+    prepared: Aligned,
+}
+
+/// The codes of a batch, of which only some numbers are not 0.
+#[derive(Clone, Debug)]
+pub struct SparseCodes {
+    /// Sample by sample, the value and the position of each candidate; 0 where it is no winner.
+    values: Vec<f32>,
+    positions: Vec<u32>,
+    maps: usize,
+    candidates: usize,
+}
+
+impl SparseCodes {
+    /// The codes of no sample.
+    fn empty(maps: usize, candidates: usize, samples: usize) -> Self {
+        let len = samples * candidates;
+        Self { values: vec![0.0; len], positions: vec![0; len], maps, candidates }
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.candidates.max(1)
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// What is not 0 in the code of a sample: map, position (row by row) and value.
+    pub fn winners(&self, sample: usize) -> impl Iterator<Item = (usize, usize, f32)> + '_ {
+        let (first, maps) = (sample * self.candidates, self.maps.max(1));
+        let candidates = self.values.iter().zip(&self.positions).skip(first).take(self.candidates);
+        let winners = candidates.enumerate().filter(|(_, (value, _))| **value != 0.0);
+        winners.map(move |(slot, (value, position))| (slot % maps, *position as usize, *value))
+    }
+}
+
+impl<'a> SparseEncoder<'a> {
+    /// The encoder of a recipe's network with these parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if the core refuses the parameters.
+    pub fn new(isa: Isa, resolved: &Resolved, parameters: &'a [f32]) -> Result<Self> {
+        let (network, is_rbm) = (resolved.network(), resolved.recipe().gibbs().is_some());
+        let parameters = Parameters::new(network, parameters)?;
+        let prepared = if is_rbm {
+            let (units, inputs) = (network.code().channels, network.input().len());
+            let mut prepared = Aligned::zeros(isa.prepared_len(units, inputs));
+            isa.prepare(parameters.filters(0).weights, inputs, &mut prepared);
+            prepared
+        } else {
+            let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
+            Encoder::new(isa, parameters, &mut prepared)?;
+            prepared
+        };
+        let sparsity = resolved.recipe().sparsity.at_end(network.code());
+        Ok(Self { isa, parameters, network, sparsity, is_rbm, prepared })
+    }
+
+    /// The codes of a batch of inputs, one after the other. Lifetime sparsity is over this batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if the core refuses an input.
+    pub fn encode(&self, inputs: &[f32]) -> Result<SparseCodes> {
+        self.selected(self.candidates(inputs)?)
+    }
+
+    /// The candidates of a batch before any is chosen by lifetime or within its sample: the spatial winners,
+    /// or the probabilities of an RBM's hidden units.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SparseEncoder::encode`].
+    pub fn candidates(&self, inputs: &[f32]) -> Result<SparseCodes> {
+        let (len, maps) = (self.network.input().len().max(1), self.network.code().channels);
+        let samples = inputs.len() / len;
+        if self.is_rbm {
+            let mut codes = SparseCodes::empty(maps, maps, samples);
+            let rbm = Rbm::new(self.isa, self.parameters)?;
+            rbm.encode(
+                &self.prepared,
+                inputs,
+                &mut vec![0.0; Rbm::width(self.isa, maps)],
+                &mut codes.values,
+            )?;
+            return Ok(codes);
+        }
+        let candidates = self.sparsity.winners_len(&self.network).max(1);
+        let mut codes = SparseCodes::empty(maps, candidates, samples);
+        let encoder = Encoder::prepared(self.isa, self.parameters, &self.prepared)?;
+        let scratch = || {
+            let code = vec![0.0; self.network.code_len()];
+            let scratch = vec![0.0; Encoder::scratch_len(self.isa, &self.network)];
+            (vec![0.0; self.network.inputs_len()], code, scratch)
+        };
+        let places = codes.values.par_chunks_exact_mut(candidates);
+        let places = places.zip(codes.positions.par_chunks_exact_mut(candidates));
+        places.zip(inputs.par_chunks_exact(len)).try_for_each_init(
+            scratch,
+            |(layers, code, scratch), ((values, positions), sample)| {
+                encoder.load(1, 0, sample, layers)?;
+                let candidates = Candidates { values, positions };
+                encoder.compete(self.sparsity.grid, 1, layers, scratch, code, candidates)
+            },
+        )?;
+        Ok(codes)
+    }
+
+    /// The same codes, with 0 for the candidates that do not win.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if a candidate is not finite.
+    pub fn selected(&self, mut codes: SparseCodes) -> Result<SparseCodes> {
+        if !self.is_rbm {
+            let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; codes.maps];
+            select(self.isa, &self.network, &self.sparsity, &mut codes.values, &mut cuts)?;
+            return Ok(codes);
+        }
+        if !matches!(self.sparsity.selection, Selection::Lifetime { .. }) {
+            return Ok(codes);
+        }
+        let rbm = Rbm::new(self.isa, self.parameters)?;
+        let keep = wta_core::positive_survivors(&self.sparsity.selection, codes.len());
+        for unit in 0..codes.maps {
+            let column = codes.values.iter_mut().skip(unit).step_by(codes.maps.max(1));
+            let mut row: Vec<f32> = column.map(|value| *value).collect();
+            rbm.keep_largest(keep, &mut row)?;
+            let column = codes.values.iter_mut().skip(unit).step_by(codes.maps.max(1));
+            column.zip(row).for_each(|(to, value)| *to = value);
+        }
+        Ok(codes)
+    }
+
+    /// What the network makes of codes: an input for each, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if the core refuses a code.
+    pub fn reconstruct(&self, codes: &SparseCodes, to: &mut [f32]) -> Result<()> {
+        let len = self.network.input().len().max(1);
+        let values = codes.values.par_chunks_exact(codes.candidates.max(1));
+        if self.is_rbm {
+            let rbm = Rbm::new(self.isa, self.parameters)?;
+            let rows = values.zip(to.par_chunks_exact_mut(len));
+            return Ok(rows.try_for_each(|(code, to)| rbm.decode(code, to))?);
+        }
+        let learner = Learner::new(self.isa, self.parameters);
+        let rows = values.zip(codes.positions.par_chunks_exact(codes.candidates.max(1)));
+        Ok(rows.zip(to.par_chunks_exact_mut(len)).try_for_each_init(
+            || vec![0.0; self.network.residual_len()],
+            |scratch, ((values, positions), to)| {
+                learner.reconstruct(Winners { values, positions }, scratch, to)
+            },
+        )?)
+    }
+
+    /// The whole code of one input, with its maps side by side at each position.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SparseEncoder::encode`].
+    pub fn dense(&self, input: &[f32]) -> Result<Vec<f32>> {
+        if self.is_rbm {
+            return Ok(self.candidates(input)?.values);
+        }
+        let encoder = Encoder::prepared(self.isa, self.parameters, &self.prepared)?;
+        let mut layers = vec![0.0; self.network.inputs_len()];
+        let mut code = vec![0.0; self.network.code_len()];
+        let mut scratch = vec![0.0; Encoder::scratch_len(self.isa, &self.network)];
+        encoder.load(1, 0, input, &mut layers)?;
+        encoder.hidden(1, &mut layers, &mut scratch)?;
+        encoder.top(1, &layers, &mut scratch, &mut code)?;
+        Ok(code)
+    }
+}

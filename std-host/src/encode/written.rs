@@ -1,0 +1,175 @@
+//! What `wta encode` writes of each sample: its features, its code as sparse as in training, or its
+//! reconstruction.
+
+use wta_core::Shape;
+use wta_simd::Isa;
+
+use super::encoder::FeatureEncoder;
+use super::inputs::NetworkInputs;
+use super::sparse_encoder::{SparseCodes, SparseEncoder};
+use crate::data::Form;
+use crate::error::Result;
+use crate::layout::{channels_first, planar};
+use crate::preprocess::Samples;
+use crate::run::Trained;
+
+/// Numbers for each sample, in the order of files: map after map, as PyTorch has them.
+pub trait Written {
+    /// The dimensions of what is written for a sample.
+    fn dimensions(&self) -> Vec<usize>;
+
+    /// Hands over the numbers of all samples in order, of one or several samples at a time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`FeatureEncoder::encode`]; also any error that `consume` returns.
+    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
+}
+
+/// The dense features after pooling: maps x rows x columns, or units.
+impl Written for FeatureEncoder {
+    fn dimensions(&self) -> Vec<usize> {
+        let Shape { channels, height, width } = self.shape();
+        if self.gives_vectors() { vec![channels] } else { vec![channels, height, width] }
+    }
+
+    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let mut planar = Vec::new();
+        self.run(samples, |features| {
+            planar.clear();
+            planar.extend(channels_first(self.shape(), features));
+            consume(&planar)
+        })
+    }
+}
+
+/// The last layer's code, not pooled, with exactly the winners of training: maps x rows x columns, or units.
+/// Lifetime sparsity is over batches of the recipe's size, in the order of the samples; the last may be
+/// smaller.
+pub struct TrainedCode<'a> {
+    batches: Batches<'a>,
+    trained: &'a Trained,
+}
+
+impl<'a> TrainedCode<'a> {
+    /// The codes of a trained network or of the last layer of a stack.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if the core refuses the network.
+    pub fn new(isa: Isa, trained: &'a Trained) -> Result<Self> {
+        Ok(Self { batches: Batches::new(isa, trained)?, trained })
+    }
+}
+
+impl Written for TrainedCode<'_> {
+    fn dimensions(&self) -> Vec<usize> {
+        let Shape { channels, height, width } = self.trained.network().code();
+        if self.trained.network().is_fully_connected() {
+            vec![channels]
+        } else {
+            vec![channels, height, width]
+        }
+    }
+
+    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let code = self.trained.network().code();
+        let mut dense = vec![0.0; code.len()];
+        self.batches.run(samples, |inputs| {
+            let codes = self.batches.encoder.encode(inputs)?;
+            for sample in 0..codes.len() {
+                dense.fill(0.0);
+                for (map, position, value) in codes.winners(sample) {
+                    if let Some(to) = dense.get_mut(map * code.positions() + position) {
+                        *to = value;
+                    }
+                }
+                consume(&dense)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What a network makes of its inputs, from their winners: the preprocessed samples as it sees them, or in a
+/// stack the features of the layer below. An RBM reconstructs from its hidden probabilities.
+pub struct Reconstruction<'a> {
+    batches: Batches<'a>,
+    trained: &'a Trained,
+    input: Shape,
+    dimensions: Vec<usize>,
+}
+
+impl<'a> Reconstruction<'a> {
+    /// The reconstructions of such samples.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if the core refuses the network.
+    pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples<'_>) -> Result<Self> {
+        let (input, form) = match &trained.below {
+            Some(below) if below.trained.network().is_fully_connected() => {
+                (below.trained.features(), Form::Vector)
+            }
+            Some(below) => (below.trained.features(), Form::Image),
+            None => (samples.image_shape(), samples.form()),
+        };
+        let Shape { channels, height, width } = input;
+        let dimensions = match form {
+            Form::Vector => vec![input.len()],
+            Form::Signal => vec![channels, width],
+            Form::Image => vec![channels, height, width],
+        };
+        Ok(Self { batches: Batches::new(isa, trained)?, trained, input, dimensions })
+    }
+
+    fn codes(&self, inputs: &[f32]) -> Result<SparseCodes> {
+        let encoder = &self.batches.encoder;
+        if self.trained.recipe().gibbs().is_some() {
+            encoder.candidates(inputs)
+        } else {
+            encoder.encode(inputs)
+        }
+    }
+}
+
+impl Written for Reconstruction<'_> {
+    fn dimensions(&self) -> Vec<usize> {
+        self.dimensions.clone()
+    }
+
+    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let mut made = Vec::new();
+        self.batches.run(samples, |inputs| {
+            made.clear();
+            made.resize(inputs.len(), 0.0);
+            self.batches.encoder.reconstruct(&self.codes(inputs)?, &mut made)?;
+            // A fully-connected network sees the channels one after the other as it is.
+            if !self.trained.network().is_fully_connected() {
+                let images = made.chunks_exact(self.input.len().max(1));
+                made = images.flat_map(|image| planar(self.input, image)).collect();
+            }
+            consume(&made)
+        })
+    }
+}
+
+/// The inputs of a trained network, in batches as in training.
+struct Batches<'a> {
+    inputs: NetworkInputs<'a>,
+    encoder: SparseEncoder<'a>,
+    batch: usize,
+}
+
+impl<'a> Batches<'a> {
+    fn new(isa: Isa, trained: &'a Trained) -> Result<Self> {
+        let encoder = SparseEncoder::new(isa, &trained.resolved, &trained.parameters)?;
+        let batch = trained.recipe().training.batch.max(1);
+        Ok(Self { inputs: NetworkInputs::new(isa, trained)?, encoder, batch })
+    }
+
+    fn run(&self, samples: &Samples<'_>, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let all: Vec<usize> = (0..samples.len()).collect();
+        all.chunks(self.batch).try_for_each(|indices| consume(&self.inputs.of(samples, indices)?))
+    }
+}
