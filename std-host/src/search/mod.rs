@@ -1,5 +1,6 @@
 //! Searching for the best settings of a recipe: trains every combination and counts its errors on held-out
-//! training images.
+//! training samples. Without labels, combinations are compared by their loss on samples that are not trained
+//! on.
 //!
 //! Test images are neither used nor loaded. The folder holds `search.toml` (the recipe that is varied),
 //! `search.csv` (a row for each finished combination) and, during a training, its run folder `trial`. A
@@ -27,6 +28,9 @@ use crate::train::{self, Options, train_into};
 
 /// The seed of the held-out part: the default of `wta eval`.
 const SPLIT_SEED: u64 = 1;
+
+/// The share of unlabelled samples that is held out, if a recipe does not say it.
+const HELD_OUT: f64 = 0.1;
 
 /// A search in a folder.
 pub struct Search {
@@ -82,7 +86,10 @@ impl Search {
         observer: &dyn Observer,
         mut report: impl FnMut(usize, &Row) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        for Combination { recipe, .. } in &self.combinations {
+        for Combination { recipe, .. } in &mut self.combinations {
+            if samples.labels().is_none() && recipe.training.held_out.is_none() {
+                recipe.training.held_out = Some(HELD_OUT);
+            }
             train::check(recipe, samples, options.patches)?;
         }
         for index in 0..self.combinations.len() {
@@ -138,15 +145,19 @@ impl Search {
             dead_share: None,
             seconds: 0.0,
             note: String::new(),
+            held_out_loss: None,
         };
         match train_into(&run, true, recipe, samples, options, observer) {
             Ok((trained, outcome)) => {
-                let encoding = Encoding { isa: options.isa, ..Encoding::default() };
-                let encoded = Encoded::new(&trained, samples, None, encoding, observer)?;
-                let plan = Plan { labels: None, draws: 1, seed: SPLIT_SEED, svm: &recipe.svm };
-                let found = validate(&encoded, plan, observer)?;
-                (row.error, row.c) = (Some(found.mean), found.draws.first().map(|(c, _)| *c));
+                if samples.labels().is_some() {
+                    let encoding = Encoding { isa: options.isa, ..Encoding::default() };
+                    let encoded = Encoded::new(&trained, samples, None, encoding, observer)?;
+                    let plan = Plan { labels: None, draws: 1, seed: SPLIT_SEED, svm: &recipe.svm };
+                    let found = validate(&encoded, plan, observer)?;
+                    (row.error, row.c) = (Some(found.mean), found.draws.first().map(|(c, _)| *c));
+                }
                 (row.loss, row.dead_share) = (Some(outcome.loss), Some(outcome.dead_share));
+                row.held_out_loss = outcome.held_out_loss;
             }
             Err(Error::Diverged { step, source, .. }) => row.note = format!("step {step}: {source}"),
             Err(error) => return Err(error),

@@ -6,14 +6,18 @@ use crate::error::{Error, Result, RunProblem};
 use crate::files::atomic;
 
 /// The columns that follow those of the keys.
-const COLUMNS: [&str; 6] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note"];
+const COLUMNS: [&str; 7] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note", "held_out_loss"];
+
+/// Versions before 0.2 wrote so many of them.
+const OLD_COLUMNS: usize = 6;
 
 /// A finished combination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The values as TOML, in the order of the keys.
     pub values: Vec<String>,
-    /// The share of held-out training images that are classified wrongly; `None` if the training diverged.
+    /// The share of held-out training samples that are classified wrongly; `None` if the training diverged or
+    /// there are no labels.
     pub error: Option<f64>,
     /// The best value of C.
     pub c: Option<f64>,
@@ -23,14 +27,16 @@ pub struct Row {
     pub dead_share: Option<f64>,
     /// The time to train and validate, without work that was done before an interruption or reused.
     pub seconds: f64,
-    /// Why there is no error; empty if there is one.
+    /// Why there is no result; empty if there is one.
     pub note: String,
+    /// The loss on the samples that are not trained on, if there are any.
+    pub held_out_loss: Option<f64>,
 }
 
 impl Row {
-    /// The error, for sorting; rows without an error come last.
+    /// The error or, without labels, the held-out loss, for sorting; rows without either come last.
     pub fn rank(&self) -> f64 {
-        self.error.unwrap_or(f64::INFINITY)
+        self.error.or(self.held_out_loss).unwrap_or(f64::INFINITY)
     }
 }
 
@@ -56,7 +62,9 @@ impl Results {
                 |problem: String| Error::file(&path, format!("cannot be read ({problem}); remove it"));
             let mut reader = csv::Reader::from_path(&path).map_err(|error| broken(error.to_string()))?;
             let header = reader.headers().map_err(|error| broken(error.to_string()))?;
-            if !header.iter().eq(keys.iter().map(String::as_str).chain(COLUMNS)) {
+            let expected =
+                |columns: usize| keys.iter().map(String::as_str).chain(COLUMNS).take(keys.len() + columns);
+            if ![COLUMNS.len(), OLD_COLUMNS].into_iter().any(|columns| header.iter().eq(expected(columns))) {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 return Err(Error::run(folder, RunProblem::OtherAxes));
             }
@@ -88,7 +96,9 @@ impl Results {
             let text = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
             for row in &self.rows {
                 let numbers = [row.error, row.c, row.loss, row.dead_share, Some(row.seconds)].map(text);
-                writer.write_record(row.values.iter().chain(&numbers).chain([&row.note]))?;
+                writer.write_record(
+                    row.values.iter().chain(&numbers).chain([&row.note, &text(row.held_out_loss)]),
+                )?;
             }
             writer.flush()
         })
@@ -96,7 +106,8 @@ impl Results {
 }
 
 fn row(record: &csv::StringRecord, keys: usize) -> Option<Row> {
-    let number = |column: usize| match record.get(keys + column)? {
+    // The last column is not in the file of an earlier version.
+    let number = |column: usize| match record.get(keys + column).or((column == OLD_COLUMNS).then_some(""))? {
         "" => Some(None),
         text => text.parse::<f64>().ok().map(Some),
     };
@@ -108,6 +119,7 @@ fn row(record: &csv::StringRecord, keys: usize) -> Option<Row> {
         dead_share: number(3)?,
         seconds: number(4)??,
         note: record.get(keys + 5)?.to_owned(),
+        held_out_loss: number(6)?,
     })
 }
 
@@ -129,11 +141,21 @@ mod tests {
             dead_share: Some(0.0),
             seconds: 1.25,
             note: String::new(),
+            held_out_loss: Some(2.5),
         };
         let none = (None, None, None, None);
         let (error, c, loss, dead_share) = none;
         let values = vec!["\"he\"".to_owned(), "9.0".to_owned()];
-        let failed = Row { values, error, c, loss, dead_share, seconds: 0.5, note: "it diverged".to_owned() };
+        let failed = Row {
+            values,
+            error,
+            c,
+            loss,
+            dead_share,
+            seconds: 0.5,
+            note: "it diverged".to_owned(),
+            held_out_loss: None,
+        };
         let mut results = load(&keys).unwrap();
         assert!(results.rows.is_empty());
         results.push(good.clone()).unwrap();
@@ -142,6 +164,15 @@ mod tests {
         assert_eq!(read.rows, [good.clone(), failed.clone()]);
         assert_eq!(read.of(&failed.values), Some(&failed));
         assert!(good.rank() < failed.rank() && read.of(&keys).is_none());
+        let unlabelled = Row { error: None, c: None, ..good.clone() };
+        assert_eq!((unlabelled.rank(), good.rank()), (2.5, 0.0123));
+        // As versions before 0.2 wrote it.
+        let text = std::fs::read_to_string(&path).unwrap();
+        let old: String =
+            text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect();
+        std::fs::write(&path, old).unwrap();
+        let before = Row { held_out_loss: None, ..good };
+        assert_eq!(load(&keys).unwrap().rows, [before, failed]);
         assert!(load(&keys[..1]).unwrap_err().to_string().contains("over other keys"));
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("0.0123", "x")).unwrap();
         assert!(load(&keys).unwrap_err().to_string().contains("row 1"));

@@ -16,8 +16,9 @@ use crate::recipe::resolve;
 /// Arguments of `wta search`.
 #[derive(Args)]
 #[command(
-    after_help = "Every combination of the values is trained on the training images and scored by the error of a linear SVM on a
-held-out part of them. The test images are not opened. What is the same for one combination and the next (whitening, the
+    after_help = "Every combination of the values is trained on the training samples and scored by the error of a linear SVM on a
+held-out part of them. Without labels it is scored by its loss on samples that are not trained on: those of
+training.held_out, or a tenth. The test samples are not opened. What is the same for one combination and the next (whitening, the
 layers below, or the whole training when only [features] or [svm] vary) is done once; the last --set varies fastest. Started
 again, a search goes on where it was; more values may be given then.
 
@@ -60,23 +61,26 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     search.run(&samples, options, &bar, |index, row| {
         print(&format!("{}/{all}  {}: {}\n", index + 1, settings(&axes, &row.values), outcome(row)))
     })?;
-    let mut text = String::from("\nheld-out error\n");
+    let labelled = samples.labels().is_some();
+    let mut text = String::from(if labelled { "\nheld-out error\n" } else { "\n held-out loss\n" });
     for row in search.ranking() {
-        let error = row.error.map_or("-".to_owned(), |error| format!("{:.2}%", 100.0 * error));
-        text += &format!("{error:>14}  {}\n", settings(&axes, &row.values));
+        let result = match (row.error, row.held_out_loss) {
+            (Some(error), _) => format!("{:.2}%", 100.0 * error),
+            (None, Some(loss)) => format!("{loss:.4}"),
+            (None, None) => "-".to_owned(),
+        };
+        text += &format!("{result:>14}  {}\n", settings(&axes, &row.values));
     }
     print(&text)
 }
 
 /// The result of a combination.
 fn outcome(row: &Row) -> String {
-    match (row.error, row.c, row.loss, row.dead_share) {
-        (Some(error), Some(c), Some(loss), Some(dead)) => format!(
-            "held-out error {:.2}% (C = {c}), loss {loss:.4}, dead atoms {:.1}%, {:.1} s",
-            100.0 * error,
-            100.0 * dead,
-            row.seconds
-        ),
-        _ => row.note.clone(),
-    }
+    let (Some(loss), Some(dead)) = (row.loss, row.dead_share) else { return row.note.clone() };
+    let scored = match (row.error, row.c, row.held_out_loss) {
+        (Some(error), Some(c), _) => format!("held-out error {:.2}% (C = {c})", 100.0 * error),
+        (_, _, Some(loss)) => format!("held-out loss {loss:.4}"),
+        _ => return row.note.clone(),
+    };
+    format!("{scored}, loss {loss:.4}, dead atoms {:.1}%, {:.1} s", 100.0 * dead, row.seconds)
 }

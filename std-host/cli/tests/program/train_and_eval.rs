@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Folder, search_results, shrunken_mnist, wta};
+use crate::support::{Folder, search_results, shrunken_mnist, write_npy, wta};
 
 /// A recipe that trains in a moment.
 const SMALL: &str = r#"
@@ -505,6 +505,36 @@ fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
 }
 
 #[cfg(unix)]
+#[test]
+fn without_labels_a_search_ranks_by_the_loss_that_training_reports_of_held_out_samples() {
+    let folder = Folder::new();
+    let numbers: Vec<u8> =
+        (0..90 * 12).flat_map(|index| ((index as f32 * 0.37).sin() + 1.5).to_le_bytes()).collect();
+    write_npy(&folder.path("train.npy"), "<f4", "(90, 12)", &numbers);
+    let text = "name = 'unlabelled'\nabout = 'x'\ndata = { set = 'array', train = 'train.npy' }\n\
+        network = { kind = 'fully-connected', units = [8], initial = 'he' }\nsparsity = { lifetime = 0.5 }\n\
+        training = { epochs = 2, batch = 10, optimizer = 'adam', rate = 1e-2 }\n";
+    let (recipe, data, search) = (folder.write("r.toml", text), folder.path(""), folder.path("search"));
+    let arguments =
+        ["search", &recipe, "--data", &data, "--run", &search, "--set", "training.rate=1e-6,1e-2"];
+    let out = wta(&arguments).succeeds();
+    assert!(out.stdout.contains("1/2  training.rate = 0.000001: held-out loss "), "{out:?}");
+    let table = out.stdout.rsplit_once("held-out loss\n").unwrap().1;
+    let order: Vec<&str> = table.lines().map(|line| line.split('=').nth(1).unwrap().trim()).collect();
+    assert_eq!(order, ["0.01", "0.000001"], "{table}");
+    assert_eq!(wta(&arguments).succeeds().stdout, out.stdout, "what is finished is not done again");
+
+    let recipe = folder.write("held.toml", &text.replace("epochs = 2", "held_out = 0.1, epochs = 2"));
+    let run = folder.path("run");
+    wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
+    let metrics = fs::read_to_string(folder.path("run/metrics.csv")).unwrap();
+    let mut lines = metrics.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let column = lines.next().unwrap().iter().position(|name| *name == "held_out_loss").unwrap();
+    let rows = search_results(&folder, "search");
+    let loss = rows.iter().find(|row| row[0] == "0.01").unwrap().last().unwrap();
+    assert_eq!(lines.next_back().unwrap()[column].parse::<f64>().unwrap(), loss.parse::<f64>().unwrap());
+}
+
 #[test]
 fn a_search_needs_no_test_images_and_goes_on_after_ctrl_c() {
     let folder = Folder::new();
