@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::files::atomic::AtomicFile;
 use crate::preprocess::Samples;
 
-/// Writes what there is of all samples to a file as a `.npy` array of float32, and returns its dimensions: the
-/// number of samples, then those of [`Written::dimensions`].
+/// Writes what there is of all samples to a file as a `.npy` array of float32, and returns its dimensions:
+/// the number of samples, then those of [`Written::dimensions`].
 ///
 /// # Errors
 ///

@@ -4,6 +4,8 @@ use rayon::prelude::*;
 use wta_core::{Parameters, Shape, Size};
 
 use super::image::{self, Picture};
+use super::lines;
+use crate::data::Form;
 use crate::encode::LayerLink;
 use crate::error::Result;
 use crate::layout::interleaved;
@@ -14,7 +16,7 @@ const MOST_ATOMS: usize = 1024;
 
 /// The dictionary: each atom as an image. The atoms of a fully-connected network get the shape `image`. An
 /// atom of a stacked layer is shown as an image too: the sum of the atoms below, each at its place and with
-/// its weight in the atom.
+/// its weight in the atom. Atoms of signals and vectors are curves.
 ///
 /// # Errors
 ///
@@ -31,6 +33,9 @@ pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
 /// As for [`dictionary`].
 pub fn first_atoms(trained: &Trained, image: Shape, most: usize) -> Result<Picture> {
     let atoms = Atoms::of(trained, image, most)?;
+    if Form::of(image) != Form::Image {
+        return lines::dictionary(&atoms.values, atoms.count, atoms.shape);
+    }
     let Shape { channels, height, width } = atoms.shape;
     image::dictionary(&atoms.values, atoms.count, height, width, channels)
 }

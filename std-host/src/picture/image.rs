@@ -39,9 +39,21 @@ impl Picture {
         atomic::write(path, |to| to.write_all(&png))
     }
 
+    /// Column, row and colour of each pixel.
+    #[cfg(test)]
+    pub(super) fn pixels(&self) -> impl Iterator<Item = (u32, u32, [u8; 3])> {
+        self.image.enumerate_pixels().map(|(x, y, pixel)| (x, y, pixel.0))
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.image.dimensions()
+    }
+}
+
+impl From<RgbImage> for Picture {
+    fn from(image: RgbImage) -> Self {
+        Self { image }
     }
 }
 
@@ -215,7 +227,7 @@ fn grid(tiles: Vec<Tile>, tall: f64) -> Result<Picture> {
     Ok(Picture { image })
 }
 
-fn expect_finite(values: &[f32]) -> Result<()> {
+pub(super) fn expect_finite(values: &[f32]) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
         Some(index) => Err(Error::Invalid(format!("element {index} of a picture is not a finite number"))),

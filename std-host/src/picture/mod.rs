@@ -1,7 +1,9 @@
-//! Pictures of a trained network: its dictionary, its feature maps, and its reconstructions of images.
+//! Pictures of a trained network: its dictionary, its feature maps, and its reconstructions of samples.
+//! Images are drawn as images, signals and vectors as curves.
 
 mod atoms;
 pub mod image;
+mod lines;
 mod reconstructions;
 mod samples;
 

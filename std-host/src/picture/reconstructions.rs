@@ -5,6 +5,8 @@ use wta_simd::Isa;
 
 use super::atoms::channels_last;
 use super::image::{self, Picture, Shades};
+use super::lines;
+use crate::data::Form;
 use crate::encode::{NetworkInputs, SparseEncoder};
 use crate::error::Result;
 use crate::preprocess::Samples;
@@ -17,6 +19,7 @@ const DEVIATIONS: u8 = 3;
 pub struct Reconstructions<'a> {
     trained: &'a Trained,
     image: Shape,
+    form: Form,
     images: Vec<f32>,
     reconstructions: Vec<f32>,
     /// The first image's dense code and the positions of its winners.
@@ -47,11 +50,19 @@ impl<'a> Reconstructions<'a> {
         encoder.reconstruct(&codes, &mut reconstructions)?;
         images.truncate(count * len);
         reconstructions.truncate(count * len);
-        Ok(Self { trained, image: samples.image_shape(), images, reconstructions, code, winners })
+        Ok(Self {
+            trained,
+            image: samples.image_shape(),
+            form: samples.form(),
+            images,
+            reconstructions,
+            code,
+            winners,
+        })
     }
 
-    /// Each image above its reconstruction from the survivors; `None` for a stacked layer, which reconstructs
-    /// features.
+    /// Each image above its reconstruction from the survivors, or each signal behind it; `None` for a stacked
+    /// layer, which reconstructs features.
     ///
     /// # Errors
     ///
@@ -62,6 +73,9 @@ impl<'a> Reconstructions<'a> {
         }
         let images = channels_last(self.trained, self.image, &self.images);
         let reconstructions = channels_last(self.trained, self.image, &self.reconstructions);
+        if self.form != Form::Image {
+            return lines::side_by_side(&images, &reconstructions, self.image).map(Some);
+        }
         let count = images.len() / self.image.len();
         let shades =
             if self.trained.preprocess.is_none() { Shades::Unit } else { Shades::Deviations(DEVIATIONS) };
@@ -86,6 +100,9 @@ impl<'a> Reconstructions<'a> {
         let shape = self.trained.network().code();
         if shape.positions() == 1 {
             return Ok(None);
+        }
+        if self.form != Form::Image {
+            return lines::feature_maps(&self.code, shape, &self.winners).map(Some);
         }
         image::feature_maps(&self.code, shape.height, shape.width, shape.channels, &self.winners).map(Some)
     }

@@ -21,9 +21,9 @@ const SHAPES: &str = "features";
 /// Between the shapes of two layers.
 const AND: &str = " + ";
 
-/// Writes a classifier as the tensors `weight` (classes x features) and `bias`, with the features in the order
-/// of files: map after map. If they are those of all layers, `layer_factor` has what a layer's features are
-/// multiplied by.
+/// Writes a classifier as the tensors `weight` (classes x features) and `bias`, with the features in the
+/// order of files: map after map. If they are those of all layers, `layer_factor` has what a layer's features
+/// are multiplied by.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ fn by_layer(svm: &Model, layers: &[Shape], reorder: impl Fn(Shape, &[f32]) -> Ve
     weights
 }
 
-/// Reads a classifier that [`save`] wrote, or a version before 0.2, which kept the order of memory and did not
-/// say which features they are.
+/// Reads a classifier that [`save`] wrote, or a version before 0.2, which kept the order of memory and did
+/// not say which features they are.
 ///
 /// # Errors
 ///

@@ -50,8 +50,8 @@ pub(crate) struct Arguments {
     /// Which samples of the recipe's data set.
     #[arg(long, value_enum, required_unless_present = "images")]
     split: Option<SplitName>,
-    /// Instead of the recipe's data set: a picture, a folder of pictures, an array (.npy, .npz, .safetensors),
-    /// or what else the recipe reads, as tables and recordings.
+    /// Instead of the recipe's data set: a picture, a folder of pictures, an array (.npy, .npz,
+    /// .safetensors), or what else the recipe reads, as tables and recordings.
     #[arg(long, visible_alias = "inputs", value_name = "PATH", conflicts_with_all = ["data", "split"])]
     images: Option<PathBuf>,
     /// First bring pictures to this size, as in 224 or 240x320 (rows x columns): resize to just cover it, and

@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Writes a picture of some test images; nothing if there are none, or the samples are no images.
+/// Writes a picture of some test samples; nothing if there are none.
 fn mistakes(run: &Run, samples: &Samples<'_>, chosen: &[usize]) -> Result<Option<PathBuf>> {
     let Some(picture) = picture::samples(samples, chosen)? else { return Ok(None) };
     let path = run.file("mistakes.png");

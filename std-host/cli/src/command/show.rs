@@ -17,11 +17,14 @@ use crate::print::print;
 
 /// Arguments of `wta show`.
 #[derive(Args)]
-#[command(after_help = "Writes dictionary.png, feature_maps.png and reconstructions.png into the run folder.
+#[command(
+    after_help = "Writes dictionary.png, feature_maps.png and reconstructions.png into the run folder. Signals and vectors are drawn as curves,
+with a colour for each channel, samples in grey behind their reconstructions; winners are marked in red.
 
 Examples:
   wta show --run runs/conv16
-  wta show --run runs/conv16 --data ~/data --images 40")]
+  wta show --run runs/conv16 --data ~/data --images 40"
+)]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
