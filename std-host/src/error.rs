@@ -113,7 +113,7 @@ impl Error {
 
     /// An [`Error::File`].
     pub fn file(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
-        Self::File { path: path.as_ref().to_path_buf(), problem: problem.into() }
+        Self::File { path: path.as_ref().to_path_buf(), problem: in_one_line(problem.into()) }
     }
 
     /// An [`Error::Run`].
@@ -123,7 +123,7 @@ impl Error {
 
     /// An [`Error::Classifier`].
     pub fn classifier(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
-        Self::Classifier { path: path.as_ref().to_path_buf(), problem: problem.into() }
+        Self::Classifier { path: path.as_ref().to_path_buf(), problem: in_one_line(problem.into()) }
     }
 
     /// An [`Error::Setting`] whose sentence does not need the value: `power must be more than 0`.
@@ -135,6 +135,16 @@ impl Error {
     pub fn setting_is(setting: Setting, value: impl fmt::Display, problem: impl Into<String>) -> Self {
         Self::Setting { setting, value: Some(value.to_string()), problem: problem.into() }
     }
+}
+
+/// A sentence may quote what a damaged file holds: control characters are written as `\n` or `\u{7}`, so that
+/// they neither break the line nor reach the terminal.
+fn in_one_line(problem: String) -> String {
+    if !problem.chars().any(char::is_control) {
+        return problem;
+    }
+    let written = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    problem.chars().map(written).collect()
 }
 
 /// `mine.toml, line 3: `
