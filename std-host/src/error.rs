@@ -14,7 +14,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", shown(path))]
     Io {
         /// A verb: `read`, `write`, `create`.
         action: &'static str,
@@ -24,7 +24,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file is there, but its content is not what it should be.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown(path))]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// A run folder is not what was asked for.
-    #[error("{}: {problem}", folder.display())]
+    #[error("{}: {problem}", shown(folder))]
     Run {
         /// The folder.
         folder: PathBuf,
@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// A file of a run's classifier is damaged, or does not belong to the run's weights. Evaluating the run
     /// again replaces it.
-    #[error("{}: {problem}; evaluate the run again", path.display())]
+    #[error("{}: {problem}; evaluate the run again", shown(path))]
     Classifier {
         /// The file: `svm.safetensors` or `eval.json`.
         path: PathBuf,
@@ -72,13 +72,19 @@ pub enum Error {
         problem: String,
     },
     /// A run's classifier is for features raised to a power. Only the evaluation computes such features.
-    #[error("{}: is of a classifier for features raised to a power; evaluate the run again with a power of 1", path.display())]
+    #[error(
+        "{}: is of a classifier for features raised to a power; evaluate the run again with a power of 1",
+        shown(path)
+    )]
     RaisedFeatures {
         /// The file that says so.
         path: PathBuf,
     },
     /// A run does not say the shape of the samples that it learnt from.
-    #[error("{}: learnt from arrays and does not say the shape of a sample; give the shape with it", folder.display())]
+    #[error(
+        "{}: learnt from arrays and does not say the shape of a sample; give the shape with it",
+        shown(folder)
+    )]
     UnknownShape {
         /// The run folder.
         folder: PathBuf,
@@ -137,14 +143,27 @@ impl Error {
     }
 }
 
+/// The most characters of what is wrong with a file.
+const LONGEST: usize = 600;
+
 /// A sentence may quote what a damaged file holds: control characters are written as `\n` or `\u{7}`, so that
-/// they neither break the line nor reach the terminal.
+/// they neither break the line nor reach the terminal, and what goes on for long is cut.
 fn in_one_line(problem: String) -> String {
-    if !problem.chars().any(char::is_control) {
+    // As many bytes are at most as many characters.
+    if problem.len() <= LONGEST && !problem.chars().any(char::is_control) {
         return problem;
     }
     let written = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    problem.chars().map(written).collect()
+    let mut line: String = problem.chars().take(LONGEST).map(written).collect();
+    if problem.chars().nth(LONGEST).is_some() {
+        line += "...";
+    }
+    line
+}
+
+/// The name of a file or a folder, which may hold control characters.
+fn shown(path: &Path) -> String {
+    in_one_line(path.display().to_string())
 }
 
 /// `mine.toml, line 3: `
@@ -171,7 +190,7 @@ fn diverged(largest: f32, source: &wta_core::Error) -> String {
 }
 
 fn last_good(folder: Option<&Path>) -> String {
-    folder.map_or(String::new(), |folder| format!("; the last good weights are in {}", folder.display()))
+    folder.map_or(String::new(), |folder| format!("; the last good weights are in {}", shown(folder)))
 }
 
 /// An argument that [`Error::Setting`] is about.
@@ -347,7 +366,7 @@ impl fmt::Display for Interrupted {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Training { step, steps, folder: Some(folder) } => {
-                write!(to, "step {step} of {steps} is saved in {}; resume it", folder.display())
+                write!(to, "step {step} of {steps} is saved in {}; resume it", shown(folder))
             }
             Self::Training { step, steps, folder: None } => {
                 write!(to, "step {step} of {steps}; nothing was saved")

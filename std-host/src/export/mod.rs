@@ -1,5 +1,5 @@
 //! From a run to firmware: `model.wta`, the same as a Rust module or a C header, and the flash and RAM that
-//! it takes.
+//! it takes; and to other programs: ONNX.
 //!
 //! [`wta_core::model`] describes the format. A [`Source`] is read from the run's files. [`model`] turns it
 //! into bytes, which are the same for the same source. [`int8_model`] writes the quantised network. A
@@ -9,6 +9,7 @@ mod c;
 mod format;
 mod memory;
 mod name;
+pub mod onnx;
 pub mod quantize;
 mod ram;
 mod rust;
@@ -71,7 +72,7 @@ fn layer(source: &Source, floats: Option<Options>, quantized: Option<&Quantized>
     match &trained.below {
         Some(below) => {
             let trained = below.trained.clone();
-            let lower = Source { image: source.image, pool: trained.resolved.pool(), svm: None, trained };
+            let lower = Source::of(trained, source.image);
             // Only the lowest layer's input could be reconstructed, and nobody asks for that.
             let floats = floats.map(|_| Options { decoder: false });
             let file = layer(&lower, floats, quantized.and_then(Quantized::below))?;
@@ -226,7 +227,7 @@ mod tests {
         let features = pool.output(trained.network().code()).len();
         let weights = (0..3 * features).map(|i| (i as f32).sin()).collect();
         let svm = svm::Model { classes: 3, features, weights, bias: vec![0.5, -1.0, 0.0] };
-        Source { trained, image, pool, svm: Some(svm) }
+        Source { pool, svm: Some(svm), ..Source::of(trained, image) }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use wta_core::{Network, Pool, Shape};
 
+use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
 use crate::evaluate::Classified;
 use crate::recipe::Recipe;
 use crate::run::{Run, Trained};
-use crate::svm;
+use crate::svm::{self, Columns};
 
 /// The input of an export.
 #[derive(Clone, Debug)]
@@ -19,6 +20,12 @@ pub struct Source {
     pub pool: Pool,
     /// The classifier, if the run has been evaluated.
     pub svm: Option<svm::Model>,
+    /// The features: of the last layer or, if the classifier is for them, of all.
+    pub columns: Columns,
+    /// The names of the classifier's classes.
+    pub classes: Classes,
+    /// Whether samples are images, signals or vectors.
+    pub form: Form,
 }
 
 impl Source {
@@ -39,36 +46,61 @@ impl Source {
         if svm.as_ref().is_some_and(|svm| svm.features != features) {
             return refused("the classifier has other features than the network");
         }
-        Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
+        let image = trained.resolved.image();
+        let classes = Classes::numbered(svm.as_ref().map_or(0, |svm| svm.classes));
+        Ok(Self { svm, classes, ..Self::of(trained, image) })
     }
 
-    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say
-    /// it.
+    /// A trained network without a classifier, for samples of this shape.
+    pub(super) fn of(trained: Trained, image: Shape) -> Self {
+        let columns = Columns { layers: vec![trained.features()], factors: None };
+        let (pool, classes) = (trained.resolved.pool(), Classes::default());
+        Self { trained, image, pool, svm: None, columns, classes, form: Form::of(image) }
+    }
+
+    /// Reads the network and the classifier of a run that devices can compute. `shape` is that of a sample, if
+    /// the run does not say it.
     ///
     /// # Errors
     ///
     /// One sentence if there is no trained network, devices cannot compute it, or the classifier cannot be
     /// read or is for other features; [`Error::UnknownShape`] if nobody says the shape of a sample.
     pub fn load(run: &Run, shape: Option<Shape>) -> Result<Self> {
-        let recipe = run.recipe()?;
         let refused = |problem: &str| Err(Error::file(run.folder(), problem));
-        if let Some(problem) = unfit(&recipe) {
+        if let Some(problem) = unfit(&run.recipe()?) {
             return refused(problem);
         }
+        let source = Self::open(run, shape)?;
+        match unfit_layers(&source.trained) {
+            Err(problem) => refused(&problem),
+            Ok(()) => Ok(source),
+        }
+    }
+
+    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say it.
+    ///
+    /// # Errors
+    ///
+    /// One sentence if there is no trained network, or the classifier cannot be read or is for other features;
+    /// [`Error::UnknownShape`] if nobody says the shape of a sample.
+    pub fn open(run: &Run, shape: Option<Shape>) -> Result<Self> {
         let Some(image) = run.sample_shape()?.or(shape) else {
             return Err(Error::UnknownShape { folder: run.folder().to_path_buf() });
         };
         if let Some(given) = shape.filter(|given| *given != image) {
             let told = |shape: Shape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
-            return refused(&format!("learnt from samples of {}, not of {}", told(image), told(given)));
+            let problem = format!("learnt from samples of {}, not of {}", told(image), told(given));
+            return Err(Error::file(run.folder(), problem));
         }
         let trained = Trained::open(run, image)?;
-        if let Err(problem) = unfit_layers(&trained) {
-            return refused(&problem);
-        }
-        Ok(match Classified::load(run, &trained)? {
-            Some(Classified { pool, svm, .. }) => Self { trained, image, pool, svm: Some(svm) },
-            None => Self { pool: trained.resolved.pool(), trained, image, svm: None },
+        let form = run.sample()?.map_or(Form::of(image), |sample| sample.form);
+        let classified = Classified::load(run, &trained)?;
+        let source = Self { form, ..Self::of(trained, image) };
+        Ok(match classified {
+            Some(Classified { pool, svm, columns, classes }) => {
+                Self { pool, svm: Some(svm), columns, classes, ..source }
+            }
+            None => source,
         })
     }
 }

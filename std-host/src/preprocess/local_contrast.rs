@@ -53,6 +53,11 @@ impl LocalContrast {
         Self { shape, weights, rows, columns }
     }
 
+    /// 1 over the sum of the weights that lie in the image, for each row and for each column.
+    pub(super) fn norms(self) -> (Vec<f32>, Vec<f32>) {
+        (self.rows, self.columns)
+    }
+
     /// The Gaussian from its centre outwards.
     pub(super) fn weights(&self) -> &[f32] {
         &self.weights

@@ -10,6 +10,7 @@
 //! place in the image, as standardisation does, returns an error.
 
 mod apply;
+mod arithmetic;
 mod contrast;
 mod device;
 mod finite;
@@ -23,6 +24,7 @@ mod zca;
 mod zca_filter;
 
 pub use apply::Preprocessor;
+pub(crate) use arithmetic::Arithmetic;
 pub use fit::{fit, fit_on};
 pub use learnt::Preprocess;
 pub use samples::Samples;

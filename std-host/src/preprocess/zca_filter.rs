@@ -50,6 +50,19 @@ impl ZcaFilter {
         Self { isa, image, fields, padded, kernel, mean: mean.collect(), filters }
     }
 
+    /// The rows and the columns of the image that the image with its border shows.
+    pub(super) fn border(&self) -> (Vec<usize>, Vec<usize>) {
+        let along = |kernel: usize, len: usize| {
+            (0..len + kernel - 1).map(|place| mirrored(place, (kernel - 1) / 2, len)).collect()
+        };
+        (along(self.kernel.height, self.image.height), along(self.kernel.width, self.image.width))
+    }
+
+    /// The kernel, a mean for each channel and the filters: output channel, row, column, channel.
+    pub(super) fn into_parts(self) -> (Size, Vec<f32>, Vec<f32>) {
+        (self.kernel, self.mean, self.filters)
+    }
+
     /// Scratch memory for an image with its border.
     pub(super) fn scratch(&self) -> Vec<f32> {
         vec![0.0; self.padded.len()]

@@ -6,7 +6,7 @@ use crate::error::Result;
 use clap::Args;
 use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
-use wta::export::{self, Name, Options, Source};
+use wta::export::{self, Name, Options, Source, onnx};
 use wta::run::Run;
 use wta::run::model::shape_of;
 use wta_core::Shape;
@@ -22,6 +22,10 @@ use crate::output;
 the classifier that `wta eval` made, and what is done to samples before: preprocessing, and the layers below in a stack.
 The layer below alone is a run of its own: DIR/below. A signal's network is turned, so that it streams sample by sample.
 
+With --onnx the same goes into a graph for onnxruntime, tract, Netron and converters; with --int8 it is quantised (QDQ). It
+takes samples as they are, and gives features, scores, the class and its name. Also networks that devices do not compute
+are written: RBMs, averages, whole windows, all layers' features.
+
 With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::Int8Pipeline`; they are calibrated on
 training samples, and what they cost in labels is counted on the test samples.
 
@@ -31,21 +35,28 @@ Examples:
   wta export --run runs/conv16 --out model.wta --c model.h
   wta export --run runs/motions --out motions.wta --c motions.h --name motions
   wta export --run runs/conv16 --out model.wta --int8 --data ~/data
-  wta export --run runs/stacked/below --out below.wta"
+  wta export --run runs/stacked/below --out below.wta
+  wta export --run runs/motions --onnx motions.onnx"
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The model.wta to write; `-` is standard output.
-    #[arg(long, value_name = "FILE.wta")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE.wta", required_unless_present = "onnx")]
+    out: Option<PathBuf>,
     /// Also write it as a Rust module: aligned bytes, and the network as a constant.
-    #[arg(long, value_name = "FILE.rs")]
+    #[arg(long, value_name = "FILE.rs", requires = "out")]
     rust: Option<PathBuf>,
     /// Also write it as a C header.
-    #[arg(long, value_name = "FILE.h")]
+    #[arg(long, value_name = "FILE.h", requires = "out")]
     c: Option<PathBuf>,
+    /// Write an ONNX file; `-` is standard output.
+    #[arg(long, value_name = "FILE.onnx")]
+    onnx: Option<PathBuf>,
+    /// Leave the classes' names out of the outputs of the ONNX file, for programs that know no texts.
+    #[arg(long, requires = "onnx")]
+    no_class_names: bool,
     /// What the module and the header are named after: wta_NAME in C, a module NAME in Rust [default: model].
     #[arg(long, value_name = "NAME")]
     name: Option<Name>,
@@ -67,43 +78,91 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let source = Source::load(&Run::new(&arguments.run), arguments.shape)?;
+    let run = Run::new(&arguments.run);
+    // ONNX has more than devices compute; its integers are theirs.
+    let source = if arguments.out.is_some() || arguments.int8 {
+        Source::load(&run, arguments.shape)?
+    } else {
+        Source::open(&run, arguments.shape)?
+    };
+    let (recipe, bar) = (source.trained.recipe(), context.bar());
+    let quantized = if arguments.int8 {
+        let training = samples(recipe, arguments.data.as_deref(), Split::Train, &bar)?;
+        Some(Quantized::new(&source, &training)?)
+    } else {
+        None
+    };
+    let mut files = Files::default();
+    let mut told = String::new();
+    if let Some(path) = &arguments.out {
+        told += &device_files(arguments, path, context, &source, quantized.as_ref(), &mut files)?;
+    }
+    if let Some(path) = &arguments.onnx {
+        let name = arguments.name.as_ref().map_or(recipe.name.clone(), Name::to_string);
+        let options = onnx::Options { name: &name, class_names: !arguments.no_class_names };
+        files.write(path, &onnx::model(&source, options, quantized.as_ref())?)?;
+    }
+    told += &notes(arguments, &source);
+    files.report(&told)
+}
+
+/// Files that have been written.
+#[derive(Default)]
+struct Files<'a> {
+    paths: Vec<&'a Path>,
+}
+
+impl<'a> Files<'a> {
+    fn write(&mut self, path: &'a Path, bytes: &[u8]) -> Result<()> {
+        output::write(path, bytes)?;
+        self.paths.push(path);
+        Ok(())
+    }
+
+    /// Prints `told` and what has been written.
+    fn report(&self, told: &str) -> Result<()> {
+        let written: String =
+            self.paths.iter().map(|path| format!("written: {}\n", path.display())).collect();
+        output::report(&self.paths, &(told.to_owned() + &written))
+    }
+}
+
+/// Writes `model.wta`, the module and the header. Returns the table of what they hold and need.
+fn device_files<'a>(
+    arguments: &'a Arguments,
+    path: &'a Path,
+    context: &Context,
+    source: &Source,
+    quantized: Option<&Quantized>,
+    files: &mut Files<'a>,
+) -> Result<String> {
     let recipe = source.trained.recipe();
     let options = Options { decoder: !arguments.no_decoder };
-    let (file, cost) = if arguments.int8 {
-        let (bar, data) = (context.bar(), arguments.data.as_deref());
-        let quantized = Quantized::new(&source, &samples(recipe, data, Split::Train, &bar)?)?;
-        let file = export::int8_model(&source, &quantized, arguments.keep_f32.then_some(options))?;
-        let cost = match source.svm {
-            Some(_) => {
-                let test = samples(recipe, data, Split::Test, &bar)?;
-                reported(&compare(context.isa, &source, &file, &test)?)
-            }
-            None => String::new(),
-        };
-        (file, cost)
-    } else {
-        (export::model(&source, options)?, String::new())
+    let (file, cost) = match quantized {
+        Some(quantized) => {
+            let file = export::int8_model(source, quantized, arguments.keep_f32.then_some(options))?;
+            let cost = match source.svm {
+                Some(_) => {
+                    let test = samples(recipe, arguments.data.as_deref(), Split::Test, &context.bar())?;
+                    reported(&compare(context.isa, source, &file, &test)?)
+                }
+                None => String::new(),
+            };
+            (file, cost)
+        }
+        None => (export::model(source, options)?, String::new()),
     };
     let table = export::table(&file, &source.trained.resolved)?;
-    output::write(&arguments.out, file.bytes())?;
+    files.write(path, file.bytes())?;
     if let Some(path) = &arguments.rust {
         let module = export::module(&file, &recipe.name, arguments.name.as_ref())?;
-        output::write(path, module.as_bytes())?;
+        files.write(path, module.as_bytes())?;
     }
     if let Some(path) = &arguments.c {
         let name = arguments.name.clone().unwrap_or_default();
-        output::write(path, export::header(&file, &recipe.name, &name)?.as_bytes())?;
+        files.write(path, export::header(&file, &recipe.name, &name)?.as_bytes())?;
     }
-    let written = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()];
-    let written: String =
-        written.iter().flatten().map(|path| format!("written: {}\n", path.display())).collect();
-    let paths: Vec<&Path> = [Some(&arguments.out), arguments.rust.as_ref(), arguments.c.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
-        .collect();
-    output::report(&paths, &(table + &cost + &notes(arguments, &source) + &written))
+    Ok(table + &cost)
 }
 
 fn shape(text: &str) -> std::result::Result<Shape, String> {

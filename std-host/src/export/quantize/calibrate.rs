@@ -12,6 +12,9 @@ use crate::run::Trained;
 /// The largest activation in 8 bits.
 pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::MAX_ACTIVATION as f64;
 
+/// The largest signed byte that is used.
+const MAX_SIGNED: f64 = 127.0;
+
 /// The most images that are examined, evenly spaced over all.
 const IMAGES: usize = 2000;
 /// The number of images that a task encodes.
@@ -25,8 +28,10 @@ const LIMITS: usize = 97;
 
 /// The limits beyond which numbers saturate.
 pub(super) struct Limits {
-    /// Of the magnitudes of the network's input.
+    /// Of the magnitudes of the network's input, in as many steps as activations have.
     pub(super) input: f64,
+    /// The same in the steps of a signed byte.
+    pub(super) byte_input: f64,
     /// Of each layer's activations; in the last layer, of the features.
     pub(super) layers: Vec<f64>,
 }
@@ -85,28 +90,32 @@ pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Res
         }
     }
     let all = largest.iter().zip(counts.chunks_exact(BINS)).enumerate();
+    let byte_input = match (largest.first(), counts.get(..BINS)) {
+        (Some(largest), Some(counts)) => best_limit(f64::from(*largest), counts, false, MAX_SIGNED),
+        _ => 0.0,
+    };
     let mut limits = all.map(|(layer, (largest, counts))| {
-        best_limit(f64::from(*largest), counts, root && layer == network.depth())
+        best_limit(f64::from(*largest), counts, root && layer == network.depth(), MAX_ACTIVATION)
     });
-    Ok(Limits { input: limits.next().unwrap_or(0.0), layers: limits.collect() })
+    Ok(Limits { input: limits.next().unwrap_or(0.0), byte_input, layers: limits.collect() })
 }
 
-/// The limit with the smallest squared error of the activations, or of their square roots.
-fn best_limit(largest: f64, counts: &[u64], root: bool) -> f64 {
+/// The limit with the smallest squared error of the activations, or of their square roots, in so many steps.
+fn best_limit(largest: f64, counts: &[u64], root: bool, steps: f64) -> f64 {
     let limits = (0..LIMITS).map(|i| largest * (1.0 - 0.75 * i as f64 / (LIMITS - 1) as f64));
-    let errors = limits.map(|limit| (limit, squared_error(largest, limit, counts, root)));
+    let errors = limits.map(|limit| (limit, squared_error(largest, limit, counts, root, steps)));
     let best = errors.reduce(|best, next| if next.1 < best.1 { next } else { best });
     best.map_or(largest, |(limit, _)| limit)
 }
 
-fn squared_error(largest: f64, limit: f64, counts: &[u64], root: bool) -> f64 {
-    let (width, scale) = (largest / counts.len() as f64, limit / MAX_ACTIVATION);
+fn squared_error(largest: f64, limit: f64, counts: &[u64], root: bool, steps: f64) -> f64 {
+    let (width, scale) = (largest / counts.len() as f64, limit / steps);
     let bins = counts.iter().enumerate().filter(|(_, count)| **count > 0);
     bins.map(|(bin, count)| {
         let activation = (bin as f64 + 0.5) * width;
-        let integer = (activation / scale).round().min(MAX_ACTIVATION);
+        let integer = (activation / scale).round().min(steps);
         let error = if root {
-            (MAX_ACTIVATION * integer).sqrt().round() * (scale / MAX_ACTIVATION).sqrt() - activation.sqrt()
+            (steps * integer).sqrt().round() * (scale / steps).sqrt() - activation.sqrt()
         } else {
             integer * scale - activation
         };
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_largest_activation_is_the_limit_of_even_ones() {
-        assert_eq!(best_limit(3.0, &[10; BINS], false), 3.0);
+        assert_eq!(best_limit(3.0, &[10; BINS], false, MAX_ACTIVATION), 3.0);
     }
 
     #[test]
@@ -163,10 +172,10 @@ mod tests {
         let mut counts = vec![0; BINS];
         counts[..BINS / 4].fill(1000);
         counts[BINS - 1] = 1;
-        let limit = best_limit(4.0, &counts, false);
+        let limit = best_limit(4.0, &counts, false, MAX_ACTIVATION);
         assert!((1.0..3.0).contains(&limit), "{limit}");
-        let lost = squared_error(4.0, limit, &counts, false);
-        assert!(lost < squared_error(4.0, 4.0, &counts, false));
-        assert!(lost < squared_error(4.0, 0.9 * limit, &counts, false));
+        let lost = squared_error(4.0, limit, &counts, false, MAX_ACTIVATION);
+        assert!(lost < squared_error(4.0, 4.0, &counts, false, MAX_ACTIVATION));
+        assert!(lost < squared_error(4.0, 0.9 * limit, &counts, false, MAX_ACTIVATION));
     }
 }

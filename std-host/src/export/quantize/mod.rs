@@ -5,4 +5,5 @@ mod compare;
 mod network;
 
 pub use compare::{Comparison, compare};
+pub(in crate::export) use network::rounded;
 pub use network::{Quantized, QuantizedLayer, QuantizedSvm};

@@ -32,9 +32,22 @@ pub struct Quantized {
     root: bool,
     below: Option<Box<Quantized>>,
     input_step: Option<f32>,
+    byte_step: f64,
     layers: Vec<QuantizedLayer>,
+    scales: Vec<Scales>,
     feature_scale: f32,
     svm: Option<QuantizedSvm>,
+    /// What a weight of 1 stands for, class by class.
+    class_scales: Option<Vec<f64>>,
+}
+
+/// What 1 stands for in a layer.
+#[derive(Clone, Debug)]
+struct Scales {
+    input: f64,
+    /// Map by map.
+    weights: Vec<f64>,
+    activations: f64,
 }
 
 /// A layer's numbers, in the layout of [`Int8Filters`].
@@ -80,9 +93,10 @@ impl Quantized {
             None => None,
         };
         let parameters = Parameters::from_outside(trained.network(), &trained.parameters)?;
-        let Limits { input, layers: limits } = calibrate::limits(trained, pool, images)?;
+        let Limits { input, byte_input, layers: limits } = calibrate::limits(trained, pool, images)?;
         let plain = images.are_bytes() && trained.preprocess.is_none();
         let step = (input / MAX_ACTIVATION).max(f64::from(f32::MIN_POSITIVE)) as f32;
+        let byte_step = (byte_input / LARGEST_WEIGHT).max(f64::from(f32::MIN_POSITIVE));
         // What an input of 1 stands for in the network in f32.
         let (mut input_scale, input_step) = match &below {
             Some((below, scale)) => (f64::from(below.feature_scale) * f64::from(*scale), None),
@@ -91,19 +105,32 @@ impl Quantized {
         };
         let (network, pool) = turned(trained.network(), pool);
         let root = trained.recipe().features.root;
-        let mut layers = Vec::new();
+        let (mut layers, mut scales) = (Vec::new(), Vec::new());
         for (index, (layer, limit)) in network.layers().zip(limits).enumerate() {
             let filters = parameters.filters(index);
-            let (quantized, scale) =
+            let (quantized, found) =
                 quantize_layer(&layer, filters.weights, filters.bias, input_scale, limit)?;
             layers.push(quantized);
-            input_scale = scale;
+            input_scale = found.activations;
+            scales.push(found);
         }
         let feature_scale = if root { (input_scale / MAX_ACTIVATION).sqrt() } else { input_scale };
         let shape = pool.output(network.code());
-        let svm = svm.map(|svm| quantize_svm(svm, shape, feature_scale)).transpose()?;
+        let (svm, class_scales) = svm.map(|svm| quantize_svm(svm, shape, feature_scale)).transpose()?.unzip();
         let (below, feature_scale) = (below.map(|(below, _)| below), feature_scale as f32);
-        Ok(Self { network, pool, root, below, input_step, layers, feature_scale, svm })
+        Ok(Self {
+            network,
+            pool,
+            root,
+            below,
+            input_step,
+            byte_step,
+            layers,
+            scales,
+            feature_scale,
+            svm,
+            class_scales,
+        })
     }
 
     /// The quantised layer below, in a stack.
@@ -117,9 +144,29 @@ impl Quantized {
         self.input_step
     }
 
+    /// What an input of 1 would stand for in signed bytes.
+    pub(in crate::export) fn byte_step(&self) -> f64 {
+        self.byte_step
+    }
+
     /// The layers' numbers.
     pub fn layers(&self) -> &[QuantizedLayer] {
         &self.layers
+    }
+
+    /// What a weight of 1 stands for in a layer, map by map, and what an input of 1 does.
+    pub(in crate::export) fn weight_scales(&self, layer: usize) -> (&[f64], f64) {
+        self.scales.get(layer).map_or((&[], 1.0), |scales| (&scales.weights, scales.input))
+    }
+
+    /// What an activation of 1 stands for in a layer.
+    pub(in crate::export) fn activation_scale(&self, layer: usize) -> Option<f64> {
+        self.scales.get(layer).map(|scales| scales.activations)
+    }
+
+    /// What a weight of 1 of the classifier stands for, class by class.
+    pub(in crate::export) fn class_scales(&self) -> Option<&[f64]> {
+        self.class_scales.as_deref()
     }
 
     /// The classifier's numbers.
@@ -170,14 +217,14 @@ impl Quantized {
 }
 
 /// A quantised layer whose inputs are in units of `input_scale` and whose activations saturate at `limit`,
-/// with the scale of its activations.
+/// with its scales.
 fn quantize_layer(
     layer: &Layer,
     weights: &[f32],
     bias: &[f32],
     input_scale: f64,
     limit: f64,
-) -> Result<(QuantizedLayer, f64)> {
+) -> Result<(QuantizedLayer, Scales)> {
     let len = layer.filter_len();
     let scales: Vec<f64> = weights
         .chunks_exact(len)
@@ -191,22 +238,25 @@ fn quantize_layer(
     let coarsest = scales.iter().copied().fold(0.0, f64::max) * input_scale;
     let scale = (limit / MAX_ACTIVATION).max(coarsest * 2.001).max(f64::from(f32::MIN_POSITIVE));
     let mut plain = Vec::with_capacity(weights.len());
-    let (mut biases, mut multipliers) = (Vec::new(), Vec::new());
+    let (mut biases, mut multipliers, mut used) = (Vec::new(), Vec::new(), Vec::new());
     for ((filter, bias), weight_scale) in weights.chunks_exact(len).zip(bias).zip(scales) {
         // A filter of zeros needs a scale too: its activation is its bias.
         let weight_scale = if weight_scale > 0.0 { weight_scale } else { scale / input_scale / 4.0 };
+        used.push(weight_scale);
         plain.extend(filter.iter().map(|weight| rounded(*weight, weight_scale)));
         biases.push((f64::from(*bias) / (input_scale * weight_scale)).round() as i32);
         multipliers.push((input_scale * weight_scale / scale * FACTOR).round() as i32);
     }
     let weights = packed(&plain, len)?;
-    Ok((QuantizedLayer { weights, biases, multipliers }, scale))
+    let scales = Scales { input: input_scale, weights: used, activations: scale };
+    Ok((QuantizedLayer { weights, biases, multipliers }, scales))
 }
 
-/// A quantised classifier of features in units of `feature_scale`.
-fn quantize_svm(svm: &svm::Model, features: Shape, feature_scale: f64) -> Result<QuantizedSvm> {
+/// A quantised classifier of features in units of `feature_scale`, and what a weight of 1 stands for in each
+/// class.
+fn quantize_svm(svm: &svm::Model, features: Shape, feature_scale: f64) -> Result<(QuantizedSvm, Vec<f64>)> {
     let row_len = features.width * features.channels;
-    let (mut biases, mut scales) = (Vec::new(), Vec::new());
+    let (mut biases, mut scales, mut used) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = vec![Vec::new(); features.height];
     for (weights, bias) in svm.weights.chunks_exact(svm.features).zip(&svm.bias) {
         // Fine enough for the largest weight, and coarse enough for the sum of all weights and for the bias.
@@ -220,17 +270,18 @@ fn quantize_svm(svm: &svm::Model, features: Shape, feature_scale: f64) -> Result
             row.extend(weights.iter().map(|weight| rounded(*weight, scale)));
         }
         biases.push((bias / scale).round() as i32);
+        used.push(scale);
         scales.push((scale * feature_scale) as f32);
     }
     let rows: Result<Vec<Vec<i8>>> = rows.iter().map(|row| packed(row, row_len)).collect();
-    Ok(QuantizedSvm { weights: rows?.concat(), biases, scales })
+    Ok((QuantizedSvm { weights: rows?.concat(), biases, scales }, used))
 }
 
 fn largest(weights: &[f32]) -> f64 {
     f64::from(weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs())))
 }
 
-fn rounded(weight: f32, scale: f64) -> i8 {
+pub(in crate::export) fn rounded(weight: f32, scale: f64) -> i8 {
     (f64::from(weight) / scale).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8
 }
 
@@ -271,7 +322,8 @@ mod tests {
     fn a_layer_is_what_it_was_but_for_rounding() {
         let weights = [0.5, -0.25, 0.125, 1e-3, 2e-3, -1e-3, 0.0, 0.0, 0.0];
         let bias = [-10.0, 0.05, 3.0];
-        let (quantized, scale) = quantize_layer(&layer(3, 3), &weights, &bias, 0.5, 51.0).unwrap();
+        let (quantized, Scales { activations: scale, .. }) =
+            quantize_layer(&layer(3, 3), &weights, &bias, 0.5, 51.0).unwrap();
         assert_eq!(scale, 0.2, "the limit is 255");
         let inputs = [200i16, 100, 7];
         let found = outputs(&layer(3, 3), &quantized, scale, &inputs);
@@ -289,10 +341,12 @@ mod tests {
     #[test]
     fn factors_and_biases_stay_in_their_range() {
         // Activations that are tiny against the products, and biases that are huge against the weights.
-        let (quantized, scale) = quantize_layer(&layer(1, 2), &[1.0, -1.0], &[0.0, 0.0], 1.0, 1e-3).unwrap();
+        let (quantized, Scales { activations: scale, .. }) =
+            quantize_layer(&layer(1, 2), &[1.0, -1.0], &[0.0, 0.0], 1.0, 1e-3).unwrap();
         assert!(quantized.multipliers.iter().all(|multiplier| *multiplier > 0), "{quantized:?}");
         assert!((outputs(&layer(1, 2), &quantized, scale, &[2])[0] - 2.0).abs() < 2.0 * scale);
-        let (quantized, scale) = quantize_layer(&layer(1, 1), &[1e-9], &[7.0], 1e-2, 10.0).unwrap();
+        let (quantized, Scales { activations: scale, .. }) =
+            quantize_layer(&layer(1, 1), &[1e-9], &[7.0], 1e-2, 10.0).unwrap();
         assert!(quantized.biases[0] <= 1 << 30);
         assert!((outputs(&layer(1, 1), &quantized, scale, &[255])[0] - 7.0).abs() < scale);
         let (quantized, _) = quantize_layer(&layer(1, 1), &[0.0], &[0.0], 1.0, 0.0).unwrap();
@@ -305,7 +359,7 @@ mod tests {
         let weights: Vec<f32> =
             (0..24).map(|i| (i as f32 * 1.3).sin() * if i < 12 { 1.0 } else { 1e-4 }).collect();
         let model = svm::Model { classes: 2, features: 12, weights, bias: vec![-2.0, 1e-3] };
-        let quantized = quantize_svm(&model, features, 0.01).unwrap();
+        let (quantized, _) = quantize_svm(&model, features, 0.01).unwrap();
         let int8 = Int8Svm::new(features, &quantized.weights, &quantized.biases, &quantized.scales).unwrap();
         assert_eq!(int8.classes(), 2);
         for class in 0..2 {
@@ -349,7 +403,7 @@ mod tests {
                 below: None,
             };
             let (image, pool) = (images.image_shape(), trained.resolved.pool());
-            let source = Source { trained, image, pool, svm: None };
+            let source = Source { pool, ..Source::of(trained, image) };
             let quantized = Quantized::new(&source, &images).unwrap();
             let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &pool)];
             let mut extractor =
