@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use wta_core::Size;
 
 use crate::error::{Error, Result};
@@ -76,13 +76,24 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The most decoded bytes of a file of this length.
+fn most_decoded(len: u64, format: Option<ImageFormat>) -> u64 {
+    let most = match format {
+        // Each code of LZW is at most one pixel longer than the longest before, and a table has 4,096 of them, which
+        // take 6 KiB. A pixel becomes four bytes.
+        Some(ImageFormat::Gif) => len.saturating_mul(len.min(2 * 1_366)) / 2 * 4,
+        _ => len.saturating_mul(MOST_INFLATION),
+    };
+    most.min(MOST_BYTES)
+}
+
 /// The decoder of a file. It refuses a header that promises more than the file can hold.
 fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let reader = reader.map_err(|error| damaged(path, &error))?;
+    let most = most_decoded(bytes.len() as u64, reader.format());
     let decoder = reader.into_decoder().map_err(|error| damaged(path, &error))?;
     let ((columns, rows), promised) = (decoder.dimensions(), decoder.total_bytes());
-    let most = (bytes.len() as u64).saturating_mul(MOST_INFLATION).min(MOST_BYTES);
     if columns > MOST_SIDE || rows > MOST_SIDE || promised > most {
         return Err(Error::file(
             path,
@@ -123,6 +134,18 @@ mod tests {
 
     fn fixtures() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images")
+    }
+
+    #[test]
+    fn a_picture_of_one_colour_is_as_small_as_it_can_be_and_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for (columns, rows, ending) in
+            [(400, 300, "gif"), (60, 40, "gif"), (1_000, 700, "png"), (1_000, 700, "webp")]
+        {
+            let path = folder.path().join(format!("{columns}.{ending}"));
+            image::RgbImage::from_pixel(columns, rows, image::Rgb([9, 9, 9])).save(&path).unwrap();
+            assert_eq!(decode(&path).unwrap().width(), columns, "{ending}");
+        }
     }
 
     #[test]
