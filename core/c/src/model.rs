@@ -1,8 +1,9 @@
 //! Models: from a `model.wta`, or of parameters that were trained here.
 
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 
 use wta_core::int8::{Int8Network, Int8Svm};
+use wta_core::model::ClassNames;
 use wta_core::{Error, Model, Network, Novelty, Parameters, Pool, Scalar, Shape, Svm};
 
 use crate::images::{Images, wta_images};
@@ -47,6 +48,7 @@ pub(crate) struct Content {
     pub(crate) int8: Option<Int8Network<'static>>,
     pub(crate) int8_svm: Option<Int8Svm<'static>>,
     pub(crate) int8_feature_scale: f32,
+    class_names: Option<ClassNames<'static>>,
     /// The shape of a sample: of a whole stack, that of its lowest layer.
     pub(crate) input: Shape,
     /// A model with preprocessing, layers below or an input in steps.
@@ -223,6 +225,7 @@ pub(crate) fn parse_whole(
         int8: model.int8(),
         int8_svm: model.int8_svm(),
         int8_feature_scale: model.int8_feature_scale().unwrap_or(1.0),
+        class_names: model.class_names(),
         input: lowest.network().input(),
         whole,
     })
@@ -283,6 +286,7 @@ unsafe fn of_parameters(
         int8: None,
         int8_svm: None,
         int8_feature_scale: 1.0,
+        class_names: None,
         input: network.input(),
         whole: None,
     })
@@ -308,6 +312,27 @@ pub unsafe extern "C" fn wta_model_info(model: *const wta_model, info: *mut wta_
     });
     // SAFETY: the header's contract.
     status(described.and_then(|described| unsafe { write(info, described) }))
+}
+
+/// Says where the name of a class lies in the model's bytes, UTF-8 without a 0 at its end, and how many bytes
+/// it has. WTA_ERROR_MISSING for a model whose classes are called 0, 1, 2 and so on, WTA_ERROR_LENGTH for a
+/// class that the classifier does not have.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_model_class_name(
+    model: *const wta_model,
+    class: usize,
+    name: *mut *const c_char,
+    len: *mut usize,
+) -> wta_status {
+    // SAFETY: the header's contract.
+    let found = unsafe { stored(model) }
+        .and_then(|content| content.class_names.ok_or(WTA_ERROR_MISSING)?.get(class).ok_or(WTA_ERROR_LENGTH));
+    status(found.and_then(|found| {
+        // SAFETY: the header's contract.
+        unsafe { write(name, found.as_ptr().cast()) }?;
+        // SAFETY: the header's contract.
+        unsafe { write(len, found.len()) }
+    }))
 }
 
 /// Says what a model's network is.

@@ -50,6 +50,7 @@
 //! | [`PREPROCESSING`], `PREP` | u32, f32: the [steps](crate::preprocess) between sample and network |
 //! | [`BELOW`], `BELW` | a whole `model.wta`: the layer below |
 //! | [`INT8_INPUT_STEP`], `Q8IN` | f32: what an input of 1 stands for in a quantised network |
+//! | [`CLASS_NAMES`], `NAME` | u32, UTF-8: where each class's name ends in the text behind, and the text |
 //!
 //! Without decoder, a model has the first [`Network::encoder_len`] parameters. A classifier is for features
 //! as they come out of pooling and square roots.
@@ -60,6 +61,7 @@
 mod crc;
 mod format;
 mod int8;
+mod names;
 mod reader;
 mod sections;
 
@@ -77,6 +79,7 @@ use reader::Reader;
 use sections::Sections;
 
 pub use format::*;
+pub use names::ClassNames;
 
 /// A checked `model.wta`: the description, and views of the numbers.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +208,9 @@ impl<'a> Model<'a> {
         let all = [(PREPROCESSED, PREPROCESSING), (WHOLE_STACK, BELOW), (STEPPED, INT8_INPUT_STEP)];
         if !all.into_iter().all(|(flag, tag)| marked(flag, tag)) {
             return Err(WRONG_FLAGS);
+        }
+        if let Some(names) = self.sections.bytes(CLASS_NAMES) {
+            ClassNames::check(names, self.classes)?;
         }
         let layer = self.flags & (STACKED | PREPROCESSED | STEPPED);
         if self.flags & WHOLE_STACK != 0 && layer != STACKED {
@@ -387,6 +393,16 @@ impl<'a> Model<'a> {
     /// Classes of the classifier, in whatever form it is there; 0 for none.
     pub const fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The names of the classes, in place; `None` if they are called 0, 1, 2 and so on.
+    pub fn class_names(&self) -> Option<ClassNames<'a>> {
+        ClassNames::known(self.sections.bytes(CLASS_NAMES)?, self.classes).ok()
+    }
+
+    /// The name of a class; `None` if there is no such class, or it is called by its number.
+    pub fn class_name(&self, class: usize) -> Option<&'a str> {
+        self.class_names()?.get(class)
     }
 
     /// The classifier in f32, in place.

@@ -6,6 +6,7 @@
 //! signal's network is turned, so that a device streams it sample by sample.
 
 mod c;
+mod class_names;
 mod format;
 mod memory;
 mod name;
@@ -28,6 +29,7 @@ pub use name::Name;
 pub use rust::module;
 pub use source::Source;
 
+use crate::data::Classes;
 use crate::error::{Error, Result};
 use crate::evaluate::Classifier;
 use crate::files::tensors::bytes_of;
@@ -67,11 +69,13 @@ fn layer(source: &Source, floats: Option<Options>, quantized: Option<&Quantized>
     if quantized.is_some_and(|quantized| quantized.input_step().is_some()) {
         description.flags |= STEPPED;
     }
+    sections.extend(class_names::section(&source.classes, description.classes)?);
     let trained = &source.trained;
     match &trained.below {
         Some(below) => {
             let trained = below.trained.clone();
-            let lower = Source { image: source.image, pool: trained.resolved.pool(), svm: None, trained };
+            let (image, pool, classes) = (source.image, trained.resolved.pool(), Classes::default());
+            let lower = Source { image, pool, svm: None, trained, classes };
             // Only the lowest layer's input could be reconstructed, and nobody asks for that.
             let floats = floats.map(|_| Options { decoder: false });
             let file = layer(&lower, floats, quantized.and_then(Quantized::below))?;
@@ -133,7 +137,8 @@ impl Classifier<'_> {
     ///
     /// As for [`Source::new`] and [`model`].
     pub fn export(&self) -> Result<ModelFile> {
-        model(&Source::new(self.trained().clone(), Some(self.svm.clone()))?, Options { decoder: true })
+        let source = Source::new(self.trained().clone(), Some(self.svm.clone()))?;
+        model(&Source { classes: self.classes.clone(), ..source }, Options { decoder: true })
     }
 }
 
@@ -226,7 +231,7 @@ mod tests {
         let features = pool.output(trained.network().code()).len();
         let weights = (0..3 * features).map(|i| (i as f32).sin()).collect();
         let svm = svm::Model { classes: 3, features, weights, bias: vec![0.5, -1.0, 0.0] };
-        Source { trained, image, pool, svm: Some(svm) }
+        Source { trained, image, pool, svm: Some(svm), classes: Classes::default() }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use wta_core::{Network, Pool, Shape};
 
+use crate::data::Classes;
 use crate::error::{Error, Result};
 use crate::evaluate::Classified;
 use crate::recipe::Recipe;
@@ -19,10 +20,13 @@ pub struct Source {
     pub pool: Pool,
     /// The classifier, if the run has been evaluated.
     pub svm: Option<svm::Model>,
+    /// The names of its classes; empty if they are numbers.
+    pub classes: Classes,
 }
 
 impl Source {
-    /// A trained network with a classifier of its features, if there is one.
+    /// A trained network with a classifier of its features, if there is one, whose classes are numbers until
+    /// `classes` names them.
     ///
     /// # Errors
     ///
@@ -39,7 +43,8 @@ impl Source {
         if svm.as_ref().is_some_and(|svm| svm.features != features) {
             return refused("the classifier has other features than the network");
         }
-        Ok(Self { image: trained.resolved.image(), pool: trained.resolved.pool(), trained, svm })
+        let (image, pool) = (trained.resolved.image(), trained.resolved.pool());
+        Ok(Self { image, pool, trained, svm, classes: Classes::default() })
     }
 
     /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say
@@ -67,8 +72,11 @@ impl Source {
             return refused(&problem);
         }
         Ok(match Classified::load(run, &trained)? {
-            Some(Classified { pool, svm, .. }) => Self { trained, image, pool, svm: Some(svm) },
-            None => Self { pool: trained.resolved.pool(), trained, image, svm: None },
+            Some(Classified { pool, svm, classes }) => Self { trained, image, pool, svm: Some(svm), classes },
+            None => {
+                let pool = trained.resolved.pool();
+                Self { pool, trained, image, svm: None, classes: Classes::default() }
+            }
         })
     }
 }

@@ -247,7 +247,7 @@ mod tests {
     use wta_core::int8::{Int8Extractor, Portable, requantise};
     use wta_core::{Conv, Encoder, Initial, Scalar, Size};
 
-    use crate::data;
+    use crate::data::{self, Classes};
     use crate::preprocess::{Preprocess, Preprocessor};
     use crate::recipe;
     use crate::run::Trained;
@@ -349,7 +349,7 @@ mod tests {
                 below: None,
             };
             let (image, pool) = (images.image_shape(), trained.resolved.pool());
-            let source = Source { trained, image, pool, svm: None };
+            let source = Source { trained, image, pool, svm: None, classes: Classes::default() };
             let quantized = Quantized::new(&source, &images).unwrap();
             let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &pool)];
             let mut extractor =
