@@ -104,6 +104,8 @@ impl<'a> Model<'a> {
     /// [`Error::Model`] for what is no whole, undamaged `model.wta` of this version. [`Error::Invalid`] and
     /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
     /// other. [`Error::NotFinite`] if a number is not finite.
+    // Not inlined: what it needs of the stack is free again when the model is at work.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         // The lowest layer first, and all in one place: on a microcontroller, another one that reads a
         // description would take kilobytes of flash, and a call a kilobyte of stack.
@@ -297,13 +299,16 @@ impl<'a> Model<'a> {
 
     /// The layers in the file: 1, or those of a stack.
     pub fn layers(&self) -> usize {
-        core::iter::successors(Some(*self), Self::below).count()
+        self.sections.layers().count()
     }
 
     /// The layer with this index, from the lowest up.
     pub(crate) fn layer(&self, index: usize) -> Self {
-        let above = self.layers().saturating_sub(index.saturating_add(1));
-        core::iter::successors(Some(*self), Self::below).nth(above).unwrap_or(*self)
+        // A stack is gone through as bytes: a description is a third of a kilobyte of stack.
+        match self.layers().saturating_sub(index.saturating_add(1)) {
+            0 => *self,
+            above => self.sections.layers().nth(above).and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self),
+        }
     }
 
     /// The preprocessing of samples; one without steps if there is none.

@@ -54,6 +54,11 @@ impl<'a> Sections<'a> {
         None
     }
 
+    /// The bytes of each layer of a stack, from the uppermost down.
+    pub(super) fn layers(&self) -> impl Iterator<Item = &'a [u8]> {
+        core::iter::successors(Some(self.bytes), |bytes| below(bytes))
+    }
+
     /// A section's numbers.
     pub(super) fn numbers<T: Pod>(&self, tag: Tag) -> Result<Option<&'a [T]>> {
         let Some(bytes) = self.bytes(tag) else { return Ok(None) };
