@@ -65,8 +65,28 @@ pub(crate) struct Whole {
 /// Scores an image with what its preprocessing holds.
 type Score = fn(&mut Novelty<'_, Scalar>, &'static [u8], Images<'_>, &mut [f32]) -> Checked<f32>;
 
+/// What a model says of the layer that takes the samples.
+pub(crate) struct Lowest {
+    scale: f32,
+    planar: bool,
+    stacked: bool,
+    input: Shape,
+}
+
+impl Lowest {
+    pub(crate) fn of(layer: &Model<'_>) -> Self {
+        Self {
+            scale: layer.scale(),
+            planar: layer.is_planar(),
+            stacked: layer.is_stacked(),
+            input: layer.network().input(),
+        }
+    }
+}
+
 /// What computes it, from its bytes.
 pub(crate) struct WholeFunctions {
+    pub(crate) lowest: fn(&Model<'static>) -> Lowest,
     pub(crate) encode_bytes: fn(&'static [u8]) -> Checked<usize>,
     pub(crate) encode: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
     pub(crate) classify: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
@@ -184,31 +204,71 @@ pub struct wta_info {
 /// bytes: wta_model_init_whole takes it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_model_init(model: *mut wta_model, bytes: *const u8, len: usize) -> wta_status {
-    // SAFETY: the header's contract, which has the bytes stay for as long as the model is used.
-    let content = unsafe { numbers(bytes, len) }.and_then(|bytes| parse_whole(bytes, None));
     // SAFETY: the header's contract.
-    status(unsafe { store(model, content) })
+    status(unsafe { init(model, bytes, len, None) })
 }
 
-/// A model of bytes; one for which more is to be computed only with the functions that do.
-pub(crate) fn parse_whole(
-    bytes: &'static [u8],
+/// Makes a model of bytes; one for which more is to be computed only with the functions that do.
+///
+/// # Safety
+///
+/// The caller's contract, which has the bytes stay for as long as the model is used.
+pub(crate) unsafe fn init(
+    model: *mut wta_model,
+    bytes: *const u8,
+    len: usize,
     functions: Option<&'static WholeFunctions>,
-) -> Checked<Content> {
+) -> Checked<()> {
+    // SAFETY: the function's contract.
+    match unsafe { numbers(bytes, len) }.and_then(|bytes| Ok((bytes, parse(bytes)?))) {
+        // SAFETY: the function's contract.
+        Ok((bytes, parsed)) => unsafe { keep(model, bytes, &parsed, functions) },
+        // SAFETY: the function's contract.
+        Err(status) => unsafe { store(model, Err(status)) },
+    }
+}
+
+/// Stores the parts of a parsed model. Not inlined, so that they are not on the stack while it is parsed.
+///
+/// # Safety
+///
+/// The caller's contract.
+#[inline(never)]
+unsafe fn keep(
+    model: *mut wta_model,
+    bytes: &'static [u8],
+    parsed: &Model<'static>,
+    functions: Option<&'static WholeFunctions>,
+) -> Checked<()> {
+    // SAFETY: the function's contract.
+    unsafe { store(model, content(bytes, parsed, functions)) }
+}
+
+fn parse(bytes: &'static [u8]) -> Checked<Model<'static>> {
     if !bytes.as_ptr().addr().is_multiple_of(4) {
         return Err(WTA_ERROR_ALIGNMENT);
     }
-    let model = Model::parse(bytes).map_err(|error| match error {
+    Model::parse(bytes).map_err(|error| match error {
         // Whatever is wrong inside of the bytes, it is the bytes that are wrong.
         Error::Length { .. } | Error::NotFinite { .. } | Error::Invalid(_) => WTA_ERROR_MODEL,
         error => error.into(),
-    })?;
+    })
+}
+
+fn content(
+    bytes: &'static [u8],
+    model: &Model<'static>,
+    functions: Option<&'static WholeFunctions>,
+) -> Checked<Content> {
     let whole = if model.needs_pipeline() {
         Some(Whole { bytes, functions: functions.ok_or(WTA_ERROR_WHOLE)? })
     } else {
         None
     };
-    let lowest = if model.needs_pipeline() { model.lowest() } else { model };
+    let lowest = match &whole {
+        Some(whole) => (whole.functions.lowest)(model),
+        None => Lowest::of(model),
+    };
     let parameters = model.section(wta_core::model::PARAMETERS).map(|section| RawParameters {
         values: section.as_ptr().cast(),
         len: section.len() / size_of::<f32>(),
@@ -217,16 +277,16 @@ pub(crate) fn parse_whole(
         network: model.network(),
         pool: model.pool(),
         root: model.sqrt_features(),
-        scale: lowest.scale(),
-        planar: lowest.is_planar(),
-        stacked: lowest.is_stacked(),
+        scale: lowest.scale,
+        planar: lowest.planar,
+        stacked: lowest.stacked,
         parameters,
         svm: model.svm(),
         int8: model.int8(),
         int8_svm: model.int8_svm(),
         int8_feature_scale: model.int8_feature_scale().unwrap_or(1.0),
         class_names: model.class_names(),
-        input: lowest.network().input(),
+        input: lowest.input,
         whole,
     })
 }

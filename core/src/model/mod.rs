@@ -104,26 +104,23 @@ impl<'a> Model<'a> {
     /// [`Error::Model`] for what is no whole, undamaged `model.wta` of this version. [`Error::Invalid`] and
     /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
     /// other. [`Error::NotFinite`] if a number is not finite.
-    // Not inlined: what it needs of the stack is free again when the model is at work.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         // The lowest layer first, and all in one place: on a microcontroller, another one that reads a
         // description would take kilobytes of flash, and a call a kilobyte of stack.
-        let mut layers: Vec<&'a [u8], MAX_STACK> = Vec::new();
-        let mut next = Some(bytes);
-        while let Some(bytes) = next {
-            layers.push(bytes).map_err(|_| WRONG_STACK)?;
-            next = sections::below(bytes);
+        let mut above = sections::layers(bytes).take(MAX_STACK + 1).count().saturating_sub(1);
+        if above == MAX_STACK {
+            return Err(WRONG_STACK);
         }
         let mut lower: Option<Link> = None;
         loop {
-            let model = Self::parse_layer(layers.pop().unwrap_or(bytes))?;
+            let model = Self::parse_layer(sections::layers(bytes).nth(above).unwrap_or(bytes))?;
             if let Some(lower) = lower {
                 model.expect_below(&lower)?;
             }
-            if layers.is_empty() {
+            if above == 0 {
                 return Ok(model);
             }
+            above -= 1;
             lower = Some(model.link());
         }
     }
@@ -274,6 +271,7 @@ impl<'a> Model<'a> {
     ///
     /// [`Error::Model`] for what cannot be such bytes. Other bytes that were never accepted may give a model
     /// whose numbers are not finite.
+    #[inline(never)]
     pub fn again(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         reader.array::<CHECKED_FROM>()?;
@@ -307,7 +305,9 @@ impl<'a> Model<'a> {
         // A stack is gone through as bytes: a description is a third of a kilobyte of stack.
         match self.layers().saturating_sub(index.saturating_add(1)) {
             0 => *self,
-            above => self.sections.layers().nth(above).and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self),
+            above => {
+                self.sections.layers().nth(above).and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self)
+            }
         }
     }
 

@@ -56,7 +56,7 @@ impl<'a> Sections<'a> {
 
     /// The bytes of each layer of a stack, from the uppermost down.
     pub(super) fn layers(&self) -> impl Iterator<Item = &'a [u8]> {
-        core::iter::successors(Some(self.bytes), |bytes| below(bytes))
+        layers(self.bytes)
     }
 
     /// A section's numbers.
@@ -69,8 +69,14 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// The bytes of each layer of a stack, from the uppermost down, as far as they can be found.
+pub(super) fn layers(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::successors(Some(bytes), |bytes| below(bytes))
+}
+
 /// The bytes of the layer below, as far as they can be found in what has not been checked yet.
-pub(super) fn below(bytes: &[u8]) -> Option<&[u8]> {
+#[inline(never)]
+fn below(bytes: &[u8]) -> Option<&[u8]> {
     let field = |at: usize| {
         let word = bytes.get(at..)?.first_chunk()?;
         usize::try_from(u32::from_le_bytes(*word)).ok()
