@@ -12,7 +12,8 @@ use crate::error::Result;
 const LINE: usize = 16;
 
 /// A header for C99 (and C++) with the aligned array `wta_<name>`, and its description as macros
-/// `WTA_<NAME>_...`; of a classifier also the array `wta_<name>_class_names`. `title` appears in its first line.
+/// `WTA_<NAME>_...`; of a classifier also the array `wta_<name>_class_names`. `title` appears in its first
+/// line.
 ///
 /// # Errors
 ///

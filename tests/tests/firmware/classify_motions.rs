@@ -1,5 +1,5 @@
-//! The board tells motions apart by six axes of a sensor, in 8 bits with its DSP instructions, as the host does
-//! with the portable kernels.
+//! The board tells motions apart by six axes of a sensor, in 8 bits with its DSP instructions, as the host
+//! does with the portable kernels.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `docs/sensor-to-board.md` as somebody follows it: its commands run one after the other, and print what it says.
+//! `docs/sensor-to-board.md` as somebody follows it: its commands run one after the other, and print what
+//! it says.
 
 use std::fs;
 use std::path::Path;
@@ -39,8 +40,8 @@ fn blocks(document: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// Whether a word is what the document says. Whole numbers are equal. Those with a point depend on the machine:
-/// per cents are near, and others are numbers.
+/// Whether a word is what the document says. Whole numbers are equal. Those with a point depend on the
+/// machine: per cents are near, and others are numbers.
 fn alike(said: &str, found: &str) -> bool {
     let number = |word: &str| word.trim_end_matches([',', '%']).replace(',', "").parse::<f64>().ok();
     match (number(said), number(found)) {
@@ -50,7 +51,8 @@ fn alike(said: &str, found: &str) -> bool {
     }
 }
 
-/// Asserts that the lines of a block come in this order, and next to each other where no `...` stands between.
+/// Asserts that the lines of a block come in this order, and next to each other where no `...` stands
+/// between.
 #[track_caller]
 fn assert_prints(said: &str, output: &str) {
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -72,7 +74,8 @@ fn assert_prints(said: &str, output: &str) {
     }
 }
 
-/// The firmware with the module that the tutorial exported: what it prints in QEMU, or `None` without the tools.
+/// The firmware with the module that the tutorial exported: what it prints in QEMU, or `None` without the
+/// tools.
 fn on_the_board(module: &str) -> Option<String> {
     let tools = Cross::for_firmware(TARGET).and(CortexM4::find());
     let (cross, emulator) = match tools {

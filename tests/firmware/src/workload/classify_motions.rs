@@ -1,5 +1,5 @@
-//! What tells the motions of a wrist apart: the model of `wta export --int8 --rust`, and samples of six axes, one time
-//! step after the other.
+//! What tells the motions of a wrist apart: the model of `wta export --int8 --rust`, and samples of six
+//! axes, one time step after the other.
 
 use wta_core::int8::Int8Kernels;
 use wta_core::{Int8Pipeline, Model, Result};
@@ -16,8 +16,8 @@ pub(crate) const CLASSES: usize = 4;
 /// Bytes of a window of `f32`s, axis after axis.
 const WINDOW: usize = 4 * AXES * STEPS;
 
-/// Classifies windows, and hands over each one's class, its name and the scores. `memory` is for the pipeline, as
-/// long as these kernels want it.
+/// Classifies windows, and hands over each one's class, its name and the scores. `memory` is for the
+/// pipeline, as long as these kernels want it.
 pub(crate) fn classify<K: Int8Kernels>(
     kernels: K,
     model: &[u8],
