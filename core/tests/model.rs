@@ -7,9 +7,9 @@ mod blob;
 use blob::{Contents, FIXED, Flash, seal, set};
 use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Svm, Portable, packed_len};
 use wta_core::model::{
-    AVERAGE, BELOW, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES,
-    INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED, PREPROCESSING,
-    SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, WHOLE_STACK,
+    AVERAGE, BELOW, CLASS_NAMES, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS,
+    INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED,
+    PREPROCESSING, SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, WHOLE_STACK,
 };
 use wta_core::preprocess::{CHANNELS, CONTRAST, LOCAL_CONTRAST, NUMBERS, UNIFORM, WHITENING};
 use wta_core::{
@@ -65,6 +65,18 @@ fn quantised() -> Contents {
         (INT8_SVM_SCALES, Contents::numbers(3)),
     ];
     Contents { sections, ..contents }
+}
+
+/// Classes with names; the second has none, the third is not ASCII.
+fn named() -> Contents {
+    let mut contents = quantised();
+    contents.sections.insert(2, (CLASS_NAMES, names([8, 8, 14], "standing\u{201c}\u{fc}h".as_bytes())));
+    contents
+}
+
+/// A section of names.
+fn names<const N: usize>(ends: [u32; N], text: &[u8]) -> Vec<u8> {
+    ends.iter().flat_map(|end| end.to_le_bytes()).chain(text.iter().copied()).collect()
 }
 
 /// Fully connected and tied, on the features of another model.
@@ -151,6 +163,10 @@ fn run(model: &Model<'_>) -> Result<(Vec<f32>, Option<usize>)> {
     let network = model.network();
     run_pipelines(model)?;
     run_int8(model)?;
+    if let Some(names) = model.class_names() {
+        assert!((0..model.classes()).all(|class| names.get(class).is_some()));
+        assert_eq!(model.class_name(model.classes()), None);
+    }
     let Some(parameters) = model.parameters() else { return Ok((Vec::new(), None)) };
     let encoder = Encoder::new(Scalar, parameters, &mut [])?;
     let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
@@ -453,6 +469,36 @@ fn whole_models_have_what_was_written() {
     assert!(error.contains("upper layer of a stack"), "{error}");
 }
 
+#[test]
+fn classes_have_names_or_a_sentence_says_that_they_are_damaged() {
+    let (mut flash, contents) = (Flash::default(), named());
+    let bytes = contents.write();
+    let model = Model::parse(flash.hold(&bytes, 4)).unwrap();
+    let found: Vec<_> = (0..4).map(|class| model.class_name(class)).collect();
+    assert_eq!(found, [Some("standing"), Some(""), Some("\u{201c}\u{fc}h"), None]);
+    assert_eq!((model.class_names().unwrap().len(), model.class_name(usize::MAX)), (3, None));
+    let bytes = quantised().write();
+    let plain = Model::parse(flash.hold(&bytes, 0)).unwrap();
+    assert_eq!((plain.class_names(), plain.class_name(0)), (None, None));
+    for wrong in [
+        Vec::new(),
+        names([1, 2], b"ab"),
+        names([1, 2, 3], b"ab"),
+        names([1, 2, 3], b"abcd"),
+        names([2, 1, 3], b"abc"),
+        names([1, 2, 3], b"ab\xff"),
+        names([1, 2, 3], "a\u{fc}".as_bytes()),
+        names([u32::MAX, 2, 3], b"abc"),
+        names([1, 2, 3, 4], b"abc"),
+    ] {
+        let bytes = with(&contents, CLASS_NAMES, wrong.clone());
+        let error = Model::parse(flash.hold(&bytes, 0)).unwrap_err().to_string();
+        assert!(error.contains("class names of this model.wta are damaged"), "{wrong:?}: {error}");
+    }
+    let nobody = Contents { sections: vec![(CLASS_NAMES, b"name".to_vec())], classes: 0, ..stacked() };
+    assert!(Model::parse(flash.hold(&nobody.write(), 0)).is_err());
+}
+
 /// Other bytes in a section of the same or another length.
 fn with(contents: &Contents, tag: [u8; 4], bytes: Vec<u8>) -> Vec<u8> {
     let mut contents = contents.clone();
@@ -562,8 +608,9 @@ fn random_bytes_are_refused() {
 #[test]
 fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
     let (mut flash, mut tally) = (Flash::default(), Tally::default());
-    for contents in [convolutional(), encoder_alone(), stacked(), quantised(), preprocessed(), whole_stack()]
-    {
+    let all =
+        [convolutional(), encoder_alone(), stacked(), quantised(), named(), preprocessed(), whole_stack()];
+    for contents in all {
         let whole = contents.write();
         for len in 0..whole.len() {
             tally.add(&mut flash, &whole[..len]);
@@ -581,8 +628,8 @@ fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
 fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
     let (mut random, mut flash) = (Random::new(2), Flash::default());
     let (mut truncated, mut flipped, mut fields) = (Tally::default(), Tally::default(), Tally::default());
-    let all =
-        [convolutional(), encoder_alone(), averaged(), stacked(), quantised(), preprocessed(), whole_stack()];
+    let one = [convolutional(), encoder_alone(), averaged(), quantised(), named(), preprocessed()];
+    let all = one.into_iter().chain([stacked(), whole_stack()]);
     for contents in all {
         let whole = contents.write();
         for len in 0..whole.len() {

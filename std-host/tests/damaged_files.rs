@@ -23,7 +23,7 @@ use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
 /// Damaged files of each format, unless `WTA_DAMAGED` says how many.
-const FILES: u64 = 2_000;
+const FILES: u64 = 1_000;
 
 /// What reading a small file may take, in KiB.
 const MOST_MEMORY: u64 = 64 << 10;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 mod digits;
+mod motions;
 
 /// The repository's fixtures, from this folder.
 const FIXTURES: &str = "../../fixtures";
@@ -18,6 +19,12 @@ fn main() {
     write("test_labels", &digits::labels("t10k", 200));
     write("train_images", &digits::images("train", 400));
     println!("cargo::rerun-if-changed={FIXTURES}/digits");
+    write("motions", &motions::windows());
+    println!("cargo::rerun-if-changed={FIXTURES}/motions");
+    println!("cargo::rerun-if-env-changed=WTA_MOTIONS");
+    let module = env::var("WTA_MOTIONS").unwrap_or_else(|_| format!("{FIXTURES}/models/motions.rs"));
+    write("motions.rs", &fs::read(&module).unwrap_or_else(|error| panic!("{module}: {error}")));
+    println!("cargo::rerun-if-changed={module}");
 
     let target = env::var("TARGET").expect("cargo sets TARGET");
     let board = match target.as_str() {

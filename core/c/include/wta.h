@@ -518,6 +518,13 @@ wta_status wta_model_of_parameters(struct wta_model *model,
 wta_status wta_model_info(const struct wta_model *model, struct wta_info *info);
 
 /**
+ * Says where the name of a class lies in the model's bytes, UTF-8 without a 0 at its end, and how many bytes
+ * it has. WTA_ERROR_MISSING for a model whose classes are called 0, 1, 2 and so on, WTA_ERROR_LENGTH for a
+ * class that the classifier does not have.
+ */
+wta_status wta_model_class_name(const struct wta_model *model, size_t class_, const char **name, size_t *len);
+
+/**
  * Says what a model's network is.
  */
 wta_status wta_model_network(const struct wta_model *model, struct wta_network *network);

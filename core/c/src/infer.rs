@@ -6,7 +6,7 @@ use core::ptr;
 #[cfg(not(feature = "dsp"))]
 use wta_core::int8::Portable as Int8;
 use wta_core::int8::{Int8Classifier, Int8Extractor};
-use wta_core::{Classifier, Extractor, Novelty, Scalar, extractor_len, novelty_len};
+use wta_core::{Classifier, Extractor, Novelty, Scalar, Svm, extractor_len, novelty_len};
 #[cfg(feature = "dsp")]
 use wta_simd::Int8Native as Int8;
 
@@ -86,11 +86,22 @@ pub unsafe extern "C" fn wta_classify(
         let extractor = unsafe { content.extractor(memory, bytes) }?;
         // SAFETY: the header's contract.
         let (images, scores) = unsafe { (content.image(images)?, room(scores, scores_len)?) };
-        let mut classifier = Classifier::new(extractor, svm, scores)?;
-        let best = largest(classifier.scores(images.rows(0))?);
+        let best = best_class(extractor, svm, images, scores)?;
         // SAFETY: the header's contract.
         unsafe { write_label(label, best) }
     }))
+}
+
+/// Not inlined, so that the classifier is not on the stack while its extractor is made.
+#[inline(never)]
+fn best_class(
+    extractor: Extractor<'_, Scalar>,
+    svm: Svm<'_>,
+    images: Images<'_>,
+    scores: &mut [f32],
+) -> Checked<usize> {
+    let mut classifier = Classifier::new(extractor, svm, scores)?;
+    Ok(largest(classifier.scores(images.rows(0))?))
 }
 
 /// Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither.

@@ -39,8 +39,8 @@ pub use infer::{
 };
 pub use memory::WTA_ALIGN;
 pub use model::{
-    WTA_MODEL_WORDS, wta_info, wta_model, wta_model_info, wta_model_init, wta_model_network,
-    wta_model_of_parameters,
+    WTA_MODEL_WORDS, wta_info, wta_model, wta_model_class_name, wta_model_info, wta_model_init,
+    wta_model_network, wta_model_of_parameters,
 };
 pub use network::{
     WTA_MAX_LAYERS, wta_layer, wta_network, wta_parameters_len, wta_pooling, wta_shape, wta_size,

@@ -1,8 +1,9 @@
 //! Models: from a `model.wta`, or of parameters that were trained here.
 
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 
 use wta_core::int8::{Int8Network, Int8Svm};
+use wta_core::model::ClassNames;
 use wta_core::{Error, Model, Network, Novelty, Parameters, Pool, Scalar, Shape, Svm};
 
 use crate::images::{Images, wta_images};
@@ -47,6 +48,7 @@ pub(crate) struct Content {
     pub(crate) int8: Option<Int8Network<'static>>,
     pub(crate) int8_svm: Option<Int8Svm<'static>>,
     pub(crate) int8_feature_scale: f32,
+    class_names: Option<ClassNames<'static>>,
     /// The shape of a sample: of a whole stack, that of its lowest layer.
     pub(crate) input: Shape,
     /// A model with preprocessing, layers below or an input in steps.
@@ -63,8 +65,28 @@ pub(crate) struct Whole {
 /// Scores an image with what its preprocessing holds.
 type Score = fn(&mut Novelty<'_, Scalar>, &'static [u8], Images<'_>, &mut [f32]) -> Checked<f32>;
 
+/// What a model says of the layer that takes the samples.
+pub(crate) struct Lowest {
+    scale: f32,
+    planar: bool,
+    stacked: bool,
+    input: Shape,
+}
+
+impl Lowest {
+    pub(crate) fn of(layer: &Model<'_>) -> Self {
+        Self {
+            scale: layer.scale(),
+            planar: layer.is_planar(),
+            stacked: layer.is_stacked(),
+            input: layer.network().input(),
+        }
+    }
+}
+
 /// What computes it, from its bytes.
 pub(crate) struct WholeFunctions {
+    pub(crate) lowest: fn(&Model<'static>) -> Lowest,
     pub(crate) encode_bytes: fn(&'static [u8]) -> Checked<usize>,
     pub(crate) encode: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
     pub(crate) classify: unsafe fn(&Content, &'static [u8], &Call) -> Checked<()>,
@@ -182,31 +204,71 @@ pub struct wta_info {
 /// bytes: wta_model_init_whole takes it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_model_init(model: *mut wta_model, bytes: *const u8, len: usize) -> wta_status {
-    // SAFETY: the header's contract, which has the bytes stay for as long as the model is used.
-    let content = unsafe { numbers(bytes, len) }.and_then(|bytes| parse_whole(bytes, None));
     // SAFETY: the header's contract.
-    status(unsafe { store(model, content) })
+    status(unsafe { init(model, bytes, len, None) })
 }
 
-/// A model of bytes; one for which more is to be computed only with the functions that do.
-pub(crate) fn parse_whole(
-    bytes: &'static [u8],
+/// Makes a model of bytes; one for which more is to be computed only with the functions that do.
+///
+/// # Safety
+///
+/// The caller's contract, which has the bytes stay for as long as the model is used.
+pub(crate) unsafe fn init(
+    model: *mut wta_model,
+    bytes: *const u8,
+    len: usize,
     functions: Option<&'static WholeFunctions>,
-) -> Checked<Content> {
+) -> Checked<()> {
+    // SAFETY: the function's contract.
+    match unsafe { numbers(bytes, len) }.and_then(|bytes| Ok((bytes, parse(bytes)?))) {
+        // SAFETY: the function's contract.
+        Ok((bytes, parsed)) => unsafe { keep(model, bytes, &parsed, functions) },
+        // SAFETY: the function's contract.
+        Err(status) => unsafe { store(model, Err(status)) },
+    }
+}
+
+/// Stores the parts of a parsed model. Not inlined, so that they are not on the stack while it is parsed.
+///
+/// # Safety
+///
+/// The caller's contract.
+#[inline(never)]
+unsafe fn keep(
+    model: *mut wta_model,
+    bytes: &'static [u8],
+    parsed: &Model<'static>,
+    functions: Option<&'static WholeFunctions>,
+) -> Checked<()> {
+    // SAFETY: the function's contract.
+    unsafe { store(model, content(bytes, parsed, functions)) }
+}
+
+fn parse(bytes: &'static [u8]) -> Checked<Model<'static>> {
     if !bytes.as_ptr().addr().is_multiple_of(4) {
         return Err(WTA_ERROR_ALIGNMENT);
     }
-    let model = Model::parse(bytes).map_err(|error| match error {
+    Model::parse(bytes).map_err(|error| match error {
         // Whatever is wrong inside of the bytes, it is the bytes that are wrong.
         Error::Length { .. } | Error::NotFinite { .. } | Error::Invalid(_) => WTA_ERROR_MODEL,
         error => error.into(),
-    })?;
+    })
+}
+
+fn content(
+    bytes: &'static [u8],
+    model: &Model<'static>,
+    functions: Option<&'static WholeFunctions>,
+) -> Checked<Content> {
     let whole = if model.needs_pipeline() {
         Some(Whole { bytes, functions: functions.ok_or(WTA_ERROR_WHOLE)? })
     } else {
         None
     };
-    let lowest = if model.needs_pipeline() { model.lowest() } else { model };
+    let lowest = match &whole {
+        Some(whole) => (whole.functions.lowest)(model),
+        None => Lowest::of(model),
+    };
     let parameters = model.section(wta_core::model::PARAMETERS).map(|section| RawParameters {
         values: section.as_ptr().cast(),
         len: section.len() / size_of::<f32>(),
@@ -215,15 +277,16 @@ pub(crate) fn parse_whole(
         network: model.network(),
         pool: model.pool(),
         root: model.sqrt_features(),
-        scale: lowest.scale(),
-        planar: lowest.is_planar(),
-        stacked: lowest.is_stacked(),
+        scale: lowest.scale,
+        planar: lowest.planar,
+        stacked: lowest.stacked,
         parameters,
         svm: model.svm(),
         int8: model.int8(),
         int8_svm: model.int8_svm(),
         int8_feature_scale: model.int8_feature_scale().unwrap_or(1.0),
-        input: lowest.network().input(),
+        class_names: model.class_names(),
+        input: lowest.input,
         whole,
     })
 }
@@ -283,6 +346,7 @@ unsafe fn of_parameters(
         int8: None,
         int8_svm: None,
         int8_feature_scale: 1.0,
+        class_names: None,
         input: network.input(),
         whole: None,
     })
@@ -308,6 +372,27 @@ pub unsafe extern "C" fn wta_model_info(model: *const wta_model, info: *mut wta_
     });
     // SAFETY: the header's contract.
     status(described.and_then(|described| unsafe { write(info, described) }))
+}
+
+/// Says where the name of a class lies in the model's bytes, UTF-8 without a 0 at its end, and how many bytes
+/// it has. WTA_ERROR_MISSING for a model whose classes are called 0, 1, 2 and so on, WTA_ERROR_LENGTH for a
+/// class that the classifier does not have.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_model_class_name(
+    model: *const wta_model,
+    class: usize,
+    name: *mut *const c_char,
+    len: *mut usize,
+) -> wta_status {
+    // SAFETY: the header's contract.
+    let found = unsafe { stored(model) }
+        .and_then(|content| content.class_names.ok_or(WTA_ERROR_MISSING)?.get(class).ok_or(WTA_ERROR_LENGTH));
+    status(found.and_then(|found| {
+        // SAFETY: the header's contract.
+        unsafe { write(name, found.as_ptr().cast()) }?;
+        // SAFETY: the header's contract.
+        unsafe { write(len, found.len()) }
+    }))
 }
 
 /// Says what a model's network is.

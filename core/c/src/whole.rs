@@ -11,8 +11,8 @@ use wta_simd::Int8Native as Int8;
 
 use crate::images::Images;
 use crate::infer::{expect, largest, write_label};
-use crate::memory::{Arena, bytes_of, numbers, room, store};
-use crate::model::{Call, Content, WholeFunctions, parse_whole, wta_model};
+use crate::memory::{Arena, bytes_of, room};
+use crate::model::{Call, Content, Lowest, WholeFunctions, init, wta_model};
 use crate::status::wta_status::*;
 use crate::status::{Checked, status, wta_status};
 
@@ -25,14 +25,25 @@ pub unsafe extern "C" fn wta_model_init_whole(
     bytes: *const u8,
     len: usize,
 ) -> wta_status {
-    // SAFETY: the header's contract, which has the bytes stay for as long as the model is used.
-    let content = unsafe { numbers(bytes, len) }.and_then(|bytes| parse_whole(bytes, Some(&FUNCTIONS)));
     // SAFETY: the header's contract.
-    status(unsafe { store(model, content) })
+    status(unsafe { init(model, bytes, len, Some(&FUNCTIONS)) })
 }
 
-static FUNCTIONS: WholeFunctions =
-    WholeFunctions { encode_bytes, encode, classify, int8_bytes, encode_int8, classify_int8, held, novelty };
+static FUNCTIONS: WholeFunctions = WholeFunctions {
+    lowest,
+    encode_bytes,
+    encode,
+    classify,
+    int8_bytes,
+    encode_int8,
+    classify_int8,
+    held,
+    novelty,
+};
+
+fn lowest(model: &Model<'static>) -> Lowest {
+    Lowest::of(&model.lowest())
+}
 
 fn encode_bytes(bytes: &'static [u8]) -> Checked<usize> {
     bytes_of::<f32>(Pipeline::memory_len(&Model::again(bytes)?)).ok_or(WTA_ERROR_LENGTH)

@@ -19,7 +19,7 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Svm, Portable, packed_len};
 use wta_core::model::{
-    BELOW, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES,
+    BELOW, CLASS_NAMES, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES,
     INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED, PREPROCESSING,
     STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, WHOLE_STACK,
 };
@@ -190,5 +190,32 @@ fn c_gets_the_bits_of_the_pipelines_from_any_kind_of_samples() {
         let status = unsafe { wta_novelty(&held, &signed[0], 0, lent, bytes, &mut score) };
         assert_eq!(status, if model.layers() == 1 { WTA_OK } else { WTA_ERROR_MISSING });
         assert_eq!(score.is_finite(), model.layers() == 1);
+    }
+}
+
+#[test]
+fn classes_have_names() {
+    let mut contents = preprocessed(CLASSES);
+    contents.sections.push((CLASS_NAMES, [&bytes_of(&[5, 5, 7])[..], "still\u{fc}".as_bytes()].concat()));
+    let mut flash = Flash::default();
+    let bytes = contents.write();
+    let bytes = flash.hold(&bytes, 0);
+    let mut model = wta_model { words: [0; WTA_MODEL_WORDS] };
+    let (mut name, mut len) = (null(), 0);
+    let class_name = wta_model_class_name;
+    unsafe {
+        assert_eq!(class_name(&model, 0, &mut name, &mut len), WTA_ERROR_UNINITIALISED);
+        assert_eq!(wta_model_init_whole(&mut model, bytes.as_ptr(), bytes.len()), WTA_OK);
+        for (class, expected) in ["still", "", "\u{fc}"].iter().enumerate() {
+            assert_eq!(class_name(&model, class, &mut name, &mut len), WTA_OK);
+            assert_eq!(std::slice::from_raw_parts(name.cast::<u8>(), len), expected.as_bytes());
+        }
+        assert_eq!(class_name(&model, CLASSES, &mut name, &mut len), WTA_ERROR_LENGTH);
+        assert_eq!(class_name(&model, 0, null_mut(), &mut len), WTA_ERROR_NULL);
+        assert_eq!(class_name(&model, 0, &mut name, null_mut()), WTA_ERROR_NULL);
+        let plain = preprocessed(CLASSES).write();
+        let plain = flash.hold(&plain, 0);
+        assert_eq!(wta_model_init_whole(&mut model, plain.as_ptr(), plain.len()), WTA_OK);
+        assert_eq!(class_name(&model, 0, &mut name, &mut len), WTA_ERROR_MISSING);
     }
 }

@@ -40,6 +40,11 @@ impl<'a> Int8Network<'a> {
         Ok(Self { network, layers: all })
     }
 
+    /// The same of filters that were made for the network's layers.
+    pub(crate) const fn known(network: Network, layers: [Int8Filters<'a>; MAX_LAYERS]) -> Self {
+        Self { network, layers }
+    }
+
     /// The network.
     pub const fn network(&self) -> &Network {
         &self.network

@@ -48,6 +48,8 @@ pub const MAX_STACK: usize = 8;
 pub const PREPROCESSING: Tag = *b"PREP";
 /// Section: the model of the layer below, whole.
 pub const BELOW: Tag = *b"BELW";
+/// Section: the names of the classes.
+pub const CLASS_NAMES: Tag = *b"NAME";
 /// Section: the step of the quantised network's input.
 pub const INT8_INPUT_STEP: Tag = *b"Q8IN";
 /// Section: the network's parameters.

@@ -61,11 +61,13 @@ pub(super) fn encoder<'a>(
     network: &Network,
     filters: NewFilters<'a>,
 ) -> Result<Option<Int8Network<'a>>> {
-    let mut layers = heapless::Vec::<_, MAX_LAYERS>::new();
+    let mut layers = [Int8Filters::EMPTY; MAX_LAYERS];
+    let mut places = layers.iter_mut();
     let found = each_layer(sections, network, filters, &mut |filters| {
-        layers.push(filters).map_err(|_| Error::Invalid("an encoder may have at most 8 layers"))
+        *places.next().ok_or(Error::Invalid("an encoder may have at most 8 layers"))? = filters;
+        Ok(())
     })?;
-    if found { Int8Network::new(*network, &layers).map(Some) } else { Ok(None) }
+    Ok(found.then(|| Int8Network::known(*network, layers)))
 }
 
 /// Hands over the filters of each layer; whether there are any.

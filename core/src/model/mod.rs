@@ -50,6 +50,7 @@
 //! | [`PREPROCESSING`], `PREP` | u32, f32: the [steps](crate::preprocess) between sample and network |
 //! | [`BELOW`], `BELW` | a whole `model.wta`: the layer below |
 //! | [`INT8_INPUT_STEP`], `Q8IN` | f32: what an input of 1 stands for in a quantised network |
+//! | [`CLASS_NAMES`], `NAME` | u32, UTF-8: where each class's name ends in the text behind, and the text |
 //!
 //! Without decoder, a model has the first [`Network::encoder_len`] parameters. A classifier is for features
 //! as they come out of pooling and square roots.
@@ -60,6 +61,7 @@
 mod crc;
 mod format;
 mod int8;
+mod names;
 mod reader;
 mod sections;
 
@@ -77,6 +79,7 @@ use reader::Reader;
 use sections::Sections;
 
 pub use format::*;
+pub use names::ClassNames;
 
 /// A checked `model.wta`: the description, and views of the numbers.
 #[derive(Clone, Copy, Debug)]
@@ -104,21 +107,20 @@ impl<'a> Model<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         // The lowest layer first, and all in one place: on a microcontroller, another one that reads a
         // description would take kilobytes of flash, and a call a kilobyte of stack.
-        let mut layers: Vec<&'a [u8], MAX_STACK> = Vec::new();
-        let mut next = Some(bytes);
-        while let Some(bytes) = next {
-            layers.push(bytes).map_err(|_| WRONG_STACK)?;
-            next = sections::below(bytes);
+        let mut above = sections::layers(bytes).take(MAX_STACK + 1).count().saturating_sub(1);
+        if above == MAX_STACK {
+            return Err(WRONG_STACK);
         }
         let mut lower: Option<Link> = None;
         loop {
-            let model = Self::parse_layer(layers.pop().unwrap_or(bytes))?;
+            let model = Self::parse_layer(sections::layers(bytes).nth(above).unwrap_or(bytes))?;
             if let Some(lower) = lower {
                 model.expect_below(&lower)?;
             }
-            if layers.is_empty() {
+            if above == 0 {
                 return Ok(model);
             }
+            above -= 1;
             lower = Some(model.link());
         }
     }
@@ -206,6 +208,9 @@ impl<'a> Model<'a> {
         if !all.into_iter().all(|(flag, tag)| marked(flag, tag)) {
             return Err(WRONG_FLAGS);
         }
+        if let Some(names) = self.sections.bytes(CLASS_NAMES) {
+            ClassNames::check(names, self.classes)?;
+        }
         let layer = self.flags & (STACKED | PREPROCESSED | STEPPED);
         if self.flags & WHOLE_STACK != 0 && layer != STACKED {
             return Err(WRONG_FLAGS);
@@ -266,6 +271,7 @@ impl<'a> Model<'a> {
     ///
     /// [`Error::Model`] for what cannot be such bytes. Other bytes that were never accepted may give a model
     /// whose numbers are not finite.
+    #[inline(never)]
     pub fn again(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         reader.array::<CHECKED_FROM>()?;
@@ -291,13 +297,18 @@ impl<'a> Model<'a> {
 
     /// The layers in the file: 1, or those of a stack.
     pub fn layers(&self) -> usize {
-        core::iter::successors(Some(*self), Self::below).count()
+        self.sections.layers().count()
     }
 
     /// The layer with this index, from the lowest up.
     pub(crate) fn layer(&self, index: usize) -> Self {
-        let above = self.layers().saturating_sub(index.saturating_add(1));
-        core::iter::successors(Some(*self), Self::below).nth(above).unwrap_or(*self)
+        // A stack is gone through as bytes: a description is a third of a kilobyte of stack.
+        match self.layers().saturating_sub(index.saturating_add(1)) {
+            0 => *self,
+            above => {
+                self.sections.layers().nth(above).and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self)
+            }
+        }
     }
 
     /// The preprocessing of samples; one without steps if there is none.
@@ -387,6 +398,16 @@ impl<'a> Model<'a> {
     /// Classes of the classifier, in whatever form it is there; 0 for none.
     pub const fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The names of the classes, in place; `None` if they are called 0, 1, 2 and so on.
+    pub fn class_names(&self) -> Option<ClassNames<'a>> {
+        ClassNames::known(self.sections.bytes(CLASS_NAMES)?, self.classes).ok()
+    }
+
+    /// The name of a class; `None` if there is no such class, or it is called by its number.
+    pub fn class_name(&self, class: usize) -> Option<&'a str> {
+        self.class_names()?.get(class)
     }
 
     /// The classifier in f32, in place.

@@ -54,6 +54,11 @@ impl<'a> Sections<'a> {
         None
     }
 
+    /// The bytes of each layer of a stack, from the uppermost down.
+    pub(super) fn layers(&self) -> impl Iterator<Item = &'a [u8]> {
+        layers(self.bytes)
+    }
+
     /// A section's numbers.
     pub(super) fn numbers<T: Pod>(&self, tag: Tag) -> Result<Option<&'a [T]>> {
         let Some(bytes) = self.bytes(tag) else { return Ok(None) };
@@ -64,8 +69,14 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// The bytes of each layer of a stack, from the uppermost down, as far as they can be found.
+pub(super) fn layers(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::successors(Some(bytes), |bytes| below(bytes))
+}
+
 /// The bytes of the layer below, as far as they can be found in what has not been checked yet.
-pub(super) fn below(bytes: &[u8]) -> Option<&[u8]> {
+#[inline(never)]
+fn below(bytes: &[u8]) -> Option<&[u8]> {
     let field = |at: usize| {
         let word = bytes.get(at..)?.first_chunk()?;
         usize::try_from(u32::from_le_bytes(*word)).ok()

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, expect_len};
 use crate::int8::{Int8Extractor, Int8Kernels, Int8Rows, quantise};
 use crate::memory::{copy, split_off};
-use crate::model::Model;
+use crate::model::{INT8_WEIGHTS, Model};
 use crate::pipeline::float::NO_CLASSIFIER;
 use crate::pipeline::layers::{Features, features_len, keep};
 use crate::preprocess::Preprocessed;
@@ -74,7 +74,7 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
         if lowest.is_stacked() {
             return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
         }
-        if lowest.known_int8().is_none() {
+        if lowest.section(INT8_WEIGHTS).is_none() {
             return Err(Error::Model("this model.wta has no quantised network; export it with one"));
         }
         expect_len("memory of the model", Self::memory_len(&model), memory.len())?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::encoded::{Encoded, Encoding};
 use super::plan::{Plan, options, search};
-use crate::data::Dataset;
+use crate::data::{Classes, Dataset};
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
@@ -21,6 +21,8 @@ pub struct Classifier<'a> {
     encoder: FeatureEncoder,
     /// The SVM, for features as [`Trained::encode`] gives them.
     pub svm: svm::Model,
+    /// The names of the classes.
+    pub classes: Classes,
     /// The C that was chosen on held-out training images.
     pub c: f64,
     /// The share of held-out training images that this C classifies wrongly; `None` if the recipe has only
@@ -55,7 +57,8 @@ impl Trained {
         report.warnings().iter().for_each(|warning| observer.note(&format!("warning: {warning}")));
         encoded.scaling.fold_into(&mut svm)?;
         let held_out_error = (choice.held_out > 0).then(|| choice.held_out_error());
-        Ok(Classifier { trained: self, encoder: encoded.encoder, svm, c: choice.c, held_out_error })
+        let (encoder, classes) = (encoded.encoder, encoded.classes);
+        Ok(Classifier { trained: self, encoder, svm, classes, c: choice.c, held_out_error })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use wta_core::{Method, Model, novelty_len, stream_training_len};
 
+use super::class_names;
 use super::format::ModelFile;
 use super::name::Name;
 use super::ram::Ram;
@@ -11,7 +12,8 @@ use crate::error::Result;
 const LINE: usize = 16;
 
 /// A header for C99 (and C++) with the aligned array `wta_<name>`, and its description as macros
-/// `WTA_<NAME>_...`. `title` appears in its first line.
+/// `WTA_<NAME>_...`; of a classifier also the array `wta_<name>_class_names`. `title` appears in its first
+/// line.
 ///
 /// # Errors
 ///
@@ -68,7 +70,9 @@ WTA_{capitals}_ALIGN static const unsigned char wta_{name}[WTA_{capitals}_LEN] =
         text.extend(line.iter().map(|byte| format!("0x{byte:02x},")));
         text.push('\n');
     }
-    text.push_str("};\n\n#endif\n");
+    text.push_str("};\n\n");
+    text.push_str(&class_names::c(&model, name, &capitals));
+    text.push_str("#endif\n");
     Ok(text)
 }
 

@@ -6,6 +6,7 @@
 //! signal's network is turned, so that a device streams it sample by sample.
 
 mod c;
+mod class_names;
 mod format;
 mod memory;
 mod name;
@@ -68,6 +69,7 @@ fn layer(source: &Source, floats: Option<Options>, quantized: Option<&Quantized>
     if quantized.is_some_and(|quantized| quantized.input_step().is_some()) {
         description.flags |= STEPPED;
     }
+    sections.extend(class_names::section(&source.classes, description.classes)?);
     let trained = &source.trained;
     match &trained.below {
         Some(below) => {
@@ -134,7 +136,8 @@ impl Classifier<'_> {
     ///
     /// As for [`Source::new`] and [`model`].
     pub fn export(&self) -> Result<ModelFile> {
-        model(&Source::new(self.trained().clone(), Some(self.svm.clone()))?, Options { decoder: true })
+        let source = Source::new(self.trained().clone(), Some(self.svm.clone()))?;
+        model(&Source { classes: self.classes.clone(), ..source }, Options { decoder: true })
     }
 }
 

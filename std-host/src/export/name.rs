@@ -65,6 +65,7 @@ const TAKEN: &[&str] = &[
     "encode_int8",
     "int8",
     "int8_bytes",
+    "model_class_name",
     "model_info",
     "model_init",
     "model_network",

@@ -2,6 +2,7 @@
 
 use wta_core::{Conv, Model, Size};
 
+use super::class_names;
 use super::format::ModelFile;
 use super::name::Name;
 use super::ram::Ram;
@@ -136,6 +137,7 @@ pub const LAYERS: usize = {};
         model.lowest().preprocessing().len(),
         model.layers(),
     );
+    text += &class_names::rust(model);
     let mut add = |about: &str, name: &str, number: usize| {
         text += &format!("\n/// {about}.\npub const {name}: usize = {number};\n");
     };

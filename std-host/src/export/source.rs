@@ -29,7 +29,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// A trained network with a classifier of its features, if there is one.
+    /// A trained network with a classifier of its features, if there is one, whose classes are numbers until
+    /// `classes` names them.
     ///
     /// # Errors
     ///

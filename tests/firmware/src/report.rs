@@ -80,6 +80,14 @@ pub fn line(text: &str) {
     Line::new(text).end();
 }
 
+/// A name and what comes after it.
+pub fn text(name: &str, text: &str) {
+    let mut line = Line::new(name);
+    line.push(" ");
+    line.push(text);
+    line.end();
+}
+
 /// A name and a number.
 pub fn number(name: &str, number: u64) {
     let mut line = Line::new(name);

@@ -91,6 +91,11 @@ impl Report {
         lines.filter_map(move |mut words| (words.next() == Some(name)).then_some(words)).flatten()
     }
 
+    /// The words with this name.
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        self.words(name).collect()
+    }
+
     /// Bytes of RAM that the program took, stack included.
     pub(crate) fn ram(&self) -> u64 {
         self.costs.ram + self.costs.stack

@@ -7,11 +7,14 @@ mod board;
 mod c;
 mod classify_digits;
 mod classify_int8;
+mod classify_motions;
 mod conv_int8;
 mod costs;
 mod count;
 #[path = "../../firmware/digits.rs"]
 mod digits;
+#[path = "../../firmware/motions.rs"]
+mod motions;
 mod no_panic;
 mod novelty_1d;
 mod step_fc;

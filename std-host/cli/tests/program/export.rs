@@ -272,6 +272,7 @@ train = "train.npy"
 test = "test.npy"
 train_labels = "labels.npy"
 test_labels = "labels.npy"
+class_names = ['a "b" \', "two\nlines??/", "gr\u00fc7"]
 [[preprocess]]
 step = "standardise"
 per = "channel"
@@ -292,6 +293,9 @@ pool = { kernel = 4, stride = 4 }
 [svm]
 c = [1.0]
 "#;
+
+/// The classes' names in it, each with something that a string literal has to escape.
+const NAMES: [&str; 3] = ["a \"b\" \\", "two\nlines??/", "gr\u{fc}7"];
 
 /// A run on 60 samples of 3 channels x 40 time steps in 16 bits.
 fn signal_run(folder: &Folder) -> (String, Vec<i16>) {
@@ -375,11 +379,25 @@ fn two_models_lie_in_one_program() {
         ];
         wta(&[&export[..], &["--keep-f32", "--data", &data]].concat()).succeeds();
     }
-    let text = "#include \"digits.h\"\n#include \"motion_2.h\"\nint main(void) {\n\
+    // Numbers, so that the expected names need no escapes.
+    let bytes = |name: &str| name.bytes().map(|byte| format!("{byte},")).collect::<String>();
+    let wrong: String = (NAMES.iter().enumerate())
+        .map(|(class, name)| {
+            let name = bytes(name) + "0";
+            format!(
+                "    static const unsigned char name{class}[] = {{{name}}};\n    if (memcmp(\
+                 wta_motion_2_class_names[{class}], name{class}, sizeof name{class})) return 1;\n"
+            )
+        })
+        .collect();
+    let text = String::from(
+        "#include <string.h>\n#include \"digits.h\"\n#include \"motion_2.h\"\nint main(void) {\n",
+    ) + &wrong
+        + "    if (strcmp(wta_digits_class_names[9], \"9\")) return 1;\n\
         return !(wta_digits[0] == wta_motion_2[0] && WTA_DIGITS_CHANNELS == 1u && WTA_MOTION_2_CHANNELS == 3u\n\
         && WTA_DIGITS_INT8_PORTABLE_BYTES < WTA_DIGITS_INT8_DSP_BYTES && WTA_MOTION_2_ENCODE_BYTES > 0u);\n}\n";
     for (compiler, file, standard) in [("cc", "two.c", "-std=c99"), ("c++", "two.cpp", "-std=c++11")] {
-        folder.write(file, text);
+        folder.write(file, &text);
         let Some(found) = require(emulator::find(compiler, "g++")) else { return };
         let mut command = Command::new(found);
         command.current_dir(&data).args([
@@ -400,6 +418,8 @@ fn two_models_lie_in_one_program() {
     // What the constants say is what the core asks for.
     let flash = Flash::read(folder.path("motion_2.wta"));
     let model = flash.model();
+    assert!((0..4).map(|class| model.class_name(class)).eq(NAMES.map(Some).into_iter().chain([None])));
+    assert!(Flash::read(folder.path("digits.wta")).model().class_names().is_none());
     let module = fs::read_to_string(folder.path("motion_2.rs")).unwrap();
     for (name, len) in [
         ("PIPELINE_LEN", Pipeline::memory_len(&model)),
@@ -420,15 +440,23 @@ fn two_models_lie_in_one_program() {
         ),
     );
     fs::copy(workspace.join("Cargo.lock"), folder.path("Cargo.lock")).unwrap();
-    folder.write(
-        "main.rs",
+    let names: String = (NAMES.iter().enumerate())
+        .map(|(class, name)| {
+            let name = bytes(name);
+            format!("    assert_eq!(motion_2::CLASS_NAMES[{class}].as_bytes(), [{name}]);\n")
+        })
+        .collect();
+    let main = String::from(
         "include!(\"digits.rs\");\ninclude!(\"motion_2.rs\");\n\
          #[path = \"digits.rs\"]\nmod again;\n\
          static MEMORY: [f32; motion_2::PIPELINE_LEN] = [0.0; motion_2::PIPELINE_LEN];\n\
          fn main() {\n    assert!(digits::MODEL != motion_2::MODEL && again::MODEL == digits::MODEL);\n    \
+         assert_eq!((digits::CLASS_NAMES[9], digits::CLASSES), (\"9\", 10));\n    \
          let model = wta_core::Model::parse(motion_2::MODEL).unwrap();\n    \
-         assert_eq!(wta_core::Pipeline::memory_len(&model), MEMORY.len());\n}\n",
-    );
+         assert_eq!(wta_core::Pipeline::memory_len(&model), MEMORY.len());\n",
+    ) + &names
+        + "}\n";
+    folder.write("main.rs", &main);
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "run",

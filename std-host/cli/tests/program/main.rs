@@ -13,6 +13,8 @@ mod paper;
 mod preprocess;
 mod rbm;
 mod recipes;
+#[cfg(unix)]
+mod sensor_to_board;
 mod stacking;
 mod support;
 mod train_and_eval;
