@@ -1,5 +1,5 @@
-//! Files of people's own with damaged headers: each is told in one sentence or read, without a panic, a hang or
-//! memory that the file's size does not justify.
+//! Files of people's own with damaged headers: each is told in one sentence or read, without a panic, a hang
+//! or memory that the file's size does not justify.
 //!
 //! `WTA_DAMAGED=100000 cargo test -p wta --test damaged_files` tries so many of each format.
 

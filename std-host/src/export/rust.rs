@@ -58,12 +58,13 @@ static BYTES: Aligned = Aligned(*b\"\\\n{literal}\");
 #[allow(
     unused_imports,
     ambiguous_glob_reexports,
+    unreachable_pub,
     reason = \"the same without the name, for a file that is a module\"
 )]
 pub use {name}::*;
 
 /// A module of firmware that depends on `wta-core`: `wta_core::Model::parse({name}::MODEL)`.
-#[allow(dead_code, reason = \"no program needs everything\")]
+#[allow(dead_code, unreachable_pub, reason = \"no program needs everything\")]
 pub mod {name} {{
 {body}}}
 "

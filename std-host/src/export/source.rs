@@ -59,8 +59,8 @@ impl Source {
         Self { trained, image, pool, svm: None, columns, classes, form: Form::of(image) }
     }
 
-    /// Reads the network and the classifier of a run that devices can compute. `shape` is that of a sample, if
-    /// the run does not say it.
+    /// Reads the network and the classifier of a run that devices can compute. `shape` is that of a sample,
+    /// if the run does not say it.
     ///
     /// # Errors
     ///
@@ -78,12 +78,13 @@ impl Source {
         }
     }
 
-    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say it.
+    /// Reads the network and the classifier of a run. `shape` is that of a sample, if the run does not say
+    /// it.
     ///
     /// # Errors
     ///
-    /// One sentence if there is no trained network, or the classifier cannot be read or is for other features;
-    /// [`Error::UnknownShape`] if nobody says the shape of a sample.
+    /// One sentence if there is no trained network, or the classifier cannot be read or is for other
+    /// features; [`Error::UnknownShape`] if nobody says the shape of a sample.
     pub fn open(run: &Run, shape: Option<Shape>) -> Result<Self> {
         let Some(image) = run.sample_shape()?.or(shape) else {
             return Err(Error::UnknownShape { folder: run.folder().to_path_buf() });

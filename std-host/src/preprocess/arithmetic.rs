@@ -13,15 +13,15 @@ use crate::recipe::Per;
 pub(crate) enum Arithmetic<'a> {
     /// `(x - mean) / sqrt(variance + regulariser)` over the sample; 0 if that is a division by 0.
     Contrast { regulariser: f32 },
-    /// `(x - m) / sqrt(1 + m2)`, with the means of `x` and `x^2` in a window: sums with `weights` (from the centre
-    /// outwards) along rows, times `columns`, then across rows, times `rows`.
+    /// `(x - m) / sqrt(1 + m2)`, with the means of `x` and `x^2` in a window: sums with `weights` (from the
+    /// centre outwards) along rows, times `columns`, then across rows, times `rows`.
     LocalContrast { weights: &'a [f32], rows: Vec<f32>, columns: Vec<f32> },
     /// `(x - mean) * factor`, for each number, each channel or all numbers.
     Affine { per: Per, mean: &'a [f32], factor: &'a [f32] },
     /// `matrix (x - mean)`, row by row.
     Matrix { mean: &'a [f32], matrix: &'a [f32] },
-    /// A convolution of `x - mean` (by channel) with a border: row `i` of the bordered sample is row `rows[i]` of
-    /// the sample. `filters` are output channel, row, column, channel.
+    /// A convolution of `x - mean` (by channel) with a border: row `i` of the bordered sample is row
+    /// `rows[i]` of the sample. `filters` are output channel, row, column, channel.
     Filter { kernel: Size, mean: Vec<f32>, filters: Vec<f32>, rows: Vec<usize>, columns: Vec<usize> },
 }
 

@@ -126,7 +126,11 @@ fn a_device_computes_the_scalar_hosts_features_and_scores() {
     let saved = fs::read(folder.path("run/svm.safetensors")).unwrap();
     let saved = SafeTensors::deserialize(&saved).unwrap();
     let tensor = |name: &str| floats(saved.tensor(name).unwrap().data());
-    let (weights, bias) = (tensor("weight"), tensor("bias"));
+    // Map after map in the file, position by position on the device.
+    let (maps, weights) = (model.network().code().channels, tensor("weight"));
+    let weights: Vec<f32> =
+        weights.chunks_exact(model.features()).flat_map(|class| channels_last(maps, class)).collect();
+    let bias = tensor("bias");
     let svm = Svm::new(model.features(), &weights, &bias).unwrap();
     assert_eq!((model.classes(), svm.classes()), (10, 10));
 
@@ -369,6 +373,7 @@ fn a_signal_with_preprocessing_is_classified_from_16_bits() {
 fn two_models_lie_in_one_program() {
     let folder = Folder::new();
     let (digits, (signal, _)) = (trained(&folder), signal_run(&folder));
+    wta(&["eval", "--run", &digits]).succeeds();
     let data = folder.path("");
     for (run, name) in [(&digits, "digits"), (&signal, "motion_2")] {
         let (out, header) = (folder.path(&format!("{name}.wta")), folder.path(&format!("{name}.h")));

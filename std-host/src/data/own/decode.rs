@@ -79,8 +79,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 /// The most decoded bytes of a file of this length.
 fn most_decoded(len: u64, format: Option<ImageFormat>) -> u64 {
     let most = match format {
-        // Each code of LZW is at most one pixel longer than the longest before, and a table has 4,096 of them, which
-        // take 6 KiB. A pixel becomes four bytes.
+        // Each code of LZW is at most one pixel longer than the longest before, and a table has 4,096 of
+        // them, which take 6 KiB. A pixel becomes four bytes.
         Some(ImageFormat::Gif) => len.saturating_mul(len.min(2 * 1_366)) / 2 * 4,
         _ => len.saturating_mul(MOST_INFLATION),
     };

@@ -48,8 +48,8 @@ pub struct Options<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] if the file would be larger than the 2 GiB of the format, or if the preprocessing cannot
-/// be applied to samples of this shape.
+/// [`Error::Invalid`] if the file would be larger than the 2 GiB of the format, or if the preprocessing
+/// cannot be applied to samples of this shape.
 pub fn model(source: &Source, options: Options<'_>, int8: Option<&Quantized>) -> Result<Vec<u8>> {
     let mut graph = Graph::default();
     let (trained, image) = (&source.trained, source.image);
