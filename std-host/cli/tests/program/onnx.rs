@@ -157,6 +157,52 @@ fn graphs_of_images_give_the_features_and_scores_of_the_program() {
     }
 }
 
+/// Pictures larger than the patches that whitening was learnt from: it becomes a convolution with a mirrored
+/// border.
+#[test]
+fn a_graph_of_large_pictures_whitens_as_the_program_does() {
+    let (height, width) = (15, 17);
+    let folder = Folder::new();
+    let mut samples: Vec<f32> = Vec::new();
+    for split in ["train", "test"] {
+        fs::create_dir_all(folder.path(&format!("pictures/{split}"))).unwrap();
+        for picture in 0..5 {
+            let pixel = |place: usize| {
+                let (x, y) = ((place % width) as f32, (place / width) as f32);
+                (127.0 + 100.0 * (0.4 * x * (picture + 1) as f32).sin() * (0.3 * y).cos()) as u8
+            };
+            let pixels: Vec<u8> = (0..height * width).map(pixel).collect();
+            let head = format!("P5\n{width} {height}\n255\n").into_bytes();
+            let path = folder.path(&format!("pictures/{split}/{picture}.pgm"));
+            fs::write(path, [head, pixels.clone()].concat()).unwrap();
+            if split == "test" {
+                samples.extend(pixels.into_iter().map(f32::from));
+            }
+        }
+    }
+    let layer = |table: &str, name: &str, size: &str| {
+        format!(
+            "{table}name = '{name}'\n{table}about = 'x'\n{table}data = {{ set = 'images', folder = 'pictures', colour \
+             = false, divide_by = 64, {size} }}\n{table}network = {{ kind = 'convolutional', encoder = [{{ maps = 5, \
+             kernel = 3 }}], decoder_kernel = 3, initial = 'he' }}\n{table}sparsity = {{ lifetime = 0.2 }}\n\
+             {table}training = {{ epochs = 1, batch = 5, optimizer = 'adam', rate = 1e-3 }}\n{table}preprocess = [\
+             {{ step = 'zca', regulariser = 0.1 }}, {{ step = 'local-contrast', window = 5 }}]\n"
+        )
+    };
+    // Of an even side, the filter leaves out a row and a column.
+    let text = layer("", "upper", "size = [15, 17]")
+        + "large = { stride = 2, pool = { kernel = 3, stride = 2, whole = true } }\n"
+        + &layer("below.", "lower", "size = 8, patches = 60");
+    let (recipe, run, data) = (folder.write("recipe.toml", &text), folder.path("run"), folder.path(""));
+    let (file, out) = (folder.path("model.onnx"), folder.path("features.npy"));
+    wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
+    wta(&["encode", "--run", &run, "--data", &data, "--split", "test", "--out", &out]).succeeds();
+    wta(&["export", "--run", &run, "--onnx", &file]).succeeds();
+    let input = Value::from_shape(&[5, 1, height, width], samples).unwrap();
+    let features = Model::load_file(&file).unwrap().run_one(input.into(), None).unwrap();
+    near("large", "features", &features.into_tensor::<f32>().unwrap().into_data(), &npy(&out));
+}
+
 #[test]
 fn graphs_of_signals_and_vectors_take_them_as_they_are() {
     let folder = Folder::new();
