@@ -58,15 +58,15 @@ enum Command {
     Recipes(command::recipes::Arguments),
     /// Train a recipe into a run folder.
     Train(command::train::Arguments),
-    /// Write a data set's features as .npy.
+    /// Write features, codes or reconstructions as .npy, or a sparse matrix.
     Encode(command::encode::Arguments),
     /// Train a linear SVM on the features and print its test error.
     Eval(command::eval::Arguments),
     /// Classify new pictures, arrays or recordings.
     Predict(command::predict::Arguments),
-    /// Write a trained network for firmware: model.wta, a Rust module, a C header.
+    /// Write a trained network for firmware (model.wta, a Rust module, a C header) or as ONNX.
     Export(command::export::Arguments),
-    /// Try combinations of a recipe's settings, by their error on held-out training images.
+    /// Try combinations of a recipe's settings, by their error or loss on held-out samples.
     Search(command::search::Arguments),
     /// Write pictures: dictionary, feature maps, reconstructions.
     Show(command::show::Arguments),
