@@ -7,6 +7,7 @@ mod data_sets;
 mod export;
 mod files_and_signals;
 mod large_images;
+mod old_runs;
 mod onnx;
 mod own_data;
 mod paper;
