@@ -117,7 +117,10 @@ fn under_nohup_a_closed_terminal_does_not_end_the_training() {
             command.arg(env!("CARGO_BIN_EXE_wta"));
             command
         } else {
-            Command::new(env!("CARGO_BIN_EXE_wta"))
+            // The tests themselves may run under nohup, which is inherited.
+            let mut command = Command::new("env");
+            command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_wta")]);
+            command
         };
         command.args(["train", &recipe, "--data", &data, "--run", &run, "--epochs", "1000000"]);
         let mut child =
