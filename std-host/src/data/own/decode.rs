@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use wta_core::Size;
 
 use crate::error::{Error, Result};
@@ -90,8 +90,14 @@ fn most_decoded(len: u64, format: Option<ImageFormat>) -> u64 {
 /// The decoder of a file. It refuses a header that promises more than the file can hold.
 fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let reader = reader.map_err(|error| damaged(path, &error))?;
+    let mut reader = reader.map_err(|error| damaged(path, &error))?;
     let most = most_decoded(bytes.len() as u64, reader.format());
+    if reader.format() == Some(ImageFormat::Gif) {
+        // The frame has a size of its own, which is allocated besides the picture's.
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(most.saturating_mul(2).saturating_add(1 << 20));
+        reader.limits(limits);
+    }
     let decoder = reader.into_decoder().map_err(|error| damaged(path, &error))?;
     let ((columns, rows), promised) = (decoder.dimensions(), decoder.total_bytes());
     if columns > MOST_SIDE || rows > MOST_SIDE || promised > most {
