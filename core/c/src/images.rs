@@ -52,6 +52,17 @@ pub struct wta_images {
     pub kind: u32,
 }
 
+impl wta_images {
+    /// From one of `count` images of `image` bytes to the next, and the bytes of all; an error if there are
+    /// fewer.
+    fn extent(&self, count: usize, image: usize) -> Checked<(usize, usize)> {
+        let stride = if self.stride == 0 { image } else { self.stride };
+        let last = count.saturating_sub(1).checked_mul(stride);
+        let needed = last.and_then(|last| last.checked_add(image)).ok_or(WTA_ERROR_LENGTH)?;
+        if self.len < needed { Err(WTA_ERROR_LENGTH) } else { Ok((stride, needed)) }
+    }
+}
+
 /// Images of a known shape, checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Images<'a> {
@@ -128,23 +139,13 @@ impl<'a> Images<'a> {
         let source = if images.pixels.is_null() && !images.samples.is_null() {
             let kind = Kind::of(images.kind)?;
             let len = shape.len().checked_mul(kind.size()).ok_or(WTA_ERROR_LENGTH)?;
-            let stride = if images.stride == 0 { len } else { images.stride };
-            let last = count.saturating_sub(1).checked_mul(stride);
-            let needed = last.and_then(|last| last.checked_add(len)).ok_or(WTA_ERROR_LENGTH)?;
-            if images.len < needed {
-                return Err(WTA_ERROR_LENGTH);
-            }
+            let (stride, needed) = images.extent(count, len)?;
             // SAFETY: the function's contract; `images.len` bytes are there.
             Source::Samples { bytes: unsafe { numbers(images.samples.cast(), needed) }?, stride, kind }
         } else if images.pixels.is_null() {
             Source::Rows { row: images.row.ok_or(WTA_ERROR_NULL)?, context: images.context }
         } else {
-            let stride = if images.stride == 0 { shape.len() } else { images.stride };
-            let last = count.saturating_sub(1).checked_mul(stride);
-            let needed = last.and_then(|last| last.checked_add(shape.len())).ok_or(WTA_ERROR_LENGTH)?;
-            if images.len < needed {
-                return Err(WTA_ERROR_LENGTH);
-            }
+            let (stride, needed) = images.extent(count, shape.len())?;
             // SAFETY: the function's contract; `images.len` bytes are there.
             Source::Pixels { bytes: unsafe { numbers(images.pixels, needed) }?, stride }
         };

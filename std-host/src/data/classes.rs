@@ -59,6 +59,11 @@ impl Classes {
         self.names.is_empty()
     }
 
+    /// Whether the classes are called 0, 1, 2 and so on.
+    pub fn are_numbers(&self) -> bool {
+        *self == Self::numbered(self.len())
+    }
+
     /// The name of a class, or `?` if there is no such class.
     pub fn name(&self, class: usize) -> &str {
         self.names.get(class).map_or("?", String::as_str)

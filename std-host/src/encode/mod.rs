@@ -7,6 +7,7 @@ mod features;
 mod inputs;
 mod link;
 mod npy;
+mod prepared;
 mod sparse_encoder;
 mod stage;
 mod written;

@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    Candidates, Cut, Encoder, Kernels, Learner, Network, Parameters, Rbm, Selection, Sparsity, Winners,
-    select,
+    Candidates, Cut, Encoder, Learner, Network, Parameters, Rbm, Selection, Sparsity, Winners, select,
 };
 use wta_simd::Isa;
 
+use super::prepared::prepared;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::recipe::Resolved;
@@ -67,16 +67,7 @@ impl<'a> SparseEncoder<'a> {
     pub fn new(isa: Isa, resolved: &Resolved, parameters: &'a [f32]) -> Result<Self> {
         let (network, is_rbm) = (resolved.network(), resolved.recipe().gibbs().is_some());
         let parameters = Parameters::new(network, parameters)?;
-        let prepared = if is_rbm {
-            let (units, inputs) = (network.code().channels, network.input().len());
-            let mut prepared = Aligned::zeros(isa.prepared_len(units, inputs));
-            isa.prepare(parameters.filters(0).weights, inputs, &mut prepared);
-            prepared
-        } else {
-            let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
-            Encoder::new(isa, parameters, &mut prepared)?;
-            prepared
-        };
+        let prepared = prepared(isa, parameters, is_rbm)?;
         let sparsity = resolved.recipe().sparsity.at_end(network.code());
         Ok(Self { isa, parameters, network, sparsity, is_rbm, prepared })
     }
@@ -131,12 +122,17 @@ impl<'a> SparseEncoder<'a> {
         Ok(codes)
     }
 
-    /// The same codes, with 0 for the candidates that do not win.
+    /// The codes from which a batch is reconstructed: the winners, or of an RBM all probabilities.
     ///
     /// # Errors
     ///
-    /// [`Error::Core`](crate::Error::Core) if a candidate is not finite.
-    pub fn selected(&self, mut codes: SparseCodes) -> Result<SparseCodes> {
+    /// As for [`SparseEncoder::encode`].
+    pub fn for_reconstruction(&self, inputs: &[f32]) -> Result<SparseCodes> {
+        if self.is_rbm { self.candidates(inputs) } else { self.encode(inputs) }
+    }
+
+    /// The same codes, with 0 for the candidates that do not win.
+    fn selected(&self, mut codes: SparseCodes) -> Result<SparseCodes> {
         if !self.is_rbm {
             let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; codes.maps];
             select(self.isa, &self.network, &self.sparsity, &mut codes.values, &mut cuts)?;

@@ -1,9 +1,10 @@
 //! One layer of a stack during encoding.
 
-use wta_core::{Encoder, Kernels, Network, Parameters, Pool, PoolKind, Rbm, Shape};
+use wta_core::{Encoder, Network, Parameters, Pool, PoolKind, Rbm, Shape};
 use wta_simd::Isa;
 
 use super::link::LayerLink;
+use super::prepared::prepared;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::run::Trained;
@@ -29,16 +30,7 @@ impl Stage {
         let parameters = trained.parameters.clone();
         let checked = Parameters::from_outside(network, &parameters)?;
         let is_rbm = trained.recipe().gibbs().is_some();
-        let prepared = if is_rbm {
-            let (units, inputs) = (network.code().channels, network.input().len());
-            let mut prepared = Aligned::zeros(isa.prepared_len(units, inputs));
-            isa.prepare(checked.filters(0).weights, inputs, &mut prepared);
-            prepared
-        } else {
-            let mut prepared = Aligned::zeros(Encoder::prepared_len(isa, &network));
-            Encoder::new(isa, checked, &mut prepared)?;
-            prepared
-        };
+        let prepared = prepared(isa, checked, is_rbm)?;
         let link = trained
             .below
             .as_ref()

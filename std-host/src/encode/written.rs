@@ -6,7 +6,7 @@ use wta_simd::Isa;
 
 use super::encoder::FeatureEncoder;
 use super::inputs::NetworkInputs;
-use super::sparse_encoder::{SparseCodes, SparseEncoder};
+use super::sparse_encoder::SparseEncoder;
 use crate::data::Form;
 use crate::error::Result;
 use crate::layout::{channels_first, planar};
@@ -26,11 +26,20 @@ pub trait Written {
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
 }
 
+/// The dimensions of a sample in a file.
+fn dimensions(shape: Shape, form: Form) -> Vec<usize> {
+    let Shape { channels, height, width } = shape;
+    match form {
+        Form::Vector => vec![shape.len()],
+        Form::Signal => vec![channels, width],
+        Form::Image => vec![channels, height, width],
+    }
+}
+
 /// The dense features after pooling: maps x rows x columns, or units.
 impl Written for FeatureEncoder {
     fn dimensions(&self) -> Vec<usize> {
-        let Shape { channels, height, width } = self.shape();
-        if self.gives_vectors() { vec![channels] } else { vec![channels, height, width] }
+        dimensions(self.shape(), if self.gives_vectors() { Form::Vector } else { Form::Image })
     }
 
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
@@ -64,12 +73,8 @@ impl<'a> TrainedCode<'a> {
 
 impl Written for TrainedCode<'_> {
     fn dimensions(&self) -> Vec<usize> {
-        let Shape { channels, height, width } = self.trained.network().code();
-        if self.trained.network().is_fully_connected() {
-            vec![channels]
-        } else {
-            vec![channels, height, width]
-        }
+        let network = self.trained.network();
+        dimensions(network.code(), if network.is_fully_connected() { Form::Vector } else { Form::Image })
     }
 
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
@@ -97,7 +102,7 @@ pub struct Reconstruction<'a> {
     batches: Batches<'a>,
     trained: &'a Trained,
     input: Shape,
-    dimensions: Vec<usize>,
+    form: Form,
 }
 
 impl<'a> Reconstruction<'a> {
@@ -114,28 +119,13 @@ impl<'a> Reconstruction<'a> {
             Some(below) => (below.trained.features(), Form::Image),
             None => (samples.image_shape(), samples.form()),
         };
-        let Shape { channels, height, width } = input;
-        let dimensions = match form {
-            Form::Vector => vec![input.len()],
-            Form::Signal => vec![channels, width],
-            Form::Image => vec![channels, height, width],
-        };
-        Ok(Self { batches: Batches::new(isa, trained)?, trained, input, dimensions })
-    }
-
-    fn codes(&self, inputs: &[f32]) -> Result<SparseCodes> {
-        let encoder = &self.batches.encoder;
-        if self.trained.recipe().gibbs().is_some() {
-            encoder.candidates(inputs)
-        } else {
-            encoder.encode(inputs)
-        }
+        Ok(Self { batches: Batches::new(isa, trained)?, trained, input, form })
     }
 }
 
 impl Written for Reconstruction<'_> {
     fn dimensions(&self) -> Vec<usize> {
-        self.dimensions.clone()
+        dimensions(self.input, self.form)
     }
 
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
@@ -143,7 +133,8 @@ impl Written for Reconstruction<'_> {
         self.batches.run(samples, |inputs| {
             made.clear();
             made.resize(inputs.len(), 0.0);
-            self.batches.encoder.reconstruct(&self.codes(inputs)?, &mut made)?;
+            let encoder = &self.batches.encoder;
+            encoder.reconstruct(&encoder.for_reconstruction(inputs)?, &mut made)?;
             // A fully-connected network sees the channels one after the other as it is.
             if !self.trained.network().is_fully_connected() {
                 let images = made.chunks_exact(self.input.len().max(1));

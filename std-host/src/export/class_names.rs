@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// The section of the names of so many classes; `None` if they are called 0, 1, 2 and so on.
 pub(super) fn section(classes: &Classes, count: usize) -> Result<Option<Section>> {
-    if count == 0 || classes.is_empty() || *classes == Classes::numbered(count) {
+    if count == 0 || classes.is_empty() || (classes.len() == count && classes.are_numbers()) {
         return Ok(None);
     }
     if classes.len() != count {

@@ -5,6 +5,7 @@ use wta_core::{Network, Pool, Shape};
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
 use crate::evaluate::Classified;
+use crate::numbers::channels_rows_columns;
 use crate::recipe::Recipe;
 use crate::run::{Run, Trained};
 use crate::svm::{self, Columns};
@@ -90,8 +91,8 @@ impl Source {
             return Err(Error::UnknownShape { folder: run.folder().to_path_buf() });
         };
         if let Some(given) = shape.filter(|given| *given != image) {
-            let told = |shape: Shape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
-            let problem = format!("learnt from samples of {}, not of {}", told(image), told(given));
+            let [image, given] = [image, given].map(channels_rows_columns);
+            let problem = format!("learnt from samples of {image}, not of {given}");
             return Err(Error::file(run.folder(), problem));
         }
         let trained = Trained::open(run, image)?;

@@ -38,16 +38,14 @@ impl<'a> Reconstructions<'a> {
     pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples<'_>, count: usize) -> Result<Self> {
         let batch = trained.recipe().training.batch.min(samples.len()).max(count.min(samples.len()));
         let count = count.min(batch);
-        let (is_rbm, len) = (trained.recipe().gibbs().is_some(), trained.network().input().len());
+        let len = trained.network().input().len();
         let encoder = SparseEncoder::new(isa, &trained.resolved, &trained.parameters)?;
         let mut images = NetworkInputs::new(isa, trained)?.of(samples, &(0..batch).collect::<Vec<_>>())?;
-        let candidates = encoder.candidates(&images)?;
-        let winners = candidates.winners(0).map(|(map, position, _)| (map, position)).collect();
-        let code = encoder.dense(images.get(..len).unwrap_or_default())?;
-        // An RBM reconstructs from all probabilities.
-        let codes = if is_rbm { candidates } else { encoder.selected(candidates)? };
+        let first = images.get(..len).unwrap_or_default();
+        let winners = encoder.candidates(first)?.winners(0).map(|(map, place, _)| (map, place)).collect();
+        let code = encoder.dense(first)?;
         let mut reconstructions = vec![0.0; batch * len];
-        encoder.reconstruct(&codes, &mut reconstructions)?;
+        encoder.reconstruct(&encoder.for_reconstruction(&images)?, &mut reconstructions)?;
         images.truncate(count * len);
         reconstructions.truncate(count * len);
         Ok(Self {

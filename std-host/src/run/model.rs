@@ -7,11 +7,12 @@
 
 use std::path::Path;
 
-use wta_core::{Network, Role, Shape};
+use wta_core::{Network, Role};
 
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
 use crate::layout::transposed;
+pub use crate::numbers::shape_of;
 
 /// The content of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,16 +49,6 @@ pub fn inputs_of_units(path: &Path) -> Result<Option<usize>> {
         Some([_, inputs]) => Some(*inputs),
         _ => None,
     })
-}
-
-/// A shape written as `channels x height x width`, such as `3x1x100`; `None` for anything else.
-pub fn shape_of(text: &str) -> Option<Shape> {
-    let numbers: Option<Vec<usize>> =
-        text.split('x').map(|number| number.trim().parse().ok().filter(|number| *number > 0)).collect();
-    match numbers?[..] {
-        [channels, height, width] => Some(Shape::new(channels, height, width)),
-        _ => None,
-    }
 }
 
 /// Reads the model of `network`.
@@ -187,7 +178,7 @@ pub fn checksum(parameters: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use safetensors::SafeTensors;
-    use wta_core::{Conv, Size};
+    use wta_core::{Conv, Shape, Size};
 
     use super::*;
     use crate::files::tensors::floats_of;
@@ -245,11 +236,6 @@ mod tests {
         assert_eq!(inputs_of_units(&path).unwrap(), Some(5));
         write(&path, &tensors_of(&conv(), &counting(&conv()))).unwrap();
         assert_eq!(inputs_of_units(&path).unwrap(), None);
-        let shape = Shape::new(3, 1, 100);
-        assert_eq!(shape_of("3x1x100"), Some(shape));
-        assert!(
-            ["", "3x100", "3x0x100", "ax1x2", "1x2x3x4", "3x1x-1"].into_iter().all(|s| shape_of(s).is_none())
-        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::model::Model;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, floats_of, write_described};
-use crate::layout::{interleaved, planar};
+use crate::numbers::{channels_rows_columns, shape_of};
 
 /// The metadata that names the order of the features, and the order.
 const ORDER: (&str, &str) = ("feature_order", "map, row, column");
@@ -33,7 +33,7 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns) -> Result<()> {
         let (found, expected) = (svm.features, columns.len());
         return Err(Error::Invalid(format!("a classifier of {found} features is not for {expected}")));
     }
-    let values = by_layer(svm, &columns.layers, |shape, part| planar(shape, part).collect());
+    let values = columns.in_file_order(&svm.weights);
     let mut tensors = vec![
         Tensor { name: "weight".to_owned(), shape: vec![svm.classes, svm.features], values },
         Tensor { name: "bias".to_owned(), shape: vec![svm.classes], values: svm.bias.clone() },
@@ -41,22 +41,8 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns) -> Result<()> {
     if let Some(values) = columns.factors.clone() {
         tensors.push(Tensor { name: "layer_factor".to_owned(), shape: vec![values.len()], values });
     }
-    let told = |shape: &Shape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
-    let shapes: Vec<String> = columns.layers.iter().map(told).collect();
+    let shapes: Vec<String> = columns.layers.iter().copied().map(channels_rows_columns).collect();
     write_described(path, &tensors, &[(ORDER.0, ORDER.1), (SHAPES, &shapes.join(AND))])
-}
-
-/// The weights with those of each class and layer brought into another order.
-fn by_layer(svm: &Model, layers: &[Shape], reorder: impl Fn(Shape, &[f32]) -> Vec<f32>) -> Vec<f32> {
-    let mut weights = Vec::with_capacity(svm.weights.len());
-    for mut class in svm.weights.chunks_exact(svm.features.max(1)) {
-        for shape in layers {
-            let (part, rest) = class.split_at(shape.len().min(class.len()));
-            weights.extend(reorder(*shape, part));
-            class = rest;
-        }
-    }
-    weights
 }
 
 /// Reads a classifier that [`save`] wrote, or a version before 0.2, which kept the order of memory and did
@@ -101,8 +87,9 @@ pub fn load(path: &Path) -> Result<(Model, Option<Columns>)> {
     if sum != Some(features) {
         return Err(broken("has other features than its metadata says"));
     }
-    svm.weights = by_layer(&svm, &layers, |shape, part| interleaved(shape, part).collect());
-    Ok((svm, Some(Columns { layers, factors })))
+    let columns = Columns { layers, factors };
+    svm.weights = columns.in_memory_order(&svm.weights);
+    Ok((svm, Some(columns)))
 }
 
 /// The shapes of the layers' features; `None` if the file does not name an order.
@@ -115,16 +102,8 @@ fn layers(
         Some(order) if order == ORDER.1 => {}
         Some(_) => return Err("has its features in an order that this version does not know"),
     }
-    let shapes = get(SHAPES).map(|text| text.split(AND).map(shape).collect());
+    let shapes = get(SHAPES).map(|text| text.split(AND).map(shape_of).collect());
     shapes.flatten().map(Some).ok_or("does not say the shape of its features")
-}
-
-fn shape(text: &str) -> Option<Shape> {
-    let numbers: Option<Vec<usize>> = text.split('x').map(|number| number.parse().ok()).collect();
-    let [channels, height, width] = *numbers? else { return None };
-    // So that the length is a number.
-    channels.checked_mul(height)?.checked_mul(width)?;
-    Some(Shape::new(channels, height, width))
 }
 
 #[cfg(test)]

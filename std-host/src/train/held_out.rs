@@ -113,7 +113,8 @@ pub(super) fn measure(
     batch: usize,
 ) -> Result<Measures> {
     let (len, maps) = (resolved.network().input().len(), resolved.network().code().channels);
-    let is_rbm = resolved.recipe().gibbs().is_some();
+    // A unit of an RBM that is more likely on than off counts as active.
+    let least = if resolved.recipe().gibbs().is_some() { 0.5 } else { 0.0 };
     let encoder = SparseEncoder::new(isa, resolved, parameters)?;
     let all: Vec<usize> = (0..set.len()).collect();
     let mut inputs = vec![0.0; batch.min(all.len()) * len];
@@ -123,9 +124,7 @@ pub(super) fn measure(
         let inputs = inputs.get_mut(..indices.len() * len).unwrap_or_default();
         let made = made.get_mut(..indices.len() * len).unwrap_or_default();
         set.write(indices, inputs)?;
-        // An RBM's reconstruction is from all probabilities; a unit more likely on than off counts as active.
-        let (codes, least) =
-            if is_rbm { (encoder.candidates(inputs)?, 0.5) } else { (encoder.encode(inputs)?, 0.0) };
+        let codes = encoder.for_reconstruction(inputs)?;
         for sample in 0..codes.len() {
             for (map, _, value) in codes.winners(sample) {
                 if let Some(count) = survived.get_mut(map) {

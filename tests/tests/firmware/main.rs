@@ -1,12 +1,7 @@
 //! The programs of tests/firmware on an emulated Cortex-M4F: they must find the host's numbers, bit for bit,
 //! within the memory that is recorded for them, and link without a panic.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests report by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
 mod board;
 mod c;

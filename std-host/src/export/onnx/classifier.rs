@@ -5,7 +5,6 @@ use super::message::{Attribute, Element, ValueInfo};
 use super::quantized::dequantized;
 use crate::data::Classes;
 use crate::export::quantize::{Quantized, rounded};
-use crate::layout::planar;
 use crate::svm::{Columns, Model};
 
 /// Adds the classifier of a stream of features, and returns its outputs. `names` is whether the names of the
@@ -18,7 +17,7 @@ pub(super) fn add(
     int8: Option<&Quantized>,
 ) -> Vec<ValueInfo> {
     let dimensions = [svm.classes, svm.features];
-    let weights = in_order(svm, columns);
+    let weights = columns.in_file_order(&svm.weights);
     let scaled = int8.and_then(|int8| Some((int8, int8.classifier()?, int8.class_scales()?)));
     let (weights, bias) = match scaled {
         None => {
@@ -45,23 +44,10 @@ pub(super) fn add(
     let attributes = vec![Attribute::int("axis", 1), Attribute::int("keepdims", 0)];
     graph.add_as("class", "ArgMax", &["scores"], attributes);
     outputs.push(ValueInfo::of_batch("class", Element::I64, &[], "the index of the class, from 0"));
-    if names && *classes != Classes::numbered(classes.len()) {
+    if names && !classes.are_numbers() {
         let names = graph.texts("class_names", classes.names());
         graph.add_as("label", "Gather", &[&names, "class"], Vec::new());
         outputs.push(ValueInfo::of_batch("label", Element::Text, &[], "the name of the class"));
     }
     outputs
-}
-
-/// The weights with the features of each layer map after map.
-fn in_order(svm: &Model, columns: &Columns) -> Vec<f32> {
-    let mut weights = Vec::with_capacity(svm.weights.len());
-    for mut class in svm.weights.chunks_exact(svm.features.max(1)) {
-        for shape in &columns.layers {
-            let (part, rest) = class.split_at(shape.len().min(class.len()));
-            weights.extend(planar(*shape, part));
-            class = rest;
-        }
-    }
-    weights
 }

@@ -18,6 +18,7 @@ use super::quantize::Quantized;
 use super::source::Source;
 use crate::data::Form;
 use crate::error::{Error, Result};
+use crate::numbers::channels_rows_columns;
 use crate::run::Trained;
 use graph::{Graph, Layout, Stream};
 use message::{Element, Entry, GraphMessage, Model, OperatorSet, ValueInfo};
@@ -171,8 +172,7 @@ fn joined(graph: &mut Graph, below: Vec<Stream>, top: Stream, factors: Option<&[
 
 /// What a reader may want to know.
 fn metadata(source: &Source) -> Result<Vec<Entry>> {
-    let told = |shape: &Shape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
-    let shapes: Vec<String> = source.columns.layers.iter().map(told).collect();
+    let shapes: Vec<String> = source.columns.layers.iter().copied().map(channels_rows_columns).collect();
     let mut lines = vec![
         ("recipe", source.trained.recipe().name.clone()),
         ("weights", format!("{:08x}", source.trained.checksum())),

@@ -13,7 +13,7 @@ use crate::run::Trained;
 pub(super) const MAX_ACTIVATION: f64 = wta_core::int8::MAX_ACTIVATION as f64;
 
 /// The largest signed byte that is used.
-const MAX_SIGNED: f64 = 127.0;
+pub(super) const MAX_SIGNED: f64 = 127.0;
 
 /// The most images that are examined, evenly spaced over all.
 const IMAGES: usize = 2000;

@@ -10,15 +10,13 @@ use wta_core::Layer;
 use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
 use wta_core::{Network, Parameters, Pool, Shape};
 
-use super::calibrate::{self, Limits, MAX_ACTIVATION};
+use super::calibrate::{self, Limits, MAX_ACTIVATION, MAX_SIGNED};
 use crate::error::Result;
 use crate::export::source::{Source, turned};
 use crate::preprocess::Samples;
 use crate::run::Trained;
 use crate::svm;
 
-/// The largest weight in 8 bits.
-const LARGEST_WEIGHT: f64 = 127.0;
 /// The largest bias, so that half of a sum's range is left for the products.
 const LARGEST_BIAS: f64 = (1 << 30) as f64;
 /// Multipliers are fixed-point factors with 32 fractional bits.
@@ -96,7 +94,7 @@ impl Quantized {
         let Limits { input, byte_input, layers: limits } = calibrate::limits(trained, pool, images)?;
         let plain = images.are_bytes() && trained.preprocess.is_none();
         let step = (input / MAX_ACTIVATION).max(f64::from(f32::MIN_POSITIVE)) as f32;
-        let byte_step = (byte_input / LARGEST_WEIGHT).max(f64::from(f32::MIN_POSITIVE));
+        let byte_step = (byte_input / MAX_SIGNED).max(f64::from(f32::MIN_POSITIVE));
         // What an input of 1 stands for in the network in f32.
         let (mut input_scale, input_step) = match &below {
             Some((below, scale)) => (f64::from(below.feature_scale) * f64::from(*scale), None),
@@ -230,7 +228,7 @@ fn quantize_layer(
         .chunks_exact(len)
         .zip(bias)
         .map(|(filter, bias)| {
-            (largest(filter) / LARGEST_WEIGHT).max(f64::from(bias.abs()) / input_scale / LARGEST_BIAS)
+            (largest(filter) / MAX_SIGNED).max(f64::from(bias.abs()) / input_scale / LARGEST_BIAS)
         })
         .collect();
     // A factor must be below a half. If a filter's scale is too coarse for that, the activations get a
@@ -262,7 +260,7 @@ fn quantize_svm(svm: &svm::Model, features: Shape, feature_scale: f64) -> Result
         // Fine enough for the largest weight, and coarse enough for the sum of all weights and for the bias.
         let sum: f64 = weights.iter().map(|weight| f64::from(weight.abs())).sum();
         let bias = f64::from(*bias) / feature_scale;
-        let scale = (largest(weights) / LARGEST_WEIGHT)
+        let scale = (largest(weights) / MAX_SIGNED)
             .max(MAX_ACTIVATION * sum / LARGEST_BIAS)
             .max(bias.abs() / LARGEST_BIAS)
             .max(f64::from(f32::MIN_POSITIVE));
@@ -282,7 +280,7 @@ fn largest(weights: &[f32]) -> f64 {
 }
 
 pub(in crate::export) fn rounded(weight: f32, scale: f64) -> i8 {
-    (f64::from(weight) / scale).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8
+    (f64::from(weight) / scale).round().clamp(-MAX_SIGNED, MAX_SIGNED) as i8
 }
 
 fn packed(weights: &[i8], filter_len: usize) -> Result<Vec<i8>> {
