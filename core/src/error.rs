@@ -57,6 +57,15 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 impl Error {
+    /// The rule that a constant description breaks: what [`constant!`](crate::constant) tells the compiler.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Invalid(rule) | Self::Model(rule) => rule,
+            Self::Length { what, .. } | Self::NotFinite { what, .. } => what,
+            Self::Diverged { .. } => "training diverged",
+        }
+    }
+
     /// Makes the error of a whole of that of one of its parts. `whole` says where an index of the part lies
     /// in the whole; only [`Error::NotFinite`] is changed.
     #[must_use]

@@ -74,13 +74,16 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod compete;
+mod crc;
 mod cut;
+pub mod detect;
 mod encode;
 mod error;
 mod field;
 pub mod int8;
 mod kernels;
 mod limits;
+mod macros;
 pub mod math;
 mod memory;
 pub mod model;

@@ -24,6 +24,33 @@ pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
+/// Whole runs of `len` numbers, one after the other; none for a length of 0. Unlike `chunks_exact`, it
+/// neither divides nor asserts, so that no panic is linked where the compiler does not know the length.
+pub(crate) fn runs_of<T>(values: &[T], len: usize) -> impl Iterator<Item = &[T]> + Clone {
+    let mut rest = values;
+    core::iter::from_fn(move || {
+        if len == 0 {
+            return None;
+        }
+        let (run, more) = rest.split_at_checked(len)?;
+        rest = more;
+        Some(run)
+    })
+}
+
+/// [`runs_of`], to write to.
+pub(crate) fn runs_of_mut<T>(values: &mut [T], len: usize) -> impl Iterator<Item = &mut [T]> {
+    let mut rest = values;
+    core::iter::from_fn(move || {
+        if len == 0 {
+            return None;
+        }
+        let (run, more) = core::mem::take(&mut rest).split_at_mut_checked(len)?;
+        rest = more;
+        Some(run)
+    })
+}
+
 /// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length.
 /// The compiler may not see that it is not 0, and would then link a panic into firmware.
 pub(crate) fn paired_rows<'a, A, B>(
@@ -45,24 +72,24 @@ pub(crate) fn paired_rows<'a, A, B>(
 macro_rules! parts {
     (
         $(#[$meta:meta])*
-        struct $name:ident of $number:ty, for ($($argument:ident: $type:ty),*) {
+        $visibility:vis struct $name:ident of $number:ty, for ($($argument:ident: $type:ty),*) {
             $($(#[$part_meta:meta])* $part:ident: $len:expr,)*
         }
     ) => {
         $(#[$meta])*
-        struct $name<'m> {
-            $($(#[$part_meta])* $part: &'m mut [$number],)*
+        $visibility struct $name<'m> {
+            $($(#[$part_meta])* $visibility $part: &'m mut [$number],)*
         }
 
         impl<'m> $name<'m> {
             /// The length of all parts.
-            const fn len($($argument: $type),*) -> usize {
+            $visibility const fn len($($argument: $type),*) -> usize {
                 0 $(+ $len)*
             }
 
             /// The parts of `memory`, and the rest of it. Inlined: the parts need not lie on the stack twice.
             #[inline(always)]
-            fn split(memory: &'m mut [$number], $($argument: $type),*) -> (Self, &'m mut [$number]) {
+            $visibility fn split(memory: &'m mut [$number], $($argument: $type),*) -> (Self, &'m mut [$number]) {
                 let mut rest = memory;
                 let parts = Self { $($part: $crate::memory::split_off(&mut rest, $len),)* };
                 (parts, rest)

@@ -164,7 +164,7 @@ type Import = Vec<String>;
 /// The paths into its own crate that a file's code has, outside its tests.
 fn imports(file: &str, text: &str) -> Vec<Import> {
     // `pub(in crate::x)` is no import.
-    let code = code_of(text).replace("pub(in crate::", "pub(");
+    let code = without_exported_macros(&code_of(text)).replace("pub(in crate::", "pub(");
     // Where `super` is: one folder up from a front, the file's own folder otherwise.
     let mut module = parts(file);
     let name = module.pop().unwrap_or_default();
@@ -261,6 +261,18 @@ fn resolve(sources: &str, import: &Import, files: &BTreeMap<String, String>) -> 
     FRONTS.iter().map(|front| format!("{folder}/{front}.rs")).find(|front| files.contains_key(front))
 }
 
+/// The code without the macros for other crates: these are expanded there, and name what any user names.
+fn without_exported_macros(code: &str) -> String {
+    let mut exported = false;
+    let kept = code.lines().filter(|line| {
+        exported |= *line == "#[macro_export]";
+        let kept = !exported;
+        exported &= *line != "}";
+        kept
+    });
+    kept.collect::<Vec<_>>().join("\n")
+}
+
 /// The code of a file: without comments, the content of strings, and modules of tests.
 fn code_of(text: &str) -> String {
     // A module of tests is the last thing in a file.
@@ -311,7 +323,7 @@ a/src/room: mod > upper > lower
             ("a/src/room/upper.rs", "use super::lower::Lower;\nuse crate::low;"),
             ("a/src/room/lower.rs", "// use super::upper::Upper;\nconst S: &str = \"crate::top\";"),
             ("a/src/low.rs", "fn f() { crate::base::g() }\n#[cfg(test)]\nmod tests { use crate::top; }"),
-            ("a/src/other.rs", ""),
+            ("a/src/other.rs", "#[macro_export]\nmacro_rules! m {\n    () => { $crate::Top };\n}\n"),
             ("a/src/base.rs", "use std::fmt;"),
         ]
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
@@ -340,6 +352,8 @@ a/src/room: mod > upper > lower
             ("a/src/room/upper.rs", "use super::Upper;", "a/src/room/mod.rs"),
             ("a/src/room/upper.rs", "use super::super::top;", "a/src/top.rs"),
             ("a/src/room/mod.rs", "use super::top;", "a/src/top.rs"),
+            ("a/src/other.rs", "macro_rules! m {\n    () => { $crate::Top };\n}", "a/src/lib.rs"),
+            ("a/src/other.rs", "#[macro_export]\nmacro_rules! m {\n}\nuse crate::Top;", "a/src/lib.rs"),
         ] {
             let expected = format!("{file} imports {target}, which is not on a floor below it");
             assert_eq!(violations(&[(file, text)]), [expected], "{text}");

@@ -58,7 +58,6 @@
 //! All of them may be missing, and others may be there ([`Model::section`]). Of two with one tag the first
 //! counts.
 
-mod crc;
 mod format;
 mod int8;
 mod names;
@@ -67,6 +66,7 @@ mod sections;
 
 use heapless::Vec;
 
+use crate::crc::crc32;
 use crate::error::{Error, Result, expect_finite};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm};
 use crate::network::{Conv, MAX_LAYERS, Network};
@@ -145,7 +145,7 @@ impl<'a> Model<'a> {
             return Err(Error::Model("this model.wta is cut off, or has other bytes behind it"));
         }
         let crc = u32::from_le_bytes(reader.array()?);
-        if crc::crc32(reader.rest()) != crc {
+        if crc32(reader.rest()) != crc {
             return Err(Error::Model("this model.wta is damaged: its checksum does not match"));
         }
         let model = Self::described(bytes, reader)?;

@@ -35,8 +35,36 @@ const fn entry(bits: u32) -> u32 {
 }
 
 /// The checksum of some bytes.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |remainder, byte| step(step(remainder ^ u32::from(*byte))))
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::default();
+    crc.add(bytes);
+    crc.end()
+}
+
+/// The checksum of bytes that come piece by piece.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crc {
+    remainder: u32,
+}
+
+impl Default for Crc {
+    fn default() -> Self {
+        Self { remainder: !0 }
+    }
+}
+
+impl Crc {
+    /// Goes on with more bytes.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.remainder = step(step(self.remainder ^ u32::from(*byte)));
+        }
+    }
+
+    /// The checksum of all bytes so far.
+    pub(crate) const fn end(self) -> u32 {
+        !self.remainder
+    }
 }
 
 fn step(remainder: u32) -> u32 {
@@ -47,11 +75,18 @@ fn step(remainder: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::crc32;
+    use super::{Crc, crc32};
 
     #[test]
     fn the_check_value_is_the_published_one() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(crc32(b""), 0);
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        let mut crc = Crc::default();
+        [&b"1"[..], b"", b"2345", b"6789"].into_iter().for_each(|piece| crc.add(piece));
+        assert_eq!(crc.end(), 0xcbf4_3926);
     }
 }
