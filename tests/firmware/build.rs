@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::{env, fs};
 
+mod bearing;
 mod digits;
 mod motions;
 
@@ -19,6 +20,10 @@ fn main() {
     write("test_labels", &digits::labels("t10k", 200));
     write("train_images", &digits::images("train", 400));
     println!("cargo::rerun-if-changed={FIXTURES}/digits");
+    for name in ["normal", "inner_7", "ball_7", "outer_7"] {
+        write(name, &bearing::samples(name));
+    }
+    println!("cargo::rerun-if-changed={FIXTURES}/bearing");
     write("motions", &motions::windows());
     println!("cargo::rerun-if-changed={FIXTURES}/motions");
     println!("cargo::rerun-if-env-changed=WTA_MOTIONS");

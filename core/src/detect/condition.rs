@@ -24,7 +24,20 @@ pub(super) struct Conditioner<'a> {
 
 /// A number within what can be computed with; one that is not a number stays so.
 pub(super) fn bounded(value: f32) -> f32 {
-    value.clamp(-LARGEST, LARGEST)
+    within(value, 0.0, LARGEST)
+}
+
+/// What is further than `limit` from the centre comes back to there; what is not a number stays so.
+/// `f32::clamp` would do, but links a panic where the compiler does not know the limit.
+pub(super) fn within(value: f32, centre: f32, limit: f32) -> f32 {
+    let (low, high) = (centre - limit, centre + limit);
+    if value > high {
+        high
+    } else if value < low {
+        low
+    } else {
+        value
+    }
 }
 
 impl Conditioner<'_> {
@@ -44,7 +57,7 @@ impl Conditioner<'_> {
             let mut number = 0.0;
             for value in values {
                 number += 1.0;
-                add(number, value.clamp(median - limit, median + limit), mean, spread);
+                add(number, within(value, median, limit), mean, spread);
             }
         }
     }
@@ -58,8 +71,7 @@ impl Conditioner<'_> {
             let mut value = *value;
             // The root is taken for the few that are far away alone.
             if limit > 0.0 && distance * distance > limit {
-                let limit = math::sqrt(limit);
-                value = *mean + distance.clamp(-limit, limit);
+                value = within(value, *mean, math::sqrt(limit));
             }
             add(before + 1.0, value, mean, spread);
         }

@@ -1,7 +1,7 @@
 //! The state machine.
 
 use crate::cut::Cut;
-use crate::detect::condition::{Conditioner, bounded};
+use crate::detect::condition::{Conditioner, bounded, within};
 use crate::detect::event::{Event, Phase};
 use crate::detect::layout::{Floats, Memory, detector_len};
 use crate::detect::learner::{Lent, learning_len};
@@ -151,7 +151,7 @@ impl<'m> Detector<'m> {
         for ((index, to), (mean, factor)) in to.iter_mut().enumerate().zip(learnt) {
             let value = bounded(sample.channel(index));
             nan |= value.is_nan();
-            *to = if conditioning { value } else { ((value - mean) * factor).clamp(-limit, limit) };
+            *to = if conditioning { value } else { within((value - mean) * factor, 0.0, limit) };
         }
         if conditioning {
             return Ok(if nan { None } else { self.condition() });

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
+#[path = "../../firmware/bearing.rs"]
+mod bearing;
 mod board;
 mod c;
 mod classify_digits;
@@ -11,6 +13,7 @@ mod classify_motions;
 mod conv_int8;
 mod costs;
 mod count;
+mod detect_bearing;
 #[path = "../../firmware/digits.rs"]
 mod digits;
 #[path = "../../firmware/motions.rs"]
