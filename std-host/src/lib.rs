@@ -40,9 +40,11 @@
 //! | try many settings | [`search`] |
 //! | write firmware's files, in 8 bits too | [`export`] |
 //! | see what was learnt | [`picture`] |
+//! | learn what is normal in a signal, and tell what is not | [`detect`] |
 //! | measure | [`profile`] |
 
 pub mod data;
+pub mod detect;
 mod draw;
 pub mod encode;
 pub mod error;

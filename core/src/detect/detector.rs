@@ -173,6 +173,11 @@ impl<'m> Detector<'m> {
         }
     }
 
+    /// What the detector was told.
+    pub const fn settings(&self) -> &Settings {
+        self.settings
+    }
+
     /// What the detector is doing.
     pub const fn phase(&self) -> Phase {
         self.status.phase

@@ -33,6 +33,7 @@ mod signals;
   wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
   wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
   wta predict --run runs/fc2000 new.npy                       classes of new samples
+  wta detect --learn normal.wav --watch today.wav             faults of a machine, from normal recordings alone
   wta show --run runs/fc2000                                  pictures of what was learnt
   wta export --run runs/fc2000 --out model.wta                for firmware
   wta profile mnist-fc2000                                    where the time of a training step goes"
@@ -64,6 +65,8 @@ enum Command {
     Eval(command::eval::Arguments),
     /// Classify new pictures, arrays or recordings.
     Predict(command::predict::Arguments),
+    /// Learn what is normal from recordings, and tell what is not in others.
+    Detect(command::detect::Arguments),
     /// Write a trained network for firmware (model.wta, a Rust module, a C header) or as ONNX.
     Export(command::export::Arguments),
     /// Try combinations of a recipe's settings, by their error or loss on held-out samples.
@@ -113,6 +116,7 @@ fn run(program: Program) -> Result<()> {
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
         Command::Predict(arguments) => command::predict::run(&arguments, &context),
+        Command::Detect(arguments) => command::detect::run(&arguments, &context),
         Command::Export(arguments) => command::export::run(&arguments, &context),
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),

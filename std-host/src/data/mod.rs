@@ -14,6 +14,7 @@ mod keys;
 mod look;
 pub(crate) mod own;
 mod published;
+mod signal;
 mod source;
 mod stored;
 mod values;
@@ -39,6 +40,7 @@ pub use own::keys::{ArrayFiles, ClassBy, ImageFolder, Names, OnError, SignalFile
 pub use own::layout::{Kind, Layout};
 pub use own::loose::load_files;
 pub use own::paths::Paths;
+pub use signal::Signal;
 pub use stored::Stored;
 pub use values::Values;
 pub use windows::Windows;
@@ -86,6 +88,16 @@ pub fn digits() -> Result<Splits> {
 /// One sentence that names the file: it is missing, damaged, or holds another kind of array.
 pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     own::loose::array(path.as_ref())
+}
+
+/// Reads a recording (`.wav`, a table with a column for each channel, an array of time steps, or of channels x
+/// time steps), or all in a folder, as signals.
+///
+/// # Errors
+///
+/// One sentence that names the file: it is missing, damaged, or of another kind.
+pub fn read_signals(path: impl AsRef<Path>) -> Result<Vec<Signal>> {
+    recordings::whole(path.as_ref())
 }
 
 #[cfg(test)]

@@ -39,6 +39,18 @@ impl Recording {
             Self::Stored(stored) => stored.len(),
         }
     }
+
+    /// Writes the numbers from `start` on.
+    pub(super) fn read(&self, start: usize, to: &mut [f32]) -> Result<()> {
+        match self {
+            Self::Memory(values) => {
+                let values = values.get(start..).unwrap_or_default();
+                to.iter_mut().zip(values).for_each(|(to, value)| *to = *value);
+                Ok(())
+            }
+            Self::Stored(stored) => stored.read(start, to),
+        }
+    }
 }
 
 impl Windows {
@@ -65,12 +77,7 @@ impl Windows {
     pub(super) fn write(&self, start: usize, to: &mut [f32]) -> Result<()> {
         let Some(start) = self.starts.get(start / self.len.max(1)) else { return Ok(()) };
         match self.recordings.get(start.recording) {
-            Some(Recording::Memory(values)) => {
-                let values = values.get(start.number..).unwrap_or_default();
-                to.iter_mut().zip(values).for_each(|(to, value)| *to = *value);
-                Ok(())
-            }
-            Some(Recording::Stored(stored)) => stored.read(start.number, to),
+            Some(recording) => recording.read(start.number, to),
             None => Ok(()),
         }
     }

@@ -6,8 +6,10 @@ pub mod image;
 mod lines;
 mod reconstructions;
 mod samples;
+mod scores;
 
 pub use atoms::{dictionary, first_atoms};
 pub use image::{Picture, Shades};
 pub use reconstructions::Reconstructions;
 pub use samples::samples;
+pub use scores::{roc_curves, scores};

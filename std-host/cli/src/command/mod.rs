@@ -2,6 +2,7 @@
 
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod detect;
 pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod export;

@@ -342,6 +342,23 @@ impl SignalFiles {
         0.2
     }
 
+    /// Recordings in windows that do not overlap, and nothing else said.
+    pub(in crate::data) fn of(recordings: Paths, window: usize) -> Self {
+        Self {
+            recordings,
+            test: None,
+            window,
+            step: None,
+            classes: None,
+            split: SplitBy::default(),
+            test_share: Self::default_share(),
+            seed: default_seed(),
+            columns: None,
+            layout: None,
+            tensor: None,
+        }
+    }
+
     /// Time steps from one window to the next.
     pub fn step(&self) -> usize {
         self.step.unwrap_or(self.window).max(1)

@@ -231,19 +231,8 @@ fn signals(folder: &Path, recordings: &str, files: &[PathBuf], remarks: &mut Vec
     let shortest = files.iter().filter_map(|file| steps(file)).min();
     // Short recordings still give some windows each.
     let window = shortest.map_or(256, |steps| (steps / 8).next_power_of_two().clamp(16, 256));
-    let mut keys = SignalFiles {
-        recordings: recordings.into(),
-        test: None,
-        window,
-        step: Some((window / 2).max(1)),
-        classes: None,
-        split: SplitBy::Recording,
-        test_share: 0.2,
-        seed: 1,
-        columns: None,
-        layout: None,
-        tensor: None,
-    };
+    let step = Some((window / 2).max(1));
+    let mut keys = SignalFiles { step, ..SignalFiles::of(recordings.into(), window) };
     if files.len() > 1 {
         for (by, why) in [
             (ClassBy::Folder, "the folders are the classes"),

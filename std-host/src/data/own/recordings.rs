@@ -21,6 +21,7 @@ use crate::data::collector::{Collector, IN_MEMORY};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::element::Element;
 use crate::data::form::Form;
+use crate::data::signal::Signal;
 use crate::data::stored::Stored;
 use crate::data::values::Values;
 use crate::data::windows::{Recording, Start, Windows};
@@ -94,6 +95,30 @@ pub(super) fn loose(
     };
     let names = windows.starts().iter().map(name).collect();
     Ok((dataset, names))
+}
+
+/// A recording, or all in a folder, as they are: time steps of channels side by side.
+pub(in crate::data) fn whole(path: &Path) -> Result<Vec<Signal>> {
+    if !path.exists() {
+        return Err(Error::file(
+            path,
+            "is not there; give a recording (.wav, .npy, .csv), or a folder of them",
+        ));
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
+    let keys = SignalFiles::of(name.as_str().into(), 1);
+    let mut left = IN_MEMORY;
+    let mut signals = Vec::new();
+    for Found { path, .. } in all {
+        let read = read(&path, &keys, left)?;
+        if let Recording::Memory(values) = &read.recording {
+            left = left.saturating_sub((values.len() * size_of::<f32>()) as u64);
+        }
+        signals.push(Signal::new(path, read.channels, read.rate, read.recording));
+    }
+    Ok(signals)
 }
 
 /// The recordings of a split.
