@@ -90,6 +90,9 @@ impl Settings {
     ///
     /// [`Error::Invalid`] for sizes of 0 and networks that cannot be.
     pub const fn fully_connected(window: usize, channels: usize, units: usize) -> Result<Self> {
+        if let Err(error) = expect_some(window, channels, units) {
+            return Err(error);
+        }
         let Some(inputs) = window.checked_mul(channels) else {
             return Err(Error::Invalid("a window has more numbers than can be addressed"));
         };
@@ -113,6 +116,12 @@ impl Settings {
     ///
     /// [`Error::Invalid`] for sizes of 0, and for a kernel that is longer than the window.
     pub const fn convolutional(window: usize, channels: usize, maps: usize, kernel: usize) -> Result<Self> {
+        if let Err(error) = expect_some(window, channels, maps) {
+            return Err(error);
+        }
+        if kernel == 0 || kernel > window {
+            return Err(Error::Invalid("a detector's filters span at least one sample and at most a window"));
+        }
         let size = Size::new(kernel, 1);
         let input = Shape::new(channels, window, 1);
         let network = match Network::convolutional(input, &[Conv::new(maps, size)], size) {
@@ -316,6 +325,17 @@ impl Settings {
             .for_each(|value| number(u64::from(value.to_bits())));
         crc.end()
     }
+}
+
+/// `Ok` unless there is nothing of something.
+const fn expect_some(window: usize, channels: usize, units: usize) -> Result<()> {
+    if window == 0 || channels == 0 {
+        return Err(Error::Invalid("a detector's window has at least one sample of at least one channel"));
+    }
+    if units == 0 {
+        return Err(Error::Invalid("a detector's network has at least one unit or feature map"));
+    }
+    Ok(())
 }
 
 /// The training that serves where nothing else is said.

@@ -4,6 +4,7 @@
 
 mod codes;
 mod data_sets;
+mod detect;
 mod export;
 mod files_and_signals;
 mod large_images;
