@@ -23,6 +23,9 @@ const COLOURS: [RGBColor; 6] = [
 /// Width and height of a recording's chart.
 const CHART: (u32, u32) = (1200, 220);
 
+/// Scores further apart than this factor are drawn on a logarithmic scale.
+const WIDE: f64 = 20.0;
+
 /// Points of a curve: of more windows, the largest score of each few is drawn.
 const MOST_POINTS: usize = 1500;
 
@@ -39,19 +42,20 @@ pub fn scores(report: &Report) -> Result<String> {
     }
     let height = u32::try_from(drawn.len()).ok().and_then(|count| count.checked_mul(CHART.1));
     let height = height.ok_or_else(|| wrong("a picture of so many recordings is too large"))?;
-    // One scale for all, from a normal window's score to the largest.
+    // One scale for all.
     let all = || drawn.iter().flat_map(|watched| &watched.scores).map(|judged| f64::from(judged.score));
     let low =
         all().chain([f64::from(report.threshold)]).filter(|score| *score > 0.0).fold(f64::MAX, f64::min);
     let high = all().chain([f64::from(report.threshold)]).fold(low, f64::max);
-    let range = (low / 1.3, high * 1.3);
+    let scale = Scale { logarithmic: high > WIDE * low };
+    let range = if scale.logarithmic { (low / 1.3, high * 1.3) } else { (0.0, high * 1.1) };
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (CHART.0, height)).into_drawing_area();
         area.fill(&WHITE).map_err(failed)?;
         let places = area.split_evenly((drawn.len(), 1));
         for (place, watched) in places.iter().zip(&drawn) {
-            chart(place, watched, f64::from(report.threshold), range).map_err(failed)?;
+            chart(place, watched, f64::from(report.threshold), range, scale).map_err(failed)?;
         }
         area.present().map_err(failed)?;
     }
@@ -84,7 +88,9 @@ fn chart(
     watched: &Watched,
     threshold: f64,
     (low, high): (f64, f64),
+    scale: Scale,
 ) -> Drawing {
+    let (low, high) = (scale.at(low), scale.at(high));
     let (unit, per_sample) = match watched.rate {
         Some(rate) => ("seconds", 1.0 / f64::from(rate.max(1))),
         None => ("samples", 1.0),
@@ -98,22 +104,64 @@ fn chart(
         .margin_right(24)
         .x_label_area_size(32)
         .y_label_area_size(64)
-        .build_cartesian_2d(begin..end, (low..high).log_scale())?;
+        .build_cartesian_2d(begin..end, low..high)?;
     for (from, to) in alarms(watched) {
         let to = to.map_or(end, at);
         let area =
             Rectangle::new([(at(from).clamp(begin, end), low), (to.clamp(begin, end), high)], ALARM.filled());
         chart.draw_series([area])?;
     }
-    chart.configure_mesh().disable_mesh().x_desc(unit).y_desc("score").y_labels(5).draw()?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc(unit)
+        .y_desc("score")
+        .y_labels(5)
+        .x_label_formatter(&|time| short(*time))
+        .y_label_formatter(&|at| short(scale.value(*at)))
+        .draw()?;
     let few = watched.scores.len().div_ceil(MOST_POINTS).max(1);
     let points = watched.scores.chunks(few).map(|judged| {
         let largest = judged.iter().map(|judged| judged.score).fold(0.0, f32::max);
-        (judged.first().map_or(0.0, |judged| at(judged.start)), f64::from(largest).max(low))
+        (judged.first().map_or(0.0, |judged| at(judged.start)), scale.at(f64::from(largest)).max(low))
     });
     chart.draw_series(LineSeries::new(points, SCORE))?;
+    let threshold = scale.at(threshold);
     chart.draw_series(LineSeries::new([(begin, threshold), (end, threshold)], THRESHOLD.stroke_width(2)))?;
     Ok(())
+}
+
+/// How scores become heights.
+#[derive(Clone, Copy)]
+struct Scale {
+    logarithmic: bool,
+}
+
+impl Scale {
+    fn at(self, score: f64) -> f64 {
+        if self.logarithmic { score.max(f64::MIN_POSITIVE).log10() } else { score }
+    }
+
+    fn value(self, at: f64) -> f64 {
+        if self.logarithmic { 10f64.powf(at) } else { at }
+    }
+}
+
+/// A number in three digits, or as many as a whole one has.
+fn short(number: f64) -> String {
+    match number.abs() {
+        size if size == 0.0 || (100.0..1e9).contains(&size) => format!("{number:.0}"),
+        size if (1e-3..100.0).contains(&size) => {
+            let digits = (2.0 - size.log10().floor()).clamp(0.0, 5.0) as usize;
+            let text = format!("{number:.digits$}");
+            if text.contains('.') {
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            } else {
+                text
+            }
+        }
+        _ => format!("{number:.1e}"),
+    }
 }
 
 fn caption(watched: &Watched) -> String {
@@ -124,7 +172,7 @@ fn caption(watched: &Watched) -> String {
         1 => "1 alarm".to_owned(),
         alarms => format!("{alarms} alarms"),
     };
-    let kind = if watched.normal { ", normal, not learnt" } else { "" };
+    let kind = if watched.normal { " (normal, not learnt)" } else { "" };
     format!("{name}{kind}: {:.1}% above the threshold, {alarms}", 100.0 * watched.share)
 }
 
@@ -228,12 +276,28 @@ mod tests {
         second.events = vec![told("alarm", 20), told("cleared", 30_000), told("alarm", 40_000)];
         let text = scores(&report(vec![first, second])).unwrap();
         assert!(
-            text.contains("normal &lt;1&gt;.npy, normal, not learnt: 25.0% above the threshold, no alarm")
+            text.contains("normal &lt;1&gt;.npy (normal, not learnt): 25.0% above the threshold, no alarm")
         );
         assert!(text.contains("outer.npy: 25.0% above the threshold, 2 alarms"));
         assert_eq!(text.matches("#FFD6C4").count(), 2, "an area for each alarm");
         assert!(text.len() < 200_000, "{} bytes", text.len());
         assert!(text.trim_end().ends_with("</svg>"));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in [
+            (0.0, "0"),
+            (46_000.0, "46000"),
+            (0.25, "0.25"),
+            (1.0, "1"),
+            (12.5, "12.5"),
+            (-0.001_234, "-0.00123"),
+            (1e-7, "1.0e-7"),
+            (3e12, "3.0e12"),
+        ] {
+            assert_eq!(short(number), text);
+        }
     }
 
     #[test]

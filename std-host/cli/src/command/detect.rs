@@ -197,7 +197,7 @@ fn row(watched: &Watched) -> String {
         watched.windows,
         100.0 * watched.share,
         watched.file.display(),
-        if watched.normal { ", not learnt" } else { "" },
+        if watched.normal { " (not learnt)" } else { "" },
     )
 }
 

@@ -13,7 +13,7 @@ fn a_bearings_faults_are_told_and_written_down() {
     let [normal, inner, outer] = ["normal", "inner_7", "outer_7"].map(|name| format!("{BEARING}/{name}.npy"));
     let arguments = ["detect", "--learn", &normal, "--watch", &inner, &outer, "--steps", "300", "--out"];
     let told = wta(&[&arguments[..], &[out.to_str().unwrap()]].concat()).succeeds().stdout;
-    assert!(told.contains("normal.npy, not learnt") && told.contains("36304 bytes of RAM"), "{told}");
+    assert!(told.contains("normal.npy (not learnt)") && told.contains("36304 bytes of RAM"), "{told}");
     assert!(told.contains("Settings::fully_connected(128, 1, 16).hop(64).learning(300, 16)"), "{told}");
 
     let json = wta(&[&arguments[..arguments.len() - 1], &["--json"]].concat()).succeeds().stdout;
