@@ -14,6 +14,7 @@ use crate::encode::{Encoder, tiling};
 use crate::error::{Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::{Kernels, Screened, Tiling};
+use crate::math;
 use crate::memory::{part, quotient};
 use crate::network::Network;
 use crate::parameters::Filters;
@@ -272,7 +273,7 @@ impl<'a> MapScreen<'a> {
 
     /// The number to go by before the winner has been evaluated.
     fn promise(&self) -> f32 {
-        if self.slack < f32::INFINITY { self.best.clamp(0.0, f32::MAX) } else { f32::MAX }
+        if self.slack < f32::INFINITY { math::clamp(self.best, 0.0, f32::MAX) } else { f32::MAX }
     }
 
     /// The tile with the largest maximum after the last one seen; of equal ones the first comes first.
