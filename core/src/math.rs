@@ -17,6 +17,13 @@ pub(crate) fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
 
+/// `x` within bounds; what is not a number stays. `f32::clamp` asserts that its bounds are in order: a panic, where
+/// the compiler does not look into it.
+pub(crate) const fn clamp(x: f32, least: f32, most: f32) -> f32 {
+    let x = if x < least { least } else { x };
+    if x > most { most } else { x }
+}
+
 /// `1 / (1 + e^-x)`.
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-x))
@@ -51,7 +58,7 @@ pub mod inference {
     /// `1 / (1 + e^-x)`.
     pub fn sigmoid(x: f32) -> f32 {
         // Beyond these bounds, the result is 0 or 1 to within 1e-34; the approximation is only good inside.
-        1.0 / (1.0 + exp((-x).clamp(-80.0, 80.0)))
+        1.0 / (1.0 + exp(super::clamp(-x, -80.0, 80.0)))
     }
 }
 

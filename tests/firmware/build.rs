@@ -7,6 +7,7 @@ use std::{env, fs};
 mod bearing;
 mod digits;
 mod motions;
+mod stacked;
 
 /// The repository's fixtures, from this folder.
 const FIXTURES: &str = "../../fixtures";
@@ -26,6 +27,7 @@ fn main() {
     println!("cargo::rerun-if-changed={FIXTURES}/bearing");
     write("motions", &motions::windows());
     println!("cargo::rerun-if-changed={FIXTURES}/motions");
+    write("stack.wta", &stacked::model());
     println!("cargo::rerun-if-env-changed=WTA_MOTIONS");
     let module = env::var("WTA_MOTIONS").unwrap_or_else(|_| format!("{FIXTURES}/models/motions.rs"));
     write("motions.rs", &fs::read(&module).unwrap_or_else(|error| panic!("{module}: {error}")));

@@ -6,7 +6,7 @@
 
 use crate::detect::order::kth_largest;
 use crate::math;
-use crate::memory::runs_of;
+use crate::runs::column;
 
 /// Beyond this, a number is a fault of whatever delivers it; its square is still finite.
 const LARGEST: f32 = 1e15;
@@ -46,7 +46,7 @@ impl Conditioner<'_> {
         let channels = self.means.len();
         let columns = (0..channels).zip(self.means.iter_mut().zip(self.spreads.iter_mut()));
         for (channel, (mean, spread)) in columns {
-            let values = runs_of(window, channels).filter_map(|row| row.get(channel).copied());
+            let values = column(window, channel, channels).copied();
             let count = values.clone().count();
             let median = kth_largest(values.clone(), count.div_ceil(2));
             let distances = values.clone().map(|value| (value - median).abs());

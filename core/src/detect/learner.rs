@@ -1,8 +1,8 @@
 //! The trainers of a detector, as functions, so that its settings name the one that is linked.
 
 use crate::error::Result;
-use crate::memory::runs_of;
 use crate::network::Network;
+use crate::runs::runs;
 use crate::scalar::Scalar;
 use crate::stream::{StreamTrainer, stream_training_len};
 use crate::train::{Scratch, TrainingConfig, TrainingLen, UnitTrainer, unit_training_len};
@@ -35,7 +35,7 @@ pub(super) fn learn_in_units(
     batch: &[f32],
 ) -> Result<f32> {
     let mut trainer = UnitTrainer::new(Scalar, *network, *training, step, parameters, moments, scratch)?;
-    trainer.step(runs_of(batch, network.input().len()))
+    trainer.step(runs(batch, network.input().len()))
 }
 
 /// A convolutional network's step.
@@ -47,5 +47,5 @@ pub(super) fn learn_in_rows(
     batch: &[f32],
 ) -> Result<f32> {
     let mut trainer = StreamTrainer::new(Scalar, *network, *training, step, parameters, moments, scratch)?;
-    trainer.step(runs_of(batch, network.input().len()))
+    trainer.step(runs(batch, network.input().len()))
 }

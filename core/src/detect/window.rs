@@ -4,7 +4,8 @@ use core::cell::Cell;
 
 use crate::detect::settings::Scaling;
 use crate::math;
-use crate::memory::{copy, runs_of, runs_of_mut};
+use crate::memory::copy;
+use crate::runs::{column, column_mut};
 
 /// Moves the numbers from `from` on to the front; what is behind them does not matter then.
 pub(super) fn shift(values: &mut [f32], from: usize) {
@@ -19,21 +20,21 @@ pub(super) fn scale(scaling: Scaling, window: &[f32], channels: usize, quiet: f3
     copy(window, to);
     let mut loudest = 0.0;
     for channel in 0..channels {
-        let column = || runs_of(window, channels).filter_map(|row| row.get(channel));
+        let values = || column(window, channel, channels);
         let (mut sum, mut count) = (0.0, 0.0);
-        column().for_each(|value| {
+        values().for_each(|value| {
             sum += *value;
             count += 1.0;
         });
         let mean = sum / f32::max(count, 1.0);
         let mut squares = 0.0;
-        column().for_each(|value| squares += (*value - mean) * (*value - mean));
+        values().for_each(|value| squares += (*value - mean) * (*value - mean));
         let deviation = math::sqrt(squares / f32::max(count, 1.0));
         loudest = f32::max(loudest, deviation);
         if scaling == Scaling::Standardised {
             // A quiet channel beside a loud one is not blown up to noise.
             let factor = 1.0 / f32::max(deviation, f32::max(quiet, 1e-6));
-            for value in runs_of_mut(to, channels).filter_map(|row| row.get_mut(channel)) {
+            for value in column_mut(to, channel, channels) {
                 *value = (*value - mean) * factor;
             }
         }

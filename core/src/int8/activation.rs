@@ -1,5 +1,7 @@
 //! Activations in 8 bits: their range, what makes them of sums, and their square roots.
 
+use crate::math::clamp;
+
 /// The largest activation, and the largest absolute value of a pixel.
 pub const MAX_ACTIVATION: i16 = 255;
 
@@ -46,7 +48,7 @@ pub fn quantise(x: f32, step: f32) -> i16 {
         return i16::MIN;
     }
     let most = f32::from(MAX_ACTIVATION);
-    let steps = steps.clamp(-most, most);
+    let steps = clamp(steps, -most, most);
     // A cast cuts off what is behind the point.
     (steps + if steps < 0.0 { -0.5 } else { 0.5 }) as i16
 }

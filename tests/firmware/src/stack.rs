@@ -28,3 +28,33 @@ pub fn high_water() -> usize {
     }
     start - word.addr()
 }
+
+/// What a call returns, and the most bytes that it had on the stack, its caller's frame not included.
+#[cfg(target_arch = "arm")]
+pub fn of<R>(call: impl FnOnce() -> R) -> (R, usize) {
+    let start = paint();
+    let found = call();
+    // Frames of other calls may lie between the paint and here, so that this is no less than what was used.
+    (found, high_water().saturating_sub(ptr::addr_of!(linked::_stack_start).addr() - start))
+}
+
+/// More than [`paint`] itself has on the stack.
+#[cfg(target_arch = "arm")]
+const FRAME: usize = 64;
+
+/// Paints all of the stack that is not in use; returns where that begins.
+#[cfg(target_arch = "arm")]
+#[inline(never)]
+fn paint() -> usize {
+    let pointer: usize;
+    // SAFETY: it reads a register.
+    unsafe { core::arch::asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    let mut word = ptr::addr_of!(linked::_stack_end).cast_mut();
+    while word.addr() < pointer - FRAME {
+        // SAFETY: from `_stack_end` up to this function's frame lies memory of the stack that nobody uses: no
+        // function is called from here, and what an interrupt puts there it has taken away when it returns.
+        unsafe { ptr::write_volatile(word, PAINT) };
+        word = word.wrapping_add(1);
+    }
+    pointer
+}
