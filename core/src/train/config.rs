@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::select::Sparsity;
 use crate::train::corruption::Corruption;
+use crate::train::guard::Guard;
 use crate::train::optimizer::Optimizer;
 
 /// Everything that says how a network is trained.
@@ -15,6 +16,8 @@ pub struct TrainingConfig {
     pub sparsity: Sparsity,
     /// What is hidden from the network in training (denoising, dropout).
     pub corruption: Corruption,
+    /// What protects training from glitches of a sensor; [`Guard::NONE`] for nothing.
+    pub guard: Guard,
     /// How gradients become updates.
     pub optimizer: Optimizer,
     /// Images per step.
@@ -32,6 +35,7 @@ impl TrainingConfig {
     pub fn check(&self, network: &Network) -> Result<()> {
         self.sparsity.check(network)?;
         self.corruption.check()?;
+        self.guard.check()?;
         self.optimizer.check()?;
         if self.batch == 0 {
             return Err(Error::Invalid("a batch has at least one image"));
