@@ -27,6 +27,15 @@ pub enum Error {
         /// The index of the first element that is not finite.
         index: usize,
     },
+    /// A number of an image of the batch that cannot be trained on; nothing has been changed.
+    BadImage {
+        /// The image's place in the batch, from 0.
+        image: usize,
+        /// The index of the first such number in the image.
+        index: usize,
+        /// What is wrong with it: `is not a finite number`, ...
+        what: &'static str,
+    },
     /// A training step whose gradient is too large or not finite; the weights are as before the step.
     Diverged {
         /// The index of the first such gradient element in the flat parameter vector.
@@ -46,9 +55,13 @@ impl fmt::Display for Error {
             Self::NotFinite { what, index } => {
                 write!(f, "element {index} of the {what} is not a finite number")
             }
+            Self::BadImage { image, index, what } => {
+                write!(f, "element {index} of image {image} of the batch {what}; ")?;
+                f.write_str("leave this image out, or let training skip bad images")
+            }
             Self::Diverged { index } => {
                 write!(f, "training diverged: the gradient of parameter {index} ")?;
-                f.write_str("is not finite or absurdly large; lower the learning rate")
+                f.write_str("is not finite or absurdly large; lower the learning rate, or clip the gradient")
             }
         }
     }
@@ -61,7 +74,7 @@ impl Error {
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::Invalid(rule) | Self::Model(rule) => rule,
-            Self::Length { what, .. } | Self::NotFinite { what, .. } => what,
+            Self::Length { what, .. } | Self::NotFinite { what, .. } | Self::BadImage { what, .. } => what,
             Self::Diverged { .. } => "training diverged",
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! ```
 //! use wta_core::{
-//!     Corruption, Cut, Encoder, Initial, Method, Network, Optimizer, Parameters, Scalar, Schedule, Scratch,
-//!     Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
+//!     Corruption, Cut, Encoder, Guard, Initial, Method, Network, Optimizer, Parameters, Scalar, Schedule,
+//!     Scratch, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 //! };
 //!
 //! // Two units for vectors of four numbers. On a batch of four, a unit keeps its two largest activations.
@@ -26,6 +26,7 @@
 //! let config = TrainingConfig {
 //!     sparsity: SPARSITY,
 //!     corruption: Corruption::NONE,
+//!     guard: Guard::NONE,
 //!     optimizer,
 //!     batch: 4,
 //!     steps: 300,
@@ -112,7 +113,7 @@ pub use encode::{Encoder, Inputs, Preparation};
 pub use error::{Error, Result, expect_finite};
 pub use field::{OutputLayout, PaddedLayout, ReceptiveFields};
 pub use kernels::{AdamUpdate, Kernels, Screened, SgdUpdate, Tiling};
-pub use limits::{SAFE_GRADIENT, expect_sane};
+pub use limits::{SAFE_GRADIENT, expect_sane, expect_within};
 pub use math::unit_norm;
 pub use model::Model;
 pub use network::{Conv, Layer, MAX_LAYERS, Network};
@@ -137,8 +138,8 @@ pub use stream::{
 };
 pub use svm::Svm;
 pub use train::{
-    Clock, ContrastiveDivergence, Corruption, Deltas, Learner, Method, Optimizer, RbmTrainer, Schedule,
-    Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig, TrainingLen, UnitTrainer, Update,
-    Winners, rbm_training_len, training_len, unit_training_len,
+    BadImages, Clock, ContrastiveDivergence, Corruption, Deltas, Guard, Learner, Method, Norm, Optimizer,
+    RbmTrainer, Schedule, Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig, TrainingLen,
+    UnitTrainer, Update, Winners, admits_probabilities, rbm_training_len, training_len, unit_training_len,
 };
 pub use units::{UnitSurvivors, Units};

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// No gradient element of a sane step comes near this; what exceeds it (or is not a number) stops training.
 /// As long as all are below, no update can make a weight infinite.
-const GRADIENT_LIMIT: f32 = 1e18;
+pub(crate) const GRADIENT_LIMIT: f32 = 1e18;
 
 /// A gradient whose *bound* is below this is below the limit of [`expect_sane`] and need not be looked at.
 ///
@@ -18,6 +18,16 @@ pub const SAFE_GRADIENT: f32 = 1e17;
 ///
 /// [`Error::Diverged`] with the index of the first element that is not finite or absurdly large.
 pub fn expect_sane(start: usize, gradient: &[f32]) -> Result<()> {
+    expect_within(GRADIENT_LIMIT, start, gradient)
+}
+
+/// [`expect_sane`] with another limit: that of a gradient which is then made smaller.
+///
+/// # Errors
+///
+/// As for [`expect_sane`].
+pub fn expect_within(limit: f32, start: usize, gradient: &[f32]) -> Result<()> {
+    let is_sane = |gradient: f32| gradient.abs() <= limit;
     // Counting instead of stopping at the first lets the compiler use vector instructions.
     let insane = gradient.iter().filter(|g| !is_sane(**g)).count();
     if insane == 0 {
@@ -25,10 +35,6 @@ pub fn expect_sane(start: usize, gradient: &[f32]) -> Result<()> {
     }
     let index = gradient.iter().position(|g| !is_sane(*g)).unwrap_or(0);
     Err(Error::Diverged { index: start + index })
-}
-
-fn is_sane(gradient: f32) -> bool {
-    gradient.abs() <= GRADIENT_LIMIT
 }
 
 #[cfg(test)]

@@ -92,6 +92,18 @@ impl Pool {
         Ok(())
     }
 
+    /// The same pooling, when maps of this shape can be pooled so.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pool::check`].
+    pub const fn checked(self, maps: Shape) -> Result<Self> {
+        match self.check(maps) {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `Ok` when quantised maps can be pooled so.
     ///
     /// # Errors

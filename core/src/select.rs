@@ -58,7 +58,7 @@ impl Sparsity {
     /// # Errors
     ///
     /// [`Error::Invalid`] that names the field.
-    pub fn check(&self, network: &Network) -> Result<()> {
+    pub const fn check(&self, network: &Network) -> Result<()> {
         let code = network.code();
         if self.grid.height == 0 || self.grid.width == 0 {
             return Err(Error::Invalid("a grid of winners needs at least one row and one column"));

@@ -9,8 +9,8 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Conv, Corruption, Error, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Selection, Shape,
-    Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len, training_len,
+    Conv, Corruption, Error, Guard, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Selection,
+    Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len, training_len,
 };
 
 /// The memory of a [`StreamTrainer`], filled with garbage where its content must not matter.
@@ -53,6 +53,7 @@ fn trainings() -> impl Strategy<Value = TrainingConfig> {
         |(selection, method, schedule, decay, batch)| TrainingConfig {
             sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
+            guard: Guard::NONE,
             optimizer: Optimizer { method, rate: 1e-3, schedule, decay },
             batch,
             steps: 4,
@@ -161,7 +162,14 @@ fn rows_may_come_from_bytes() {
 fn example(selection: Selection) -> TrainingConfig {
     let optimizer = Optimizer { method: SGD, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: 4, steps: 9 }
+    TrainingConfig {
+        sparsity,
+        corruption: Corruption::NONE,
+        guard: Guard::NONE,
+        optimizer,
+        batch: 4,
+        steps: 9,
+    }
 }
 
 #[test]
@@ -237,7 +245,7 @@ fn a_refusal_changes_nothing() {
         let mut batch = images(&network, 4, 3);
         batch[2 * len + 11] = bad;
         let error = refusal(batch.chunks_exact(len));
-        assert_eq!(error, Error::NotFinite { what: "image", index: 11 });
+        assert_eq!(error, Error::BadImage { image: 2, index: 11, what: "is not a finite number" });
     }
     for count in [0, 3, 5] {
         let batch = images(&network, count, 3);

@@ -10,7 +10,7 @@ use dense::{Decisions, Outcome, Sum, add_gradient};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Initial, Inputs, Layer, Method, Network, Optimizer,
+    Candidates, Conv, Corruption, Cut, Encoder, Guard, Initial, Inputs, Layer, Method, Network, Optimizer,
     Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, select,
 };
 
@@ -156,6 +156,7 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
     let training = TrainingConfig {
         sparsity: case.sparsity,
         corruption: Corruption::NONE,
+        guard: Guard::NONE,
         optimizer,
         batch: case.batch,
         steps: 1,

@@ -6,7 +6,7 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    Conv, Corruption, Error, Initial, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
+    Conv, Corruption, Error, Guard, Initial, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
     Selection, Shape, Size, Sparsity, Trainer, TrainingConfig,
 };
 
@@ -24,7 +24,14 @@ fn fully_connected() -> Network {
 fn training(selection: Selection, method: Method, rate: f32) -> TrainingConfig {
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
+    TrainingConfig {
+        sparsity,
+        corruption: Corruption::NONE,
+        guard: Guard::NONE,
+        optimizer,
+        batch: BATCH,
+        steps: 50,
+    }
 }
 
 fn corrupted(input: f32, hidden: f32, training: TrainingConfig) -> TrainingConfig {
@@ -138,7 +145,7 @@ fn pixels_that_are_not_finite_are_refused_by_index() {
                 let mut batch = images(&network, BATCH);
                 batch[image * network.input().len() + pixel] = bad;
                 let error = expect_refusal(network, training, batch.chunks_exact(network.input().len()));
-                assert_eq!(error, Error::NotFinite { what: "image", index: pixel });
+                assert_eq!(error, Error::BadImage { image, index: pixel, what: "is not a finite number" });
             }
         }
     }

@@ -10,8 +10,8 @@ use std::cell::Cell;
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Conv, Corruption, Error, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
-    Selection, Shape, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, training_len,
+    Conv, Corruption, Error, Guard, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule,
+    Scratch, Selection, Shape, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, training_len,
     unit_training_len,
 };
 
@@ -27,7 +27,14 @@ fn network(tied: bool) -> Network {
 fn training(selection: Selection, method: Method) -> TrainingConfig {
     let optimizer = Optimizer { method, rate: 0.02, schedule: Schedule::Linear, decay: 1e-3 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: BATCH, steps: 50 }
+    TrainingConfig {
+        sparsity,
+        corruption: Corruption::NONE,
+        guard: Guard::NONE,
+        optimizer,
+        batch: BATCH,
+        steps: 50,
+    }
 }
 
 /// Every selection with both methods, untied and tied.
@@ -192,7 +199,14 @@ fn what_is_wrong_with_a_batch_is_said_as_by_the_trainer_with_a_gradient() {
                 let mut batch = images(4);
                 batch[place] = bad;
                 let error = agree(network, training, &[images(1), batch]).unwrap_err();
-                assert_eq!(error, Error::NotFinite { what: "image", index: place % INPUTS });
+                assert_eq!(
+                    error,
+                    Error::BadImage {
+                        image: place / INPUTS,
+                        index: place % INPUTS,
+                        what: "is not a finite number"
+                    }
+                );
             }
         }
         for count in [0, 1, BATCH - 1, BATCH + 1, 2 * BATCH] {

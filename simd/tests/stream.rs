@@ -12,7 +12,7 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Corruption, Encoder, Forward, Method, Optimizer, Parameters, Schedule, Scratch, Selection, Size,
+    Corruption, Encoder, Forward, Guard, Method, Optimizer, Parameters, Schedule, Scratch, Selection, Size,
     Sparsity, StreamTrainer, TrainingConfig, forward_len, stream_training_len,
 };
 use wta_simd::Isa;
@@ -55,6 +55,7 @@ proptest! {
         let training = TrainingConfig {
             sparsity: Sparsity { grid: Size::ONE, selection: Selection::Lifetime { rate } },
             corruption: Corruption::NONE,
+            guard: Guard::NONE,
             optimizer: Optimizer { method, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 },
             batch,
             steps: 1,

@@ -27,10 +27,11 @@ pub enum wta_status {
     /// A model without what the call needs: parameters, their decoder's part, a classifier, or their form in
     /// 8 bits.
     WTA_ERROR_MISSING = 7,
-    /// A number that is infinite or not a number, in an image, the parameters, or what becomes of them.
+    /// A number that is infinite, not a number or beyond the training's input_limit: in an image, the
+    /// parameters, or what becomes of them. A trainer can skip such images: skip_bad.
     WTA_ERROR_NOT_FINITE = 8,
     /// A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the
-    /// learning rate.
+    /// learning rate, or set clip_gradient.
     WTA_ERROR_DIVERGED = 9,
     /// A model with preprocessing, layers below or samples that are no bytes: wta_model_init_whole takes it.
     WTA_ERROR_WHOLE = 10,
@@ -43,7 +44,7 @@ impl From<Error> for wta_status {
         match error {
             Error::Invalid(_) => WTA_ERROR_INVALID,
             Error::Length { .. } => WTA_ERROR_LENGTH,
-            Error::NotFinite { .. } => WTA_ERROR_NOT_FINITE,
+            Error::NotFinite { .. } | Error::BadImage { .. } => WTA_ERROR_NOT_FINITE,
             Error::Diverged { .. } => WTA_ERROR_DIVERGED,
             Error::Model(_) => WTA_ERROR_MODEL,
         }
@@ -74,8 +75,8 @@ pub extern "C" fn wta_status_text(status: i32) -> *const c_char {
         _ if is(WTA_ERROR_INVALID) => c"a network or setting cannot be, or does not go with the others",
         _ if is(WTA_ERROR_MODEL) => c"these bytes are no whole and undamaged model.wta of this version",
         _ if is(WTA_ERROR_MISSING) => c"the model does not hold what the call needs",
-        _ if is(WTA_ERROR_NOT_FINITE) => c"a number is infinite or not a number",
-        _ if is(WTA_ERROR_DIVERGED) => c"training diverged: lower the learning rate",
+        _ if is(WTA_ERROR_NOT_FINITE) => c"a number is infinite, not a number or beyond input_limit",
+        _ if is(WTA_ERROR_DIVERGED) => c"training diverged: lower the learning rate or set clip_gradient",
         _ if is(WTA_ERROR_WHOLE) => c"the model needs more than one network: call wta_model_init_whole",
         _ => c"no status of this library",
     };

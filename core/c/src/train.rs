@@ -4,8 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 
 use wta_core::{
-    Corruption, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection, Size, Sparsity,
-    StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
+    BadImages, Corruption, Guard, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection,
+    Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
 use crate::images::{Images, wta_images};
@@ -70,6 +70,17 @@ pub struct wta_training {
     pub batch: usize,
     /// Steps in all, for the schedule.
     pub steps: u64,
+    /// With input_high: every number of an image is clamped to this range, after the scale. Both 0 for none.
+    pub input_low: f32,
+    /// See input_low.
+    pub input_high: f32,
+    /// An image with a number of more than this absolute value, before it is clamped, is bad, as one with
+    /// NaN is; 0 for no limit.
+    pub input_limit: f32,
+    /// The largest norm of the gradient, which is made smaller where it exceeds it; 0 for none.
+    pub clip_gradient: f32,
+    /// Not 0: bad images are skipped, as wta_train_skipped tells; else a step refuses them.
+    pub skip_bad: u32,
 }
 
 impl wta_training {
@@ -97,10 +108,23 @@ impl wta_training {
         Ok(TrainingConfig {
             sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
+            guard: self.guard(),
             optimizer: Optimizer { method, rate: self.rate, schedule, decay: self.decay },
             batch: self.batch,
             steps: self.steps,
         })
+    }
+}
+
+impl wta_training {
+    fn guard(&self) -> Guard {
+        let inputs = (self.input_low, self.input_high);
+        Guard {
+            inputs: (inputs != (0.0, 0.0)).then_some(inputs),
+            limit: (self.input_limit != 0.0).then_some(self.input_limit),
+            bad_images: if self.skip_bad == 0 { BadImages::Refuse } else { BadImages::Skip },
+            gradient_norm: (self.clip_gradient != 0.0).then_some(self.clip_gradient),
+        }
     }
 }
 
@@ -125,6 +149,11 @@ pub unsafe extern "C" fn wta_training_defaults(training: *mut wta_training) -> w
         scale: 1.0 / 255.0,
         batch: 32,
         steps: 1000,
+        input_low: 0.0,
+        input_high: 0.0,
+        input_limit: 0.0,
+        clip_gradient: 0.0,
+        skip_bad: 0,
     };
     // SAFETY: the header's contract.
     status(unsafe { write(training, usual) })
@@ -153,6 +182,7 @@ pub(crate) struct Content {
     training: TrainingConfig,
     scale: f32,
     step: u64,
+    skipped: usize,
     memory: *mut c_void,
     bytes: usize,
 }
@@ -299,7 +329,7 @@ unsafe fn start(
     bytes: usize,
 ) -> Checked<Content> {
     let (len, needed) = memory_len(&network, &training)?;
-    let mut content = Content { network, training, scale, step: 0, memory, bytes };
+    let mut content = Content { network, training, scale, step: 0, skipped: 0, memory, bytes };
     match start {
         Start::Step(step) => {
             content.step = step;
@@ -349,6 +379,7 @@ pub unsafe extern "C" fn wta_train_step(
         let mut running = unsafe { content.trainer() }?;
         let found = running.step((0..count).map(|image| images.rows(image)))?;
         content.step = running.steps_done();
+        content.skipped = running.last_skipped();
         // SAFETY: the header's contract.
         unsafe { store(trainer, Ok(content)) }?;
         // SAFETY: as above.
@@ -369,4 +400,11 @@ pub unsafe extern "C" fn wta_train_parameters(trainer: *const wta_trainer) -> *c
 pub unsafe extern "C" fn wta_train_steps_done(trainer: *const wta_trainer) -> u64 {
     // SAFETY: the header's contract.
     unsafe { stored(trainer) }.map_or(0, |content| content.step)
+}
+
+/// How many images of the last step were bad and skipped; 0 for a trainer that was not initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wta_train_skipped(trainer: *const wta_trainer) -> usize {
+    // SAFETY: the header's contract.
+    unsafe { stored(trainer) }.map_or(0, |content| content.skipped)
 }

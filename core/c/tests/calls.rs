@@ -13,8 +13,8 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Initial, Method, Network, Novelty, Optimizer, Pool, Rows,
-    Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
+    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Method, Network, Novelty, Optimizer, Pool,
+    Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
     extractor_len, novelty_len, stream_training_len,
 };
 
@@ -256,6 +256,7 @@ fn settings() -> [(wta_training, TrainingConfig); 3] {
     let rust = TrainingConfig {
         sparsity: Sparsity::lifetime(0.2),
         corruption: Corruption::NONE,
+        guard: Guard::NONE,
         optimizer,
         batch: BATCH,
         steps: 10,

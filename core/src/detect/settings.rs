@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::network::{Conv, Network};
 use crate::select::{Selection, Sparsity};
 use crate::shape::{Shape, Size};
-use crate::train::{Corruption, Method, Optimizer, Schedule, TrainingConfig};
+use crate::train::{Guard, Optimizer, Schedule, TrainingConfig};
 
 /// What is done to a window before the network sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Settings {
             Ok(network) => network,
             Err(error) => return Err(error),
         };
-        let training = training(Sparsity::lifetime(0.25), 0.16 / inputs as f32);
+        let training = training(Sparsity::lifetime(0.25), 0.16 / inputs as f32, inputs);
         Self::new(network, channels, training)
     }
 
@@ -128,7 +128,7 @@ impl Settings {
             Ok(network) => network,
             Err(error) => return Err(error),
         };
-        let training = training(Sparsity::SPATIAL, 0.16 / (kernel * channels) as f32);
+        let training = training(Sparsity::SPATIAL, 0.16 / (kernel * channels) as f32, window * channels);
         Self::new(network, channels, training)
     }
 
@@ -254,38 +254,57 @@ impl Settings {
     /// # Errors
     ///
     /// [`Error::Invalid`] that names the setting.
-    pub fn check(&self) -> Result<()> {
-        self.training.check(&self.network)?;
+    pub const fn check(&self) -> Result<()> {
+        if let Err(error) = self.training.check(&self.network) {
+            return Err(error);
+        }
         let Votes { needed, of, release } = self.votes;
-        let wrong = |text| Err(Error::Invalid(text));
         if self.hop == 0 {
-            return wrong("the next window begins at least one sample later");
+            return Err(Error::Invalid("the next window begins at least one sample later"));
         }
         if self.conditioning < 2 || (self.conditioning as usize) < self.window() {
-            return wrong("conditioning takes at least a window of samples");
+            return Err(Error::Invalid("conditioning takes at least a window of samples"));
         }
         if !(self.saturation >= 1.0 && self.saturation.is_finite()) {
-            return wrong("samples saturate at one deviation or more");
+            return Err(Error::Invalid("samples saturate at one deviation or more"));
         }
         if !(self.quiet >= 0.0 && self.quiet < 1.0) {
-            return wrong("what is quiet is a share of the learnt deviation, at least 0 and less than 1");
+            return Err(Error::Invalid(
+                "what is quiet is a share of the learnt deviation, at least 0 and less than 1",
+            ));
         }
         if !(self.false_alarms > 0.0 && self.false_alarms < 1.0) {
-            return wrong("the share of false alarms is more than 0 and less than 1");
+            return Err(Error::Invalid("the share of false alarms is more than 0 and less than 1"));
         }
         if self.tail_len() == 0 || self.tail_len() > self.calibration as usize {
-            return wrong("calibration needs more windows: at least 1 over the share of false alarms");
+            return Err(Error::Invalid(
+                "calibration needs more windows: at least 1 over the share of false alarms",
+            ));
         }
         if needed == 0 || needed > of || of > 32 || release >= needed {
-            return wrong("an alarm takes k of n windows (1 <= k <= n <= 32) and ends at fewer than k");
+            return Err(Error::Invalid(
+                "an alarm takes k of n windows (1 <= k <= n <= 32) and ends at fewer than k",
+            ));
         }
         if !(self.adapting >= 0.0 && self.adapting.is_finite()) {
-            return wrong("the rate of adapting is 0 or more");
+            return Err(Error::Invalid("the rate of adapting is 0 or more"));
         }
-        if self.training.steps == 0 || self.training.steps > u64::from(u32::MAX) {
-            return wrong("learning takes at least one step");
+        if self.training.steps == 0 || self.training.steps > u32::MAX as u64 {
+            return Err(Error::Invalid("learning takes at least one step"));
         }
         Ok(())
+    }
+
+    /// The same settings, when a detector can work so.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Settings::check`].
+    pub const fn checked(self) -> Result<Self> {
+        match self.check() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
     }
 
     /// Winners that a window is scored with, as [`Novelty`](crate::Novelty) takes them.
@@ -339,17 +358,9 @@ const fn expect_some(window: usize, channels: usize, units: usize) -> Result<()>
 }
 
 /// The training that serves where nothing else is said.
-const fn training(sparsity: Sparsity, rate: f32) -> TrainingConfig {
-    TrainingConfig {
-        sparsity,
-        corruption: Corruption::NONE,
-        optimizer: Optimizer {
-            method: Method::Sgd { momentum: 0.9 },
-            rate,
-            schedule: Schedule::Linear,
-            decay: 0.0,
-        },
-        batch: 16,
-        steps: 1000,
-    }
+const fn training(sparsity: Sparsity, rate: f32, inputs: usize) -> TrainingConfig {
+    let optimizer = Optimizer { schedule: Schedule::Linear, ..Optimizer::sgd(rate) };
+    // A gradient that is as long as this is one of the first steps', or of weights that begin to diverge.
+    let guard = Guard::NONE.with_gradient_norm(inputs as f32);
+    TrainingConfig::new(sparsity, optimizer, 16, 1000).with_guard(guard)
 }

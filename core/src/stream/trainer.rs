@@ -18,11 +18,12 @@ use crate::network::Network;
 use crate::parameters::{Gradients, Parameters};
 use crate::runs::runs_mut;
 use crate::select::select;
-use crate::shape::Size;
+use crate::shape::{Shape, Size};
 use crate::stream::backward::{Backward, delta_row_len, incomplete_len, training_rows};
 use crate::stream::forward::Forward;
 use crate::stream::rows::Rows;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::guard::Guard;
 use crate::train::learn::Winners;
 use crate::train::optimizer::Method;
 use crate::train::state::{State, state_methods};
@@ -147,13 +148,15 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
     /// batch.
     ///
-    /// The images are gone through twice, and in the second round each image's rows twice.
+    /// The images are gone through twice, and in the second round each image's rows twice. Where bad images
+    /// are skipped, each round begins with looking for one: its rows are gone through once more.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
-    /// of all bounds. The parameters and moments are then as before the step.
+    /// [`Error::BadImage`] for a bad image that is not skipped (see [`Guard`]), [`Error::Invalid`] when all
+    /// are skipped, [`Error::NotFinite`] if an activation is not finite, [`Error::Diverged`] for a gradient
+    /// out of all bounds. The parameters and moments are then as before the step.
     pub fn step<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
         self.state.stopwatch.start();
         let loss = self.gradient(images)?;
@@ -166,9 +169,9 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     /// Fills the gradient, the first floats of the scratch memory; returns the loss.
     fn gradient<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
         let kernels = self.kernels;
-        let State { network, config, parameters, scratch, stopwatch, .. } = &mut self.state;
+        let State { network, config, parameters, scratch, stopwatch, skipped, .. } = &mut self.state;
         let network = &*network;
-        let TrainingConfig { batch, sparsity, .. } = *config;
+        let TrainingConfig { batch, sparsity, guard, .. } = *config;
         let maps = network.code().channels.max(1);
 
         let (floats, windows) = Floats::split(scratch.floats, network, batch);
@@ -180,16 +183,25 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let mut forward =
             Forward::with_rows(kernels, parameters, windows, |index| training_rows(network, index))?;
         let code_row = part_mut(row, 0, code_row_len(network));
-        let mut found = 0;
+        let (mut found, mut good) = (0, 0);
+        let images = images.map(|rows| Guarded { rows, guard });
         let mut winners = runs_mut(values, maps).zip(runs_mut(positions, maps));
         for mut image in images.clone() {
             let Some((values, positions)) = winners.next() else {
                 return Err(config.too_many_images());
             };
-            forward.compete(&mut image, code_row, Candidates { values, positions })?;
+            if image.is_admitted(&mut forward)? {
+                let candidates = Candidates { values, positions };
+                forward.compete(&mut image, code_row, candidates).map_err(|e| guarded(guard, found, e))?;
+                good += 1;
+            } else {
+                values.fill(0.0);
+                positions.fill(0);
+            }
             found += 1;
         }
         expect_len("batch", batch, found)?;
+        *skipped = guard.expect_good(batch, good)?;
         stopwatch.lap(|timing| &mut timing.compete);
 
         select(kernels, network, &sparsity, values, scratch.cuts)?;
@@ -200,9 +212,13 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let mut backward = Backward::new(kernels, parameters, incomplete, indices.row, row);
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
-        for (mut image, winners) in images.zip(Winners { values, positions }.rows(maps)) {
+        let rows = Winners { values, positions }.rows(maps);
+        for (index, (mut image, winners)) in images.zip(rows).enumerate() {
             image.expect_shape(network.input())?;
-            loss += forward.residual(&mut image, winners, residual)?;
+            if !image.is_admitted(&mut forward)? {
+                continue;
+            }
+            loss += forward.residual(&mut image, winners, residual).map_err(|e| guarded(guard, index, e))?;
             let learner = forward.learner();
             learner.deltas(scale, winners, residual, deltas)?;
             learner.decoder_bias_gradient(residual, gradients.decoder_bias);
@@ -214,9 +230,58 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         Ok(loss * scale)
     }
 
-    /// The gradient that the last step computed, in the parameters' order.
+    /// The gradient that the last step computed, in the parameters' order; clipped, if it was.
     pub fn last_gradient(&self) -> &[f32] {
         self.state.gradient()
+    }
+}
+
+/// The rows of an image as training sees them: clamped, and not a number where the image is bad.
+struct Guarded<I> {
+    rows: I,
+    guard: Guard,
+}
+
+impl<I: Rows> Rows for Guarded<I> {
+    fn row(&mut self, y: usize, to: &mut [f32]) {
+        self.rows.row(y, to);
+        if self.guard.limit.is_some()
+            && let Some(bad) = self.guard.first_bad(to).and_then(|i| to.get_mut(i))
+        {
+            *bad = f32::NAN;
+        }
+        self.guard.clamp_all(to);
+    }
+
+    fn expect_shape(&self, shape: Shape) -> Result<()> {
+        self.rows.expect_shape(shape)
+    }
+}
+
+impl<I: Rows> Guarded<I> {
+    /// Whether the image takes part in the step. Where nothing is skipped, a bad image is found later, when
+    /// its rows are read.
+    fn is_admitted<K: Kernels>(&mut self, forward: &mut Forward<'_, K>) -> Result<bool> {
+        if !self.guard.skips() {
+            return Ok(true);
+        }
+        self.expect_shape(forward.network().input())?;
+        for y in 0..forward.network().input().height {
+            match forward.image_row(y, self) {
+                Ok(_) => {}
+                Err(Error::NotFinite { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The error of a batch for that of one of its images.
+fn guarded(guard: Guard, image: usize, error: Error) -> Error {
+    match error {
+        Error::NotFinite { what: "image", index } => guard.bad_image(image, index),
+        other => other,
     }
 }
 

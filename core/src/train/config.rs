@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::select::Sparsity;
 use crate::train::corruption::Corruption;
+use crate::train::guard::Guard;
 use crate::train::optimizer::Optimizer;
 
 /// Everything that says how a network is trained.
@@ -15,6 +16,8 @@ pub struct TrainingConfig {
     pub sparsity: Sparsity,
     /// What is hidden from the network in training (denoising, dropout).
     pub corruption: Corruption,
+    /// What protects training from glitches of a sensor; [`Guard::NONE`] for nothing.
+    pub guard: Guard,
     /// How gradients become updates.
     pub optimizer: Optimizer,
     /// Images per step.
@@ -24,19 +27,51 @@ pub struct TrainingConfig {
 }
 
 impl TrainingConfig {
+    /// Training in so many steps of `batch` images, without corruption or guard.
+    pub const fn new(sparsity: Sparsity, optimizer: Optimizer, batch: usize, steps: u64) -> Self {
+        Self { sparsity, corruption: Corruption::NONE, guard: Guard::NONE, optimizer, batch, steps }
+    }
+
+    /// The same training, protected from glitches.
+    #[must_use]
+    pub const fn with_guard(self, guard: Guard) -> Self {
+        Self { guard, ..self }
+    }
+
     /// `Ok` when `network` can be trained so.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] that names what makes no sense.
-    pub fn check(&self, network: &Network) -> Result<()> {
-        self.sparsity.check(network)?;
-        self.corruption.check()?;
-        self.optimizer.check()?;
-        if self.batch == 0 {
-            return Err(Error::Invalid("a batch has at least one image"));
+    pub const fn check(&self, network: &Network) -> Result<()> {
+        let parts = [
+            self.sparsity.check(network),
+            self.corruption.check(),
+            self.guard.check(),
+            self.optimizer.check(),
+            if self.batch == 0 { Err(Error::Invalid("a batch has at least one image")) } else { Ok(()) },
+        ];
+        let mut i = 0;
+        #[allow(clippy::indexing_slicing, reason = "i < parts.len(); const fn has no iterators")]
+        while i < parts.len() {
+            if parts[i].is_err() {
+                return parts[i];
+            }
+            i += 1;
         }
         Ok(())
+    }
+
+    /// The same settings, when `network` can be trained so.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TrainingConfig::check`].
+    pub const fn checked(self, network: &Network) -> Result<Self> {
+        match self.check(network) {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
     }
 
     /// The error of a batch that goes on after its last image.

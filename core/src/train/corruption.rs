@@ -40,13 +40,13 @@ impl Corruption {
     /// # Errors
     ///
     /// [`Error::Invalid`] that names the share.
-    pub fn check(&self) -> Result<()> {
-        if !(0.0..1.0).contains(&self.input) {
+    pub const fn check(&self) -> Result<()> {
+        if !(self.input >= 0.0 && self.input < 1.0) {
             return Err(Error::Invalid(
                 "the share of the input that is dropped is at least 0 and less than 1",
             ));
         }
-        if !(0.0..1.0).contains(&self.hidden) {
+        if !(self.hidden >= 0.0 && self.hidden < 1.0) {
             return Err(Error::Invalid(
                 "the share of the hidden units that is dropped is at least 0 and less than 1",
             ));

@@ -8,6 +8,7 @@ use crate::random::Random;
 use crate::rbm::expect_rbm;
 use crate::select::Selection;
 use crate::train::config::TrainingConfig;
+use crate::train::guard::Guard;
 use crate::train::optimizer::Method;
 
 /// Keeps the draws apart from the streams that shuffle the images.
@@ -56,5 +57,24 @@ impl ContrastiveDivergence {
         let mut of_step = Random::stream(self.seed ^ DRAWS, step);
         let mut of_phase = Random::stream(of_step.next_u64(), phase as u64);
         Random::stream(of_phase.next_u64(), image as u64)
+    }
+}
+
+/// [`Guard::admits`] for an RBM: numbers that are no probabilities, after clamping, make an image bad too.
+///
+/// # Errors
+///
+/// [`Error::BadImage`] for a bad image that is not skipped.
+pub fn admits_probabilities(guard: &Guard, image: usize, numbers: &[f32]) -> Result<bool> {
+    if !guard.admits(image, numbers)? {
+        return Ok(false);
+    }
+    match numbers.iter().position(|number| !(0.0..=1.0).contains(&guard.clamp(*number))) {
+        None => Ok(true),
+        Some(_) if guard.skips() => Ok(false),
+        Some(index) => {
+            let what = "is no probability, as an RBM's inputs are: it must lie between 0 and 1";
+            Err(Error::BadImage { image, index, what })
+        }
     }
 }

@@ -7,12 +7,13 @@ use crate::compete::Candidates;
 use crate::encode::{Encoder, Inputs};
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
-use crate::memory::parts;
+use crate::memory::{part_mut, parts};
 use crate::network::Network;
 use crate::parameters::{Gradients, LayerGradient, Parameters};
 use crate::runs::runs_mut;
 use crate::select::{Sparsity, select};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::guard::Guard;
 use crate::train::learn::{Learner, SparseDeltas, TopGradient, Winners};
 use crate::train::optimizer::Method;
 use crate::train::state::{State, state_methods};
@@ -104,13 +105,15 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image
-    /// another size, [`Error::NotFinite`](crate::Error::NotFinite) if a pixel or an activation is not finite,
+    /// another size, [`Error::BadImage`](crate::Error::BadImage) for a bad image that is not skipped (see
+    /// [`Guard`]), [`Error::Invalid`](crate::Error::Invalid) when all are skipped,
+    /// [`Error::NotFinite`](crate::Error::NotFinite) if an activation is not finite,
     /// [`Error::Diverged`](crate::Error::Diverged) for a gradient out of all bounds. The parameters and
     /// moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
-        let State { network, config, parameters, scratch, step, stopwatch, .. } = &mut self.state;
+        let State { network, config, parameters, scratch, step, stopwatch, skipped, .. } = &mut self.state;
         let (network, step, kernels) = (*network, *step, self.kernels);
-        let TrainingConfig { sparsity, corruption, batch, .. } = *config;
+        let TrainingConfig { sparsity, corruption, guard, batch, .. } = *config;
         let winners_len = sparsity.winners_len(&network).max(1);
 
         stopwatch.start();
@@ -124,19 +127,25 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let parameters = Parameters::new(network, parameters)?;
         let encoder = Encoder::new(kernels, parameters, prepared)?;
         let layout = network.layer(0).map_or(network.decoder().padded(), |layer| layer.padded());
-        let mut found = 0;
+        let (mut found, mut good) = (0, 0);
         let mut free = runs_mut(values, winners_len).zip(runs_mut(positions, winners_len));
         for image in images.clone() {
             let Some((values, positions)) = free.next() else {
                 return Err(config.too_many_images());
             };
-            encoder.load(1, 0, image, inputs)?;
-            corruption.corrupt_input(step, found, &layout, inputs);
-            let candidates = Candidates { values, positions };
-            encoder.compete(sparsity.grid, 1, inputs, encoding, code, candidates)?;
+            if load(&guard, &network, found, image, inputs)? {
+                corruption.corrupt_input(step, found, &layout, inputs);
+                let candidates = Candidates { values, positions };
+                encoder.compete(sparsity.grid, 1, inputs, encoding, code, candidates)?;
+                good += 1;
+            } else {
+                values.fill(0.0);
+                positions.fill(0);
+            }
             found += 1;
         }
         expect_len("batch", batch, found)?;
+        *skipped = guard.expect_good(batch, good)?;
         stopwatch.lap(|timing| &mut timing.compete);
 
         select(kernels, &network, &sparsity, values, scratch.cuts)?;
@@ -152,7 +161,9 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let scale = 1.0 / batch as f32;
         let rows = Winners { values, positions }.rows(winners_len);
         for (index, (image, winners)) in images.zip(rows).enumerate() {
-            encoder.load(1, 0, image, inputs)?;
+            if !load(&guard, &network, index, image, inputs)? {
+                continue;
+            }
             // The reconstruction is compared with the clean image, so that no second copy of it is needed.
             loss += learner.residual(Inputs::new(network, 1, inputs)?.of(0, 0), winners, residual)?;
             corruption.corrupt_input(step, index, &layout, inputs);
@@ -191,8 +202,21 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         Ok(self.state.finish_step(loss * scale))
     }
 
-    /// The gradient that the last step computed, in the parameters' order.
+    /// The gradient that the last step computed, in the parameters' order; clipped, if it was.
     pub fn last_gradient(&self) -> &[f32] {
         self.state.gradient()
     }
+}
+
+/// Lays an image out in the first layer's input as training sees it. `false` for one that is skipped.
+fn load(guard: &Guard, network: &Network, index: usize, image: &[f32], inputs: &mut [f32]) -> Result<bool> {
+    expect_len("image", network.input().len(), image.len())?;
+    let admitted = guard.admits(index, image)?;
+    if admitted && let Some(layer) = network.layer(0) {
+        let layout = layer.padded();
+        let first = part_mut(inputs, 0, layout.len());
+        layout.fill(image, first);
+        layout.rows_mut(first).for_each(|row| guard.clamp_all(row));
+    }
+    Ok(admitted)
 }

@@ -13,8 +13,10 @@
 pub(crate) mod config;
 mod corruption;
 mod divergence;
+pub(crate) mod guard;
 mod images;
 pub(crate) mod learn;
+mod norm;
 pub(crate) mod optimizer;
 mod rbm;
 pub(crate) mod state;
@@ -23,9 +25,11 @@ mod units;
 
 pub use config::{Scratch, TrainingConfig, TrainingLen};
 pub use corruption::Corruption;
-pub use divergence::ContrastiveDivergence;
+pub use divergence::{ContrastiveDivergence, admits_probabilities};
+pub use guard::{BadImages, Guard};
 pub use images::{Trainer, training_len};
 pub use learn::{Deltas, Learner, SparseDeltas, TopGradient, Winners};
+pub use norm::Norm;
 pub use optimizer::{Method, Optimizer, Schedule, Update};
 pub use rbm::{RbmTrainer, rbm_training_len};
 pub use timing::{Clock, Timing};

@@ -71,14 +71,28 @@ pub struct Optimizer {
     pub decay: f32,
 }
 
+/// At least 0 and less than 1.
+const fn is_share(value: f32) -> bool {
+    value >= 0.0 && value < 1.0
+}
+
 impl Optimizer {
+    /// SGD with momentum 0.9, the same rate throughout, and no weight decay.
+    pub const fn sgd(rate: f32) -> Self {
+        Self { method: Method::Sgd { momentum: 0.9 }, rate, schedule: Schedule::Constant, decay: 0.0 }
+    }
+
+    /// Adam with its usual constants, the same rate throughout, and no weight decay.
+    pub const fn adam(rate: f32) -> Self {
+        Self { method: Method::ADAM, rate, schedule: Schedule::Constant, decay: 0.0 }
+    }
+
     /// `Ok` when all constants make sense.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] that names the constant.
-    pub fn check(&self) -> Result<()> {
-        let unit = |value: f32| (0.0..1.0).contains(&value);
+    pub const fn check(&self) -> Result<()> {
         if !(self.rate > 0.0 && self.rate <= 1e6) {
             return Err(Error::Invalid("a learning rate is more than 0 and at most a million"));
         }
@@ -88,10 +102,12 @@ impl Optimizer {
             ));
         }
         match self.method {
-            Method::Sgd { momentum } if !unit(momentum) => {
+            Method::Sgd { momentum } if !is_share(momentum) => {
                 return Err(Error::Invalid("momentum is at least 0 and less than 1"));
             }
-            Method::Adam { beta1, beta2, epsilon } if !(unit(beta1) && unit(beta2) && epsilon > 0.0) => {
+            Method::Adam { beta1, beta2, epsilon }
+                if !(is_share(beta1) && is_share(beta2) && epsilon > 0.0) =>
+            {
                 return Err(Error::Invalid(
                     "Adam's betas are at least 0 and less than 1, its epsilon more than 0",
                 ));
@@ -99,9 +115,7 @@ impl Optimizer {
             _ => {}
         }
         match self.schedule {
-            Schedule::Step { at, factor }
-                if !((0.0..=1.0).contains(&at) && factor > 0.0 && factor <= 1.0) =>
-            {
+            Schedule::Step { at, factor } if !(at >= 0.0 && at <= 1.0 && factor > 0.0 && factor <= 1.0) => {
                 Err(Error::Invalid("a step schedule's `at` lies between 0 and 1, its factor between 0 and 1"))
             }
             _ => Ok(()),

@@ -9,11 +9,12 @@ use crate::kernels::Kernels;
 use crate::memory::{paired_rows, part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
-use crate::rbm::{Rbm, coefficients, expect_probabilities, positive_survivors, sample};
+use crate::rbm::{Rbm, coefficients, positive_survivors, sample};
 use crate::runs::runs_mut;
 use crate::select::Selection;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
-use crate::train::divergence::ContrastiveDivergence;
+use crate::train::divergence::{ContrastiveDivergence, admits_probabilities};
+use crate::train::norm::Norm;
 use crate::train::state::{State, state_methods};
 
 parts! {
@@ -107,13 +108,15 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) when the batch has another number of images or an image
-    /// another size, [`Error::NotFinite`](crate::Error::NotFinite) or
-    /// [`Error::Invalid`](crate::Error::Invalid) if a pixel is no probability,
+    /// another size, [`Error::BadImage`](crate::Error::BadImage) if a pixel is no probability and the image
+    /// not skipped (see [`Guard`](crate::Guard)), [`Error::Invalid`](crate::Error::Invalid) when all are
+    /// skipped,
     /// [`Error::Diverged`](crate::Error::Diverged) for activations out of all bounds. The parameters and
     /// moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
         let (kernels, divergence) = (self.kernels, self.divergence);
-        let State { network, config, parameters, moments, scratch, step, stopwatch } = &mut self.state;
+        let State { network, config, parameters, moments, scratch, step, skipped, stopwatch } =
+            &mut self.state;
         let step = *step;
         let (batch, inputs, units) = (config.batch, network.input().len(), network.code().channels);
         let width = Rbm::width(kernels, batch).max(1);
@@ -125,22 +128,35 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         ones.fill(1.0);
 
         let (data, model) = visible.split_at_mut_checked(batch * inputs).unwrap_or_default();
-        let mut found = 0;
+        let guard = config.guard;
+        let (mut found, mut good) = (0, 0);
         let mut places = runs_mut(data, inputs);
         for image in images {
             let Some(place) = places.next() else {
                 return Err(config.too_many_images());
             };
             expect_len("image", inputs, image.len())?;
-            expect_probabilities(image)?;
-            place.iter_mut().zip(image).for_each(|(to, from)| *to = *from);
+            let admitted = admits_probabilities(&guard, found, image)?;
+            // Until the rows are numbered, their numbers say which images are bad.
+            if let Some(bad) = rows.get_mut(found) {
+                *bad = u32::from(!admitted);
+            }
+            if admitted {
+                place.iter_mut().zip(image).for_each(|(to, from)| *to = guard.clamp(*from));
+                good += 1;
+            } else {
+                place.fill(0.0);
+            }
             found += 1;
         }
         expect_len("batch", batch, found)?;
+        *skipped = guard.expect_good(batch, good)?;
+        let bad = part(rows, 0, if *skipped > 0 { batch } else { 0 });
 
         let rbm = Rbm::new(kernels, Parameters::new(*network, parameters)?)?;
         kernels.prepare(data, inputs, prepared);
         rbm.hidden(0, batch, data, prepared, positive)?;
+        silence(bad, width, positive);
         stopwatch.lap(|timing| &mut timing.compete);
         if matches!(config.sparsity.selection, Selection::Lifetime { .. }) {
             let keep = positive_survivors(&config.sparsity.selection, batch);
@@ -155,11 +171,14 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
                 let count = sample(draws, probabilities, width, image, active);
                 rbm.visible(0, part(active, 0, count), part(ones, 0, count), to)?;
             }
+            let of_bad = bad.iter().zip(runs_mut(model, inputs)).filter(|(bad, _)| **bad > 0);
+            of_bad.for_each(|(_, row)| row.fill(0.0));
             if phase == 0 {
                 loss = model.iter().zip(&*data).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
             }
             kernels.prepare(model, inputs, prepared);
             rbm.hidden(0, batch, model, prepared, negative)?;
+            silence(bad, width, negative);
         }
 
         stopwatch.lap(|timing| &mut timing.learn);
@@ -167,27 +186,60 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         // Every number of the gradient is at most 1 from here on: nothing can be refused any more.
         let update = config.optimizer.update(step, config.steps);
         rows.iter_mut().zip(0u32..).for_each(|(row, index)| *row = index);
-        gradient.fill(0.0);
         let scale = 1.0 / batch as f32;
-        for (data, model) in paired_rows(inputs, data, model) {
-            for ((sum, data), model) in gradient.iter_mut().zip(data).zip(model) {
-                *sum += scale * (model - data);
+        let visible = &*visible;
+        let (data, model) = visible.split_at_checked(batch * inputs).unwrap_or_default();
+        let visible_gradient = |gradient: &mut [f32]| {
+            gradient.fill(0.0);
+            for (data, model) in paired_rows(inputs, data, model) {
+                for ((sum, data), model) in gradient.iter_mut().zip(data).zip(model) {
+                    *sum += scale * (model - data);
+                }
             }
-        }
-        let mut apply = |decays, start, gradient: &[f32]| {
+        };
+        let factor = guard.gradient_norm.and_then(|largest| {
+            let (mut of_filters, mut of_biases) = (Norm::ZERO, Norm::ZERO);
+            for (positive, negative) in paired_rows(width, positive, negative) {
+                coefficients(positive, negative, batch, scales);
+                gradient.fill(0.0);
+                kernels.weighted_row_sum(scales, rows, visible, inputs, gradient);
+                of_filters.add(Norm::of(gradient));
+                of_biases.add(Norm::of(&[scales.iter().sum()]));
+            }
+            visible_gradient(gradient);
+            of_filters.add(of_biases);
+            of_filters.add(Norm::of(gradient));
+            of_filters.factor(largest)
+        });
+        let mut apply = |decays, start, gradient: &mut [f32]| {
+            if let Some(factor) = factor {
+                gradient.iter_mut().for_each(|number| *number *= factor);
+            }
             let len = gradient.len();
             let velocity = part_mut(moments, start, len);
             update.apply(kernels, decays, gradient, velocity, &mut [], part_mut(parameters, start, len));
         };
+        visible_gradient(gradient);
         apply(false, network.decoder_bias_start(), gradient);
         for (unit, (positive, negative)) in paired_rows(width, positive, negative).enumerate() {
             coefficients(positive, negative, batch, scales);
             gradient.fill(0.0);
             kernels.weighted_row_sum(scales, rows, visible, inputs, gradient);
             apply(true, unit * inputs, gradient);
-            apply(false, units * inputs + unit, &[scales.iter().sum()]);
+            apply(false, units * inputs + unit, &mut [scales.iter().sum()]);
         }
         stopwatch.lap(|timing| &mut timing.update);
         Ok(self.state.finish_step(0.5 * loss * scale))
+    }
+}
+
+/// Sets the probabilities of bad images to 0: they have no part in a gradient.
+fn silence(bad: &[u32], width: usize, rows: &mut [f32]) {
+    if bad.is_empty() {
+        return;
+    }
+    for row in runs_mut(rows, width) {
+        let of_bad = row.iter_mut().zip(bad).filter(|(_, bad)| **bad > 0);
+        of_bad.for_each(|(probability, _)| *probability = 0.0);
     }
 }

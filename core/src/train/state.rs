@@ -3,11 +3,13 @@
 
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
-use crate::memory::part;
+use crate::limits::expect_within;
+use crate::memory::{part, part_mut};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::select::Selection;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::norm::Norm;
 use crate::train::timing::Stopwatch;
 
 /// A network in training, and the memory lent for it.
@@ -20,6 +22,8 @@ pub(crate) struct State<'m> {
     pub(crate) scratch: Scratch<'m>,
     /// Steps done.
     pub(crate) step: u64,
+    /// Bad images of the last batch.
+    pub(crate) skipped: usize,
     pub(crate) stopwatch: Stopwatch,
 }
 
@@ -40,7 +44,16 @@ impl<'m> State<'m> {
         expect_len("scratch indices", len.indices, scratch.indices.len())?;
         expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
         Parameters::from_outside(network, parameters)?;
-        Ok(Self { network, config, parameters, moments, scratch, step, stopwatch: Stopwatch::default() })
+        Ok(Self {
+            network,
+            config,
+            parameters,
+            moments,
+            scratch,
+            step,
+            skipped: 0,
+            stopwatch: Stopwatch::default(),
+        })
     }
 
     /// Changes which winners survive. `len` says what memory the trainer then needs.
@@ -67,7 +80,13 @@ impl<'m> State<'m> {
     /// Changes the parameters by that gradient, unless it is out of all bounds.
     pub(crate) fn apply_gradient<K: Kernels>(&mut self, kernels: K) -> Result<()> {
         let Self { network, config, parameters, moments, scratch, step, .. } = self;
-        let gradient = part(scratch.floats, 0, network.parameters_len());
+        let gradient = part_mut(scratch.floats, 0, network.parameters_len());
+        if let Some(largest) = config.guard.gradient_norm {
+            expect_within(config.guard.gradient_limit(), 0, gradient)?;
+            if let Some(factor) = Norm::of_gradient(network, gradient).factor(largest) {
+                gradient.iter_mut().for_each(|number| *number *= factor);
+            }
+        }
         config.optimizer.step(kernels, network, *step, config.steps, gradient, moments, parameters)
     }
 
@@ -102,6 +121,12 @@ macro_rules! state_methods {
         /// Steps done.
         pub fn steps_done(&self) -> u64 {
             self.state.step
+        }
+
+        /// How many images of the last step's batch were bad and skipped: see
+        /// [`Guard`](crate::Guard::bad_images).
+        pub fn last_skipped(&self) -> usize {
+            self.state.skipped
         }
 
         /// Changes which winners survive from the next step on.

@@ -8,22 +8,28 @@
 //! Every number gets its terms in the order of [`Trainer`], so weights, moments, losses and refusals are the
 //! same to the bit. Weights are updated while the gradient is computed, so divergence must be detected first.
 //! The sums of each unit's survivors and deltas, the largest pixel and the largest residual bound every entry
-//! of the gradient. Only if that bound is too large is the whole gradient computed once more, to check it.
+//! of the gradient. Only if that bound is too large is the whole gradient computed once more, to check it. So it
+//! is where the gradient is clipped by its norm ([`Norm`]), which is known before the first update.
+//!
+//! Images that are clamped or skipped ([`Guard`]) are clamped, and looked through, wherever they are read:
+//! no memory is taken for it.
 //!
 //! [`Trainer`]: crate::Trainer
 
 use crate::cut::cut;
-use crate::error::{Error, Result, expect_finite, expect_len};
+use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
-use crate::limits::{SAFE_GRADIENT, expect_sane};
+use crate::limits::{SAFE_GRADIENT, expect_within};
 use crate::math;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
-use crate::runs::{column, column_mut, pieces, runs, runs_mut};
+use crate::runs::{column, column_mut, pieces, pieces_mut, runs, runs_mut};
 use crate::select::{Selection, Sparsity, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::guard::Guard;
+use crate::train::norm::Norm;
 use crate::train::optimizer::{Method, Update};
 use crate::train::state::{State, state_methods};
 use crate::train::timing::Stopwatch;
@@ -31,6 +37,9 @@ use crate::units::{Units, note};
 
 /// Units whose codes are computed together: an image is read once for all of them.
 const GROUP: usize = 8;
+
+/// Numbers of an image that are clamped at once, on the stack.
+const PIECE: usize = 16;
 
 parts! {
     struct Floats of f32, for (inputs: usize, units: usize, batch: usize, keep: usize) {
@@ -149,24 +158,27 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     /// # Errors
     ///
     /// [`Error::Length`] when the batch has another number of images or an image another size,
-    /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
-    /// of all bounds. The parameters and moments are then as before the step.
+    /// [`Error::BadImage`] for a bad image that is not skipped (see [`Guard`]), [`Error::Invalid`] when all
+    /// are skipped, [`Error::NotFinite`] if an activation is not finite, [`Error::Diverged`] for a gradient
+    /// out of all bounds. The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let kernels = self.kernels;
-        let State { network, config, parameters, moments, scratch, step, stopwatch } = &mut self.state;
+        let State { network, config, parameters, moments, scratch, step, skipped, stopwatch } =
+            &mut self.state;
         let layout = Layout::new(network);
         let mut memory = Memory::new(scratch, layout, config);
         let weights = layout.weights(parameters);
         stopwatch.start();
-        let pixel = memory.check(config, images.clone())?;
+        let (pixel, found) = memory.check(config, images.clone())?;
+        *skipped = found;
         memory.compete(kernels, weights, config.sparsity.selection, &images, stopwatch)?;
         let (loss, square) = memory.reconstruct(kernels, weights, images.clone());
         memory.find_deltas(kernels, weights);
-        memory.expect_sane(kernels, pixel, square, &images)?;
+        let factor = memory.expect_sane(kernels, pixel, square, &images)?;
         stopwatch.lap(|timing| &mut timing.learn);
 
         let update = config.optimizer.update(*step, config.steps);
-        memory.update(kernels, &update, &images, moments, parameters);
+        memory.update(kernels, &update, factor, &images, moments, parameters);
         stopwatch.lap(|timing| &mut timing.update);
         Ok(self.state.finish_step(loss))
     }
@@ -229,6 +241,7 @@ struct Weights<'a> {
 /// The scratch memory, by what it holds: see [`Floats`] and [`Indices`].
 struct Memory<'a> {
     layout: Layout,
+    guard: Guard,
     batch: usize,
     /// Places of each unit in the lists of survivors.
     keep: usize,
@@ -265,7 +278,19 @@ impl<'a> Memory<'a> {
         let (floats, _) = Floats::split(scratch.floats, inputs, units, batch, keep);
         let Floats { values, deltas, residuals, gradient, codes } = floats;
         let (Indices { images, counts }, _) = Indices::split(scratch.indices, units, keep);
-        Self { layout, batch, keep, values, deltas, images, counts, residuals, gradient, codes }
+        Self {
+            layout,
+            guard: config.guard,
+            batch,
+            keep,
+            values,
+            deltas,
+            images,
+            counts,
+            residuals,
+            gradient,
+            codes,
+        }
     }
 
     /// The survivors of a unit.
@@ -279,9 +304,13 @@ impl<'a> Memory<'a> {
     }
 
     /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its
-    /// absolute value.
-    fn check<'i>(&self, config: &TrainingConfig, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
-        let (mut found, mut largest) = (0, 0);
+    /// absolute value, and how many images are skipped.
+    fn check<'i>(
+        &self,
+        config: &TrainingConfig,
+        images: impl Iterator<Item = &'i [f32]>,
+    ) -> Result<(f32, usize)> {
+        let (mut found, mut good, mut largest) = (0, 0, 0);
         for image in images {
             if found == self.batch {
                 return Err(config.too_many_images());
@@ -289,14 +318,16 @@ impl<'a> Memory<'a> {
             expect_len("image", self.layout.inputs, image.len())?;
             // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
             let largest_here = image.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() << 1));
-            if !f32::from_bits(largest_here >> 1).is_finite() {
-                expect_finite("image", image)?;
+            if largest_here <= self.guard.largest_good() {
+                largest = largest.max(largest_here);
+                good += 1;
+            } else {
+                self.guard.admits(found, image)?;
             }
-            largest = largest.max(largest_here);
             found += 1;
         }
         expect_len("batch", self.batch, found)?;
-        Ok(f32::from_bits(largest >> 1))
+        Ok((f32::from_bits(largest >> 1), self.guard.expect_good(self.batch, good)?))
     }
 
     /// Finds the survivors.
@@ -319,7 +350,12 @@ impl<'a> Memory<'a> {
             let codes = if whole { &mut *self.values } else { &mut *self.codes };
             let codes = part_mut(codes, start, bias.len() * batch);
             for (index, image) in images.clone().take(batch).enumerate() {
-                kernels.unit_activations(filters, bias, image, &[], column);
+                if self.guard.skips() && self.guard.first_bad(image).is_some() {
+                    column.fill(0.0);
+                } else {
+                    let image = clamped(&self.guard, image, self.gradient);
+                    kernels.unit_activations(filters, bias, image, &[], column);
+                }
                 for (to, code) in column_mut(codes, index, batch).zip(&*column) {
                     *to = *code;
                 }
@@ -409,8 +445,12 @@ impl<'a> Memory<'a> {
         for residual in runs_mut(self.residuals, inputs) {
             // Not zipped: a caller's `chunks_exact` would divide by its length, which may link a panic.
             let Some(image) = images.next() else { break };
+            if self.guard.skips() && self.guard.first_bad(image).is_some() {
+                residual.fill(0.0);
+                continue;
+            }
             let mut square = 0.0;
-            for (residual, pixel) in residual.iter_mut().zip(image) {
+            for (residual, pixel) in residual.iter_mut().zip(clamped(&self.guard, image, self.gradient)) {
                 let error = *residual - pixel;
                 square += error * error;
                 *residual = error * scale;
@@ -437,7 +477,8 @@ impl<'a> Memory<'a> {
     }
 
     /// `Ok` when every number of the gradient can be applied: exactly when the whole gradient would pass
-    /// [`expect_sane`].
+    /// [`expect_sane`](crate::expect_sane). Where the gradient is clipped, it is computed as a whole for its norm; returned is
+    /// what it is to be multiplied by.
     ///
     /// `pixel` is the largest pixel, `square` the largest squared error of an image.
     fn expect_sane<'i, K: Kernels>(
@@ -446,38 +487,54 @@ impl<'a> Memory<'a> {
         pixel: f32,
         square: f32,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
-    ) -> Result<()> {
+    ) -> Result<Option<f32>> {
         // The square of an error below 1e-22 may be rounded to 0.
         let residual = math::sqrt(square) + 1e-18;
         // No element of a unit's gradient exceeds the sum of its survivors' values (or deltas) times the
         // largest residual (or pixel). What is not a number fails the comparison.
-        let layout = self.layout;
-        let safe = (0..layout.units).all(|unit| {
-            let survivors = self.survivors(unit);
-            let values = survivors.values.iter().sum::<f32>();
-            let deltas = survivors.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
-            values * residual + deltas * pixel.max(1.0) < SAFE_GRADIENT
-        });
+        let (layout, limit) = (self.layout, self.guard.gradient_limit());
+        let clip = self.guard.gradient_norm;
+        let safe = clip.is_none()
+            && (0..layout.units).all(|unit| {
+                let survivors = self.survivors(unit);
+                let values = survivors.values.iter().sum::<f32>();
+                let deltas = survivors.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
+                values * residual + deltas * pixel.max(1.0) < SAFE_GRADIENT
+            });
         let mut worst: Option<usize> = None;
         let mut note = |result: Result<()>| {
             if let Err(Error::Diverged { index }) = result {
                 worst = Some(worst.map_or(index, |worst| worst.min(index)));
             }
         };
+        // Filters, biases, atoms, the decoder's bias.
+        let mut norms = [Norm::ZERO; 4];
+        let [of_filters, of_biases, of_atoms, of_decoder_bias] = &mut norms;
+        let mut inspect = |norm: &mut Norm, start, gradient: &[f32]| {
+            if clip.is_some() {
+                norm.add(Norm::of(gradient));
+            }
+            note(expect_within(limit, start, gradient));
+        };
         if !safe {
             for unit in 0..layout.units {
                 self.filter_gradient(kernels, unit, images);
-                note(expect_sane(layout.filter(unit), self.gradient));
-                note(expect_sane(layout.bias(unit), &[self.bias_gradient(unit)]));
+                inspect(of_filters, layout.filter(unit), self.gradient);
+                inspect(of_biases, layout.bias(unit), &[self.bias_gradient(unit)]);
                 if !layout.tied {
                     self.atom_gradient(kernels, unit);
-                    note(expect_sane(layout.atom(unit), self.gradient));
+                    inspect(of_atoms, layout.atom(unit), self.gradient);
                 }
             }
         }
         self.decoder_bias_gradient();
-        note(expect_sane(layout.decoder_bias(), self.gradient));
-        worst.map_or(Ok(()), |index| Err(Error::Diverged { index }))
+        inspect(of_decoder_bias, layout.decoder_bias(), self.gradient);
+        if let Some(index) = worst {
+            return Err(Error::Diverged { index });
+        }
+        let mut norm = Norm::ZERO;
+        norms.iter().for_each(|region| norm.add(*region));
+        Ok(clip.and_then(|largest| norm.factor(largest)))
     }
 
     /// Changes all parameters; the row of the gradient holds the decoder bias's.
@@ -485,13 +542,17 @@ impl<'a> Memory<'a> {
         &mut self,
         kernels: K,
         update: &Update,
+        factor: Option<f32>,
         images: &(impl Iterator<Item = &'i [f32]> + Clone),
         moments: &mut [f32],
         parameters: &mut [f32],
     ) {
         let layout = self.layout;
         let (first, second) = moments.split_at_mut_checked(parameters.len()).unwrap_or_default();
-        let mut apply = |decays, start, gradient: &[f32]| {
+        let mut apply = |decays, start, gradient: &mut [f32]| {
+            if let Some(factor) = factor {
+                gradient.iter_mut().for_each(|number| *number *= factor);
+            }
             let len = gradient.len();
             let (first, second) = (part_mut(first, start, len), part_mut(second, start, len));
             update.apply(kernels, decays, gradient, first, second, part_mut(parameters, start, len));
@@ -500,7 +561,7 @@ impl<'a> Memory<'a> {
         for unit in 0..layout.units {
             self.filter_gradient(kernels, unit, images);
             apply(true, layout.filter(unit), self.gradient);
-            apply(false, layout.bias(unit), &[self.bias_gradient(unit)]);
+            apply(false, layout.bias(unit), &mut [self.bias_gradient(unit)]);
             if !layout.tied {
                 self.atom_gradient(kernels, unit);
                 apply(true, layout.atom(unit), self.gradient);
@@ -526,10 +587,23 @@ impl<'a> Memory<'a> {
                 kernels.add_to_filter(&fields, 0, value, residual, gradient);
             }
             if let Some(image) = images.clone().nth(image) {
-                kernels.add_to_filter(&fields, 0, delta, image, gradient);
+                if self.guard.inputs.is_none() {
+                    kernels.add_to_filter(&fields, 0, delta, image, gradient);
+                } else {
+                    self.add_clamped(kernels, delta, image, gradient);
+                }
             }
         }
         self.gradient = gradient;
+    }
+
+    /// Adds a clamped image to a unit's gradient, piece by piece: there is no room for all of it.
+    fn add_clamped<K: Kernels>(&self, kernels: K, delta: f32, image: &[f32], gradient: &mut [f32]) {
+        for (to, from) in pieces_mut(gradient, PIECE).zip(pieces(image, PIECE)) {
+            let mut piece = [0.0; PIECE];
+            let piece = clamped(&self.guard, from, &mut piece);
+            kernels.add_to_filter(&row_fields(piece.len()), 0, delta, piece, to);
+        }
     }
 
     /// The gradient of a unit's bias.
@@ -559,6 +633,16 @@ impl<'a> Memory<'a> {
             self.gradient.iter_mut().zip(residual).for_each(|(to, from)| *to += from);
         }
     }
+}
+
+/// An image as training sees it: itself, or clamped, in `place`.
+fn clamped<'a>(guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f32] {
+    if guard.inputs.is_none() {
+        return image;
+    }
+    let place = part_mut(place, 0, image.len());
+    place.iter_mut().zip(image).for_each(|(to, from)| *to = guard.clamp(*from));
+    place
 }
 
 /// A whole row as the one field of a layer.

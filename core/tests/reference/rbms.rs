@@ -2,7 +2,7 @@
 //! parameters.
 
 use wta_core::{
-    ContrastiveDivergence, Corruption, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule,
+    ContrastiveDivergence, Corruption, Guard, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule,
     Selection, Size, Sparsity, TrainingConfig, positive_survivors, sample,
 };
 
@@ -59,6 +59,7 @@ fn settings(fixture: &Fixture) -> (TrainingConfig, ContrastiveDivergence) {
     let training = TrainingConfig {
         sparsity: Sparsity { grid: Size::ONE, selection },
         corruption: Corruption::NONE,
+        guard: Guard::NONE,
         optimizer,
         batch: fixture.count("batch"),
         steps: fixture.count("steps") as u64,

@@ -1,8 +1,8 @@
 //! Whole training runs of three steps: codes, reconstructions, losses, gradients, parameters.
 
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Kernels, Learner, Method, Network, Optimizer, Parameters,
-    Region, Role, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, Winners, select,
+    Candidates, Conv, Corruption, Cut, Encoder, Guard, Kernels, Learner, Method, Network, Optimizer,
+    Parameters, Region, Role, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, Winners, select,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -92,6 +92,7 @@ fn training(fixture: &Fixture) -> TrainingConfig {
     };
     TrainingConfig {
         corruption,
+        guard: Guard::NONE,
         sparsity: Sparsity {
             grid: if is_convolutional(fixture) { fixture.size("grid") } else { Size::ONE },
             selection,

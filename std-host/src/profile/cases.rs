@@ -1,7 +1,7 @@
 //! Networks of the paper for measurements, by name. `wta profile --case` and the benchmarks use them.
 
 use wta_core::{
-    Conv, Corruption, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity,
+    Conv, Corruption, Guard, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity,
     TrainingConfig,
 };
 
@@ -70,7 +70,14 @@ impl Case {
         let method = Method::Sgd { momentum: 0.9 };
         let optimizer = Optimizer { method, rate: 1e-4, schedule: Schedule::Constant, decay: 0.0 };
         let corruption = Corruption::NONE;
-        TrainingConfig { sparsity: self.sparsity, corruption, optimizer, batch, steps: u64::MAX }
+        TrainingConfig {
+            sparsity: self.sparsity,
+            corruption,
+            guard: Guard::NONE,
+            optimizer,
+            batch,
+            steps: u64::MAX,
+        }
     }
 }
 

@@ -125,6 +125,14 @@ pub fn error(error: &Error) {
             line.push(" not finite at ");
             line.push_number(*index as u64);
         }
+        Error::BadImage { image, index, what } => {
+            line.push("element ");
+            line.push_number(*index as u64);
+            line.push(" of image ");
+            line.push_number(*image as u64);
+            line.push(" ");
+            line.push(what);
+        }
         Error::Diverged { index } => {
             line.push("training diverged at parameter ");
             line.push_number(*index as u64);

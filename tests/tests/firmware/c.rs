@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Initial, Method, Model, Network, Novelty, Optimizer,
+    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Method, Model, Network, Novelty, Optimizer,
     Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
     extractor_len, novelty_len, stream_training_len,
 };
@@ -154,6 +154,7 @@ fn a_c_program_trains_to_the_hosts_weights() {
     let training = TrainingConfig {
         sparsity: Sparsity::lifetime(0.5),
         corruption: Corruption::NONE,
+        guard: Guard::NONE,
         optimizer: Optimizer {
             method: Method::Sgd { momentum: 0.9 },
             rate: 1e-3,

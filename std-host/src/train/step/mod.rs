@@ -156,14 +156,21 @@ fn unit_places(training: &TrainingConfig) -> Option<usize> {
 mod tests {
     use super::*;
     use wta_core::{
-        Conv, Corruption, Cut, Encoder, Initial, Method, Optimizer, Random, Scalar, Schedule,
+        Conv, Corruption, Cut, Encoder, Guard, Initial, Method, Optimizer, Random, Scalar, Schedule,
         Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
     };
 
     fn training(keep: Selection, grid: Size, method: Method) -> TrainingConfig {
         let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
         let sparsity = Sparsity { grid, selection: keep };
-        TrainingConfig { sparsity, corruption: Corruption::NONE, optimizer, batch: 30, steps: 10 }
+        TrainingConfig {
+            sparsity,
+            corruption: Corruption::NONE,
+            guard: Guard::NONE,
+            optimizer,
+            batch: 30,
+            steps: 10,
+        }
     }
 
     /// A selection that lets more winners survive in the first steps.

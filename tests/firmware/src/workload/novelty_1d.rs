@@ -7,8 +7,8 @@
 //! a bearing's damaged ring.
 
 use wta_core::{
-    Corruption, Initial, Method, Network, Novelty, Optimizer, Parameters, Random, Result, Scalar, Schedule,
-    Scratch, Selection, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, cut, novelty_len,
+    Corruption, Guard, Initial, Method, Network, Novelty, Optimizer, Parameters, Random, Result, Scalar,
+    Schedule, Scratch, Selection, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, cut, novelty_len,
     survivors, unit_training_len,
 };
 
@@ -34,6 +34,7 @@ const NETWORK: Network = match Network::fully_connected(SAMPLES, &[UNITS]) {
 const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: KEEP } },
     corruption: Corruption::NONE,
+    guard: Guard::NONE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 5e-3,

@@ -4,7 +4,7 @@
 //! A small FC-WTA autoencoder learns bars: images of 4 x 4 pixels, each a few full rows and columns.
 
 use wta_core::{
-    Corruption, Cut, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
+    Corruption, Cut, Guard, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
     Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 };
 
@@ -24,6 +24,7 @@ const NETWORK: Network = match Network::fully_connected(PIXELS, &[UNITS]) {
 const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.1),
     corruption: Corruption::NONE,
+    guard: Guard::NONE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 0.05,
