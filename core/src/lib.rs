@@ -93,6 +93,7 @@ mod novelty;
 mod parameters;
 mod pipeline;
 mod pool;
+pub mod prelude;
 pub mod preprocess;
 mod random;
 mod rbm;

@@ -22,6 +22,7 @@ mod no_panic;
 mod novelty_1d;
 mod step_fc;
 mod tiny;
+mod train_and_encode;
 mod train_fc;
 mod train_on_device;
 #[allow(clippy::duplicate_mod, reason = "the same workload with other constants around it")]
