@@ -157,6 +157,11 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         self.parameters.network()
     }
 
+    /// The network, in place.
+    pub(crate) const fn network_ref(&self) -> &Network {
+        self.parameters.network_ref()
+    }
+
     /// The filters of a layer, prepared.
     pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
         let network = self.parameters.network_ref();
@@ -193,7 +198,8 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// [`Error::Length`] unless `inputs` is `images` times [`Network::inputs_len`] long and `scratch` is
     /// [`Encoder::scratch_len`] long.
     pub fn hidden(&self, images: usize, inputs: &mut [f32], scratch: &mut [f32]) -> Result<()> {
-        (1..self.network().depth()).try_for_each(|index| self.hidden_layer(index, images, inputs, scratch))
+        (1..self.network_ref().depth())
+            .try_for_each(|index| self.hidden_layer(index, images, inputs, scratch))
     }
 
     /// Runs layer `index - 1` over a block: fills the padded input of layer `index`, which is not the first.

@@ -48,34 +48,50 @@ impl<'a, K: Kernels> Forward<'a, K> {
     ///
     /// [`Error::Length`] unless `memory` has [`forward_len`] and [`Forward::prepared_len`] numbers.
     pub fn new(kernels: K, parameters: Parameters<'a>, memory: &'a mut [f32]) -> Result<Self> {
-        let len =
-            forward_len(parameters.network_ref()) + Self::prepared_len(kernels, parameters.network_ref());
-        expect_len("memory of the encoder", len, memory.len())?;
-        Self::with_rows(kernels, parameters, memory, |index| {
-            parameters.network_ref().layer(index).map_or(0, |layer| layer.conv.kernel.height)
-        })
+        let mut forward = Ok(Self::blank(kernels, parameters));
+        if let Ok(place) = &mut forward
+            && let Err(error) = place.prepare(memory)
+        {
+            forward = Err(error);
+        }
+        forward
     }
 
-    /// [`Forward::new`] with so many rows in the window of each layer, in memory that is long enough.
-    pub(crate) fn with_rows(
-        kernels: K,
-        parameters: Parameters<'a>,
-        memory: &'a mut [f32],
-        rows: impl Fn(usize) -> usize,
-    ) -> Result<Self> {
+    /// Without windows: [`Forward::prepare`] makes them in their place. What is returned lies on the stack twice.
+    #[inline(always)]
+    pub(crate) const fn blank(kernels: K, parameters: Parameters<'a>) -> Self {
+        Self { kernels, parameters, prepared: &[], windows: Vec::new() }
+    }
+
+    /// The rest of [`Forward::new`].
+    #[inline(never)]
+    pub(crate) fn prepare(&mut self, memory: &'a mut [f32]) -> Result<()> {
+        let network = self.network();
+        let len = forward_len(network) + Self::prepared_len(self.kernels, network);
+        expect_len("memory of the encoder", len, memory.len())?;
+        self.prepare_rows(memory, |network, index| {
+            network.layer(index).map_or(0, |layer| layer.conv.kernel.height)
+        });
+        Ok(())
+    }
+
+    /// The same with so many rows in the window of each layer, in memory that is long enough.
+    pub(crate) fn prepare_rows(&mut self, memory: &'a mut [f32], rows: fn(&Network, usize) -> usize) {
+        let Self { kernels, parameters, prepared, windows } = self;
+        let network = parameters.network_ref();
         let mut rest = memory;
-        let prepared = split_off(&mut rest, Self::prepared_len(kernels, parameters.network_ref()));
-        let mut places = &mut *prepared;
-        let mut windows = Vec::new();
-        for (index, layer) in parameters.network_ref().each_layer().enumerate() {
+        let all = split_off(&mut rest, Self::prepared_len(*kernels, network));
+        let mut places = &mut *all;
+        windows.clear();
+        for (index, layer) in network.each_layer().enumerate() {
             let len = kernels.prepared_len(layer.conv.maps, layer.filter_len());
             let weights = parameters.filters(index).weights;
             kernels.prepare(weights, layer.filter_len(), split_off(&mut places, len));
-            let window = split_off(&mut rest, rows(index) * layer.padded().row_stride());
+            let window = split_off(&mut rest, rows(network, index) * layer.padded().row_stride());
             // There are no more layers than the capacity.
             let _ = windows.push(Window::new(&layer, window));
         }
-        Ok(Self { kernels, parameters, prepared, windows })
+        *prepared = all;
     }
 
     /// The network.

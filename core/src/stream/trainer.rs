@@ -177,8 +177,8 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let positions = indices.positions;
 
         let parameters = Parameters::new(*network, parameters)?;
-        let mut forward =
-            Forward::with_rows(kernels, parameters, windows, |index| training_rows(network, index))?;
+        let mut forward = Forward::blank(kernels, parameters);
+        forward.prepare_rows(windows, training_rows);
         let code_row = part_mut(row, 0, code_row_len(network));
         let mut found = 0;
         let mut winners = runs_mut(values, maps).zip(runs_mut(positions, maps));
