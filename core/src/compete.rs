@@ -56,25 +56,40 @@ impl<K: Kernels> Encoder<'_, K> {
         codes: &mut [f32],
         winners: Candidates<'_>,
     ) -> Result<()> {
-        let shape = self.network().code();
+        let shape = self.network_ref().code();
         let len = grid.area() * shape.channels;
         expect_len("winners' values", images * len, winners.values.len())?;
         expect_len("winners' positions", images * len, winners.positions.len())?;
         let rows = runs_mut(winners.values, len).zip(runs_mut(winners.positions, len));
         if self.screens(grid) {
-            let inputs = Inputs::new(self.network(), images, inputs)?;
-            let screen_len = Self::screen_len(self.kernels(), &self.network());
-            let screens = runs_mut(codes, shape.len()).map(|code| part_mut(code, 0, screen_len));
-            for ((image, screen), (values, positions)) in screens.enumerate().zip(rows) {
-                let input = inputs.of(self.network().depth() - 1, image);
-                self.screen(input, scratch, screen)?;
-                self.refine(input, screen, values, positions)?;
-            }
-            return Ok(());
+            return self.compete_screened(images, inputs, scratch, codes, rows);
         }
         self.top(images, inputs, scratch, codes)?;
         for (code, (values, positions)) in runs(codes, shape.len()).zip(rows) {
             spatial(self.kernels(), shape, grid, code, values, positions);
+        }
+        Ok(())
+    }
+
+    /// The same where the kernels screen; `rows` has the places of each image's winners. Not inlined: see
+    /// `refine_where`.
+    #[inline(never)]
+    fn compete_screened<'w>(
+        &self,
+        images: usize,
+        inputs: &[f32],
+        scratch: &mut [f32],
+        codes: &mut [f32],
+        rows: impl Iterator<Item = (&'w mut [f32], &'w mut [u32])>,
+    ) -> Result<()> {
+        let network = self.network_ref();
+        let inputs = Inputs::new(*network, images, inputs)?;
+        let screen_len = Self::screen_len(self.kernels(), network);
+        let screens = runs_mut(codes, network.code().len()).map(|code| part_mut(code, 0, screen_len));
+        for ((image, screen), (values, positions)) in screens.enumerate().zip(rows) {
+            let input = inputs.of(network.depth() - 1, image);
+            self.screen(input, scratch, screen)?;
+            self.refine(input, screen, values, positions)?;
         }
         Ok(())
     }

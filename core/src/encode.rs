@@ -82,12 +82,17 @@ pub struct Encoder<'a, K> {
 impl<'a, K: Kernels> Encoder<'a, K> {
     /// Length of the buffer that [`Encoder::new`] fills; 0 for the scalar kernels.
     pub fn prepared_len(kernels: K, network: &Network) -> usize {
-        network.layers().map(|layer| layer_prepared_len(kernels, &layer)).sum()
+        network.each_layer().map(|layer| layer_prepared_len(kernels, &layer)).sum()
     }
 
     /// Length of the scratch memory that encoding needs; 0 for the scalar kernels.
     pub fn scratch_len(kernels: K, network: &Network) -> usize {
-        network.layers().filter_map(|layer| tiling(kernels, &layer)).map(|t| t.scratch_len).max().unwrap_or(0)
+        network
+            .each_layer()
+            .filter_map(|layer| tiling(kernels, &layer))
+            .map(|t| t.scratch_len)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Prepares the filters. To be done again whenever the parameters have changed.
@@ -152,9 +157,14 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         self.parameters.network()
     }
 
+    /// The network, in place.
+    pub(crate) const fn network_ref(&self) -> &Network {
+        self.parameters.network_ref()
+    }
+
     /// The filters of a layer, prepared.
     pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
-        let network = self.network();
+        let network = self.parameters.network_ref();
         let len_of = |i| network.layer(i).map_or(0, |layer| layer_prepared_len(self.kernels, &layer));
         let start = (0..index).map(len_of).sum();
         Filters { prepared: part(self.prepared, start, len_of(index)), ..self.parameters.filters(index) }
@@ -167,7 +177,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// [`Error::Length`] for an image of another size, or an image that is not in the block;
     /// [`Error::NotFinite`] with the index of the first number that is not finite.
     pub fn load(&self, images: usize, image: usize, pixels: &[f32], inputs: &mut [f32]) -> Result<()> {
-        let network = self.network();
+        let network = self.parameters.network_ref();
         expect_len("image", network.input().len(), pixels.len())?;
         expect_finite("image", pixels)?;
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
@@ -188,7 +198,8 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// [`Error::Length`] unless `inputs` is `images` times [`Network::inputs_len`] long and `scratch` is
     /// [`Encoder::scratch_len`] long.
     pub fn hidden(&self, images: usize, inputs: &mut [f32], scratch: &mut [f32]) -> Result<()> {
-        (1..self.network().depth()).try_for_each(|index| self.hidden_layer(index, images, inputs, scratch))
+        (1..self.network_ref().depth())
+            .try_for_each(|index| self.hidden_layer(index, images, inputs, scratch))
     }
 
     /// Runs layer `index - 1` over a block: fills the padded input of layer `index`, which is not the first.
@@ -203,7 +214,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         inputs: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<()> {
-        let network = self.network();
+        let network = self.parameters.network_ref();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
         expect_len("scratch", Self::scratch_len(self.kernels, &network), scratch.len())?;
         let (Some(layer), Some(below)) = (network.layer(index), index.checked_sub(1)) else {
@@ -227,7 +238,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and
     /// `scratch` as for [`Encoder::hidden`].
     pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
-        let network = self.network();
+        let network = self.parameters.network_ref();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
         expect_len("scratch", Self::scratch_len(self.kernels, &network), scratch.len())?;
         expect_len("codes", images * network.code_len(), codes.len())?;
@@ -239,7 +250,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
 
     /// Layer `index` over a block: `from` holds its padded inputs, `to` takes the next layer's.
     fn run(&self, index: usize, images: usize, from: &[f32], scratch: &mut [f32], to: &mut [f32]) {
-        let network = self.network();
+        let network = self.parameters.network_ref();
         let Some(layer) = network.layer(index) else { return };
         let (fields, filters, output_layout) =
             (layer.receptive_fields(), self.filters(index), network.output_layout(index));

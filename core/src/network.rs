@@ -115,7 +115,7 @@ impl Layer {
         }
         // A border less than doubles each side, so that this bounds the padded map too.
         if self.input.len_within(MAX_LEN / 4).is_none() || self.output().len_within(MAX_LEN / 4).is_none() {
-            return Err(Error::Invalid("a layer's maps are too large to address"));
+            return Err(TOO_LARGE);
         }
         let filter = Shape::new(self.input.channels, kernel.height, kernel.width);
         let filters = match filter.len_within(MAX_LEN) {
@@ -133,12 +133,74 @@ impl Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Network {
-    input: Shape,
-    convs: [Conv; MAX_LAYERS],
-    depth: usize,
-    decoder_kernel: Size,
+    input: [u32; 3],
+    convs: [SmallConv; MAX_LAYERS],
+    decoder_kernel: SmallSize,
+    depth: u8,
     tied: bool,
 }
+
+/// A [`Conv`] in 12 bytes: networks are handed from function to function, and lie on small stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct SmallConv {
+    maps: u32,
+    kernel: SmallSize,
+    stride: SmallSize,
+}
+
+impl SmallConv {
+    const NONE: Self = Self { maps: 0, kernel: SmallSize::ONE, stride: SmallSize::ONE };
+
+    /// A layer of a network of images of this shape.
+    const fn new(conv: Conv, input: Shape) -> Result<Self> {
+        match (SmallSize::new(conv.kernel, input), SmallSize::new(conv.stride, input)) {
+            (Ok(kernel), Ok(stride)) if conv.maps as u64 <= u32::MAX as u64 => {
+                Ok(Self { maps: conv.maps as u32, kernel, stride })
+            }
+            (Ok(_), Ok(_)) => Err(TOO_LARGE),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    const fn get(self) -> Conv {
+        Conv { maps: self.maps as usize, kernel: self.kernel.get(), stride: self.stride.get() }
+    }
+}
+
+/// A [`Size`] in 4 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct SmallSize {
+    height: u16,
+    width: u16,
+}
+
+impl SmallSize {
+    const ONE: Self = Self { height: 1, width: 1 };
+
+    /// A size in a network of images of this shape. What is beyond 16 bits is also beyond most images, and then all
+    /// the same: such a kernel is too large, such a stride leaves one position.
+    const fn new(size: Size, input: Shape) -> Result<Self> {
+        let most = u16::MAX as usize;
+        if (size.height > most || size.width > most) && (input.height >= most || input.width >= most) {
+            return Err(Error::Invalid("a kernel or a stride has more than 65535 rows or columns"));
+        }
+        let height = if size.height < most { size.height } else { most };
+        let width = if size.width < most { size.width } else { most };
+        Ok(Self { height: height as u16, width: width as u16 })
+    }
+
+    const fn get(self) -> Size {
+        Size::new(self.height as usize, self.width as usize)
+    }
+
+    const fn turned(self) -> Self {
+        Self { height: self.width, width: self.height }
+    }
+}
+
+const TOO_LARGE: Error = Error::Invalid("a layer's maps are too large to address");
 
 impl Network {
     /// CONV-WTA: `layers` over images of shape `input`, and a deconvolution with a `decoder_kernel` of its
@@ -149,26 +211,68 @@ impl Network {
     /// [`Error::Invalid`] for no layers, more than [`MAX_LAYERS`], sizes of 0, a kernel larger than the image
     /// it is applied to, or more numbers than the machine can address.
     pub const fn convolutional(input: Shape, layers: &[Conv], decoder_kernel: Size) -> Result<Self> {
+        let mut network = Self::BLANK;
+        if let Err(error) = network.begin(input, layers.len(), decoder_kernel) {
+            return Err(error);
+        }
+        let mut i = 0;
+        #[allow(clippy::indexing_slicing, reason = "i < layers.len(); const fn has no iterators")]
+        while i < layers.len() {
+            if let Err(error) = network.set_layer(i, layers[i]) {
+                return Err(error);
+            }
+            i += 1;
+        }
+        match network.check() {
+            Ok(()) => Ok(network),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// No network, to be made one in its place: a network that is returned lies on the stack twice.
+    pub(crate) const BLANK: Self = Self {
+        input: [0; 3],
+        convs: [SmallConv::NONE; MAX_LAYERS],
+        decoder_kernel: SmallSize::ONE,
+        depth: 0,
+        tied: false,
+    };
+
+    /// Becomes a network of so many layers, which [`Network::set_layer`] sets and [`Network::check`] checks.
+    pub(crate) const fn begin(&mut self, input: Shape, depth: usize, decoder_kernel: Size) -> Result<()> {
         if input.channels == 0 || input.height == 0 || input.width == 0 {
             return Err(Error::Invalid("an image needs at least one channel, one row and one column"));
         }
-        if layers.is_empty() {
+        if depth == 0 {
             return Err(Error::Invalid("an encoder needs at least one layer"));
         }
-        if layers.len() > MAX_LAYERS {
+        if depth > MAX_LAYERS {
             return Err(Error::Invalid("an encoder may have at most 8 layers"));
         }
-        let mut convs = [Conv::new(0, Size::ONE); MAX_LAYERS];
-        let mut i = 0;
-        #[allow(
-            clippy::indexing_slicing,
-            reason = "i < layers.len() <= MAX_LAYERS; const fn has no iterators"
-        )]
-        while i < layers.len() && i < MAX_LAYERS {
-            convs[i] = layers[i];
-            i += 1;
+        let most = u32::MAX as u64;
+        if input.channels as u64 > most || input.height as u64 > most || input.width as u64 > most {
+            return Err(TOO_LARGE);
         }
-        Self { input, convs, depth: layers.len(), decoder_kernel, tied: false }.checked()
+        self.input = [input.channels as u32, input.height as u32, input.width as u32];
+        self.decoder_kernel = match SmallSize::new(decoder_kernel, input) {
+            Ok(kernel) => kernel,
+            Err(error) => return Err(error),
+        };
+        self.depth = depth as u8;
+        self.tied = false;
+        Ok(())
+    }
+
+    /// Sets one of the layers.
+    pub(crate) const fn set_layer(&mut self, index: usize, conv: Conv) -> Result<()> {
+        if index < MAX_LAYERS {
+            #[allow(clippy::indexing_slicing, reason = "index < MAX_LAYERS; const fn has no get_mut")]
+            match SmallConv::new(conv, self.input()) {
+                Ok(conv) => self.convs[index] = conv,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// FC-WTA: vectors of `inputs` numbers, encoder layers of so many `units`, and a linear decoder.
@@ -203,15 +307,23 @@ impl Network {
     ///
     /// [`Error::Invalid`] unless the encoder has one layer whose kernel is the decoder's.
     pub const fn tied(mut self) -> Result<Self> {
+        match self.tie() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// [`Network::tied`] in place.
+    pub(crate) const fn tie(&mut self) -> Result<()> {
         let Some(layer) = self.layer(0) else {
             return Err(Error::Invalid("an encoder needs at least one layer"));
         };
-        let (kernel, decoder) = (layer.conv.kernel, self.decoder_kernel);
+        let (kernel, decoder) = (layer.conv.kernel, self.decoder_kernel.get());
         if self.depth != 1 || kernel.height != decoder.height || kernel.width != decoder.width {
             return Err(Error::Invalid("tied weights need one encoder layer with the decoder's kernel"));
         }
         self.tied = true;
-        Ok(self)
+        Ok(())
     }
 
     /// The same network for a signal that arrives sample by sample: rows and columns change places if the
@@ -219,10 +331,11 @@ impl Network {
     /// the same order. A row is then one time step with its channels side by side, of which an extractor
     /// holds a few. Networks of several rows, and fully-connected ones, stay as they are.
     pub const fn turned(mut self) -> Self {
-        if self.input.height != 1 || self.is_fully_connected() {
+        let [channels, height, width] = self.input;
+        if height != 1 || self.is_fully_connected() {
             return self;
         }
-        self.input = self.input.turned();
+        self.input = [channels, width, height];
         self.decoder_kernel = self.decoder_kernel.turned();
         let mut i = 0;
         #[allow(clippy::indexing_slicing, reason = "i < MAX_LAYERS; const fn has no iterators")]
@@ -234,7 +347,8 @@ impl Network {
         self
     }
 
-    const fn checked(self) -> Result<Self> {
+    /// `Ok` if the layers fit each other and can be addressed.
+    pub(crate) const fn check(&self) -> Result<()> {
         let mut i = 0;
         while let Some(layer) = self.layer(i) {
             if let Err(error) = layer.check() {
@@ -242,20 +356,18 @@ impl Network {
             }
             i += 1;
         }
-        match self.decoder().check() {
-            Ok(()) => Ok(self),
-            Err(error) => Err(error),
-        }
+        self.decoder().check()
     }
 
     /// The images' shape.
     pub const fn input(&self) -> Shape {
-        self.input
+        let [channels, height, width] = self.input;
+        Shape::new(channels as usize, height as usize, width as usize)
     }
 
     /// The number of encoder layers.
     pub const fn depth(&self) -> usize {
-        self.depth
+        self.depth as usize
     }
 
     /// Whether the decoder's atoms are the encoder's filters.
@@ -265,22 +377,23 @@ impl Network {
 
     /// Whether every layer has a single position: a fully-connected network.
     pub const fn is_fully_connected(&self) -> bool {
-        self.input.positions() == 1
+        let [_, height, width] = self.input;
+        height == 1 && width == 1
     }
 
     /// Encoder layer `index`, from 0.
     pub const fn layer(&self, index: usize) -> Option<Layer> {
-        if index >= self.depth {
+        if index >= self.depth() {
             return None;
         }
-        let mut input = self.input;
+        let mut input = self.input();
         let mut i = 0;
         #[allow(
             clippy::indexing_slicing,
             reason = "i <= index < depth <= MAX_LAYERS; const fn has no iterators"
         )]
         while i < MAX_LAYERS {
-            let layer = Layer { input, conv: self.convs[i] };
+            let layer = Layer { input, conv: self.convs[i].get() };
             if i == index {
                 return Some(layer);
             }
@@ -293,15 +406,25 @@ impl Network {
     /// The encoder's layers, from the image up.
     pub fn layers(&self) -> impl DoubleEndedIterator<Item = Layer> + use<> {
         let network = *self;
-        (0..self.depth).filter_map(move |i| network.layer(i))
+        (0..self.depth()).filter_map(move |i| network.layer(i))
+    }
+
+    /// [`Network::layers`] in place.
+    pub(crate) fn each_layer(&self) -> impl Iterator<Item = Layer> {
+        let mut input = self.input();
+        self.convs.iter().take(self.depth()).map(move |conv| {
+            let layer = Layer { input, conv: conv.get() };
+            input = layer.output();
+            layer
+        })
     }
 
     /// The last encoder layer: the one whose maps compete.
     pub const fn top(&self) -> Layer {
-        match self.layer(self.depth.saturating_sub(1)) {
+        match self.layer(self.depth().saturating_sub(1)) {
             Some(layer) => layer,
             // No network without a layer can be built.
-            None => Layer { input: self.input, conv: Conv::new(0, Size::ONE) },
+            None => Layer { input: self.input(), conv: Conv::new(0, Size::ONE) },
         }
     }
 
@@ -315,32 +438,32 @@ impl Network {
         let mut stride = Size::ONE;
         let mut i = 0;
         #[allow(clippy::indexing_slicing, reason = "i < MAX_LAYERS; const fn has no iterators")]
-        while i < self.depth && i < MAX_LAYERS {
-            let step = self.convs[i].stride;
+        while i < self.depth() && i < MAX_LAYERS {
+            let step = self.convs[i].stride.get();
             stride =
                 Size::new(stride.height.saturating_mul(step.height), stride.width.saturating_mul(step.width));
             i += 1;
         }
         Layer {
-            input: self.input,
-            conv: Conv::with_stride(self.code().channels, self.decoder_kernel, stride),
+            input: self.input(),
+            conv: Conv::with_stride(self.code().channels, self.decoder_kernel.get(), stride),
         }
     }
 
     /// Numbers in the flat parameter vector; see [`Network::regions`] for what lies where. Gradients and the
     /// optimiser's moments have the same length.
     pub const fn parameters_len(&self) -> usize {
-        self.decoder_bias_start() + self.input.channels
+        self.decoder_bias_start() + self.input().channels
     }
 
     /// Numbers in the part of the flat parameter vector that encoding reads, its first: filters and biases.
     pub const fn encoder_len(&self) -> usize {
-        self.layer_start(self.depth)
+        self.layer_start(self.depth())
     }
 
     /// Where the decoder's bias starts; the atoms, when there are any, lie right before it.
     pub(crate) const fn decoder_bias_start(&self) -> usize {
-        self.layer_start(self.depth) + if self.tied { 0 } else { self.decoder().filters_len() }
+        self.layer_start(self.depth()) + if self.tied { 0 } else { self.decoder().filters_len() }
     }
 
     /// Where the parameters of layer `index` start.
@@ -359,7 +482,7 @@ impl Network {
     /// Numbers in the padded inputs of all layers of one image, one after the other: what
     /// [`Encoder`](crate::Encoder) fills and [`Learner`](crate::Learner) reads.
     pub const fn inputs_len(&self) -> usize {
-        self.input_start(self.depth)
+        self.input_start(self.depth())
     }
 
     /// Where the padded input of layer `index` starts in those.

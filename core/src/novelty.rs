@@ -52,18 +52,33 @@ impl<'a, K: Kernels> Novelty<'a, K> {
         memory: &'a mut [f32],
         positions: &'a mut [u32],
     ) -> Result<Self> {
-        parameters.expect_decoder()?;
-        let network = parameters.network_ref();
+        let forward = Forward::blank(kernels, parameters);
+        // Prepared in its place: what is returned lies on the stack twice.
+        let mut novelty =
+            Ok(Self { forward, keep, row: &mut [], values: &mut [], positions, residual: &mut [] });
+        if let Ok(place) = &mut novelty
+            && let Err(error) = place.prepare(memory)
+        {
+            novelty = Err(error);
+        }
+        novelty
+    }
+
+    #[inline(never)]
+    fn prepare(&mut self, memory: &'a mut [f32]) -> Result<()> {
+        self.forward.parameters_ref().expect_decoder()?;
+        let network = self.forward.network();
         let code = network.code();
-        let prepared = Forward::prepared_len(kernels, network);
+        let prepared = Forward::prepared_len(self.forward.kernels(), network);
         expect_len("memory of the novelty score", novelty_len(network) + prepared, memory.len())?;
-        expect_len("winners' positions", code.channels, positions.len())?;
+        expect_len("winners' positions", code.channels, self.positions.len())?;
         let mut rest = memory;
         let forward_len = forward_len(network) + prepared;
-        let forward = Forward::new(kernels, parameters, split_off(&mut rest, forward_len))?;
-        let row = split_off(&mut rest, code.width * code.channels);
-        let values = split_off(&mut rest, code.channels);
-        Ok(Self { forward, keep, row, values, positions, residual: rest })
+        self.forward.prepare(split_off(&mut rest, forward_len))?;
+        self.row = split_off(&mut rest, code.width * code.channels);
+        self.values = split_off(&mut rest, code.channels);
+        self.residual = rest;
+        Ok(())
     }
 
     /// The score of a sample, whose rows are gone through twice: half the squared error of its

@@ -57,22 +57,23 @@ pub type Regions = Vec<Region, { 2 * MAX_LAYERS + 2 }>;
 impl Network {
     /// What lies where in the flat parameter vector.
     pub fn regions(&self) -> Regions {
-        let mut regions = Regions::new();
+        // The capacity is the most that MAX_LAYERS layers and a decoder have.
+        self.each_region().collect()
+    }
+
+    /// [`Network::regions`] one by one, without a list of them on a small stack.
+    pub(crate) fn each_region(&self) -> impl Iterator<Item = Region> {
+        let layers = self.each_layer().enumerate().flat_map(|(layer, place)| {
+            [(Role::Filters { layer }, place.filters_len()), (Role::Bias { layer }, place.conv.maps)]
+        });
+        let atoms = (Role::Atoms, self.decoder().filters_len());
+        let decoder = [atoms, (Role::DecoderBias, self.input().channels)];
         let mut start = 0;
-        let mut add = |role, len| {
-            // The capacity is the most that MAX_LAYERS layers and a decoder have.
-            let _ = regions.push(Region { role, range: start..start + len });
-            start += len;
-        };
-        for (layer, place) in self.layers().enumerate() {
-            add(Role::Filters { layer }, place.filters_len());
-            add(Role::Bias { layer }, place.conv.maps);
-        }
-        if !self.is_tied() {
-            add(Role::Atoms, self.decoder().filters_len());
-        }
-        add(Role::DecoderBias, self.input().channels);
-        regions
+        layers.chain(decoder.into_iter().skip(usize::from(self.is_tied()))).map(move |(role, len)| {
+            let range = start..start + len;
+            start = range.end;
+            Region { role, range }
+        })
     }
 
     /// Fills the flat parameter vector: filters and atoms at random, biases 0.
@@ -83,7 +84,7 @@ impl Network {
     pub fn initialise(&self, initial: Initial, seed: u64, parameters: &mut [f32]) -> Result<()> {
         expect_len("parameters", self.parameters_len(), parameters.len())?;
         let mut random = Random::new(seed);
-        for region in &self.regions() {
+        for region in self.each_region() {
             let deviation = match region.role {
                 Role::Filters { layer } => {
                     let fan_in = self.layer(layer).map_or(1, |layer| layer.filter_len());
@@ -282,7 +283,7 @@ impl<'a> Gradients<'a> {
         let short = Error::Invalid("the gradient vector does not fit the network");
         let mut layers = Vec::new();
         let mut rest = flat;
-        for layer in network.layers() {
+        for layer in network.each_layer() {
             let (filters, more) = rest.split_at_mut_checked(layer.filters_len()).ok_or(short)?;
             let (bias, more) = more.split_at_mut_checked(layer.conv.maps).ok_or(short)?;
             layers.push(LayerGradient { filters, bias }).map_err(|_| short)?;

@@ -170,7 +170,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         let inputs = self.visible_len();
         let weights = self.parameters.atoms().get(first..).unwrap_or(&[]);
         self.kernels.weighted_row_sum(ones, active, weights, inputs, visible);
-        expect_sane(self.parameters.network().decoder_bias_start() + first, visible)?;
+        expect_sane(self.parameters.network_ref().decoder_bias_start() + first, visible)?;
         visible.iter_mut().for_each(|v| *v = math::sigmoid(*v));
         Ok(())
     }
@@ -232,7 +232,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         for (to, bias) in visible.iter_mut().zip(self.parameters.decoder_bias()) {
             *to = *bias;
         }
-        let fields = self.parameters.network().decoder().receptive_fields();
+        let fields = self.parameters.network_ref().decoder().receptive_fields();
         for (value, atom) in code.iter().zip(runs(self.parameters.atoms(), fields.len())) {
             self.kernels.add_to_field(&fields, 0, *value, atom, visible);
         }
@@ -241,7 +241,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     }
 
     fn visible_len(&self) -> usize {
-        self.parameters.network().input().len()
+        self.parameters.network_ref().input().len()
     }
 }
 

@@ -32,7 +32,7 @@ impl<K: Kernels> Encoder<'_, K> {
 
     /// Whether winners of such a grid are found by screening: those of whole maps are.
     pub fn screens(&self, grid: Size) -> bool {
-        grid == Size::ONE && Self::screen_tiling(self.kernels(), &self.network()).is_some()
+        grid == Size::ONE && Self::screen_tiling(self.kernels(), self.network_ref()).is_some()
     }
 
     /// Numbers that [`Encoder::screen`] writes for an image: the maxima by tile and map, each map's largest,
@@ -50,9 +50,9 @@ impl<K: Kernels> Encoder<'_, K> {
     /// [`Error::Length`](crate::Error::Length) unless `scratch` is [`Encoder::scratch_len`] and `screen`
     /// [`Encoder::screen_len`] long.
     pub fn screen(&self, input: &[f32], scratch: &mut [f32], screen: &mut [f32]) -> Result<()> {
-        let network = self.network();
-        expect_len("scratch", Self::scratch_len(self.kernels(), &network), scratch.len())?;
-        expect_len("screen", Self::screen_len(self.kernels(), &network), screen.len())?;
+        let network = self.network_ref();
+        expect_len("scratch", Self::scratch_len(self.kernels(), network), scratch.len())?;
+        expect_len("screen", Self::screen_len(self.kernels(), network), screen.len())?;
         let maps = network.code().channels;
         let (rest, slack) =
             screen.split_at_mut_checked(screen.len().saturating_sub(maps)).unwrap_or_default();
@@ -96,7 +96,7 @@ impl<K: Kernels> Encoder<'_, K> {
         values: &mut [f32],
         positions: &mut [u32],
     ) -> Result<()> {
-        expect_len("cuts", self.network().code().channels, cuts.len())?;
+        expect_len("cuts", self.network_ref().code().channels, cuts.len())?;
         self.refine_where(input, screen, values, positions, |map, screen, _| {
             let promising = cuts.get(map).is_some_and(|cut| cut.keeps(image, screen.promise()));
             if promising { Wanted::Now } else { Wanted::Later }
@@ -117,7 +117,7 @@ impl<K: Kernels> Encoder<'_, K> {
         values: &mut [f32],
         positions: &mut [u32],
     ) -> Result<()> {
-        expect_len("thresholds", self.network().code().channels, thresholds.len())?;
+        expect_len("thresholds", self.network_ref().code().channels, thresholds.len())?;
         self.refine_where(input, screen, values, positions, |map, screen, value| {
             let threshold = thresholds.get(map).copied().unwrap_or(0.0);
             match (value < 0.0, screen.upper() >= threshold) {
@@ -128,7 +128,9 @@ impl<K: Kernels> Encoder<'_, K> {
         })
     }
 
-    /// Evaluates the winners that are wanted.
+    /// Evaluates the winners that are wanted. Not inlined: most kernels of microcontrollers screen nothing, and this would
+    /// lie on their stacks.
+    #[inline(never)]
     fn refine_where(
         &self,
         input: &[f32],
@@ -137,12 +139,12 @@ impl<K: Kernels> Encoder<'_, K> {
         positions: &mut [u32],
         wanted: impl Fn(usize, &MapScreen<'_>, f32) -> Wanted,
     ) -> Result<()> {
-        let network = self.network();
+        let network = self.network_ref();
         let maps = network.code().channels;
-        expect_len("screen", Self::screen_len(self.kernels(), &network), screen.len())?;
+        expect_len("screen", Self::screen_len(self.kernels(), network), screen.len())?;
         expect_len("winners' values", maps, values.len())?;
         expect_len("winners' positions", maps, positions.len())?;
-        let Some(tiling) = Self::screen_tiling(self.kernels(), &network) else { return Ok(()) };
+        let Some(tiling) = Self::screen_tiling(self.kernels(), network) else { return Ok(()) };
         let (code, fields) = (network.code(), network.top().receptive_fields());
         let filters = self.filters(network.depth() - 1);
         let top = Top { kernels: self.kernels(), code, tiling, fields, filters, input };

@@ -81,7 +81,7 @@ impl<'a, K: Kernels> Units<'a, K> {
         codes: &mut [f32],
         survivors: UnitSurvivors<'_>,
     ) -> Result<()> {
-        let network = self.parameters.network();
+        let network = self.parameters.network_ref();
         let (inputs, width) = (network.input().channels, Self::width(self.kernels, batch));
         let units = survivors.counts.len();
         let keep = survivors.values.len().checked_div(units).unwrap_or(0);
@@ -110,7 +110,7 @@ impl<'a, K: Kernels> Units<'a, K> {
 
     /// The delta of a survivor: the product of the unit's atom with its image's residual.
     pub fn delta(&self, unit: usize, residual: &[f32]) -> f32 {
-        let fields = self.parameters.network().decoder().receptive_fields();
+        let fields = self.parameters.network_ref().decoder().receptive_fields();
         let atom = part(self.parameters.atoms(), unit * fields.len(), fields.len());
         self.kernels.field_dot(&fields, 0, residual, atom)
     }

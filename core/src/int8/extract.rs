@@ -62,7 +62,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         expect_len("memory of the features", Self::memory_len(description, &pool), memory.len())?;
         let mut windows = [Window::new(description.top(), 0); MAX_LAYERS];
         let mut start = 0usize;
-        for (layer, window) in description.layers().zip(&mut windows) {
+        for (layer, window) in description.each_layer().zip(&mut windows) {
             *window = Window::new(layer, start);
             start = start.saturating_add(window_len(&layer));
         }

@@ -31,7 +31,7 @@ impl<'a> Int8Network<'a> {
     /// network's.
     pub fn new(network: Network, layers: &[Int8Filters<'a>]) -> Result<Self> {
         expect_len("quantised layers", network.depth(), layers.len())?;
-        for (layer, filters) in network.layers().zip(layers) {
+        for (layer, filters) in network.each_layer().zip(layers) {
             expect_len("quantised layer's maps", layer.conv.maps, filters.weights.filters())?;
             expect_len("quantised filter", layer.filter_len(), filters.weights.filter_len())?;
         }
@@ -52,7 +52,7 @@ impl<'a> Int8Network<'a> {
 
     /// The network's layers with their filters, from the image up.
     pub fn layers(&self) -> impl Iterator<Item = (Layer, &Int8Filters<'a>)> {
-        self.network.layers().zip(&self.layers)
+        self.network.each_layer().zip(&self.layers)
     }
 }
 

@@ -88,7 +88,7 @@ fn each_layer<'a>(
         (None, None, None) => return Ok(false),
         _ => return Err(Error::Model("this model.wta has only parts of a quantised network")),
     };
-    for layer in network.layers() {
+    for layer in network.each_layer() {
         let maps = layer.conv.maps;
         take(new(
             layer.filter_len(),

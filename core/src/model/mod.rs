@@ -64,17 +64,16 @@ mod names;
 mod reader;
 mod sections;
 
-use heapless::Vec;
-
 use crate::crc::crc32;
-use crate::error::{Error, Result, expect_finite};
+use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm};
-use crate::network::{Conv, MAX_LAYERS, Network};
+use crate::network::{Conv, Network};
 use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
 use crate::preprocess::Preprocessing;
 use crate::shape::Shape;
 use crate::svm::Svm;
+use format::FEATURES_AT;
 use reader::Reader;
 use sections::Sections;
 
@@ -105,29 +104,53 @@ impl<'a> Model<'a> {
     /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
     /// other. [`Error::NotFinite`] if a number is not finite.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        // The lowest layer first, and all in one place: on a microcontroller, another one that reads a
-        // description would take kilobytes of flash, and a call a kilobyte of stack.
+        let mut model = Ok(Self::BLANK);
+        if let Ok(place) = &mut model
+            && let Err(error) = place.read(bytes)
+        {
+            model = Err(error);
+        }
+        model
+    }
+
+    /// No model, to be made one in its place: a model that is returned lies on the stack twice, and a description is
+    /// a quarter of a kilobyte.
+    const BLANK: Self = Self {
+        sections: Sections::NONE,
+        flags: 0,
+        scale: 1.0,
+        network: Network::BLANK,
+        pool: Pool::NONE,
+        features: 0,
+        classes: 0,
+        parameters: None,
+        svm: None,
+    };
+
+    /// Becomes the model of these bytes.
+    #[inline(never)]
+    fn read(&mut self, bytes: &'a [u8]) -> Result<()> {
+        // The lowest layer first.
         let mut above = sections::layers(bytes).take(MAX_STACK + 1).count().saturating_sub(1);
         if above == MAX_STACK {
             return Err(WRONG_STACK);
         }
         let mut lower: Option<Link> = None;
         loop {
-            let model = Self::parse_layer(sections::layers(bytes).nth(above).unwrap_or(bytes))?;
+            self.read_layer(sections::layers(bytes).nth(above).unwrap_or(bytes))?;
             if let Some(lower) = lower {
-                model.expect_below(&lower)?;
+                self.expect_below(&lower)?;
             }
             if above == 0 {
-                return Ok(model);
+                return Ok(());
             }
             above -= 1;
-            lower = Some(model.link());
+            lower = Some(self.link());
         }
     }
 
-    /// A layer of a stack.
-    #[inline(always)]
-    fn parse_layer(bytes: &'a [u8]) -> Result<Self> {
+    /// Becomes the model of a layer of a stack.
+    fn read_layer(&mut self, bytes: &'a [u8]) -> Result<()> {
         if cfg!(target_endian = "big") {
             return Err(Error::Model("a model.wta is little-endian, and this processor is not"));
         }
@@ -148,14 +171,13 @@ impl<'a> Model<'a> {
         if crc32(reader.rest()) != crc {
             return Err(Error::Model("this model.wta is damaged: its checksum does not match"));
         }
-        let model = Self::described(bytes, reader)?;
-        model.check()?;
-        Ok(model)
+        self.describe(bytes, reader)?;
+        self.check()
     }
 
-    /// The rest, from [`CHECKED_FROM`] on.
-    #[inline(always)]
-    fn described(bytes: &'a [u8], mut reader: Reader<'a>) -> Result<Self> {
+    /// Reads the rest, from [`CHECKED_FROM`] on. Not inlined, as all that reads a description goes through it.
+    #[inline(never)]
+    fn describe(&mut self, bytes: &'a [u8], mut reader: Reader<'a>) -> Result<()> {
         let flags = u32::from_le_bytes(reader.array()?);
         if flags & !FLAGS != 0 {
             return Err(Error::Model("this model.wta has unknown flags"));
@@ -171,29 +193,32 @@ impl<'a> Model<'a> {
         let (features, classes) = (reader.number()?, reader.number()?);
         let (depth, sections) = (reader.number()?, reader.number()?);
 
-        let mut layers: Vec<Conv, MAX_LAYERS> = Vec::new();
-        for _ in 0..depth {
-            let layer = Conv { maps: reader.number()?, kernel: reader.size()?, stride: reader.size()? };
-            layers.push(layer).map_err(|_| Error::Invalid("an encoder may have at most 8 layers"))?;
+        let network = &mut self.network;
+        network.begin(input, depth, decoder_kernel)?;
+        for index in 0..depth {
+            let conv = Conv { maps: reader.number()?, kernel: reader.size()?, stride: reader.size()? };
+            network.set_layer(index, conv)?;
         }
-        let network = Network::convolutional(input, &layers, decoder_kernel)?;
-        let network = if flags & TIED != 0 { network.tied()? } else { network };
+        network.check()?;
+        if flags & TIED != 0 {
+            network.tie()?;
+        }
         pool.check(network.code())?;
         if features != pool.output(network.code()).len() {
             return Err(Error::Model("the features of this model.wta are not those of its pooled maps"));
         }
 
         let sections = Sections::new(bytes, sections, &mut reader)?;
-        let mut model =
-            Self { sections, flags, scale, network, pool, features, classes, parameters: None, svm: None };
-        if let Some(values) = sections.numbers(PARAMETERS)? {
-            if values.len() != network.encoder_len() {
-                Parameters::new(network, values)?;
-            }
-            model.parameters = Some(values);
+        self.parameters = sections.numbers(PARAMETERS)?;
+        if let Some(values) = self.parameters
+            && values.len() != network.encoder_len()
+        {
+            expect_len("parameters", network.parameters_len(), values.len())?;
         }
-        model.svm = model.classifier()?;
-        Ok(model)
+        (self.sections, self.flags, self.scale) = (sections, flags, scale);
+        (self.pool, self.features, self.classes) = (pool, features, classes);
+        self.svm = self.classifier()?;
+        Ok(())
     }
 
     /// `Ok` if the numbers can be used.
@@ -271,11 +296,21 @@ impl<'a> Model<'a> {
     ///
     /// [`Error::Model`] for what cannot be such bytes. Other bytes that were never accepted may give a model
     /// whose numbers are not finite.
-    #[inline(never)]
     pub fn again(bytes: &'a [u8]) -> Result<Self> {
+        let mut model = Ok(Self::BLANK);
+        if let Ok(place) = &mut model
+            && let Err(error) = place.read_again(bytes)
+        {
+            model = Err(error);
+        }
+        model
+    }
+
+    #[inline(never)]
+    fn read_again(&mut self, bytes: &'a [u8]) -> Result<()> {
         let mut reader = Reader::new(bytes);
         reader.array::<CHECKED_FROM>()?;
-        Self::described(bytes, reader)
+        self.describe(bytes, reader)
     }
 
     /// The model of the layer below, if the file holds it.
@@ -309,6 +344,26 @@ impl<'a> Model<'a> {
                 self.sections.layers().nth(above).and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self)
             }
         }
+    }
+
+    /// The features of the layer with this index, without a look at the rest of its description.
+    pub(crate) fn layer_features(&self, index: usize) -> usize {
+        let above = self.layers().saturating_sub(index.saturating_add(1));
+        let field =
+            self.sections.layers().nth(above).and_then(|bytes| bytes.get(FEATURES_AT..)?.first_chunk());
+        field.map_or(0, |field| u32::from_le_bytes(*field) as usize)
+    }
+
+    /// The shape of those features.
+    #[inline(never)]
+    pub(crate) fn layer_shape(&self, index: usize) -> Shape {
+        let layer = self.layer(index);
+        layer.pool.output(layer.network.code())
+    }
+
+    /// [`Model::network`] in place.
+    pub(crate) const fn network_ref(&self) -> &Network {
+        &self.network
     }
 
     /// The preprocessing of samples; one without steps if there is none.

@@ -19,6 +19,9 @@ pub(super) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
+    /// None.
+    pub(super) const NONE: Self = Self { bytes: &[], table: &[] };
+
     /// The next `count` entries of `reader`, which reads `bytes`, as the section table. Every section must
     /// lie in the file, aligned, behind the one before.
     pub(super) fn new(bytes: &'a [u8], count: usize, reader: &mut Reader<'a>) -> Result<Self> {

@@ -69,15 +69,9 @@ impl<'a> Pipeline<'a> {
     /// [`Error::Model`] for a model without parameters in `f32`, or for the upper layer of a stack alone;
     /// [`Error::Length`] unless `memory` has [`Pipeline::memory_len`] numbers.
     pub fn new(model: Model<'a>, memory: &'a mut [f32]) -> Result<Self> {
-        let lowest = model.layer(0);
-        if lowest.is_stacked() {
-            return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
-        }
-        if lowest.parameters().is_none() {
-            return Err(Error::Model("this model.wta has no numbers in f32; export it with them"));
-        }
+        let scale = lowest_scale(&model)?;
         expect_len("memory of the model", Self::memory_len(&model), memory.len())?;
-        Ok(Self { model, scale: lowest.scale(), memory })
+        Ok(Self { model, scale, memory })
     }
 
     /// For samples that have been multiplied by the model's scale already.
@@ -129,14 +123,35 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+/// What samples are multiplied by, of a model that can be run in `f32`.
+#[inline(never)]
+fn lowest_scale(model: &Model<'_>) -> Result<f32> {
+    let lowest = model.layer(0);
+    if lowest.is_stacked() {
+        return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
+    }
+    if lowest.parameters().is_none() {
+        return Err(Error::Model("this model.wta has no numbers in f32; export it with them"));
+    }
+    Ok(lowest.scale())
+}
+
+/// The extractor of one layer.
+#[inline(never)]
+fn extractor<'a>(layer: &Model<'a>, memory: &'a mut [f32]) -> Result<Extractor<'a, Scalar>> {
+    let parameters = layer.parameters().ok_or(Error::Model("this model.wta has no numbers in f32"))?;
+    Extractor::new(Scalar, parameters, layer.pool(), layer.sqrt_features(), memory)
+}
+
 pub(super) const NO_CLASSIFIER: Error =
     Error::Model("this model.wta has no classifier in these numbers; evaluate the run and export it again");
 
 /// Numbers of memory that a layer needs while it runs.
+#[inline(never)]
 fn work_len(model: &Model<'_>, index: usize) -> usize {
     let layer = model.layer(index);
     let preprocessing = if index == 0 { layer.preprocessing().memory_len() } else { 0 };
-    extractor_len(&layer.network(), &layer.pool()).saturating_add(preprocessing)
+    extractor_len(layer.network_ref(), &layer.pool()).saturating_add(preprocessing)
 }
 
 /// Hands the rows of the last layer's features to `sink`.
@@ -151,7 +166,7 @@ fn run(
     let mut samples = Some(samples);
     for index in 0..=last {
         let layer = model.layer(index);
-        let (network, pool) = (layer.network(), layer.pool());
+        let work_len = extractor_len(layer.network_ref(), &layer.pool());
         let (below, mut rest) = memory.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
         let features = split_off(&mut rest, if index < last { layer.features() } else { 0 });
         // The buffers of the layers above lie before the memory of work.
@@ -165,16 +180,14 @@ fn run(
                 Input::Samples(Preprocessed::new(preprocessing, Scaled { rows, scale }, held)?)
             }
             None => {
-                let lower = model.layer(index.saturating_sub(1));
-                let shape = lower.pool().output(lower.network().code());
-                let start = below.len().saturating_sub(lower.features());
+                let below_index = index.saturating_sub(1);
+                let shape = model.layer_shape(below_index);
+                let start = below.len().saturating_sub(model.layer_features(below_index));
                 let features = below.get(start..).unwrap_or_default();
                 Input::Below(Features { features, shape, planar: layer.is_planar() }, layer.scale())
             }
         };
-        let parameters = layer.parameters().ok_or(Error::Model("this model.wta has no numbers in f32"))?;
-        let work = split_off(&mut rest, extractor_len(&network, &pool));
-        let mut extractor = Extractor::new(Scalar, parameters, pool, layer.sqrt_features(), work)?;
+        let mut extractor = extractor(&layer, split_off(&mut rest, work_len))?;
         if index < last {
             extractor.for_each_row(input, keep(features))?;
         } else {

@@ -163,7 +163,7 @@ const fn row_len(model: &Model<'_>) -> usize {
 
 /// Words that a layer needs while it runs.
 fn work_len<K: Int8Kernels>(layer: &Model<'_>) -> usize {
-    div_ceil(Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool()), 2)
+    div_ceil(Int8Extractor::<K>::memory_len(layer.network_ref(), &layer.pool()), 2)
 }
 
 /// Hands the rows of the last layer's features to `sink`.
@@ -194,14 +194,14 @@ fn run<K: Int8Kernels>(
         let (below, mut above) = between.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
         let features = split_off(&mut above, if index < last { layer.features() } else { 0 });
         let input = samples.take().unwrap_or_else(|| {
-            let lower = model.layer(index.saturating_sub(1));
-            let shape = lower.pool().output(lower.network().code());
-            let start = below.len().saturating_sub(lower.features());
+            let below_index = index.saturating_sub(1);
+            let shape = model.layer_shape(below_index);
+            let start = below.len().saturating_sub(model.layer_features(below_index));
             let features = below.get(start..).unwrap_or_default();
             Input::Below(Features { features, shape, planar: layer.is_planar() })
         });
         let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
-        let len = Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool());
+        let len = Int8Extractor::<K>::memory_len(layer.network_ref(), &layer.pool());
         let work: &mut [i16] =
             bytemuck::try_cast_slice_mut(rest.get_mut(..div_ceil(len, 2)).unwrap_or_default())
                 .unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::shape::Shape;
 
 /// The lengths of the buffers between the layers, from the lowest up, in numbers; the last layer has none.
 pub(super) fn features_len(model: &Model<'_>, below: usize) -> usize {
-    (0..below).map(|index| model.layer(index).features()).sum()
+    (0..below).map(|index| model.layer_features(index)).sum()
 }
 
 /// The features of a layer as the input of the next.

@@ -81,16 +81,30 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         sqrt_features: bool,
         memory: &'a mut [f32],
     ) -> Result<Self> {
-        let network = parameters.network_ref();
+        let forward = Forward::blank(kernels, parameters);
+        // Prepared in its place: what is returned lies on the stack twice.
+        let mut extractor = Ok(Self { forward, pool, sqrt_features, code: &mut [], open: &mut [] });
+        if let Ok(place) = &mut extractor
+            && let Err(error) = place.prepare(memory)
+        {
+            extractor = Err(error);
+        }
+        extractor
+    }
+
+    #[inline(never)]
+    fn prepare(&mut self, memory: &'a mut [f32]) -> Result<()> {
+        let network = self.forward.network();
         let code = network.code();
-        pool.check(code)?;
-        let prepared = Forward::prepared_len(kernels, network);
-        expect_len("memory of the features", extractor_len(network, &pool) + prepared, memory.len())?;
-        let mut rest = memory;
+        self.pool.check(code)?;
+        let prepared = Forward::prepared_len(self.forward.kernels(), network);
+        expect_len("memory of the features", extractor_len(network, &self.pool) + prepared, memory.len())?;
         let forward_len = forward_len(network) + prepared;
-        let forward = Forward::new(kernels, parameters, split_off(&mut rest, forward_len))?;
-        let code = split_off(&mut rest, row_len(code));
-        Ok(Self { forward, pool, sqrt_features, code, open: rest })
+        let mut rest = memory;
+        self.forward.prepare(split_off(&mut rest, forward_len))?;
+        self.code = split_off(&mut rest, row_len(code));
+        self.open = rest;
+        Ok(())
     }
 
     /// The shape of an image's features.

@@ -13,7 +13,7 @@ use crate::memory::{part, split_off};
 use crate::network::{Layer, MAX_LAYERS, Network};
 use crate::parameters::{Filters, Parameters};
 use crate::stream::rows::Rows;
-use crate::stream::window::Window;
+use crate::stream::window::{Window, output_layout};
 
 /// An encoder in a few rows of memory.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub const fn forward_len(network: &Network) -> usize {
 impl<'a, K: Kernels> Forward<'a, K> {
     /// Numbers that the kernels need for prepared filters; 0 for the scalar ones.
     pub fn prepared_len(kernels: K, network: &Network) -> usize {
-        network.layers().map(|layer| kernels.prepared_len(layer.conv.maps, layer.filter_len())).sum()
+        network.each_layer().map(|layer| kernels.prepared_len(layer.conv.maps, layer.filter_len())).sum()
     }
 
     /// Prepares the filters and the windows. To be done again whenever the parameters have changed.
@@ -48,34 +48,50 @@ impl<'a, K: Kernels> Forward<'a, K> {
     ///
     /// [`Error::Length`] unless `memory` has [`forward_len`] and [`Forward::prepared_len`] numbers.
     pub fn new(kernels: K, parameters: Parameters<'a>, memory: &'a mut [f32]) -> Result<Self> {
-        let len =
-            forward_len(parameters.network_ref()) + Self::prepared_len(kernels, parameters.network_ref());
-        expect_len("memory of the encoder", len, memory.len())?;
-        Self::with_rows(kernels, parameters, memory, |index| {
-            parameters.network_ref().layer(index).map_or(0, |layer| layer.conv.kernel.height)
-        })
+        let mut forward = Ok(Self::blank(kernels, parameters));
+        if let Ok(place) = &mut forward
+            && let Err(error) = place.prepare(memory)
+        {
+            forward = Err(error);
+        }
+        forward
     }
 
-    /// [`Forward::new`] with so many rows in the window of each layer, in memory that is long enough.
-    pub(crate) fn with_rows(
-        kernels: K,
-        parameters: Parameters<'a>,
-        memory: &'a mut [f32],
-        rows: impl Fn(usize) -> usize,
-    ) -> Result<Self> {
+    /// Without windows: [`Forward::prepare`] makes them in their place. What is returned lies on the stack twice.
+    #[inline(always)]
+    pub(crate) const fn blank(kernels: K, parameters: Parameters<'a>) -> Self {
+        Self { kernels, parameters, prepared: &[], windows: Vec::new() }
+    }
+
+    /// The rest of [`Forward::new`].
+    #[inline(never)]
+    pub(crate) fn prepare(&mut self, memory: &'a mut [f32]) -> Result<()> {
+        let network = self.network();
+        let len = forward_len(network) + Self::prepared_len(self.kernels, network);
+        expect_len("memory of the encoder", len, memory.len())?;
+        self.prepare_rows(memory, |network, index| {
+            network.layer(index).map_or(0, |layer| layer.conv.kernel.height)
+        });
+        Ok(())
+    }
+
+    /// The same with so many rows in the window of each layer, in memory that is long enough.
+    pub(crate) fn prepare_rows(&mut self, memory: &'a mut [f32], rows: fn(&Network, usize) -> usize) {
+        let Self { kernels, parameters, prepared, windows } = self;
+        let network = parameters.network_ref();
         let mut rest = memory;
-        let prepared = split_off(&mut rest, Self::prepared_len(kernels, parameters.network_ref()));
-        let mut places = &mut *prepared;
-        let mut windows = Vec::new();
-        for (index, layer) in parameters.network_ref().layers().enumerate() {
+        let all = split_off(&mut rest, Self::prepared_len(*kernels, network));
+        let mut places = &mut *all;
+        windows.clear();
+        for (index, layer) in network.each_layer().enumerate() {
             let len = kernels.prepared_len(layer.conv.maps, layer.filter_len());
             let weights = parameters.filters(index).weights;
             kernels.prepare(weights, layer.filter_len(), split_off(&mut places, len));
-            let window = split_off(&mut rest, rows(index) * layer.padded().row_stride());
+            let window = split_off(&mut rest, rows(network, index) * layer.padded().row_stride());
             // There are no more layers than the capacity.
-            let _ = windows.push(Window::new(layer, window));
+            let _ = windows.push(Window::new(&layer, window));
         }
-        Ok(Self { kernels, parameters, prepared, windows })
+        *prepared = all;
     }
 
     /// The network.
@@ -91,6 +107,11 @@ impl<'a, K: Kernels> Forward<'a, K> {
         self.parameters
     }
 
+    /// The parameters, in place.
+    pub(crate) const fn parameters_ref(&self) -> &Parameters<'a> {
+        &self.parameters
+    }
+
     pub(crate) fn windows(&self) -> &[Window<'a>] {
         &self.windows
     }
@@ -101,7 +122,8 @@ impl<'a, K: Kernels> Forward<'a, K> {
     ///
     /// [`Error::Length`] for an image of another size.
     pub fn restart(&mut self, image: &impl Rows) -> Result<()> {
-        self.windows.iter_mut().for_each(Window::restart);
+        let layers = self.parameters.network_ref().each_layer();
+        self.windows.iter_mut().zip(layers).for_each(|(window, layer)| window.restart(&layer));
         image.expect_shape(self.network().input())
     }
 
@@ -113,16 +135,17 @@ impl<'a, K: Kernels> Forward<'a, K> {
     /// [`Error::Length`] when `code` is not a row long; [`Error::NotFinite`] if a pixel is not finite, with
     /// its index in the image.
     pub fn next_row(&mut self, image: &mut impl Rows, code: &mut [f32]) -> Result<()> {
-        let shape = self.network().code();
+        let top = self.network().top();
+        let shape = top.output();
         expect_len("row of the code", shape.width * shape.channels, code.len())?;
         let last = self.windows.len().saturating_sub(1);
-        while self.windows.get(last).is_some_and(|window| !window.is_ready()) {
+        while self.windows.get(last).is_some_and(|window| !window.is_ready(&top)) {
             self.feed(last, image, true)?;
         }
         let output_layout = OutputLayout { start: 0, row_stride: code.len(), step: shape.channels };
         let filters = self.filters(last);
         if let Some(window) = self.windows.get_mut(last) {
-            window.produce(self.kernels, filters, output_layout, code);
+            window.produce(&top, self.kernels, filters, output_layout, code);
         }
         Ok(())
     }
@@ -131,23 +154,26 @@ impl<'a, K: Kernels> Forward<'a, K> {
     pub(crate) fn feed(&mut self, to: usize, image: &mut impl Rows, wanted: bool) -> Result<()> {
         let mut level = to;
         loop {
+            let network = self.parameters.network_ref();
+            let Some(layer) = network.layer(level) else { return Ok(()) };
+            let layer_below = network.layer(level.saturating_sub(1)).unwrap_or(layer);
             let filters = self.filters(level.saturating_sub(1));
             let (lower, upper) = self.windows.split_at_mut_checked(level).unwrap_or_default();
             let Some(window) = upper.first_mut() else { return Ok(()) };
             match lower.last_mut() {
-                _ if window.is_past_map() => window.push_border(),
-                None => window.read(image)?,
-                Some(below) if !below.is_ready() => {
+                _ if window.is_past_map(&layer) => window.push_border(&layer),
+                None => window.read(&layer, image)?,
+                Some(below) if !below.is_ready(&layer_below) => {
                     level -= 1;
                     continue;
                 }
                 Some(below) if level == to && !wanted => {
                     below.skip();
-                    window.shift();
+                    window.shift(&layer);
                 }
                 Some(below) => {
-                    let output_layout = window.output_layout();
-                    below.produce(self.kernels, filters, output_layout, window.shift());
+                    let out = window.shift(&layer);
+                    below.produce(&layer_below, self.kernels, filters, output_layout(&layer), out);
                 }
             }
             if level == to {
@@ -159,9 +185,9 @@ impl<'a, K: Kernels> Forward<'a, K> {
 
     /// Row `y` of an image, read again after its last row: what the windows hold is lost.
     pub(crate) fn image_row(&mut self, y: usize, image: &mut impl Rows) -> Result<&[f32]> {
-        match self.windows.first_mut() {
-            Some(window) => window.read_over(y, image),
-            None => Err(Error::Invalid("an encoder needs at least one layer")),
+        match (self.windows.first_mut(), self.parameters.network_ref().layer(0)) {
+            (Some(window), Some(layer)) => window.read_over(&layer, y, image),
+            _ => Err(Error::Invalid("an encoder needs at least one layer")),
         }
     }
 
@@ -169,7 +195,7 @@ impl<'a, K: Kernels> Forward<'a, K> {
     pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
         let network = self.network();
         let len = |layer: Layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len());
-        let start = network.layers().take(index).map(len).sum();
+        let start = network.each_layer().take(index).map(len).sum();
         let prepared = part(self.prepared, start, network.layer(index).map_or(0, len));
         Filters { prepared, ..self.parameters.filters(index) }
     }

@@ -180,8 +180,8 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let positions = indices.positions;
 
         let parameters = Parameters::new(*network, parameters)?;
-        let mut forward =
-            Forward::with_rows(kernels, parameters, windows, |index| training_rows(network, index))?;
+        let mut forward = Forward::blank(kernels, parameters);
+        forward.prepare_rows(windows, training_rows);
         let code_row = part_mut(row, 0, code_row_len(network));
         let (mut found, mut good) = (0, 0);
         let images = images.map(|rows| Guarded { rows, guard });
@@ -209,7 +209,7 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
 
         gradient.fill(0.0);
         let mut gradients = Gradients::new(network, gradient)?;
-        let mut backward = Backward::new(kernels, parameters, incomplete, indices.row, row);
+        let mut backward = Backward::new(kernels, network, incomplete, indices.row, row);
         let mut loss = 0.0;
         let scale = 1.0 / batch as f32;
         let rows = Winners { values, positions }.rows(maps);
@@ -302,7 +302,7 @@ fn learn_rows<K: Kernels>(
     // A row of a field is a field of one row.
     let field_row = ReceptiveFields { rows: 1, ..fields };
     forward.restart(image)?;
-    backward.restart();
+    backward.restart(forward.network());
     for y in 0..top.input.height {
         // The survivors' filters' rows that meet this row: where they begin, at which offset in the row, and
         // the delta.
@@ -321,17 +321,17 @@ fn learn_rows<K: Kernels>(
         if let Some(gradient) = gradients.layers.get_mut(last) {
             for (filter_row, at, delta) in meeting() {
                 let filter = part_mut(gradient.filters, filter_row, fields.row_len);
-                kernels.add_to_filter(&field_row, at, delta, window.newest(), filter);
+                kernels.add_to_filter(&field_row, at, delta, window.newest(&top), filter);
             }
         }
         if last > 0 {
             let weights = forward.filters(last).weights;
-            let below = backward.top_row(y);
+            let below = backward.top_row(&top, y);
             for (filter_row, at, delta) in meeting() {
                 let filter = part(weights, filter_row, fields.row_len);
                 kernels.add_to_field(&field_row, at, delta, filter, below);
             }
-            backward.descend(forward.windows(), gradients);
+            backward.descend(forward.parameters_ref(), forward.windows(), gradients);
         }
     }
     Ok(())

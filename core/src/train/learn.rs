@@ -150,7 +150,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     /// [`Error::Length`](crate::Error::Length) for buffers of other lengths,
     /// [`Error::Invalid`](crate::Error::Invalid) for parameters without decoder.
     pub fn residual(&self, image: &[f32], winners: Winners<'_>, residual: &mut [f32]) -> Result<f32> {
-        let network = self.parameters.network();
+        let network = self.parameters.network_ref();
         let padded = network.decoder().padded();
         let input = network.layer(0).map_or(padded, |layer| layer.padded());
         expect_len("padded image", input.len(), image.len())?;
@@ -177,10 +177,10 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// Adds the survivors' atoms to a padded image; what sticks out lands on the border.
     fn add_atoms(&self, winners: Winners<'_>, padded: &mut [f32]) {
-        let decoder = self.parameters.network().decoder();
+        let decoder = self.parameters.network_ref().decoder();
         let (fields, maps) = (decoder.receptive_fields(), decoder.conv.maps);
         let atoms = self.parameters.atoms();
-        if winners.are_dense(self.parameters.network().code()) {
+        if winners.are_dense(self.parameters.network_ref().code()) {
             for_each_rows(winners.values, maps, |rows| {
                 self.kernels.backpropagate(&fields, rows.positions, rows.values, atoms, padded);
             });
@@ -200,7 +200,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     /// As for [`Learner::residual`].
     pub fn reconstruct(&self, winners: Winners<'_>, scratch: &mut [f32], image: &mut [f32]) -> Result<()> {
         self.parameters.expect_decoder()?;
-        let network = self.parameters.network();
+        let network = self.parameters.network_ref();
         let padded = network.decoder().padded();
         expect_len("scratch", padded.len(), scratch.len())?;
         expect_len("image", network.input().len(), image.len())?;
@@ -233,7 +233,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         self.parameters.expect_decoder()?;
         expect_len("deltas", winners.values.len(), deltas.len())?;
         residual.iter_mut().for_each(|v| *v *= scale);
-        let decoder = self.parameters.network().decoder();
+        let decoder = self.parameters.network_ref().decoder();
         let (fields, maps) = (decoder.receptive_fields(), decoder.conv.maps.max(1));
         for (winners, deltas) in winners.rows(maps).zip(runs_mut(deltas, maps)) {
             let atoms = runs(self.parameters.atoms(), fields.len());
@@ -260,7 +260,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         input: &[f32],
         gradient: &mut TopGradient<'_>,
     ) {
-        let network = self.parameters.network();
+        let network = self.parameters.network_ref();
         let (decoder, top) = (network.decoder(), network.top());
         let (atom_fields, fields) = (decoder.receptive_fields(), top.receptive_fields());
         let range = gradient.first..gradient.first + gradient.layer.bias.len();
@@ -327,7 +327,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
 
     /// Adds one image's part of the decoder bias's gradient: the residual summed per channel.
     pub fn decoder_bias_gradient(&self, residual: &[f32], gradient: &mut [f32]) {
-        for row in self.parameters.network().decoder().padded().rows(residual) {
+        for row in self.parameters.network_ref().decoder().padded().rows(residual) {
             for pixel in runs(row, gradient.len()) {
                 gradient.iter_mut().zip(pixel).for_each(|(to, from)| *to += from);
             }
@@ -346,7 +346,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         below: &mut [f32],
         out: &mut SparseDeltas<'_>,
     ) {
-        let network = self.parameters.network();
+        let network = self.parameters.network_ref();
         let top = network.top();
         let fields = top.receptive_fields();
         let below = part_mut(below, 0, top.padded().len());
@@ -387,7 +387,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         below: &mut [f32],
         out: &mut SparseDeltas<'_>,
     ) {
-        let Some(layer) = self.parameters.network().layer(index) else { return };
+        let Some(layer) = self.parameters.network_ref().layer(index) else { return };
         let below = part_mut(below, 0, layer.padded().len());
         let (positions, width) = (deltas.positions, layer.output().width);
         let touched = |row: usize| {
@@ -421,7 +421,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         input: &[f32],
         gradient: &mut LayerGradient<'_>,
     ) {
-        let Some(layer) = self.parameters.network().layer(index) else { return };
+        let Some(layer) = self.parameters.network_ref().layer(index) else { return };
         let maps = layer.conv.maps;
         let fields = layer.receptive_fields();
         self.kernels.filter_gradients(

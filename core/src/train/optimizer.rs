@@ -181,7 +181,7 @@ impl Optimizer {
         expect_sane(0, gradient)?;
         let update = self.update(step, steps);
         let (first, second) = moments.split_at_mut_checked(len).unwrap_or((&mut [], &mut []));
-        for region in &network.regions() {
+        for region in network.each_region() {
             let (start, len) = (region.range.start, region.range.len());
             update.apply(
                 kernels,

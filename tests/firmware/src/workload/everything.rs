@@ -64,7 +64,7 @@ const fn network(made: Result<Network>) -> Network {
 const fn training(selection: Selection, method: Method, corruption: Corruption) -> TrainingConfig {
     let optimizer = Optimizer { method, rate: 1e-3, schedule: Schedule::Linear, decay: 1e-4 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig { sparsity, corruption, optimizer, batch: BATCH, steps: 10 }
+    TrainingConfig { corruption, ..TrainingConfig::new(sparsity, optimizer, BATCH, 10) }
 }
 
 const SGD: Method = Method::Sgd { momentum: 0.9 };
