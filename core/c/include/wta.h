@@ -31,6 +31,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version that this header is of; `wta_version` is the library's. */
+#define WTA_VERSION_MAJOR 0
+#define WTA_VERSION_MINOR 1
+#define WTA_VERSION_PATCH 0
+#define WTA_VERSION "0.1.0"
+
+
 /**
  * What the address of memory must be a multiple of.
  */
@@ -121,9 +128,9 @@
  *
  * 32 bits wide whatever the compiler does with small enumerations.
  */
-enum wta_status
+enum
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
+  wta_status : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
@@ -479,6 +486,11 @@ struct wta_trainer {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * The version of the library, which is WTA_VERSION where the header is that of the library; in static memory.
+ */
+const char *wta_version(void);
 
 /**
  * A sentence that says what a status means, in static memory.

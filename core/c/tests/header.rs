@@ -17,7 +17,8 @@ fn header() -> PathBuf {
 }
 
 fn generated() -> Vec<u8> {
-    let config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
+    let mut config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
+    config.after_includes = Some(version());
     let mut builder = cbindgen::Builder::new().with_config(config);
     // In the order of the header.
     for file in ["status", "memory", "network", "images", "model", "infer", "whole", "train"] {
@@ -25,7 +26,26 @@ fn generated() -> Vec<u8> {
     }
     let mut text = Vec::new();
     builder.generate().unwrap().write(&mut text);
-    text
+    without_tag(&String::from_utf8(text).unwrap()).into_bytes()
+}
+
+/// The package's version, as macros.
+fn version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = String::from("\n/* The version that this header is of; `wta_version` is the library's. */\n");
+    for (name, number) in ["MAJOR", "MINOR", "PATCH"].iter().zip(version.split('.')) {
+        text += &format!("#define WTA_VERSION_{name} {number}\n");
+    }
+    text + &format!("#define WTA_VERSION \"{version}\"\n")
+}
+
+/// In C, a status is an integer of 32 bits and its numbers are an enumeration without a name: one name for
+/// both is not C++, of which `-Wc++-compat` warns.
+fn without_tag(header: &str) -> String {
+    const CONDITION: &str = "#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n";
+    let tagged = format!("enum wta_status\n{CONDITION}  : int32_t\n");
+    assert_eq!(header.matches(&tagged).count(), 1, "cbindgen writes the enumeration in another way");
+    header.replace(&tagged, &format!("enum\n{CONDITION}  wta_status : int32_t\n"))
 }
 
 #[test]

@@ -87,6 +87,7 @@ const TAKEN: &[&str] = &[
     "train_steps_done",
     "trainer",
     "training_defaults",
+    "version",
 ];
 
 /// The name of what is generated: an identifier of Rust and of C in small letters.
