@@ -572,13 +572,14 @@ wta_status wta_classify(const struct wta_model *model,
                         size_t *label);
 
 /**
- * Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither.
+ * Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither. With
+ * wta_model_init, images whose rows come from a function need 4 x width x channels bytes more.
  */
 size_t wta_int8_bytes(const struct wta_model *model);
 
 /**
- * wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
- * memory has at least wta_int8_bytes bytes.
+ * wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that the
+ * network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_encode_int8(const struct wta_model *model,
                            const struct wta_images *images,
@@ -588,8 +589,8 @@ wta_status wta_encode_int8(const struct wta_model *model,
                            size_t features_len);
 
 /**
- * wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
- * kind. memory has at least wta_int8_bytes bytes.
+ * wta_classify in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+ * the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_classify_int8(const struct wta_model *model,
                              const struct wta_images *images,

@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 
+use wta_core::int8::quantise;
 use wta_core::{Rows, Shape};
 
 use crate::memory::{numbers, reference};
@@ -159,11 +160,9 @@ impl<'a> Images<'a> {
                 let pixels = to.iter_mut().zip(self.pixels(image, y));
                 pixels.for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
             }
-            Source::Samples { bytes, stride, kind } => {
-                let start = y.saturating_mul(self.row_len).saturating_mul(kind.size());
-                let start = image.saturating_mul(stride).saturating_add(start);
-                let numbers = bytes.get(start..).unwrap_or_default().chunks_exact(kind.size());
-                to.iter_mut().zip(numbers).for_each(|(to, number)| *to = kind.number(number) * self.scale);
+            Source::Samples { .. } => {
+                let numbers = to.iter_mut().enumerate();
+                numbers.for_each(|(at, to)| *to = self.number(image, y, at) * self.scale);
             }
             // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so
             // many floats.
@@ -171,13 +170,49 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// The rows of the first image as quantised kernels of bytes want them; only of bytes.
-    pub(crate) fn quantised_rows(self) -> Checked<impl FnMut(usize, &mut [i16]) + use<'a>> {
-        match self.source {
-            Source::Rows { .. } | Source::Samples { .. } => Err(WTA_ERROR_NULL),
-            Source::Pixels { .. } => Ok(move |y: usize, to: &mut [i16]| {
+    /// The images with their numbers as they are, for who multiplies them himself; rows of floats are never
+    /// multiplied.
+    pub(crate) fn unscaled(self) -> Self {
+        Self { scale: 1.0, ..self }
+    }
+
+    /// Whether the rows come multiplied already, from a function.
+    pub(crate) fn are_rows(self) -> bool {
+        matches!(self.source, Source::Rows { .. })
+    }
+
+    /// Floats that [`Images::quantised_rows`] needs: a row, where rows come from a function.
+    pub(crate) fn quantising_len(self) -> usize {
+        if self.are_rows() { self.row_len } else { 0 }
+    }
+
+    /// The rows of the first image for a quantised network of bytes: numbers of whatever kind in the steps of a
+    /// byte, which are 1, and for rows from a function the scale.
+    pub(crate) fn quantised_rows(self, floats: &'a mut [f32]) -> impl FnMut(usize, &mut [i16]) + use<'a> {
+        move |y: usize, to: &mut [i16]| match self.source {
+            Source::Pixels { .. } => {
                 to.iter_mut().zip(self.pixels(0, y)).for_each(|(to, pixel)| *to = i16::from(*pixel));
-            }),
+            }
+            Source::Samples { .. } => {
+                let numbers = to.iter_mut().enumerate();
+                numbers.for_each(|(at, to)| *to = quantise(self.number(0, y, at), 1.0));
+            }
+            Source::Rows { .. } => {
+                self.rows(0).row(y, floats);
+                to.iter_mut().zip(&*floats).for_each(|(to, from)| *to = quantise(*from, self.scale));
+            }
+        }
+    }
+
+    /// The number at a place of row `y`, of images that are samples.
+    fn number(&self, image: usize, y: usize, at: usize) -> f32 {
+        match self.source {
+            Source::Samples { bytes, stride, kind } => {
+                let place = y.saturating_mul(self.row_len).saturating_add(at).saturating_mul(kind.size());
+                let start = image.saturating_mul(stride).saturating_add(place);
+                kind.number(bytes.get(start..).unwrap_or_default())
+            }
+            Source::Pixels { .. } | Source::Rows { .. } => 0.0,
         }
     }
 
