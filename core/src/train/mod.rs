@@ -13,6 +13,7 @@
 pub(crate) mod config;
 mod corruption;
 mod divergence;
+mod fetch;
 mod images;
 pub(crate) mod learn;
 pub(crate) mod optimizer;
