@@ -631,8 +631,9 @@ wta_status wta_model_init_whole(struct wta_model *model, const uint8_t *bytes, s
 wta_status wta_training_defaults(struct wta_training *training);
 
 /**
- * Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
- * settings that cannot be.
+ * Bytes of memory that training needs: parameters, moments, and what a step works with. 0 for a network or
+ * settings that cannot be. A fully-connected network of one layer is trained unit by unit, without a stored
+ * gradient, where that needs less; the weights are the same.
  */
 size_t wta_train_bytes(const struct wta_network *network, const struct wta_training *training);
 
@@ -672,9 +673,13 @@ wta_status wta_train_resume(struct wta_trainer *trainer,
                             size_t bytes);
 
 /**
- * One step on `count` images, as many as the training's batch, each of which is gone through three times. In
- * loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
- * fails, the parameters and moments are as before.
+ * One step on `count` images, as many as the training's batch. In loss, which may be NULL: half the squared
+ * error summed over an image, averaged over the batch. When it fails, the parameters and moments are as
+ * before.
+ *
+ * Each image is read three times. That of a fully-connected network of one layer is read twice, once more for
+ * every 8 units, and once more for each unit that it survives in, then in no order: images from slow memory
+ * are better copied to RAM.
  */
 wta_status wta_train_step(struct wta_trainer *trainer,
                           const struct wta_images *images,

@@ -4,8 +4,9 @@ use core::ffi::c_void;
 use core::ptr;
 
 use wta_core::{
-    Corruption, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection, Size, Sparsity,
-    StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
+    Corruption, Initial, Method, Network, Optimizer, Rows, Scalar, Schedule, Scratch, Selection, Size,
+    Sparsity, StreamTrainer, TrainingConfig, TrainingLen, UnitTrainer, Units, stream_training_len,
+    unit_training_len,
 };
 
 use crate::images::{Images, wta_images};
@@ -157,41 +158,121 @@ pub(crate) struct Content {
     bytes: usize,
 }
 
-/// What training needs, and how many bytes that is.
-fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(TrainingLen, usize)> {
-    let winners = training.batch.checked_mul(network.code().channels);
-    // Winners have a value and a position; the lengths of all else have been bounded with the network.
-    if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
-        return Err(WTA_ERROR_LENGTH);
+/// The memory of a training, by whichever trainer needs less of it; the weights are the same.
+struct Plan {
+    len: TrainingLen,
+    /// Unit by unit: the numbers of an image, which are read one image at a time. Row by row: none.
+    image: Option<usize>,
+    bytes: usize,
+}
+
+impl Plan {
+    fn of(network: &Network, training: &TrainingConfig) -> Checked<Self> {
+        let rows = Self::by_rows(network, training)?;
+        let units = Self::by_units(network, training).filter(|units| units.bytes <= rows.bytes);
+        Ok(units.unwrap_or(rows))
     }
-    let len = stream_training_len(network, &training.optimizer.method, training.batch);
-    let words = [len.parameters, len.moments, len.floats, len.indices, 2 * len.cuts];
-    let words = words.into_iter().try_fold(0usize, usize::checked_add);
-    Ok((len, words.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)?))
+
+    fn by_rows(network: &Network, training: &TrainingConfig) -> Checked<Self> {
+        let winners = training.batch.checked_mul(network.code().channels);
+        // Winners have a value and a position; the lengths of all else have been bounded with the network.
+        if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
+            return Err(WTA_ERROR_LENGTH);
+        }
+        let len = stream_training_len(network, &training.optimizer.method, training.batch);
+        Ok(Self { len, image: None, bytes: total(&len, 0).ok_or(WTA_ERROR_LENGTH)? })
+    }
+
+    /// `None` for a network that is not trained unit by unit, and for too many images.
+    fn by_units(network: &Network, training: &TrainingConfig) -> Option<Self> {
+        let (image, units) = (network.input().channels, network.code().channels);
+        let in_a_batch = training.batch.checked_mul(image.checked_add(units.checked_mul(3)?)?)?;
+        if !Units::<Scalar>::apply_to(network) || in_a_batch > isize::MAX as usize / 16 {
+            return None;
+        }
+        let method = &training.optimizer.method;
+        let len = unit_training_len(network, &training.sparsity, method, training.batch);
+        Some(Self { len, image: Some(image), bytes: total(&len, image)? })
+    }
+}
+
+/// Bytes of memory, with so many floats behind it.
+fn total(len: &TrainingLen, more: usize) -> Option<usize> {
+    let words = [len.parameters, len.moments, len.floats, len.indices, 2 * len.cuts, more];
+    bytes_of::<f32>(words.into_iter().try_fold(0usize, usize::checked_add)?)
 }
 
 impl Content {
-    /// The trainer as it goes on.
+    /// The trainer as it goes on, one or the other.
     ///
     /// # Safety
     ///
     /// The caller's contract for the memory, which has been written.
-    unsafe fn trainer<'a>(&self) -> Checked<StreamTrainer<'a, Scalar>> {
-        let (len, needed) = memory_len(&self.network, &self.training)?;
+    unsafe fn run<'a, T>(
+        &self,
+        by_rows: impl FnOnce(StreamTrainer<'a, Scalar>) -> Checked<T>,
+        by_units: impl FnOnce(UnitTrainer<'a, Scalar>, &'a mut [f32]) -> Checked<T>,
+    ) -> Checked<T> {
+        let Plan { len, image, bytes } = Plan::of(&self.network, &self.training)?;
         // SAFETY: the function's contract.
-        let mut arena = unsafe { Arena::kept(self.memory, self.bytes, needed) }?;
+        let mut arena = unsafe { Arena::kept(self.memory, self.bytes, bytes) }?;
         let (parameters, moments) = (arena.take(len.parameters)?, arena.take(len.moments)?);
         let scratch = Scratch {
             floats: arena.take(len.floats)?,
             indices: arena.take(len.indices)?,
             cuts: arena.take(len.cuts)?,
         };
-        Ok(StreamTrainer::new(Scalar, self.network, self.training, self.step, parameters, moments, scratch)?)
+        let Self { network, training, step, .. } = *self;
+        if let Some(image) = image {
+            let trainer = UnitTrainer::new(Scalar, network, training, step, parameters, moments, scratch)?;
+            by_units(trainer, arena.take(image)?)
+        } else {
+            by_rows(StreamTrainer::new(Scalar, network, training, step, parameters, moments, scratch)?)
+        }
+    }
+
+    /// A step's loss, and how many have been done.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Content::run`].
+    unsafe fn step(&self, images: Images<'_>, count: usize) -> Checked<(f32, u64)> {
+        // SAFETY: the function's contract.
+        unsafe {
+            self.run(
+                |trainer| step_by_rows(trainer, images, count),
+                |trainer, image| step_by_units(trainer, image, images, count),
+            )
+        }
     }
 }
 
-/// Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
-/// settings that cannot be.
+// The two trainers' steps are functions of their own, so that neither has the other's variables on the stack.
+
+#[inline(never)]
+fn step_by_rows(
+    mut trainer: StreamTrainer<'_, Scalar>,
+    images: Images<'_>,
+    count: usize,
+) -> Checked<(f32, u64)> {
+    let loss = trainer.step((0..count).map(|image| images.rows(image)))?;
+    Ok((loss, trainer.steps_done()))
+}
+
+#[inline(never)]
+fn step_by_units(
+    mut trainer: UnitTrainer<'_, Scalar>,
+    image: &mut [f32],
+    images: Images<'_>,
+    count: usize,
+) -> Checked<(f32, u64)> {
+    let loss = trainer.step_by_number(count, image, |number, to| images.rows(number).row(0, to))?;
+    Ok((loss, trainer.steps_done()))
+}
+
+/// Bytes of memory that training needs: parameters, moments, and what a step works with. 0 for a network or
+/// settings that cannot be. A fully-connected network of one layer is trained unit by unit, without a stored
+/// gradient, where that needs less; the weights are the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_bytes(
     network: *const wta_network,
@@ -199,7 +280,7 @@ pub unsafe extern "C" fn wta_train_bytes(
 ) -> usize {
     // SAFETY: the header's contract.
     let described = unsafe { described(network, training) };
-    described.and_then(|(network, training, _)| memory_len(&network, &training)).map_or(0, |(_, bytes)| bytes)
+    described.and_then(|(network, training, _)| Plan::of(&network, &training)).map_or(0, |plan| plan.bytes)
 }
 
 /// # Safety
@@ -298,7 +379,7 @@ unsafe fn start(
     memory: *mut c_void,
     bytes: usize,
 ) -> Checked<Content> {
-    let (len, needed) = memory_len(&network, &training)?;
+    let Plan { len, bytes: needed, .. } = Plan::of(&network, &training)?;
     let mut content = Content { network, training, scale, step: 0, memory, bytes };
     match start {
         Start::Step(step) => {
@@ -321,13 +402,17 @@ unsafe fn start(
     }
     // Checks the settings and the parameters.
     // SAFETY: the function's contract; all of the memory has been written.
-    unsafe { content.trainer() }?;
+    unsafe { content.run(|_| Ok(()), |_, _| Ok(())) }?;
     Ok(content)
 }
 
-/// One step on `count` images, as many as the training's batch, each of which is gone through three times. In
-/// loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
-/// fails, the parameters and moments are as before.
+/// One step on `count` images, as many as the training's batch. In loss, which may be NULL: half the squared
+/// error summed over an image, averaged over the batch. When it fails, the parameters and moments are as
+/// before.
+///
+/// Each image is read three times. That of a fully-connected network of one layer is read twice, once more for
+/// every 8 units, and once more for each unit that it survives in, then in no order: images from slow memory
+/// are better copied to RAM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_step(
     trainer: *mut wta_trainer,
@@ -346,9 +431,8 @@ pub unsafe extern "C" fn wta_train_step(
         // SAFETY: the header's contract.
         let images = unsafe { Images::new(images, count, content.network.input(), content.scale) }?;
         // SAFETY: the header's contract.
-        let mut running = unsafe { content.trainer() }?;
-        let found = running.step((0..count).map(|image| images.rows(image)))?;
-        content.step = running.steps_done();
+        let (found, step) = unsafe { content.step(images, count) }?;
+        content.step = step;
         // SAFETY: the header's contract.
         unsafe { store(trainer, Ok(content)) }?;
         // SAFETY: as above.

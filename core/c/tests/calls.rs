@@ -13,9 +13,9 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Initial, Int8Pipeline, Method, Network, Novelty, Optimizer, Pool, Rows,
-    Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
-    extractor_len, novelty_len, stream_training_len,
+    Classifier, Conv, Corruption, Cut, Extractor, Initial, Int8Pipeline, Method, Network, Novelty, Optimizer,
+    Pool, Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
+    extractor_len, novelty_len, stream_training_len, unit_training_len,
 };
 
 /// A file in memory, aligned as in flash.
@@ -504,7 +504,10 @@ fn a_fully_connected_network_is_one_of_1_by_1() {
     let network = Network::fully_connected(16, &[8]).unwrap().tied().unwrap();
     assert_eq!(unsafe { wta_parameters_len(&described) }, network.parameters_len());
     let bytes = unsafe { wta_train_bytes(&described, &defaults()) };
-    assert_eq!(bytes, stream_training_len(&network, &Method::Sgd { momentum: 0.9 }, BATCH).bytes());
+    // And an image: see tests/units.rs.
+    let units =
+        unit_training_len(&network, &Sparsity::lifetime(0.2), &Method::Sgd { momentum: 0.9 }, BATCH).bytes();
+    assert_eq!(bytes, units + 4 * 16);
 }
 
 #[test]

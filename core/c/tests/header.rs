@@ -32,7 +32,8 @@ fn generated() -> Vec<u8> {
 /// The package's version, as macros.
 fn version() -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let mut text = String::from("\n/* The version that this header is of; `wta_version` is the library's. */\n");
+    let mut text =
+        String::from("\n/* The version that this header is of; `wta_version` is the library's. */\n");
     for (name, number) in ["MAJOR", "MINOR", "PATCH"].iter().zip(version.split('.')) {
         text += &format!("#define WTA_VERSION_{name} {number}\n");
     }

@@ -534,12 +534,7 @@ impl<'a> Memory<'a> {
     }
 
     /// The gradient of a unit's filter into the row.
-    fn filter_gradient<K: Kernels>(
-        &mut self,
-        kernels: K,
-        unit: usize,
-        images: &mut impl Fetch,
-    ) {
+    fn filter_gradient<K: Kernels>(&mut self, kernels: K, unit: usize, images: &mut impl Fetch) {
         let Layout { inputs, tied, .. } = self.layout;
         let fields = row_fields(inputs);
         // The row is taken out, so that the lists can be read.
