@@ -18,7 +18,7 @@ use wta_core::{
 };
 
 const INPUTS: usize = 13;
-const SCALE: f32 = 0.25;
+const SCALE: f32 = 0.03125;
 const STEPS: usize = 6;
 
 fn network(layers: &[usize], tied: bool) -> (wta_network, Network) {
