@@ -631,9 +631,8 @@ wta_status wta_model_init_whole(struct wta_model *model, const uint8_t *bytes, s
 wta_status wta_training_defaults(struct wta_training *training);
 
 /**
- * Bytes of memory that training needs: parameters, moments, and what a step works with. 0 for a network or
- * settings that cannot be. A fully-connected network of one layer is trained unit by unit, without a stored
- * gradient, where that needs less; the weights are the same.
+ * Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
+ * settings that cannot be.
  */
 size_t wta_train_bytes(const struct wta_network *network, const struct wta_training *training);
 
@@ -673,13 +672,9 @@ wta_status wta_train_resume(struct wta_trainer *trainer,
                             size_t bytes);
 
 /**
- * One step on `count` images, as many as the training's batch. In loss, which may be NULL: half the squared
- * error summed over an image, averaged over the batch. When it fails, the parameters and moments are as
- * before.
- *
- * Each image is read three times. That of a fully-connected network of one layer is read twice, once more for
- * every 8 units, and once more for each unit that it survives in, then in no order: images from slow memory
- * are better copied to RAM.
+ * One step on `count` images, as many as the training's batch, each of which is gone through three times (by
+ * wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
+ * fails, the parameters and moments are as before.
  */
 wta_status wta_train_step(struct wta_trainer *trainer,
                           const struct wta_images *images,
@@ -696,6 +691,46 @@ const float *wta_train_parameters(const struct wta_trainer *trainer);
  * Steps done; 0 for a trainer that was not initialised.
  */
 uint64_t wta_train_steps_done(const struct wta_trainer *trainer);
+
+/**
+ * wta_train_bytes for wta_train_units_init; 0 also for a network that it does not take.
+ */
+size_t wta_train_units_bytes(const struct wta_network *network, const struct wta_training *training);
+
+/**
+ * wta_train_init for a fully-connected network of one layer, which is then trained unit by unit: with the same
+ * weights, in fewer instructions, and without a stored gradient, so in less memory unless batches are large:
+ * wta_train_units_bytes and wta_train_bytes say. All other functions take the trainer then.
+ *
+ * An image is read twice in a step, once more for every 8 units, and once more for each unit that it survives
+ * in, then in no order: images from slow memory are better copied to RAM. WTA_ERROR_INVALID for any other
+ * network.
+ */
+wta_status wta_train_units_init(struct wta_trainer *trainer,
+                                const struct wta_network *network,
+                                const struct wta_training *training,
+                                uint64_t seed,
+                                void *memory,
+                                size_t bytes);
+
+/**
+ * wta_train_init_model for training unit by unit: see wta_train_units_init.
+ */
+wta_status wta_train_units_init_model(struct wta_trainer *trainer,
+                                      const struct wta_model *model,
+                                      const struct wta_training *training,
+                                      void *memory,
+                                      size_t bytes);
+
+/**
+ * wta_train_resume for training unit by unit, also of what was trained row by row: see wta_train_units_init.
+ */
+wta_status wta_train_units_resume(struct wta_trainer *trainer,
+                                  const struct wta_network *network,
+                                  const struct wta_training *training,
+                                  uint64_t steps_done,
+                                  void *memory,
+                                  size_t bytes);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -30,6 +30,7 @@ mod network;
 mod no_panic;
 mod status;
 mod train;
+mod units;
 mod whole;
 
 pub use images::{WTA_FLOAT, WTA_INT8, WTA_INT16, WTA_UINT8, WTA_UINT16, wta_images, wta_row_fn};
@@ -50,5 +51,8 @@ pub use train::{
     WTA_ADAM, WTA_CONSTANT, WTA_KEEP_ALL, WTA_KEEP_LIFETIME, WTA_KEEP_PER_SAMPLE, WTA_LINEAR, WTA_SGD,
     WTA_STEP, WTA_TRAINER_WORDS, wta_train_bytes, wta_train_init, wta_train_init_model, wta_train_parameters,
     wta_train_resume, wta_train_step, wta_train_steps_done, wta_trainer, wta_training, wta_training_defaults,
+};
+pub use units::{
+    wta_train_units_bytes, wta_train_units_init, wta_train_units_init_model, wta_train_units_resume,
 };
 pub use whole::wta_model_init_whole;

@@ -4,9 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 
 use wta_core::{
-    Corruption, Initial, Method, Network, Optimizer, Rows, Scalar, Schedule, Scratch, Selection, Size,
-    Sparsity, StreamTrainer, TrainingConfig, TrainingLen, UnitTrainer, Units, stream_training_len,
-    unit_training_len,
+    Corruption, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection, Size, Sparsity,
+    StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
 use crate::images::{Images, wta_images};
@@ -156,131 +155,124 @@ pub(crate) struct Content {
     step: u64,
     memory: *mut c_void,
     bytes: usize,
+    functions: &'static TrainerFunctions,
 }
 
-/// The memory of a training, by whichever trainer needs less of it; the weights are the same.
-struct Plan {
-    len: TrainingLen,
-    /// Unit by unit: the numbers of an image, which are read one image at a time. Row by row: none.
-    image: Option<usize>,
-    bytes: usize,
+/// A kind of trainer. The functions that take any reach it through these pointers, so that a program links the
+/// kinds alone that it initialises.
+pub(crate) struct TrainerFunctions {
+    /// What training needs, and how many bytes that is.
+    pub(crate) memory_len: fn(&Network, &TrainingConfig) -> Checked<(TrainingLen, usize)>,
+    /// Checks settings and parameters.
+    pub(crate) check: unsafe fn(&Content) -> Checked<()>,
+    /// One step on so many images: its loss, and how many steps have been done.
+    pub(crate) step: unsafe fn(&Content, Images<'_>, usize) -> Checked<(f32, u64)>,
 }
 
-impl Plan {
-    fn of(network: &Network, training: &TrainingConfig) -> Checked<Self> {
-        let rows = Self::by_rows(network, training)?;
-        let units = Self::by_units(network, training).filter(|units| units.bytes <= rows.bytes);
-        Ok(units.unwrap_or(rows))
-    }
+static ROWS: TrainerFunctions = TrainerFunctions { memory_len, check, step };
 
-    fn by_rows(network: &Network, training: &TrainingConfig) -> Checked<Self> {
-        let winners = training.batch.checked_mul(network.code().channels);
-        // Winners have a value and a position; the lengths of all else have been bounded with the network.
-        if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
-            return Err(WTA_ERROR_LENGTH);
-        }
-        let len = stream_training_len(network, &training.optimizer.method, training.batch);
-        Ok(Self { len, image: None, bytes: total(&len, 0).ok_or(WTA_ERROR_LENGTH)? })
+fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(TrainingLen, usize)> {
+    let winners = training.batch.checked_mul(network.code().channels);
+    // Winners have a value and a position; the lengths of all else have been bounded with the network.
+    if winners.is_none_or(|winners| winners > isize::MAX as usize / 16) {
+        return Err(WTA_ERROR_LENGTH);
     }
-
-    /// `None` for a network that is not trained unit by unit, and for too many images.
-    fn by_units(network: &Network, training: &TrainingConfig) -> Option<Self> {
-        let (image, units) = (network.input().channels, network.code().channels);
-        let in_a_batch = training.batch.checked_mul(image.checked_add(units.checked_mul(3)?)?)?;
-        if !Units::<Scalar>::apply_to(network) || in_a_batch > isize::MAX as usize / 16 {
-            return None;
-        }
-        let method = &training.optimizer.method;
-        let len = unit_training_len(network, &training.sparsity, method, training.batch);
-        Some(Self { len, image: Some(image), bytes: total(&len, image)? })
-    }
+    let len = stream_training_len(network, &training.optimizer.method, training.batch);
+    Ok((len, total(&len, 0)?))
 }
 
 /// Bytes of memory, with so many floats behind it.
-fn total(len: &TrainingLen, more: usize) -> Option<usize> {
+pub(crate) fn total(len: &TrainingLen, more: usize) -> Checked<usize> {
     let words = [len.parameters, len.moments, len.floats, len.indices, 2 * len.cuts, more];
-    bytes_of::<f32>(words.into_iter().try_fold(0usize, usize::checked_add)?)
+    let words = words.into_iter().try_fold(0usize, usize::checked_add);
+    words.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
+}
+
+/// The memory of a training, in its parts.
+pub(crate) struct Parts<'a> {
+    pub(crate) parameters: &'a mut [f32],
+    pub(crate) moments: &'a mut [f32],
+    pub(crate) scratch: Scratch<'a>,
+    pub(crate) rest: Arena<'a>,
 }
 
 impl Content {
-    /// The trainer as it goes on, one or the other.
+    /// Network, settings, and steps done.
+    pub(crate) fn described(&self) -> (Network, TrainingConfig, u64) {
+        (self.network, self.training, self.step)
+    }
+
+    /// The memory in its parts.
     ///
     /// # Safety
     ///
     /// The caller's contract for the memory, which has been written.
-    unsafe fn run<'a, T>(
-        &self,
-        by_rows: impl FnOnce(StreamTrainer<'a, Scalar>) -> Checked<T>,
-        by_units: impl FnOnce(UnitTrainer<'a, Scalar>, &'a mut [f32]) -> Checked<T>,
-    ) -> Checked<T> {
-        let Plan { len, image, bytes } = Plan::of(&self.network, &self.training)?;
+    pub(crate) unsafe fn parts<'a>(&self) -> Checked<Parts<'a>> {
+        let (len, needed) = (self.functions.memory_len)(&self.network, &self.training)?;
         // SAFETY: the function's contract.
-        let mut arena = unsafe { Arena::kept(self.memory, self.bytes, bytes) }?;
-        let (parameters, moments) = (arena.take(len.parameters)?, arena.take(len.moments)?);
-        let scratch = Scratch {
-            floats: arena.take(len.floats)?,
-            indices: arena.take(len.indices)?,
-            cuts: arena.take(len.cuts)?,
-        };
-        let Self { network, training, step, .. } = *self;
-        if let Some(image) = image {
-            let trainer = UnitTrainer::new(Scalar, network, training, step, parameters, moments, scratch)?;
-            by_units(trainer, arena.take(image)?)
-        } else {
-            by_rows(StreamTrainer::new(Scalar, network, training, step, parameters, moments, scratch)?)
-        }
+        let mut rest = unsafe { Arena::kept(self.memory, self.bytes, needed) }?;
+        let (parameters, moments) = (rest.take(len.parameters)?, rest.take(len.moments)?);
+        let (floats, indices) = (rest.take(len.floats)?, rest.take(len.indices)?);
+        let scratch = Scratch { floats, indices, cuts: rest.take(len.cuts)? };
+        Ok(Parts { parameters, moments, scratch, rest })
     }
 
-    /// A step's loss, and how many have been done.
+    /// The trainer as it goes on.
     ///
     /// # Safety
     ///
-    /// As for [`Content::run`].
-    unsafe fn step(&self, images: Images<'_>, count: usize) -> Checked<(f32, u64)> {
+    /// As for [`Content::parts`].
+    unsafe fn trainer<'a>(&self) -> Checked<StreamTrainer<'a, Scalar>> {
         // SAFETY: the function's contract.
-        unsafe {
-            self.run(
-                |trainer| step_by_rows(trainer, images, count),
-                |trainer, image| step_by_units(trainer, image, images, count),
-            )
-        }
+        let Parts { parameters, moments, scratch, .. } = unsafe { self.parts() }?;
+        let (network, training, step) = self.described();
+        Ok(StreamTrainer::new(Scalar, network, training, step, parameters, moments, scratch)?)
     }
 }
 
-// The two trainers' steps are functions of their own, so that neither has the other's variables on the stack.
+/// # Safety
+///
+/// As for [`Content::parts`].
+unsafe fn check(content: &Content) -> Checked<()> {
+    // SAFETY: the function's contract.
+    unsafe { content.trainer() }.map(drop)
+}
 
-#[inline(never)]
-fn step_by_rows(
-    mut trainer: StreamTrainer<'_, Scalar>,
-    images: Images<'_>,
-    count: usize,
-) -> Checked<(f32, u64)> {
+/// # Safety
+///
+/// As for [`Content::parts`].
+unsafe fn step(content: &Content, images: Images<'_>, count: usize) -> Checked<(f32, u64)> {
+    // SAFETY: the function's contract.
+    let mut trainer = unsafe { content.trainer() }?;
     let loss = trainer.step((0..count).map(|image| images.rows(image)))?;
     Ok((loss, trainer.steps_done()))
 }
 
-#[inline(never)]
-fn step_by_units(
-    mut trainer: UnitTrainer<'_, Scalar>,
-    image: &mut [f32],
-    images: Images<'_>,
-    count: usize,
-) -> Checked<(f32, u64)> {
-    let loss = trainer.step_by_number(count, image, |number, to| images.rows(number).row(0, to))?;
-    Ok((loss, trainer.steps_done()))
-}
-
-/// Bytes of memory that training needs: parameters, moments, and what a step works with. 0 for a network or
-/// settings that cannot be. A fully-connected network of one layer is trained unit by unit, without a stored
-/// gradient, where that needs less; the weights are the same.
+/// Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
+/// settings that cannot be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_bytes(
     network: *const wta_network,
     training: *const wta_training,
 ) -> usize {
     // SAFETY: the header's contract.
+    unsafe { bytes_needed(&ROWS, network, training) }
+}
+
+/// Bytes of memory that a kind of trainer needs.
+///
+/// # Safety
+///
+/// The caller's contract.
+pub(crate) unsafe fn bytes_needed(
+    functions: &TrainerFunctions,
+    network: *const wta_network,
+    training: *const wta_training,
+) -> usize {
+    // SAFETY: the function's contract.
     let described = unsafe { described(network, training) };
-    described.and_then(|(network, training, _)| Plan::of(&network, &training)).map_or(0, |plan| plan.bytes)
+    let needed = described.and_then(|(network, training, _)| (functions.memory_len)(&network, &training));
+    needed.map_or(0, |(_, bytes)| bytes)
 }
 
 /// # Safety
@@ -296,7 +288,7 @@ unsafe fn described(
 }
 
 /// Where the first parameters of a training come from.
-enum Start<'a> {
+pub(crate) enum Start<'a> {
     Seed(u64),
     Parameters(&'a [f32]),
     /// They, and the moments, lie in the memory already.
@@ -317,11 +309,7 @@ pub unsafe extern "C" fn wta_train_init(
     bytes: usize,
 ) -> wta_status {
     // SAFETY: the header's contract.
-    let content = unsafe { described(network, training) }
-        // SAFETY: as above.
-        .and_then(|described| unsafe { start(described, Start::Seed(seed), memory, bytes) });
-    // SAFETY: the header's contract.
-    status(unsafe { store(trainer, content) })
+    status(unsafe { start_described(trainer, network, training, Start::Seed(seed), (memory, bytes), &ROWS) })
 }
 
 /// Starts training from a model's parameters, which are copied; the model must have its decoder, and neither
@@ -335,19 +323,7 @@ pub unsafe extern "C" fn wta_train_init_model(
     bytes: usize,
 ) -> wta_status {
     // SAFETY: the header's contract.
-    let content = unsafe { stored(model) }.and_then(|model| {
-        model.expect_decoder()?;
-        if model.whole.is_some() {
-            return Err(WTA_ERROR_MISSING);
-        }
-        // SAFETY: the header's contract.
-        let (training, values) = unsafe { (reference(training)?, model.values()?) };
-        let described = (model.network, training.check()?, training.scale);
-        // SAFETY: the header's contract.
-        unsafe { start(described, Start::Parameters(values), memory, bytes) }
-    });
-    // SAFETY: the header's contract.
-    status(unsafe { store(trainer, content) })
+    status(unsafe { start_model(trainer, model, training, (memory, bytes), &ROWS) })
 }
 
 /// Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the
@@ -362,12 +338,58 @@ pub unsafe extern "C" fn wta_train_resume(
     memory: *mut c_void,
     bytes: usize,
 ) -> wta_status {
+    let start = Start::Step(steps_done);
     // SAFETY: the header's contract.
+    status(unsafe { start_described(trainer, network, training, start, (memory, bytes), &ROWS) })
+}
+
+/// Starts a kind of trainer of a network.
+///
+/// # Safety
+///
+/// The caller's contract.
+pub(crate) unsafe fn start_described(
+    trainer: *mut wta_trainer,
+    network: *const wta_network,
+    training: *const wta_training,
+    from: Start<'_>,
+    memory: (*mut c_void, usize),
+    functions: &'static TrainerFunctions,
+) -> Checked<()> {
+    // SAFETY: the function's contract.
     let content = unsafe { described(network, training) }
         // SAFETY: as above.
-        .and_then(|described| unsafe { start(described, Start::Step(steps_done), memory, bytes) });
-    // SAFETY: the header's contract.
-    status(unsafe { store(trainer, content) })
+        .and_then(|described| unsafe { start(described, from, memory, functions) });
+    // SAFETY: the function's contract.
+    unsafe { store(trainer, content) }
+}
+
+/// Starts a kind of trainer of a model's parameters.
+///
+/// # Safety
+///
+/// The caller's contract.
+pub(crate) unsafe fn start_model(
+    trainer: *mut wta_trainer,
+    model: *const wta_model,
+    training: *const wta_training,
+    memory: (*mut c_void, usize),
+    functions: &'static TrainerFunctions,
+) -> Checked<()> {
+    // SAFETY: the function's contract.
+    let content = unsafe { stored(model) }.and_then(|model| {
+        model.expect_decoder()?;
+        if model.whole.is_some() {
+            return Err(WTA_ERROR_MISSING);
+        }
+        // SAFETY: the function's contract.
+        let (training, values) = unsafe { (reference(training)?, model.values()?) };
+        let described = (model.network, training.check()?, training.scale);
+        // SAFETY: the function's contract.
+        unsafe { start(described, Start::Parameters(values), memory, functions) }
+    });
+    // SAFETY: the function's contract.
+    unsafe { store(trainer, content) }
 }
 
 /// # Safety
@@ -376,11 +398,11 @@ pub unsafe extern "C" fn wta_train_resume(
 unsafe fn start(
     (network, training, scale): (Network, TrainingConfig, f32),
     start: Start<'_>,
-    memory: *mut c_void,
-    bytes: usize,
+    (memory, bytes): (*mut c_void, usize),
+    functions: &'static TrainerFunctions,
 ) -> Checked<Content> {
-    let Plan { len, bytes: needed, .. } = Plan::of(&network, &training)?;
-    let mut content = Content { network, training, scale, step: 0, memory, bytes };
+    let (len, needed) = (functions.memory_len)(&network, &training)?;
+    let mut content = Content { network, training, scale, step: 0, memory, bytes, functions };
     match start {
         Start::Step(step) => {
             content.step = step;
@@ -400,19 +422,14 @@ unsafe fn start(
             arena.take(len.parameters)?.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
         }
     }
-    // Checks the settings and the parameters.
     // SAFETY: the function's contract; all of the memory has been written.
-    unsafe { content.run(|_| Ok(()), |_, _| Ok(())) }?;
+    unsafe { (functions.check)(&content) }?;
     Ok(content)
 }
 
-/// One step on `count` images, as many as the training's batch. In loss, which may be NULL: half the squared
-/// error summed over an image, averaged over the batch. When it fails, the parameters and moments are as
-/// before.
-///
-/// Each image is read three times. That of a fully-connected network of one layer is read twice, once more for
-/// every 8 units, and once more for each unit that it survives in, then in no order: images from slow memory
-/// are better copied to RAM.
+/// One step on `count` images, as many as the training's batch, each of which is gone through three times (by
+/// wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
+/// fails, the parameters and moments are as before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_step(
     trainer: *mut wta_trainer,
@@ -431,8 +448,8 @@ pub unsafe extern "C" fn wta_train_step(
         // SAFETY: the header's contract.
         let images = unsafe { Images::new(images, count, content.network.input(), content.scale) }?;
         // SAFETY: the header's contract.
-        let (found, step) = unsafe { content.step(images, count) }?;
-        content.step = step;
+        let (found, steps) = unsafe { (content.functions.step)(&content, images, count) }?;
+        content.step = steps;
         // SAFETY: the header's contract.
         unsafe { store(trainer, Ok(content)) }?;
         // SAFETY: as above.

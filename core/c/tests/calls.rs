@@ -15,7 +15,7 @@ use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
     Classifier, Conv, Corruption, Cut, Extractor, Initial, Int8Pipeline, Method, Network, Novelty, Optimizer,
     Pool, Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
-    extractor_len, novelty_len, stream_training_len, unit_training_len,
+    extractor_len, novelty_len, stream_training_len,
 };
 
 /// A file in memory, aligned as in flash.
@@ -504,10 +504,7 @@ fn a_fully_connected_network_is_one_of_1_by_1() {
     let network = Network::fully_connected(16, &[8]).unwrap().tied().unwrap();
     assert_eq!(unsafe { wta_parameters_len(&described) }, network.parameters_len());
     let bytes = unsafe { wta_train_bytes(&described, &defaults()) };
-    // And an image: see tests/units.rs.
-    let units =
-        unit_training_len(&network, &Sparsity::lifetime(0.2), &Method::Sgd { momentum: 0.9 }, BATCH).bytes();
-    assert_eq!(bytes, units + 4 * 16);
+    assert_eq!(bytes, stream_training_len(&network, &Method::Sgd { momentum: 0.9 }, BATCH).bytes());
 }
 
 #[test]
