@@ -93,11 +93,17 @@ fi
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
 cd "$here"
-# All settings of a profile, whatever the workspace says. `freestanding` is for hosts: bare metal is so anyway.
-env CARGO_PROFILE_RELEASE_OPT_LEVEL="$opt_level" CARGO_PROFILE_RELEASE_LTO=true \
-    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_DEBUG=false \
-    cargo rustc --locked --release --lib --crate-type staticlib --target "$target" --target-dir "$build" \
-    --no-default-features --features "freestanding${features:+,$features}" ${more[@]+"${more[@]}"}
+# The profile is this one whatever the workspace says. On a host, panics must not unwind for `freestanding` to have an
+# effect; bare metal is free of the standard library anyway.
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=$opt_level CARGO_PROFILE_RELEASE_LTO=true CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
+export CARGO_PROFILE_RELEASE_DEBUG=${CARGO_PROFILE_RELEASE_DEBUG:-false}
+enabled=$features
+if [[ $target != *-none* ]]; then
+    export CARGO_PROFILE_RELEASE_PANIC=abort
+    enabled=freestanding${features:+,$features}
+fi
+cargo rustc --locked --release --lib --crate-type staticlib --target "$target" --target-dir "$build" \
+    --no-default-features --features "$enabled" ${more[@]+"${more[@]}"}
 library=$build/$target/release/libwta_c.a
 [[ -f $library ]] || fail "cargo made no $library: this target has libraries of another name, which are not installed"
 

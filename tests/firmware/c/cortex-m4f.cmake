@@ -13,10 +13,6 @@ set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,--gc-sections")
 
 # No program can be linked without a script of the board's memory.
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
-# Libraries and packages are never this computer's; CMAKE_PREFIX_PATH says where those for the chip are.
-set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
-set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH FALSE)
-set(CMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH FALSE)
 
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-system-arm -M mps2-an386 -icount shift=0 -nographic
     -semihosting-config enable=on,target=native -kernel)

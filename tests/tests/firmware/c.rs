@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Initial, Method, Model, Network, Novelty, Optimizer,
-    Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
-    extractor_len, novelty_len, stream_training_len,
+    Classifier, Conv, Corruption, Cut, Extractor, Initial, Int8Pipeline, Method, Model, Network, Novelty,
+    Optimizer, Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer,
+    TrainingConfig, extractor_len, novelty_len, stream_training_len,
 };
 use wta_tests::{emulator, require, run};
 
 use crate::board::{Board, TMPDIR, assert_same_bits, board};
-use crate::{FIXTURES, digits};
+use crate::{FIXTURES, digits, motions};
 
 /// Test digits that are classified, and training digits.
 const TEST_DIGITS: usize = 20;
@@ -46,6 +46,7 @@ fn toolchain() -> Option<&'static Toolchain> {
         fs::create_dir_all(&flash).unwrap();
         fs::write(flash.join("test_images"), digits::images("t10k", TEST_DIGITS)).unwrap();
         fs::write(flash.join("train_images"), digits::images("train", TRAIN_DIGITS)).unwrap();
+        fs::write(flash.join("windows"), motions::windows()).unwrap();
         Some(Toolchain { board, gcc, library, panicking, flash })
     };
     TOOLCHAIN.get_or_init(make).as_ref()
@@ -139,6 +140,42 @@ fn a_c_program_classifies_digits_with_the_hosts_scores() {
     }
     assert_same_bits("int8 scores", &report.floats("scores_int8"), &expected);
     assert_eq!(report.numbers("class_int8"), classes);
+}
+
+/// Samples with a sign, in a model with preprocessing.
+#[test]
+fn a_c_program_tells_motions_apart_with_the_hosts_scores() {
+    const STEPS: usize = 100;
+    const AXES: usize = 6;
+    let Some(tools) = toolchain() else { return };
+    let program = tools.build("motions");
+    let report = tools.board.run_file("c_motions", &program, Duration::from_secs(300));
+
+    let words = model("motions.wta");
+    let parsed = Model::parse(bytemuck::cast_slice(&words)).unwrap();
+    let len = Int8Pipeline::<Portable>::memory_len(&parsed);
+    // The DSP instructions want more, as `wta export` says: fixtures/models/motions.rs.
+    assert_eq!((len, report.numbers("bytes")), (113, vec![4 * 141]));
+    let mut memory = vec![0; len];
+    let mut pipeline = Int8Pipeline::new(Portable, parsed, &mut memory).unwrap();
+    let (mut expected, mut of_integers, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for window in motions::windows().chunks_exact(4 * AXES * STEPS) {
+        let window: Vec<f32> =
+            window.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+        let of = |place: usize| window[place % AXES * STEPS + place / AXES];
+        let rows = |step: usize, row: &mut [f32]| {
+            row.iter_mut().enumerate().for_each(|(axis, to)| *to = of(step * AXES + axis));
+        };
+        expected.extend(pipeline.scores(rows).unwrap());
+        let class = pipeline.classify(rows).unwrap();
+        names.push(parsed.class_name(class).unwrap().to_owned());
+        let integers: Vec<i16> = (0..STEPS * AXES).map(|place| of(place) as i16).collect();
+        assert!(integers.iter().any(|sample| *sample < 0));
+        of_integers.extend(pipeline.scores(&integers[..]).unwrap());
+    }
+    assert_same_bits("scores", &report.floats("scores"), &expected);
+    assert_same_bits("scores of integers", &report.floats("scores_int16"), &of_integers);
+    assert_eq!(report.texts("motion"), names);
 }
 
 #[test]
