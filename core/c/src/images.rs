@@ -109,15 +109,24 @@ impl Kind {
         }
     }
 
-    /// The number that bytes in the processor's order are; what is cut off is 0.
-    fn number(self, bytes: &[u8]) -> f32 {
-        match (self, bytes) {
-            (Self::U8, [byte, ..]) => f32::from(*byte),
-            (Self::I8, [byte, ..]) => f32::from(i8::from_ne_bytes([*byte])),
-            (Self::I16, [a, b, ..]) => f32::from(i16::from_ne_bytes([*a, *b])),
-            (Self::U16, [a, b, ..]) => f32::from(u16::from_ne_bytes([*a, *b])),
-            (Self::F32, [a, b, c, d, ..]) => f32::from_ne_bytes([*a, *b, *c, *d]),
-            _ => 0.0,
+    /// Numbers of bytes in the processor's order, as many as there are places and bytes. One loop for each kind:
+    /// what a loop asks of every number costs more than the number.
+    fn read<T>(self, bytes: &[u8], to: &mut [T], of: impl Fn(f32) -> T) {
+        match self {
+            Self::U8 => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = of(f32::from(*byte))),
+            Self::I8 => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = of(f32::from(*byte as i8))),
+            Self::I16 => {
+                let numbers = to.iter_mut().zip(bytes.as_chunks().0);
+                numbers.for_each(|(to, bytes)| *to = of(f32::from(i16::from_ne_bytes(*bytes))));
+            }
+            Self::U16 => {
+                let numbers = to.iter_mut().zip(bytes.as_chunks().0);
+                numbers.for_each(|(to, bytes)| *to = of(f32::from(u16::from_ne_bytes(*bytes))));
+            }
+            Self::F32 => {
+                let numbers = to.iter_mut().zip(bytes.as_chunks().0);
+                numbers.for_each(|(to, bytes)| *to = of(f32::from_ne_bytes(*bytes)));
+            }
         }
     }
 }
@@ -160,10 +169,7 @@ impl<'a> Images<'a> {
                 let pixels = to.iter_mut().zip(self.pixels(image, y));
                 pixels.for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
             }
-            Source::Samples { .. } => {
-                let numbers = to.iter_mut().enumerate();
-                numbers.for_each(|(at, to)| *to = self.number(image, y, at) * self.scale);
-            }
+            Source::Samples { kind, .. } => kind.read(self.samples(image, y), to, |v| v * self.scale),
             // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so
             // many floats.
             Source::Rows { row, context } => unsafe { row(context, image, y, to.as_mut_ptr(), to.len()) },
@@ -193,10 +199,7 @@ impl<'a> Images<'a> {
             Source::Pixels { .. } => {
                 to.iter_mut().zip(self.pixels(0, y)).for_each(|(to, pixel)| *to = i16::from(*pixel));
             }
-            Source::Samples { .. } => {
-                let numbers = to.iter_mut().enumerate();
-                numbers.for_each(|(at, to)| *to = quantise(self.number(0, y, at), 1.0));
-            }
+            Source::Samples { kind, .. } => kind.read(self.samples(0, y), to, |v| quantise(v, 1.0)),
             Source::Rows { .. } => {
                 self.rows(0).row(y, floats);
                 to.iter_mut().zip(&*floats).for_each(|(to, from)| *to = quantise(*from, self.scale));
@@ -204,15 +207,15 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// The number at a place of row `y`, of images that are samples.
-    fn number(&self, image: usize, y: usize, at: usize) -> f32 {
+    /// The bytes from row `y` on of an image that is samples.
+    fn samples(&self, image: usize, y: usize) -> &'a [u8] {
         match self.source {
             Source::Samples { bytes, stride, kind } => {
-                let place = y.saturating_mul(self.row_len).saturating_add(at).saturating_mul(kind.size());
-                let start = image.saturating_mul(stride).saturating_add(place);
-                kind.number(bytes.get(start..).unwrap_or_default())
+                let start = y.saturating_mul(self.row_len).saturating_mul(kind.size());
+                let start = image.saturating_mul(stride).saturating_add(start);
+                bytes.get(start..).unwrap_or_default()
             }
-            Source::Pixels { .. } | Source::Rows { .. } => 0.0,
+            Source::Pixels { .. } | Source::Rows { .. } => &[],
         }
     }
 
