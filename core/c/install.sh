@@ -70,25 +70,29 @@ has_source() { [[ -f $("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/li
 
 rustc=${RUSTC:-rustc}
 more=()
-if [[ -z $target ]]; then
-    target=$("$rustc" -vV 2>/dev/null | sed -n 's/^host: //p')
-    [[ -n $target ]] || fail "$rustc does not run: install Rust, for example from https://rustup.rs"
-fi
-if has_library "$rustc"; then
-    :
-elif ! "$rustc" --print target-list | grep -qxF -e "$target"; then
-    fail "$target is not a target of Rust: \`$rustc --print target-list\` lists them"
-else
-    # `core` is built from its source, as on Debian, whose compiler has no library for bare metal.
-    for compiler in "$rustc" /usr/bin/rustc; do
-        if has_source "$compiler"; then
-            export RUSTC=$compiler RUSTC_BOOTSTRAP=1
-            more=(-Zbuild-std=core)
-            break
-        fi
-    done
-    ((${#more[@]})) || fail "there is no Rust for $target: run \`rustup target add $target\`, or on Debian .ci/install-cross"
-fi
+host=$("$rustc" -vV 2>/dev/null | sed -n 's/^host: //p') || true
+[[ -n $host ]] || fail "$rustc does not run: install Rust, for example from https://rustup.rs"
+target=${target:-$host}
+"$rustc" --print target-list 2>/dev/null | grep -qxF -e "$target" \
+    || fail "$target is not a target of Rust: \`$rustc --print target-list\` lists them"
+# Debian's compiler may be there beside another one: it comes with libraries of its own, and with their source, of
+# which `core` is built where there is no library, as for bare metal.
+chosen=
+for compiler in "$rustc" /usr/bin/rustc; do
+    if has_library "$compiler"; then
+        chosen=$compiler
+        break
+    fi
+done
+for compiler in "$rustc" /usr/bin/rustc; do
+    if [[ -z $chosen ]] && has_source "$compiler"; then
+        chosen=$compiler
+        export RUSTC_BOOTSTRAP=1
+        more=(-Zbuild-std=core)
+    fi
+done
+[[ -n $chosen ]] || fail "there is no Rust for $target: run \`rustup target add $target\`, or on Debian .ci/install-cross"
+export RUSTC=$chosen
 
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
@@ -113,7 +117,7 @@ case $version in
     0.*) compatible=${version%.*} ;;
     *) compatible=${version%%.*} ;;
 esac
-pointer_bytes=$(("$("${RUSTC:-$rustc}" --print cfg --target "$target" | sed -n 's/^target_pointer_width="\(.*\)"$/\1/p')" / 8))
+pointer_bytes=$(("$("$RUSTC" --print cfg --target "$target" | sed -n 's/^target_pointer_width="\(.*\)"$/\1/p')" / 8))
 # From a folder below the prefix back to it: `..` for each of its names.
 back() { sed 's:[^/][^/]*:..:g' <<<"$1"; }
 fill() {

@@ -1,5 +1,5 @@
-//! The C library as C programmers get it: installed by `core/c/install.sh`, found by CMake and pkg-config, on this
-//! computer and for a Cortex-M4F in QEMU; and the header with every compiler and standard.
+//! The C library as C programmers get it: installed by `core/c/install.sh`, found by CMake and pkg-config, on
+//! this computer and for a Cortex-M4F in QEMU; and the header with every compiler and standard.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 

@@ -488,7 +488,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The version of the library, which is WTA_VERSION where the header is that of the library; in static memory.
+ * The version of the library, which is WTA_VERSION where the header is that of the library; in static
+ * memory.
  */
 const char *wta_version(void);
 
@@ -578,8 +579,8 @@ wta_status wta_classify(const struct wta_model *model,
 size_t wta_int8_bytes(const struct wta_model *model);
 
 /**
- * wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that the
- * network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
+ * wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+ * the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_encode_int8(const struct wta_model *model,
                            const struct wta_images *images,
@@ -673,8 +674,8 @@ wta_status wta_train_resume(struct wta_trainer *trainer,
 
 /**
  * One step on `count` images, as many as the training's batch, each of which is gone through three times (by
- * wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
- * fails, the parameters and moments are as before.
+ * wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image,
+ * averaged over the batch. When it fails, the parameters and moments are as before.
  */
 wta_status wta_train_step(struct wta_trainer *trainer,
                           const struct wta_images *images,
@@ -698,13 +699,14 @@ uint64_t wta_train_steps_done(const struct wta_trainer *trainer);
 size_t wta_train_units_bytes(const struct wta_network *network, const struct wta_training *training);
 
 /**
- * wta_train_init for a fully-connected network of one layer, which is then trained unit by unit: with the same
- * weights, in fewer instructions, and without a stored gradient, so in less memory unless batches are large:
- * wta_train_units_bytes and wta_train_bytes say. All other functions take the trainer then.
+ * wta_train_init for a fully-connected network of one layer, which is then trained unit by unit: with the
+ * same weights, without a stored gradient, so in less memory unless batches are large (wta_train_units_bytes
+ * and wta_train_bytes say), and in fewer instructions where few survive. All other functions take the
+ * trainer then.
  *
- * An image is read twice in a step, once more for every 8 units, and once more for each unit that it survives
- * in, then in no order: images from slow memory are better copied to RAM. WTA_ERROR_INVALID for any other
- * network.
+ * An image is read twice in a step, once more for every 8 units, and once more for each unit that it
+ * survives in, then in no order: images from slow memory are better copied to RAM. WTA_ERROR_INVALID for any
+ * other network.
  */
 wta_status wta_train_units_init(struct wta_trainer *trainer,
                                 const struct wta_network *network,

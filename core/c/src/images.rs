@@ -109,8 +109,8 @@ impl Kind {
         }
     }
 
-    /// Numbers of bytes in the processor's order, as many as there are places and bytes. One loop for each kind:
-    /// what a loop asks of every number costs more than the number.
+    /// Numbers of bytes in the processor's order, as many as there are places and bytes. One loop for each
+    /// kind: what a loop asks of every number costs more than the number.
     fn read<T>(self, bytes: &[u8], to: &mut [T], of: impl Fn(f32) -> T) {
         match self {
             Self::U8 => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = of(f32::from(*byte))),
@@ -192,8 +192,8 @@ impl<'a> Images<'a> {
         if self.are_rows() { self.row_len } else { 0 }
     }
 
-    /// The rows of the first image for a quantised network of bytes: numbers of whatever kind in the steps of a
-    /// byte, which are 1, and for rows from a function the scale.
+    /// The rows of the first image for a quantised network of bytes: numbers of whatever kind in the steps of
+    /// a byte, which are 1, and for rows from a function the scale.
     pub(crate) fn quantised_rows(self, floats: &'a mut [f32]) -> impl FnMut(usize, &mut [i16]) + use<'a> {
         move |y: usize, to: &mut [i16]| match self.source {
             Source::Pixels { .. } => {

@@ -122,8 +122,8 @@ fn int8_bytes(content: &Content) -> Checked<usize> {
     rows.zip(sums).and_then(|(rows, sums)| rows.checked_add(sums)).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that the
-/// network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
+/// wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+/// the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_encode_int8(
     model: *const wta_model,

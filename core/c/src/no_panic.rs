@@ -1,8 +1,8 @@
 //! The panic handler of a library without Rust's standard library.
 //!
-//! On bare metal no panic is linked: the handler calls a function that nobody defines, so that a program with a
-//! reachable panic does not link, and the linker's message names this function. A host's linker keeps what a
-//! program does not use, unless it is told otherwise; so there the handler ends the program.
+//! On bare metal no panic is linked: the handler calls a function that nobody defines, so that a program with
+//! a reachable panic does not link, and the linker's message names this function. A host's linker keeps what
+//! a program does not use, unless it is told otherwise; so there the handler ends the program.
 
 use core::panic::PanicInfo;
 
@@ -25,8 +25,8 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     abort();
 }
 
-// What Rust's own library for Linux was compiled with refers to this function, although nothing unwinds here: it is
-// asked for by `--whole-archive`. Weak, so that another Rust library's is taken where there is one.
+// What Rust's own library for Linux was compiled with refers to this function, although nothing unwinds here:
+// it is asked for by `--whole-archive`. Weak, so that another Rust library's is taken where there is one.
 #[cfg(target_os = "linux")]
 core::arch::global_asm!(
     ".pushsection .text.rust_eh_personality, \"ax\"",

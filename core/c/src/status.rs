@@ -61,7 +61,8 @@ pub(crate) fn status(result: Checked<()>) -> wta_status {
     }
 }
 
-/// The version of the library, which is WTA_VERSION where the header is that of the library; in static memory.
+/// The version of the library, which is WTA_VERSION where the header is that of the library; in static
+/// memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn wta_version() -> *const c_char {
     const TEXT: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");

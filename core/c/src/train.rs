@@ -158,8 +158,8 @@ pub(crate) struct Content {
     functions: &'static TrainerFunctions,
 }
 
-/// A kind of trainer. The functions that take any reach it through these pointers, so that a program links the
-/// kinds alone that it initialises.
+/// A kind of trainer. The functions that take any reach it through these pointers, so that a program links
+/// the kinds alone that it initialises.
 pub(crate) struct TrainerFunctions {
     /// What training needs, and how many bytes that is.
     pub(crate) memory_len: fn(&Network, &TrainingConfig) -> Checked<(TrainingLen, usize)>,
@@ -428,8 +428,8 @@ unsafe fn start(
 }
 
 /// One step on `count` images, as many as the training's batch, each of which is gone through three times (by
-/// wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
-/// fails, the parameters and moments are as before.
+/// wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image,
+/// averaged over the batch. When it fails, the parameters and moments are as before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_step(
     trainer: *mut wta_trainer,

@@ -1,6 +1,7 @@
 //! Training unit by unit, for fully-connected networks of one layer.
 //!
-//! `wta_train_step` reaches these through pointers that the initialisation stores, as `whole` does for models.
+//! `wta_train_step` reaches these through pointers that the initialisation stores, as `whole` does for
+//! models.
 
 use core::ffi::c_void;
 
@@ -24,8 +25,8 @@ fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(Training
         return Err(WTA_ERROR_INVALID);
     }
     let (inputs, units) = (network.input().channels, network.code().channels);
-    // Survivors have an activation, a delta and an image, and each image has residuals; the lengths of all else
-    // have been bounded with the network.
+    // Survivors have an activation, a delta and an image, and each image has residuals; the lengths of all
+    // else have been bounded with the network.
     let of_an_image = units.checked_mul(3).and_then(|units| units.checked_add(inputs));
     let of_a_batch = of_an_image.and_then(|numbers| numbers.checked_mul(training.batch));
     if of_a_batch.is_none_or(|numbers| numbers > isize::MAX as usize / 16) {
@@ -76,13 +77,14 @@ pub unsafe extern "C" fn wta_train_units_bytes(
     unsafe { bytes_needed(&UNITS, network, training) }
 }
 
-/// wta_train_init for a fully-connected network of one layer, which is then trained unit by unit: with the same
-/// weights, in fewer instructions, and without a stored gradient, so in less memory unless batches are large:
-/// wta_train_units_bytes and wta_train_bytes say. All other functions take the trainer then.
+/// wta_train_init for a fully-connected network of one layer, which is then trained unit by unit: with the
+/// same weights, without a stored gradient, so in less memory unless batches are large (wta_train_units_bytes
+/// and wta_train_bytes say), and in fewer instructions where few survive. All other functions take the
+/// trainer then.
 ///
-/// An image is read twice in a step, once more for every 8 units, and once more for each unit that it survives
-/// in, then in no order: images from slow memory are better copied to RAM. WTA_ERROR_INVALID for any other
-/// network.
+/// An image is read twice in a step, once more for every 8 units, and once more for each unit that it
+/// survives in, then in no order: images from slow memory are better copied to RAM. WTA_ERROR_INVALID for any
+/// other network.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_units_init(
     trainer: *mut wta_trainer,

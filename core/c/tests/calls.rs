@@ -205,8 +205,8 @@ fn quantised_features_and_scores_have_the_bits_of_rust() {
     }
 }
 
-/// Numbers with and without a sign, of every kind, in a network that was quantised for bytes: the scores of the
-/// Rust pipeline for the same numbers.
+/// Numbers with and without a sign, of every kind, in a network that was quantised for bytes: the scores of
+/// the Rust pipeline for the same numbers.
 #[test]
 fn a_quantised_network_of_bytes_takes_every_kind_of_samples() {
     let flash = Flash::model("mnist-conv16-int8.wta");

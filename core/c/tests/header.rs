@@ -84,10 +84,14 @@ fn every_function_is_declared() {
 
 #[test]
 fn c_and_cpp_compilers_take_the_header() {
-    let strict = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"];
+    let strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.c");
     fs::write(&source, "#include \"wta.h\"\n#include \"wta.h\"\n").unwrap();
-    for language in [&["-x", "c", "-std=c99"], &["-x", "c", "-std=c11"], &["-x", "c++", "-std=c++11"]] {
+    for language in [
+        &["-x", "c", "-std=c99", "-Wc++-compat"][..],
+        &["-x", "c", "-std=c11", "-Wc++-compat"],
+        &["-x", "c++", "-std=c++11"],
+    ] {
         let mut cc = Command::new("cc");
         cc.args(strict).arg("-I").arg(package().join("include")).args(language).arg(&source);
         let output = cc.output().expect("`cc` must be there: Rust links with it");

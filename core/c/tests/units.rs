@@ -1,4 +1,5 @@
-//! Training of fully-connected networks from C, unit by unit: the bits of training row by row, in less memory.
+//! Training of fully-connected networks from C, unit by unit: the bits of training row by row, in less
+//! memory.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 #![allow(
