@@ -56,6 +56,7 @@ case $opt_level in
     1 | 2 | 3 | s | z) ;;
     *) fail "--opt-level is $opt_level, but must be 1, 2, 3, s or z: only optimised code is free of panics" 2 ;;
 esac
+[[ $prefix == /* ]] || prefix=$PWD/$prefix
 case /$libdir/ in
     //* | */../* | */./*) fail "--libdir is $libdir, but must be a plain folder below the prefix, such as lib" 2 ;;
 esac

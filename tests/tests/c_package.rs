@@ -107,15 +107,16 @@ fn a_host_finds_the_installed_library() {
             good(Command::new(folder.path().join("found")));
         }
     }
-    every_compiler_takes_the_header(folder.path(), &include);
+    every_compiler_takes_the_header(folder.path(), &include, &library);
 }
 
-/// Twice in one file, alone, in every standard of C and C++ that is promised.
-fn every_compiler_takes_the_header(folder: &Path, include: &str) {
+/// Twice in one file, in every standard of C and C++ that is promised; and programs of C++.
+fn every_compiler_takes_the_header(folder: &Path, include: &str, library: &str) {
     const TEXT: &str = "#include <wta.h>\n#include <wta.h>\n#if WTA_VERSION_MAJOR < 0\n#error version\n#endif\n\
-        extern struct wta_model model;\nwta_status check(const char **text);\n\
+        static struct wta_model model;\nwta_status check(const char **text);\n\
         wta_status check(const char **text) { wta_status status = wta_model_init(&model, NULL, 0);\n\
-        *text = status == WTA_OK ? wta_version() : wta_status_text(status); return status; }\n";
+        *text = status == WTA_OK ? wta_version() : wta_status_text(status); return status; }\n\
+        int main(void) { const char *text; return check(&text) == WTA_ERROR_NULL && text[0] == 'a' ? 0 : 1; }\n";
     fs::write(folder.join("header.c"), TEXT).unwrap();
     fs::write(folder.join("header.cpp"), TEXT).unwrap();
     let (c, cpp) = (["c99", "c11", "c17"], ["c++11", "c++14", "c++17", "c++20"]);
@@ -136,8 +137,9 @@ fn every_compiler_takes_the_header(folder: &Path, include: &str) {
         for standard in cpp {
             let mut command = Command::new(&cc);
             command.current_dir(folder).args(STRICT).arg(format!("-std={standard}"));
-            command.args(["-Wold-style-cast", "-I", include, "-fsyntax-only", "header.cpp"]);
+            command.args(["-Wold-style-cast", "-I", include, "header.cpp", library, "-o", "header"]);
             good(command);
+            good(Command::new(folder.join("header")));
         }
     }
 }
