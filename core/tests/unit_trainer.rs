@@ -76,6 +76,20 @@ impl Owned {
 
     /// One step unit by unit, in scratch memory full of garbage.
     fn unit_step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
+        self.unit_step_of(|trainer| trainer.step(images))
+    }
+
+    /// The same with images that are written to a buffer one at a time.
+    fn written_step(&mut self, images: &[f32]) -> Result<f32> {
+        let mut image = [f32::NAN; INPUTS];
+        let write = |index: usize, to: &mut [f32]| to.copy_from_slice(&images[index * INPUTS..][..INPUTS]);
+        self.unit_step_of(|trainer| trainer.step_by_number(images.len() / INPUTS, &mut image, write))
+    }
+
+    fn unit_step_of(
+        &mut self,
+        step: impl FnOnce(&mut UnitTrainer<'_, Scalar>) -> Result<f32>,
+    ) -> Result<f32> {
         let TrainingConfig { sparsity, optimizer, batch, .. } = self.training;
         let len = unit_training_len(&self.network, &sparsity, &optimizer.method, batch);
         let (mut floats, mut indices) = (vec![f32::NAN; len.floats], vec![u32::MAX; len.indices]);
@@ -83,7 +97,7 @@ impl Owned {
         let (parameters, moments) = (&mut self.parameters, &mut self.moments);
         let mut trainer =
             UnitTrainer::new(Scalar, self.network, self.training, self.step, parameters, moments, scratch)?;
-        let loss = trainer.step(images);
+        let loss = step(&mut trainer);
         self.step = trainer.steps_done();
         loss
     }
@@ -108,9 +122,10 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// Steps both trainers on these batches; both must always do the same. Returns what the last step gave.
+/// Steps both trainers on these batches, and one that has the images written; all must always do the same.
+/// Returns what the last step gave.
 fn agree(network: Network, training: TrainingConfig, batches: &[Vec<f32>]) -> Result<f32> {
-    let (mut ours, mut theirs) = (Owned::new(network, training), Owned::new(network, training));
+    let [mut ours, mut theirs, mut written] = [(); 3].map(|()| Owned::new(network, training));
     let mut last = Ok(0.0);
     for batch in batches {
         let before = (bits(&ours.parameters), bits(&ours.moments), ours.step);
@@ -120,6 +135,9 @@ fn agree(network: Network, training: TrainingConfig, batches: &[Vec<f32>]) -> Re
         assert_eq!(bits(&ours.parameters), bits(&theirs.parameters), "{training:?}");
         assert_eq!(bits(&ours.moments), bits(&theirs.moments), "{training:?}");
         assert_eq!(ours.step, theirs.step);
+        assert_eq!(written.written_step(batch).map(f32::to_bits), last.map(f32::to_bits), "{training:?}");
+        assert_eq!(bits(&written.parameters), bits(&ours.parameters), "{training:?}");
+        assert_eq!((bits(&written.moments), written.step), (bits(&ours.moments), ours.step));
         if last.is_err() {
             assert_eq!((bits(&ours.parameters), bits(&ours.moments), ours.step), before, "{last:?}");
         }

@@ -31,6 +31,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version that this header is of; `wta_version` is the library's. */
+#define WTA_VERSION_MAJOR 0
+#define WTA_VERSION_MINOR 1
+#define WTA_VERSION_PATCH 0
+#define WTA_VERSION "0.1.0"
+
+
 /**
  * What the address of memory must be a multiple of.
  */
@@ -121,9 +128,9 @@
  *
  * 32 bits wide whatever the compiler does with small enumerations.
  */
-enum wta_status
+enum
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
+  wta_status : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
@@ -160,12 +167,13 @@ enum wta_status
      */
     WTA_ERROR_MISSING = 7,
     /**
-     * A number that is infinite or not a number, in an image, the parameters, or what becomes of them.
+     * A number that is infinite, not a number or beyond the training's input_limit: in an image, the
+     * parameters, or what becomes of them. A trainer can skip such images: skip_bad.
      */
     WTA_ERROR_NOT_FINITE = 8,
     /**
      * A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the
-     * learning rate.
+     * learning rate, or set clip_gradient.
      */
     WTA_ERROR_DIVERGED = 9,
     /**
@@ -463,6 +471,27 @@ struct wta_training {
      * Steps in all, for the schedule.
      */
     uint64_t steps;
+    /**
+     * With input_high: every number of an image is clamped to this range, after the scale. Both 0 for none.
+     */
+    float input_low;
+    /**
+     * See input_low.
+     */
+    float input_high;
+    /**
+     * An image with a number of more than this absolute value, before it is clamped, is bad, as one with
+     * NaN is; 0 for no limit.
+     */
+    float input_limit;
+    /**
+     * The largest norm of the gradient, which is made smaller where it exceeds it; 0 for none.
+     */
+    float clip_gradient;
+    /**
+     * Not 0: bad images are skipped, as wta_train_skipped tells; else a step refuses them.
+     */
+    uint32_t skip_bad;
 };
 
 /**
@@ -479,6 +508,12 @@ struct wta_trainer {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * The version of the library, which is WTA_VERSION where the header is that of the library; in static
+ * memory.
+ */
+const char *wta_version(void);
 
 /**
  * A sentence that says what a status means, in static memory.
@@ -560,13 +595,14 @@ wta_status wta_classify(const struct wta_model *model,
                         size_t *label);
 
 /**
- * Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither.
+ * Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither. With
+ * wta_model_init, images whose rows come from a function need 4 x width x channels bytes more.
  */
 size_t wta_int8_bytes(const struct wta_model *model);
 
 /**
- * wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
- * memory has at least wta_int8_bytes bytes.
+ * wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+ * the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_encode_int8(const struct wta_model *model,
                            const struct wta_images *images,
@@ -576,8 +612,8 @@ wta_status wta_encode_int8(const struct wta_model *model,
                            size_t features_len);
 
 /**
- * wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
- * kind. memory has at least wta_int8_bytes bytes.
+ * wta_classify in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+ * the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
  */
 wta_status wta_classify_int8(const struct wta_model *model,
                              const struct wta_images *images,
@@ -659,9 +695,9 @@ wta_status wta_train_resume(struct wta_trainer *trainer,
                             size_t bytes);
 
 /**
- * One step on `count` images, as many as the training's batch, each of which is gone through three times. In
- * loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
- * fails, the parameters and moments are as before.
+ * One step on `count` images, as many as the training's batch, each of which is gone through three times (by
+ * wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image,
+ * averaged over the batch. When it fails, the parameters and moments are as before.
  */
 wta_status wta_train_step(struct wta_trainer *trainer,
                           const struct wta_images *images,
@@ -678,6 +714,52 @@ const float *wta_train_parameters(const struct wta_trainer *trainer);
  * Steps done; 0 for a trainer that was not initialised.
  */
 uint64_t wta_train_steps_done(const struct wta_trainer *trainer);
+
+/**
+ * How many images of the last step were bad and skipped; 0 for a trainer that was not initialised.
+ */
+size_t wta_train_skipped(const struct wta_trainer *trainer);
+
+/**
+ * wta_train_bytes for wta_train_units_init; 0 also for a network that it does not take.
+ */
+size_t wta_train_units_bytes(const struct wta_network *network, const struct wta_training *training);
+
+/**
+ * wta_train_init for a fully-connected network of one layer, which is then trained unit by unit: with the
+ * same weights, without a stored gradient, so in less memory unless batches are large (wta_train_units_bytes
+ * and wta_train_bytes say), and in fewer instructions where few survive. All other functions take the
+ * trainer then.
+ *
+ * An image is read twice in a step, once more for every 8 units, and once more for each unit that it
+ * survives in, then in no order: images from slow memory are better copied to RAM. WTA_ERROR_INVALID for any
+ * other network.
+ */
+wta_status wta_train_units_init(struct wta_trainer *trainer,
+                                const struct wta_network *network,
+                                const struct wta_training *training,
+                                uint64_t seed,
+                                void *memory,
+                                size_t bytes);
+
+/**
+ * wta_train_init_model for training unit by unit: see wta_train_units_init.
+ */
+wta_status wta_train_units_init_model(struct wta_trainer *trainer,
+                                      const struct wta_model *model,
+                                      const struct wta_training *training,
+                                      void *memory,
+                                      size_t bytes);
+
+/**
+ * wta_train_resume for training unit by unit, also of what was trained row by row: see wta_train_units_init.
+ */
+wta_status wta_train_units_resume(struct wta_trainer *trainer,
+                                  const struct wta_network *network,
+                                  const struct wta_training *training,
+                                  uint64_t steps_done,
+                                  void *memory,
+                                  size_t bytes);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -2,7 +2,8 @@
 
 use core::ffi::c_void;
 
-use wta_core::{Rows, Shape, runs};
+use wta_core::int8::quantise;
+use wta_core::{Rows, Shape};
 
 use crate::memory::{numbers, reference};
 use crate::status::Checked;
@@ -108,15 +109,24 @@ impl Kind {
         }
     }
 
-    /// The number that bytes in the processor's order are; what is cut off is 0.
-    fn number(self, bytes: &[u8]) -> f32 {
-        match (self, bytes) {
-            (Self::U8, [byte, ..]) => f32::from(*byte),
-            (Self::I8, [byte, ..]) => f32::from(i8::from_ne_bytes([*byte])),
-            (Self::I16, [a, b, ..]) => f32::from(i16::from_ne_bytes([*a, *b])),
-            (Self::U16, [a, b, ..]) => f32::from(u16::from_ne_bytes([*a, *b])),
-            (Self::F32, [a, b, c, d, ..]) => f32::from_ne_bytes([*a, *b, *c, *d]),
-            _ => 0.0,
+    /// Numbers of bytes in the processor's order, as many as there are places and bytes. One loop for each
+    /// kind: what a loop asks of every number costs more than the number.
+    fn read<T>(self, bytes: &[u8], to: &mut [T], of: impl Fn(f32) -> T) {
+        match self {
+            Self::U8 => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = of(f32::from(*byte))),
+            Self::I8 => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = of(f32::from(*byte as i8))),
+            Self::I16 => {
+                let numbers = to.iter_mut().zip(bytes.as_chunks().0);
+                numbers.for_each(|(to, bytes)| *to = of(f32::from(i16::from_ne_bytes(*bytes))));
+            }
+            Self::U16 => {
+                let numbers = to.iter_mut().zip(bytes.as_chunks().0);
+                numbers.for_each(|(to, bytes)| *to = of(f32::from(u16::from_ne_bytes(*bytes))));
+            }
+            Self::F32 => {
+                let numbers = to.iter_mut().zip(bytes.as_chunks().0);
+                numbers.for_each(|(to, bytes)| *to = of(f32::from_ne_bytes(*bytes)));
+            }
         }
     }
 }
@@ -159,25 +169,53 @@ impl<'a> Images<'a> {
                 let pixels = to.iter_mut().zip(self.pixels(image, y));
                 pixels.for_each(|(to, pixel)| *to = f32::from(*pixel) * self.scale);
             }
-            Source::Samples { bytes, stride, kind } => {
-                let start = y.saturating_mul(self.row_len).saturating_mul(kind.size());
-                let start = image.saturating_mul(stride).saturating_add(start);
-                let numbers = runs(bytes.get(start..).unwrap_or_default(), kind.size());
-                to.iter_mut().zip(numbers).for_each(|(to, number)| *to = kind.number(number) * self.scale);
-            }
+            Source::Samples { kind, .. } => kind.read(self.samples(image, y), to, |v| v * self.scale),
             // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so
             // many floats.
             Source::Rows { row, context } => unsafe { row(context, image, y, to.as_mut_ptr(), to.len()) },
         }
     }
 
-    /// The rows of the first image as quantised kernels of bytes want them; only of bytes.
-    pub(crate) fn quantised_rows(self) -> Checked<impl FnMut(usize, &mut [i16]) + use<'a>> {
-        match self.source {
-            Source::Rows { .. } | Source::Samples { .. } => Err(WTA_ERROR_NULL),
-            Source::Pixels { .. } => Ok(move |y: usize, to: &mut [i16]| {
+    /// The images with their numbers as they are, for who multiplies them himself; rows of floats are never
+    /// multiplied.
+    pub(crate) fn unscaled(self) -> Self {
+        Self { scale: 1.0, ..self }
+    }
+
+    /// Whether the rows come multiplied already, from a function.
+    pub(crate) fn are_rows(self) -> bool {
+        matches!(self.source, Source::Rows { .. })
+    }
+
+    /// Floats that [`Images::quantised_rows`] needs: a row, where rows come from a function.
+    pub(crate) fn quantising_len(self) -> usize {
+        if self.are_rows() { self.row_len } else { 0 }
+    }
+
+    /// The rows of the first image for a quantised network of bytes: numbers of whatever kind in the steps of
+    /// a byte, which are 1, and for rows from a function the scale.
+    pub(crate) fn quantised_rows(self, floats: &'a mut [f32]) -> impl FnMut(usize, &mut [i16]) + use<'a> {
+        move |y: usize, to: &mut [i16]| match self.source {
+            Source::Pixels { .. } => {
                 to.iter_mut().zip(self.pixels(0, y)).for_each(|(to, pixel)| *to = i16::from(*pixel));
-            }),
+            }
+            Source::Samples { kind, .. } => kind.read(self.samples(0, y), to, |v| quantise(v, 1.0)),
+            Source::Rows { .. } => {
+                self.rows(0).row(y, floats);
+                to.iter_mut().zip(&*floats).for_each(|(to, from)| *to = quantise(*from, self.scale));
+            }
+        }
+    }
+
+    /// The bytes from row `y` on of an image that is samples.
+    fn samples(&self, image: usize, y: usize) -> &'a [u8] {
+        match self.source {
+            Source::Samples { bytes, stride, kind } => {
+                let start = y.saturating_mul(self.row_len).saturating_mul(kind.size());
+                let start = image.saturating_mul(stride).saturating_add(start);
+                bytes.get(start..).unwrap_or_default()
+            }
+            Source::Pixels { .. } | Source::Rows { .. } => &[],
         }
     }
 

@@ -6,7 +6,7 @@ use core::ptr;
 #[cfg(not(feature = "dsp"))]
 use wta_core::int8::Portable as Int8;
 use wta_core::int8::{Int8Classifier, Int8Extractor};
-use wta_core::{Classifier, Extractor, Novelty, Scalar, Svm, extractor_len, novelty_len};
+use wta_core::{Classifier, Error, Extractor, Novelty, Scalar, Svm, extractor_len, novelty_len};
 #[cfg(feature = "dsp")]
 use wta_simd::Int8Native as Int8;
 
@@ -104,7 +104,8 @@ fn best_class(
     Ok(largest(classifier.scores(images.rows(0))?))
 }
 
-/// Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither.
+/// Bytes of memory that wta_encode_int8 and wta_classify_int8 need; 0 for a model that can do neither. With
+/// wta_model_init, images whose rows come from a function need 4 x width x channels bytes more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_int8_bytes(model: *const wta_model) -> usize {
     // SAFETY: the header's contract.
@@ -121,8 +122,8 @@ fn int8_bytes(content: &Content) -> Checked<usize> {
     rows.zip(sums).and_then(|(rows, sums)| rows.checked_add(sums)).ok_or(WTA_ERROR_LENGTH)
 }
 
-/// wta_encode in 8-bit integers, for images of bytes; a model with an input's step takes samples of any kind.
-/// memory has at least wta_int8_bytes bytes.
+/// wta_encode in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+/// the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_encode_int8(
     model: *const wta_model,
@@ -141,20 +142,24 @@ pub unsafe extern "C" fn wta_encode_int8(
             return unsafe { (whole.functions.encode_int8)(content, whole.bytes, &call) };
         }
         // SAFETY: the header's contract.
-        let (mut extractor, _) = unsafe { content.int8_extractor(memory, bytes) }?;
+        let images = unsafe { content.image(images) }?;
+        // SAFETY: the header's contract.
+        let (mut extractor, mut arena) = unsafe { content.int8_extractor(images, memory, bytes) }?;
         expect(features_len, extractor.shape().len())?;
         // SAFETY: the header's contract.
-        let (images, features) = unsafe { (content.image(images)?, room(features, features_len)?) };
+        let features = unsafe { room(features, features_len) }?;
         let scale = content.int8_feature_scale;
-        Ok(extractor.for_each_row(images.quantised_rows()?, |y, row| {
+        let floats = arena.take(images.quantising_len())?;
+        let found = extractor.for_each_row(images.quantised_rows(floats), |y, row| {
             let to = features.iter_mut().skip(y.saturating_mul(row.len()));
             to.zip(row).for_each(|(to, from)| *to = f32::from(*from) * scale);
-        })?)
+        });
+        found.map_err(of_quantised)
     }))
 }
 
-/// wta_classify in 8-bit integers, for images of bytes; a model with an input's step takes samples of any
-/// kind. memory has at least wta_int8_bytes bytes.
+/// wta_classify in 8-bit integers. Images are of any kind, with a sign or without; numbers beyond those that
+/// the network was quantised for are cut off. memory has at least wta_int8_bytes bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_classify_int8(
     model: *const wta_model,
@@ -175,11 +180,14 @@ pub unsafe extern "C" fn wta_classify_int8(
             return unsafe { (whole.functions.classify_int8)(content, whole.bytes, &call) };
         }
         // SAFETY: the header's contract.
-        let (extractor, mut arena) = unsafe { content.int8_extractor(memory, bytes) }?;
+        let images = unsafe { content.image(images) }?;
         // SAFETY: the header's contract.
-        let (images, scores) = unsafe { (content.image(images)?, room(scores, scores_len)?) };
+        let (extractor, mut arena) = unsafe { content.int8_extractor(images, memory, bytes) }?;
+        // SAFETY: the header's contract.
+        let scores = unsafe { room(scores, scores_len) }?;
         let mut classifier = Int8Classifier::new(extractor, svm, arena.take(scores_len)?)?;
-        let found = classifier.scores(images.quantised_rows()?)?;
+        let floats = arena.take(images.quantising_len())?;
+        let found = classifier.scores(images.quantised_rows(floats)).map_err(of_quantised)?;
         scores.iter_mut().zip(found).for_each(|(to, from)| *to = from);
         // SAFETY: the header's contract.
         unsafe { write_label(label, largest(scores)) }
@@ -255,23 +263,31 @@ impl Content {
         Ok(Extractor::new(Scalar, parameters, self.pool, self.root, floats)?)
     }
 
-    /// And the memory for the classifier's sums.
+    /// And the memory for the classifier's sums and what the images need.
     ///
     /// # Safety
     ///
     /// The caller's contract for the memory.
     unsafe fn int8_extractor<'a>(
         &self,
+        images: Images<'_>,
         memory: *mut c_void,
         bytes: usize,
     ) -> Checked<(Int8Extractor<'a, Int8>, Arena<'a>)> {
         let network = self.int8.ok_or(WTA_ERROR_MISSING)?;
-        let needed = int8_bytes(self)?;
+        let floats = bytes_of::<f32>(images.quantising_len());
+        let needed = floats.and_then(|floats| floats.checked_add(int8_bytes(self).ok()?));
+        let needed = needed.ok_or(WTA_ERROR_LENGTH)?;
         // SAFETY: the function's contract.
         let mut arena = unsafe { Arena::new(memory, bytes, needed) }?;
         let rows = arena.take(Int8Extractor::<Int8>::memory_len(&self.network, &self.pool))?;
         Ok((Int8Extractor::new(Int8, network, self.pool, self.root, rows)?, arena))
     }
+}
+
+/// What a quantised network says of an image: it refuses numbers that are not numbers as out of range.
+pub(crate) fn of_quantised(error: Error) -> wta_status {
+    if matches!(error, Error::Invalid(_)) { WTA_ERROR_NOT_FINITE } else { error.into() }
 }
 
 pub(crate) fn expect(found: usize, expected: usize) -> Checked<()> {

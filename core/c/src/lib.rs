@@ -17,8 +17,8 @@
 #![allow(non_camel_case_types, reason = "the header is made of this source, and its names are C's")]
 #![allow(clippy::missing_safety_doc, reason = "one contract for all pointers, stated in the header")]
 
-// A host's static library needs a panic handler as well; `std` has one.
-#[cfg(not(target_os = "none"))]
+// A host's library needs a panic handler as well; `std` has one.
+#[cfg(not(any(target_os = "none", all(feature = "freestanding", panic = "abort"))))]
 extern crate std;
 
 mod images;
@@ -26,10 +26,11 @@ mod infer;
 mod memory;
 mod model;
 mod network;
-#[cfg(target_os = "none")]
+#[cfg(any(target_os = "none", all(feature = "freestanding", panic = "abort")))]
 mod no_panic;
 mod status;
 mod train;
+mod units;
 mod whole;
 
 pub use images::{WTA_FLOAT, WTA_INT8, WTA_INT16, WTA_UINT8, WTA_UINT16, wta_images, wta_row_fn};
@@ -45,10 +46,14 @@ pub use model::{
 pub use network::{
     WTA_MAX_LAYERS, wta_layer, wta_network, wta_parameters_len, wta_pooling, wta_shape, wta_size,
 };
-pub use status::{wta_status, wta_status_text};
+pub use status::{wta_status, wta_status_text, wta_version};
 pub use train::{
     WTA_ADAM, WTA_CONSTANT, WTA_KEEP_ALL, WTA_KEEP_LIFETIME, WTA_KEEP_PER_SAMPLE, WTA_LINEAR, WTA_SGD,
     WTA_STEP, WTA_TRAINER_WORDS, wta_train_bytes, wta_train_init, wta_train_init_model, wta_train_parameters,
-    wta_train_resume, wta_train_step, wta_train_steps_done, wta_trainer, wta_training, wta_training_defaults,
+    wta_train_resume, wta_train_skipped, wta_train_step, wta_train_steps_done, wta_trainer, wta_training,
+    wta_training_defaults,
+};
+pub use units::{
+    wta_train_units_bytes, wta_train_units_init, wta_train_units_init_model, wta_train_units_resume,
 };
 pub use whole::wta_model_init_whole;

@@ -62,6 +62,14 @@ pub(crate) fn status(result: Checked<()>) -> wta_status {
     }
 }
 
+/// The version of the library, which is WTA_VERSION where the header is that of the library; in static
+/// memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn wta_version() -> *const c_char {
+    const TEXT: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    TEXT.as_ptr().cast()
+}
+
 /// A sentence that says what a status means, in static memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn wta_status_text(status: i32) -> *const c_char {

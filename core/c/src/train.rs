@@ -185,9 +185,31 @@ pub(crate) struct Content {
     skipped: usize,
     memory: *mut c_void,
     bytes: usize,
+    functions: &'static TrainerFunctions,
 }
 
-/// What training needs, and how many bytes that is.
+/// A kind of trainer. The functions that take any reach it through these pointers, so that a program links
+/// the kinds alone that it initialises.
+pub(crate) struct TrainerFunctions {
+    /// What training needs, and how many bytes that is.
+    pub(crate) memory_len: fn(&Network, &TrainingConfig) -> Checked<(TrainingLen, usize)>,
+    /// Checks settings and parameters.
+    pub(crate) check: unsafe fn(&Content) -> Checked<()>,
+    /// One step on so many images.
+    pub(crate) step: unsafe fn(&Content, Images<'_>, usize) -> Checked<Stepped>,
+}
+
+/// What a step has done.
+pub(crate) struct Stepped {
+    pub(crate) loss: f32,
+    /// Steps so far.
+    pub(crate) steps: u64,
+    /// Bad images that were skipped.
+    pub(crate) skipped: usize,
+}
+
+static ROWS: TrainerFunctions = TrainerFunctions { memory_len, check, step };
+
 fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(TrainingLen, usize)> {
     let winners = training.batch.checked_mul(network.code().channels);
     // Winners have a value and a position; the lengths of all else have been bounded with the network.
@@ -195,29 +217,74 @@ fn memory_len(network: &Network, training: &TrainingConfig) -> Checked<(Training
         return Err(WTA_ERROR_LENGTH);
     }
     let len = stream_training_len(network, &training.optimizer.method, training.batch);
-    let words = [len.parameters, len.moments, len.floats, len.indices, 2 * len.cuts];
+    Ok((len, total(&len, 0)?))
+}
+
+/// Bytes of memory, with so many floats behind it.
+pub(crate) fn total(len: &TrainingLen, more: usize) -> Checked<usize> {
+    let words = [len.parameters, len.moments, len.floats, len.indices, 2 * len.cuts, more];
     let words = words.into_iter().try_fold(0usize, usize::checked_add);
-    Ok((len, words.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)?))
+    words.and_then(bytes_of::<f32>).ok_or(WTA_ERROR_LENGTH)
+}
+
+/// The memory of a training, in its parts.
+pub(crate) struct Parts<'a> {
+    pub(crate) parameters: &'a mut [f32],
+    pub(crate) moments: &'a mut [f32],
+    pub(crate) scratch: Scratch<'a>,
+    pub(crate) rest: Arena<'a>,
 }
 
 impl Content {
-    /// The trainer as it goes on.
+    /// Network, settings, and steps done.
+    pub(crate) fn described(&self) -> (Network, TrainingConfig, u64) {
+        (self.network, self.training, self.step)
+    }
+
+    /// The memory in its parts.
     ///
     /// # Safety
     ///
     /// The caller's contract for the memory, which has been written.
-    unsafe fn trainer<'a>(&self) -> Checked<StreamTrainer<'a, Scalar>> {
-        let (len, needed) = memory_len(&self.network, &self.training)?;
+    pub(crate) unsafe fn parts<'a>(&self) -> Checked<Parts<'a>> {
+        let (len, needed) = (self.functions.memory_len)(&self.network, &self.training)?;
         // SAFETY: the function's contract.
-        let mut arena = unsafe { Arena::kept(self.memory, self.bytes, needed) }?;
-        let (parameters, moments) = (arena.take(len.parameters)?, arena.take(len.moments)?);
-        let scratch = Scratch {
-            floats: arena.take(len.floats)?,
-            indices: arena.take(len.indices)?,
-            cuts: arena.take(len.cuts)?,
-        };
-        Ok(StreamTrainer::new(Scalar, self.network, self.training, self.step, parameters, moments, scratch)?)
+        let mut rest = unsafe { Arena::kept(self.memory, self.bytes, needed) }?;
+        let (parameters, moments) = (rest.take(len.parameters)?, rest.take(len.moments)?);
+        let (floats, indices) = (rest.take(len.floats)?, rest.take(len.indices)?);
+        let scratch = Scratch { floats, indices, cuts: rest.take(len.cuts)? };
+        Ok(Parts { parameters, moments, scratch, rest })
     }
+
+    /// The trainer as it goes on.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Content::parts`].
+    unsafe fn trainer<'a>(&self) -> Checked<StreamTrainer<'a, Scalar>> {
+        // SAFETY: the function's contract.
+        let Parts { parameters, moments, scratch, .. } = unsafe { self.parts() }?;
+        let (network, training, step) = self.described();
+        Ok(StreamTrainer::new(Scalar, network, training, step, parameters, moments, scratch)?)
+    }
+}
+
+/// # Safety
+///
+/// As for [`Content::parts`].
+unsafe fn check(content: &Content) -> Checked<()> {
+    // SAFETY: the function's contract.
+    unsafe { content.trainer() }.map(drop)
+}
+
+/// # Safety
+///
+/// As for [`Content::parts`].
+unsafe fn step(content: &Content, images: Images<'_>, count: usize) -> Checked<Stepped> {
+    // SAFETY: the function's contract.
+    let mut trainer = unsafe { content.trainer() }?;
+    let loss = trainer.step((0..count).map(|image| images.rows(image)))?;
+    Ok(Stepped { loss, steps: trainer.steps_done(), skipped: trainer.last_skipped() })
 }
 
 /// Bytes of memory that training needs: parameters, gradient, moments, winners and rows. 0 for a network or
@@ -228,8 +295,23 @@ pub unsafe extern "C" fn wta_train_bytes(
     training: *const wta_training,
 ) -> usize {
     // SAFETY: the header's contract.
+    unsafe { bytes_needed(&ROWS, network, training) }
+}
+
+/// Bytes of memory that a kind of trainer needs.
+///
+/// # Safety
+///
+/// The caller's contract.
+pub(crate) unsafe fn bytes_needed(
+    functions: &TrainerFunctions,
+    network: *const wta_network,
+    training: *const wta_training,
+) -> usize {
+    // SAFETY: the function's contract.
     let described = unsafe { described(network, training) };
-    described.and_then(|(network, training, _)| memory_len(&network, &training)).map_or(0, |(_, bytes)| bytes)
+    let needed = described.and_then(|(network, training, _)| (functions.memory_len)(&network, &training));
+    needed.map_or(0, |(_, bytes)| bytes)
 }
 
 /// # Safety
@@ -245,7 +327,7 @@ unsafe fn described(
 }
 
 /// Where the first parameters of a training come from.
-enum Start<'a> {
+pub(crate) enum Start<'a> {
     Seed(u64),
     Parameters(&'a [f32]),
     /// They, and the moments, lie in the memory already.
@@ -266,11 +348,7 @@ pub unsafe extern "C" fn wta_train_init(
     bytes: usize,
 ) -> wta_status {
     // SAFETY: the header's contract.
-    let content = unsafe { described(network, training) }
-        // SAFETY: as above.
-        .and_then(|described| unsafe { start(described, Start::Seed(seed), memory, bytes) });
-    // SAFETY: the header's contract.
-    status(unsafe { store(trainer, content) })
+    status(unsafe { start_described(trainer, network, training, Start::Seed(seed), (memory, bytes), &ROWS) })
 }
 
 /// Starts training from a model's parameters, which are copied; the model must have its decoder, and neither
@@ -284,19 +362,7 @@ pub unsafe extern "C" fn wta_train_init_model(
     bytes: usize,
 ) -> wta_status {
     // SAFETY: the header's contract.
-    let content = unsafe { stored(model) }.and_then(|model| {
-        model.expect_decoder()?;
-        if model.whole.is_some() {
-            return Err(WTA_ERROR_MISSING);
-        }
-        // SAFETY: the header's contract.
-        let (training, values) = unsafe { (reference(training)?, model.values()?) };
-        let described = (model.network, training.check()?, training.scale);
-        // SAFETY: the header's contract.
-        unsafe { start(described, Start::Parameters(values), memory, bytes) }
-    });
-    // SAFETY: the header's contract.
-    status(unsafe { store(trainer, content) })
+    status(unsafe { start_model(trainer, model, training, (memory, bytes), &ROWS) })
 }
 
 /// Goes on with a training after so many steps. The memory's first wta_parameters_len floats are the
@@ -311,12 +377,58 @@ pub unsafe extern "C" fn wta_train_resume(
     memory: *mut c_void,
     bytes: usize,
 ) -> wta_status {
+    let start = Start::Step(steps_done);
     // SAFETY: the header's contract.
+    status(unsafe { start_described(trainer, network, training, start, (memory, bytes), &ROWS) })
+}
+
+/// Starts a kind of trainer of a network.
+///
+/// # Safety
+///
+/// The caller's contract.
+pub(crate) unsafe fn start_described(
+    trainer: *mut wta_trainer,
+    network: *const wta_network,
+    training: *const wta_training,
+    from: Start<'_>,
+    memory: (*mut c_void, usize),
+    functions: &'static TrainerFunctions,
+) -> Checked<()> {
+    // SAFETY: the function's contract.
     let content = unsafe { described(network, training) }
         // SAFETY: as above.
-        .and_then(|described| unsafe { start(described, Start::Step(steps_done), memory, bytes) });
-    // SAFETY: the header's contract.
-    status(unsafe { store(trainer, content) })
+        .and_then(|described| unsafe { start(described, from, memory, functions) });
+    // SAFETY: the function's contract.
+    unsafe { store(trainer, content) }
+}
+
+/// Starts a kind of trainer of a model's parameters.
+///
+/// # Safety
+///
+/// The caller's contract.
+pub(crate) unsafe fn start_model(
+    trainer: *mut wta_trainer,
+    model: *const wta_model,
+    training: *const wta_training,
+    memory: (*mut c_void, usize),
+    functions: &'static TrainerFunctions,
+) -> Checked<()> {
+    // SAFETY: the function's contract.
+    let content = unsafe { stored(model) }.and_then(|model| {
+        model.expect_decoder()?;
+        if model.whole.is_some() {
+            return Err(WTA_ERROR_MISSING);
+        }
+        // SAFETY: the function's contract.
+        let (training, values) = unsafe { (reference(training)?, model.values()?) };
+        let described = (model.network, training.check()?, training.scale);
+        // SAFETY: the function's contract.
+        unsafe { start(described, Start::Parameters(values), memory, functions) }
+    });
+    // SAFETY: the function's contract.
+    unsafe { store(trainer, content) }
 }
 
 /// # Safety
@@ -325,11 +437,11 @@ pub unsafe extern "C" fn wta_train_resume(
 unsafe fn start(
     (network, training, scale): (Network, TrainingConfig, f32),
     start: Start<'_>,
-    memory: *mut c_void,
-    bytes: usize,
+    (memory, bytes): (*mut c_void, usize),
+    functions: &'static TrainerFunctions,
 ) -> Checked<Content> {
-    let (len, needed) = memory_len(&network, &training)?;
-    let mut content = Content { network, training, scale, step: 0, skipped: 0, memory, bytes };
+    let (len, needed) = (functions.memory_len)(&network, &training)?;
+    let mut content = Content { network, training, scale, step: 0, skipped: 0, memory, bytes, functions };
     match start {
         Start::Step(step) => {
             content.step = step;
@@ -349,15 +461,14 @@ unsafe fn start(
             arena.take(len.parameters)?.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
         }
     }
-    // Checks the settings and the parameters.
     // SAFETY: the function's contract; all of the memory has been written.
-    unsafe { content.trainer() }?;
+    unsafe { (functions.check)(&content) }?;
     Ok(content)
 }
 
-/// One step on `count` images, as many as the training's batch, each of which is gone through three times. In
-/// loss, which may be NULL: half the squared error summed over an image, averaged over the batch. When it
-/// fails, the parameters and moments are as before.
+/// One step on `count` images, as many as the training's batch, each of which is gone through three times (by
+/// wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image,
+/// averaged over the batch. When it fails, the parameters and moments are as before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_step(
     trainer: *mut wta_trainer,
@@ -376,10 +487,10 @@ pub unsafe extern "C" fn wta_train_step(
         // SAFETY: the header's contract.
         let images = unsafe { Images::new(images, count, content.network.input(), content.scale) }?;
         // SAFETY: the header's contract.
-        let mut running = unsafe { content.trainer() }?;
-        let found = running.step((0..count).map(|image| images.rows(image)))?;
-        content.step = running.steps_done();
-        content.skipped = running.last_skipped();
+        let Stepped { loss: found, steps, skipped } =
+            unsafe { (content.functions.step)(&content, images, count) }?;
+        content.step = steps;
+        content.skipped = skipped;
         // SAFETY: the header's contract.
         unsafe { store(trainer, Ok(content)) }?;
         // SAFETY: as above.

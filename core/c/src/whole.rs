@@ -10,7 +10,7 @@ use wta_core::{Int8Pipeline, Model, Novelty, Pipeline, Preprocessed, Scalar};
 use wta_simd::Int8Native as Int8;
 
 use crate::images::Images;
-use crate::infer::{expect, largest, write_label};
+use crate::infer::{expect, largest, of_quantised, write_label};
 use crate::memory::{Arena, bytes_of, room};
 use crate::model::{Call, Content, Lowest, WholeFunctions, init, wta_model};
 use crate::status::wta_status::*;
@@ -81,12 +81,17 @@ unsafe fn pipeline<'a>(bytes: &'static [u8], call: &Call) -> Checked<Pipeline<'a
 /// # Safety
 ///
 /// The caller's contract.
-unsafe fn int8_pipeline<'a>(bytes: &'static [u8], call: &Call) -> Checked<Int8Pipeline<'a, Int8>> {
+unsafe fn int8_pipeline<'a>(
+    bytes: &'static [u8],
+    images: Images<'_>,
+    call: &Call,
+) -> Checked<Int8Pipeline<'a, Int8>> {
     let model = Model::again(bytes)?;
     // SAFETY: the function's contract.
     let mut arena = unsafe { Arena::new(call.memory, call.bytes, int8_bytes(bytes)?) }?;
     let words = arena.take(Int8Pipeline::<Int8>::memory_len(&model))?;
-    Ok(Int8Pipeline::new(Int8, model, words)?.scaled())
+    let pipeline = Int8Pipeline::new(Int8, model, words)?;
+    Ok(if images.are_rows() { pipeline.scaled() } else { pipeline })
 }
 
 /// # Safety
@@ -123,15 +128,18 @@ unsafe fn classify(content: &Content, bytes: &'static [u8], call: &Call) -> Chec
 unsafe fn encode_int8(content: &Content, bytes: &'static [u8], call: &Call) -> Checked<()> {
     content.int8.ok_or(WTA_ERROR_MISSING)?;
     // SAFETY: the function's contract.
-    let mut pipeline = unsafe { int8_pipeline(bytes, call) }?;
+    let images = unsafe { content.image(call.images) }?.unscaled();
+    // SAFETY: the function's contract.
+    let mut pipeline = unsafe { int8_pipeline(bytes, images, call) }?;
     expect(call.len, pipeline.shape().len())?;
     // SAFETY: the function's contract.
-    let (images, features) = unsafe { (content.image(call.images)?, room(call.to, call.len)?) };
+    let features = unsafe { room(call.to, call.len) }?;
     let scale = content.int8_feature_scale;
-    Ok(pipeline.for_each_row(images.rows(0), |y, row| {
+    let found = pipeline.for_each_row(images.rows(0), |y, row| {
         let to = features.iter_mut().skip(y.saturating_mul(row.len()));
         to.zip(row).for_each(|(to, from)| *to = f32::from(*from) * scale);
-    })?)
+    });
+    found.map_err(of_quantised)
 }
 
 /// # Safety
@@ -140,10 +148,12 @@ unsafe fn encode_int8(content: &Content, bytes: &'static [u8], call: &Call) -> C
 unsafe fn classify_int8(content: &Content, bytes: &'static [u8], call: &Call) -> Checked<()> {
     content.int8.ok_or(WTA_ERROR_MISSING)?;
     // SAFETY: the function's contract.
-    let mut pipeline = unsafe { int8_pipeline(bytes, call) }?;
+    let images = unsafe { content.image(call.images) }?.unscaled();
     // SAFETY: the function's contract.
-    let (images, scores) = unsafe { (content.image(call.images)?, room(call.to, call.len)?) };
-    let found = pipeline.scores(images.rows(0))?;
+    let mut pipeline = unsafe { int8_pipeline(bytes, images, call) }?;
+    // SAFETY: the function's contract.
+    let scores = unsafe { room(call.to, call.len) }?;
+    let found = pipeline.scores(images.rows(0)).map_err(of_quantised)?;
     scores.iter_mut().zip(found).for_each(|(to, from)| *to = from);
     // SAFETY: the function's contract.
     unsafe { write_label(call.label, largest(scores)) }

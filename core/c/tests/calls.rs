@@ -13,9 +13,9 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Method, Network, Novelty, Optimizer, Pool,
-    Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
-    extractor_len, novelty_len, stream_training_len,
+    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Int8Pipeline, Method, Network, Novelty,
+    Optimizer, Pool, Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer,
+    TrainingConfig, extractor_len, novelty_len, stream_training_len,
 };
 
 /// A file in memory, aligned as in flash.
@@ -203,6 +203,80 @@ fn quantised_features_and_scores_have_the_bits_of_rust() {
         assert_eq!(bits(&scores), bits(&expected));
         assert_eq!(label, classifier.classify(pixels).unwrap());
     }
+}
+
+/// Numbers with and without a sign, of every kind, in a network that was quantised for bytes: the scores of
+/// the Rust pipeline for the same numbers.
+#[test]
+fn a_quantised_network_of_bytes_takes_every_kind_of_samples() {
+    let flash = Flash::model("mnist-conv16-int8.wta");
+    let loaded = flash.load();
+    let model = wta_core::Model::parse(flash.bytes()).unwrap();
+    let pixels = pixels(1);
+    // Up to 255, and some of them below 0; those of 8 bits are halved.
+    let wide: Vec<i16> = pixels.iter().zip(0..).map(|(v, i)| i16::from(*v) * (1 - 2 * (i % 2))).collect();
+    let narrow: Vec<i8> = wide.iter().map(|v| (v / 2) as i8).collect();
+    let unsigned: Vec<u16> = pixels.iter().map(|v| 2 * u16::from(*v)).collect();
+    let floats: Vec<f32> = wide.iter().map(|v| f32::from(*v) + 0.5).collect();
+    let mut scaled: Vec<f32> = floats.iter().map(|v| v * model.scale()).collect();
+    let of = |samples: *const c_void, len: usize, kind: u32| wta_images {
+        pixels: null(),
+        samples,
+        len,
+        kind,
+        ..images(&[])
+    };
+    let mut by_rows = of(null(), 0, 0);
+    by_rows.row = Some(float_rows);
+    by_rows.context = (&raw mut scaled).cast();
+    let mut words = vec![0; Int8Pipeline::<Portable>::memory_len(&model)];
+    let mut pipeline = Int8Pipeline::new(Portable, model, &mut words).unwrap();
+    let mut scores = |of: &dyn Fn(usize) -> f32| -> Vec<u32> {
+        let rows = |y: usize, row: &mut [f32]| (0..28).for_each(|x| row[x] = of(28 * y + x));
+        pipeline.scores(rows).unwrap().map(f32::to_bits).collect()
+    };
+    let kinds = [
+        (of(pixels.as_ptr().cast(), 784, WTA_UINT8), scores(&|i| f32::from(pixels[i]))),
+        (of(narrow.as_ptr().cast(), 784, WTA_INT8), scores(&|i| f32::from(narrow[i]))),
+        (of(wide.as_ptr().cast(), 2 * 784, WTA_INT16), scores(&|i| f32::from(wide[i]))),
+        (of(unsigned.as_ptr().cast(), 2 * 784, WTA_UINT16), scores(&|i| f32::from(unsigned[i]))),
+        (of(floats.as_ptr().cast(), 4 * 784, WTA_FLOAT), scores(&|i| floats[i])),
+    ];
+    // A row of floats more, for rows from a function.
+    let bytes = unsafe { wta_int8_bytes(&loaded) };
+    let (mut memory, mut found, mut label) = (memory(bytes + 4 * 28), [f32::NAN; 10], 77);
+    let mut classify = |images: &wta_images, bytes| {
+        let (lent, to) = (memory.as_mut_ptr().cast(), found.as_mut_ptr());
+        let status = unsafe { wta_classify_int8(&loaded, images, lent, bytes, to, 10, &mut label) };
+        (status, bits(&found))
+    };
+    for (images, expected) in &kinds {
+        assert_eq!(classify(images, bytes), (WTA_OK, expected.clone()), "kind {}", images.kind);
+    }
+    let mut different: Vec<_> = kinds.iter().map(|(_, expected)| expected).collect();
+    different.dedup();
+    assert_eq!(different.len(), kinds.len(), "the samples make no difference");
+    let mut pipeline = Int8Pipeline::new(Portable, model, &mut words).unwrap().scaled();
+    let rows = |y: usize, row: &mut [f32]| row.copy_from_slice(&scaled[28 * y..][..28]);
+    let expected = pipeline.scores(rows).unwrap().map(f32::to_bits).collect();
+    assert_eq!(classify(&by_rows, bytes + 4 * 28), (WTA_OK, expected));
+    assert_eq!(classify(&by_rows, bytes + 4 * 28 - 1).0, WTA_ERROR_LENGTH);
+
+    let features = model.features();
+    let mut found = [vec![f32::NAN; features], vec![f32::NAN; features]];
+    let lent = memory.as_mut_ptr().cast();
+    for (images, found) in [&kinds[2].0, &by_rows].into_iter().zip(&mut found) {
+        let to = found.as_mut_ptr();
+        let status = unsafe { wta_encode_int8(&loaded, images, lent, bytes + 4 * 28, to, features) };
+        assert_eq!(status, WTA_OK);
+    }
+    let mut quantised = vec![0; features];
+    let mut pipeline = Int8Pipeline::new(Portable, model, &mut words).unwrap();
+    pipeline.features(&wide[..], &mut quantised).unwrap();
+    let scale = model.int8_feature_scale().unwrap();
+    let expected: Vec<f32> = quantised.iter().map(|feature| f32::from(*feature) * scale).collect();
+    assert_eq!(bits(&found[0]), bits(&expected));
+    assert_ne!(found[0], found[1], "half a step more");
 }
 
 const BATCH: usize = 4;
@@ -561,13 +635,15 @@ fn bad_calls_of_inference_get_a_status() {
     let lent = memory.as_mut_ptr().cast();
     let status = unsafe { wta_classify(&model, &by_rows, lent, bytes, scores.as_mut_ptr(), 10, &mut label) };
     assert_eq!((status, label), (WTA_ERROR_NOT_FINITE, 77));
-    // Floats for quantised kernels.
+    // In 8 bits, whether there is too little memory for a row of floats, or enough.
+    image.fill(f32::NAN);
     let model = int8.load();
-    let status = unsafe {
+    let needed = unsafe { wta_int8_bytes(&model) };
+    for (bytes, expected) in [(needed, WTA_ERROR_LENGTH), (needed + 4 * 28, WTA_ERROR_NOT_FINITE)] {
         let scores = scores.as_mut_ptr();
-        wta_classify_int8(&model, &by_rows, lent, bytes, scores, 10, &mut label)
-    };
-    assert_eq!((status, label), (WTA_ERROR_NULL, 77));
+        let status = unsafe { wta_classify_int8(&model, &by_rows, lent, bytes, scores, 10, &mut label) };
+        assert_eq!((status, label), (expected, 77));
+    }
     let mut score = 0.0;
     let status = unsafe { wta_novelty(&f32.load(), &images(&pixels), 0, lent, bytes, &mut score) };
     assert_eq!(status, WTA_ERROR_MISSING);

@@ -17,15 +17,36 @@ fn header() -> PathBuf {
 }
 
 fn generated() -> Vec<u8> {
-    let config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
+    let mut config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
+    config.after_includes = Some(version());
     let mut builder = cbindgen::Builder::new().with_config(config);
     // In the order of the header.
-    for file in ["status", "memory", "network", "images", "model", "infer", "whole", "train"] {
+    for file in ["status", "memory", "network", "images", "model", "infer", "whole", "train", "units"] {
         builder = builder.with_src(package().join(format!("src/{file}.rs")));
     }
     let mut text = Vec::new();
     builder.generate().unwrap().write(&mut text);
-    text
+    without_tag(&String::from_utf8(text).unwrap()).into_bytes()
+}
+
+/// The package's version, as macros.
+fn version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text =
+        String::from("\n/* The version that this header is of; `wta_version` is the library's. */\n");
+    for (name, number) in ["MAJOR", "MINOR", "PATCH"].iter().zip(version.split('.')) {
+        text += &format!("#define WTA_VERSION_{name} {number}\n");
+    }
+    text + &format!("#define WTA_VERSION \"{version}\"\n")
+}
+
+/// In C, a status is an integer of 32 bits and its numbers are an enumeration without a name: one name for
+/// both is not C++, of which `-Wc++-compat` warns.
+fn without_tag(header: &str) -> String {
+    const CONDITION: &str = "#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n";
+    let tagged = format!("enum wta_status\n{CONDITION}  : int32_t\n");
+    assert_eq!(header.matches(&tagged).count(), 1, "cbindgen writes the enumeration in another way");
+    header.replace(&tagged, &format!("enum\n{CONDITION}  wta_status : int32_t\n"))
 }
 
 #[test]
@@ -63,10 +84,14 @@ fn every_function_is_declared() {
 
 #[test]
 fn c_and_cpp_compilers_take_the_header() {
-    let strict = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"];
+    let strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.c");
     fs::write(&source, "#include \"wta.h\"\n#include \"wta.h\"\n").unwrap();
-    for language in [&["-x", "c", "-std=c99"], &["-x", "c", "-std=c11"], &["-x", "c++", "-std=c++11"]] {
+    for language in [
+        &["-x", "c", "-std=c99", "-Wc++-compat"][..],
+        &["-x", "c", "-std=c11", "-Wc++-compat"],
+        &["-x", "c++", "-std=c++11"],
+    ] {
         let mut cc = Command::new("cc");
         cc.args(strict).arg("-I").arg(package().join("include")).args(language).arg(&source);
         let output = cc.output().expect("`cc` must be there: Rust links with it");

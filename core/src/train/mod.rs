@@ -13,6 +13,7 @@
 pub(crate) mod config;
 mod corruption;
 mod divergence;
+mod fetch;
 pub(crate) mod guard;
 mod images;
 pub(crate) mod learn;

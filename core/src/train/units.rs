@@ -28,6 +28,7 @@ use crate::parameters::Parameters;
 use crate::runs::{column, column_mut, pieces, pieces_mut, runs, runs_mut};
 use crate::select::{Selection, Sparsity, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
+use crate::train::fetch::{Fetch, InPlace, Written};
 use crate::train::guard::Guard;
 use crate::train::norm::Norm;
 use crate::train::optimizer::{Method, Update};
@@ -162,6 +163,25 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     /// are skipped, [`Error::NotFinite`] if an activation is not finite, [`Error::Diverged`] for a gradient
     /// out of all bounds. The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
+        self.step_on(&mut InPlace::new(images))
+    }
+
+    /// [`UnitTrainer::step`] on `count` images that do not lie in memory as floats: `write(i, image)` writes
+    /// image `i`, as often as it is read. `image` is scratch memory of as many numbers as an image has.
+    ///
+    /// # Errors
+    ///
+    /// As for [`UnitTrainer::step`]; [`Error::Length`] for an `image` of another length.
+    pub fn step_by_number(
+        &mut self,
+        count: usize,
+        image: &mut [f32],
+        write: impl FnMut(usize, &mut [f32]),
+    ) -> Result<f32> {
+        self.step_on(&mut Written::new(count, image, write))
+    }
+
+    fn step_on(&mut self, images: &mut impl Fetch) -> Result<f32> {
         let kernels = self.kernels;
         let State { network, config, parameters, moments, scratch, step, skipped, stopwatch } =
             &mut self.state;
@@ -169,16 +189,16 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
         let mut memory = Memory::new(scratch, layout, config);
         let weights = layout.weights(parameters);
         stopwatch.start();
-        let (pixel, found) = memory.check(config, images.clone())?;
+        let (pixel, found) = memory.check(config, images)?;
         *skipped = found;
-        memory.compete(kernels, weights, config.sparsity.selection, &images, stopwatch)?;
-        let (loss, square) = memory.reconstruct(kernels, weights, images.clone());
+        memory.compete(kernels, weights, config.sparsity.selection, images, stopwatch)?;
+        let (loss, square) = memory.reconstruct(kernels, weights, images);
         memory.find_deltas(kernels, weights);
-        let factor = memory.expect_sane(kernels, pixel, square, &images)?;
+        let factor = memory.expect_sane(kernels, pixel, square, images)?;
         stopwatch.lap(|timing| &mut timing.learn);
 
         let update = config.optimizer.update(*step, config.steps);
-        memory.update(kernels, &update, factor, &images, moments, parameters);
+        memory.update(kernels, &update, factor, images, moments, parameters);
         stopwatch.lap(|timing| &mut timing.update);
         Ok(self.state.finish_step(loss))
     }
@@ -305,13 +325,10 @@ impl<'a> Memory<'a> {
 
     /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its
     /// absolute value, and how many images are skipped.
-    fn check<'i>(
-        &self,
-        config: &TrainingConfig,
-        images: impl Iterator<Item = &'i [f32]>,
-    ) -> Result<(f32, usize)> {
+    fn check(&self, config: &TrainingConfig, images: &mut impl Fetch) -> Result<(f32, usize)> {
         let (mut found, mut good, mut largest) = (0, 0, 0);
-        for image in images {
+        images.restart();
+        while let Some(image) = images.next() {
             if found == self.batch {
                 return Err(config.too_many_images());
             }
@@ -331,12 +348,12 @@ impl<'a> Memory<'a> {
     }
 
     /// Finds the survivors.
-    fn compete<'i, K: Kernels>(
+    fn compete<K: Kernels>(
         &mut self,
         kernels: K,
         weights: Weights<'_>,
         selection: Selection,
-        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+        images: &mut impl Fetch,
         stopwatch: &mut Stopwatch,
     ) -> Result<()> {
         let (inputs, batch) = (self.layout.inputs, self.batch);
@@ -349,7 +366,9 @@ impl<'a> Memory<'a> {
             let start = if whole { first * batch } else { 0 };
             let codes = if whole { &mut *self.values } else { &mut *self.codes };
             let codes = part_mut(codes, start, bias.len() * batch);
-            for (index, image) in images.clone().take(batch).enumerate() {
+            images.restart();
+            for index in 0..batch {
+                let Some(image) = images.next() else { break };
                 if self.guard.skips() && self.guard.first_bad(image).is_some() {
                     column.fill(0.0);
                 } else {
@@ -421,11 +440,11 @@ impl<'a> Memory<'a> {
     }
 
     /// The residuals of the batch. Returns the loss, and the largest squared error of an image.
-    fn reconstruct<'i, K: Kernels>(
+    fn reconstruct<K: Kernels>(
         &mut self,
         kernels: K,
         weights: Weights<'_>,
-        mut images: impl Iterator<Item = &'i [f32]>,
+        images: &mut impl Fetch,
     ) -> (f32, f32) {
         let inputs = self.layout.inputs.max(1);
         let fields = row_fields(inputs);
@@ -442,6 +461,7 @@ impl<'a> Memory<'a> {
         }
         let scale = 1.0 / self.batch as f32;
         let (mut loss, mut largest) = (0.0, 0.0);
+        images.restart();
         for residual in runs_mut(self.residuals, inputs) {
             // Not zipped: a caller's `chunks_exact` would divide by its length, which may link a panic.
             let Some(image) = images.next() else { break };
@@ -481,12 +501,12 @@ impl<'a> Memory<'a> {
     /// what it is to be multiplied by.
     ///
     /// `pixel` is the largest pixel, `square` the largest squared error of an image.
-    fn expect_sane<'i, K: Kernels>(
+    fn expect_sane<K: Kernels>(
         &mut self,
         kernels: K,
         pixel: f32,
         square: f32,
-        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+        images: &mut impl Fetch,
     ) -> Result<Option<f32>> {
         // The square of an error below 1e-22 may be rounded to 0.
         let residual = math::sqrt(square) + 1e-18;
@@ -538,12 +558,12 @@ impl<'a> Memory<'a> {
     }
 
     /// Changes all parameters; the row of the gradient holds the decoder bias's.
-    fn update<'i, K: Kernels>(
+    fn update<K: Kernels>(
         &mut self,
         kernels: K,
         update: &Update,
         factor: Option<f32>,
-        images: &(impl Iterator<Item = &'i [f32]> + Clone),
+        images: &mut impl Fetch,
         moments: &mut [f32],
         parameters: &mut [f32],
     ) {
@@ -570,12 +590,7 @@ impl<'a> Memory<'a> {
     }
 
     /// The gradient of a unit's filter into the row.
-    fn filter_gradient<'i, K: Kernels>(
-        &mut self,
-        kernels: K,
-        unit: usize,
-        images: &(impl Iterator<Item = &'i [f32]> + Clone),
-    ) {
+    fn filter_gradient<K: Kernels>(&mut self, kernels: K, unit: usize, images: &mut impl Fetch) {
         let Layout { inputs, tied, .. } = self.layout;
         let fields = row_fields(inputs);
         // The row is taken out, so that the lists can be read.
@@ -586,7 +601,7 @@ impl<'a> Memory<'a> {
                 let residual = part(self.residuals, image * inputs, inputs);
                 kernels.add_to_filter(&fields, 0, value, residual, gradient);
             }
-            if let Some(image) = images.clone().nth(image) {
+            if let Some(image) = images.nth(image) {
                 if self.guard.inputs.is_none() {
                     kernels.add_to_filter(&fields, 0, delta, image, gradient);
                 } else {

@@ -1,5 +1,6 @@
 //! `model.wta` as a C header.
 
+use wta_core::model::CHECKED_FROM;
 use wta_core::{Method, Model, novelty_len, stream_training_len};
 
 use super::class_names;
@@ -13,7 +14,7 @@ const LINE: usize = 16;
 
 /// A header for C99 (and C++) with the aligned array `wta_<name>`, and its description as macros
 /// `WTA_<NAME>_...`; of a classifier also the array `wta_<name>_class_names`. `title` appears in its first
-/// line.
+/// line. Headers of several models go into one file under several names; two of one name do not compile.
 ///
 /// # Errors
 ///
@@ -25,11 +26,14 @@ pub fn header(file: &ModelFile, title: &str, name: &Name) -> Result<String> {
     // The title must not end the comment that it appears in.
     let title = title.replace("*/", "* /");
     let capitals = name.capitals();
+    let crc = file.bytes().get(CHECKED_FROM - 4..).and_then(|bytes| bytes.first_chunk().copied());
+    let crc = u32::from_le_bytes(crc.unwrap_or_default());
     let mut text = format!(
         "/* {title}: made by `wta export`, to be made again and not to be edited. */
 
 #ifndef WTA_{capitals}_H
-#define WTA_{capitals}_H
+/* The CRC-32 of the model, which tells it from another one of this name. */
+#define WTA_{capitals}_H 0x{crc:08x}u
 
 /* Bytes of the model. */
 #define WTA_{capitals}_LEN {}u
@@ -54,7 +58,8 @@ pub fn header(file: &ModelFile, title: &str, name: &Name) -> Result<String> {
 #error \"say here how this compiler aligns an array to 16 bytes\"
 #endif
 
-/* The bytes of model.wta, in flash. */
+/* The bytes of model.wta, in flash. Each file that uses the array has a copy of its own: let one file do so, and others
+   take the macros alone. */
 WTA_{capitals}_ALIGN static const unsigned char wta_{name}[WTA_{capitals}_LEN] = {{\n",
         file.bytes().len(),
         input.channels,
@@ -72,7 +77,11 @@ WTA_{capitals}_ALIGN static const unsigned char wta_{name}[WTA_{capitals}_LEN] =
     }
     text.push_str("};\n\n");
     text.push_str(&class_names::c(&model, name, &capitals));
-    text.push_str("#endif\n");
+    text += &format!(
+        "#elif WTA_{capitals}_H != 0x{crc:08x}u\n\
+         #error \"two models are called {name}: export one of them under another name\"\n\
+         #endif\n"
+    );
     Ok(text)
 }
 

@@ -85,8 +85,13 @@ const TAKEN: &[&str] = &[
     "train_resume",
     "train_step",
     "train_steps_done",
+    "train_units_bytes",
+    "train_units_init",
+    "train_units_init_model",
+    "train_units_resume",
     "trainer",
     "training_defaults",
+    "version",
 ];
 
 /// The name of what is generated: an identifier of Rust and of C in small letters.

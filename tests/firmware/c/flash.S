@@ -13,6 +13,8 @@
     file model_f32, "mnist-conv16.wta"
     file model_int8, "mnist-conv16-int8.wta"
     file test_images, "test_images"
+    file model_motions, "motions.wta"
     file train_images, "train_images"
+    file windows, "windows"
 
     .section .note.GNU-stack, "", %progbits

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Method, Model, Network, Novelty, Optimizer,
-    Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
-    extractor_len, novelty_len, stream_training_len,
+    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Int8Pipeline, Method, Model, Network,
+    Novelty, Optimizer, Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer,
+    TrainingConfig, extractor_len, novelty_len, stream_training_len, unit_training_len,
 };
 use wta_tests::{emulator, require, run};
 
 use crate::board::{Board, TMPDIR, assert_same_bits, board};
-use crate::{FIXTURES, digits};
+use crate::{FIXTURES, digits, motions};
 
 /// Test digits that are classified, and training digits.
 const TEST_DIGITS: usize = 20;
@@ -46,6 +46,7 @@ fn toolchain() -> Option<&'static Toolchain> {
         fs::create_dir_all(&flash).unwrap();
         fs::write(flash.join("test_images"), digits::images("t10k", TEST_DIGITS)).unwrap();
         fs::write(flash.join("train_images"), digits::images("train", TRAIN_DIGITS)).unwrap();
+        fs::write(flash.join("windows"), motions::windows()).unwrap();
         Some(Toolchain { board, gcc, library, panicking, flash })
     };
     TOOLCHAIN.get_or_init(make).as_ref()
@@ -141,6 +142,44 @@ fn a_c_program_classifies_digits_with_the_hosts_scores() {
     assert_eq!(report.numbers("class_int8"), classes);
 }
 
+/// Samples with a sign, in a model with preprocessing.
+#[test]
+fn a_c_program_tells_motions_apart_with_the_hosts_scores() {
+    const STEPS: usize = 100;
+    const AXES: usize = 6;
+    let Some(tools) = toolchain() else { return };
+    let program = tools.build("motions");
+    let report = tools.board.run_file("c_motions", &program, Duration::from_secs(300));
+
+    let words = model("motions.wta");
+    let parsed = Model::parse(bytemuck::cast_slice(&words)).unwrap();
+    let len = Int8Pipeline::<Portable>::memory_len(&parsed);
+    // The DSP instructions want more, as `wta export` says: fixtures/models/motions.rs.
+    assert_eq!((len, report.numbers("bytes")), (113, vec![4 * 141]));
+    let mut memory = vec![0; len];
+    let mut pipeline = Int8Pipeline::new(Portable, parsed, &mut memory).unwrap();
+    let (mut expected, mut of_integers, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let mut negative = false;
+    for window in motions::windows().chunks_exact(4 * AXES * STEPS) {
+        let window: Vec<f32> =
+            window.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+        let of = |place: usize| window[place % AXES * STEPS + place / AXES];
+        let rows = |step: usize, row: &mut [f32]| {
+            row.iter_mut().enumerate().for_each(|(axis, to)| *to = of(step * AXES + axis));
+        };
+        expected.extend(pipeline.scores(rows).unwrap());
+        let class = pipeline.classify(rows).unwrap();
+        names.push(parsed.class_name(class).unwrap().to_owned());
+        let integers: Vec<i16> = (0..STEPS * AXES).map(|place| of(place) as i16).collect();
+        negative |= integers.iter().any(|sample| *sample < 0);
+        of_integers.extend(pipeline.scores(&integers[..]).unwrap());
+    }
+    assert_same_bits("scores", &report.floats("scores"), &expected);
+    assert!(negative, "samples without a sign");
+    assert_same_bits("scores of integers", &report.floats("scores_int16"), &of_integers);
+    assert_eq!(report.texts("motion"), names);
+}
+
 #[test]
 fn a_c_program_trains_to_the_hosts_weights() {
     const CONV: Conv = Conv::new(8, Size::square(5));
@@ -193,6 +232,50 @@ fn a_c_program_trains_to_the_hosts_weights() {
     let expected = [digit, novelty.score(stripes).unwrap()];
     assert_same_bits("novelty", &report.floats("novelty"), &expected);
     assert!(expected[0] < expected[1], "{expected:?}");
+}
+
+/// By the trainer with a gradient on the host, and unit by unit on the board.
+#[test]
+fn a_c_program_trains_unit_by_unit_to_the_hosts_weights() {
+    const WINDOW: usize = 64;
+    const BATCH: usize = 20;
+    const STEPS: usize = 5;
+    let Some(tools) = toolchain() else { return };
+    let program = tools.build("train_fc");
+    let report = tools.board.run_file("c_train_fc", &program, Duration::from_secs(300));
+
+    let network = Network::fully_connected(WINDOW, &[32]).unwrap();
+    let method = Method::Sgd { momentum: 0.9 };
+    let training = TrainingConfig {
+        sparsity: Sparsity::lifetime(0.05),
+        corruption: Corruption::NONE,
+        optimizer: Optimizer { method, rate: 0.01, schedule: Schedule::Constant, decay: 0.0 },
+        batch: BATCH,
+        steps: STEPS as u64,
+    };
+    let units = unit_training_len(&network, &training.sparsity, &method, BATCH).bytes();
+    assert_eq!(report.numbers("bytes"), [(units + 4 * WINDOW) as u64]);
+    let len = stream_training_len(&network, &method, BATCH);
+    let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
+    let (mut floats, mut indices) = (vec![0.0; len.floats], vec![0; len.indices]);
+    let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
+    let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
+    network.initialise(Initial::He, 1, &mut parameters).unwrap();
+    let mut trainer =
+        StreamTrainer::new(Scalar, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
+    let (mut random, mut losses) = (1u32, Vec::new());
+    for _ in 0..STEPS {
+        let mut batch = [0.0; BATCH * WINDOW];
+        for to in &mut batch {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *to = f32::from((random >> 16) as u16 as i16) * (1.0 / 32768.0);
+        }
+        let windows = batch.chunks_exact(WINDOW);
+        let windows = windows.map(|window| |_: usize, row: &mut [f32]| row.copy_from_slice(window));
+        losses.push(trainer.step(windows).unwrap());
+    }
+    assert_same_bits("losses", &report.floats("loss"), &losses);
+    assert_same_bits("weights", &report.floats("weights"), &parameters);
 }
 
 /// That the C programs link shows that no panic is linked, as one that is keeps a program from it.

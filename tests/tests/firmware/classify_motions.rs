@@ -23,6 +23,9 @@ fn a_microcontroller_tells_motions_apart_with_the_hosts_scores() {
     let Some(board) = board() else { return };
     let report = board.run("classify_motions", Duration::from_secs(300));
 
+    // The file, which C programs take.
+    let file = std::fs::read(std::path::Path::new(crate::FIXTURES).join("models/motions.wta")).unwrap();
+    assert!(file == model::MODEL, "fixtures/models/motions.wta is not the model of motions.rs");
     let len = Int8Pipeline::<Portable>::memory_len(&Model::parse(model::MODEL).unwrap());
     assert_eq!(len, model::INT8_PIPELINE_LEN);
     let (mut scores, mut classes, mut names) = (Vec::new(), Vec::new(), Vec::new());

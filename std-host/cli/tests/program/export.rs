@@ -401,24 +401,44 @@ fn two_models_lie_in_one_program() {
         + "    if (strcmp(wta_digits_class_names[9], \"9\")) return 1;\n\
         return !(wta_digits[0] == wta_motion_2[0] && WTA_DIGITS_CHANNELS == 1u && WTA_MOTION_2_CHANNELS == 3u\n\
         && WTA_DIGITS_INT8_PORTABLE_BYTES < WTA_DIGITS_INT8_DSP_BYTES && WTA_MOTION_2_ENCODE_BYTES > 0u);\n}\n";
-    for (compiler, file, standard) in [("cc", "two.c", "-std=c99"), ("c++", "two.cpp", "-std=c++11")] {
-        folder.write(file, &text);
-        let Some(found) = require(emulator::find(compiler, "g++")) else { return };
-        let mut command = Command::new(found);
-        command.current_dir(&data).args([
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pedantic",
-            standard,
-            file,
-            "-o",
-            "two",
-        ]);
-        succeeds(command);
-        let mut command = Command::new(folder.path("two"));
-        command.current_dir(&data);
-        succeeds(command);
+    folder.write("two.c", &text);
+    folder.write("two.cpp", &text);
+    let strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"];
+    for (compiler, package, only_c, standards) in [
+        ("gcc", "gcc", "-Wc++-compat", &["c99", "c11", "c17"][..]),
+        ("clang", "clang", "-Wc++-compat", &["c99", "c11", "c17"]),
+        ("g++", "g++", "-Wall", &["c++11", "c++14", "c++17", "c++20"]),
+        ("clang++", "clang", "-Wall", &["c++11", "c++14", "c++17", "c++20"]),
+    ] {
+        let Some(found) = require(emulator::find(compiler, package)) else { continue };
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(&found);
+            command.current_dir(&data).args(strict).arg(only_c).args(arguments);
+            command
+        };
+        let ending = if compiler.ends_with("++") { "cpp" } else { "c" };
+        let [two, none, same] = ["two", "none", "same"].map(|name| format!("{name}.{ending}"));
+        // Nothing of them is used.
+        folder.write(&none, "#include \"digits.h\"\n#include \"motion_2.h\"\n#include \"digits.h\"\n");
+        for (index, standard) in standards.iter().enumerate() {
+            let standard = format!("-std={standard}");
+            succeeds(run(&[&standard, "-fsyntax-only", &none]));
+            if index > 0 {
+                succeeds(run(&[&standard, "-fsyntax-only", &two]));
+                continue;
+            }
+            succeeds(run(&[&standard, &two, "-o", "two"]));
+            let mut command = Command::new(folder.path("two"));
+            command.current_dir(&data);
+            succeeds(command);
+        }
+        // Two models of one name.
+        let other = fs::read_to_string(folder.path("motion_2.h")).unwrap();
+        folder.write("other.h", &other.replace("motion_2", "digits").replace("MOTION_2", "DIGITS"));
+        folder.write(&same, "#include \"digits.h\"\n#include \"other.h\"\n");
+        let output = run(&["-fsyntax-only", &same]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("two models are called digits"), "{said}");
     }
     // What the constants say is what the core asks for.
     let flash = Flash::read(folder.path("motion_2.wta"));
