@@ -80,6 +80,7 @@ mod error;
 mod field;
 pub mod int8;
 mod kernels;
+pub mod learn_classes;
 mod limits;
 pub mod math;
 mod memory;

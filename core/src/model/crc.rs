@@ -36,7 +36,31 @@ const fn entry(bits: u32) -> u32 {
 
 /// The checksum of some bytes.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |remainder, byte| step(step(remainder ^ u32::from(*byte))))
+    !added(!0, bytes)
+}
+
+/// The checksum of bytes that come in pieces.
+pub(super) struct Crc32 {
+    remainder: u32,
+}
+
+impl Crc32 {
+    pub(super) const fn new() -> Self {
+        Self { remainder: !0 }
+    }
+
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.remainder = added(self.remainder, bytes);
+    }
+
+    /// The checksum of all bytes so far.
+    pub(super) const fn checksum(&self) -> u32 {
+        !self.remainder
+    }
+}
+
+fn added(remainder: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(remainder, |remainder, byte| step(step(remainder ^ u32::from(*byte))))
 }
 
 fn step(remainder: u32) -> u32 {
@@ -47,11 +71,14 @@ fn step(remainder: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::crc32;
+    use super::{Crc32, crc32};
 
     #[test]
     fn the_check_value_is_the_published_one() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(crc32(b""), 0);
+        let mut pieces = Crc32::new();
+        [&b"1234"[..], b"", b"56789"].iter().for_each(|piece| pieces.add(piece));
+        assert_eq!(pieces.checksum(), 0xcbf4_3926);
     }
 }
