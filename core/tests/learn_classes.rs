@@ -48,8 +48,10 @@ impl Oracle {
         let norm: f64 = x.iter().map(|x| x * x).sum();
         // A squared norm below 1e-30 counts as none.
         let inverse = (norm > 1e-30).then(|| 1.0 / norm);
-        self.inverse.extend(inverse);
-        let mean = self.inverse.iter().sum::<f64>() / self.inverse.len() as f64;
+        let mean = |inverse: &[f64]| inverse.iter().sum::<f64>() / inverse.len() as f64;
+        let most = if self.inverse.is_empty() { f64::INFINITY } else { 16.0 * mean(&self.inverse) };
+        self.inverse.extend(inverse.map(|inverse| inverse.min(most)));
+        let mean = mean(&self.inverse);
         let by_norm = inverse.map_or(0.0, |inverse| inverse.min(mean));
         let (rate, l) = (f64::from(self.settings.rate), f64::from(self.settings.regularisation));
         let known: Vec<usize> =

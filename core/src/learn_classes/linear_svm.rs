@@ -19,6 +19,9 @@ use crate::svm::Svm;
 
 /// A squared norm of less counts as 0, so that no step is infinite.
 const LEAST_SQUARE: f32 = 1e-30;
+/// A sample counts no more in the running mean than so many times the mean before: nearly dark pictures and
+/// silence have tiny norms.
+const MOST_OF_ONE: f32 = 16.0;
 /// A score that lacks more counts no more, so that no step is infinite.
 const MOST_LACKING: f32 = 1e6;
 /// A bias counts what a score lacks up to here, which is what scores between -1 and 1 lack. The features of a
@@ -249,7 +252,8 @@ impl<'m> SvmTrainer<'m> {
         let by_norm = if own > LEAST_SQUARE {
             let count = samples.saturating_add(1).min(LONGEST_MEMORY);
             let (own, share) = (1.0 / own, 1.0 / count as f32);
-            (*samples, *inverse) = (count, *inverse + (own - *inverse) * share);
+            let bounded = if *samples == 0 { own } else { own.min(*inverse * MOST_OF_ONE) };
+            (*samples, *inverse) = (count, *inverse + (bounded - *inverse) * share);
             inverse.min(own)
         } else {
             0.0

@@ -1,10 +1,9 @@
 //! Writing a `model.wta` without an allocator: into a caller's slice, or piece by piece to wherever it goes.
 
 use bytemuck::cast_slice;
-use heapless::Vec;
 
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::memory::copy;
+use crate::memory::{copy, part, split_off};
 use crate::model::crc::Crc32;
 use crate::model::format::{
     AVERAGE, BELOW, CHECKED_FROM, CLASS_NAMES, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP,
@@ -110,6 +109,10 @@ struct Section<'a> {
     content: Content<'a>,
 }
 
+impl Section<'_> {
+    const NONE: Self = Self { tag: [0; 4], content: Content::Bytes(&[]) };
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Content<'a> {
     Bytes(&'a [u8]),
@@ -139,17 +142,19 @@ enum Content<'a> {
 /// assert!(model.parameters().unwrap().has_decoder());
 /// # Ok::<(), wta_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ModelWriter<'a> {
     description: Description,
-    sections: Vec<Section<'a>, MAX_SECTIONS>,
+    /// The first `count` of these.
+    sections: [Section<'a>; MAX_SECTIONS],
+    count: usize,
     settings: [u32; SETTINGS],
 }
 
 impl<'a> ModelWriter<'a> {
     /// Begins without sections.
     pub const fn new(description: Description) -> Self {
-        Self { description, sections: Vec::new(), settings: [0; SETTINGS] }
+        Self { description, sections: [Section::NONE; MAX_SECTIONS], count: 0, settings: [0; SETTINGS] }
     }
 
     /// Begins with sections that are passed on as they are, in this order.
@@ -237,24 +242,36 @@ impl<'a> ModelWriter<'a> {
     }
 
     fn has(&self, tag: Tag) -> bool {
-        self.sections.iter().any(|section| section.tag == tag)
+        self.sections().iter().any(|section| section.tag == tag)
     }
 
     fn set(&mut self, tag: Tag, content: Content<'a>) -> Result<()> {
-        match self.sections.iter_mut().find(|section| section.tag == tag) {
-            Some(section) => section.content = content,
-            None => self.sections.push(Section { tag, content }).map_err(|_| TOO_MANY)?,
-        }
+        let count = self.count;
+        let mut places = self.sections.iter_mut().enumerate();
+        let place = places.find(|(index, section)| *index >= count || section.tag == tag);
+        let (index, section) = place.ok_or(TOO_MANY)?;
+        *section = Section { tag, content };
+        self.count = count.max(index + 1);
         Ok(())
     }
 
     fn remove(&mut self, tags: &[Tag]) {
-        self.sections.retain(|section| !tags.contains(&section.tag));
+        let (before, mut count) = (self.sections, 0);
+        let kept = before.iter().take(self.count).filter(|section| !tags.contains(&section.tag));
+        for (to, section) in self.sections.iter_mut().zip(kept) {
+            *to = *section;
+            count += 1;
+        }
+        self.count = count;
+    }
+
+    fn sections(&self) -> &[Section<'a>] {
+        part(&self.sections, 0, self.count)
     }
 
     /// Bytes of the file.
     pub fn len(&self) -> usize {
-        self.sections
+        self.sections()
             .iter()
             .fold(self.described(), |len, section| aligned(len.saturating_add(self.bytes(section).len())))
     }
@@ -267,7 +284,7 @@ impl<'a> ModelWriter<'a> {
     /// Where the first section starts.
     fn described(&self) -> usize {
         let layers = LAYER_LEN * self.description.network.depth();
-        aligned(TABLE_AT + layers + ENTRY_LEN * self.sections.len())
+        aligned(TABLE_AT + layers + ENTRY_LEN * self.count)
     }
 
     fn bytes<'s>(&'s self, section: &Section<'s>) -> &'s [u8] {
@@ -312,23 +329,23 @@ impl<'a> ModelWriter<'a> {
             |numbers: &[usize]| numbers.iter().try_for_each(|found| sink(&number(*found)?.to_le_bytes()));
         numbers(&[input.channels, input.height, input.width, decoder.height, decoder.width])?;
         numbers(&[pool.kernel.height, pool.kernel.width, pool.stride.height, pool.stride.width])?;
-        numbers(&[self.description.features(), *classes, network.depth(), self.sections.len()])?;
+        numbers(&[self.description.features(), *classes, network.depth(), self.count])?;
         for layer in network.layers() {
             let (maps, kernel, stride) = (layer.conv.maps, layer.conv.kernel, layer.conv.stride);
             numbers(&[maps, kernel.height, kernel.width, stride.height, stride.width])?;
         }
         let described = self.described();
         let mut offset = described;
-        for section in &self.sections {
+        for section in self.sections() {
             let len = self.bytes(section).len();
             sink(&section.tag)?;
             sink(&number(offset)?.to_le_bytes())?;
             sink(&number(len)?.to_le_bytes())?;
             offset = aligned(offset.saturating_add(len));
         }
-        let table = TABLE_AT + LAYER_LEN * network.depth() + ENTRY_LEN * self.sections.len();
+        let table = TABLE_AT + LAYER_LEN * network.depth() + ENTRY_LEN * self.count;
         fill(sink, described.saturating_sub(table))?;
-        for section in &self.sections {
+        for section in self.sections() {
             let bytes = self.bytes(section);
             sink(bytes)?;
             fill(sink, aligned(bytes.len()).saturating_sub(bytes.len()))?;
@@ -348,7 +365,7 @@ impl<'a> ModelWriter<'a> {
         }
         let mut rest = to;
         self.write(|bytes| {
-            let piece = crate::memory::split_off(&mut rest, bytes.len());
+            let piece = split_off(&mut rest, bytes.len());
             copy(bytes, piece);
             Ok(())
         })?;
