@@ -15,6 +15,7 @@ mod count;
 mod digits;
 #[path = "../../firmware/motions.rs"]
 mod motions;
+mod learn_digits;
 mod no_panic;
 mod novelty_1d;
 mod step_fc;
