@@ -109,7 +109,9 @@ impl Parts {
                 if known.is_none() && lowest.is_planar() {
                     return Err("does not say the shape of a sample; say it".to_owned());
                 }
-                (Preprocess::none(known.unwrap_or(input)), Vec::new())
+                // Numbers without an order, as a data set of vectors has them.
+                let vector = Shape::new(1, 1, input.len());
+                (Preprocess::none(known.unwrap_or(vector)), Vec::new())
             }
             None => (Preprocess::none(input), Vec::new()),
         };

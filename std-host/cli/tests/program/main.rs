@@ -6,6 +6,7 @@ mod codes;
 mod data_sets;
 mod export;
 mod files_and_signals;
+mod import;
 mod large_images;
 mod old_runs;
 mod onnx;
