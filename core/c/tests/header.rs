@@ -20,7 +20,7 @@ fn generated() -> Vec<u8> {
     let config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
     let mut builder = cbindgen::Builder::new().with_config(config);
     // In the order of the header.
-    for file in ["status", "memory", "network", "images", "model", "infer", "whole", "train"] {
+    for file in ["status", "memory", "network", "images", "model", "infer", "whole", "train", "learn"] {
         builder = builder.with_src(package().join(format!("src/{file}.rs")));
     }
     let mut text = Vec::new();

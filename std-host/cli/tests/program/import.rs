@@ -94,21 +94,18 @@ fn what_was_exported_comes_back_and_is_exported_as_the_same_bytes() {
 #[test]
 fn signals_with_named_classes_come_back_turned() {
     let folder = Folder::new();
-    let samples: Vec<f32> =
-        (0..40 * 24 * 2).map(|i| (i as f32 * 0.37).sin() * (1 + i / 48 % 2) as f32).collect();
-    write_npy(&folder.path("train.npy"), "<f4", "(40, 24, 2)", bytemuck::cast_slice(&samples));
-    folder.write(
-        "labels.csv",
-        &(0..40).map(|i| if i % 2 == 0 { "still\n" } else { "moving\n" }).collect::<String>(),
-    );
+    let samples: Vec<f32> = (0..40 * 48).map(|i| (i as f32 * 0.37).sin() * (1 + i / 48 % 2) as f32).collect();
+    let labels: Vec<u8> = (0..40).map(|i| i % 2).collect();
+    write_npy(&folder.path("train.npy"), "<f4", "(40, 2, 24)", bytemuck::cast_slice(&samples));
+    write_npy(&folder.path("labels.npy"), "|u1", "(40,)", &labels);
     let text = r#"
 name = "signal"
 about = "for the tests"
-data = { set = "array", train = "train.npy", train_labels = "labels.csv", test = "train.npy", test_labels = "labels.csv" }
-network = { kind = "convolutional", encoder = [{ maps = 5, kernel = [1, 7], stride = [1, 2] }], decoder_kernel = [1, 9], initial = "he" }
+data = { set = "array", train = "train.npy", train_labels = "labels.npy", test = "train.npy", test_labels = "labels.npy", class_names = ["still", "moving"] }
+network = { kind = "convolutional", encoder = [{ maps = 5, kernel = 7, stride = 2 }], decoder_kernel = 9, initial = "he" }
 sparsity = { lifetime = 0.5 }
 training = { epochs = 1, batch = 20, optimizer = "adam", rate = 2e-3 }
-features = { pool = { kernel = [1, 4], stride = [1, 4] } }
+features = { pool = { kernel = 4, stride = 4 } }
 svm = { c = [1.0] }
 preprocess = [{ step = "standardise", per = "channel" }]
 "#;
