@@ -83,6 +83,7 @@ mod error;
 mod field;
 pub mod int8;
 mod kernels;
+pub mod learn_classes;
 mod limits;
 mod macros;
 pub mod math;

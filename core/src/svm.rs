@@ -50,6 +50,16 @@ impl<'a> Svm<'a> {
         self.features
     }
 
+    /// The weights, class by class.
+    pub const fn weights(&self) -> &'a [f32] {
+        self.weights
+    }
+
+    /// The biases, one per class.
+    pub const fn bias(&self) -> &'a [f32] {
+        self.bias
+    }
+
     /// The decision value of each class, in order.
     ///
     /// # Errors

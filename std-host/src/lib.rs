@@ -52,6 +52,7 @@ pub mod evaluate;
 pub mod export;
 mod extent;
 pub mod files;
+pub mod import;
 pub mod init;
 mod layout;
 pub mod memory;

@@ -20,6 +20,7 @@ fn main() {
     write("test_images", &digits::images("t10k", 200));
     write("test_labels", &digits::labels("t10k", 200));
     write("train_images", &digits::images("train", 400));
+    write("train_labels", &digits::labels("train", 200));
     println!("cargo::rerun-if-changed={FIXTURES}/digits");
     for name in ["normal", "inner_7", "ball_7", "outer_7"] {
         write(name, &bearing::samples(name));

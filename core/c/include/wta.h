@@ -124,6 +124,16 @@
 #define WTA_TRAINER_WORDS 80
 
 /**
+ * kind: the class whose mean is nearest. One sample of a class is enough to know it.
+ */
+#define WTA_NEAREST_MEAN 0
+
+/**
+ * kind: a linear support vector machine, one class against the rest, by stochastic subgradient descent.
+ */
+#define WTA_LINEAR_SVM 1
+
+/**
  * What became of a call. But for WTA_OK nothing has been done, unless a function says otherwise.
  *
  * 32 bits wide whatever the compiler does with small enumerations.
@@ -505,6 +515,83 @@ struct wta_trainer {
     uint64_t words[WTA_TRAINER_WORDS];
 };
 
+/**
+ * What learns classes. wta_learner_defaults sets all of it. It holds no pointer, and may be a constant: what
+ * is learnt lies in memory that each call is lent.
+ */
+struct wta_learner {
+    /**
+     * WTA_NEAREST_MEAN or WTA_LINEAR_SVM.
+     */
+    uint32_t kind;
+    /**
+     * Numbers of a sample.
+     */
+    size_t features;
+    /**
+     * The most classes, which are 0, 1, 2 and so on. Each is known from its first sample on.
+     */
+    size_t classes;
+    /**
+     * For WTA_LINEAR_SVM: the learning rate of a class's first step, above 0, at most 1.
+     */
+    float rate;
+    /**
+     * For WTA_LINEAR_SVM: the factor of the weights' squares, 0 to 1.
+     */
+    float regularisation;
+    /**
+     * For WTA_LINEAR_SVM: whether what a score lacks is squared.
+     */
+    bool squared;
+    /**
+     * For WTA_LINEAR_SVM: whether the learning rate stays.
+     */
+    bool constant_rate;
+    /**
+     * For WTA_LINEAR_SVM: whether weights are averaged, in memory for a second set of them.
+     */
+    bool averaged;
+};
+
+/**
+ * What a model.wta is written of.
+ */
+struct wta_model_parts {
+    /**
+     * The network.
+     */
+    const struct wta_network *network;
+    /**
+     * The pooling of the features; NULL for none.
+     */
+    const struct wta_pooling *pooling;
+    /**
+     * What bytes of an image are multiplied by; above 0.
+     */
+    float scale;
+    /**
+     * The network's parameters, or those of its encoder alone; NULL for none.
+     */
+    const float *parameters;
+    /**
+     * How many there are.
+     */
+    size_t parameters_len;
+    /**
+     * The classifier's weights, class after class; NULL for no classifier.
+     */
+    const float *weights;
+    /**
+     * Its biases, one per class.
+     */
+    const float *biases;
+    /**
+     * Its classes.
+     */
+    size_t classes;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -760,6 +847,71 @@ wta_status wta_train_units_resume(struct wta_trainer *trainer,
                                   uint64_t steps_done,
                                   void *memory,
                                   size_t bytes);
+ * Sets what does well on a few hundred samples.
+ */
+wta_status wta_learner_defaults(struct wta_learner *learner, uint32_t kind, size_t features, size_t classes);
+
+/**
+ * Bytes of memory that a learner needs; 0 for one that cannot be.
+ */
+size_t wta_learner_bytes(const struct wta_learner *learner);
+
+/**
+ * Begins without a class. The memory is the learner's from now on: to go on after a restart, keep its bytes.
+ */
+wta_status wta_learner_begin(const struct wta_learner *learner, void *memory, size_t bytes);
+
+/**
+ * Learns that a sample is of a class.
+ */
+wta_status wta_learner_update(const struct wta_learner *learner,
+                              void *memory,
+                              size_t bytes,
+                              const float *features,
+                              size_t len,
+                              size_t class_);
+
+/**
+ * Forgets a class, which may then be learnt anew.
+ */
+wta_status wta_learner_forget(const struct wta_learner *learner, void *memory, size_t bytes, size_t class_);
+
+/**
+ * Says the class of a sample, and the score of each class: of the nearest mean the negative squared distance,
+ * of a support vector machine the decision value, and minus infinity of a class that is not known. scores may
+ * be NULL for none. WTA_ERROR_MISSING while no class is known.
+ */
+wta_status wta_learner_classify(const struct wta_learner *learner,
+                                void *memory,
+                                size_t bytes,
+                                const float *features,
+                                size_t len,
+                                float *scores,
+                                size_t classes,
+                                size_t *label);
+
+/**
+ * Writes what was learnt as a linear classifier, for wta_model_write: classes x features weights and classes
+ * biases. A class that is not known never wins in it.
+ */
+wta_status wta_learner_svm(const struct wta_learner *learner,
+                           void *memory,
+                           size_t bytes,
+                           float *weights,
+                           size_t weights_len,
+                           float *biases,
+                           size_t biases_len);
+
+/**
+ * Bytes of the model.wta of these parts; 0 for parts that cannot be.
+ */
+size_t wta_model_write_bytes(const struct wta_model_parts *parts);
+
+/**
+ * Writes the model.wta of these parts to the first wta_model_write_bytes of `to`, and how many they are to
+ * written. wta_model_init takes the bytes, and so does `wta import` on a desktop.
+ */
+wta_status wta_model_write(const struct wta_model_parts *parts, uint8_t *to, size_t bytes, size_t *written);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -23,6 +23,7 @@ extern crate std;
 
 mod images;
 mod infer;
+mod learn;
 mod memory;
 mod model;
 mod network;
@@ -37,6 +38,11 @@ pub use images::{WTA_FLOAT, WTA_INT8, WTA_INT16, WTA_UINT8, WTA_UINT16, wta_imag
 pub use infer::{
     wta_classify, wta_classify_int8, wta_encode, wta_encode_bytes, wta_encode_int8, wta_int8_bytes,
     wta_novelty, wta_novelty_bytes,
+};
+pub use learn::{
+    WTA_LINEAR_SVM, WTA_NEAREST_MEAN, wta_learner, wta_learner_begin, wta_learner_bytes,
+    wta_learner_classify, wta_learner_defaults, wta_learner_forget, wta_learner_svm, wta_learner_update,
+    wta_model_parts, wta_model_write, wta_model_write_bytes,
 };
 pub use memory::WTA_ALIGN;
 pub use model::{

@@ -1,5 +1,6 @@
 //! Activations in 8 bits: their range, what makes them of sums, and their square roots.
 
+use crate::error::{Result, expect_len};
 use crate::math::clamp;
 
 /// The largest activation, and the largest absolute value of a pixel.
@@ -51,6 +52,18 @@ pub fn quantise(x: f32, step: f32) -> i16 {
     let steps = clamp(steps, -most, most);
     // A cast cuts off what is behind the point.
     (steps + if steps < 0.0 { -0.5 } else { 0.5 }) as i16
+}
+
+/// Quantised features in `f32`, for what learns on the device: each times `scale`, which
+/// [`Model::int8_feature_scale`](crate::Model::int8_feature_scale) knows.
+///
+/// # Errors
+///
+/// [`Error::Length`](crate::Error::Length) unless both have the same length.
+pub fn dequantise(features: &[i16], scale: f32, to: &mut [f32]) -> Result<()> {
+    expect_len("features", features.len(), to.len())?;
+    to.iter_mut().zip(features).for_each(|(to, feature)| *to = f32::from(*feature) * scale);
+    Ok(())
 }
 
 #[cfg(test)]

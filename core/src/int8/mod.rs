@@ -22,7 +22,7 @@ mod network;
 mod rows;
 mod window;
 
-pub use activation::{MAX_ACTIVATION, quantise, requantise, sqrt};
+pub use activation::{MAX_ACTIVATION, dequantise, quantise, requantise, sqrt};
 pub use classify::{Int8Classifier, Int8Svm};
 pub use extract::Int8Extractor;
 pub use filters::{Int8Filters, Int8Weights, packed_len};

@@ -74,6 +74,10 @@ pub const INT8_SVM_WEIGHTS: Tag = *b"Q8SW";
 pub const INT8_SVM_BIASES: Tag = *b"Q8SB";
 /// Section: its scores' scales.
 pub const INT8_SVM_SCALES: Tag = *b"Q8SS";
+/// Section: how the network is trained, and how far it is.
+pub const TRAINING: Tag = *b"TRNG";
+/// Section: the optimiser's moments.
+pub const MOMENTS: Tag = *b"MOMT";
 
 /// The name of a section.
 pub type Tag = [u8; 4];

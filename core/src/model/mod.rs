@@ -1,7 +1,7 @@
 //! `model.wta`: a trained network in flash, used where it lies.
 //!
-//! `wta export` writes it, [`Model::parse`] checks it once and hands out views; nothing is copied. All
-//! numbers are little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use
+//! `wta export` writes it, or [`ModelWriter`] on a device. [`Model::parse`] checks it once and hands out
+//! views; nothing is copied. All numbers are little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use
 //! byte by byte, it refuses.
 //!
 //! ```text
@@ -51,6 +51,8 @@
 //! | [`BELOW`], `BELW` | a whole `model.wta`: the layer below |
 //! | [`INT8_INPUT_STEP`], `Q8IN` | f32: what an input of 1 stands for in a quantised network |
 //! | [`CLASS_NAMES`], `NAME` | u32, UTF-8: where each class's name ends in the text behind, and the text |
+//! | [`TRAINING`], `TRNG` | u32, f32: the settings of a training, and the steps done |
+//! | [`MOMENTS`], `MOMT` | f32: the optimiser's moments |
 //!
 //! Without decoder, a model has the first [`Network::encoder_len`] parameters. A classifier is for features
 //! as they come out of pooling and square roots.
@@ -63,6 +65,8 @@ mod int8;
 mod names;
 mod reader;
 mod sections;
+mod training;
+mod write;
 
 use crate::crc::crc32;
 use crate::error::{Error, Result, expect_finite, expect_len};
@@ -79,6 +83,8 @@ use sections::Sections;
 
 pub use format::*;
 pub use names::ClassNames;
+pub use training::TrainingState;
+pub use write::{Description, ModelWriter, TRAINING_LEN, model_len};
 
 /// A checked `model.wta`: the description, and views of the numbers.
 #[derive(Clone, Copy, Debug)]
@@ -232,6 +238,9 @@ impl<'a> Model<'a> {
         let all = [(PREPROCESSED, PREPROCESSING), (WHOLE_STACK, BELOW), (STEPPED, INT8_INPUT_STEP)];
         if !all.into_iter().all(|(flag, tag)| marked(flag, tag)) {
             return Err(WRONG_FLAGS);
+        }
+        if self.training()?.is_some() && !self.parameters().is_some_and(|values| values.has_decoder()) {
+            return Err(Error::Model("this model.wta has the state of a training, but no whole network"));
         }
         if let Some(names) = self.sections.bytes(CLASS_NAMES) {
             ClassNames::check(names, self.classes)?;
@@ -487,6 +496,31 @@ impl<'a> Model<'a> {
     /// What makes a feature of the quantised encoder one of the `f32` encoder: what each is multiplied by.
     pub fn int8_feature_scale(&self) -> Option<f32> {
         int8::feature_scale(&self.sections)
+    }
+
+    /// The state of the training, in place; `None` if the model was written without.
+    ///
+    /// # Errors
+    ///
+    /// None for a model that [`Model::parse`] has accepted.
+    pub fn training(&self) -> Result<Option<TrainingState<'a>>> {
+        training::read(&self.sections, &self.network)
+    }
+
+    /// The fields of the header.
+    pub const fn description(&self) -> Description {
+        let Self { network, pool, flags, scale, classes, .. } = *self;
+        Description { network, pool, flags, scale, classes }
+    }
+
+    /// A writer of this model, with all its sections: to pass it on with other parameters or another
+    /// classifier. What is passed on is read from where it lies.
+    ///
+    /// # Errors
+    ///
+    /// None for a model that [`Model::parse`] has accepted.
+    pub fn writer(&self) -> Result<ModelWriter<'a>> {
+        ModelWriter::passing_on(self.description(), self.sections.all())
     }
 
     /// The bytes of a section. They start at a multiple of 16 from the start of the model. So whatever the

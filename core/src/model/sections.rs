@@ -57,6 +57,16 @@ impl<'a> Sections<'a> {
         None
     }
 
+    /// The tag and the bytes of each section, in order. Of two with one tag, the first alone.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Tag, &'a [u8])> + use<'a> {
+        let (sections, mut table) = (*self, Reader::new(self.table));
+        core::iter::from_fn(move || table.section().ok()).filter_map(move |section| {
+            let bytes = part(sections.bytes, section.offset, section.len);
+            let first = sections.bytes(section.tag)?;
+            core::ptr::eq(first, bytes).then_some((section.tag, bytes))
+        })
+    }
+
     /// The bytes of each layer of a stack, from the uppermost down.
     pub(super) fn layers(&self) -> impl Iterator<Item = &'a [u8]> {
         layers(self.bytes)

@@ -69,6 +69,8 @@ enum Command {
     Detect(command::detect::Arguments),
     /// Write a trained network for firmware (model.wta, a Rust module, a C header) or as ONNX.
     Export(command::export::Arguments),
+    /// Make a run of a model.wta, to evaluate it, to train it on and to export it.
+    Import(command::import::Arguments),
     /// Try combinations of a recipe's settings, by their error or loss on held-out samples.
     Search(command::search::Arguments),
     /// Write pictures: dictionary, feature maps, reconstructions.
@@ -118,6 +120,7 @@ fn run(program: Program) -> Result<()> {
         Command::Predict(arguments) => command::predict::run(&arguments, &context),
         Command::Detect(arguments) => command::detect::run(&arguments, &context),
         Command::Export(arguments) => command::export::run(&arguments, &context),
+        Command::Import(arguments) => command::import::run(&arguments),
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),

@@ -15,6 +15,7 @@ mod contrast;
 mod device;
 mod finite;
 mod fit;
+mod from_device;
 mod learnt;
 mod local_contrast;
 mod samples;

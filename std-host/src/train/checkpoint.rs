@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::error::{Error, Result};
 use crate::files::atomic;
 use crate::files::tensors::{bytes_of, floats_of};
+use crate::run::Run;
 
 /// The state of a training between two steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,22 @@ pub(super) struct Checkpoint {
     pub epoch_loss: f64,
     /// How often each map survived in the unfinished epoch.
     pub survived: Vec<u64>,
+}
+
+/// Writes a checkpoint into a run: the state after a whole number of epochs.
+///
+/// # Errors
+///
+/// [`Error::Io`] if the file cannot be written.
+pub(crate) fn save_checkpoint(
+    run: &Run,
+    parameters: &[f32],
+    moments: &[f32],
+    step: u64,
+    maps: usize,
+) -> Result<()> {
+    let (parameters, moments, survived) = (parameters.to_vec(), moments.to_vec(), vec![0; maps]);
+    Checkpoint { parameters, moments, step, epoch_loss: 0.0, survived }.save(&run.checkpoint())
 }
 
 impl Checkpoint {

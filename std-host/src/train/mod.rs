@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use wta_core::TrainingConfig;
 
+pub(crate) use checkpoint::save_checkpoint;
 pub use images::ImageSet;
 pub use initial::initialise;
 pub use options::{Options, Outcome};

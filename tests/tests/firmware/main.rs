@@ -16,6 +16,7 @@ mod count;
 mod detect_bearing;
 #[path = "../../firmware/digits.rs"]
 mod digits;
+mod learn_digits;
 #[path = "../../firmware/motions.rs"]
 mod motions;
 mod no_panic;

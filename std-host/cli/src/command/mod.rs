@@ -6,6 +6,7 @@ pub(crate) mod detect;
 pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod paper;
 pub(crate) mod predict;

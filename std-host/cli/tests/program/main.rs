@@ -7,6 +7,7 @@ mod data_sets;
 mod detect;
 mod export;
 mod files_and_signals;
+mod import;
 mod large_images;
 mod old_runs;
 mod onnx;

@@ -1,0 +1,330 @@
+//! From firmware back to a run: the folder that a `model.wta` could have been exported from.
+//!
+//! A `model.wta` says what the network is, and not what it learnt from: the data set comes from a recipe, or
+//! is a set of arrays. What it does not hold has to be made up: a decoder that was left out is 0 throughout,
+//! and settings of a training that is not there are usual ones. Exporting the run gives the same bytes.
+
+use std::path::Path;
+
+use serde_json::json;
+use wta_core::model::{PREPROCESSING, TrainingState};
+use wta_core::{Method, Model, Pool, Schedule, Selection, Shape, Size};
+
+use crate::data::{Classes, Form};
+use crate::error::{Error, Result};
+use crate::extent::Extent;
+use crate::preprocess::Preprocess;
+use crate::recipe::{
+    Architecture, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe, PoolRecipe,
+    Recipe, ScheduleRecipe, SparsityRecipe, parse,
+};
+use crate::run::{Run, SampleKind, Trained, model};
+use crate::svm::{self, Columns};
+use crate::train::save_checkpoint;
+
+/// What is not in a `model.wta`.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// A recipe whose data set, classifier's settings and, where the model has no state of a training,
+    /// training settings the run gets.
+    pub recipe: Option<Recipe>,
+    /// The shape of a sample, where neither the model nor the recipe says it.
+    pub shape: Option<Shape>,
+}
+
+/// What came of an import.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The network.
+    pub trained: Trained,
+    /// The number of classes of the classifier; 0 for none.
+    pub classes: usize,
+    /// Steps of training done, if the model has the state of a training that a recipe can describe.
+    pub step: Option<u64>,
+    /// Sentences about what the model does not hold, or the run does not take.
+    pub notes: Vec<&'static str>,
+}
+
+/// What a run without a recipe learns from: arrays of these names.
+const DATA: &str = r#"name = "imported"
+about = "imported from a model.wta"
+data = { set = "array", train = "train.npy", train_labels = "train_labels.npy", test = "test.npy", test_labels = "test_labels.npy" }
+network = { kind = "fully-connected", units = [1], initial = "he" }
+sparsity = { lifetime = 0.05 }
+training = { epochs = 1, batch = 100, optimizer = "adam", rate = 1e-3 }
+"#;
+
+/// Makes a run of a `model.wta`. The folder must not hold a run yet.
+///
+/// # Errors
+///
+/// One sentence if the file cannot be read, is damaged or holds 8-bit integers alone, if the folder holds a
+/// run, or if no recipe can describe the model.
+pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
+    let memory: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+    memory.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
+    let whole = memory.get(..bytes.len()).unwrap_or_default();
+    let refused = |problem: String| Error::file(path, problem);
+    let found = Model::parse(whole).map_err(|error| refused(error.to_string()))?;
+    if found.parameters().is_none() {
+        return Err(refused(
+            "holds no network in f32, of which a run is made; export it without 8-bit integers".into(),
+        ));
+    }
+    if found.lowest().is_stacked() {
+        return Err(refused(
+            "is the upper layer of a stack without the layers below; import the whole stack".into(),
+        ));
+    }
+    let parts = Parts::of(&found, options).map_err(&refused)?;
+    let resolved = parts.recipe.resolve(parts.image)?;
+    if resolved.network().turned() != found.network().turned() {
+        return Err(refused("has a network that no recipe describes".into()));
+    }
+    parts.write(&found, run)
+}
+
+/// A run to be, but for its numbers.
+struct Parts {
+    recipe: Recipe,
+    /// The shape of a sample.
+    image: Shape,
+    preprocess: Preprocess,
+    notes: Vec<&'static str>,
+}
+
+impl Parts {
+    /// Fails with a sentence to come behind the file's name.
+    fn of(found: &Model<'_>, options: &Options) -> std::result::Result<Self, String> {
+        let lowest = found.lowest();
+        let words: Option<&[u32]> =
+            lowest.section(PREPROCESSING).and_then(|bytes| bytemuck::try_cast_slice(bytes).ok());
+        let known = options.shape.or_else(|| options.recipe.as_ref()?.data.set.image_shape());
+        let input = upright(lowest.network().input());
+        let (preprocess, steps) = match words {
+            Some(words) => Preprocess::from_device(words)?,
+            None if lowest.network().is_fully_connected() => {
+                if known.is_none() && lowest.is_planar() {
+                    return Err("does not say the shape of a sample; say it".to_owned());
+                }
+                // Numbers without an order, as a data set of vectors has them.
+                let vector = Shape::new(1, 1, input.len());
+                (Preprocess::none(known.unwrap_or(vector)), Vec::new())
+            }
+            None => (Preprocess::none(input), Vec::new()),
+        };
+        let image = preprocess.shape();
+        if known.is_some_and(|known| known != image) || image.len() != lowest.network().input().len() {
+            return Err("takes samples of another shape than was said".to_owned());
+        }
+        let mut notes = Vec::new();
+        if found.int8().is_some() {
+            notes.push("its 8-bit integers are left out: quantise the run again to export them");
+        }
+        let base = match &options.recipe {
+            Some(recipe) => recipe.clone(),
+            None => parse(DATA, "import").map_err(|error| error.to_string())?,
+        };
+        let mut recipe: Option<Recipe> = None;
+        for layer in layers(found) {
+            let below = recipe.take().map(Box::new);
+            recipe = Some(described(&layer, &base, below, &mut notes));
+        }
+        let mut recipe = recipe.ok_or("has no layer")?;
+        let mut lower = &mut recipe;
+        while let Some(below) = lower.below.as_deref_mut() {
+            lower = below;
+        }
+        lower.preprocess = steps;
+        lower.data.divide_by = divisor(lowest.scale());
+        Ok(Self { recipe, image, preprocess, notes })
+    }
+
+    fn write(mut self, found: &Model<'_>, run: &Run) -> Result<Imported> {
+        // The lowest layer first; the recipe of a whole run goes first in each folder, as training writes it.
+        let all = layers(found);
+        let mut folders = vec![(run.clone(), self.recipe.clone())];
+        while let Some((run, Some(below))) =
+            folders.last().map(|(run, recipe)| (run.clone(), recipe.below.clone()))
+        {
+            folders.push((run.below(), *below));
+        }
+        if let Some((run, _)) = folders.first() {
+            run.begin(&self.recipe)?;
+        }
+        let classes = found.svm().map_or(0, |svm| svm.classes());
+        let names = match found.class_names() {
+            Some(_) => Classes::new((0..classes).map(|class| found.class_name(class).unwrap_or_default()))?,
+            None => Classes::numbered(classes),
+        };
+        for ((folder, recipe), layer) in folders.iter().rev().zip(&all) {
+            if folder.folder() != run.folder() {
+                folder.begin(recipe)?;
+            }
+            let network = recipe.resolve(self.image)?.network();
+            let mut parameters = vec![0.0; network.parameters_len()];
+            let stored = layer.section(wta_core::model::PARAMETERS).unwrap_or_default();
+            let values: &[f32] = bytemuck::try_cast_slice(stored).unwrap_or_default();
+            parameters.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            if recipe.below.is_none() {
+                self.preprocess.save(folder.folder())?;
+            }
+            let scale = recipe.below.is_some().then(|| layer.scale());
+            model::save(&folder.file("model.safetensors"), &network, &parameters, scale)?;
+            let (form, classes) = (Form::of(self.image), names.clone());
+            folder.save_sample(&SampleKind {
+                shape: self.image,
+                form,
+                classes,
+                count: None,
+                fingerprint: None,
+            })?;
+        }
+        let trained = Trained::open(run, self.image)?;
+        if !found.parameters().is_some_and(|parameters| parameters.has_decoder()) {
+            self.notes
+                .push("it has no decoder: that of the run is 0 throughout, which training would begin from");
+        }
+        let step = self.save_training(found, run, &trained)?;
+        if let Some(found_svm) = found.svm() {
+            let svm = svm::Model {
+                classes,
+                features: found_svm.features(),
+                weights: found_svm.weights().to_vec(),
+                bias: found_svm.bias().to_vec(),
+            };
+            let columns = Columns { layers: vec![trained.features()], factors: None };
+            svm::file::save(&run.file("svm.safetensors"), &svm, &columns)?;
+            let pool = PoolRecipe::from(trained.resolved.pool()).to_string();
+            let weights = format!("{:08x}", trained.checksum());
+            let record = json!({ "classes": names.names(), "pool": pool, "power": 1.0, "weights": weights });
+            run.save_json("eval.json", &record)?;
+        }
+        Ok(Imported { trained, classes, step, notes: self.notes })
+    }
+
+    /// Writes the checkpoint, if there is the state of a training; returns the steps done.
+    fn save_training(&mut self, found: &Model<'_>, run: &Run, trained: &Trained) -> Result<Option<u64>> {
+        let Some(state) = found.training()? else { return Ok(None) };
+        if !is_described(&state) {
+            self.notes.push(
+                "its training has settings that no recipe describes: it can be begun from, not resumed",
+            );
+            return Ok(None);
+        }
+        save_checkpoint(
+            run,
+            &trained.parameters,
+            state.moments,
+            state.step,
+            trained.network().code().channels,
+        )?;
+        Ok(Some(state.step))
+    }
+}
+
+/// The layers from the lowest up.
+fn layers<'a>(found: &Model<'a>) -> Vec<Model<'a>> {
+    let mut all: Vec<Model<'a>> = std::iter::successors(Some(*found), Model::below).collect();
+    all.reverse();
+    all
+}
+
+/// A shape as a host knows it: a signal is a row.
+fn upright(shape: Shape) -> Shape {
+    if shape.width == 1 && shape.height > 1 { Shape::new(shape.channels, 1, shape.height) } else { shape }
+}
+
+/// What numbers are divided by to get this scale, to the bit if there is such a number.
+fn divisor(scale: f32) -> f32 {
+    let near = 1.0 / scale;
+    let candidates = [near.round(), near, near.next_up(), near.next_down()];
+    candidates.into_iter().find(|divisor| 1.0 / divisor == scale).unwrap_or(near)
+}
+
+/// The recipe of a layer on the one below.
+fn described(
+    found: &Model<'_>,
+    base: &Recipe,
+    below: Option<Box<Recipe>>,
+    notes: &mut Vec<&'static str>,
+) -> Recipe {
+    let network = found.network();
+    let turned = network.input().width == 1 && network.input().height > 1;
+    let size = |size: Size| Extent::from(if turned { Size::new(size.width, size.height) } else { size });
+    let (tied, initial) = (network.is_tied(), InitialRecipe::He);
+    let architecture = if network.is_fully_connected() {
+        let units = network.layers().map(|layer| layer.conv.maps).collect();
+        Architecture::FullyConnected { units, tied, initial }
+    } else {
+        let layer = |conv: wta_core::Conv| LayerRecipe {
+            maps: conv.maps,
+            kernel: size(conv.kernel),
+            stride: size(conv.stride),
+        };
+        let encoder = network.layers().map(|found| layer(found.conv)).collect();
+        Architecture::Convolutional {
+            encoder,
+            decoder_kernel: size(network.decoder().conv.kernel),
+            tied,
+            initial,
+        }
+    };
+    let pool = found.pool();
+    let windows =
+        PoolRecipe { kernel: size(pool.kernel), stride: size(pool.stride), ..PoolRecipe::from(pool) };
+    let pool = (pool != Pool::NONE).then_some(windows);
+    let mut recipe = Recipe {
+        network: architecture,
+        features: Features { root: found.sqrt_features(), pool },
+        below,
+        large: None,
+        preprocess: Vec::new(),
+        ..base.clone()
+    };
+    match found.training() {
+        Ok(Some(state)) => train_like(&mut recipe, &state),
+        _ => notes.extend(
+            (notes.is_empty() && recipe.below.is_none())
+                .then_some("it has no state of a training: begin one with its weights to go on"),
+        ),
+    }
+    recipe
+}
+
+/// Whether a recipe can say all of this training.
+fn is_described(state: &TrainingState<'_>) -> bool {
+    match state.config.optimizer.method {
+        Method::Adam { .. } => state.config.optimizer.method == Method::ADAM,
+        Method::Sgd { .. } => true,
+    }
+}
+
+/// The settings of a training in the recipe. The epochs are not known, as the number of samples is not.
+fn train_like(recipe: &mut Recipe, state: &TrainingState<'_>) {
+    let config = state.config;
+    let (lifetime, per_sample) = match config.sparsity.selection {
+        Selection::All => (None, None),
+        Selection::Lifetime { rate } => (Some(rate), None),
+        Selection::PerSample { count } => (None, Some(count)),
+    };
+    let grid = config.sparsity.grid;
+    recipe.sparsity = SparsityRecipe { grid: grid.into(), lifetime, per_sample, ..SparsityRecipe::default() };
+    recipe.corruption = CorruptionRecipe { input: config.corruption.input, hidden: config.corruption.hidden };
+    let training = &mut recipe.training;
+    training.batch = config.batch;
+    training.rate = config.optimizer.rate;
+    training.decay = config.optimizer.decay;
+    training.seed = config.corruption.seed.max(1);
+    training.optimizer = match config.optimizer.method {
+        Method::Adam { .. } => OptimizerRecipe::Adam,
+        Method::Sgd { momentum } => OptimizerRecipe::Sgd { momentum },
+    };
+    training.schedule = match config.optimizer.schedule {
+        Schedule::Constant => ScheduleRecipe::Constant,
+        Schedule::Linear => ScheduleRecipe::Linear,
+        Schedule::Step { at, factor } => ScheduleRecipe::Step { at, factor },
+    };
+}
