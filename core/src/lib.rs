@@ -83,6 +83,9 @@ mod field;
 pub mod int8;
 mod kernels;
 mod limits;
+#[cfg(feature = "defmt")]
+mod logged_shapes;
+mod logging;
 mod macros;
 pub mod math;
 mod memory;

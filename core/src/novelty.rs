@@ -9,6 +9,7 @@
 use crate::compete::Candidates;
 use crate::error::{Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
+use crate::logging::logged;
 use crate::memory::split_off;
 use crate::network::Network;
 use crate::parameters::Parameters;
@@ -52,12 +53,12 @@ impl<'a, K: Kernels> Novelty<'a, K> {
         memory: &'a mut [f32],
         positions: &'a mut [u32],
     ) -> Result<Self> {
-        parameters.expect_decoder()?;
+        logged!(parameters.expect_decoder())?;
         let network = parameters.network_ref();
         let code = network.code();
         let prepared = Forward::prepared_len(kernels, network);
-        expect_len("memory of the novelty score", novelty_len(network) + prepared, memory.len())?;
-        expect_len("winners' positions", code.channels, positions.len())?;
+        logged!(expect_len("memory of the novelty score", novelty_len(network) + prepared, memory.len()))?;
+        logged!(expect_len("winners' positions", code.channels, positions.len()))?;
         let mut rest = memory;
         let forward_len = forward_len(network) + prepared;
         let forward = Forward::new(kernels, parameters, split_off(&mut rest, forward_len))?;
@@ -74,7 +75,11 @@ impl<'a, K: Kernels> Novelty<'a, K> {
     /// [`Error::Length`](crate::Error::Length) for a sample of another size,
     /// [`Error::NotFinite`](crate::Error::NotFinite) if a number of it, an activation or the score is not
     /// finite.
-    pub fn score(&mut self, mut sample: impl Rows) -> Result<f32> {
+    pub fn score(&mut self, sample: impl Rows) -> Result<f32> {
+        logged!(self.try_score(sample))
+    }
+
+    fn try_score(&mut self, mut sample: impl Rows) -> Result<f32> {
         let Self { forward, keep, row, values, positions, residual } = self;
         forward.compete(&mut sample, row, Candidates { values, positions })?;
         if *keep == 0 {

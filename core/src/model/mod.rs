@@ -69,6 +69,7 @@ use heapless::Vec;
 use crate::crc::crc32;
 use crate::error::{Error, Result, expect_finite};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm};
+use crate::logging::logged;
 use crate::network::{Conv, MAX_LAYERS, Network};
 use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
@@ -105,6 +106,11 @@ impl<'a> Model<'a> {
     /// [`Error::Length`] for a network, a pooling or a classifier that cannot be, or if they do not fit each
     /// other. [`Error::NotFinite`] if a number is not finite.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        logged!(Self::try_parse(bytes))
+    }
+
+    #[inline(always)]
+    fn try_parse(bytes: &'a [u8]) -> Result<Self> {
         // The lowest layer first, and all in one place: on a microcontroller, another one that reads a
         // description would take kilobytes of flash, and a call a kilobyte of stack.
         let mut above = sections::layers(bytes).take(MAX_STACK + 1).count().saturating_sub(1);

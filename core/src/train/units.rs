@@ -17,6 +17,7 @@ use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
 use crate::limits::{SAFE_GRADIENT, expect_sane};
+use crate::logging::logged;
 use crate::math;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
@@ -115,20 +116,20 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        config.check(&network)?;
+        logged!(config.check(&network))?;
         if !config.corruption.is_none() {
-            return Err(Error::Invalid(
+            return logged!(Err(Error::Invalid(
                 "training unit by unit hides nothing from the network: set no corruption",
-            ));
+            )));
         }
         if kernels.prepared_len(1, network.input().len()) > 0 {
-            return Err(Error::Invalid(
+            return logged!(Err(Error::Invalid(
                 "training unit by unit reads images in place: take the scalar kernels",
-            ));
+            )));
         }
         let len = Self::len(&network, &config);
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
-        Units::new(kernels, Parameters::new(network, state.parameters)?)?;
+        logged!(Units::new(kernels, Parameters::new(network, state.parameters)?))?;
         Ok(Self { kernels, state })
     }
 
@@ -151,6 +152,10 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     /// [`Error::NotFinite`] if a pixel or an activation is not finite, [`Error::Diverged`] for a gradient out
     /// of all bounds. The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
+        logged!(self.try_step(images))
+    }
+
+    fn try_step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let kernels = self.kernels;
         let State { network, config, parameters, moments, scratch, step, stopwatch } = &mut self.state;
         let layout = Layout::new(network);
