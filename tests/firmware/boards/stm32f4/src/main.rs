@@ -10,9 +10,7 @@ use defmt_rtt as _;
 use panic_probe as _;
 use static_cell::{ConstStaticCell, StaticCell};
 use stm32f4xx_hal::adc::Adc;
-use stm32f4xx_hal::adc::config::{
-    AdcConfig, Dma, ExternalTrigger, SampleTime, Scan, Sequence, TriggerMode,
-};
+use stm32f4xx_hal::adc::config::{AdcConfig, Dma, ExternalTrigger, SampleTime, Scan, Sequence, TriggerMode};
 use stm32f4xx_hal::dma::config::DmaConfig;
 use stm32f4xx_hal::dma::{DMAError, StreamsTuple, Transfer};
 use stm32f4xx_hal::flash::{FlashExt as _, UnlockedFlash};
