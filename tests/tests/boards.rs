@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use defmt_decoder::{DecodeError, Table};
 use wta_tests::{Cross, emulator, require, run, run_within};
@@ -68,7 +68,9 @@ fn what_the_boards_share_learns_and_tells_faults_and_logs_it() {
     cargo.args(["--release", "-p", "wta-monitor-qemu"]);
     finish(cargo);
     let program = cross.programs(tmpdir, "release").join("wta-monitor-qemu");
-    let log = run_in_qemu(emulator.command(&program), &program);
+    let ran = run_within(Duration::from_secs(180), emulator.command(&program)).unwrap();
+    let log = decode(&fs::read(&program).unwrap(), &ran.bytes);
+    assert!(ran.success(), "QEMU: {}\n{log:#?}", ran.ending());
     let mut lines = log.iter();
 
     for error in sentences::ERRORS {
@@ -134,18 +136,6 @@ impl Line {
     fn new(level: &str, text: impl Into<String>) -> Self {
         Self { level: level.to_owned(), text: text.into() }
     }
-}
-
-/// Runs a program to its end; what it writes over semihosting are defmt's frames.
-fn run_in_qemu(mut qemu: Command, program: &Path) -> Vec<Line> {
-    let folder = tempfile::tempdir().unwrap();
-    let frames = folder.path().join("frames");
-    qemu.arg("-chardev").arg(format!("file,id=frames,path={}", frames.display()));
-    qemu.args(["-semihosting-config", "enable=on,target=native,chardev=frames"]);
-    let ran = run_within(Duration::from_secs(180), qemu).unwrap();
-    let lines = decode(&fs::read(program).unwrap(), &fs::read(&frames).unwrap());
-    assert!(ran.success(), "QEMU: {}\n{}\n{lines:#?}", ran.ending(), ran.output);
-    lines
 }
 
 /// Reads frames by the strings in the program's file.

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use critical_section::Mutex;
 use defmt::Encoder;
-use semihosting::io::{Stdout, Write as _, stdout};
+use semihosting::io::{Write as _, stdout};
 
 /// Bytes of a frame; the rest of a longer one is dropped, and the host sees that it is damaged.
 const FRAME: usize = 256;
@@ -15,11 +15,10 @@ struct State {
     encoder: Encoder,
     frame: [u8; FRAME],
     len: usize,
-    out: Option<Stdout>,
 }
 
 static STATE: Mutex<RefCell<State>> =
-    Mutex::new(RefCell::new(State { encoder: Encoder::new(), frame: [0; FRAME], len: 0, out: None }));
+    Mutex::new(RefCell::new(State { encoder: Encoder::new(), frame: [0; FRAME], len: 0 }));
 
 #[defmt::global_logger]
 struct Logger;
@@ -39,11 +38,8 @@ fn encode(what: impl FnOnce(&mut Encoder, &mut dyn FnMut(&[u8]))) {
 fn send() {
     critical_section::with(|token| {
         let Ok(mut state) = STATE.borrow(token).try_borrow_mut() else { return };
-        let State { frame, len, out, .. } = &mut *state;
-        if out.is_none() {
-            *out = stdout().ok();
-        }
-        if let Some(out) = out {
+        let State { frame, len, .. } = &mut *state;
+        if let Ok(mut out) = stdout() {
             // A host that does not listen must not stop the program.
             let _ = out.write(frame.get(..*len).unwrap_or(&[]));
         }

@@ -12,6 +12,8 @@ mod recordings;
 mod refusals;
 mod sentences;
 
+// Its critical section.
+use cortex_m as _;
 use cortex_m_rt::entry;
 use ram_flash::RamFlash;
 use wta_monitor::{FlashSlots, Machine, Monitor};

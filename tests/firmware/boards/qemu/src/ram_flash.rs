@@ -11,14 +11,14 @@ pub(crate) const STATE: u32 = PAGE as u32;
 const PAGE: usize = 4096;
 const LEN: usize = STATE as usize + FlashSlots::<&mut RamFlash>::BYTES as usize;
 
-/// Flash that has been written before, by another program.
+/// Flash that has not been erased: it has been written before, by another program.
 pub(crate) struct RamFlash {
     bytes: [u8; LEN],
 }
 
 impl RamFlash {
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0x5a; LEN] }
+        Self { bytes: [0; LEN] }
     }
 
     fn run(&mut self, from: u32, len: usize) -> Result<&mut [u8], NorFlashErrorKind> {

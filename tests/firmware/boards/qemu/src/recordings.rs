@@ -10,9 +10,6 @@ type Watching<'m, 'f> = Monitor<'m, &'f mut RamFlash>;
 /// `fixtures/bearing`, int16.
 static NORMAL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/normal"));
 
-/// Bytes of a fault's recording, 2.5 s, that are played.
-const PLAYED: usize = 60_000;
-
 /// The recordings of faults.
 pub(crate) static FAULTS: [(&str, &[u8]); 3] = [
     ("inner", include_bytes!(concat!(env!("OUT_DIR"), "/inner_7"))),
@@ -49,7 +46,7 @@ pub(crate) fn not_seen() -> &'static [u8] {
 
 /// Plays a recording.
 pub(crate) fn play(monitor: &mut Watching<'_, '_>, recording: &[u8]) {
-    for sample in samples(recording.get(..PLAYED).unwrap_or(recording)) {
+    for sample in samples(recording) {
         monitor.push(sample);
     }
     monitor.gap();
