@@ -10,7 +10,9 @@ use defmt_rtt as _;
 use panic_probe as _;
 use static_cell::{ConstStaticCell, StaticCell};
 use stm32f4xx_hal::adc::Adc;
-use stm32f4xx_hal::adc::config::{AdcConfig, Dma, ExternalTrigger, SampleTime, Scan, Sequence, TriggerMode};
+use stm32f4xx_hal::adc::config::{
+    AdcConfig, Clock, Dma, ExternalTrigger, SampleTime, Scan, Sequence, TriggerMode,
+};
 use stm32f4xx_hal::dma::config::DmaConfig;
 use stm32f4xx_hal::dma::{DMAError, StreamsTuple, Transfer};
 use stm32f4xx_hal::flash::{FlashExt as _, UnlockedFlash};
@@ -60,8 +62,9 @@ fn main() -> ! {
         Err(error) => defmt::panic!("{}", error),
     };
 
-    // Each beat of the timer starts one conversion of the three pins.
+    // Each beat of the timer starts one conversion of the three pins. The ADC bears 36 MHz; this is 21.
     let config = AdcConfig::default()
+        .clock(Clock::Pclk2_div_4)
         .dma(Dma::Continuous)
         .scan(Scan::Enabled)
         .external_trigger(TriggerMode::RisingEdge, ExternalTrigger::Tim_2_trgo);
