@@ -7,7 +7,6 @@ pub type Result<T> = core::result::Result<T, Error>;
 
 /// Why a description, a buffer or a number was refused. The core never panics on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Error {
     /// A description that cannot be: the text says which part, and what it may be.
     Invalid(&'static str),
@@ -68,6 +67,40 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// The sentence of [`Display`](fmt::Display), word for word, without [`core::fmt`].
+#[cfg(feature = "defmt")]
+impl defmt::Format for Error {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Invalid(what) | Self::Model(what) => defmt::write!(f, "{=str}", what),
+            Self::Length { what, expected, found } => defmt::write!(
+                f,
+                "the {=str} must have {=usize} elements, but {=usize} were given",
+                what,
+                expected,
+                found
+            ),
+            Self::NotFinite { what, index } => {
+                defmt::write!(f, "element {=usize} of the {=str} is not a finite number", index, what)
+            }
+            Self::BadImage { image, index, what } => defmt::write!(
+                f,
+                "element {=usize} of image {=usize} of the batch {=str}; \
+                 leave this image out, or let training skip bad images",
+                index,
+                image,
+                what
+            ),
+            Self::Diverged { index } => defmt::write!(
+                f,
+                "training diverged: the gradient of parameter {=usize} is not finite or absurdly large; \
+                 lower the learning rate, or clip the gradient",
+                index
+            ),
+        }
+    }
+}
 
 impl Error {
     /// The rule that a constant description breaks: what [`constant!`](crate::constant) tells the compiler.

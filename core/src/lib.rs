@@ -85,6 +85,9 @@ pub mod int8;
 mod kernels;
 pub mod learn_classes;
 mod limits;
+#[cfg(feature = "defmt")]
+mod logged_shapes;
+mod logging;
 mod macros;
 pub mod math;
 mod memory;

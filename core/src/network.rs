@@ -33,7 +33,6 @@ const MAX_LEN: usize = (isize::MAX as usize) / 16;
 
 /// One encoder layer: a "same" convolution followed by ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Conv {
     /// Feature maps that the layer makes.
     pub maps: usize,
@@ -60,7 +59,6 @@ impl Conv {
 /// The decoder is one of these too, read backwards. Its input is the image, its `conv.maps` are the code's
 /// maps, its stride is the product of the encoder's, and its filters are the dictionary's atoms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Layer {
     /// The shape below.
     pub input: Shape,
@@ -131,7 +129,6 @@ impl Layer {
 
 /// A winner-take-all autoencoder: encoder layers, and a linear decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Network {
     input: [u32; 3],
     convs: [SmallConv; MAX_LAYERS],

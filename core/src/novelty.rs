@@ -9,6 +9,7 @@
 use crate::compete::Candidates;
 use crate::error::{Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
+use crate::logging::logged;
 use crate::memory::split_off;
 use crate::network::Network;
 use crate::parameters::Parameters;
@@ -61,7 +62,7 @@ impl<'a, K: Kernels> Novelty<'a, K> {
         {
             novelty = Err(error);
         }
-        novelty
+        logged!(novelty)
     }
 
     #[inline(never)]
@@ -89,7 +90,11 @@ impl<'a, K: Kernels> Novelty<'a, K> {
     /// [`Error::Length`](crate::Error::Length) for a sample of another size,
     /// [`Error::NotFinite`](crate::Error::NotFinite) if a number of it, an activation or the score is not
     /// finite.
-    pub fn score(&mut self, mut sample: impl Rows) -> Result<f32> {
+    pub fn score(&mut self, sample: impl Rows) -> Result<f32> {
+        logged!(self.try_score(sample))
+    }
+
+    fn try_score(&mut self, mut sample: impl Rows) -> Result<f32> {
         let Self { forward, keep, row, values, positions, residual } = self;
         forward.compete(&mut sample, row, Candidates { values, positions })?;
         if *keep == 0 {

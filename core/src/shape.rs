@@ -7,7 +7,6 @@
 /// `(y * width + x) * channels + channel`. A signal is an image of height 1; a plain vector is an image of
 /// height and width 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shape {
     /// Colours of an image, maps of a layer, elements of a plain vector.
     pub channels: usize,
@@ -56,7 +55,6 @@ impl Shape {
 
 /// A height and a width: of a kernel, a stride, a pooling window, a grid of winners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Size {
     /// Rows.
     pub height: usize,

@@ -152,6 +152,11 @@ impl Cross {
     /// target directory, apart from the build that the tests are part of. Lock files must be up to date: a
     /// test does not change the source.
     pub fn cargo(&self, subcommand: &str, tmpdir: &str) -> Command {
+        self.cargo_in(subcommand, &self.target_dir(tmpdir))
+    }
+
+    /// [`cargo`](Self::cargo) with this target directory.
+    pub fn cargo_in(&self, subcommand: &str, target_dir: &Path) -> Command {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let variables = env::vars_os().map(|(name, _)| name);
         variables.filter(|name| !is_kept(name)).for_each(|name| {
@@ -167,7 +172,7 @@ impl Cross {
             cargo.env(variable("RUNNER"), runner);
         }
         cargo.current_dir(workspace()).args([subcommand, "--locked", "--target", self.target]);
-        cargo.arg("--target-dir").arg(self.target_dir(tmpdir));
+        cargo.arg("--target-dir").arg(target_dir);
         if self.compiler != Compiler::Default {
             cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTDOC", DEBIAN_RUSTDOC);
         }

@@ -12,6 +12,8 @@ pub struct Finished {
     pub status: Option<ExitStatus>,
     /// All that it printed to stdout and stderr, in this order of time.
     pub output: String,
+    /// The same as it was printed, where it is no text.
+    pub bytes: Vec<u8>,
 }
 
 impl Finished {
@@ -67,9 +69,9 @@ pub fn run_within(limit: Duration, mut command: Command) -> io::Result<Finished>
             thread::sleep(Duration::from_millis(20));
         }
     };
-    let output =
+    let bytes =
         reading.join().map_err(|_| io::Error::other("the thread that reads the output panicked"))??;
-    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned() })
+    Ok(Finished { status, output: String::from_utf8_lossy(&bytes).into_owned(), bytes })
 }
 
 #[cfg(all(test, unix))]

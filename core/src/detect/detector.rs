@@ -11,6 +11,7 @@ use crate::detect::tail::Tail;
 use crate::detect::votes::Ballot;
 use crate::detect::window::{scale, shift};
 use crate::error::{Result, expect_len};
+use crate::logging::logged;
 use crate::memory::{part, part_mut};
 use crate::novelty::{Novelty, novelty_len};
 use crate::parameters::{Initial, Parameters};
@@ -102,11 +103,11 @@ impl<'m> Detector<'m> {
     ///
     /// As for [`Detector::new`].
     pub fn resume(settings: &'m Settings, memory: Memory<'m>, status: Status) -> Result<Self> {
-        settings.check()?;
+        logged!(settings.check())?;
         let len = detector_len(settings);
-        expect_len("floats of the detector", len.floats, memory.floats.len())?;
-        expect_len("indices of the detector", len.indices, memory.indices.len())?;
-        expect_len("cuts of the detector", len.cuts, memory.cuts.len())?;
+        logged!(expect_len("floats of the detector", len.floats, memory.floats.len()))?;
+        logged!(expect_len("indices of the detector", len.indices, memory.indices.len()))?;
+        logged!(expect_len("cuts of the detector", len.cuts, memory.cuts.len()))?;
         let Memory { floats, indices, cuts } = memory;
         let (floats, scratch) = Floats::split(floats, settings);
         Ok(Self { settings, status, floats, scratch, indices, cuts })
@@ -138,7 +139,7 @@ impl<'m> Detector<'m> {
     /// happen.
     pub fn push(&mut self, sample: impl Sample) -> Result<Option<Event>> {
         let channels = self.settings.channels;
-        expect_len("sample", channels, sample.channels())?;
+        logged!(expect_len("sample", channels, sample.channels()))?;
         if self.status.ahead > 0 {
             self.status.ahead -= 1;
             return Ok(None);

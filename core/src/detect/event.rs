@@ -2,7 +2,6 @@
 
 /// What happened at a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event {
     /// Each channel's mean and deviation are known and frozen: learning begins.
     Conditioned,
@@ -32,6 +31,22 @@ pub enum Event {
     Quiet,
     /// Windows are not quiet any more.
     Resumed,
+}
+
+/// A line of a log, without [`core::fmt`].
+#[cfg(feature = "defmt")]
+impl defmt::Format for Event {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Conditioned => defmt::write!(f, "conditioned: each channel's mean and deviation are known"),
+            Self::Learnt { loss } => defmt::write!(f, "learnt: loss {=f32}", loss),
+            Self::Calibrated { threshold } => defmt::write!(f, "calibrated: threshold {=f32}", threshold),
+            Self::Alarm { score } => defmt::write!(f, "alarm: score {=f32}", score),
+            Self::Cleared { score } => defmt::write!(f, "cleared: score {=f32}", score),
+            Self::Quiet => defmt::write!(f, "quiet: the machine stands still, or the sensor is dead"),
+            Self::Resumed => defmt::write!(f, "resumed: windows are not quiet any more"),
+        }
+    }
 }
 
 /// What a detector is doing.

@@ -5,6 +5,7 @@ use crate::int8::extract::Int8Extractor;
 use crate::int8::filters::{Int8Weights, expect_sums_fit, packed_len};
 use crate::int8::kernels::Int8Kernels;
 use crate::int8::rows::Int8Rows;
+use crate::logging::logged;
 use crate::memory::{copy, part};
 use crate::shape::Shape;
 use crate::svm::largest;
@@ -103,9 +104,9 @@ impl<'a, K: Int8Kernels> Int8Classifier<'a, K> {
     /// for another number of sums.
     pub fn new(extractor: Int8Extractor<'a, K>, svm: Int8Svm<'a>, sums: &'a mut [i32]) -> Result<Self> {
         if extractor.shape() != svm.features() {
-            return Err(Error::Invalid("the quantised classifier is for features of another shape"));
+            return logged!(Err(Error::Invalid("the quantised classifier is for features of another shape")));
         }
-        expect_len("sums", svm.classes(), sums.len())?;
+        logged!(expect_len("sums", svm.classes(), sums.len()))?;
         Ok(Self { extractor, svm, sums })
     }
 

@@ -7,6 +7,7 @@ use crate::int8::kernels::Int8Kernels;
 use crate::int8::network::{Int8Network, pooled_rows, row_len, scratch_len, window_len, windows_len};
 use crate::int8::rows::Int8Rows;
 use crate::int8::window::Window;
+use crate::logging::logged;
 use crate::memory::{copy, part_mut};
 use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
@@ -57,9 +58,9 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     ) -> Result<Self> {
         let description = network.network();
         let code = description.code();
-        pool.check(code)?;
-        pool.check_int8()?;
-        expect_len("memory of the features", Self::memory_len(description, &pool), memory.len())?;
+        logged!(pool.check(code))?;
+        logged!(pool.check_int8())?;
+        logged!(expect_len("memory of the features", Self::memory_len(description, &pool), memory.len()))?;
         let mut windows = [Window::new(description.top(), 0); MAX_LAYERS];
         let mut start = 0usize;
         for (layer, window) in description.each_layer().zip(&mut windows) {
@@ -101,7 +102,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         mut sink: impl FnMut(usize, &[i16]),
     ) -> Result<()> {
         let input = self.network.network().input();
-        image.expect_shape(input)?;
+        logged!(image.expect_shape(input))?;
         let depth = self.network.network().depth();
         self.windows.iter_mut().take(depth).for_each(|window| window.restart(self.rows));
         self.pooling.restart();
@@ -111,7 +112,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
                 let row = window.newest_mut(self.rows);
                 image.row(y, row);
                 if row.iter().any(|pixel| pixel.unsigned_abs() > MAX_ACTIVATION.unsigned_abs()) {
-                    return Err(Error::Invalid("a pixel of a quantised image is beyond 255"));
+                    return logged!(Err(Error::Invalid("a pixel of a quantised image is beyond 255")));
                 }
             }
             self.rise(0, &mut sink);
@@ -136,7 +137,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     /// [`Error::Length`] unless `features` has the numbers of [`Int8Extractor::shape`], and as for
     /// [`Int8Extractor::for_each_row`].
     pub fn features(&mut self, image: impl Int8Rows, features: &mut [i16]) -> Result<()> {
-        expect_len("features", self.shape().len(), features.len())?;
+        logged!(expect_len("features", self.shape().len(), features.len()))?;
         self.for_each_row(image, |y, row| {
             copy(row, part_mut(features, y.saturating_mul(row.len()), row.len()))
         })

@@ -71,6 +71,7 @@ mod write;
 use crate::crc::crc32;
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::int8::{Int8Filters, Int8Network, Int8Svm};
+use crate::logging::logged;
 use crate::network::{Conv, Network};
 use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
@@ -116,7 +117,7 @@ impl<'a> Model<'a> {
         {
             model = Err(error);
         }
-        model
+        logged!(model)
     }
 
     /// No model, to be made one in its place: a model that is returned lies on the stack twice, and a description is

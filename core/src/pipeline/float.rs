@@ -1,6 +1,7 @@
 //! A whole model in `f32`.
 
 use crate::error::{Error, Result, expect_len};
+use crate::logging::logged;
 use crate::memory::split_off;
 use crate::model::Model;
 use crate::pipeline::layers::{Features, features_len, keep};
@@ -69,8 +70,8 @@ impl<'a> Pipeline<'a> {
     /// [`Error::Model`] for a model without parameters in `f32`, or for the upper layer of a stack alone;
     /// [`Error::Length`] unless `memory` has [`Pipeline::memory_len`] numbers.
     pub fn new(model: Model<'a>, memory: &'a mut [f32]) -> Result<Self> {
-        let scale = lowest_scale(&model)?;
-        expect_len("memory of the model", Self::memory_len(&model), memory.len())?;
+        let scale = logged!(lowest_scale(&model))?;
+        logged!(expect_len("memory of the model", Self::memory_len(&model), memory.len()))?;
         Ok(Self { model, scale, memory })
     }
 
@@ -92,7 +93,7 @@ impl<'a> Pipeline<'a> {
     /// [`Error::Length`] for a sample of another size, or unless `features` has the numbers of
     /// [`Pipeline::shape`]; [`Error::NotFinite`] if a number of the sample is not finite.
     pub fn features(&mut self, samples: impl Rows, features: &mut [f32]) -> Result<()> {
-        expect_len("features", self.shape().len(), features.len())?;
+        logged!(expect_len("features", self.shape().len(), features.len()))?;
         let (_, memory) = self.memory.split_at_mut_checked(self.model.classes()).unwrap_or_default();
         run(&self.model, self.scale, samples, memory, &mut keep(features))
     }
@@ -103,7 +104,8 @@ impl<'a> Pipeline<'a> {
     ///
     /// As for [`Pipeline::features`], and [`Error::Model`] for a model without classifier.
     pub fn scores(&mut self, samples: impl Rows) -> Result<&[f32]> {
-        let svm = self.model.svm().ok_or(NO_CLASSIFIER)?;
+        let svm = self.model.svm().ok_or(NO_CLASSIFIER);
+        let svm = logged!(svm)?;
         let (scores, memory) = self.memory.split_at_mut_checked(svm.classes()).unwrap_or_default();
         scores.fill(0.0);
         run(&self.model, self.scale, samples, memory, &mut |y, row| {

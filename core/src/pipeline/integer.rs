@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, expect_len};
 use crate::int8::{Int8Extractor, Int8Kernels, Int8Rows, quantise};
+use crate::logging::logged;
 use crate::memory::{copy, split_off};
 use crate::model::{INT8_WEIGHTS, Model};
 use crate::pipeline::float::NO_CLASSIFIER;
@@ -72,12 +73,14 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     pub fn new(kernels: K, model: Model<'a>, memory: &'a mut [u32]) -> Result<Self> {
         let lowest = model.layer(0);
         if lowest.is_stacked() {
-            return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
+            return logged!(Err(Error::Model(
+                "this model.wta is the upper layer of a stack; export the whole stack"
+            )));
         }
         if lowest.section(INT8_WEIGHTS).is_none() {
-            return Err(Error::Model("this model.wta has no quantised network; export it with one"));
+            return logged!(Err(Error::Model("this model.wta has no quantised network; export it with one")));
         }
-        expect_len("memory of the model", Self::memory_len(&model), memory.len())?;
+        logged!(expect_len("memory of the model", Self::memory_len(&model), memory.len()))?;
         let (scale, step) = match lowest.int8_input_step() {
             Some(step) => (lowest.scale(), step),
             None => (1.0, 1.0),
@@ -107,7 +110,7 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     /// [`Error::Length`] for a sample of another size, or unless `features` has the numbers of
     /// [`Int8Pipeline::shape`]; [`Error::Invalid`] if a number of the sample is not finite.
     pub fn features(&mut self, samples: impl Rows, features: &mut [i16]) -> Result<()> {
-        expect_len("features", self.shape().len(), features.len())?;
+        logged!(expect_len("features", self.shape().len(), features.len()))?;
         let mut keep = keep(features);
         self.for_each_row(samples, |y, row| {
             // Keeping a row cannot fail.
@@ -133,7 +136,8 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     /// As for [`Int8Pipeline::features`], and [`Error::Model`] for a model without classifier.
     pub fn scores(&mut self, samples: impl Rows) -> Result<impl Iterator<Item = f32>> {
         let Self { kernels, model, scale, step, memory } = self;
-        let svm = model.known_int8_svm().ok_or(NO_CLASSIFIER)?;
+        let svm = model.known_int8_svm().ok_or(NO_CLASSIFIER);
+        let svm = logged!(svm)?;
         let (sums, memory) = memory.split_at_mut_checked(svm.classes()).unwrap_or_default();
         let sums: &mut [i32] = bytemuck::try_cast_slice_mut(sums).unwrap_or_default();
         copy(svm.bias(), sums);

@@ -6,6 +6,7 @@
 
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
+use crate::logging::logged;
 use crate::math::inference;
 use crate::memory::{part_mut, split_off};
 use crate::network::Network;
@@ -89,7 +90,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         {
             extractor = Err(error);
         }
-        extractor
+        logged!(extractor)
     }
 
     #[inline(never)]
@@ -129,11 +130,11 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let (pool, len, open_rows) = (self.pool, row_len(pooled), open_rows(&self.pool));
         // The square root of the largest is the largest square root, and takes fewer of them.
         let sqrt_last = self.sqrt_features && pool.kind == PoolKind::Max;
-        self.forward.restart(&image)?;
+        logged!(self.forward.restart(&image))?;
         // The pooled rows first..end are open.
         let (mut first, mut end) = (0, 0);
         for y in 0..maps.height {
-            self.forward.next_row(&mut image, self.code)?;
+            logged!(self.forward.next_row(&mut image, self.code))?;
             if self.sqrt_features && !sqrt_last {
                 self.code.iter_mut().for_each(|activation| *activation = inference::sqrt(*activation));
             }
@@ -174,7 +175,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
     /// numbers of [`Extractor::shape`]; [`Error::NotFinite`](crate::Error::NotFinite) if a pixel is not
     /// finite.
     pub fn features(&mut self, image: impl Rows, features: &mut [f32]) -> Result<()> {
-        expect_len("features", self.shape().len(), features.len())?;
+        logged!(expect_len("features", self.shape().len(), features.len()))?;
         self.for_each_row(image, |y, row| {
             let to = part_mut(features, y * row.len(), row.len());
             to.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
@@ -209,8 +210,8 @@ impl<'a, K: Kernels> Classifier<'a, K> {
     /// [`Error::Length`](crate::Error::Length) when the support vector machine was trained on another number
     /// of features, or `scores` has another length.
     pub fn new(extractor: Extractor<'a, K>, svm: Svm<'a>, scores: &'a mut [f32]) -> Result<Self> {
-        expect_len("features", svm.features(), extractor.shape().len())?;
-        expect_len("scores", svm.classes(), scores.len())?;
+        logged!(expect_len("features", svm.features(), extractor.shape().len()))?;
+        logged!(expect_len("scores", svm.classes(), scores.len()))?;
         Ok(Self { extractor, svm, scores })
     }
 

@@ -13,6 +13,7 @@ use crate::compete::Candidates;
 use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
+use crate::logging::logged;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::{Gradients, Parameters};
@@ -125,14 +126,16 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        config.check(&network)?;
+        logged!(config.check(&network))?;
         if config.sparsity.grid != Size::ONE {
-            return Err(Error::Invalid(
+            return logged!(Err(Error::Invalid(
                 "a grid of winners cannot be trained row by row: use 1 x 1, or Trainer",
-            ));
+            )));
         }
         if !config.corruption.is_none() {
-            return Err(Error::Invalid("denoising and dropout cannot be trained row by row: use Trainer"));
+            return logged!(Err(Error::Invalid(
+                "denoising and dropout cannot be trained row by row: use Trainer"
+            )));
         }
         let len = Self::len(&network, &config).with_floats(Forward::prepared_len(kernels, &network));
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
@@ -158,6 +161,10 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     /// are skipped, [`Error::NotFinite`] if an activation is not finite, [`Error::Diverged`] for a gradient
     /// out of all bounds. The parameters and moments are then as before the step.
     pub fn step<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
+        logged!(self.try_step(images))
+    }
+
+    fn try_step<I: Rows>(&mut self, images: impl Iterator<Item = I> + Clone) -> Result<f32> {
         self.state.stopwatch.start();
         let loss = self.gradient(images)?;
         self.state.stopwatch.lap(|timing| &mut timing.learn);

@@ -7,6 +7,7 @@ use crate::compete::Candidates;
 use crate::encode::{Encoder, Inputs};
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
+use crate::logging::logged;
 use crate::memory::{part_mut, parts};
 use crate::network::Network;
 use crate::parameters::{Gradients, LayerGradient, Parameters};
@@ -86,7 +87,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        config.check(&network)?;
+        logged!(config.check(&network))?;
         let kernels_len = Encoder::prepared_len(kernels, &network) + Encoder::scratch_len(kernels, &network);
         let len = Self::len(&network, &config).with_floats(kernels_len);
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
@@ -111,6 +112,10 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     /// [`Error::Diverged`](crate::Error::Diverged) for a gradient out of all bounds. The parameters and
     /// moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
+        logged!(self.try_step(images))
+    }
+
+    fn try_step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let State { network, config, parameters, scratch, step, stopwatch, skipped, .. } = &mut self.state;
         let (network, step, kernels) = (*network, *step, self.kernels);
         let TrainingConfig { sparsity, corruption, guard, batch, .. } = *config;

@@ -6,6 +6,7 @@
 
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
+use crate::logging::logged;
 use crate::memory::{paired_rows, part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
@@ -88,7 +89,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        divergence.check(&network, &config)?;
+        logged!(divergence.check(&network, &config))?;
         let kernels_len = Self::kernels_len(kernels, &network, config.batch);
         let len = Self::len(&network, &config).with_floats(kernels_len);
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
@@ -114,6 +115,10 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
     /// [`Error::Diverged`](crate::Error::Diverged) for activations out of all bounds. The parameters and
     /// moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
+        logged!(self.try_step(images))
+    }
+
+    fn try_step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]>) -> Result<f32> {
         let (kernels, divergence) = (self.kernels, self.divergence);
         let State { network, config, parameters, moments, scratch, step, skipped, stopwatch } =
             &mut self.state;

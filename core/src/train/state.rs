@@ -4,6 +4,7 @@
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
 use crate::limits::expect_within;
+use crate::logging::logged;
 use crate::memory::{part, part_mut};
 use crate::network::Network;
 use crate::parameters::Parameters;
@@ -39,11 +40,11 @@ impl<'m> State<'m> {
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        expect_len("moments", len.moments, moments.len())?;
-        expect_len("scratch floats", len.floats, scratch.floats.len())?;
-        expect_len("scratch indices", len.indices, scratch.indices.len())?;
-        expect_len("scratch cuts", len.cuts, scratch.cuts.len())?;
-        Parameters::from_outside(network, parameters)?;
+        logged!(expect_len("moments", len.moments, moments.len()))?;
+        logged!(expect_len("scratch floats", len.floats, scratch.floats.len()))?;
+        logged!(expect_len("scratch indices", len.indices, scratch.indices.len()))?;
+        logged!(expect_len("scratch cuts", len.cuts, scratch.cuts.len()))?;
+        logged!(Parameters::from_outside(network, parameters))?;
         Ok(Self {
             network,
             config,
@@ -62,11 +63,13 @@ impl<'m> State<'m> {
         selection: Selection,
         len: fn(&Network, &TrainingConfig) -> TrainingLen,
     ) -> Result<()> {
-        let sparsity = self.config.sparsity.with_selection(&self.network, selection)?;
+        let sparsity = logged!(self.config.sparsity.with_selection(&self.network, selection))?;
         let config = TrainingConfig { sparsity, ..self.config };
         let len = len(&self.network, &config);
         if len.floats > self.scratch.floats.len() || len.indices > self.scratch.indices.len() {
-            return Err(Error::Invalid("the memory was lent for a sparser code: begin with the densest"));
+            return logged!(Err(Error::Invalid(
+                "the memory was lent for a sparser code: begin with the densest"
+            )));
         }
         self.config = config;
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! A microcontroller has no common clock: a Cortex-M4 counts cycles in `DWT.CYCCNT`, a Cortex-M0 has SysTick,
 //! RISC-V `mcycle`. So a clock is a function, and its unit the caller's. Without one, nothing is measured and
-//! nothing is called. With the `defmt` feature, trainers that have a clock also log every step's [`Timing`].
+//! nothing is called. With the `defmt` feature, trainers log every step's loss at `info` and, where
+//! they have a clock, its [`Timing`] at `debug`.
 
 /// A counter that runs freely: it counts up and wraps round at 2^32.
 pub type Clock = fn() -> u32;
@@ -70,7 +71,7 @@ impl Stopwatch {
     #[cfg(feature = "defmt")]
     pub(crate) fn log(&self, step: u64, loss: f32) {
         let Timing { compete, select, learn, update } = self.timing;
-        defmt::debug!("step {=u64}: loss {=f32}", step, loss);
+        defmt::info!("step {=u64}: loss {=f32}", step, loss);
         if self.clock.is_some() {
             defmt::debug!(
                 "ticks: compete {=u32}, select {=u32}, learn {=u32}, update {=u32}",

@@ -21,6 +21,7 @@ use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
 use crate::limits::{SAFE_GRADIENT, expect_within};
+use crate::logging::logged;
 use crate::math;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
@@ -126,20 +127,20 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
         moments: &'m mut [f32],
         scratch: Scratch<'m>,
     ) -> Result<Self> {
-        config.check(&network)?;
+        logged!(config.check(&network))?;
         if !config.corruption.is_none() {
-            return Err(Error::Invalid(
+            return logged!(Err(Error::Invalid(
                 "training unit by unit hides nothing from the network: set no corruption",
-            ));
+            )));
         }
         if kernels.prepared_len(1, network.input().len()) > 0 {
-            return Err(Error::Invalid(
+            return logged!(Err(Error::Invalid(
                 "training unit by unit reads images in place: take the scalar kernels",
-            ));
+            )));
         }
         let len = Self::len(&network, &config);
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
-        Units::new(kernels, Parameters::new(network, state.parameters)?)?;
+        logged!(Units::new(kernels, Parameters::new(network, state.parameters)?))?;
         Ok(Self { kernels, state })
     }
 
@@ -163,7 +164,7 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     /// are skipped, [`Error::NotFinite`] if an activation is not finite, [`Error::Diverged`] for a gradient
     /// out of all bounds. The parameters and moments are then as before the step.
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
-        self.step_on(&mut InPlace::new(images))
+        logged!(self.step_on(&mut InPlace::new(images)))
     }
 
     /// [`UnitTrainer::step`] on `count` images that do not lie in memory as floats: `write(i, image)` writes
@@ -178,7 +179,7 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
         image: &mut [f32],
         write: impl FnMut(usize, &mut [f32]),
     ) -> Result<f32> {
-        self.step_on(&mut Written::new(count, image, write))
+        logged!(self.step_on(&mut Written::new(count, image, write)))
     }
 
     fn step_on(&mut self, images: &mut impl Fetch) -> Result<f32> {
