@@ -3,12 +3,13 @@
 use wta_core::{Conv, Error, Network, Shape, Size, constant};
 
 /// One of each kind.
-pub(crate) const ERRORS: [Error; 5] = [
+pub(crate) const ERRORS: [Error; 6] = [
     Error::Invalid("a stride is at least 1"),
     Error::Length { what: "batch", expected: 4, found: 3 },
     Error::NotFinite { what: "image", index: 70_000 },
     Error::Diverged { index: 12 },
     Error::Model("this is no model.wta"),
+    Error::BadImage { image: 3, index: 17, what: "is not a finite number" },
 ];
 
 /// The place of a kind in [`ERRORS`]: a new kind does not compile before it has one.
@@ -19,6 +20,7 @@ pub(crate) const fn place(error: &Error) -> usize {
         Error::NotFinite { .. } => 2,
         Error::Diverged { .. } => 3,
         Error::Model(_) => 4,
+        Error::BadImage { .. } => 5,
     }
 }
 
