@@ -160,12 +160,13 @@ enum wta_status
      */
     WTA_ERROR_MISSING = 7,
     /**
-     * A number that is infinite or not a number, in an image, the parameters, or what becomes of them.
+     * A number that is infinite, not a number or beyond the training's input_limit: in an image, the
+     * parameters, or what becomes of them. A trainer can skip such images: skip_bad.
      */
     WTA_ERROR_NOT_FINITE = 8,
     /**
      * A training step whose gradient is out of all bounds; the parameters are as before the step. Lower the
-     * learning rate.
+     * learning rate, or set clip_gradient.
      */
     WTA_ERROR_DIVERGED = 9,
     /**
@@ -463,6 +464,27 @@ struct wta_training {
      * Steps in all, for the schedule.
      */
     uint64_t steps;
+    /**
+     * With input_high: every number of an image is clamped to this range, after the scale. Both 0 for none.
+     */
+    float input_low;
+    /**
+     * See input_low.
+     */
+    float input_high;
+    /**
+     * An image with a number of more than this absolute value, before it is clamped, is bad, as one with
+     * NaN is; 0 for no limit.
+     */
+    float input_limit;
+    /**
+     * The largest norm of the gradient, which is made smaller where it exceeds it; 0 for none.
+     */
+    float clip_gradient;
+    /**
+     * Not 0: bad images are skipped, as wta_train_skipped tells; else a step refuses them.
+     */
+    uint32_t skip_bad;
 };
 
 /**
@@ -678,6 +700,11 @@ const float *wta_train_parameters(const struct wta_trainer *trainer);
  * Steps done; 0 for a trainer that was not initialised.
  */
 uint64_t wta_train_steps_done(const struct wta_trainer *trainer);
+
+/**
+ * How many images of the last step were bad and skipped; 0 for a trainer that was not initialised.
+ */
+size_t wta_train_skipped(const struct wta_trainer *trainer);
 
 #ifdef __cplusplus
 }  // extern "C"

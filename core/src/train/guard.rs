@@ -170,7 +170,7 @@ impl Guard {
     }
 
     /// How large an element of the gradient may be: up to all that `f32` has where it is made smaller.
-    pub(crate) const fn gradient_limit(&self) -> f32 {
+    pub const fn gradient_limit(&self) -> f32 {
         if self.gradient_norm.is_some() { f32::MAX } else { GRADIENT_LIMIT }
     }
 }

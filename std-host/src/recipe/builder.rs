@@ -8,7 +8,7 @@ use super::preprocess::PreprocessRecipe;
 use super::sparsity::SparsityRecipe;
 use super::svm::SvmRecipe;
 use super::tables::Recipe;
-use super::training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};
+use super::training::{BadSamplesRecipe, CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};
 use crate::data::DataSource;
 use crate::error::{Error, Result};
 use crate::extent::Extent;
@@ -72,6 +72,10 @@ impl Recipe {
                 schedule: TrainingRecipe::default_schedule(),
                 decay: 0.0,
                 seed: TrainingRecipe::default_seed(),
+                clip_gradient: None,
+                clip_inputs: None,
+                limit_inputs: None,
+                bad_samples: BadSamplesRecipe::Refuse,
                 held_out: None,
                 patience: None,
             },

@@ -9,6 +9,7 @@
 //! [`RbmTrainer`](wta_core::RbmTrainer)), to the bit and for any number of threads, because every sum adds
 //! its terms in the same order. All large buffers are allocated once.
 
+mod admission;
 mod images;
 mod rbm;
 mod shared;
@@ -19,6 +20,7 @@ use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfi
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::train::stopwatch::Stopwatch;
+use admission::Admission;
 use shared::{Common, State};
 
 /// A network that is trained on all threads of the current rayon pool.
@@ -32,6 +34,7 @@ pub struct BatchTrainer<K> {
     /// Measures the phases of a step, if the caller replaces it by one that is running.
     pub stopwatch: Stopwatch,
     common: Common<K>,
+    admission: Admission,
     method: Method,
 }
 
@@ -95,6 +98,7 @@ impl<K: Kernels> BatchTrainer<K> {
             step: 0,
             stopwatch: Stopwatch::default(),
             common,
+            admission: Admission::default(),
             method,
         }
     }
@@ -116,9 +120,13 @@ impl<K: Kernels> BatchTrainer<K> {
         if batch.len() != expected {
             return Err(wta_core::Error::Length { what: "batch", expected, found: batch.len() }.into());
         }
+        let (guard, image_len) = (self.common.training.guard, self.common.network.input().len());
+        let are_probabilities = matches!(self.method, Method::Rbm(_));
+        let (batch, bad) = self.admission.look(&guard, are_probabilities, image_len, batch)?;
         let state = State {
             common: self.common,
             step: self.step,
+            bad,
             parameters: &mut self.parameters,
             moments: &mut self.moments,
             stopwatch: &self.stopwatch,
@@ -130,6 +138,11 @@ impl<K: Kernels> BatchTrainer<K> {
         };
         self.step += 1;
         Ok(loss)
+    }
+
+    /// How many images of the last step's batch were bad and skipped.
+    pub fn last_skipped(&self) -> usize {
+        self.admission.skipped()
     }
 
     /// Adds the survivors of the last batch to `counts`: for each map, the number of images (and windows) in
