@@ -7,6 +7,7 @@ use crate::encode::{Encoder, Inputs};
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::memory::part_mut;
+use crate::runs::{runs, runs_mut};
 use crate::shape::{Shape, Size};
 
 /// The candidates of one or more images, image by image, each windows x maps.
@@ -59,13 +60,11 @@ impl<K: Kernels> Encoder<'_, K> {
         let len = grid.area() * shape.channels;
         expect_len("winners' values", images * len, winners.values.len())?;
         expect_len("winners' positions", images * len, winners.positions.len())?;
-        let rows =
-            winners.values.chunks_exact_mut(len.max(1)).zip(winners.positions.chunks_exact_mut(len.max(1)));
+        let rows = runs_mut(winners.values, len).zip(runs_mut(winners.positions, len));
         if self.screens(grid) {
             let inputs = Inputs::new(self.network(), images, inputs)?;
             let screen_len = Self::screen_len(self.kernels(), &self.network());
-            let screens =
-                codes.chunks_exact_mut(shape.len().max(1)).map(|code| part_mut(code, 0, screen_len));
+            let screens = runs_mut(codes, shape.len()).map(|code| part_mut(code, 0, screen_len));
             for ((image, screen), (values, positions)) in screens.enumerate().zip(rows) {
                 let input = inputs.of(self.network().depth() - 1, image);
                 self.screen(input, scratch, screen)?;
@@ -74,7 +73,7 @@ impl<K: Kernels> Encoder<'_, K> {
             return Ok(());
         }
         self.top(images, inputs, scratch, codes)?;
-        for (code, (values, positions)) in codes.chunks_exact(shape.len().max(1)).zip(rows) {
+        for (code, (values, positions)) in runs(codes, shape.len()).zip(rows) {
             spatial(self.kernels(), shape, grid, code, values, positions);
         }
         Ok(())
@@ -92,7 +91,7 @@ pub fn spatial<K: Kernels>(
 ) {
     values.fill(0.0);
     let maps = shape.channels.max(1);
-    let mut windows = values.chunks_exact_mut(maps).zip(positions.chunks_exact_mut(maps));
+    let mut windows = runs_mut(values, maps).zip(runs_mut(positions, maps));
     for row in 0..grid.height {
         let (top, bottom) = share(shape.height, row, grid.height);
         for column in 0..grid.width {

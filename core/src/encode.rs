@@ -7,9 +7,11 @@
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::{Kernels, Tiling};
-use crate::memory::{part, part_mut};
+use crate::memory::{part, part_mut, quotient};
 use crate::network::{Layer, Network};
 use crate::parameters::{Filters, Parameters};
+use crate::runs::{pieces, runs, runs_mut};
+use crate::shape::div_ceil;
 
 /// Where the input of each layer lies in the buffer of a block of images.
 #[derive(Clone, Copy, Debug)]
@@ -119,10 +121,9 @@ impl<'a, K: Kernels> Encoder<'a, K> {
                 .split_at_mut_checked(layer_prepared_len(kernels, &layer))
                 .unwrap_or_default();
             rest = more;
-            let panels = layer.conv.maps.div_ceil(maps).max(1);
-            let panel_len = (place.len() / panels).max(1);
-            let weights = parameters.filters(index).weights.chunks((maps * layer.filter_len()).max(1));
-            weights.zip(place.chunks_exact_mut(panel_len)).map(move |(weights, prepared)| Preparation {
+            let panel_len = quotient(place.len(), div_ceil(layer.conv.maps, maps));
+            let weights = pieces(parameters.filters(index).weights, maps * layer.filter_len());
+            weights.zip(runs_mut(place, panel_len)).map(move |(weights, prepared)| Preparation {
                 fields,
                 tiled: tiling.is_some(),
                 weights,
@@ -213,7 +214,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         let from = lower.get(images * network.input_start(below)..).unwrap_or(&[]);
         let padded = layer.padded();
         let to = part_mut(upper, 0, images * padded.len());
-        to.chunks_exact_mut(padded.len().max(1)).for_each(|map| padded.clear_border(map));
+        runs_mut(to, padded.len()).for_each(|map| padded.clear_border(map));
         self.run(below, images, from, scratch, to);
         Ok(())
     }
@@ -254,9 +255,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
             None => network.code_len(),
         };
         let tiled = tiling(self.kernels, &layer).is_some();
-        for (from, to) in
-            from.chunks_exact(layer.padded().len().max(1)).zip(to.chunks_exact_mut(to_len.max(1)))
-        {
+        for (from, to) in runs(from, layer.padded().len()).zip(runs_mut(to, to_len)) {
             if tiled {
                 self.kernels.convolve_tiles(&fields, filters, from, output_layout, scratch, to);
             } else {

@@ -6,6 +6,7 @@
 //! is stored in the same order and meets the field row by row. A fully-connected layer is the case of one
 //! position and one row.
 
+use crate::runs::{pieces, pieces_mut, runs};
 use crate::shape::{Shape, Size, div_ceil};
 
 /// How a map of some [`Shape`] lies in memory with its border of zeros.
@@ -53,8 +54,7 @@ impl PaddedLayout {
     pub fn rows<'a>(&self, padded: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let len = self.shape.width * self.shape.channels;
         let inside = padded.get(self.start()..).unwrap_or(&[]);
-        inside
-            .chunks(self.row_stride().max(1))
+        pieces(inside, self.row_stride())
             .take(self.shape.height)
             .map(move |row| row.get(..len).unwrap_or(row))
     }
@@ -63,7 +63,7 @@ impl PaddedLayout {
     pub fn rows_mut<'a>(&self, padded: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
         let len = self.shape.width * self.shape.channels;
         let inside = padded.get_mut(self.start()..).unwrap_or(&mut []);
-        inside.chunks_mut(self.row_stride().max(1)).take(self.shape.height).map(move |row| {
+        pieces_mut(inside, self.row_stride()).take(self.shape.height).map(move |row| {
             let end = len.min(row.len());
             row.get_mut(..end).unwrap_or(&mut [])
         })
@@ -73,7 +73,7 @@ impl PaddedLayout {
     pub fn fill(&self, map: &[f32], padded: &mut [f32]) {
         padded.fill(0.0);
         let row_len = (self.shape.width * self.shape.channels).max(1);
-        for (to, from) in self.rows_mut(padded).zip(map.chunks_exact(row_len)) {
+        for (to, from) in self.rows_mut(padded).zip(runs(map, row_len)) {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = *from;
             }
@@ -86,7 +86,7 @@ impl PaddedLayout {
         let top = (self.kernel.height - 1) / 2;
         let left = (self.kernel.width - 1) / 2 * self.shape.channels;
         let right = left + self.shape.width * self.shape.channels;
-        for (y, row) in padded.chunks_mut(stride).enumerate() {
+        for (y, row) in pieces_mut(padded, stride).enumerate() {
             if y < top || y >= top + self.shape.height {
                 row.fill(0.0);
             } else {
@@ -183,9 +183,13 @@ impl ReceptiveFields {
 
     /// The rows of the field at offset `at`.
     pub fn field<'a>(&self, at: usize, map: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
-        let len = self.row_len;
-        let rest = map.get(at..).unwrap_or(&[]);
-        rest.chunks(self.row_stride.max(1)).take(self.rows).map(move |row| row.get(..len).unwrap_or(&[]))
+        let Self { rows, row_len, row_stride, .. } = *self;
+        let mut rest = map.get(at..).unwrap_or_default();
+        (0..rows).map(move |_| {
+            let (row, below) = rest.split_at_checked(row_stride.min(rest.len())).unwrap_or_default();
+            rest = below;
+            row.get(..row_len).unwrap_or_default()
+        })
     }
 
     /// The rows of the field at offset `at`, to write to.
@@ -194,11 +198,14 @@ impl ReceptiveFields {
         at: usize,
         map: &'a mut [f32],
     ) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
-        let len = self.row_len;
-        let rest = map.get_mut(at..).unwrap_or(&mut []);
-        rest.chunks_mut(self.row_stride.max(1))
-            .take(self.rows)
-            .map(move |row| row.get_mut(..len).unwrap_or(&mut []))
+        let Self { rows, row_len, row_stride, .. } = *self;
+        let mut rest = map.get_mut(at..).unwrap_or_default();
+        (0..rows).map(move |_| {
+            let all = core::mem::take(&mut rest);
+            let (row, below) = all.split_at_mut_checked(row_stride.min(all.len())).unwrap_or_default();
+            rest = below;
+            row.get_mut(..row_len).unwrap_or_default()
+        })
     }
 }
 

@@ -7,7 +7,9 @@
 use crate::cut::{Cut, cut};
 use crate::error::Result;
 use crate::field::{OutputLayout, ReceptiveFields};
+use crate::memory::quotient;
 use crate::parameters::Filters;
+use crate::runs::{runs, runs_mut};
 
 /// How kernels cut a layer's maps into tiles that they compute with fewer multiplications than
 /// [`Kernels::convolve`] takes, and what they need for it.
@@ -166,9 +168,9 @@ pub trait Kernels: Copy + Send + Sync {
         map: &[f32],
         gradient: &mut [f32],
     ) {
-        for (position, deltas) in positions.iter().zip(deltas.chunks_exact(maps.max(1))) {
+        for (position, deltas) in positions.iter().zip(runs(deltas, maps)) {
             let at = fields.at(*position as usize);
-            let filters = gradient.chunks_exact_mut(fields.len().max(1));
+            let filters = runs_mut(gradient, fields.len());
             for (filter, delta) in filters.zip(deltas.iter().skip(first)) {
                 if *delta != 0.0 {
                     self.add_to_filter(fields, at, *delta, map, filter);
@@ -187,10 +189,10 @@ pub trait Kernels: Copy + Send + Sync {
         weights: &[f32],
         below: &mut [f32],
     ) {
-        let maps = weights.len().checked_div(fields.len()).unwrap_or(0).max(1);
-        for (position, deltas) in positions.iter().zip(deltas.chunks_exact(maps)) {
+        let maps = quotient(weights.len(), fields.len());
+        for (position, deltas) in positions.iter().zip(runs(deltas, maps)) {
             let at = fields.at(*position as usize);
-            for (filter, delta) in weights.chunks_exact(fields.len().max(1)).zip(deltas) {
+            for (filter, delta) in runs(weights, fields.len()).zip(deltas) {
                 if *delta != 0.0 {
                     self.add_to_field(fields, at, *delta, filter, below);
                 }

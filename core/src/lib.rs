@@ -93,6 +93,7 @@ mod pool;
 pub mod preprocess;
 mod random;
 mod rbm;
+mod runs;
 mod scalar;
 mod screen;
 mod select;
@@ -120,6 +121,10 @@ pub use pool::{Pool, PoolKind};
 pub use preprocess::{Preprocessed, Preprocessing};
 pub use random::Random;
 pub use rbm::{Rbm, coefficients, expect_probabilities, positive_survivors, sample};
+pub use runs::{
+    Column, ColumnMut, Pieces, PiecesMut, Runs, RunsMut, column, column_mut, pieces, pieces_mut, runs,
+    runs_mut,
+};
 pub use scalar::Scalar;
 pub use screen::{promises, thresholds};
 pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, select, survivors};

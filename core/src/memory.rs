@@ -1,5 +1,7 @@
 //! Parts of borrowed memory, without a panic where one does not fit.
 
+use crate::runs::runs;
+
 /// `values[start..start + len]`. The callers' lengths are checked where their buffers come in, so the empty
 /// slice is never met. It stands where indexing would link a panic into firmware.
 pub(crate) fn part<T>(values: &[T], start: usize, len: usize) -> &[T] {
@@ -19,25 +21,38 @@ pub(crate) fn split_off<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T
     taken
 }
 
+/// `numerator / denominator`, 0 where the denominator is. It stands where `/` would link a panic into firmware:
+/// at `opt-level` `s` and `z` the compiler does not carry what it knows of a number into other functions.
+pub(crate) const fn quotient(numerator: usize, denominator: usize) -> usize {
+    match numerator.checked_div(denominator) {
+        Some(quotient) => quotient,
+        None => 0,
+    }
+}
+
 /// Copies as many elements as both slices have.
 pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
-/// Rows of `len` of two matrices, side by side. Two `ChunksExact` in a `zip` would divide by their length.
-/// The compiler may not see that it is not 0, and would then link a panic into firmware.
+/// Moves the elements from number `start` on to the front, and leaves what is behind them.
+pub(crate) fn move_to_front<T: Copy>(values: &mut [T], start: usize) {
+    let mut rest = values;
+    while start > 0
+        && let Some((to, from)) = rest.split_at_mut_checked(start)
+    {
+        copy(from, to);
+        rest = from;
+    }
+}
+
+/// Rows of `len` of two matrices, side by side.
 pub(crate) fn paired_rows<'a, A, B>(
     len: usize,
     a: &'a [A],
     b: &'a [B],
 ) -> impl Iterator<Item = (&'a [A], &'a [B])> + use<'a, A, B> {
-    let (len, mut rest) = (len.max(1), (a, b));
-    core::iter::from_fn(move || {
-        let (a, more_a) = rest.0.split_at_checked(len)?;
-        let (b, more_b) = rest.1.split_at_checked(len)?;
-        rest = (more_a, more_b);
-        Some((a, b))
-    })
+    runs(a, len).zip(runs(b, len))
 }
 
 /// Declares the parts of scratch memory, each with its length, as a struct. Its `len` is the length of all

@@ -159,8 +159,15 @@ impl Network {
             return Err(Error::Invalid("an encoder may have at most 8 layers"));
         }
         let mut convs = [Conv::new(0, Size::ONE); MAX_LAYERS];
-        let (head, _) = convs.split_at_mut(layers.len());
-        head.copy_from_slice(layers);
+        let mut i = 0;
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "i < layers.len() <= MAX_LAYERS; const fn has no iterators"
+        )]
+        while i < layers.len() && i < MAX_LAYERS {
+            convs[i] = layers[i];
+            i += 1;
+        }
         Self { input, convs, depth: layers.len(), decoder_kernel, tied: false }.checked()
     }
 
@@ -179,12 +186,14 @@ impl Network {
             clippy::indexing_slicing,
             reason = "i < units.len() <= MAX_LAYERS; const fn has no iterators"
         )]
-        while i < units.len() {
+        while i < units.len() && i < MAX_LAYERS {
             convs[i].maps = units[i];
             i += 1;
         }
-        let (layers, _) = convs.split_at(units.len());
-        Self::convolutional(Shape::vector(inputs), layers, Size::ONE)
+        match convs.split_at_checked(units.len()) {
+            Some((layers, _)) => Self::convolutional(Shape::vector(inputs), layers, Size::ONE),
+            None => Err(Error::Invalid("an encoder may have at most 8 layers")),
+        }
     }
 
     /// The same network with the decoder tied to the encoder: its atoms are the encoder's filters, and the

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
+use crate::runs::{runs, runs_mut};
 use crate::shape::{Shape, Size, div_ceil};
 
 /// Pooling; windows may overlap, and the last ones are cut at the border.
@@ -130,15 +131,14 @@ impl Pool {
         expect_len("pooled maps", output.len(), pooled.len())?;
         let channels = shape.channels.max(1);
         let row_len = (shape.width * channels).max(1);
-        let rows_of_windows = pooled.chunks_exact_mut((output.width * channels).max(1));
+        let rows_of_windows = runs_mut(pooled, output.width * channels);
         for (window_y, windows) in rows_of_windows.enumerate() {
-            let rows =
-                maps.chunks_exact(row_len).skip(window_y * self.stride.height).take(self.kernel.height);
-            for (window_x, window) in windows.chunks_exact_mut(channels).enumerate() {
+            let rows = runs(maps, row_len).skip(window_y * self.stride.height).take(self.kernel.height);
+            for (window_x, window) in runs_mut(windows, channels).enumerate() {
                 self.kind.start(window);
                 for row in rows.clone() {
                     let start = window_x * self.stride.width;
-                    for position in row.chunks_exact(channels).skip(start).take(self.kernel.width) {
+                    for position in runs(row, channels).skip(start).take(self.kernel.width) {
                         self.kind.add(kernels, position, window);
                     }
                 }

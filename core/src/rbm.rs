@@ -24,11 +24,13 @@ use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
 use crate::limits::expect_sane;
 use crate::math;
-use crate::memory::{part, part_mut};
+use crate::memory::{part, part_mut, quotient};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::random::Random;
+use crate::runs::{column, pieces, pieces_mut, runs, runs_mut};
 use crate::select::{Selection, survivors};
+use crate::shape::next_multiple;
 
 /// Images whose features one product computes.
 const BLOCK: usize = 24;
@@ -72,7 +74,7 @@ pub fn sample(draws: Random, probabilities: &[f32], width: usize, image: usize, 
     let mut draws = draws;
     let mut places = active.iter_mut();
     let mut count = 0;
-    for (unit, probability) in (0u32..).zip(probabilities.iter().skip(image).step_by(width.max(1))) {
+    for (unit, probability) in (0u32..).zip(column(probabilities, image, width)) {
         if draws.uniform() < *probability {
             let Some(place) = places.next() else { break };
             *place = unit;
@@ -104,7 +106,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     /// `count` numbers in whole panels: the length of a row of [`Rbm::hidden`]'s probabilities for so many
     /// images.
     pub fn width(kernels: K, count: usize) -> usize {
-        count.next_multiple_of(kernels.panel_maps().max(1))
+        next_multiple(count, kernels.panel_maps())
     }
 
     /// `P(h = 1 | v)` of the units from `first` on: a row of [`Rbm::width`] numbers per unit, one for each
@@ -125,14 +127,14 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         rows: &mut [f32],
     ) -> Result<()> {
         let (inputs, width) = (self.visible_len(), Self::width(self.kernels, batch).max(1));
-        let units = rows.len() / width;
+        let units = quotient(rows.len(), width);
         expect_len("probabilities", units * width, rows.len())?;
         expect_len("batch", batch * inputs, images.len())?;
         expect_len("prepared batch", self.kernels.prepared_len(batch, inputs), prepared.len())?;
         let filters = self.parameters.filters(0);
         let weights = part(filters.weights, first * inputs, units * inputs);
         self.kernels.linear(weights, part(filters.bias, first, units), images, prepared, rows);
-        for (unit, row) in (first..).zip(rows.chunks_exact_mut(width)) {
+        for (unit, row) in (first..).zip(runs_mut(rows, width)) {
             // Beyond the batch, columns are padding.
             row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
             let index = filters.weights.len() + unit;
@@ -194,8 +196,8 @@ impl<'a, K: Kernels> Rbm<'a, K> {
         let (inputs, filters) = (self.visible_len(), self.parameters.filters(0));
         let units = filters.bias.len();
         let width = Self::width(self.kernels, units).max(1);
-        let count = images.len().checked_div(inputs).unwrap_or(0);
-        let block = (scratch.len() / width).min(BLOCK);
+        let count = quotient(images.len(), inputs);
+        let block = quotient(scratch.len(), width).min(BLOCK);
         expect_len("images", count * inputs, images.len())?;
         expect_len("features", count * units, codes.len())?;
         expect_len("prepared weights", self.kernels.prepared_len(units, inputs), prepared.len())?;
@@ -203,13 +205,13 @@ impl<'a, K: Kernels> Rbm<'a, K> {
             return Err(Error::Length { what: "scratch floats", expected: width, found: scratch.len() });
         }
         expect_probabilities(images)?;
-        let blocks = images.chunks(block * inputs).zip(codes.chunks_mut((block * units).max(1)));
+        let blocks = pieces(images, block * inputs).zip(pieces_mut(codes, block * units));
         for (images, codes) in blocks {
-            let count = images.len().checked_div(inputs).unwrap_or(0);
+            let count = quotient(images.len(), inputs);
             let rows = part_mut(scratch, 0, count * width);
             // The other way round than in training: images in the place of units, and so no bias.
             self.kernels.linear(images, part(&[0.0; BLOCK], 0, count), filters.weights, prepared, rows);
-            for (code, row) in codes.chunks_exact_mut(units.max(1)).zip(rows.chunks_exact(width)) {
+            for (code, row) in runs_mut(codes, units).zip(runs(rows, width)) {
                 for ((to, sum), bias) in code.iter_mut().zip(row).zip(filters.bias) {
                     *to = math::inference::sigmoid(sum + bias);
                 }
@@ -231,7 +233,7 @@ impl<'a, K: Kernels> Rbm<'a, K> {
             *to = *bias;
         }
         let fields = self.parameters.network().decoder().receptive_fields();
-        for (value, atom) in code.iter().zip(self.parameters.atoms().chunks_exact(fields.len().max(1))) {
+        for (value, atom) in code.iter().zip(runs(self.parameters.atoms(), fields.len())) {
             self.kernels.add_to_field(&fields, 0, *value, atom, visible);
         }
         visible.iter_mut().for_each(|v| *v = math::inference::sigmoid(*v));

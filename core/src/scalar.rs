@@ -10,7 +10,9 @@ use crate::error::Result;
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::{AdamUpdate, Kernels, SgdUpdate};
 use crate::math;
+use crate::memory::quotient;
 use crate::parameters::Filters;
+use crate::runs::{runs, runs_mut};
 use crate::unrolled;
 
 /// Filters whose sums are made at the same time, in registers, so that a field is read once for all of them.
@@ -32,8 +34,8 @@ impl Kernels for Scalar {
     ) {
         let (biases, last_biases) = filters.bias.as_chunks::<TOGETHER>();
         let field_len = fields.len().max(1);
-        let together = filters.weights.chunks_exact(field_len.saturating_mul(TOGETHER));
-        let last = filters.weights.chunks_exact(field_len).skip(TOGETHER * biases.len());
+        let together = runs(filters.weights, field_len.saturating_mul(TOGETHER));
+        let last = runs(filters.weights, field_len).skip(TOGETHER * biases.len());
         for y in 0..fields.height {
             for x in 0..fields.width {
                 let at = fields.offset(y, x);
@@ -66,26 +68,26 @@ impl Kernels for Scalar {
     }
 
     fn field_dot(self, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
-        let rows = fields.field(at, map).zip(filter.chunks_exact(fields.row_len.max(1)));
+        let rows = fields.field(at, map).zip(runs(filter, fields.row_len));
         rows.fold(0.0, |sum, (field, filter)| unrolled::dot(sum, field, filter))
     }
 
     fn add_to_field(self, fields: &ReceptiveFields, at: usize, scale: f32, filter: &[f32], map: &mut [f32]) {
-        let filter = filter.chunks_exact(fields.row_len.max(1));
+        let filter = runs(filter, fields.row_len);
         for (to, from) in fields.field_mut(at, map).zip(filter) {
             unrolled::add(to, scale, from);
         }
     }
 
     fn add_to_filter(self, fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
-        let filter = filter.chunks_exact_mut(fields.row_len.max(1));
+        let filter = runs_mut(filter, fields.row_len);
         for (to, from) in filter.zip(fields.field(at, map)) {
             unrolled::add(to, scale, from);
         }
     }
 
     fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
-        for (position, row) in (first..).zip(activations.chunks_exact(values.len().max(1))) {
+        for (position, row) in (first..).zip(runs(activations, values.len())) {
             for ((value, winner), activation) in values.iter_mut().zip(positions.iter_mut()).zip(row) {
                 if *activation > *value {
                     *value = *activation;
@@ -104,8 +106,7 @@ impl Kernels for Scalar {
         cuts: &mut [Cut],
     ) -> Result<()> {
         for (column, to) in (first..).zip(cuts) {
-            let column_values =
-                values.chunks_exact(width.max(1)).map(|row| row.get(column).copied().unwrap_or(0.0));
+            let column_values = runs(values, width).map(|row| row.get(column).copied().unwrap_or(0.0));
             *to = cut(column_values, keep).map_err(|error| error.map_index(|row| row * width + column))?;
         }
         Ok(())
@@ -172,15 +173,15 @@ impl Kernels for Scalar {
 
 /// For each unit and each image, what `finish` makes of `bias + <weights, image>`.
 fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], finish: impl Fn(f32) -> f32) {
-    let inputs = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
-    let width = (images.len() / inputs).max(1);
-    let mut rows = weights.chunks_exact(inputs);
+    let inputs = quotient(weights.len(), bias.len()).max(1);
+    let width = quotient(images.len(), inputs).max(1);
+    let mut rows = runs(weights, inputs);
     let mut next = || rows.next().unwrap_or(&[]);
     let (groups, rest) = bias.as_chunks::<{ unrolled::ROWS }>();
     let mut start = 0;
     for bias in groups {
         let weights = [next(), next(), next(), next()];
-        for (column, image) in images.chunks_exact(inputs).enumerate() {
+        for (column, image) in runs(images, inputs).enumerate() {
             let mut place = start + column;
             for sum in unrolled::dots(*bias, weights, image) {
                 if let Some(out) = out.get_mut(place) {
@@ -193,7 +194,7 @@ fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], fini
     }
     for bias in rest {
         let weights = next();
-        for (place, image) in (start..).zip(images.chunks_exact(inputs)) {
+        for (place, image) in (start..).zip(runs(images, inputs)) {
             if let Some(out) = out.get_mut(place) {
                 *out = finish(unrolled::dot(*bias, image, weights));
             }
@@ -207,18 +208,22 @@ fn relu(sum: f32) -> f32 {
 }
 
 /// [`sum_field`] of filters that lie one after the other.
-fn sum_fields(
+fn sum_fields<'f>(
     start: [f32; TOGETHER],
     fields: &ReceptiveFields,
     at: usize,
     map: &[f32],
-    filters: &[f32],
+    filters: &'f [f32],
 ) -> [f32; TOGETHER] {
-    let mut sums = start;
-    let mut filters = filters.chunks_exact(fields.len().max(1));
-    let mut rows = || filters.next().unwrap_or(&[]).chunks_exact(fields.row_len.max(1));
-    let (a, b, c, d) = (rows(), rows(), rows(), rows());
-    for ((((field, a), b), c), d) in fields.field(at, map).zip(a).zip(b).zip(c).zip(d) {
+    let (mut sums, mut place) = (start, 0..fields.row_len);
+    let mut filters = runs(filters, fields.len());
+    let mut next = || filters.next();
+    let (Some(a), Some(b), Some(c), Some(d)) = (next(), next(), next(), next()) else { return start };
+    for field in fields.field(at, map) {
+        // All four are equally long: the compiler checks the place once.
+        let row = |filter: &'f [f32]| filter.get(place.clone());
+        let (Some(a), Some(b), Some(c), Some(d)) = (row(a), row(b), row(c), row(d)) else { break };
+        place = place.end..place.end.wrapping_add(fields.row_len);
         for ((((input, a), b), c), d) in field.iter().zip(a).zip(b).zip(c).zip(d) {
             sums.iter_mut().zip([a, b, c, d]).for_each(|(sum, weight)| *sum += input * weight);
         }
@@ -228,7 +233,7 @@ fn sum_fields(
 
 fn sum_field(start: f32, fields: &ReceptiveFields, at: usize, map: &[f32], filter: &[f32]) -> f32 {
     let mut sum = start;
-    for (field, filter) in fields.field(at, map).zip(filter.chunks_exact(fields.row_len.max(1))) {
+    for (field, filter) in fields.field(at, map).zip(runs(filter, fields.row_len)) {
         for (input, weight) in field.iter().zip(filter) {
             sum += input * weight;
         }

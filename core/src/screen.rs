@@ -14,9 +14,10 @@ use crate::encode::{Encoder, tiling};
 use crate::error::{Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::{Kernels, Screened, Tiling};
-use crate::memory::part;
+use crate::memory::{part, quotient};
 use crate::network::Network;
 use crate::parameters::Filters;
+use crate::runs::{column, runs};
 use crate::shape::{Shape, Size};
 
 /// Positions of a tile that are evaluated together; no kernels have larger tiles.
@@ -181,8 +182,8 @@ impl<K: Kernels> Top<'_, K> {
                 break;
             }
             last = Some((tile, maximum));
-            let (y, x) =
-                (tile / tiling.across.max(1) * tiling.side, tile % tiling.across.max(1) * tiling.side);
+            let down = quotient(tile, tiling.across);
+            let (y, x) = (down * tiling.side, (tile - down * tiling.across) * tiling.side);
             let (mut positions, mut values) = ([0; MAX_TILE], [0.0; MAX_TILE]);
             let mut places = positions.iter_mut();
             let columns = x..(x + tiling.side).min(code.width);
@@ -231,7 +232,7 @@ pub fn promises(screen: &[f32], promises: &mut [f32]) {
 pub fn thresholds(values: &[f32], keep: usize, counts: &mut [u32], thresholds: &mut [f32]) {
     counts.fill(0);
     thresholds.fill(f32::INFINITY);
-    for row in values.chunks_exact(thresholds.len().max(1)) {
+    for row in runs(values, thresholds.len()) {
         for ((value, count), threshold) in row.iter().zip(counts.iter_mut()).zip(thresholds.iter_mut()) {
             if *value >= 0.0 {
                 *count += 1;
@@ -277,7 +278,7 @@ impl<'a> MapScreen<'a> {
     /// The tile with the largest maximum after the last one seen; of equal ones the first comes first.
     fn after(&self, last: Option<(usize, f32)>) -> Option<(usize, f32)> {
         let mut next: Option<(usize, f32)> = None;
-        for (tile, maximum) in self.maxima.iter().skip(self.map).step_by(self.maps.max(1)).enumerate() {
+        for (tile, maximum) in column(self.maxima, self.map, self.maps).enumerate() {
             // Where nothing is known, all tiles are alike.
             let maximum = if self.slack < f32::INFINITY { *maximum } else { 0.0 };
             let seen = last.is_some_and(|(at, value)| maximum > value || (maximum == value && tile <= at));

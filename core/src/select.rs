@@ -12,6 +12,7 @@ use crate::cut::{Cut, cut};
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::kernels::Kernels;
 use crate::network::Network;
+use crate::runs::runs_mut;
 use crate::shape::Size;
 
 /// Which candidates survive.
@@ -107,7 +108,7 @@ pub const fn survivors(rate: f32, candidates: usize) -> usize {
 /// Sets the candidates of one image that do not survive to 0. `index` is its place in the batch, `cuts` has
 /// the cut of each map.
 pub fn apply_lifetime(cuts: &[Cut], index: usize, windows: usize, values: &mut [f32]) {
-    for (window, row) in values.chunks_exact_mut(cuts.len().max(1)).enumerate() {
+    for (window, row) in runs_mut(values, cuts.len()).enumerate() {
         for (value, cut) in row.iter_mut().zip(cuts) {
             if !cut.keeps(index * windows + window, *value) {
                 *value = 0.0;
@@ -148,14 +149,14 @@ pub fn select<K: Kernels>(
     match sparsity.selection {
         Selection::All => expect_finite("candidates", values),
         Selection::PerSample { count } => {
-            values.chunks_exact_mut(image_len).try_for_each(|row| apply_per_sample(count, row))
+            runs_mut(values, image_len).try_for_each(|row| apply_per_sample(count, row))
         }
         Selection::Lifetime { rate } => {
             expect_len("cuts", maps, cuts.len())?;
             let windows = sparsity.grid.area();
             let keep = survivors(rate, batch * windows);
             kernels.lifetime_cuts(values, maps, 0, keep, cuts)?;
-            for (index, row) in values.chunks_exact_mut(image_len).enumerate() {
+            for (index, row) in runs_mut(values, image_len).enumerate() {
                 apply_lifetime(cuts, index, windows, row);
             }
             Ok(())

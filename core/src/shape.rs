@@ -89,6 +89,12 @@ impl Size {
     }
 }
 
+/// The next multiple of `step` (0 counts as 1), from `count` on.
+pub(crate) const fn next_multiple(count: usize, step: usize) -> usize {
+    let step = if step == 0 { 1 } else { step };
+    div_ceil(count, step).saturating_mul(step)
+}
+
 /// `numerator / denominator`, rounded up. It is 0 for a denominator of 0, which no checked network has: a
 /// division that may panic would put the panic machinery into firmware.
 pub(crate) const fn div_ceil(numerator: usize, denominator: usize) -> usize {

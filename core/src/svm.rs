@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::memory::part;
+use crate::runs::runs;
 
 /// A trained linear classifier in borrowed memory.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,7 @@ impl<'a> Svm<'a> {
     pub fn scores<'f>(&self, features: &'f [f32]) -> Result<impl Iterator<Item = f32> + use<'a, 'f>> {
         expect_len("features", self.features, features.len())?;
         expect_finite("features", features)?;
-        let rows = self.weights.chunks_exact(self.features.max(1)).zip(self.bias);
+        let rows = runs(self.weights, self.features).zip(self.bias);
         Ok(rows.map(move |(weights, bias)| {
             let mut sum = 0.0;
             for (weight, feature) in weights.iter().zip(features) {
@@ -80,7 +81,7 @@ impl<'a> Svm<'a> {
     /// [`Svm::scores`] in parts.
     pub(crate) fn add_products(&self, first: usize, features: &[f32], sums: &mut [f32]) -> Result<()> {
         expect_finite("features", features).map_err(|error| error.map_index(|index| first + index))?;
-        for (weights, sum) in self.weights.chunks_exact(self.features.max(1)).zip(sums) {
+        for (weights, sum) in runs(self.weights, self.features).zip(sums) {
             for (weight, feature) in part(weights, first, features.len()).iter().zip(features) {
                 *sum += weight * feature;
             }

@@ -15,6 +15,8 @@ use crate::kernels::Kernels;
 use crate::memory::part;
 use crate::network::Network;
 use crate::parameters::Parameters;
+use crate::runs::runs_mut;
+use crate::shape::next_multiple;
 
 /// The survivors of some units: for each unit `keep` places, of which the first `count` are in use.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl<'a, K: Kernels> Units<'a, K> {
 
     /// Numbers in a row of [`Units::compete`]'s codes for a batch: whole panels.
     pub fn width(kernels: K, batch: usize) -> usize {
-        batch.next_multiple_of(kernels.panel_maps().max(1))
+        next_multiple(batch, kernels.panel_maps())
     }
 
     /// Finds the survivors of the units from `first` on, as many as `survivors` has counts.
@@ -100,11 +102,8 @@ impl<'a, K: Kernels> Units<'a, K> {
         let weights = part(filters.weights, first * inputs, units * inputs);
         self.kernels.unit_activations(weights, part(filters.bias, first, units), images, prepared, codes);
 
-        let rows = codes.chunks_exact_mut(width.max(1)).zip(survivors.counts);
-        let places = survivors
-            .values
-            .chunks_exact_mut(keep.max(1))
-            .zip(survivors.images.chunks_exact_mut(keep.max(1)));
+        let rows = runs_mut(codes, width).zip(survivors.counts);
+        let places = runs_mut(survivors.values, keep).zip(runs_mut(survivors.images, keep));
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
             // Beyond the batch, columns are padding.
             row.iter_mut().skip(batch).for_each(|v| *v = 0.0);

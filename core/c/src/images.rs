@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use wta_core::{Rows, Shape};
+use wta_core::{Rows, Shape, runs};
 
 use crate::memory::{numbers, reference};
 use crate::status::Checked;
@@ -162,7 +162,7 @@ impl<'a> Images<'a> {
             Source::Samples { bytes, stride, kind } => {
                 let start = y.saturating_mul(self.row_len).saturating_mul(kind.size());
                 let start = image.saturating_mul(stride).saturating_add(start);
-                let numbers = bytes.get(start..).unwrap_or_default().chunks_exact(kind.size());
+                let numbers = runs(bytes.get(start..).unwrap_or_default(), kind.size());
                 to.iter_mut().zip(numbers).for_each(|(to, number)| *to = kind.number(number) * self.scale);
             }
             // SAFETY: the contract of `new`: this is how the function wants to be called, and `to` has so

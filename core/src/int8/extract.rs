@@ -10,6 +10,7 @@ use crate::int8::window::Window;
 use crate::memory::{copy, part_mut};
 use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
+use crate::runs::{runs, runs_mut};
 use crate::shape::Shape;
 
 /// Quantised features of images that arrive row by row: the rows go through the windows of the layers, and
@@ -235,9 +236,9 @@ fn sqrt_all(row: &mut [i16]) {
 fn pool_across<K: Int8Kernels>(kernels: K, pool: Pool, channels: usize, maps: &[i16], pooled: &mut [i16]) {
     pooled.fill(0);
     let step = pool.stride.width.saturating_mul(channels);
-    for (x, window) in pooled.chunks_exact_mut(channels.max(1)).enumerate() {
+    for (x, window) in runs_mut(pooled, channels).enumerate() {
         let columns = maps.get(x.saturating_mul(step)..).unwrap_or_default();
-        for position in columns.chunks_exact(channels.max(1)).take(pool.kernel.width) {
+        for position in runs(columns, channels).take(pool.kernel.width) {
             kernels.max(position, window);
         }
     }

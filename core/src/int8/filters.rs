@@ -3,6 +3,8 @@
 use crate::error::{Error, Result, expect_len};
 use crate::int8::activation::MAX_ACTIVATION;
 use crate::memory::part;
+use crate::runs::{pieces, runs, runs_mut};
+use crate::shape::div_ceil;
 
 /// Weights of a filter that lie side by side.
 const GROUP: usize = 4;
@@ -23,12 +25,12 @@ pub struct Int8Weights<'a> {
 
 /// The length of so many packed filters; `usize::MAX` where that is beyond all memory.
 pub const fn packed_len(filters: usize, filter_len: usize) -> usize {
-    pair_len(filter_len).saturating_mul(filters.div_ceil(2))
+    pair_len(filter_len).saturating_mul(div_ceil(filters, 2))
 }
 
 /// The length of a packed pair of filters.
 const fn pair_len(filter_len: usize) -> usize {
-    filter_len.div_ceil(GROUP).saturating_mul(2 * GROUP)
+    div_ceil(filter_len, GROUP).saturating_mul(2 * GROUP)
 }
 
 impl<'a> Int8Weights<'a> {
@@ -51,11 +53,11 @@ impl<'a> Int8Weights<'a> {
         let filters = weights.len().checked_div(filter_len).unwrap_or(0);
         expect_len("packed weights", packed_len(filters, filter_len), packed.len())?;
         packed.fill(0);
-        let pairs = packed.chunks_exact_mut(pair_len(filter_len).max(1));
-        for (pair, two) in pairs.zip(weights.chunks((2 * filter_len).max(1))) {
-            for (start, filter) in [0, GROUP].into_iter().zip(two.chunks(filter_len.max(1))) {
-                let groups = pair.chunks_exact_mut(2 * GROUP);
-                for (group, weights) in groups.zip(filter.chunks(GROUP)) {
+        let pairs = runs_mut(packed, pair_len(filter_len));
+        for (pair, two) in pairs.zip(pieces(weights, 2 * filter_len)) {
+            for (start, filter) in [0, GROUP].into_iter().zip(pieces(two, filter_len)) {
+                let groups = runs_mut(pair, 2 * GROUP);
+                for (group, weights) in groups.zip(pieces(filter, GROUP)) {
                     for (place, weight) in ORDER.into_iter().zip(weights) {
                         group.iter_mut().skip(start + place).take(1).for_each(|to| *to = *weight);
                     }
@@ -91,7 +93,7 @@ impl<'a> Int8Weights<'a> {
     pub fn filter(&self, index: usize) -> impl Iterator<Item = i8> + use<'a> {
         let pair_len = pair_len(self.filter_len);
         let pair = part(self.weights, (index / 2).saturating_mul(pair_len), pair_len);
-        let groups = pair.chunks_exact(GROUP).skip(index % 2).step_by(2);
+        let groups = runs(pair, GROUP).skip(index % 2).step_by(2);
         let weights = groups.flat_map(|group| match group {
             [a, b, c, d] => [*a, *c, *b, *d],
             _ => [0; GROUP],

@@ -4,6 +4,7 @@ use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::{Int8Filters, Int8Weights};
 use crate::memory::{copy, part_mut};
+use crate::runs::{pieces, pieces_mut, runs_mut};
 
 /// The hot loops of quantised inference. All sums are exact, so every implementation gives the numbers of
 /// [`Portable`].
@@ -55,14 +56,14 @@ impl Int8Kernels for Portable {
     ) {
         let maps = filters.weights.filters();
         let field = part_mut(scratch, 0, fields.len());
-        for (x, out) in out.chunks_exact_mut(maps.max(1)).take(fields.width).enumerate() {
-            let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
-            for (to, row) in field.chunks_exact_mut(fields.row_len.max(1)).zip(rows) {
+        for (x, out) in runs_mut(out, maps).take(fields.width).enumerate() {
+            let rows = pieces(window.get(fields.offset(0, x)..).unwrap_or_default(), fields.row_stride);
+            for (to, row) in runs_mut(field, fields.row_len).zip(rows) {
                 copy(row, to);
             }
-            let scaled = filters.bias.chunks(2).zip(filters.multipliers.chunks(2));
+            let scaled = pieces(filters.bias, 2).zip(pieces(filters.multipliers, 2));
             for ((out, (bias, multipliers)), pair) in
-                out.chunks_mut(2).zip(scaled).zip(filters.weights.pairs())
+                pieces_mut(out, 2).zip(scaled).zip(filters.weights.pairs())
             {
                 let mut sums = [0; 2];
                 copy(bias, &mut sums);
@@ -75,7 +76,7 @@ impl Int8Kernels for Portable {
     }
 
     fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]) {
-        for (sums, pair) in sums.chunks_mut(2).zip(filters.pairs()) {
+        for (sums, pair) in pieces_mut(sums, 2).zip(filters.pairs()) {
             let mut both = [0; 2];
             copy(sums, &mut both);
             add_products(pair, inputs, &mut both);

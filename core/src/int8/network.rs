@@ -82,7 +82,7 @@ pub(crate) const fn scratch_len<K: Int8Kernels>(network: &Network) -> usize {
     let mut longest = 0;
     let mut index = 0;
     while let Some(layer) = network.layer(index) {
-        let len = layer.filter_len().div_ceil(4).saturating_mul(4);
+        let len = div_ceil(layer.filter_len(), 4).saturating_mul(4);
         if len > longest {
             longest = len;
         }

@@ -7,7 +7,7 @@ use crate::model::{INT8_WEIGHTS, Model};
 use crate::pipeline::float::NO_CLASSIFIER;
 use crate::pipeline::layers::{Features, features_len, keep};
 use crate::preprocess::Preprocessed;
-use crate::shape::Shape;
+use crate::shape::{Shape, div_ceil};
 use crate::stream::{Rows, Scaled};
 use crate::svm::largest;
 
@@ -59,7 +59,7 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
         let work = (0..layers).map(|index| work_len::<K>(&model.layer(index))).max().unwrap_or(0);
         let between = features_len(model, layers.saturating_sub(1));
         let floats = row_len(&lowest).saturating_add(lowest.preprocessing().memory_len());
-        let integers = work.saturating_add(between.div_ceil(2));
+        let integers = work.saturating_add(div_ceil(between, 2));
         model.classes().saturating_add(floats).saturating_add(integers)
     }
 
@@ -163,7 +163,7 @@ const fn row_len(model: &Model<'_>) -> usize {
 
 /// Words that a layer needs while it runs.
 fn work_len<K: Int8Kernels>(layer: &Model<'_>) -> usize {
-    Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool()).div_ceil(2)
+    div_ceil(Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool()), 2)
 }
 
 /// Hands the rows of the last layer's features to `sink`.
@@ -186,7 +186,7 @@ fn run<K: Int8Kernels>(
     let (row, held) = floats.split_at_mut_checked(row_len(&lowest)).unwrap_or_default();
     let between = features_len(model, last);
     let between: &mut [i16] =
-        bytemuck::try_cast_slice_mut(split_off(&mut rest, between.div_ceil(2))).unwrap_or_default();
+        bytemuck::try_cast_slice_mut(split_off(&mut rest, div_ceil(between, 2))).unwrap_or_default();
     let rows = Preprocessed::new(lowest.preprocessing(), Scaled { rows: samples, scale }, held)?;
     let mut samples = Some(Input::Samples { rows, row, step });
     for index in 0..=last {
@@ -203,7 +203,7 @@ fn run<K: Int8Kernels>(
         let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
         let len = Int8Extractor::<K>::memory_len(&layer.network(), &layer.pool());
         let work: &mut [i16] =
-            bytemuck::try_cast_slice_mut(rest.get_mut(..len.div_ceil(2)).unwrap_or_default())
+            bytemuck::try_cast_slice_mut(rest.get_mut(..div_ceil(len, 2)).unwrap_or_default())
                 .unwrap_or_default();
         let work = work.get_mut(..len).unwrap_or_default();
         let mut extractor = Int8Extractor::new(kernels, network, layer.pool(), layer.sqrt_features(), work)?;

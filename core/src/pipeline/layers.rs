@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::memory::part;
 use crate::model::Model;
+use crate::runs::column;
 use crate::shape::Shape;
 
 /// The lengths of the buffers between the layers, from the lowest up, in numbers; the last layer has none.
@@ -30,7 +31,7 @@ impl<T: Copy> Features<'_, T> {
         // A planar input is a single row.
         let mut places = to.iter_mut();
         for map in 0..self.shape.channels {
-            let from = self.features.iter().skip(map).step_by(self.shape.channels.max(1));
+            let from = column(self.features, map, self.shape.channels);
             places.by_ref().zip(from).for_each(|(to, from)| *to = convert(*from));
         }
     }

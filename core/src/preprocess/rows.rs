@@ -1,7 +1,7 @@
 //! Preprocessed samples, row by row.
 
 use crate::error::{Result, expect_len};
-use crate::memory::{part, part_mut};
+use crate::memory::{part, part_mut, quotient};
 use crate::preprocess::steps::{MAX_STEPS, Preprocessing, Step};
 use crate::shape::Shape;
 use crate::stream::Rows;
@@ -103,9 +103,10 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
             match step {
                 Step::Uniform(mean, factor) => to.iter_mut().for_each(|v| *v = (*v - mean) * factor),
                 Step::Channels(means, factors) => {
-                    let channels = steps.shape().channels.max(1);
+                    let channels = steps.shape().channels;
                     for (place, v) in (start..).zip(&mut *to) {
-                        let channel = steps.order(place) % channels;
+                        let order = steps.order(place);
+                        let channel = order - quotient(order, channels) * channels;
                         *v = moved(*v, channel, means, factors);
                     }
                 }

@@ -8,9 +8,10 @@
 use heapless::Vec;
 
 use crate::kernels::Kernels;
-use crate::memory::{paired_rows, part, split_off};
+use crate::memory::{move_to_front, paired_rows, part, split_off};
 use crate::network::{Layer, MAX_LAYERS, Network};
 use crate::parameters::{Gradients, Parameters};
+use crate::runs::runs_mut;
 use crate::stream::window::Window;
 use crate::train::learn::add_rows;
 
@@ -107,7 +108,7 @@ impl Incomplete<'_> {
         let len = self.rows.len();
         let shift =
             first.saturating_sub(self.first).saturating_mul(self.layer.padded().row_stride()).min(len);
-        self.rows.copy_within(shift.., 0);
+        move_to_front(self.rows, shift);
         self.rows.iter_mut().skip(len - shift).for_each(|delta| *delta = 0.0);
         self.first = first;
     }
@@ -204,7 +205,7 @@ fn gather(from: &Incomplete<'_>, active: &[f32], positions: &mut [u32], values: 
     let start = from.next.saturating_sub(from.first).saturating_mul(padded.row_stride()) + left;
     // Rows that no field reaches are not among those in memory: there are no deltas in them.
     let row = part(from.rows, start, active.len());
-    let mut free = values.chunks_exact_mut(channels).zip(positions.iter_mut());
+    let mut free = runs_mut(values, channels).zip(positions.iter_mut());
     let mut used = 0;
     for (x, (deltas, active)) in paired_rows(channels, row, active).enumerate() {
         if deltas.iter().all(|delta| *delta == 0.0) {

@@ -11,6 +11,7 @@ use crate::memory::{part_mut, split_off};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::pool::{Pool, PoolKind};
+use crate::runs::{runs, runs_mut};
 use crate::shape::{Shape, div_ceil};
 use crate::stream::forward::{Forward, forward_len};
 use crate::stream::rows::Rows;
@@ -128,8 +129,8 @@ impl<'a, K: Kernels> Extractor<'a, K> {
             }
             for window_y in first..end {
                 let row = part_mut(self.open, slot(window_y, open_rows) * len, len);
-                for (window_x, window) in row.chunks_exact_mut(maps.channels.max(1)).enumerate() {
-                    let positions = self.code.chunks_exact(maps.channels.max(1));
+                for (window_x, window) in runs_mut(row, maps.channels).enumerate() {
+                    let positions = runs(self.code, maps.channels);
                     for position in positions.skip(window_x * pool.stride.width).take(pool.kernel.width) {
                         pool.kind.add(kernels, position, window);
                     }
@@ -138,7 +139,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
             let last = y + 1 == maps.height;
             while first < end && (last || y + 1 >= first * pool.stride.height + pool.kernel.height) {
                 let row = part_mut(self.open, slot(first, open_rows) * len, len);
-                for (window_x, window) in row.chunks_exact_mut(maps.channels.max(1)).enumerate() {
+                for (window_x, window) in runs_mut(row, maps.channels).enumerate() {
                     pool.kind.finish(pool.positions(maps, first, window_x), window);
                 }
                 if sqrt_last {

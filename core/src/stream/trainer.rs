@@ -16,6 +16,7 @@ use crate::kernels::Kernels;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::{Gradients, Parameters};
+use crate::runs::runs_mut;
 use crate::select::select;
 use crate::shape::{Shape, Size};
 use crate::stream::backward::{Backward, delta_row_len, incomplete_len, training_rows};
@@ -184,7 +185,7 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
         let code_row = part_mut(row, 0, code_row_len(network));
         let (mut found, mut good) = (0, 0);
         let images = images.map(|rows| Guarded { rows, guard });
-        let mut winners = values.chunks_exact_mut(maps).zip(positions.chunks_exact_mut(maps));
+        let mut winners = runs_mut(values, maps).zip(runs_mut(positions, maps));
         for mut image in images.clone() {
             let Some((values, positions)) = winners.next() else {
                 return Err(config.too_many_images());

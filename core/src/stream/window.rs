@@ -3,7 +3,7 @@
 use crate::error::{Result, expect_finite};
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::Kernels;
-use crate::memory::part;
+use crate::memory::{move_to_front, part};
 use crate::network::Layer;
 use crate::parameters::Filters;
 use crate::stream::rows::Rows;
@@ -72,10 +72,8 @@ impl<'a> Window<'a> {
     /// Takes a row of the map, which is to be written to what is returned: a padded row, of which
     /// [`Window::output_layout`] says where the map lies. The border's columns are 0 already.
     pub(crate) fn shift(&mut self) -> &mut [f32] {
-        let (stride, len) = (self.stride(), self.rows.len());
-        if stride <= len {
-            self.rows.copy_within(stride.., 0);
-        }
+        let stride = self.stride();
+        move_to_front(self.rows, stride);
         self.end += 1;
         self.newest_mut()
     }

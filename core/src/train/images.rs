@@ -10,6 +10,7 @@ use crate::kernels::Kernels;
 use crate::memory::{part_mut, parts};
 use crate::network::Network;
 use crate::parameters::{Gradients, LayerGradient, Parameters};
+use crate::runs::runs_mut;
 use crate::select::{Sparsity, select};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::guard::Guard;
@@ -127,7 +128,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         let encoder = Encoder::new(kernels, parameters, prepared)?;
         let layout = network.layer(0).map_or(network.decoder().padded(), |layer| layer.padded());
         let (mut found, mut good) = (0, 0);
-        let mut free = values.chunks_exact_mut(winners_len).zip(positions.chunks_exact_mut(winners_len));
+        let mut free = runs_mut(values, winners_len).zip(runs_mut(positions, winners_len));
         for image in images.clone() {
             let Some((values, positions)) = free.next() else {
                 return Err(config.too_many_images());
@@ -148,7 +149,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         stopwatch.lap(|timing| &mut timing.compete);
 
         select(kernels, &network, &sparsity, values, scratch.cuts)?;
-        for (index, values) in values.chunks_exact_mut(winners_len).enumerate() {
+        for (index, values) in runs_mut(values, winners_len).enumerate() {
             corruption.drop_hidden(step, index, values);
         }
         stopwatch.lap(|timing| &mut timing.select);

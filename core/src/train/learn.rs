@@ -21,9 +21,10 @@ use core::ops::Range;
 
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
-use crate::memory::{paired_rows, part, part_mut};
+use crate::memory::{paired_rows, part, part_mut, quotient};
 use crate::network::Layer;
 use crate::parameters::{Gradients, LayerGradient, Parameters};
+use crate::runs::{pieces, pieces_mut, runs, runs_mut};
 use crate::shape::{Shape, div_ceil};
 
 /// A code of which at least one unit in so many survives is gone through as a whole.
@@ -68,7 +69,7 @@ impl<'a> Winners<'a> {
         range: Range<usize>,
         extra: &'b [f32],
     ) -> impl Iterator<Item = (Survivor, f32)> + use<'a, 'b> {
-        self.rows(maps).zip(extra.chunks_exact(maps.max(1))).flat_map(move |(winners, extra)| {
+        self.rows(maps).zip(runs(extra, maps)).flat_map(move |(winners, extra)| {
             let row = winners.values.iter().zip(winners.positions).zip(extra).enumerate();
             row.skip(range.start).take(range.len()).filter(|(_, ((value, _), _))| **value > 0.0).map(
                 |(map, ((value, position), extra))| {
@@ -165,7 +166,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         expect_len("residual", layout.len(), padded.len())?;
         let bias = self.parameters.decoder_bias();
         for row in layout.rows_mut(padded) {
-            for pixel in row.chunks_exact_mut(bias.len().max(1)) {
+            for pixel in runs_mut(row, bias.len()) {
                 pixel.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
             }
         }
@@ -207,7 +208,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
         self.add_atoms(winners, scratch);
         let bias = self.parameters.decoder_bias();
         let row_len = (network.input().width * network.input().channels).max(1);
-        for (to, from) in image.chunks_exact_mut(row_len).zip(padded.rows(scratch)) {
+        for (to, from) in runs_mut(image, row_len).zip(padded.rows(scratch)) {
             for ((to, from), bias) in to.iter_mut().zip(from).zip(bias.iter().cycle()) {
                 *to = from + bias;
             }
@@ -234,8 +235,8 @@ impl<'a, K: Kernels> Learner<'a, K> {
         residual.iter_mut().for_each(|v| *v *= scale);
         let decoder = self.parameters.network().decoder();
         let (fields, maps) = (decoder.receptive_fields(), decoder.conv.maps.max(1));
-        for (winners, deltas) in winners.rows(maps).zip(deltas.chunks_exact_mut(maps)) {
-            let atoms = self.parameters.atoms().chunks_exact(fields.len().max(1));
+        for (winners, deltas) in winners.rows(maps).zip(runs_mut(deltas, maps)) {
+            let atoms = runs(self.parameters.atoms(), fields.len());
             let row = winners.values.iter().zip(winners.positions);
             for (((value, position), delta), atom) in row.zip(deltas).zip(atoms) {
                 *delta = if *value > 0.0 {
@@ -327,7 +328,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
     /// Adds one image's part of the decoder bias's gradient: the residual summed per channel.
     pub fn decoder_bias_gradient(&self, residual: &[f32], gradient: &mut [f32]) {
         for row in self.parameters.network().decoder().padded().rows(residual) {
-            for pixel in row.chunks_exact(gradient.len().max(1)) {
+            for pixel in runs(row, gradient.len()) {
                 gradient.iter_mut().zip(pixel).for_each(|(to, from)| *to += from);
             }
         }
@@ -393,7 +394,7 @@ impl<'a, K: Kernels> Learner<'a, K> {
             // Positions ascend: those whose fields reach the row are neighbours in the list.
             let first = (row + 1).saturating_sub(layer.conv.kernel.height);
             let first = div_ceil(first, layer.conv.stride.height);
-            let end = row / layer.conv.stride.height.max(1) + 1;
+            let end = quotient(row, layer.conv.stride.height) + 1;
             let before = |y: usize| positions.partition_point(|position| (*position as usize) < y * width);
             let reaching = positions.get(before(first)..before(end)).unwrap_or(&[]);
             touched(&layer, row, reaching.iter().map(|position| *position as usize))
@@ -450,25 +451,25 @@ pub(crate) fn subtract_row(residual: &mut [f32], image: &[f32]) -> f32 {
 fn for_each_rows(values: &[f32], maps: usize, mut visit: impl FnMut(Deltas<'_>)) {
     let maps = maps.max(1);
     let mut positions = [0; ROWS];
-    for (chunk, values) in values.chunks((ROWS * maps).max(1)).enumerate() {
+    for (chunk, values) in pieces(values, ROWS * maps).enumerate() {
         positions.iter_mut().zip((chunk * ROWS) as u32..).for_each(|(to, position)| *to = position);
-        visit(Deltas { positions: part(&positions, 0, values.len() / maps), values });
+        visit(Deltas { positions: part(&positions, 0, quotient(values.len(), maps)), values });
     }
 }
 
 /// Adds up rows over the maps from map `first` on.
 pub(crate) fn add_rows(values: &[f32], maps: usize, first: usize, sums: &mut [f32]) {
-    for row in values.chunks_exact(maps.max(1)) {
+    for row in runs(values, maps) {
         sums.iter_mut().zip(row.iter().skip(first)).for_each(|(to, from)| *to += from);
     }
 }
 
 /// The columns of a padded map's row that the fields of some positions reach.
 fn touched(layer: &Layer, row: usize, positions: impl Iterator<Item = usize>) -> Range<usize> {
-    let (kernel, stride, width) = (layer.conv.kernel, layer.conv.stride, layer.output().width.max(1));
+    let (kernel, stride, width) = (layer.conv.kernel, layer.conv.stride, layer.output().width);
     let mut columns = Range { start: usize::MAX, end: 0 };
     for position in positions {
-        let y = position / width;
+        let y = quotient(position, width);
         let (top, left) = (y * stride.height, (position - y * width) * stride.width);
         if (top..top + kernel.height).contains(&row) {
             columns = columns.start.min(left)..columns.end.max(left + kernel.width);
@@ -480,7 +481,7 @@ fn touched(layer: &Layer, row: usize, positions: impl Iterator<Item = usize>) ->
 /// Sets what is touched of a padded map to 0; the rest is not read.
 fn clear(layer: &Layer, touched: impl Fn(usize) -> Range<usize>, below: &mut [f32]) {
     let (padded, channels) = (layer.padded(), layer.input.channels);
-    for (row, values) in below.chunks_mut(padded.row_stride().max(1)).enumerate() {
+    for (row, values) in pieces_mut(below, padded.row_stride()).enumerate() {
         let columns = touched(row);
         let end = columns.end.saturating_mul(channels).min(values.len());
         if let Some(touched) = values.get_mut(columns.start.saturating_mul(channels)..end) {
@@ -502,7 +503,7 @@ fn gather(
     let (top, left) = ((layer.conv.kernel.height - 1) / 2, (layer.conv.kernel.width - 1) / 2);
     let channels = shape.channels;
     out.len = 0;
-    let mut free = out.values.chunks_exact_mut(channels.max(1)).zip(out.positions.iter_mut());
+    let mut free = runs_mut(out.values, channels).zip(out.positions.iter_mut());
     for y in 0..shape.height {
         let columns = touched(y + top);
         for x in columns.start.max(left)..columns.end.min(left + shape.width) {

@@ -12,6 +12,7 @@ use crate::math;
 use crate::memory::part;
 use crate::network::Network;
 use crate::parameters::{Region, Role};
+use crate::runs::pieces;
 
 /// Partial sums of a row, for vector instructions: number i of the row goes to sum i % LANES.
 const LANES: usize = 8;
@@ -71,7 +72,7 @@ impl Norm {
         for region in &network.regions() {
             let mut of_region = Self::ZERO;
             let rows = part(gradient, region.range.start, region.range.len());
-            rows.chunks(Self::row_len(network, region)).for_each(|row| of_region.add(Self::of(row)));
+            pieces(rows, Self::row_len(network, region)).for_each(|row| of_region.add(Self::of(row)));
             norm.add(of_region);
         }
         norm

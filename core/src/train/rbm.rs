@@ -10,6 +10,7 @@ use crate::memory::{paired_rows, part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::rbm::{Rbm, coefficients, positive_survivors, sample};
+use crate::runs::runs_mut;
 use crate::select::Selection;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::divergence::{ContrastiveDivergence, admits_probabilities};
@@ -129,7 +130,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         let (data, model) = visible.split_at_mut_checked(batch * inputs).unwrap_or_default();
         let guard = config.guard;
         let (mut found, mut good) = (0, 0);
-        let mut places = data.chunks_exact_mut(inputs.max(1));
+        let mut places = runs_mut(data, inputs);
         for image in images {
             let Some(place) = places.next() else {
                 return Err(config.too_many_images());
@@ -159,18 +160,18 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         stopwatch.lap(|timing| &mut timing.compete);
         if matches!(config.sparsity.selection, Selection::Lifetime { .. }) {
             let keep = positive_survivors(&config.sparsity.selection, batch);
-            positive.chunks_exact_mut(width).try_for_each(|row| rbm.keep_largest(keep, row))?;
+            runs_mut(positive, width).try_for_each(|row| rbm.keep_largest(keep, row))?;
         }
         stopwatch.lap(|timing| &mut timing.select);
         let mut loss = 0.0;
         for phase in 0..divergence.steps {
             let probabilities: &[f32] = if phase == 0 { positive } else { negative };
-            for (image, to) in model.chunks_exact_mut(inputs.max(1)).enumerate() {
+            for (image, to) in runs_mut(model, inputs).enumerate() {
                 let draws = divergence.draws(step, phase, image);
                 let count = sample(draws, probabilities, width, image, active);
                 rbm.visible(0, part(active, 0, count), part(ones, 0, count), to)?;
             }
-            let of_bad = bad.iter().zip(model.chunks_exact_mut(inputs.max(1))).filter(|(bad, _)| **bad > 0);
+            let of_bad = bad.iter().zip(runs_mut(model, inputs)).filter(|(bad, _)| **bad > 0);
             of_bad.for_each(|(_, row)| row.fill(0.0));
             if phase == 0 {
                 loss = model.iter().zip(&*data).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
@@ -237,7 +238,7 @@ fn silence(bad: &[u32], width: usize, rows: &mut [f32]) {
     if bad.is_empty() {
         return;
     }
-    for row in rows.chunks_exact_mut(width.max(1)) {
+    for row in runs_mut(rows, width) {
         let of_bad = row.iter_mut().zip(bad).filter(|(_, bad)| **bad > 0);
         of_bad.for_each(|(probability, _)| *probability = 0.0);
     }

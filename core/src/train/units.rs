@@ -25,6 +25,7 @@ use crate::math;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
+use crate::runs::{column, column_mut, pieces, pieces_mut, runs, runs_mut};
 use crate::select::{Selection, Sparsity, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::guard::Guard;
@@ -151,7 +152,7 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     /// batch.
     ///
     /// The images are gone through once for every 8 units and twice more. Each survivor's image is fetched by
-    /// `nth`, which should take no time: take slices' iterators, `chunks_exact`, or a `map` of one. The
+    /// `nth`, which should take no time: take slices' iterators, [`runs`], or a `map` of one. The
     /// images may lie in flash.
     ///
     /// # Errors
@@ -340,8 +341,9 @@ impl<'a> Memory<'a> {
     ) -> Result<()> {
         let (inputs, batch) = (self.layout.inputs, self.batch);
         let whole = self.keep == batch;
-        let groups = weights.filters.chunks((GROUP * inputs).max(1)).zip(weights.bias.chunks(GROUP));
-        for (first, (filters, bias)) in (0..).step_by(GROUP).zip(groups) {
+        let groups = pieces(weights.filters, GROUP * inputs).zip(pieces(weights.bias, GROUP));
+        for (group, (filters, bias)) in groups.enumerate() {
+            let first = group * GROUP;
             let mut column = [0.0; GROUP];
             let column = part_mut(&mut column, 0, bias.len());
             let start = if whole { first * batch } else { 0 };
@@ -354,10 +356,8 @@ impl<'a> Memory<'a> {
                     let image = clamped(&self.guard, image, self.gradient);
                     kernels.unit_activations(filters, bias, image, &[], column);
                 }
-                for (place, code) in (index..).step_by(batch.max(1)).zip(&*column) {
-                    if let Some(to) = codes.get_mut(place) {
-                        *to = *code;
-                    }
+                for (to, code) in column_mut(codes, index, batch).zip(&*column) {
+                    *to = *code;
                 }
             }
             stopwatch.lap(|timing| &mut timing.compete);
@@ -377,11 +377,11 @@ impl<'a> Memory<'a> {
     fn select_group<K: Kernels>(&mut self, kernels: K, first: usize, count: usize) -> Result<()> {
         let keep = self.keep;
         let start = first * keep;
-        let places = part_mut(self.values, start, count * keep).chunks_exact_mut(keep.max(1));
+        let places = runs_mut(part_mut(self.values, start, count * keep), keep);
         let images = self.images.get_mut(start..start + count * keep).unwrap_or_default();
-        let places = places.zip(images.chunks_exact_mut(keep.max(1)));
+        let places = places.zip(runs_mut(images, keep));
         let counts = self.counts.get_mut(first..first + count).unwrap_or_default();
-        let rows = self.codes.chunks_exact(self.batch.max(1)).zip(counts);
+        let rows = runs(self.codes, self.batch).zip(counts);
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
             let cut = kernels
                 .row_cut(row, keep)
@@ -394,7 +394,7 @@ impl<'a> Memory<'a> {
     /// Turns the codes of the whole batch, which the lists hold, into lists.
     fn select_whole(&mut self, selection: Selection) -> Result<()> {
         let (units, batch) = (self.layout.units, self.batch.max(1));
-        let rows = self.values.chunks_exact(batch).enumerate();
+        let rows = runs(self.values, batch).enumerate();
         let mut broken = rows.flat_map(|(unit, row)| {
             let broken = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
             broken.map(move |(image, _)| image * units + unit)
@@ -404,8 +404,8 @@ impl<'a> Memory<'a> {
             Selection::All => broken.min(),
             Selection::PerSample { count } => {
                 for image in 0..batch {
-                    let cut = cut(self.values.iter().skip(image).step_by(batch).copied(), count)?;
-                    cut.apply(self.values.iter_mut().skip(image).step_by(batch));
+                    let cut = cut(column(self.values, image, batch).copied(), count)?;
+                    cut.apply(column_mut(self.values, image, batch));
                 }
                 None
             }
@@ -413,7 +413,7 @@ impl<'a> Memory<'a> {
         if let Some(index) = broken {
             return Err(Error::NotFinite { what: "candidates", index });
         }
-        let rows = self.values.chunks_exact_mut(batch).zip(self.images.chunks_exact_mut(batch));
+        let rows = runs_mut(self.values, batch).zip(runs_mut(self.images, batch));
         for ((values, images), count) in rows.zip(&mut *self.counts) {
             *count = close_up(values, images);
         }
@@ -429,12 +429,11 @@ impl<'a> Memory<'a> {
     ) -> (f32, f32) {
         let inputs = self.layout.inputs.max(1);
         let fields = row_fields(inputs);
-        for residual in self.residuals.chunks_exact_mut(inputs) {
+        for residual in runs_mut(self.residuals, inputs) {
             residual.iter_mut().zip(weights.decoder_bias).for_each(|(to, from)| *to = *from);
         }
-        let lists =
-            self.values.chunks_exact(self.keep.max(1)).zip(self.images.chunks_exact(self.keep.max(1)));
-        let lists = lists.zip(&*self.counts).zip(weights.atoms.chunks_exact(inputs));
+        let lists = runs(self.values, self.keep).zip(runs(self.images, self.keep));
+        let lists = lists.zip(&*self.counts).zip(runs(weights.atoms, inputs));
         for (((values, images), count), atom) in lists {
             for (value, image) in values.iter().zip(images).take(*count as usize) {
                 let residual = part_mut(self.residuals, *image as usize * inputs, inputs);
@@ -443,7 +442,7 @@ impl<'a> Memory<'a> {
         }
         let scale = 1.0 / self.batch as f32;
         let (mut loss, mut largest) = (0.0, 0.0);
-        for residual in self.residuals.chunks_exact_mut(inputs) {
+        for residual in runs_mut(self.residuals, inputs) {
             // Not zipped: a caller's `chunks_exact` would divide by its length, which may link a panic.
             let Some(image) = images.next() else { break };
             if self.guard.skips() && self.guard.first_bad(image).is_some() {
@@ -467,8 +466,8 @@ impl<'a> Memory<'a> {
     fn find_deltas<K: Kernels>(&mut self, kernels: K, weights: Weights<'_>) {
         let (inputs, keep) = (self.layout.inputs, self.keep.max(1));
         let fields = row_fields(inputs);
-        let lists = self.deltas.chunks_exact_mut(keep).zip(self.images.chunks_exact(keep));
-        let lists = lists.zip(&*self.counts).zip(weights.atoms.chunks_exact(inputs.max(1)));
+        let lists = runs_mut(self.deltas, keep).zip(runs(self.images, keep));
+        let lists = lists.zip(&*self.counts).zip(runs(weights.atoms, inputs));
         for (((deltas, images), count), atom) in lists {
             for (delta, image) in deltas.iter_mut().zip(images).take(*count as usize) {
                 let residual = part(self.residuals, *image as usize * inputs, inputs);
@@ -600,7 +599,7 @@ impl<'a> Memory<'a> {
 
     /// Adds a clamped image to a unit's gradient, piece by piece: there is no room for all of it.
     fn add_clamped<K: Kernels>(&self, kernels: K, delta: f32, image: &[f32], gradient: &mut [f32]) {
-        for (to, from) in gradient.chunks_mut(PIECE).zip(image.chunks(PIECE)) {
+        for (to, from) in pieces_mut(gradient, PIECE).zip(pieces(image, PIECE)) {
             let mut piece = [0.0; PIECE];
             let piece = clamped(&self.guard, from, &mut piece);
             kernels.add_to_filter(&row_fields(piece.len()), 0, delta, piece, to);
@@ -630,7 +629,7 @@ impl<'a> Memory<'a> {
     /// The gradient of the decoder's bias into the row.
     fn decoder_bias_gradient(&mut self) {
         self.gradient.fill(0.0);
-        for residual in self.residuals.chunks_exact(self.layout.inputs.max(1)) {
+        for residual in runs(self.residuals, self.layout.inputs) {
             self.gradient.iter_mut().zip(residual).for_each(|(to, from)| *to += from);
         }
     }

@@ -9,8 +9,8 @@
 
 use core::arch::asm;
 
-use wta_core::ReceptiveFields;
 use wta_core::int8::{Int8Filters, Int8Kernels, Int8Weights, Portable, requantise};
+use wta_core::{ReceptiveFields, pieces, pieces_mut};
 
 /// Quantised kernels in DSP instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Int8Kernels for Dsp {
         scratch: &mut [i16],
         out: &mut [i16],
     ) {
-        let padded = fields.len().div_ceil(GROUP).saturating_mul(GROUP);
+        let padded = fields.len().saturating_add(GROUP - 1) / GROUP * GROUP;
         let scratch = scratch.get_mut(..padded.saturating_mul(2)).unwrap_or_default();
         if fields.len() != filters.weights.filter_len() || scratch.is_empty() || !is_aligned(scratch) {
             return Portable.convolve(fields, filters, window, scratch, out);
@@ -57,7 +57,7 @@ impl Int8Kernels for Dsp {
         let (inputs, rest) = inputs.split_at_checked(whole).unwrap_or_default();
         let mut last = Words([0; GROUP]);
         last.0.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        for (pair, sums) in filters.pairs().zip(sums.chunks_mut(2)) {
+        for (pair, sums) in filters.pairs().zip(pieces_mut(sums, 2)) {
             let (pair, last_weights) = pair.split_at_checked(2 * whole).unwrap_or_default();
             let mut both = [0, 0];
             sums.iter().zip(&mut both).for_each(|(from, to)| *to = *from);
@@ -202,7 +202,7 @@ fn single(
     out: &mut [i16],
 ) {
     gather(fields, 0, window, scratch);
-    for ((index, pair), out) in filters.weights.pairs().enumerate().zip(out.chunks_mut(2)) {
+    for ((index, pair), out) in filters.weights.pairs().enumerate().zip(pieces_mut(out, 2)) {
         let outputs = Outputs::new(filters, index);
         let sums = dot(scratch, pair, outputs.bias);
         for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(outputs.multipliers)) {
@@ -213,8 +213,8 @@ fn single(
 
 /// Copies the field of position `x`.
 fn gather(fields: &ReceptiveFields, x: usize, window: &[i16], to: &mut [i16]) {
-    let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
-    for (to, row) in to.chunks_mut(fields.row_len.max(1)).zip(rows).take(fields.rows) {
+    let rows = pieces(window.get(fields.offset(0, x)..).unwrap_or_default(), fields.row_stride);
+    for (to, row) in pieces_mut(to, fields.row_len).zip(rows).take(fields.rows) {
         copy(row, to);
     }
 }
