@@ -62,7 +62,8 @@ pub struct TrainingRecipe {
     #[schemars(extend("exclusiveMinimum" = 0), example = 100.0)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_inputs: Option<f32>,
-    /// What becomes of a bad sample: it ends the training, or is skipped, as if the network were silent.
+    /// What becomes of a bad sample: it ends the training, or is skipped, as if the network were silent
+    /// [default: `"refuse"`].
     #[schemars(example = &"skip")]
     #[serde(default, skip_serializing_if = "BadSamplesRecipe::is_refuse")]
     pub bad_samples: BadSamplesRecipe,

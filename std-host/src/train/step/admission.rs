@@ -38,7 +38,8 @@ impl Admission {
             bad.push(!admitted?);
         }
         let good = bad.iter().filter(|bad| !**bad).count();
-        self.skipped = guard.expect_good(bad.len(), good)?;
+        self.skipped = bad.len() - good;
+        guard.expect_good(bad.len(), good)?;
         self.bad = bad;
         if self.skipped == 0 {
             self.bad.clear();
