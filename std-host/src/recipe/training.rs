@@ -50,7 +50,7 @@ pub struct TrainingRecipe {
     pub decay: f32,
     /// The largest norm of the gradient of all parameters: a larger one is made smaller as a whole, before the
     /// weight decay [default: any].
-    #[schemars(range(max = 1e18), extend("exclusiveMinimum" = 0), example = 1.0)]
+    #[schemars(extend("exclusiveMinimum" = 0), example = 1.0)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_gradient: Option<f32>,
     /// The smallest and the largest number that training sees of a sample, after the preprocessing: others
