@@ -211,6 +211,30 @@ impl RecipeBuilder {
         self
     }
 
+    /// The largest norm of the gradient.
+    pub fn clip_gradient(mut self, largest: f32) -> Self {
+        self.training.clip_gradient = Some(largest);
+        self
+    }
+
+    /// The smallest and the largest number that training sees of a sample.
+    pub fn clip_inputs(mut self, low: f32, high: f32) -> Self {
+        self.training.clip_inputs = Some([low, high]);
+        self
+    }
+
+    /// A sample with a number beyond this absolute value is bad.
+    pub fn limit_inputs(mut self, limit: f32) -> Self {
+        self.training.limit_inputs = Some(limit);
+        self
+    }
+
+    /// Whether a bad sample is skipped or ends the training.
+    pub fn bad_samples(mut self, bad_samples: BadSamplesRecipe) -> Self {
+        self.training.bad_samples = bad_samples;
+        self
+    }
+
     /// The seed of weights, order and draws.
     pub fn seed(mut self, seed: u64) -> Self {
         self.training.seed = seed;
