@@ -1,6 +1,8 @@
 //! Training that a glitch of a sensor cannot ruin: clipped inputs, clipped gradients, skipped images, in each
 //! trainer and to the same bits.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
 use proptest::prelude::*;
 use wta_core::{
     BadImages, ContrastiveDivergence, Conv, Corruption, Cut, Error, Guard, Initial, Method, Network,
@@ -210,7 +212,7 @@ fn a_spike_is_survived_by_the_gradients_clipping_alone() {
         let config = config(method, guard);
         let (undisturbed, _) = train(kind, network, config, &|_, _| {});
         for spike in SPIKES {
-            for at in [0, 75, 140] {
+            for at in [0, 75, STEPS - 1] {
                 let glitch = |step: u64, batch: &mut [f32]| {
                     if step == at {
                         batch[3 * INPUTS + 11] = spike;
