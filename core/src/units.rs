@@ -34,6 +34,7 @@ pub struct UnitSurvivors<'a> {
 pub struct Units<'a, K> {
     kernels: K,
     parameters: Parameters<'a>,
+    bad: &'a [bool],
 }
 
 impl<'a, K: Kernels> Units<'a, K> {
@@ -50,12 +51,19 @@ impl<'a, K: Kernels> Units<'a, K> {
     pub fn new(kernels: K, parameters: Parameters<'a>) -> Result<Self> {
         parameters.expect_decoder()?;
         if Self::apply_to(&parameters.network()) {
-            Ok(Self { kernels, parameters })
+            Ok(Self { kernels, parameters, bad: &[] })
         } else {
             Err(Error::Invalid(
                 "only a fully-connected network with one encoder layer is trained unit by unit",
             ))
         }
+    }
+
+    /// The same with units being active in no image of the batch that is `bad`; one element per image, or none
+    /// if no image is.
+    #[must_use]
+    pub const fn without(self, bad: &'a [bool]) -> Self {
+        Self { bad, ..self }
     }
 
     /// Numbers in a row of [`Units::compete`]'s codes for a batch: whole panels.
@@ -99,6 +107,7 @@ impl<'a, K: Kernels> Units<'a, K> {
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
             // Beyond the batch, columns are padding.
             row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
+            row.iter_mut().zip(self.bad).filter(|(_, bad)| **bad).for_each(|(v, _)| *v = 0.0);
             let cut = self
                 .kernels
                 .row_cut(row, keep)

@@ -180,12 +180,13 @@ fn place(origin: &str, line: Option<usize>) -> String {
 const LARGE: f32 = 1e3;
 
 fn diverged(largest: f32, source: &wta_core::Error) -> String {
-    if largest <= LARGE {
+    if largest <= LARGE || matches!(source, wta_core::Error::BadImage { .. }) {
         return source.to_string();
     }
     format!(
         "the samples hold numbers as large as {largest:e}, which are too large to learn from; scale them by \
-         data.divide_by, or by the preprocess step standardise"
+         data.divide_by, or by the preprocess step standardise; if they are a few, clip them by \
+         training.clip_inputs"
     )
 }
 

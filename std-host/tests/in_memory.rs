@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wta::error::Interrupted;
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::preprocess::Samples;
-use wta::recipe::{OptimizerRecipe, Per, PreprocessRecipe};
+use wta::recipe::{BadSamplesRecipe, OptimizerRecipe, Per, PreprocessRecipe};
 use wta::run::Run;
 use wta::train::{Options, train, train_into};
 use wta::{Dataset, EpochMetrics, Error, Observer, Recipe, Shape, Trained, data, export};
@@ -177,6 +177,40 @@ fn a_diverged_training_stays_diverged() {
         Err(Error::Diverged { step, folder: None, .. }) => assert!(step > 1),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn glitches_of_a_sensor_are_clipped_or_skipped() {
+    let mut random = wta_core::Random::new(3);
+    let tone = |phase: f32| (0..64).map(move |t| (0.4 * t as f32 + phase).sin());
+    let mut windows: Vec<f32> = (0..400).flat_map(|_| tone(6.3 * random.uniform())).collect();
+    let good = Dataset::from_floats(Shape::new(1, 1, 64), windows.clone()).unwrap();
+    // One spike, and two windows in which the sensor got stuck.
+    windows[64 * 33 + 7] = 1e4;
+    windows[64 * 200..64 * 202].fill(-3e7);
+    let glitches = Dataset::from_floats(Shape::new(1, 1, 64), windows).unwrap();
+    let recipe =
+        || Recipe::builder("signal").fully_connected([16]).lifetime(0.2).epochs(4).batch(20).rate(5e-3);
+    let loss = |builder: wta::recipe::RecipeBuilder, data: &Dataset| -> wta::Result<f64> {
+        let recipe = builder.build()?;
+        let (_, outcome) = train(&recipe, &Samples::new(&recipe, data)?, Options::default(), &())?;
+        Ok(outcome.loss)
+    };
+    let undisturbed = loss(recipe(), &good).unwrap();
+    let clipped = loss(recipe().clip_inputs(-1.0, 1.0), &glitches).unwrap();
+    let skipping = recipe().limit_inputs(10.0).bad_samples(BadSamplesRecipe::Skip);
+    let skipped = loss(skipping, &glitches).unwrap();
+    assert!((clipped / undisturbed - 1.0).abs() < 0.25, "{clipped} {undisturbed}");
+    assert!((skipped / undisturbed - 1.0).abs() < 0.1, "{skipped} {undisturbed}");
+    match loss(recipe().limit_inputs(10.0), &glitches) {
+        Err(Error::Diverged { source: wta_core::Error::BadImage { .. }, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    // One sample a step: some steps have nothing but a bad one.
+    let skipping = recipe().limit_inputs(10.0).bad_samples(BadSamplesRecipe::Skip).batch(1);
+    assert!(loss(skipping, &glitches).is_ok());
+    let unguarded = loss(recipe(), &glitches);
+    assert!(!unguarded.is_ok_and(|loss| loss < 10.0 * undisturbed));
 }
 
 #[test]

@@ -847,6 +847,8 @@ wta_status wta_train_units_resume(struct wta_trainer *trainer,
                                   uint64_t steps_done,
                                   void *memory,
                                   size_t bytes);
+
+/**
  * Sets what does well on a few hundred samples.
  */
 wta_status wta_learner_defaults(struct wta_learner *learner, uint32_t kind, size_t features, size_t classes);

@@ -319,8 +319,46 @@ fn trained(training: TrainingConfig, parameters: &mut [f32], steps: usize) -> Ve
         .collect()
 }
 
+/// Settings that clip inputs and gradients and skip bad images.
+fn guarded() -> wta_training {
+    wta_training {
+        input_low: 0.1,
+        input_high: 0.8,
+        input_limit: 50.0,
+        clip_gradient: 0.25,
+        skip_bad: 1,
+        ..defaults()
+    }
+}
+
+#[test]
+fn bad_images_are_skipped_and_counted_or_refused() {
+    let (described, _) = network();
+    let mut floats = vec![100.0f32; BATCH * 784];
+    (floats[784 + 5], floats[3 * 784]) = (f32::NAN, 60.0 * 255.0);
+    let batch = wta_images {
+        pixels: null(),
+        len: 4 * floats.len(),
+        stride: 0,
+        row: None,
+        context: null_mut(),
+        samples: floats.as_ptr().cast(),
+        kind: WTA_FLOAT,
+    };
+    for (training, status, skipped) in [(guarded(), WTA_OK, 2), (defaults(), WTA_ERROR_NOT_FINITE, 0)] {
+        let training = wta_training { batch: BATCH, ..training };
+        let bytes = unsafe { wta_train_bytes(&described, &training) };
+        let mut memory = vec![0u64; bytes.div_ceil(8)];
+        let mut trainer = wta_trainer { words: [0; WTA_TRAINER_WORDS] };
+        let memory = memory.as_mut_ptr().cast();
+        assert_eq!(unsafe { wta_train_init(&mut trainer, &described, &training, 7, memory, bytes) }, WTA_OK);
+        assert_eq!(unsafe { wta_train_step(&mut trainer, &batch, BATCH, null_mut()) }, status);
+        assert_eq!(unsafe { wta_train_skipped(&trainer) }, skipped);
+    }
+}
+
 /// Each kind of settings in C's and Rust's words.
-fn settings() -> [(wta_training, TrainingConfig); 3] {
+fn settings() -> [(wta_training, TrainingConfig); 4] {
     let optimizer = Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 1e-3,
@@ -350,10 +388,12 @@ fn settings() -> [(wta_training, TrainingConfig); 3] {
     let stepped = Optimizer { method: Method::ADAM, rate: 1e-3, schedule, decay: 0.01 };
     let all = wta_training { keep: WTA_KEEP_ALL, schedule: WTA_LINEAR, ..defaults() };
     let linear = Optimizer { schedule: Schedule::Linear, ..optimizer };
+    let guard = Guard::within(0.1, 0.8).with_limit(50.0).with_gradient_norm(0.25);
     [
         (defaults(), rust),
         (adam, TrainingConfig { sparsity: per_sample, optimizer: stepped, ..rust }),
         (all, TrainingConfig { sparsity: Sparsity::SPATIAL, optimizer: linear, ..rust }),
+        (guarded(), TrainingConfig { guard, ..rust }),
     ]
 }
 
@@ -712,6 +752,9 @@ fn bad_trainings_get_a_status() {
         wta_training { momentum: 1.0, ..good },
         wta_training { rate: f32::NAN, ..good },
         wta_training { schedule: 3, ..good },
+        wta_training { input_low: 2.0, input_high: 1.0, ..good },
+        wta_training { clip_gradient: -1.0, ..good },
+        wta_training { input_limit: f32::NAN, ..good },
         wta_training { schedule: WTA_STEP, step_at: 2.0, ..good },
         wta_training { scale: 0.0, ..good },
         wta_training { batch: 0, ..good },

@@ -104,13 +104,11 @@ impl Guard {
     }
 
     /// The index of the first number that makes an image bad.
-    // Not inlined: the loops are worth a call, and there are many of them.
+    // Not inlined, as what follows: loops are worth a call, and there are many of them.
     #[inline(never)]
     pub fn first_bad(&self, image: &[f32]) -> Option<usize> {
-        let (magnitude, most) = (|v: &f32| v.to_bits() << 1, self.largest_good());
-        // Looking for the largest one first is quick.
-        let largest = image.iter().fold(0, |largest: u32, v| largest.max(magnitude(v)));
-        if largest <= most { None } else { image.iter().position(|v| magnitude(v) > most) }
+        let most = self.largest_good();
+        image.iter().position(|number| number.to_bits() << 1 > most)
     }
 
     /// The bits, without the sign, of the largest number of a good image. Without their sign, numbers are
@@ -129,6 +127,7 @@ impl Guard {
     /// # Errors
     ///
     /// [`Error::BadImage`] for a bad image that is not skipped.
+    #[inline(never)]
     pub fn admits(&self, image: usize, numbers: &[f32]) -> Result<bool> {
         match self.first_bad(numbers) {
             None => Ok(true),
@@ -169,6 +168,7 @@ impl Guard {
     }
 
     /// Clamps numbers in place.
+    #[inline(never)]
     pub fn clamp_all(&self, numbers: &mut [f32]) {
         if self.inputs.is_some() {
             numbers.iter_mut().for_each(|number| *number = self.clamp(*number));
@@ -176,7 +176,7 @@ impl Guard {
     }
 
     /// How large an element of the gradient may be: up to all that `f32` has where it is made smaller.
-    pub(crate) const fn gradient_limit(&self) -> f32 {
+    pub const fn gradient_limit(&self) -> f32 {
         if self.gradient_norm.is_some() { f32::MAX } else { GRADIENT_LIMIT }
     }
 }

@@ -214,6 +214,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
 }
 
 /// Lays an image out in the first layer's input as training sees it. `false` for one that is skipped.
+#[inline(never)]
 fn load(guard: &Guard, network: &Network, index: usize, image: &[f32], inputs: &mut [f32]) -> Result<bool> {
     expect_len("image", network.input().len(), image.len())?;
     let admitted = guard.admits(index, image)?;

@@ -7,8 +7,9 @@
 //! | [`RbmTrainer`] | a restricted Boltzmann machine | unit by unit |
 //! | [`StreamTrainer`](crate::StreamTrainer) | any | row by row |
 //!
-//! `config` says what a trainer is told and lent, `state` is what all four of them share. Hosts call the
-//! parts ([`Learner`], [`Optimizer`], [`Corruption`]) from several threads.
+//! `config` says what a trainer is told and lent, `state` is what all four of them share. [`Guard`] keeps a
+//! sensor's glitches from ruining a training. Hosts call the parts ([`Learner`], [`Optimizer`],
+//! [`Corruption`]) from several threads.
 
 pub(crate) mod config;
 mod corruption;

@@ -15,7 +15,7 @@ use crate::parameters::{Region, Role};
 use crate::runs::pieces;
 
 /// Partial sums of a row, for vector instructions: number i of the row goes to sum i % LANES.
-const LANES: usize = 8;
+const LANES: usize = 4;
 
 /// The bits of an `f32`'s exponent.
 const EXPONENT: u32 = 0x7F80_0000;
@@ -67,6 +67,7 @@ impl Norm {
     }
 
     /// Of the gradient of all parameters of a network.
+    #[inline(never)]
     pub(crate) fn of_gradient(network: &Network, gradient: &[f32]) -> Self {
         let mut norm = Self::ZERO;
         for region in &network.regions() {
@@ -93,6 +94,15 @@ impl Norm {
     pub fn factor(&self, largest: f32) -> Option<f32> {
         let (root, largest) = (math::sqrt(self.squares), largest * (1.0 / self.scale));
         (root > largest).then(|| largest / root)
+    }
+}
+
+// Not inlined: it stands in many places, and is seldom asked for.
+/// Multiplies a run of a gradient by [`Norm::factor`].
+#[inline(never)]
+pub(crate) fn clip(factor: Option<f32>, gradient: &mut [f32]) {
+    if let Some(factor) = factor {
+        gradient.iter_mut().for_each(|number| *number *= factor);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::runs::runs_mut;
 use crate::select::Selection;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::divergence::{ContrastiveDivergence, admits_probabilities};
-use crate::train::norm::Norm;
+use crate::train::norm::{Norm, clip};
 use crate::train::state::{State, state_methods};
 
 parts! {
@@ -217,9 +217,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
             of_filters.factor(largest)
         });
         let mut apply = |decays, start, gradient: &mut [f32]| {
-            if let Some(factor) = factor {
-                gradient.iter_mut().for_each(|number| *number *= factor);
-            }
+            clip(factor, gradient);
             let len = gradient.len();
             let velocity = part_mut(moments, start, len);
             update.apply(kernels, decays, gradient, velocity, &mut [], part_mut(parameters, start, len));

@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::select::Selection;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
-use crate::train::norm::Norm;
+use crate::train::norm::{Norm, clip};
 use crate::train::timing::Stopwatch;
 
 /// A network in training, and the memory lent for it.
@@ -86,9 +86,7 @@ impl<'m> State<'m> {
         let gradient = part_mut(scratch.floats, 0, network.parameters_len());
         if let Some(largest) = config.guard.gradient_norm {
             expect_within(config.guard.gradient_limit(), 0, gradient)?;
-            if let Some(factor) = Norm::of_gradient(network, gradient).factor(largest) {
-                gradient.iter_mut().for_each(|number| *number *= factor);
-            }
+            clip(Norm::of_gradient(network, gradient).factor(largest), gradient);
         }
         config.optimizer.step(kernels, network, *step, config.steps, gradient, moments, parameters)
     }

@@ -31,7 +31,7 @@ use crate::select::{Selection, Sparsity, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::fetch::{Fetch, InPlace, Written};
 use crate::train::guard::Guard;
-use crate::train::norm::Norm;
+use crate::train::norm::{Norm, clip};
 use crate::train::optimizer::{Method, Update};
 use crate::train::state::{State, state_methods};
 use crate::train::timing::Stopwatch;
@@ -571,9 +571,7 @@ impl<'a> Memory<'a> {
         let layout = self.layout;
         let (first, second) = moments.split_at_mut_checked(parameters.len()).unwrap_or_default();
         let mut apply = |decays, start, gradient: &mut [f32]| {
-            if let Some(factor) = factor {
-                gradient.iter_mut().for_each(|number| *number *= factor);
-            }
+            clip(factor, gradient);
             let len = gradient.len();
             let (first, second) = (part_mut(first, start, len), part_mut(second, start, len));
             update.apply(kernels, decays, gradient, first, second, part_mut(parameters, start, len));
@@ -603,23 +601,16 @@ impl<'a> Memory<'a> {
                 kernels.add_to_filter(&fields, 0, value, residual, gradient);
             }
             if let Some(image) = images.nth(image) {
-                if self.guard.inputs.is_none() {
-                    kernels.add_to_filter(&fields, 0, delta, image, gradient);
-                } else {
-                    self.add_clamped(kernels, delta, image, gradient);
+                // There is no room for all of an image that is clamped.
+                let width = if self.guard.inputs.is_none() { inputs } else { PIECE };
+                for (to, from) in pieces_mut(gradient, width).zip(pieces(image, width)) {
+                    let mut piece = [0.0; PIECE];
+                    let from = clamped(&self.guard, from, &mut piece);
+                    kernels.add_to_filter(&row_fields(from.len()), 0, delta, from, to);
                 }
             }
         }
         self.gradient = gradient;
-    }
-
-    /// Adds a clamped image to a unit's gradient, piece by piece: there is no room for all of it.
-    fn add_clamped<K: Kernels>(&self, kernels: K, delta: f32, image: &[f32], gradient: &mut [f32]) {
-        for (to, from) in pieces_mut(gradient, PIECE).zip(pieces(image, PIECE)) {
-            let mut piece = [0.0; PIECE];
-            let piece = clamped(&self.guard, from, &mut piece);
-            kernels.add_to_filter(&row_fields(piece.len()), 0, delta, piece, to);
-        }
     }
 
     /// The gradient of a unit's bias.
@@ -652,6 +643,7 @@ impl<'a> Memory<'a> {
 }
 
 /// An image as training sees it: itself, or clamped, in `place`.
+#[inline(never)]
 fn clamped<'a>(guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f32] {
     if guard.inputs.is_none() {
         return image;

@@ -36,6 +36,28 @@ pub(crate) fn check(kernels: impl Kernels, fixture: &Fixture) {
     for (step, parameters) in (1..).zip(parameters_before) {
         check_code(kernels, fixture, &network, &training, step, &parameters);
     }
+    check_clipped(kernels, fixture, &network, training);
+}
+
+/// The first step with a gradient of half the norm that PyTorch's has: it must be half of PyTorch's, as
+/// `clip_grad_norm_` makes it.
+fn check_clipped(kernels: impl Kernels, fixture: &Fixture, network: &Network, training: TrainingConfig) {
+    let regions = network.regions();
+    let names = regions.iter().map(|region| format!("step1.grad.{}", torch_name(region.role)));
+    let squares = names.flat_map(|name| fixture.tensor(&name).values.clone()).map(|v| v * v);
+    let norm = squares.sum::<f64>().sqrt();
+    let guard = Guard::NONE.with_gradient_norm((0.5 * norm) as f32);
+    let training = TrainingConfig { guard, ..training };
+    let mut memory = Memory::new(kernels, network, &training, initial_parameters(fixture, network));
+    let mut trainer = memory.trainer(kernels, *network, training).unwrap();
+    let batch = fixture.tensor("batch1").channels_last();
+    trainer.step(batch.chunks_exact(network.input().len())).unwrap();
+    for region in &regions {
+        let name = format!("step1.grad.{}", torch_name(region.role));
+        let gradient = &trainer.last_gradient()[region.range.clone()];
+        let doubled: Vec<f32> = gradient.iter().map(|number| 2.0 * number).collect();
+        expect_parameters(fixture, network, region, &name, &doubled);
+    }
 }
 
 fn is_convolutional(fixture: &Fixture) -> bool {

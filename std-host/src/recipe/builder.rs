@@ -8,7 +8,7 @@ use super::preprocess::PreprocessRecipe;
 use super::sparsity::SparsityRecipe;
 use super::svm::SvmRecipe;
 use super::tables::Recipe;
-use super::training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};
+use super::training::{BadSamplesRecipe, CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};
 use crate::data::DataSource;
 use crate::error::{Error, Result};
 use crate::extent::Extent;
@@ -72,6 +72,10 @@ impl Recipe {
                 schedule: TrainingRecipe::default_schedule(),
                 decay: 0.0,
                 seed: TrainingRecipe::default_seed(),
+                clip_gradient: None,
+                clip_inputs: None,
+                limit_inputs: None,
+                bad_samples: BadSamplesRecipe::Refuse,
                 held_out: None,
                 patience: None,
             },
@@ -204,6 +208,30 @@ impl RecipeBuilder {
     /// Weight decay.
     pub fn decay(mut self, decay: f32) -> Self {
         self.training.decay = decay;
+        self
+    }
+
+    /// The largest norm of the gradient.
+    pub fn clip_gradient(mut self, largest: f32) -> Self {
+        self.training.clip_gradient = Some(largest);
+        self
+    }
+
+    /// The smallest and the largest number that training sees of a sample.
+    pub fn clip_inputs(mut self, low: f32, high: f32) -> Self {
+        self.training.clip_inputs = Some([low, high]);
+        self
+    }
+
+    /// A sample with a number beyond this absolute value is bad.
+    pub fn limit_inputs(mut self, limit: f32) -> Self {
+        self.training.limit_inputs = Some(limit);
+        self
+    }
+
+    /// Whether a bad sample is skipped or ends the training.
+    pub fn bad_samples(mut self, bad_samples: BadSamplesRecipe) -> Self {
+        self.training.bad_samples = bad_samples;
         self
     }
 

@@ -189,12 +189,30 @@ impl Recipe {
         if self.training.batch == 0 {
             return must("training.batch", "be at least 1");
         }
+        self.check_clipping()?;
         let shares =
             [("corruption.input", self.corruption.input), ("corruption.hidden", self.corruption.hidden)];
         if let Some((key, _)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return must(key, "be at least 0 and less than 1");
         }
         self.check_optimizer()
+    }
+
+    fn check_clipping(&self) -> Checked {
+        let training = &self.training;
+        if training.clip_gradient.is_some_and(|norm| !(norm > 0.0 && norm <= 1e18)) {
+            return must("training.clip_gradient", "be more than 0 and at most 1e18");
+        }
+        if training
+            .clip_inputs
+            .is_some_and(|[low, high]| !(low < high && low.is_finite() && high.is_finite()))
+        {
+            return must("training.clip_inputs", "be two finite numbers, the first less than the second");
+        }
+        if training.limit_inputs.is_some_and(|limit| !(limit > 0.0 && limit.is_finite())) {
+            return must("training.limit_inputs", "be more than 0 and finite");
+        }
+        Ok(())
     }
 
     fn check_optimizer(&self) -> Checked {

@@ -46,4 +46,4 @@ pub use schema::schema;
 pub use sparsity::SparsityRecipe;
 pub use svm::SvmRecipe;
 pub use tables::Recipe;
-pub use training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};
+pub use training::{BadSamplesRecipe, CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};

@@ -230,7 +230,8 @@ mod tests {
             corruption = { input = 0.25, hidden = 0.5 }
             features = { root = true, pool = POOL }
             svm = { c = [0.5, 1.5], lower_layers = 0.5, held_out = 0.25, gap = 0.5 }
-            training = { epochs = 2, batch = 50, OPTIMIZER, rate = 0.5, decay = 0.5, seed = 7, held_out = 0.5, patience = 3 }
+            training = { epochs = 2, batch = 50, OPTIMIZER, rate = 0.5, decay = 0.5, seed = 7, held_out = 0.5, patience = 3,
+                         clip_gradient = 0.5, clip_inputs = [-0.5, 1.5], limit_inputs = 9.5, bad_samples = 'skip' }
         ";
         let pool = "{ kernel = 5, stride = [3, 2], whole = true, average = true }";
         let [lower, upper] =

@@ -169,7 +169,9 @@ impl Resolved {
         let CorruptionRecipe { input, hidden } = recipe.corruption;
         let corruption = Corruption { input, hidden, seed: t.seed };
         let steps = (images / t.batch) as u64 * t.epochs as u64;
-        let training = TrainingConfig { sparsity, corruption, optimizer, batch: t.batch, steps };
+        let guard = t.guard();
+        guard.check().map_err(|error| named("training", error))?;
+        let training = TrainingConfig { sparsity, corruption, guard, optimizer, batch: t.batch, steps };
         if let Some(gibbs) = recipe.gibbs() {
             gibbs.check(network, &training).map_err(|error| named("network", error))?;
         }

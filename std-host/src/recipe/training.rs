@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wta_core::{BadImages, Guard};
 
 /// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout
 /// a part of the code. It is drawn by the seed of `[training]`.
@@ -47,6 +48,25 @@ pub struct TrainingRecipe {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000), example = 1e-4)]
     pub decay: f32,
+    /// The largest norm of the gradient of all parameters: a larger one is made smaller as a whole, before the
+    /// weight decay [default: any].
+    #[schemars(extend("exclusiveMinimum" = 0), example = 1.0)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_gradient: Option<f32>,
+    /// The smallest and the largest number that training sees of a sample, after the preprocessing: others
+    /// become these [default: any].
+    #[schemars(extend("examples" = [[-1.0, 1.0]]))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_inputs: Option<[f32; 2]>,
+    /// A sample with a number beyond this absolute value, before it is clipped, is bad [default: no limit].
+    #[schemars(extend("exclusiveMinimum" = 0), example = 100.0)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_inputs: Option<f32>,
+    /// What becomes of a bad sample: it ends the training, or is skipped, as if the network were silent
+    /// [default: `"refuse"`].
+    #[schemars(example = &"skip")]
+    #[serde(default, skip_serializing_if = "BadSamplesRecipe::is_refuse")]
+    pub bad_samples: BadSamplesRecipe,
     /// For the initial weights, the order of the images and all that training draws. The same seed gives the
     /// same bits.
     #[serde(default = "TrainingRecipe::default_seed")]
@@ -71,6 +91,36 @@ impl TrainingRecipe {
 
     pub(super) fn default_seed() -> u64 {
         1
+    }
+
+    /// What protects the training from bad samples.
+    pub(super) fn guard(&self) -> Guard {
+        Guard {
+            inputs: self.clip_inputs.map(|[low, high]| (low, high)),
+            limit: self.limit_inputs,
+            bad_images: match self.bad_samples {
+                BadSamplesRecipe::Refuse => BadImages::Refuse,
+                BadSamplesRecipe::Skip => BadImages::Skip,
+            },
+            gradient_norm: self.clip_gradient,
+        }
+    }
+}
+
+/// `"refuse"` or `"skip"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum BadSamplesRecipe {
+    /// The training ends with an error that names the sample.
+    #[default]
+    Refuse,
+    /// The sample has no winners and no part in the step.
+    Skip,
+}
+
+impl BadSamplesRecipe {
+    fn is_refuse(&self) -> bool {
+        *self == Self::Refuse
     }
 }
 

@@ -276,7 +276,15 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self, pixels: &[f32]) -> Result<()> {
-        let loss = self.trainer.step(pixels).map_err(|error| self.diverged(error, pixels))?;
+        let loss = match self.trainer.step(pixels) {
+            Ok(loss) => loss,
+            // Of a batch without a good sample, the step changes nothing, and the training goes on.
+            Err(_) if self.trainer.last_skipped() == self.training.batch => {
+                self.trainer.step += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(self.diverged(error, pixels)),
+        };
         self.epoch_loss += f64::from(loss);
         self.trainer.count_survivors(&mut self.survived);
         Ok(())

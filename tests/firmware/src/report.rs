@@ -120,18 +120,10 @@ pub fn error(error: &Error) {
             line.push(", not ");
             line.push_number(*expected as u64);
         }
-        Error::NotFinite { what, index } => {
+        Error::NotFinite { what, index } | Error::BadImage { what, index, .. } => {
             line.push(what);
-            line.push(" not finite at ");
+            line.push(", at element ");
             line.push_number(*index as u64);
-        }
-        Error::BadImage { image, index, what } => {
-            line.push("element ");
-            line.push_number(*index as u64);
-            line.push(" of image ");
-            line.push_number(*image as u64);
-            line.push(" ");
-            line.push(what);
         }
         Error::Diverged { index } => {
             line.push("training diverged at parameter ");

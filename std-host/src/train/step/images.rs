@@ -11,12 +11,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use wta_core::{
-    Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Kernels, LayerGradient, Learner, Network,
+    Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Kernels, LayerGradient, Learner, Network, Norm,
     PaddedLayout, Parameters, Selection, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime,
-    apply_per_sample, expect_sane, promises, select, survivors, thresholds,
+    apply_per_sample, expect_within, promises, select, survivors, thresholds,
 };
 
-use super::shared::{Common, State, UPDATE_CHUNK, chunks_or_empty};
+use super::admission::is_bad;
+use super::shared::{Common, State, UPDATE_CHUNK, chunks_or_empty, clip, norm_of_rows, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::memory::block::block_len;
@@ -69,6 +70,16 @@ struct ImageState {
     /// One entry for each hidden layer, from the first.
     hidden: Vec<HiddenDeltas>,
     loss: f32,
+}
+
+impl ImageState {
+    /// No part in any gradient.
+    fn clear(&mut self) {
+        self.residual.fill(0.0);
+        self.deltas.fill(0.0);
+        self.hidden.iter_mut().for_each(|deltas| deltas.len = 0);
+        self.loss = 0.0;
+    }
 }
 
 /// All buffers of a step, except parameters and moments.
@@ -223,28 +234,38 @@ impl ImagesWorkspace {
         let inputs = BatchInputs::new(network, training.batch, &self.inputs);
         let screen_len = self.screens.len() / training.batch;
         let screens = || self.screens.par_chunks(screen_len).enumerate();
+        // The values of bad images are 0 and stay so.
+        let is_good = |image: usize| !is_bad(state.bad, image);
         let Selection::Lifetime { rate } = training.sparsity.selection else {
             let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
-            rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
-                encoder.refine(inputs.of(last, image)?, screen, values, positions)
-            })?;
+            rows.zip(screens()).filter(|(_, (image, _))| is_good(*image)).try_for_each(
+                |((values, positions), (image, screen))| {
+                    encoder.refine(inputs.of(last, image)?, screen, values, positions)
+                },
+            )?;
             return Ok(());
         };
         let keep = survivors(rate, training.batch);
         let rows = self.values.par_chunks_mut(maps);
-        rows.zip(screens()).for_each(|(values, (_, screen))| promises(screen, values));
+        rows.zip(screens())
+            .filter(|(_, (image, _))| is_good(*image))
+            .for_each(|(values, (_, screen))| promises(screen, values));
         cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
         let cuts = &self.cuts;
         let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
-        rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
-            encoder.refine_promising(image, inputs.of(last, image)?, screen, cuts, values, positions)
-        })?;
+        rows.zip(screens()).filter(|(_, (image, _))| is_good(*image)).try_for_each(
+            |((values, positions), (image, screen))| {
+                encoder.refine_promising(image, inputs.of(last, image)?, screen, cuts, values, positions)
+            },
+        )?;
         thresholds(&self.values, keep, &mut self.counts, &mut self.thresholds);
         let least = &self.thresholds;
         let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
-        rows.zip(screens()).try_for_each(|((values, positions), (image, screen))| {
-            encoder.refine_open(inputs.of(last, image)?, screen, least, values, positions)
-        })?;
+        rows.zip(screens()).filter(|(_, (image, _))| is_good(*image)).try_for_each(
+            |((values, positions), (image, screen))| {
+                encoder.refine_open(inputs.of(last, image)?, screen, least, values, positions)
+            },
+        )?;
         Ok(())
     }
 
@@ -252,6 +273,8 @@ impl ImagesWorkspace {
         let Common { kernels, network, training } = state.common;
         let sparsity = training.sparsity;
         let winners_len = sparsity.winners_len(&network);
+        let of_bad = self.values.chunks_exact_mut(winners_len).zip(state.bad).filter(|(_, bad)| **bad);
+        of_bad.for_each(|(values, _)| values.fill(0.0));
         if !self.screens.is_empty() {
             state.stopwatch.time(Phase::Refine, || self.refine(state))?;
         }
@@ -295,6 +318,10 @@ impl ImagesWorkspace {
         let stopwatch = state.stopwatch;
 
         self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| -> Result<()> {
+            if is_bad(state.bad, index) {
+                image.clear();
+                return Ok(());
+            }
             let winners = batch.of(index);
             stopwatch.time_task(Phase::Reconstruct, || -> Result<()> {
                 if corruption.input == 0.0 {
@@ -386,15 +413,27 @@ impl ImagesWorkspace {
     fn update<K: Kernels>(&mut self, state: State<'_, K>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let optimizer = training.optimizer;
+        let limit = training.guard.gradient_limit();
         let chunks = self.gradient.par_chunks(UPDATE_CHUNK).enumerate();
         // The smallest index of a bad number over all chunks, so that the error does not depend on the
         // threads.
         let insane =
-            chunks.filter_map(|(i, chunk)| expect_sane(i * UPDATE_CHUNK, chunk).err()).min_by_key(|error| {
-                if let wta_core::Error::Diverged { index } = error { *index } else { usize::MAX }
-            });
+            chunks.filter_map(|(i, chunk)| expect_within(limit, i * UPDATE_CHUNK, chunk).err()).min_by_key(
+                |error| {
+                    if let wta_core::Error::Diverged { index } = error { *index } else { usize::MAX }
+                },
+            );
         if let Some(error) = insane {
             return Err(error.into());
+        }
+        if let Some(largest) = training.guard.gradient_norm {
+            let gradient = &self.gradient;
+            let factor = sum_of_norms(network.regions().iter().map(|region| {
+                let rows = gradient.get(region.range.clone()).unwrap_or_default();
+                norm_of_rows(rows, Norm::row_len(&network, region))
+            }))
+            .factor(largest);
+            self.gradient.par_chunks_mut(UPDATE_CHUNK).for_each(|chunk| clip(factor, chunk));
         }
         let update = optimizer.update(state.step, training.steps);
         let len = network.parameters_len();

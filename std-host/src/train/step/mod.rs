@@ -9,6 +9,7 @@
 //! [`RbmTrainer`](wta_core::RbmTrainer)), to the bit and for any number of threads, because every sum adds
 //! its terms in the same order. All large buffers are allocated once.
 
+mod admission;
 mod images;
 mod rbm;
 mod shared;
@@ -19,6 +20,7 @@ use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfi
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::train::stopwatch::Stopwatch;
+use admission::Admission;
 use shared::{Common, State};
 
 /// A network that is trained on all threads of the current rayon pool.
@@ -32,6 +34,7 @@ pub struct BatchTrainer<K> {
     /// Measures the phases of a step, if the caller replaces it by one that is running.
     pub stopwatch: Stopwatch,
     common: Common<K>,
+    admission: Admission,
     method: Method,
 }
 
@@ -95,6 +98,7 @@ impl<K: Kernels> BatchTrainer<K> {
             step: 0,
             stopwatch: Stopwatch::default(),
             common,
+            admission: Admission::default(),
             method,
         }
     }
@@ -116,9 +120,13 @@ impl<K: Kernels> BatchTrainer<K> {
         if batch.len() != expected {
             return Err(wta_core::Error::Length { what: "batch", expected, found: batch.len() }.into());
         }
+        let (guard, image_len) = (self.common.training.guard, self.common.network.input().len());
+        let are_probabilities = matches!(self.method, Method::Rbm(_));
+        let (batch, bad) = self.admission.look(&guard, are_probabilities, image_len, batch)?;
         let state = State {
             common: self.common,
             step: self.step,
+            bad,
             parameters: &mut self.parameters,
             moments: &mut self.moments,
             stopwatch: &self.stopwatch,
@@ -130,6 +138,11 @@ impl<K: Kernels> BatchTrainer<K> {
         };
         self.step += 1;
         Ok(loss)
+    }
+
+    /// How many images of the last step's batch were bad and skipped.
+    pub fn last_skipped(&self) -> usize {
+        self.admission.skipped()
     }
 
     /// Adds the survivors of the last batch to `counts`: for each map, the number of images (and windows) in
@@ -187,6 +200,27 @@ mod tests {
         TrainingConfig { corruption: Corruption { input, hidden, seed: 9 }, ..training }
     }
 
+    /// The same with inputs and gradients that are clipped, and bad images that are skipped.
+    fn guarded((network, training): (Network, TrainingConfig)) -> (Network, TrainingConfig) {
+        let guard = Guard::within(0.1, 0.9).with_gradient_norm(0.2).with_limit(1e6);
+        (network, TrainingConfig { guard, ..training })
+    }
+
+    /// The batch of a step, from which a guarded training has something to fear.
+    fn batch(network: &Network, step: u64, training: &TrainingConfig) -> Vec<f32> {
+        let mut batch = images(network, step, training.batch);
+        if training.guard != Guard::NONE {
+            let len = network.input().len();
+            for (place, number) in
+                [(0, 1e4), (2 * len + 5, f32::NAN), (3 * len, -300.0), (7 * len + 1, f32::INFINITY)]
+            {
+                batch[place] = number;
+            }
+            batch[9 * len..11 * len].fill(1e7);
+        }
+        batch
+    }
+
     fn images(network: &Network, seed: u64, count: usize) -> Vec<f32> {
         let mut random = Random::new(seed);
         (0..count * network.input().len()).map(|_| random.uniform()).collect()
@@ -209,7 +243,7 @@ mod tests {
             Trainer::new(kernels, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
         let mut losses = Vec::new();
         for step in 0..4 {
-            let batch = images(&network, step, training.batch);
+            let batch = batch(&network, step, &training);
             trainer.set_selection(falling(training.sparsity.selection, step)).unwrap();
             losses.push(trainer.step(batch.chunks_exact(network.input().len())).unwrap());
         }
@@ -228,7 +262,9 @@ mod tests {
             network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
             let step = |s| {
                 trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
-                trainer.step(&images(&network, s, training.batch)).unwrap()
+                let loss = trainer.step(&batch(&network, s, &training)).unwrap();
+                assert_eq!(trainer.last_skipped(), if training.guard == Guard::NONE { 0 } else { 4 });
+                loss
             };
             let losses = (0..4).map(step).collect();
             (trainer.parameters.to_vec(), losses)
@@ -315,7 +351,10 @@ mod tests {
                 corrupted(0.2, 0.5, training(Selection::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
             ),
         ];
-        let cases = cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted);
+        let cases: Vec<_> =
+            cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted).collect();
+        let guarded = cases.clone().into_iter().map(guarded);
+        let cases = cases.into_iter().chain(guarded);
         for (index, (network, training)) in cases.enumerate() {
             let (expected, expected_losses) = sequential(Scalar, network, training);
             let (scalar, losses) = parallel(Scalar, network, training, 3);
@@ -365,7 +404,7 @@ mod tests {
             wta_core::RbmTrainer::new(kernels, network, training, gibbs, 0, p, m, scratch).unwrap();
         let step = |s| {
             trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
-            let batch = images(&network, s, training.batch);
+            let batch = batch(&network, s, &training);
             trainer.step(batch.chunks_exact(network.input().len())).unwrap()
         };
         let losses = (0..4).map(step).collect();
@@ -383,7 +422,9 @@ mod tests {
             network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
             let step = |s| {
                 trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
-                trainer.step(&images(&network, s, training.batch)).unwrap()
+                let loss = trainer.step(&batch(&network, s, &training)).unwrap();
+                assert_eq!(trainer.last_skipped(), if training.guard == Guard::NONE { 0 } else { 4 });
+                loss
             };
             let losses = (0..4).map(step).collect();
             (trainer.parameters.to_vec(), losses)
@@ -392,7 +433,11 @@ mod tests {
 
     #[test]
     fn threads_do_not_change_a_bit_of_an_rbm_and_the_core_agrees() {
-        for (index, case) in rbm_cases().into_iter().enumerate() {
+        let guarded = rbm_cases().map(|(network, training, gibbs)| {
+            let (network, training) = guarded((network, training));
+            (network, training, gibbs)
+        });
+        for (index, case) in rbm_cases().into_iter().chain(guarded).enumerate() {
             for isa in wta_simd::Isa::all_available() {
                 let (expected, expected_losses) = rbm_sequential(isa, case);
                 for threads in [1, 2, 3] {
@@ -431,6 +476,27 @@ mod tests {
             trainer.parameters[last] = good;
             assert!(trainer.step(&batch).is_ok());
         }
+    }
+
+    #[test]
+    fn a_batch_of_bad_images_changes_nothing_and_the_first_bad_image_is_named() {
+        let network = Network::fully_connected(4, &[8]).unwrap();
+        let refusing = training(Selection::Lifetime { rate: 0.3 }, Size::ONE, Method::ADAM);
+        let mut batch = images(&network, 1, refusing.batch);
+        (batch[7 * 4 + 2], batch[19 * 4], batch[29 * 4]) = (f32::NAN, f32::NAN, f32::NAN);
+        let mut trainer = BatchTrainer::new(Scalar, network, refusing);
+        for _ in 0..20 {
+            let error = trainer.step(&batch).unwrap_err().to_string();
+            assert!(error.starts_with("element 2 of image 7 of the batch is not a finite number"), "{error}");
+        }
+        let (_, skipping) = guarded((network, refusing));
+        let mut trainer = BatchTrainer::new(Scalar, network, skipping);
+        assert!(trainer.step(&batch).is_ok());
+        let before = trainer.parameters.to_vec();
+        let error = trainer.step(&[f32::NAN; 120]).unwrap_err().to_string();
+        assert!(error.starts_with("every image of the batch is bad"), "{error}");
+        assert!(trainer.parameters[..] == before[..]);
+        assert_eq!((trainer.step, trainer.last_skipped()), (1, 30));
     }
 
     #[test]

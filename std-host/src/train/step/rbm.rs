@@ -14,11 +14,12 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    ContrastiveDivergence, Kernels, Parameters, Rbm, Selection, coefficients, expect_probabilities,
+    ContrastiveDivergence, Kernels, Norm, Parameters, Rbm, Selection, coefficients, expect_probabilities,
     positive_survivors, sample,
 };
 
-use super::shared::{Common, State};
+use super::admission::is_bad;
+use super::shared::{Common, State, clip, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 
@@ -104,16 +105,25 @@ impl RbmWorkspace {
             Selection::All | Selection::PerSample { .. } => None,
         };
         let (data, _) = self.visible.split_at(training.batch * inputs);
-        hidden(kernels, &rbm, training.batch, data, &mut self.prepared, keep, &mut self.positive)?;
+        hidden(kernels, &rbm, state.bad, training.batch, data, &mut self.prepared, keep, &mut self.positive)?;
         let mut loss = 0.0;
         for phase in 0..self.gibbs.steps {
             self.sample(kernels, state.step, phase);
-            let error = self.reconstruct(&rbm, training.batch)?;
+            let error = self.reconstruct(&rbm, state.bad, training.batch)?;
             if phase == 0 {
                 loss = error;
             }
             let (_, model) = self.visible.split_at(training.batch * inputs);
-            hidden(kernels, &rbm, training.batch, model, &mut self.prepared, None, &mut self.negative)?;
+            hidden(
+                kernels,
+                &rbm,
+                state.bad,
+                training.batch,
+                model,
+                &mut self.prepared,
+                None,
+                &mut self.negative,
+            )?;
         }
         self.update(state);
         Ok(0.5 * loss * scale)
@@ -141,7 +151,7 @@ impl RbmWorkspace {
     }
 
     /// Reconstructs all images from the units that are on, and returns the sum of the squared errors.
-    fn reconstruct<K: Kernels>(&mut self, rbm: &Rbm<'_, K>, batch: usize) -> Result<f32> {
+    fn reconstruct<K: Kernels>(&mut self, rbm: &Rbm<'_, K>, bad: &[bool], batch: usize) -> Result<f32> {
         let (inputs, units) = (self.visible_gradient.len(), self.ones.len());
         let (data, model) = self.visible.split_at_mut(batch * inputs);
         let mut tasks: Vec<Reconstruction<'_>> = Vec::new();
@@ -167,6 +177,10 @@ impl RbmWorkspace {
             for (image, part) in (task.first_image..).zip(task.parts) {
                 let count = counts.get(image).copied().unwrap_or(0);
                 let active = active.get(image * units..image * units + count).unwrap_or_default();
+                if is_bad(bad, image) {
+                    part.fill(0.0);
+                    continue;
+                }
                 rbm.visible(task.first_pixel, active, ones.get(..count).unwrap_or_default(), part)?;
                 let pixels = data.get(image * inputs + task.first_pixel..).unwrap_or_default();
                 sum += part.iter().zip(pixels).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
@@ -203,10 +217,47 @@ impl RbmWorkspace {
             .for_each(|(panel, columns)| kernels.prepare(columns, 2 * batch, panel));
     }
 
+    /// What the gradient is to be multiplied by, if it is clipped.
+    fn factor<K: Kernels>(&self, common: &Common<K>) -> Option<f32> {
+        let largest = common.training.guard.gradient_norm?;
+        let (inputs, width) = (self.visible_gradient.len(), Rbm::width(common.kernels, self.counts.len()));
+        let tasks = self
+            .positive
+            .par_chunks(UNITS_PER_TASK * width)
+            .zip(self.negative.par_chunks(UNITS_PER_TASK * width));
+        let norms = tasks.map_init(
+            || self.gradients(common.kernels),
+            |gradients, (positive, negative)| {
+                gradients.fill(self, common.kernels, positive, negative);
+                let rows =
+                    gradients.rows(inputs).map(|(gradient, bias)| (Norm::of(gradient), Norm::of(&[bias])));
+                rows.collect::<Vec<_>>()
+            },
+        );
+        let norms: Vec<_> = norms.collect();
+        let of_filters = sum_of_norms(norms.iter().flatten().map(|(filter, _)| *filter));
+        let of_biases = sum_of_norms(norms.iter().flatten().map(|(_, bias)| *bias));
+        sum_of_norms([of_filters, of_biases, Norm::of(&self.visible_gradient)]).factor(largest)
+    }
+
+    /// Room for the gradients of a task's units.
+    fn gradients<K: Kernels>(&self, kernels: K) -> UnitGradients {
+        let (images, row) = (2 * self.counts.len(), Rbm::width(kernels, self.visible_gradient.len()));
+        UnitGradients {
+            units: 0,
+            images,
+            row,
+            scales: Aligned::zeros(UNITS_PER_TASK * images),
+            values: Aligned::zeros(UNITS_PER_TASK * row),
+        }
+    }
+
     fn update<K: Kernels>(&mut self, state: State<'_, K>) {
         let Common { kernels, network, training } = state.common;
         let (inputs, units, batch) = (network.input().len(), network.code().channels, training.batch);
         self.turn(kernels);
+        let factor = self.factor(&state.common);
+        clip(factor, &mut self.visible_gradient);
         let update = training.optimizer.update(state.step, training.steps);
         let (weights, biases) = state.parameters.split_at_mut(units * inputs);
         let (hidden_bias, visible_bias) = biases.split_at_mut(units);
@@ -214,8 +265,7 @@ impl RbmWorkspace {
         let (hidden_velocity, visible_velocity) = biases.split_at_mut(units);
         update.apply(kernels, false, &self.visible_gradient, visible_velocity, &mut [], visible_bias);
 
-        let (width, row) = (Rbm::width(kernels, batch), Rbm::width(kernels, inputs));
-        let (columns, prepared) = (&self.columns, &self.prepared_columns);
+        let width = Rbm::width(kernels, batch);
         let probabilities = self
             .positive
             .par_chunks(UNITS_PER_TASK * width)
@@ -227,38 +277,71 @@ impl RbmWorkspace {
             .zip(weights_velocity.par_chunks_mut(UNITS_PER_TASK * inputs))
             .zip(biases)
             .zip(probabilities);
-        let scratch = || (Aligned::zeros(UNITS_PER_TASK * 2 * batch), Aligned::zeros(UNITS_PER_TASK * row));
+        let this = &*self;
         tasks.for_each_init(
-            scratch,
-            |(scales, gradients), (((w, m), (bias, bias_m)), (positive, negative))| {
-                let units = bias.len();
-                let scales = scales.get_mut(..units * 2 * batch).unwrap_or_default();
-                let gradients = gradients.get_mut(..units * row).unwrap_or_default();
-                let pairs = positive.chunks_exact(width).zip(negative.chunks_exact(width));
-                for (scales, (positive, negative)) in scales.chunks_exact_mut(2 * batch).zip(pairs) {
-                    coefficients(positive, negative, batch, scales);
-                }
-                let zeros = [0.0; UNITS_PER_TASK];
-                kernels.linear(scales, zeros.get(..units).unwrap_or_default(), columns, prepared, gradients);
+            || this.gradients(kernels),
+            |gradients, (((w, m), (bias, bias_m)), (positive, negative))| {
+                gradients.fill(this, kernels, positive, negative);
+                clip(factor, &mut gradients.values);
                 let rows = w.chunks_exact_mut(inputs).zip(m.chunks_exact_mut(inputs));
-                for ((w, m), gradient) in rows.zip(gradients.chunks_exact(row)) {
-                    let gradient = gradient.get(..inputs).unwrap_or_default();
-                    update.apply(kernels, true, gradient, m, &mut [], w);
-                }
                 let biases = bias.chunks_exact_mut(1).zip(bias_m.chunks_exact_mut(1));
-                for ((bias, velocity), scales) in biases.zip(scales.chunks_exact(2 * batch)) {
-                    update.apply(kernels, false, &[scales.iter().sum()], velocity, &mut [], bias);
+                let gradients = gradients.rows(inputs);
+                for (((w, m), (bias, velocity)), (gradient, bias_gradient)) in rows.zip(biases).zip(gradients)
+                {
+                    update.apply(kernels, true, gradient, m, &mut [], w);
+                    let mut bias_gradient = [bias_gradient];
+                    clip(factor, &mut bias_gradient);
+                    update.apply(kernels, false, &bias_gradient, velocity, &mut [], bias);
                 }
             },
         );
     }
 }
 
+/// The gradients of a task's units.
+struct UnitGradients {
+    units: usize,
+    /// Of both phases.
+    images: usize,
+    /// The length of a row of `values`.
+    row: usize,
+    /// For each unit, the coefficients of the images.
+    scales: Aligned,
+    values: Aligned,
+}
+
+impl UnitGradients {
+    /// Computes them from the probabilities of both phases.
+    fn fill<K: Kernels>(&mut self, step: &RbmWorkspace, kernels: K, positive: &[f32], negative: &[f32]) {
+        let batch = step.counts.len();
+        let width = Rbm::width(kernels, batch);
+        self.units = positive.len() / width;
+        let scales = self.scales.get_mut(..self.units * self.images).unwrap_or_default();
+        let values = self.values.get_mut(..self.units * self.row).unwrap_or_default();
+        let pairs = positive.chunks_exact(width).zip(negative.chunks_exact(width));
+        for (scales, (positive, negative)) in scales.chunks_exact_mut(self.images).zip(pairs) {
+            coefficients(positive, negative, batch, scales);
+        }
+        let zeros = [0.0; UNITS_PER_TASK];
+        let zeros = zeros.get(..self.units).unwrap_or_default();
+        kernels.linear(scales, zeros, &step.columns, &step.prepared_columns, values);
+    }
+
+    /// For each unit, the gradient of its weights and of its bias.
+    fn rows(&self, inputs: usize) -> impl Iterator<Item = (&[f32], f32)> {
+        let values = self.values.chunks_exact(self.row).take(self.units);
+        let rows = values.map(move |row| row.get(..inputs).unwrap_or_default());
+        rows.zip(self.scales.chunks_exact(self.images).map(|scales| scales.iter().sum()))
+    }
+}
+
 /// The hidden probabilities for some images; with `keep`, only the `keep` largest of each unit are left
 /// (WTA).
+#[allow(clippy::too_many_arguments, reason = "the operands of a product")]
 fn hidden<K: Kernels>(
     kernels: K,
     rbm: &Rbm<'_, K>,
+    bad: &[bool],
     batch: usize,
     images: &[f32],
     prepared: &mut [f32],
@@ -274,6 +357,11 @@ fn hidden<K: Kernels>(
     let prepared = &*prepared;
     rows.par_chunks_mut(UNITS_PER_TASK * width).enumerate().try_for_each(|(task, rows)| {
         rbm.hidden(task * UNITS_PER_TASK, batch, images, prepared, rows)?;
+        // Bad images have no part in a gradient.
+        for row in rows.chunks_exact_mut(width) {
+            let of_bad = row.iter_mut().zip(bad).filter(|(_, bad)| **bad);
+            of_bad.for_each(|(probability, _)| *probability = 0.0);
+        }
         match keep {
             Some(keep) => rows.chunks_exact_mut(width).try_for_each(|row| rbm.keep_largest(keep, row)),
             None => Ok(()),

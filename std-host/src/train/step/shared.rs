@@ -1,6 +1,7 @@
 //! What the three methods of a training step share.
 
-use wta_core::{Network, TrainingConfig};
+use rayon::prelude::*;
+use wta_core::{Network, Norm, TrainingConfig};
 
 use crate::train::stopwatch::Stopwatch;
 
@@ -21,6 +22,8 @@ pub(super) struct State<'a, K> {
     pub(super) step: u64,
     pub(super) parameters: &'a mut [f32],
     pub(super) moments: &'a mut [f32],
+    /// Which images of the batch are bad; empty if none is.
+    pub(super) bad: &'a [bool],
     pub(super) stopwatch: &'a Stopwatch,
 }
 
@@ -32,4 +35,25 @@ pub(super) fn chunks_or_empty(values: &mut [f32], len: usize) -> impl Iterator<I
         .map(Some)
         .chain(std::iter::repeat_with(move || none.then_some(&mut [][..])))
         .map_while(|c| c)
+}
+
+/// The norm of rows, added in their order; each row's is found in parallel.
+pub(super) fn norm_of_rows(rows: &[f32], len: usize) -> Norm {
+    let norms: Vec<Norm> = rows.par_chunks(len).map(Norm::of).collect();
+    sum_of_norms(norms)
+}
+
+/// Norms added one after the other.
+pub(super) fn sum_of_norms(norms: impl IntoIterator<Item = Norm>) -> Norm {
+    norms.into_iter().fold(Norm::ZERO, |mut sum, norm| {
+        sum.add(norm);
+        sum
+    })
+}
+
+/// Multiplies a run of a gradient that is clipped.
+pub(super) fn clip(factor: Option<f32>, gradient: &mut [f32]) {
+    if let Some(factor) = factor {
+        gradient.iter_mut().for_each(|number| *number *= factor);
+    }
 }

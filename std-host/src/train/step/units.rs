@@ -14,11 +14,12 @@
 
 use rayon::prelude::*;
 use wta_core::{
-    Corruption, Error as CoreError, Kernels, Parameters, SAFE_GRADIENT, UnitSurvivors, Units, expect_finite,
-    expect_sane,
+    Corruption, Error as CoreError, Kernels, Norm, Parameters, SAFE_GRADIENT, UnitSurvivors, Units,
+    expect_finite, expect_within,
 };
 
-use super::shared::{Common, State};
+use super::admission::is_bad;
+use super::shared::{Common, State, clip, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::train::stopwatch::Phase;
@@ -138,7 +139,7 @@ impl UnitsWorkspace {
     pub(super) fn step<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
         let Common { kernels, network, training } = state.common;
         let stopwatch = state.stopwatch;
-        let units = Units::new(kernels, Parameters::new(network, state.parameters)?)?;
+        let units = Units::new(kernels, Parameters::new(network, state.parameters)?)?.without(state.bad);
         stopwatch.time(Phase::Prepare, || self.load(&state, batch))?;
         stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, &state))?;
         stopwatch.time(Phase::Select, || {
@@ -152,8 +153,8 @@ impl UnitsWorkspace {
             self.find_deltas(&units, network.input().len(), corruption);
         });
         stopwatch.time(Phase::Update, || {
-            self.expect_sane(&state, largest)?;
-            self.update(state)
+            let factor = self.expect_sane(&state, largest)?;
+            self.update(state, factor)
         })?;
         Ok(loss)
     }
@@ -253,6 +254,10 @@ impl UnitsWorkspace {
                 let (mut loss, mut largest) = (0.0f32, 0.0f32);
                 gradient.fill(0.0);
                 for (image, residual) in residuals.into_iter().enumerate() {
+                    if is_bad(state.bad, image) {
+                        residual.fill(0.0);
+                        continue;
+                    }
                     let (values, units) = by_image.of(image);
                     residual.copy_from_slice(bias);
                     kernels.weighted_row_sum(values, units, atoms, inputs, residual);
@@ -295,41 +300,60 @@ impl UnitsWorkspace {
         );
     }
 
-    /// `Ok` if every number of the gradient is sane. `largest` is the largest residual.
-    fn expect_sane<K: Kernels>(&self, state: &State<'_, K>, largest: f32) -> Result<()> {
+    /// `Ok` if every number of the gradient is sane. `largest` is the largest residual. Where the gradient is
+    /// clipped, returns what it is to be multiplied by.
+    fn expect_sane<K: Kernels>(&self, state: &State<'_, K>, largest: f32) -> Result<Option<f32>> {
         let Common { kernels, network, training } = state.common;
-        let inputs = network.input().len();
+        let (inputs, tied) = (network.input().len(), network.is_tied());
+        let (clip, limit) = (training.guard.gradient_norm, training.guard.gradient_limit());
         let images = self.rows.get(training.batch * inputs..).unwrap_or_default();
         let pixel = images.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
         // No element of a unit's gradient exceeds the sum of its survivors' values times the largest residual
         // (or of their deltas times the largest pixel). NaN fails the comparison.
-        let safe = self.lists().all(|unit| {
-            let values = unit.values.iter().sum::<f32>();
-            let deltas = unit.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
-            values * largest + deltas * pixel.max(1.0) < SAFE_GRADIENT
-        });
+        let safe = clip.is_none()
+            && self.lists().all(|unit| {
+                let values = unit.values.iter().sum::<f32>();
+                let deltas = unit.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
+                values * largest + deltas * pixel.max(1.0) < SAFE_GRADIENT
+            });
         let bias_start = network.parameters_len() - inputs;
-        let bias = expect_sane(bias_start, &self.decoder_bias);
+        let bias = expect_within(limit, bias_start, &self.decoder_bias);
         if safe && bias.is_ok() {
-            return Ok(());
+            return Ok(None);
         }
         let bias_place = network.code().channels * inputs;
         let atoms_place = bias_place + network.code().channels;
-        let mut gradient = UnitGradient::new(inputs);
-        let mut worst: Option<usize> = None;
-        let mut note = |result: wta_core::Result<()>| {
-            if let Err(CoreError::Diverged { index }) = result {
-                worst = Some(worst.map_or(index, |worst| worst.min(index)));
-            }
-        };
-        for (unit, survivors) in self.lists().enumerate() {
-            gradient.fill(kernels, network.is_tied(), &survivors, &self.rows, training.batch);
-            note(expect_sane(unit * inputs, &gradient.weights));
-            note(expect_sane(bias_place + unit, &[gradient.bias]));
-            note(expect_sane(atoms_place + unit * inputs, &gradient.atoms));
+        let lists: Vec<_> = self.lists().enumerate().collect();
+        // For each unit, the norms of its filter, its bias and its atom, and what is out of bounds.
+        let units = lists.into_par_iter().map_init(
+            || UnitGradient::new(inputs),
+            |gradient, (unit, survivors)| {
+                gradient.fill(kernels, tied, &survivors, &self.rows, training.batch);
+                let runs = [
+                    (unit * inputs, &gradient.weights[..]),
+                    (bias_place + unit, &[gradient.bias][..]),
+                    (atoms_place + unit * inputs, &gradient.atoms[..]),
+                ];
+                let refusals = runs.map(|(start, run)| expect_within(limit, start, run));
+                let norms = runs.map(|(_, run)| if clip.is_some() { Norm::of(run) } else { Norm::ZERO });
+                (norms, refusals)
+            },
+        );
+        let units: Vec<_> = units.collect();
+        let refusals = units.iter().flat_map(|(_, refusals)| refusals.iter().copied()).chain([bias]);
+        let index =
+            |refusal| if let Err(CoreError::Diverged { index }) = refusal { Some(index) } else { None };
+        if let Some(index) = refusals.filter_map(index).min() {
+            return Err(CoreError::Diverged { index }.into());
         }
-        note(bias);
-        worst.map_or(Ok(()), |index| Err(CoreError::Diverged { index }.into()))
+        let of_part = |part: fn(&[Norm; 3]) -> Norm| sum_of_norms(units.iter().map(|(norms, _)| part(norms)));
+        let norm = sum_of_norms([
+            of_part(|[filter, _, _]| *filter),
+            of_part(|[_, bias, _]| *bias),
+            of_part(|[_, _, atom]| *atom),
+            Norm::of(&self.decoder_bias),
+        ]);
+        Ok(clip.and_then(|largest| norm.factor(largest)))
     }
 
     /// The survivors of each unit, in order.
@@ -339,7 +363,7 @@ impl UnitsWorkspace {
         places.map(|(((values, images), deltas), count)| Survivors::new(values, images, deltas, *count))
     }
 
-    fn update<K: Kernels>(&mut self, state: State<'_, K>) -> Result<()> {
+    fn update<K: Kernels>(&mut self, state: State<'_, K>, factor: Option<f32>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let (inputs, tied) = (network.input().len(), network.is_tied());
         let update = training.optimizer.update(state.step, training.steps);
@@ -361,6 +385,7 @@ impl UnitsWorkspace {
                 for (((values, images), deltas), count) in lists {
                     let survivors = Survivors::new(values, images, deltas, *count);
                     gradient.fill(kernels, tied, &survivors, rows, training.batch);
+                    gradient.clip(factor);
                     let (w, m, v) = (w.next(inputs, tied), m.next(inputs, tied), v.next(inputs, tied));
                     update.apply(kernels, true, &gradient.weights, m.weights, v.weights, w.weights);
                     update.apply(kernels, false, &[gradient.bias], m.bias, v.bias, w.bias);
@@ -371,6 +396,7 @@ impl UnitsWorkspace {
             },
         );
         let (w, m, v) = (weights.decoder_bias, first.decoder_bias, second.decoder_bias);
+        clip(factor, &mut self.decoder_bias);
         update.apply(kernels, false, &self.decoder_bias, m, v, w);
         Ok(())
     }
@@ -407,6 +433,13 @@ impl UnitGradient {
     fn new(inputs: usize) -> Self {
         let (weights, atoms) = (Aligned::zeros(inputs), Aligned::zeros(inputs));
         Self { weights, atoms, bias: 0.0, scales: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Multiplies a gradient that is clipped.
+    fn clip(&mut self, factor: Option<f32>) {
+        clip(factor, &mut self.weights);
+        clip(factor, &mut self.atoms);
+        clip(factor, std::slice::from_mut(&mut self.bias));
     }
 
     /// Computes the gradient. `rows` are the residuals of a batch followed by its images.
