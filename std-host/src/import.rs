@@ -253,7 +253,11 @@ fn described(
 ) -> Recipe {
     let network = found.network();
     let turned = network.input().width == 1 && network.input().height > 1;
-    let size = |size: Size| Extent::from(if turned { Size::new(size.width, size.height) } else { size });
+    // On a signal, one number would count along the time alone.
+    let size = |Size { height, width }: Size| match turned {
+        true => Extent::Rectangle([width, height]),
+        false => Extent::from(Size::new(height, width)),
+    };
     let (tied, initial) = (network.is_tied(), InitialRecipe::He);
     let architecture = if network.is_fully_connected() {
         let units = network.layers().map(|layer| layer.conv.maps).collect();
