@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::json;
 use wta_core::model::{PREPROCESSING, TrainingState};
-use wta_core::{Method, Model, Pool, Schedule, Selection, Shape, Size};
+use wta_core::{Method, Model, Pool, Schedule, Selection, Shape, Size, TrainingConfig};
 
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
@@ -54,6 +54,9 @@ sparsity = { lifetime = 0.05 }
 training = { epochs = 1, batch = 100, optimizer = "adam", rate = 1e-3 }
 "#;
 
+/// The largest seed that TOML can say.
+const MOST_SEED: u64 = i64::MAX as u64;
+
 /// Makes a run of a `model.wta`. The folder must not hold a run yet.
 ///
 /// # Errors
@@ -83,7 +86,17 @@ pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
     if resolved.network().turned() != found.network().turned() {
         return Err(refused("has a network that no recipe describes".into()));
     }
-    parts.write(&found, run)
+    // As it will be read.
+    if parse(&parts.recipe.to_toml()?, "import")? != parts.recipe {
+        return Err(refused("has settings that no recipe describes".into()));
+    }
+    run.begin(&parts.recipe)?;
+    let written = parts.write(&found, run);
+    if written.is_err() {
+        // Half a run would be in the way of the next attempt. What went wrong is told, not what this says.
+        let _ = run.remove_folder();
+    }
+    written
 }
 
 /// A run to be, but for its numbers.
@@ -120,6 +133,9 @@ impl Parts {
             return Err("takes samples of another shape than was said".to_owned());
         }
         let mut notes = Vec::new();
+        if matches!(found.training(), Ok(None)) {
+            notes.push("it has no state of a training: one can be begun from its weights, not resumed");
+        }
         if found.int8().is_some() {
             notes.push("its 8-bit integers are left out: quantise the run again to export them");
         }
@@ -130,7 +146,7 @@ impl Parts {
         let mut recipe: Option<Recipe> = None;
         for layer in layers(found) {
             let below = recipe.take().map(Box::new);
-            recipe = Some(described(&layer, &base, below, &mut notes));
+            recipe = Some(described(&layer, &base, below));
         }
         let mut recipe = recipe.ok_or("has no layer")?;
         let mut lower = &mut recipe;
@@ -150,9 +166,6 @@ impl Parts {
             folders.last().map(|(run, recipe)| (run.clone(), recipe.below.clone()))
         {
             folders.push((run.below(), *below));
-        }
-        if let Some((run, _)) = folders.first() {
-            run.begin(&self.recipe)?;
         }
         let classes = found.svm().map_or(0, |svm| svm.classes());
         let names = match found.class_names() {
@@ -245,15 +258,14 @@ fn divisor(scale: f32) -> f32 {
 }
 
 /// The recipe of a layer on the one below.
-fn described(
-    found: &Model<'_>,
-    base: &Recipe,
-    below: Option<Box<Recipe>>,
-    notes: &mut Vec<&'static str>,
-) -> Recipe {
+fn described(found: &Model<'_>, base: &Recipe, below: Option<Box<Recipe>>) -> Recipe {
     let network = found.network();
     let turned = network.input().width == 1 && network.input().height > 1;
-    let size = |size: Size| Extent::from(if turned { Size::new(size.width, size.height) } else { size });
+    // On a signal, one number would count along the time alone.
+    let size = |Size { height, width }: Size| match turned {
+        true => Extent::Rectangle([width, height]),
+        false => Extent::from(Size::new(height, width)),
+    };
     let (tied, initial) = (network.is_tied(), InitialRecipe::He);
     let architecture = if network.is_fully_connected() {
         let units = network.layers().map(|layer| layer.conv.maps).collect();
@@ -284,40 +296,35 @@ fn described(
         preprocess: Vec::new(),
         ..base.clone()
     };
-    match found.training() {
-        Ok(Some(state)) => train_like(&mut recipe, &state),
-        _ => notes.extend(
-            (notes.is_empty() && recipe.below.is_none())
-                .then_some("it has no state of a training: begin one with its weights to go on"),
-        ),
+    if let Ok(Some(state)) = found.training() {
+        train_like(&mut recipe, &state, size);
     }
     recipe
 }
 
 /// Whether a recipe can say all of this training.
 fn is_described(state: &TrainingState<'_>) -> bool {
-    match state.config.optimizer.method {
-        Method::Adam { .. } => state.config.optimizer.method == Method::ADAM,
-        Method::Sgd { .. } => true,
-    }
+    let TrainingConfig { optimizer, corruption, .. } = state.config;
+    let seeded = corruption.is_none() || corruption.seed <= MOST_SEED;
+    seeded && (optimizer.method == Method::ADAM || matches!(optimizer.method, Method::Sgd { .. }))
 }
 
 /// The settings of a training in the recipe. The epochs are not known, as the number of samples is not.
-fn train_like(recipe: &mut Recipe, state: &TrainingState<'_>) {
+fn train_like(recipe: &mut Recipe, state: &TrainingState<'_>, size: impl Fn(Size) -> Extent) {
     let config = state.config;
     let (lifetime, per_sample) = match config.sparsity.selection {
         Selection::All => (None, None),
         Selection::Lifetime { rate } => (Some(rate), None),
         Selection::PerSample { count } => (None, Some(count)),
     };
-    let grid = config.sparsity.grid;
-    recipe.sparsity = SparsityRecipe { grid: grid.into(), lifetime, per_sample, ..SparsityRecipe::default() };
+    let grid = size(config.sparsity.grid);
+    recipe.sparsity = SparsityRecipe { grid, lifetime, per_sample, ..SparsityRecipe::default() };
     recipe.corruption = CorruptionRecipe { input: config.corruption.input, hidden: config.corruption.hidden };
     let training = &mut recipe.training;
     training.batch = config.batch;
     training.rate = config.optimizer.rate;
     training.decay = config.optimizer.decay;
-    training.seed = config.corruption.seed.max(1);
+    training.seed = config.corruption.seed & MOST_SEED;
     training.optimizer = match config.optimizer.method {
         Method::Adam { .. } => OptimizerRecipe::Adam,
         Method::Sgd { momentum } => OptimizerRecipe::Sgd { momentum },

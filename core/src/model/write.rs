@@ -1,6 +1,6 @@
 //! Writing a `model.wta` without an allocator: into a caller's slice, or piece by piece to wherever it goes.
 
-use bytemuck::cast_slice;
+use bytemuck::{NoUninit, try_cast_slice};
 
 use crate::crc::Crc;
 use crate::error::{Error, Result, expect_finite, expect_len};
@@ -185,7 +185,7 @@ impl<'a> ModelWriter<'a> {
         if self.has(BELOW) && self.has(INT8_WEIGHTS) {
             return Err(Error::Invalid("the layers below are quantised, too; pass on a model in f32 alone"));
         }
-        self.set(PARAMETERS, Content::Bytes(cast_slice(parameters)))?;
+        self.set(PARAMETERS, Content::Bytes(bytes_of(parameters)))?;
         self.remove(&INT8);
         self.remove(&INT8_SVM);
         self.remove(&[TRAINING, MOMENTS]);
@@ -206,8 +206,8 @@ impl<'a> ModelWriter<'a> {
             self.remove(&[CLASS_NAMES]);
         }
         self.description.classes = svm.classes();
-        self.set(SVM_WEIGHTS, Content::Bytes(cast_slice(svm.weights())))?;
-        self.set(SVM_BIASES, Content::Bytes(cast_slice(svm.bias())))?;
+        self.set(SVM_WEIGHTS, Content::Bytes(bytes_of(svm.weights())))?;
+        self.set(SVM_BIASES, Content::Bytes(bytes_of(svm.bias())))?;
         self.remove(&INT8_SVM);
         Ok(())
     }
@@ -228,7 +228,7 @@ impl<'a> ModelWriter<'a> {
         expect_finite("moments", moments)?;
         self.settings = settings(config, *step);
         self.set(TRAINING, Content::Settings)?;
-        self.set(MOMENTS, Content::Bytes(cast_slice(moments)))
+        self.set(MOMENTS, Content::Bytes(bytes_of(moments)))
     }
 
     /// A section as it is, little-endian: one that this library does not know, or class names. A section with
@@ -290,7 +290,7 @@ impl<'a> ModelWriter<'a> {
     fn bytes<'s>(&'s self, section: &Section<'s>) -> &'s [u8] {
         match section.content {
             Content::Bytes(bytes) => bytes,
-            Content::Settings => cast_slice(&self.settings),
+            Content::Settings => bytes_of(&self.settings),
         }
     }
 
@@ -314,7 +314,7 @@ impl<'a> ModelWriter<'a> {
         let (magic, numbers) = start.split_at_mut(MAGIC.len());
         copy(&MAGIC, magic);
         let fields = [VERSION, number(self.len())?, crc.end()];
-        copy(cast_slice(&fields), numbers);
+        copy(bytes_of(&fields), numbers);
         sink(&start)?;
         self.body(&mut sink)
     }
@@ -376,6 +376,11 @@ impl<'a> ModelWriter<'a> {
 /// Zeros up to the next section: fewer than 16.
 fn fill(sink: &mut dyn FnMut(&[u8]) -> Result<()>, len: usize) -> Result<()> {
     sink([0; SECTION_ALIGN].get(..len).unwrap_or_default())
+}
+
+/// Numbers as bytes, which cannot fail; where it stands, a call that could would link a panic into firmware.
+fn bytes_of<T: NoUninit>(numbers: &[T]) -> &[u8] {
+    try_cast_slice(numbers).unwrap_or_default()
 }
 
 fn number(number: usize) -> Result<u32> {
