@@ -8,7 +8,7 @@ use crate::int8::network::{Int8Network, pooled_rows, row_len, scratch_len, windo
 use crate::int8::rows::Int8Rows;
 use crate::int8::window::Window;
 use crate::logging::logged;
-use crate::memory::{copy, part_mut};
+use crate::memory::{copy, part_mut, split_off};
 use crate::network::{MAX_LAYERS, Network};
 use crate::pool::Pool;
 use crate::runs::{runs, runs_mut};
@@ -56,22 +56,38 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         sqrt_features: bool,
         memory: &'a mut [i16],
     ) -> Result<Self> {
-        let description = network.network();
-        let code = description.code();
-        logged!(pool.check(code))?;
-        logged!(pool.check_int8())?;
-        logged!(expect_len("memory of the features", Self::memory_len(description, &pool), memory.len()))?;
-        let mut windows = [Window::new(description.top(), 0); MAX_LAYERS];
+        let maps = network.network().code();
+        let pooling = Pooling { kernels, pool, sqrt_features, maps, open: &mut [], received: 0, emitted: 0 };
+        let windows = [Window::new(0); MAX_LAYERS];
+        // Prepared in its place: what is returned lies on the stack twice.
+        let mut extractor =
+            Ok(Self { kernels, network, windows, rows: &mut [], scratch: &mut [], code: &mut [], pooling });
+        if let Ok(place) = &mut extractor
+            && let Err(error) = place.prepare(memory)
+        {
+            extractor = Err(error);
+        }
+        logged!(extractor)
+    }
+
+    #[inline(never)]
+    fn prepare(&mut self, memory: &'a mut [i16]) -> Result<()> {
+        let description = self.network.network();
+        let (code, pool) = (self.pooling.maps, &self.pooling.pool);
+        pool.check(code)?;
+        pool.check_int8()?;
+        expect_len("memory of the features", Self::memory_len(description, pool), memory.len())?;
         let mut start = 0usize;
-        for (layer, window) in description.each_layer().zip(&mut windows) {
-            *window = Window::new(layer, start);
+        for (layer, window) in description.each_layer().zip(&mut self.windows) {
+            *window = Window::new(start);
             start = start.saturating_add(window_len(&layer));
         }
-        let (rows, rest) = memory.split_at_mut_checked(start).unwrap_or_default();
-        let (scratch, rest) = rest.split_at_mut_checked(scratch_len::<K>(description)).unwrap_or_default();
-        let (code_row, open) = rest.split_at_mut_checked(row_len(code)).unwrap_or_default();
-        let pooling = Pooling { kernels, pool, sqrt_features, maps: code, open, received: 0, emitted: 0 };
-        Ok(Self { kernels, network, windows, rows, scratch, code: code_row, pooling })
+        let mut rest = memory;
+        self.rows = split_off(&mut rest, start);
+        self.scratch = split_off(&mut rest, scratch_len::<K>(description));
+        self.code = split_off(&mut rest, row_len(code));
+        self.pooling.open = rest;
+        Ok(())
     }
 
     /// The kernels.
@@ -104,12 +120,13 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         let input = self.network.network().input();
         logged!(image.expect_shape(input))?;
         let depth = self.network.network().depth();
-        self.windows.iter_mut().take(depth).for_each(|window| window.restart(self.rows));
+        let layers = self.network.network().each_layer();
+        self.windows.iter_mut().zip(layers).for_each(|(window, layer)| window.restart(&layer, self.rows));
         self.pooling.restart();
         for y in 0..input.height {
-            if let Some(window) = self.windows.first_mut() {
-                window.shift(self.rows);
-                let row = window.newest_mut(self.rows);
+            if let (Some(window), Some(layer)) = (self.windows.first_mut(), self.network.network().layer(0)) {
+                window.shift(&layer, self.rows);
+                let row = window.newest_mut(&layer, self.rows);
                 image.row(y, row);
                 if row.iter().any(|pixel| pixel.unsigned_abs() > MAX_ACTIVATION.unsigned_abs()) {
                     return logged!(Err(Error::Invalid("a pixel of a quantised image is beyond 255")));
@@ -119,10 +136,10 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         }
         // The lower borders: that of a layer comes after all rows of its map.
         for index in 0..depth {
-            let below = self.windows.get(index).map_or(0, Window::below);
-            for _ in 0..below {
+            let Some(layer) = self.network.network().layer(index) else { return Ok(()) };
+            for _ in 0..Window::below(&layer) {
                 if let Some(window) = self.windows.get_mut(index) {
-                    window.shift(self.rows);
+                    window.shift(&layer, self.rows);
                 }
                 self.rise(index, &mut sink);
             }
@@ -147,18 +164,18 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     fn rise(&mut self, index: usize, sink: &mut impl FnMut(usize, &[i16])) {
         let mut windows = self.windows.iter_mut().zip(self.network.layers()).skip(index).peekable();
         while let Some((window, (layer, filters))) = windows.next() {
-            if !window.completes_row() {
+            if !window.completes_row(&layer) {
                 return;
             }
             let fields = ReceptiveFields { height: 1, ..layer.receptive_fields() };
-            if let Some((next, _)) = windows.peek_mut() {
-                next.shift(self.rows);
-                let (lower, upper) = next.split(self.rows);
-                self.kernels.convolve(&fields, filters, window.rows(lower), self.scratch, upper);
+            if let Some((next, (layer_above, _))) = windows.peek_mut() {
+                next.shift(layer_above, self.rows);
+                let (lower, upper) = next.split(layer_above, self.rows);
+                self.kernels.convolve(&fields, filters, window.rows(&layer, lower), self.scratch, upper);
             } else {
                 let maps = self.pooling.maps;
                 let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
-                self.kernels.convolve(&fields, filters, window.rows(self.rows), self.scratch, row);
+                self.kernels.convolve(&fields, filters, window.rows(&layer, self.rows), self.scratch, row);
                 self.pooling.row(row, sink);
             }
         }

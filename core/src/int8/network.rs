@@ -45,6 +45,11 @@ impl<'a> Int8Network<'a> {
         Self { network, layers }
     }
 
+    /// The network, and the filters to be filled in.
+    pub(crate) const fn parts_mut(&mut self) -> (&Network, &mut [Int8Filters<'a>; MAX_LAYERS]) {
+        (&self.network, &mut self.layers)
+    }
+
     /// The network.
     pub const fn network(&self) -> &Network {
         &self.network

@@ -55,19 +55,33 @@ fn check_parts(sections: &Sections<'_>, network: &Network, pool: &Pool, classes:
     }
 }
 
-/// The quantised encoder.
+/// The quantised encoder, if it is there and can be used. Made in its place: what is returned lies on the stack
+/// twice.
+#[inline(always)]
 pub(super) fn encoder<'a>(
     sections: &Sections<'a>,
     network: &Network,
     filters: NewFilters<'a>,
-) -> Result<Option<Int8Network<'a>>> {
-    let mut layers = [Int8Filters::EMPTY; MAX_LAYERS];
+) -> Option<Int8Network<'a>> {
+    let mut encoder = Some(Int8Network::known(*network, [Int8Filters::EMPTY; MAX_LAYERS]));
+    if let Some(place) = &mut encoder
+        && !fill(sections, filters, place)
+    {
+        encoder = None;
+    }
+    encoder
+}
+
+/// Fills in the filters; whether there are any.
+#[inline(never)]
+fn fill<'a>(sections: &Sections<'a>, filters: NewFilters<'a>, encoder: &mut Int8Network<'a>) -> bool {
+    let (network, layers) = encoder.parts_mut();
     let mut places = layers.iter_mut();
     let found = each_layer(sections, network, filters, &mut |filters| {
         *places.next().ok_or(Error::Invalid("an encoder may have at most 8 layers"))? = filters;
         Ok(())
-    })?;
-    Ok(found.then(|| Int8Network::known(*network, layers)))
+    });
+    found == Ok(true)
 }
 
 /// Hands over the filters of each layer; whether there are any.

@@ -347,13 +347,16 @@ impl<'a> Model<'a> {
 
     /// The layer with this index, from the lowest up.
     pub(crate) fn layer(&self, index: usize) -> Self {
-        // A stack is gone through as bytes: a description is a third of a kilobyte of stack.
-        match self.layers().saturating_sub(index.saturating_add(1)) {
-            0 => *self,
-            above => {
-                self.sections.layers().nth(above).and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self)
-            }
+        // A stack is gone through as bytes: a description is a quarter of a kilobyte of stack.
+        let mut model = *self;
+        let above = self.layers().saturating_sub(index.saturating_add(1));
+        if above > 0
+            && let Some(bytes) = self.sections.layers().nth(above)
+            && model.read_again(bytes).is_err()
+        {
+            model = *self;
         }
+        model
     }
 
     /// The features of the layer with this index, without a look at the rest of its description.
@@ -394,7 +397,7 @@ impl<'a> Model<'a> {
 
     /// [`Model::int8`] without another look at the filters.
     pub(crate) fn known_int8(&self) -> Option<Int8Network<'a>> {
-        int8::encoder(&self.sections, &self.network, Int8Filters::known).ok().flatten()
+        int8::encoder(&self.sections, &self.network, Int8Filters::known)
     }
 
     /// [`Model::int8_svm`] likewise.
@@ -485,7 +488,7 @@ impl<'a> Model<'a> {
     ///
     /// Its filters are looked through once more, so call this once, not for every image.
     pub fn int8(&self) -> Option<Int8Network<'a>> {
-        int8::encoder(&self.sections, &self.network, Int8Filters::new).ok().flatten()
+        int8::encoder(&self.sections, &self.network, Int8Filters::new)
     }
 
     /// The quantised classifier, in place; none when the model was exported without. Like [`Model::int8`], to

@@ -5,7 +5,7 @@ use crate::logging::logged;
 use crate::memory::split_off;
 use crate::model::Model;
 use crate::pipeline::layers::{Features, features_len, keep};
-use crate::preprocess::Preprocessed;
+use crate::preprocess::{Preprocessed, Preprocessing};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::stream::{Extractor, Rows, Scaled, extractor_len};
@@ -138,9 +138,33 @@ fn lowest_scale(model: &Model<'_>) -> Result<f32> {
     Ok(lowest.scale())
 }
 
+/// What running a layer needs of it besides its extractor: a part of its description, which is large.
+struct Layer<'a> {
+    features: usize,
+    planar: bool,
+    scale: f32,
+    preprocessing: Preprocessing<'a>,
+    work_len: usize,
+}
+
+impl<'a> Layer<'a> {
+    #[inline(never)]
+    fn new(model: &Model<'a>, index: usize) -> Self {
+        let layer = model.layer(index);
+        Self {
+            features: layer.features(),
+            planar: layer.is_planar(),
+            scale: layer.scale(),
+            preprocessing: layer.preprocessing(),
+            work_len: extractor_len(layer.network_ref(), &layer.pool()),
+        }
+    }
+}
+
 /// The extractor of one layer.
 #[inline(never)]
-fn extractor<'a>(layer: &Model<'a>, memory: &'a mut [f32]) -> Result<Extractor<'a, Scalar>> {
+fn extractor<'a>(model: &Model<'a>, index: usize, memory: &'a mut [f32]) -> Result<Extractor<'a, Scalar>> {
+    let layer = model.layer(index);
     let parameters = layer.parameters().ok_or(Error::Model("this model.wta has no numbers in f32"))?;
     Extractor::new(Scalar, parameters, layer.pool(), layer.sqrt_features(), memory)
 }
@@ -167,15 +191,14 @@ fn run(
     let last = model.layers().saturating_sub(1);
     let mut samples = Some(samples);
     for index in 0..=last {
-        let layer = model.layer(index);
-        let work_len = extractor_len(layer.network_ref(), &layer.pool());
+        let layer = Layer::new(model, index);
         let (below, mut rest) = memory.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
-        let features = split_off(&mut rest, if index < last { layer.features() } else { 0 });
+        let features = split_off(&mut rest, if index < last { layer.features } else { 0 });
         // The buffers of the layers above lie before the memory of work.
         let above =
             features_len(model, last).saturating_sub(features_len(model, index.saturating_add(1).min(last)));
         let _ = split_off(&mut rest, above);
-        let preprocessing = layer.preprocessing();
+        let preprocessing = layer.preprocessing;
         let input = match samples.take() {
             Some(rows) => {
                 let held = split_off(&mut rest, preprocessing.memory_len());
@@ -186,10 +209,11 @@ fn run(
                 let shape = model.layer_shape(below_index);
                 let start = below.len().saturating_sub(model.layer_features(below_index));
                 let features = below.get(start..).unwrap_or_default();
-                Input::Below(Features { features, shape, planar: layer.is_planar() }, layer.scale())
+                Input::Below(Features { features, shape, planar: layer.planar }, layer.scale)
             }
         };
-        let mut extractor = extractor(&layer, split_off(&mut rest, work_len))?;
+        let mut extractor = extractor(model, index, split_off(&mut rest, layer.work_len));
+        let extractor = extractor.as_mut().map_err(|error| *error)?;
         if index < last {
             extractor.for_each_row(input, keep(features))?;
         } else {

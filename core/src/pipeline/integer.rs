@@ -7,7 +7,7 @@ use crate::memory::{copy, split_off};
 use crate::model::{INT8_WEIGHTS, Model};
 use crate::pipeline::float::NO_CLASSIFIER;
 use crate::pipeline::layers::{Features, features_len, keep};
-use crate::preprocess::Preprocessed;
+use crate::preprocess::{Preprocessed, Preprocessing};
 use crate::shape::{Shape, div_ceil};
 use crate::stream::{Rows, Scaled};
 use crate::svm::largest;
@@ -56,10 +56,11 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     /// Words of memory; four times as many bytes.
     pub fn memory_len(model: &Model<'_>) -> usize {
         let layers = model.layers();
-        let lowest = model.layer(0);
-        let work = (0..layers).map(|index| work_len::<K>(&model.layer(index))).max().unwrap_or(0);
+        let lowest = Layer::new::<K>(model, 0);
+        let work = (0..layers).map(|index| div_ceil(Layer::new::<K>(model, index).work_len, 2)).max();
+        let work = work.unwrap_or(0);
         let between = features_len(model, layers.saturating_sub(1));
-        let floats = row_len(&lowest).saturating_add(lowest.preprocessing().memory_len());
+        let floats = lowest.row_len.saturating_add(lowest.preprocessing.memory_len());
         let integers = work.saturating_add(div_ceil(between, 2));
         model.classes().saturating_add(floats).saturating_add(integers)
     }
@@ -71,20 +72,8 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     /// [`Error::Model`] for a model without quantised network, or for the upper layer of a stack alone;
     /// [`Error::Length`] unless `memory` has [`Int8Pipeline::memory_len`] words.
     pub fn new(kernels: K, model: Model<'a>, memory: &'a mut [u32]) -> Result<Self> {
-        let lowest = model.layer(0);
-        if lowest.is_stacked() {
-            return logged!(Err(Error::Model(
-                "this model.wta is the upper layer of a stack; export the whole stack"
-            )));
-        }
-        if lowest.section(INT8_WEIGHTS).is_none() {
-            return logged!(Err(Error::Model("this model.wta has no quantised network; export it with one")));
-        }
+        let (scale, step) = logged!(lowest_step(&model))?;
         logged!(expect_len("memory of the model", Self::memory_len(&model), memory.len()))?;
-        let (scale, step) = match lowest.int8_input_step() {
-            Some(step) => (lowest.scale(), step),
-            None => (1.0, 1.0),
-        };
         Ok(Self { kernels, model, scale, step, memory })
     }
 
@@ -160,14 +149,61 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
 }
 
 /// Numbers in a row of the input.
+/// What running a layer needs of it besides its extractor: a part of its description, which is large.
+struct Layer<'a> {
+    features: usize,
+    planar: bool,
+    preprocessing: Preprocessing<'a>,
+    row_len: usize,
+    work_len: usize,
+}
+
+impl<'a> Layer<'a> {
+    #[inline(never)]
+    fn new<K: Int8Kernels>(model: &Model<'a>, index: usize) -> Self {
+        let layer = model.layer(index);
+        Self {
+            features: layer.features(),
+            planar: layer.is_planar(),
+            preprocessing: layer.preprocessing(),
+            row_len: row_len(&layer),
+            work_len: Int8Extractor::<K>::memory_len(layer.network_ref(), &layer.pool()),
+        }
+    }
+}
+
+/// The extractor of one layer.
+#[inline(never)]
+fn extractor<'a, K: Int8Kernels>(
+    kernels: K,
+    model: &Model<'a>,
+    index: usize,
+    memory: &'a mut [i16],
+) -> Result<Int8Extractor<'a, K>> {
+    let layer = model.layer(index);
+    let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
+    Int8Extractor::new(kernels, network, layer.pool(), layer.sqrt_features(), memory)
+}
+
 const fn row_len(model: &Model<'_>) -> usize {
-    let input = model.network().input();
+    let input = model.network_ref().input();
     input.width.saturating_mul(input.channels)
 }
 
-/// Words that a layer needs while it runs.
-fn work_len<K: Int8Kernels>(layer: &Model<'_>) -> usize {
-    div_ceil(Int8Extractor::<K>::memory_len(layer.network_ref(), &layer.pool()), 2)
+/// What samples are multiplied by, and divided by then, of a model that can be run in integers.
+#[inline(never)]
+fn lowest_step(model: &Model<'_>) -> Result<(f32, f32)> {
+    let lowest = model.layer(0);
+    if lowest.is_stacked() {
+        return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
+    }
+    if lowest.section(INT8_WEIGHTS).is_none() {
+        return Err(Error::Model("this model.wta has no quantised network; export it with one"));
+    }
+    Ok(match lowest.int8_input_step() {
+        Some(step) => (lowest.scale(), step),
+        None => (1.0, 1.0),
+    })
 }
 
 /// Hands the rows of the last layer's features to `sink`.
@@ -180,37 +216,34 @@ fn run<K: Int8Kernels>(
     sink: &mut dyn FnMut(usize, &[i16]),
 ) -> Result<()> {
     let last = model.layers().saturating_sub(1);
-    let lowest = model.layer(0);
+    let lowest = Layer::new::<K>(model, 0);
     let mut rest = memory;
-    let floats: &mut [f32] = bytemuck::try_cast_slice_mut(split_off(
-        &mut rest,
-        row_len(&lowest).saturating_add(lowest.preprocessing().memory_len()),
-    ))
-    .unwrap_or_default();
-    let (row, held) = floats.split_at_mut_checked(row_len(&lowest)).unwrap_or_default();
+    let floats = split_off(&mut rest, lowest.row_len.saturating_add(lowest.preprocessing.memory_len()));
+    let floats: &mut [f32] = bytemuck::try_cast_slice_mut(floats).unwrap_or_default();
+    let (row, held) = floats.split_at_mut_checked(lowest.row_len).unwrap_or_default();
     let between = features_len(model, last);
     let between: &mut [i16] =
         bytemuck::try_cast_slice_mut(split_off(&mut rest, div_ceil(between, 2))).unwrap_or_default();
-    let rows = Preprocessed::new(lowest.preprocessing(), Scaled { rows: samples, scale }, held)?;
+    let rows = Preprocessed::new(lowest.preprocessing, Scaled { rows: samples, scale }, held)?;
     let mut samples = Some(Input::Samples { rows, row, step });
     for index in 0..=last {
-        let layer = model.layer(index);
+        let layer = Layer::new::<K>(model, index);
         let (below, mut above) = between.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
-        let features = split_off(&mut above, if index < last { layer.features() } else { 0 });
+        let features = split_off(&mut above, if index < last { layer.features } else { 0 });
         let input = samples.take().unwrap_or_else(|| {
             let below_index = index.saturating_sub(1);
             let shape = model.layer_shape(below_index);
             let start = below.len().saturating_sub(model.layer_features(below_index));
             let features = below.get(start..).unwrap_or_default();
-            Input::Below(Features { features, shape, planar: layer.is_planar() })
+            Input::Below(Features { features, shape, planar: layer.planar })
         });
-        let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
-        let len = Int8Extractor::<K>::memory_len(layer.network_ref(), &layer.pool());
+        let len = layer.work_len;
         let work: &mut [i16] =
             bytemuck::try_cast_slice_mut(rest.get_mut(..div_ceil(len, 2)).unwrap_or_default())
                 .unwrap_or_default();
         let work = work.get_mut(..len).unwrap_or_default();
-        let mut extractor = Int8Extractor::new(kernels, network, layer.pool(), layer.sqrt_features(), work)?;
+        let mut extractor = extractor(kernels, model, index, work);
+        let extractor = extractor.as_mut().map_err(|error| *error)?;
         if index < last {
             let mut keep = keep(features);
             extractor.for_each_row(input, |y, row| {
