@@ -249,6 +249,7 @@ fn a_c_program_trains_unit_by_unit_to_the_hosts_weights() {
     let training = TrainingConfig {
         sparsity: Sparsity::lifetime(0.05),
         corruption: Corruption::NONE,
+        guard: Guard::NONE,
         optimizer: Optimizer { method, rate: 0.01, schedule: Schedule::Constant, decay: 0.0 },
         batch: BATCH,
         steps: STEPS as u64,

@@ -3,25 +3,14 @@
 
 use wta_core::detect::Settings;
 use wta_core::{
-    Corruption, Cut, Error, Extractor, Initial, Method, Model, Network, Optimizer, Parameters, Pool, Scalar,
-    Schedule, Scratch, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, constant, unit_training_len,
+    Cut, Error, Extractor, Initial, Model, Network, Optimizer, Parameters, Pool, Scalar, Scratch, Sparsity,
+    TrainingConfig, TrainingLen, UnitTrainer, constant, unit_training_len,
 };
 
 const INPUTS: usize = 8;
 const BATCH: usize = 2;
 const NETWORK: Network = constant!(Network::fully_connected(INPUTS, &[4]));
-const TRAINING: TrainingConfig = TrainingConfig {
-    sparsity: Sparsity::lifetime(0.5),
-    corruption: Corruption::NONE,
-    optimizer: Optimizer {
-        method: Method::Sgd { momentum: 0.9 },
-        rate: 0.1,
-        schedule: Schedule::Constant,
-        decay: 0.0,
-    },
-    batch: BATCH,
-    steps: 10,
-};
+const TRAINING: TrainingConfig = TrainingConfig::new(Sparsity::lifetime(0.5), Optimizer::sgd(0.1), BATCH, 10);
 const LEN: TrainingLen = unit_training_len(&NETWORK, &TRAINING.sparsity, &TRAINING.optimizer.method, BATCH);
 
 wta_core::detector! {
