@@ -578,6 +578,7 @@ fn settings_that_make_no_sense_are_refused_in_a_sentence() {
         good.adapting(f32::INFINITY),
         good.learning(0, 4),
         good.learning(10, 0),
+        good.learning(10, usize::MAX / 8),
     ];
     for settings in wrong {
         assert!(matches!(settings.check(), Err(Error::Invalid(_))), "{settings:?}");

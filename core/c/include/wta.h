@@ -134,6 +134,76 @@
 #define WTA_LINEAR_SVM 1
 
 /**
+ * event: nothing happened.
+ */
+#define WTA_EVENT_NONE 0
+
+/**
+ * event: each channel's mean and deviation are known; learning begins.
+ */
+#define WTA_EVENT_CONDITIONED 1
+
+/**
+ * event: the network is trained; calibrating begins. value: the mean square of what it leaves of a window.
+ */
+#define WTA_EVENT_LEARNT 2
+
+/**
+ * event: watching begins. value: the threshold.
+ */
+#define WTA_EVENT_CALIBRATED 3
+
+/**
+ * event: enough of the last windows are above the threshold. value: the last one's score.
+ */
+#define WTA_EVENT_ALARM 4
+
+/**
+ * event: the alarm has ended. value: the last window's score.
+ */
+#define WTA_EVENT_CLEARED 5
+
+/**
+ * event: windows are quiet, and nothing is judged: the machine stands still, or the sensor is dead.
+ */
+#define WTA_EVENT_QUIET 6
+
+/**
+ * event: windows are not quiet any more.
+ */
+#define WTA_EVENT_RESUMED 7
+
+/**
+ * phase: finding each channel's mean and deviation.
+ */
+#define WTA_PHASE_CONDITIONING 0
+
+/**
+ * phase: training the network.
+ */
+#define WTA_PHASE_LEARNING 1
+
+/**
+ * phase: finding the threshold.
+ */
+#define WTA_PHASE_CALIBRATING 2
+
+/**
+ * phase: comparing windows with it.
+ */
+#define WTA_PHASE_WATCHING 3
+
+/**
+ * Bytes that are written to flash at a time, at multiples of as many.
+ */
+#define WTA_FLASH_BLOCK BLOCK
+
+/**
+ * 64-bit words of a struct wta_detector.
+ */
+#define WTA_DETECTOR_WORDS 64
+
+/**
  * What became of a call. But for WTA_OK nothing has been done, unless a function says otherwise.
  *
  * 32 bits wide whatever the compiler does with small enumerations.
@@ -190,6 +260,10 @@ enum
      * A model with preprocessing, layers below or samples that are no bytes: wta_model_init_whole takes it.
      */
     WTA_ERROR_WHOLE = 10,
+    /**
+     * A function of yours that reads, erases or writes flash has failed.
+     */
+    WTA_ERROR_FLASH = 11,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -592,6 +666,174 @@ struct wta_model_parts {
     size_t classes;
 };
 
+/**
+ * What a detector is told. wta_detector_defaults sets all of it.
+ */
+struct wta_detector_settings {
+    /**
+     * Samples in a window.
+     */
+    size_t window;
+    /**
+     * Numbers in a sample.
+     */
+    size_t channels;
+    /**
+     * Units of a fully-connected network, or maps of a convolutional one.
+     */
+    size_t units;
+    /**
+     * For wta_detector_init_convolutional: samples that a filter spans. 0 for a fully-connected network.
+     */
+    size_t kernel;
+    /**
+     * Samples from the start of one window to that of the next.
+     */
+    size_t hop;
+    /**
+     * Of the network's initial weights.
+     */
+    uint64_t seed;
+    /**
+     * Training steps.
+     */
+    uint32_t steps;
+    /**
+     * Windows in a step.
+     */
+    size_t batch;
+    /**
+     * The learning rate; 0 for one that suits the window.
+     */
+    float rate;
+    /**
+     * Samples at the start from which each channel's mean and deviation are learnt.
+     */
+    uint32_t conditioning;
+    /**
+     * Samples are kept within so many deviations.
+     */
+    float saturation;
+    /**
+     * Windows that are not louder than this share of the learnt deviation are passed over.
+     */
+    float quiet;
+    /**
+     * Whether loudness counts: each window's mean and deviation are left in.
+     */
+    bool loudness;
+    /**
+     * Windows that give the threshold.
+     */
+    uint32_t calibration;
+    /**
+     * The share of normal windows that may be above it.
+     */
+    float false_alarms;
+    /**
+     * So many of the last windows above it raise an alarm.
+     */
+    uint32_t needed;
+    /**
+     * How many the last windows are, at most 32.
+     */
+    uint32_t of;
+    /**
+     * The alarm ends when at most so many of them are above it.
+     */
+    uint32_t release;
+    /**
+     * The learning rate while watching; 0 for a network that stays.
+     */
+    float adapting;
+};
+
+/**
+ * A detector: where it is, and which memory it works in. wta_detector_init fills it; its words are for the
+ * library.
+ */
+struct wta_detector {
+    /**
+     * For the library.
+     */
+    uint64_t words[WTA_DETECTOR_WORDS];
+};
+
+/**
+ * What happened.
+ */
+struct wta_event {
+    /**
+     * WTA_EVENT_NONE, WTA_EVENT_ALARM, ...
+     */
+    uint32_t event;
+    /**
+     * What goes with it; 0 where nothing does.
+     */
+    float value;
+};
+
+/**
+ * Where a detector is.
+ */
+struct wta_detector_info {
+    /**
+     * WTA_PHASE_CONDITIONING, WTA_PHASE_LEARNING, ...
+     */
+    uint32_t phase;
+    /**
+     * How far it is in its phase: samples of conditioning, steps of learning, windows otherwise.
+     */
+    uint32_t done;
+    /**
+     * How far that goes; 0 for watching, which has no end.
+     */
+    uint32_t end;
+    /**
+     * Windows that were passed over: quiet ones, and those with a NaN.
+     */
+    uint32_t skipped;
+    /**
+     * The score of the last window that was judged; 0 before the first.
+     */
+    float score;
+    /**
+     * The threshold; infinite before it is known.
+     */
+    float threshold;
+    /**
+     * Whether there is an alarm.
+     */
+    bool alarmed;
+    /**
+     * Whether the last windows were quiet.
+     */
+    bool quiet;
+};
+
+/**
+ * Two slots of flash, 0 and 1, each of at least wta_detector_state_bytes, that can be erased without the other.
+ * The functions return 0 when they have done it.
+ */
+struct wta_slots {
+    /**
+     * Handed to the functions.
+     */
+    void *context;
+    /**
+     * Reads `len` bytes from byte `at` of a slot on.
+     */
+    int32_t (*read)(void *context, size_t slot, size_t at, uint8_t *to, size_t len);
+    /**
+     * Erases a slot.
+     */
+    int32_t (*erase)(void *context, size_t slot);
+    /**
+     * Writes WTA_FLASH_BLOCK bytes from byte `at` of an erased slot on.
+     */
+    int32_t (*write)(void *context, size_t slot, size_t at, const uint8_t *block);
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -914,6 +1156,92 @@ size_t wta_model_write_bytes(const struct wta_model_parts *parts);
  * written. wta_model_init takes the bytes, and so does `wta import` on a desktop.
  */
 wta_status wta_model_write(const struct wta_model_parts *parts, uint8_t *to, size_t bytes, size_t *written);
+
+/**
+ * Sets what a detector does for which nothing else is said: a fully-connected network of `units` for windows of
+ * `window` samples of `channels` numbers, half a window from one to the next, 1,000 steps of 16 windows, 400
+ * windows for the threshold at 1% false alarms, an alarm at 3 windows of 4.
+ */
+wta_status wta_detector_defaults(struct wta_detector_settings *settings,
+                                 size_t window,
+                                 size_t channels,
+                                 size_t units);
+
+/**
+ * Bytes of memory that a detector needs; 0 for settings that cannot be.
+ */
+size_t wta_detector_bytes(const struct wta_detector_settings *settings);
+
+/**
+ * Bytes of flash that a saved state takes in each slot, a multiple of WTA_FLASH_BLOCK; 0 for settings that
+ * cannot be.
+ */
+size_t wta_detector_state_bytes(const struct wta_detector_settings *settings);
+
+/**
+ * Begins to learn, with a fully-connected network. The memory is the detector's from now on.
+ */
+wta_status wta_detector_init(struct wta_detector *detector,
+                             const struct wta_detector_settings *settings,
+                             void *memory,
+                             size_t bytes);
+
+/**
+ * Begins to learn, with a convolutional network: settings with a kernel.
+ */
+wta_status wta_detector_init_convolutional(struct wta_detector *detector,
+                                           const struct wta_detector_settings *settings,
+                                           void *memory,
+                                           size_t bytes);
+
+/**
+ * Takes in samples up to the first event or an error: `count` of them, `count * channels` numbers. *taken is how
+ * many were; go on with the others. Each call costs some 2,000 instructions beside those of its samples: hand
+ * over what a queue or a DMA buffer has, not single samples.
+ */
+wta_status wta_detector_push_i16(struct wta_detector *detector,
+                                 const int16_t *samples,
+                                 size_t count,
+                                 size_t *taken,
+                                 struct wta_event *event);
+
+/**
+ * wta_detector_push_i16 for floats. Infinite numbers count as large ones; windows with a NaN are passed over.
+ */
+wta_status wta_detector_push_f32(struct wta_detector *detector,
+                                 const float *samples,
+                                 size_t count,
+                                 size_t *taken,
+                                 struct wta_event *event);
+
+/**
+ * The stream was interrupted: the window that is being filled is dropped.
+ */
+wta_status wta_detector_gap(struct wta_detector *detector);
+
+/**
+ * Forgets everything and begins anew, as after a repair of the machine. A saved state stays.
+ */
+wta_status wta_detector_restart(struct wta_detector *detector);
+
+/**
+ * Says where a detector is.
+ */
+wta_status wta_detector_get_info(const struct wta_detector *detector, struct wta_detector_info *info);
+
+/**
+ * Writes the state to the slot that does not hold the newest one, so that a loss of power at any moment leaves a
+ * whole state. WTA_ERROR_FLASH when a function of the slots fails; the newest state is still there then.
+ */
+wta_status wta_detector_save(struct wta_detector *detector,
+                             const struct wta_slots *slots);
+
+/**
+ * Takes the newest whole state of these settings, if there is one, and goes on from there; *found says whether.
+ */
+wta_status wta_detector_restore(struct wta_detector *detector,
+                                const struct wta_slots *slots,
+                                bool *found);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -21,6 +21,7 @@
 #[cfg(not(any(target_os = "none", all(feature = "freestanding", panic = "abort"))))]
 extern crate std;
 
+mod detect;
 mod images;
 mod infer;
 mod learn;
@@ -34,6 +35,15 @@ mod train;
 mod units;
 mod whole;
 
+pub use detect::{
+    WTA_DETECTOR_WORDS, WTA_EVENT_ALARM, WTA_EVENT_CALIBRATED, WTA_EVENT_CLEARED, WTA_EVENT_CONDITIONED,
+    WTA_EVENT_LEARNT, WTA_EVENT_NONE, WTA_EVENT_QUIET, WTA_EVENT_RESUMED, WTA_FLASH_BLOCK,
+    WTA_PHASE_CALIBRATING, WTA_PHASE_CONDITIONING, WTA_PHASE_LEARNING, WTA_PHASE_WATCHING, wta_detector,
+    wta_detector_bytes, wta_detector_defaults, wta_detector_gap, wta_detector_get_info, wta_detector_info,
+    wta_detector_init, wta_detector_init_convolutional, wta_detector_push_f32, wta_detector_push_i16,
+    wta_detector_restart, wta_detector_restore, wta_detector_save, wta_detector_settings,
+    wta_detector_state_bytes, wta_event, wta_slots,
+};
 pub use images::{WTA_FLOAT, WTA_INT8, WTA_INT16, WTA_UINT8, WTA_UINT16, wta_images, wta_row_fn};
 pub use infer::{
     wta_classify, wta_classify_int8, wta_encode, wta_encode_bytes, wta_encode_int8, wta_int8_bytes,

@@ -35,6 +35,8 @@ pub enum wta_status {
     WTA_ERROR_DIVERGED = 9,
     /// A model with preprocessing, layers below or samples that are no bytes: wta_model_init_whole takes it.
     WTA_ERROR_WHOLE = 10,
+    /// A function of yours that reads, erases or writes flash has failed.
+    WTA_ERROR_FLASH = 11,
 }
 
 use wta_status::*;
@@ -86,6 +88,7 @@ pub extern "C" fn wta_status_text(status: i32) -> *const c_char {
         _ if is(WTA_ERROR_NOT_FINITE) => c"a number is infinite, not a number or beyond input_limit",
         _ if is(WTA_ERROR_DIVERGED) => c"training diverged: lower the learning rate or set clip_gradient",
         _ if is(WTA_ERROR_WHOLE) => c"the model needs more than one network: call wta_model_init_whole",
+        _ if is(WTA_ERROR_FLASH) => c"the flash could not be read, erased or written",
         _ => c"no status of this library",
     };
     text.as_ptr()

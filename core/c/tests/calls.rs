@@ -823,10 +823,10 @@ fn every_status_has_a_sentence_of_its_own() {
         // SAFETY: static and ended by 0.
         unsafe { CStr::from_ptr(wta_status_text(status)) }.to_str().unwrap()
     };
-    let mut texts: Vec<&str> = (0..=WTA_ERROR_WHOLE as i32).map(text).collect();
-    assert_eq!(texts.len(), 11);
+    let mut texts: Vec<&str> = (0..=WTA_ERROR_FLASH as i32).map(text).collect();
+    assert_eq!(texts.len(), 12);
     let unknown = text(-1);
-    assert_eq!((unknown, text(11)), ("no status of this library", unknown));
+    assert_eq!((unknown, text(12)), ("no status of this library", unknown));
     texts.push(unknown);
     texts.sort_unstable();
     texts.dedup();

@@ -21,9 +21,10 @@ fn generated() -> Vec<u8> {
     config.after_includes = Some(version());
     let mut builder = cbindgen::Builder::new().with_config(config);
     // In the order of the header.
-    for file in
-        ["status", "memory", "network", "images", "model", "infer", "whole", "train", "units", "learn"]
-    {
+    for file in [
+        "status", "memory", "network", "images", "model", "infer", "whole", "train", "units", "learn",
+        "detect",
+    ] {
         builder = builder.with_src(package().join(format!("src/{file}.rs")));
     }
     let mut text = Vec::new();

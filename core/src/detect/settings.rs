@@ -105,7 +105,7 @@ impl Settings {
             Err(error) => return Err(error),
         };
         let training = training(Sparsity::lifetime(0.25), 0.16 / inputs as f32, inputs);
-        Self::new(network, channels, training)
+        Ok(Self::of(network, channels, training, learn_in_units))
     }
 
     /// A detector by a convolutional autoencoder of one layer: `maps` feature maps whose filters and atoms
@@ -129,7 +129,7 @@ impl Settings {
             Err(error) => return Err(error),
         };
         let training = training(Sparsity::SPATIAL, 0.16 / (kernel * channels) as f32, window * channels);
-        Self::new(network, channels, training)
+        Ok(Self::of(network, channels, training, learn_in_rows))
     }
 
     /// A detector by any network that a device can train: a fully-connected one of one layer, whose inputs
@@ -157,8 +157,17 @@ impl Settings {
             }
             learn_in_rows
         };
-        let window = input.len() / channels;
-        Ok(Self {
+        Ok(Self::of(network, channels, training, learn))
+    }
+
+    /// With the settings that serve where nothing else is said. The trainer is named where it is known, so that a
+    /// program that makes settings as it runs links that one alone.
+    const fn of(network: Network, channels: usize, training: TrainingConfig, learn: LearnFn) -> Self {
+        let window = match network.input().len().checked_div(channels) {
+            Some(window) => window,
+            None => 0,
+        };
+        Self {
             network,
             training,
             seed: 1,
@@ -173,7 +182,7 @@ impl Settings {
             votes: Votes { needed: 3, of: 4, release: 0 },
             adapting: 0.0,
             learn,
-        })
+        }
     }
 
     /// With so many samples from the start of one window to that of the next; more than a window leaves gaps.
@@ -257,6 +266,12 @@ impl Settings {
     pub const fn check(&self) -> Result<()> {
         if let Err(error) = self.training.check(&self.network) {
             return Err(error);
+        }
+        // A window's numbers and residuals, and a value, a delta and a place for each survivor.
+        let of_a_window = 2 * self.network.input().len() + 3 * self.network.code().channels;
+        match self.training.batch.checked_mul(of_a_window) {
+            Some(numbers) if numbers <= isize::MAX as usize / 16 => {}
+            _ => return Err(Error::Invalid("a step of so many windows is too large to address")),
         }
         let Votes { needed, of, release } = self.votes;
         if self.hop == 0 {
