@@ -13,9 +13,9 @@ mod costs;
 mod count;
 #[path = "../../firmware/digits.rs"]
 mod digits;
+mod learn_digits;
 #[path = "../../firmware/motions.rs"]
 mod motions;
-mod learn_digits;
 mod no_panic;
 mod novelty_1d;
 mod step_fc;
