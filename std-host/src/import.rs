@@ -139,10 +139,12 @@ impl Parts {
         if found.int8().is_some() {
             notes.push("its 8-bit integers are left out: quantise the run again to export them");
         }
-        let base = match &options.recipe {
+        let mut base = match &options.recipe {
             Some(recipe) => recipe.clone(),
             None => parse(DATA, "import").map_err(|error| error.to_string())?,
         };
+        // A stack's layers have one data set.
+        base.data.divide_by = divisor(lowest.scale());
         let mut recipe: Option<Recipe> = None;
         for layer in layers(found) {
             let below = recipe.take().map(Box::new);
@@ -154,7 +156,6 @@ impl Parts {
             lower = below;
         }
         lower.preprocess = steps;
-        lower.data.divide_by = divisor(lowest.scale());
         Ok(Self { recipe, image, preprocess, notes })
     }
 

@@ -22,11 +22,10 @@ fn a_microcontroller_learns_digits_as_the_host_does() {
     let others = digits::images("t10k", COUNT);
     let mut rows = vec![0; Int8Extractor::<Portable>::memory_len(&NETWORK, &POOL)];
     let mut memory = Box::new(Memory::new());
-    let (mut features, mut model) = (Vec::new(), Vec::new());
+    let mut model = Vec::new();
     let (mut by_mean, mut mean_scores) = (Vec::new(), Vec::new());
     let (mut by_svm, mut svm_scores) = (Vec::new(), Vec::new());
     workload::learn(Portable, (&images, &labels), &others, &mut rows, &mut memory, |told| match told {
-        Told::Features(found) => features.extend_from_slice(found),
         Told::ByMean(class, scores) => {
             by_mean.push(class as u64);
             mean_scores.extend_from_slice(scores);
@@ -36,13 +35,9 @@ fn a_microcontroller_learns_digits_as_the_host_does() {
             svm_scores.extend_from_slice(scores);
         }
         Told::Model(piece) => model.extend_from_slice(piece),
-        Told::MeanUpdated | Told::SvmUpdated => {}
+        Told::Features | Told::MeanUpdated | Told::SvmUpdated => {}
     })
     .unwrap();
-    if let Some(path) = std::env::var_os("WTA_LEARNT_FEATURES") {
-        std::fs::write(path, bytemuck::cast_slice::<f32, u8>(&features)).unwrap();
-    }
-
     let errors = |found: &[u64]| {
         let labels = digits::labels("t10k", COUNT);
         found.iter().zip(labels).filter(|(class, label)| **class != u64::from(*label)).count()
@@ -82,5 +77,5 @@ fn a_microcontroller_learns_digits_as_the_host_does() {
 }
 
 /// Wrong of 200 after one look at each of 200 others.
-const MOST_BY_MEAN: usize = 60;
-const MOST_BY_SVM: usize = 60;
+const MOST_BY_MEAN: usize = 21;
+const MOST_BY_SVM: usize = 24;

@@ -159,8 +159,11 @@ fn the_training_of_a_device_goes_on() {
         assert!(recipe.contains(line), "{line}: {recipe}");
     }
     // 40 samples are 4 steps an epoch: one epoch is done, and the second one begins.
-    write_npy(&folder.path("train.npy"), "<f4", "(40, 6)", bytemuck::cast_slice(&numbers(240)));
-    write_npy(&folder.path("train_labels.npy"), "|u1", "(40,)", &[0; 40]);
+    for split in ["train", "test"] {
+        let [samples, labels] = ["", "_labels"].map(|what| folder.path(&format!("{split}{what}.npy")));
+        write_npy(&samples, "<f4", "(40, 6)", bytemuck::cast_slice(&numbers(240)));
+        write_npy(&labels, "|u1", "(40,)", &[0; 40]);
+    }
     let data = folder.path("");
     let path = format!("{run}/recipe.toml");
     wta(&["train", &path, "--data", &data, "--run", &run, "--resume", "--epochs", "2"]).succeeds();

@@ -37,7 +37,7 @@ fn main() -> ! {
         workload::learn(Dsp, (IMAGES, LABELS), OTHERS, &mut ROW_MEMORY.0, MEMORY, |told| {
             let now = clock::instructions();
             match told {
-                Told::Features(_) => {}
+                Told::Features => {}
                 Told::MeanUpdated => by_mean += now - before,
                 Told::SvmUpdated => by_svm += now - before,
                 Told::ByMean(class, scores) => {

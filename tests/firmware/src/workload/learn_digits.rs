@@ -69,8 +69,8 @@ impl Memory {
 
 /// What is told of the work.
 pub(crate) enum Told<'a> {
-    /// An image's features, before it is learnt or classified.
-    Features(&'a [f32]),
+    /// An image's features are there, to be learnt or classified.
+    Features,
     /// A mean has been updated.
     MeanUpdated,
     /// The support vector machine has been updated.
@@ -104,7 +104,7 @@ pub(crate) fn learn<K: Int8Kernels>(
     for (image, label) in images.chunks_exact(PIXELS).zip(labels) {
         extractor.features(image, quantised)?;
         dequantise(quantised, scale, features)?;
-        told(Told::Features(features));
+        told(Told::Features);
         nearest.update(features, usize::from(*label))?;
         told(Told::MeanUpdated);
         svm.update(features, usize::from(*label))?;
@@ -114,7 +114,7 @@ pub(crate) fn learn<K: Int8Kernels>(
     for image in others.chunks_exact(PIXELS) {
         extractor.features(image, quantised)?;
         dequantise(quantised, scale, features)?;
-        told(Told::Features(features));
+        told(Told::Features);
         let class = nearest.classify(features)?.map_or(CLASSES, |nearest| nearest.class);
         let distances = nearest.distances(features)?;
         scores.iter_mut().zip(distances).for_each(|(to, from)| *to = -from.unwrap_or(f32::INFINITY));
