@@ -111,6 +111,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     /// [`Error::NotFinite`](crate::Error::NotFinite) if an activation is not finite,
     /// [`Error::Diverged`](crate::Error::Diverged) for a gradient out of all bounds. The parameters and
     /// moments are then as before the step.
+    // Not inlined into its caller: it is the whole training, and would be there as often as it is called.
+    #[inline(never)]
     pub fn step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         logged!(self.try_step(images))
     }

@@ -26,7 +26,7 @@ use crate::math;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
-use crate::runs::{column, column_mut, pieces, pieces_mut, runs, runs_mut};
+use crate::runs::{column, column_mut, pieces, runs, runs_mut};
 use crate::select::{Selection, Sparsity, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::fetch::{Fetch, InPlace, Written};
@@ -39,9 +39,6 @@ use crate::units::{Units, note};
 
 /// Units whose codes are computed together: an image is read once for all of them.
 const GROUP: usize = 8;
-
-/// Numbers of an image that are clamped at once, on the stack.
-const PIECE: usize = 16;
 
 parts! {
     struct Floats of f32, for (inputs: usize, units: usize, batch: usize, keep: usize) {
@@ -601,12 +598,10 @@ impl<'a> Memory<'a> {
                 kernels.add_to_filter(&fields, 0, value, residual, gradient);
             }
             if let Some(image) = images.nth(image) {
-                // There is no room for all of an image that is clamped.
-                let width = if self.guard.inputs.is_none() { inputs } else { PIECE };
-                for (to, from) in pieces_mut(gradient, width).zip(pieces(image, width)) {
-                    let mut piece = [0.0; PIECE];
-                    let from = clamped(&self.guard, from, &mut piece);
-                    kernels.add_to_filter(&row_fields(from.len()), 0, delta, from, to);
+                if self.guard.inputs.is_none() {
+                    kernels.add_to_filter(&fields, 0, delta, image, gradient);
+                } else {
+                    add_clamped(&self.guard, delta, image, gradient);
                 }
             }
         }
@@ -651,6 +646,15 @@ fn clamped<'a>(guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f3
     let place = part_mut(place, 0, image.len());
     place.iter_mut().zip(image).for_each(|(to, from)| *to = guard.clamp(*from));
     place
+}
+
+/// Adds a clamped image to a row of the gradient, as the scalar kernels add an image: there is no room for all
+/// of it. No other kernels come here, because they prepare the images.
+#[inline(never)]
+fn add_clamped(guard: &Guard, delta: f32, image: &[f32], gradient: &mut [f32]) {
+    for (to, from) in gradient.iter_mut().zip(image) {
+        *to += delta * guard.clamp(*from);
+    }
 }
 
 /// A whole row as the one field of a layer.
