@@ -13,6 +13,7 @@ mod costs;
 mod count;
 #[path = "../../firmware/digits.rs"]
 mod digits;
+mod levels;
 #[path = "../../firmware/motions.rs"]
 mod motions;
 mod no_panic;
