@@ -1,6 +1,6 @@
-//! No optimisation level links a panic, and each call's stack is what README.md says: `everything`, which does all
-//! that the core can, is linked and run at `opt-level` 3, `s` and `z`; every function of the C library is linked
-//! at `s` and `z`.
+//! No optimisation level links a panic, and each call's stack is what README.md says: `everything`, which
+//! does all that the core can, is linked and run at `opt-level` 3, `s` and `z`; every function of the C
+//! library is linked at `s` and `z`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -111,7 +111,8 @@ fn every_function_of_the_c_library_links_at_s_and_z() {
     }
 }
 
-/// What asserts or divides: at `s` and `z` the compiler may not see that it does neither, and links the panic.
+/// What asserts or divides: at `s` and `z` the compiler may not see that it does neither, and links the
+/// panic.
 const PANICKING: [(&str, &str); 9] = [
     (".chunks_exact(", "runs"),
     (".chunks_exact_mut(", "runs_mut"),
