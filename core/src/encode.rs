@@ -216,7 +216,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     ) -> Result<()> {
         let network = self.parameters.network_ref();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
-        expect_len("scratch", Self::scratch_len(self.kernels, &network), scratch.len())?;
+        expect_len("scratch", Self::scratch_len(self.kernels, network), scratch.len())?;
         let (Some(layer), Some(below)) = (network.layer(index), index.checked_sub(1)) else {
             return Err(Error::Invalid("this network has no such hidden layer"));
         };
@@ -240,7 +240,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
         let network = self.parameters.network_ref();
         expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
-        expect_len("scratch", Self::scratch_len(self.kernels, &network), scratch.len())?;
+        expect_len("scratch", Self::scratch_len(self.kernels, network), scratch.len())?;
         expect_len("codes", images * network.code_len(), codes.len())?;
         let last = network.depth() - 1;
         let start = images * network.input_start(last);

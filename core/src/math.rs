@@ -17,8 +17,8 @@ pub(crate) fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
 
-/// `x` within bounds; what is not a number stays. `f32::clamp` asserts that its bounds are in order: a panic, where
-/// the compiler does not look into it.
+/// `x` within bounds; what is not a number stays. `f32::clamp` asserts that its bounds are in order: a panic,
+/// where the compiler does not look into it.
 pub(crate) const fn clamp(x: f32, least: f32, most: f32) -> f32 {
     let x = if x < least { least } else { x };
     if x > most { most } else { x }

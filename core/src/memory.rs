@@ -21,8 +21,9 @@ pub(crate) fn split_off<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T
     taken
 }
 
-/// `numerator / denominator`, 0 where the denominator is. It stands where `/` would link a panic into firmware:
-/// at `opt-level` `s` and `z` the compiler does not carry what it knows of a number into other functions.
+/// `numerator / denominator`, 0 where the denominator is. It stands where `/` would link a panic into
+/// firmware: at `opt-level` `s` and `z` the compiler does not carry what it knows of a number into other
+/// functions.
 pub(crate) const fn quotient(numerator: usize, denominator: usize) -> usize {
     match numerator.checked_div(denominator) {
         Some(quotient) => quotient,

@@ -176,8 +176,8 @@ struct SmallSize {
 impl SmallSize {
     const ONE: Self = Self { height: 1, width: 1 };
 
-    /// A size in a network of images of this shape. What is beyond 16 bits is also beyond most images, and then all
-    /// the same: such a kernel is too large, such a stride leaves one position.
+    /// A size in a network of images of this shape. What is beyond 16 bits is also beyond most images, and
+    /// then all the same: such a kernel is too large, such a stride leaves one position.
     const fn new(size: Size, input: Shape) -> Result<Self> {
         let most = u16::MAX as usize;
         if (size.height > most || size.width > most) && (input.height >= most || input.width >= most) {

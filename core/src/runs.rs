@@ -13,7 +13,8 @@ pub struct Runs<'a, T> {
     width: usize,
 }
 
-/// [`chunks_exact`](slice::chunks_exact) that no optimisation level links a panic for: images of a batch, say.
+/// [`chunks_exact`](slice::chunks_exact) that no optimisation level links a panic for: images of a batch,
+/// say.
 ///
 /// ```
 /// let rows: Vec<&[i32]> = wta_core::runs(&[1, 2, 3, 4, 5], 2).collect();

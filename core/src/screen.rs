@@ -128,8 +128,8 @@ impl<K: Kernels> Encoder<'_, K> {
         })
     }
 
-    /// Evaluates the winners that are wanted. Not inlined: most kernels of microcontrollers screen nothing, and this would
-    /// lie on their stacks.
+    /// Evaluates the winners that are wanted. Not inlined: most kernels of microcontrollers screen nothing,
+    /// and this would lie on their stacks.
     #[inline(never)]
     fn refine_where(
         &self,

@@ -1,5 +1,5 @@
-//! A small stack of two convolutional layers as one `model.wta`, by docs/model-format.md: no model of the fixtures
-//! is one.
+//! A small stack of two convolutional layers as one `model.wta`, by docs/model-format.md: no model of the
+//! fixtures is one.
 
 use flate2::Crc;
 

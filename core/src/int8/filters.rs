@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, expect_len};
 use crate::int8::activation::MAX_ACTIVATION;
 use crate::memory::part;
-use crate::runs::{pieces, runs, runs_mut};
+use crate::runs::{pieces, runs_mut};
 use crate::shape::div_ceil;
 
 /// Weights of a filter that lie side by side.
@@ -93,9 +93,9 @@ impl<'a> Int8Weights<'a> {
     pub fn filter(&self, index: usize) -> impl Iterator<Item = i8> + use<'a> {
         let pair_len = pair_len(self.filter_len);
         let pair = part(self.weights, (index / 2).saturating_mul(pair_len), pair_len);
-        let groups = runs(pair, GROUP).skip(index % 2).step_by(2);
+        let groups = pieces(pair.get(index % 2 * GROUP..).unwrap_or_default(), 2 * GROUP);
         let weights = groups.flat_map(|group| match group {
-            [a, b, c, d] => [*a, *c, *b, *d],
+            [a, b, c, d, ..] => [*a, *c, *b, *d],
             _ => [0; GROUP],
         });
         weights.take(self.filter_len)

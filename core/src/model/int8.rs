@@ -55,8 +55,8 @@ fn check_parts(sections: &Sections<'_>, network: &Network, pool: &Pool, classes:
     }
 }
 
-/// The quantised encoder, if it is there and can be used. Made in its place: what is returned lies on the stack
-/// twice.
+/// The quantised encoder, if it is there and can be used. Made in its place: what is returned lies on the
+/// stack twice.
 #[inline(always)]
 pub(super) fn encoder<'a>(
     sections: &Sections<'a>,

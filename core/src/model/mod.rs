@@ -120,8 +120,8 @@ impl<'a> Model<'a> {
         logged!(model)
     }
 
-    /// No model, to be made one in its place: a model that is returned lies on the stack twice, and a description is
-    /// a quarter of a kilobyte.
+    /// No model, to be made one in its place: a model that is returned lies on the stack twice, and a
+    /// description is a quarter of a kilobyte.
     const BLANK: Self = Self {
         sections: Sections::NONE,
         flags: 0,
@@ -182,7 +182,8 @@ impl<'a> Model<'a> {
         self.check()
     }
 
-    /// Reads the rest, from [`CHECKED_FROM`] on. Not inlined, as all that reads a description goes through it.
+    /// Reads the rest, from [`CHECKED_FROM`] on. Not inlined, as all that reads a description goes through
+    /// it.
     #[inline(never)]
     fn describe(&mut self, bytes: &'a [u8], mut reader: Reader<'a>) -> Result<()> {
         let flags = u32::from_le_bytes(reader.array()?);

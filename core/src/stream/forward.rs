@@ -57,7 +57,8 @@ impl<'a, K: Kernels> Forward<'a, K> {
         forward
     }
 
-    /// Without windows: [`Forward::prepare`] makes them in their place. What is returned lies on the stack twice.
+    /// Without windows: [`Forward::prepare`] makes them in their place. What is returned lies on the stack
+    /// twice.
     #[inline(always)]
     pub(crate) const fn blank(kernels: K, parameters: Parameters<'a>) -> Self {
         Self { kernels, parameters, prepared: &[], windows: Vec::new() }

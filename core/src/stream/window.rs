@@ -8,8 +8,8 @@ use crate::network::Layer;
 use crate::parameters::Filters;
 use crate::stream::rows::Rows;
 
-/// Consecutive rows of a layer's padded input, the newest last. It is told which layer in every call: it lies eight
-/// times in a [`Forward`](crate::Forward), and that on a small stack.
+/// Consecutive rows of a layer's padded input, the newest last. It is told which layer in every call: it lies
+/// eight times in a [`Forward`](crate::Forward), and that on a small stack.
 ///
 /// A new row shifts the others up: a few hundred words against tens of thousands of multiplications. So the
 /// rows of a receptive field lie one after the other at a constant distance, as they do in a whole map, and

@@ -40,9 +40,14 @@ pub(crate) fn board() -> Option<&'static Board> {
 impl Board {
     /// `cargo build --release` of the firmware.
     pub(crate) fn cargo_build(&self) -> Command {
+        self.cargo_build_as("release")
+    }
+
+    /// `cargo build --profile ...` of the firmware.
+    pub(crate) fn cargo_build_as(&self, profile: &str) -> Command {
         let mut cargo = self.cross.cargo("build", TMPDIR);
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/Cargo.toml");
-        cargo.arg("--release").arg("--manifest-path").arg(manifest);
+        cargo.args(["--profile", profile]).arg("--manifest-path").arg(manifest);
         cargo
     }
 
@@ -89,6 +94,12 @@ impl Report {
     fn words(&self, name: &str) -> impl Iterator<Item = &str> {
         let lines = self.output.lines().map(str::split_whitespace);
         lines.filter_map(move |mut words| (words.next() == Some(name)).then_some(words)).flatten()
+    }
+
+    /// The lines of a name and one number.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, u64)> {
+        let pairs = self.output.lines().filter_map(|line| line.split_once(' '));
+        pairs.filter_map(|(name, number)| Some((name, number.parse().ok()?)))
     }
 
     /// The words with this name.

@@ -17,6 +17,7 @@ mod detect_bearing;
 #[path = "../../firmware/digits.rs"]
 mod digits;
 mod learn_digits;
+mod levels;
 #[path = "../../firmware/motions.rs"]
 mod motions;
 mod no_panic;

@@ -18,7 +18,7 @@ static IMAGES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/test_images"));
 static LABELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/test_labels"));
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 4608;
+const STACK: usize = 2560;
 
 #[entry]
 fn main() -> ! {

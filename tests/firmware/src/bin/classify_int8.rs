@@ -19,7 +19,7 @@ static IMAGES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/test_images"));
 static LABELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/test_labels"));
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 8192;
+const STACK: usize = 4608;
 
 /// Numbers that the extractor needs.
 const ROWS: usize = Int8Extractor::<Dsp>::memory_len(&NETWORK, &POOL);

@@ -23,7 +23,7 @@ use wta_simd::Dsp;
 static WINDOWS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/motions"));
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 8192;
+const STACK: usize = 4608;
 
 #[entry]
 fn main() -> ! {

@@ -20,7 +20,7 @@ use workload::Memory;
 use wta_firmware::{report, run, stack};
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 6144;
+const STACK: usize = 1536;
 
 #[entry]
 fn main() -> ! {

@@ -12,7 +12,7 @@ use workload::Memory;
 use wta_firmware::{report, run};
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 5120;
+const STACK: usize = 3584;
 
 #[entry]
 fn main() -> ! {

@@ -17,7 +17,7 @@ use workload::Memory;
 use wta_firmware::{report, run};
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 4608;
+const STACK: usize = 3584;
 
 #[entry]
 fn main() -> ! {

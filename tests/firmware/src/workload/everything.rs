@@ -1,5 +1,5 @@
-//! Each of the core's calls, as small as it can be, for the depth of its stack and to be linked: a function for
-//! each makes what it needs and uses it, as an application's would.
+//! Each of the core's calls, as small as it can be, for the depth of its stack and to be linked: a function
+//! for each makes what it needs and uses it, as an application's would.
 
 use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Kernels, Portable};
 use wta_core::{
