@@ -152,11 +152,11 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
             if let Some((next, _)) = windows.peek_mut() {
                 next.shift(self.rows);
                 let (lower, upper) = next.split(self.rows);
-                self.kernels.convolve(&fields, filters, window.rows(lower), self.scratch, upper);
+                self.kernels.convolve(&fields, filters, window.rows_mut(lower), self.scratch, upper);
             } else {
                 let maps = self.pooling.maps;
                 let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
-                self.kernels.convolve(&fields, filters, window.rows(self.rows), self.scratch, row);
+                self.kernels.convolve(&fields, filters, window.rows_mut(self.rows), self.scratch, row);
                 self.pooling.row(row, sink);
             }
         }

@@ -3,6 +3,7 @@
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::{Int8Filters, Int8Weights};
+use crate::int8::packed;
 use crate::memory::{copy, part_mut};
 
 /// The hot loops of quantised inference. All sums are exact, so every implementation gives the numbers of
@@ -18,13 +19,13 @@ pub trait Int8Kernels: Copy + Send + Sync {
     /// [requantised](requantise) sum of the bias and the products of filter and receptive field. The outputs
     /// of a position lie side by side.
     ///
-    /// `window` begins at the first row of the fields. It and `scratch` are best
-    /// [`Aligned`](crate::int8::Aligned).
+    /// `window` begins at the first row of the fields; a kernel may change it, and restores it. It and
+    /// `scratch` are best [`Aligned`](crate::int8::Aligned).
     fn convolve(
         self,
         fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
-        window: &[i16],
+        window: &mut [i16],
         scratch: &mut [i16],
         out: &mut [i16],
     );
@@ -41,23 +42,31 @@ pub trait Int8Kernels: Copy + Send + Sync {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Portable;
 
+/// Whether two products by one multiplication are fast: hosts multiply vectors.
+const PACKED: bool = cfg!(target_pointer_width = "32");
+
 impl Int8Kernels for Portable {
-    /// A receptive field.
-    const SCRATCH_FILTERS: usize = 1;
+    /// A filter in words and as much for its large weights, or a receptive field.
+    const SCRATCH_FILTERS: usize = 2;
 
     fn convolve(
         self,
         fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
-        window: &[i16],
+        window: &mut [i16],
         scratch: &mut [i16],
         out: &mut [i16],
     ) {
+        if PACKED && packed::convolve(fields, filters, window, scratch, out) {
+            return;
+        }
         let maps = filters.weights.filters();
-        let field = part_mut(scratch, 0, fields.len());
+        // Filled up to whole groups with zeros.
+        let field = part_mut(scratch, 0, fields.len().div_ceil(4).saturating_mul(4));
+        field.fill(0);
         for (x, out) in out.chunks_exact_mut(maps.max(1)).take(fields.width).enumerate() {
             let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
-            for (to, row) in field.chunks_exact_mut(fields.row_len.max(1)).zip(rows) {
+            for (to, row) in field.chunks_mut(fields.row_len.max(1)).zip(rows).take(fields.rows) {
                 copy(row, to);
             }
             let scaled = filters.bias.chunks(2).zip(filters.multipliers.chunks(2));
@@ -107,9 +116,11 @@ fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
 /// [`add_products`] of a group.
 #[inline]
 fn add_group(weights: &[i8; 8], inputs: &[i16; 4], sums: &mut [i32; 2]) {
-    // The second and third weight of a group are swapped.
-    let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights.map(i32::from), inputs.map(i32::from));
+    // The second and third weight of a group are swapped. Each number is read where it lies: of a group that is
+    // read as a whole, the compiler would cut the numbers out.
+    let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights, inputs);
+    let product = |weight: &i8, input: &i16| i32::from(*weight) * i32::from(*input);
     let [first, second] = sums;
-    *first = first.wrapping_add(a * w + b * x + c * y + d * z);
-    *second = second.wrapping_add(e * w + f * x + g * y + h * z);
+    *first = first.wrapping_add(product(a, w) + product(b, x) + product(c, y) + product(d, z));
+    *second = second.wrapping_add(product(e, w) + product(f, x) + product(g, y) + product(h, z));
 }

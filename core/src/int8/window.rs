@@ -1,6 +1,6 @@
 //! The rows of a layer's input that are needed at the moment.
 
-use crate::memory::{copy, part, part_mut};
+use crate::memory::{copy, part_mut};
 use crate::network::Layer;
 
 /// As many rows of a layer's padded input as its kernel is high, the newest last.
@@ -40,11 +40,7 @@ impl Window {
         self.stride().saturating_mul(self.layer.conv.kernel.height)
     }
 
-    pub(crate) fn rows<'m>(&self, memory: &'m [i16]) -> &'m [i16] {
-        part(memory, self.start, self.len())
-    }
-
-    fn rows_mut<'m>(&self, memory: &'m mut [i16]) -> &'m mut [i16] {
+    pub(crate) fn rows_mut<'m>(&self, memory: &'m mut [i16]) -> &'m mut [i16] {
         part_mut(memory, self.start, self.len())
     }
 
@@ -80,7 +76,7 @@ impl Window {
     }
 
     /// The rows of the windows below, and the newest one without the border.
-    pub(crate) fn split<'m>(&self, memory: &'m mut [i16]) -> (&'m [i16], &'m mut [i16]) {
+    pub(crate) fn split<'m>(&self, memory: &'m mut [i16]) -> (&'m mut [i16], &'m mut [i16]) {
         let (lower, mine) = memory.split_at_mut_checked(self.start).unwrap_or_default();
         (lower, Self { start: 0, ..*self }.newest_mut(mine))
     }
