@@ -65,10 +65,7 @@ impl Int8Kernels for Portable {
         let field = part_mut(scratch, 0, fields.len().div_ceil(4).saturating_mul(4));
         field.fill(0);
         for (x, out) in out.chunks_exact_mut(maps.max(1)).take(fields.width).enumerate() {
-            let rows = window.get(fields.offset(0, x)..).unwrap_or_default().chunks(fields.row_stride.max(1));
-            for (to, row) in field.chunks_mut(fields.row_len.max(1)).zip(rows).take(fields.rows) {
-                copy(row, to);
-            }
+            gather(fields, window.get(fields.offset(0, x)..).unwrap_or_default(), field);
             let scaled = filters.bias.chunks(2).zip(filters.multipliers.chunks(2));
             for ((out, (bias, multipliers)), pair) in
                 out.chunks_mut(2).zip(scaled).zip(filters.weights.pairs())
@@ -95,6 +92,22 @@ impl Int8Kernels for Portable {
     fn max(self, from: &[i16], to: &mut [i16]) {
         for (to, from) in to.iter_mut().zip(from) {
             *to = (*to).max(*from);
+        }
+    }
+}
+
+/// Copies the field at the start of `window`. Number by number: of the few that a row has, the compiler would
+/// make a call for each row.
+fn gather(fields: &ReceptiveFields, window: &[i16], to: &mut [i16]) {
+    let gap = fields.row_stride.wrapping_sub(fields.row_len);
+    let (mut at, mut left) = (0usize, fields.row_len);
+    for to in to.iter_mut().take(fields.len()) {
+        *to = window.get(at).copied().unwrap_or(0);
+        at = at.wrapping_add(1);
+        left = left.wrapping_sub(1);
+        if left == 0 {
+            left = fields.row_len;
+            at = at.wrapping_add(gap);
         }
     }
 }

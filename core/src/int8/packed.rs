@@ -11,6 +11,8 @@
 //!
 //! Sums are exact, so that nothing depends on their order.
 
+use core::hint::black_box;
+
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::Int8Filters;
@@ -48,12 +50,18 @@ const EXTRAS: usize = 16;
 /// Groups whose weights are added in the halves of a word.
 const ADDED: usize = 128;
 
+/// Groups that a loop takes at a time.
+const TOGETHER: usize = 4;
+
 /// Positions in a row from which on it pays to prepare the weights of two filters for the whole row.
 const WIDE: usize = 4;
 
-/// Whether a weight is used for two positions once it is loaded: not with the few registers of a Cortex-M0,
-/// which is a processor of Arm without compare-and-swap.
-const IN_TWOS: bool = cfg!(any(not(target_arch = "arm"), target_has_atomic = "32"));
+/// Whether there are registers for two filters at once.
+const BOTH: bool = cfg!(not(target_arch = "arm"));
+
+/// Whether there are registers for two positions at once: on all but a Cortex-M0, which is a processor of Arm
+/// without compare-and-swap.
+const IN_TWOS: bool = BOTH || cfg!(target_has_atomic = "32");
 
 /// A row of a layer, if its fields are whole groups and begin at such, the window and the weights are aligned
 /// to words, and all numbers of the window are activations. Otherwise nothing is done, and `false` returned.
@@ -147,7 +155,7 @@ impl Rows {
         }
         while left > 0 {
             let sums =
-                if full { self.dot::<false>(rest, weights) } else { self.dot::<true>(rest, weights) };
+                if full { self.dots::<false>(rest, weights) } else { self.dots::<true>(rest, weights) };
             to = outputs.write(sums, self.further(rest, &extras), to);
             rest = rest.get(self.step..).unwrap_or_default();
             left -= 1;
@@ -195,49 +203,83 @@ impl Rows {
 
     /// The products of the field at the start of `window` with two filters, less one for each shift.
     #[inline(always)]
-    fn dot<const FOURS: bool>(self, window: &[Inputs], weights: &[Weights]) -> [i32; 2] {
-        let (mut rest, mut rows, mut sums) = (window, weights, [0i32; 2]);
-        while let Some((row, below)) = rows.split_at_checked(self.groups) {
-            let Some(inputs) = rest.get(..self.groups) else { break };
-            for (weights, inputs) in row.iter().zip(inputs) {
-                add::<FOURS>(weights, inputs, &mut sums);
-            }
-            rest = rest.get(self.stride..).unwrap_or_default();
-            rows = below;
-        }
-        sums
+    fn dots<const FOURS: bool>(self, window: &[Inputs], weights: &[Weights]) -> [i32; 2] {
+        let [mut first, mut second] = [0i32; 2];
+        self.each_row(window, window, weights, |row, inputs, _| {
+            first = first.wrapping_add(row_of::<FOURS>(row, inputs, |[a, b, _, _]| [*a, *b]));
+        });
+        self.each_row(window, window, weights, |row, inputs, _| {
+            second = second.wrapping_add(row_of::<FOURS>(row, inputs, |[_, _, a, b]| [*a, *b]));
+        });
+        [first, second]
     }
 
-    /// [`dot`](Self::dot) of two fields.
+    /// [`dots`](Self::dots) of two fields.
     #[inline(always)]
     fn two_dots<const FOURS: bool>(
         self,
-        first: &[Inputs],
-        second: &[Inputs],
+        left: &[Inputs],
+        right: &[Inputs],
         weights: &[Weights],
     ) -> [[i32; 2]; 2] {
-        let (mut a, mut b, mut rows) = (first, second, weights);
-        let (mut sums, mut others) = ([0i32; 2], [0i32; 2]);
-        while let Some((row, below)) = rows.split_at_checked(self.groups) {
-            let (Some(first), Some(second)) = (a.get(..self.groups), b.get(..self.groups)) else { break };
-            for (weights, (first, second)) in row.iter().zip(first.iter().zip(second)) {
-                add::<FOURS>(weights, first, &mut sums);
-                add::<FOURS>(weights, second, &mut others);
-            }
-            a = a.get(self.stride..).unwrap_or_default();
-            b = b.get(self.stride..).unwrap_or_default();
-            rows = below;
+        let [mut a, mut b, mut c, mut d] = [0i32; 4];
+        if BOTH {
+            self.each_row(left, right, weights, |row, left, right| {
+                for ([w, x, y, z], (left, right)) in row.iter().zip(left.iter().zip(right)) {
+                    a = a.wrapping_add(products::<FOURS>([*w, *x], *left));
+                    b = b.wrapping_add(products::<FOURS>([*y, *z], *left));
+                    c = c.wrapping_add(products::<FOURS>([*w, *x], *right));
+                    d = d.wrapping_add(products::<FOURS>([*y, *z], *right));
+                }
+            });
+        } else {
+            self.each_row(left, right, weights, |row, left, right| {
+                for ([w, x, _, _], (left, right)) in row.iter().zip(left.iter().zip(right)) {
+                    black_box(());
+                    a = a.wrapping_add(products::<FOURS>([*w, *x], *left));
+                    c = c.wrapping_add(products::<FOURS>([*w, *x], *right));
+                }
+            });
+            self.each_row(left, right, weights, |row, left, right| {
+                for ([_, _, y, z], (left, right)) in row.iter().zip(left.iter().zip(right)) {
+                    black_box(());
+                    b = b.wrapping_add(products::<FOURS>([*y, *z], *left));
+                    d = d.wrapping_add(products::<FOURS>([*y, *z], *right));
+                }
+            });
         }
-        [sums, others]
+        [[a, b], [c, d]]
+    }
+
+    /// Hands over each row of the weights, with those of two fields.
+    #[inline(always)]
+    fn each_row(
+        self,
+        mut left: &[Inputs],
+        mut right: &[Inputs],
+        mut weights: &[Weights],
+        mut add: impl FnMut(&[Weights], &[Inputs], &[Inputs]),
+    ) {
+        while let Some((row, below)) = weights.split_at_checked(self.groups) {
+            let (Some(first), Some(second)) = (left.get(..self.groups), right.get(..self.groups)) else {
+                return;
+            };
+            add(row, first, second);
+            left = left.get(self.stride..).unwrap_or_default();
+            right = right.get(self.stride..).unwrap_or_default();
+            weights = below;
+        }
     }
 
     /// The products of the extra groups, less one for each.
     fn further(self, window: &[Inputs], extras: &[Extra]) -> [i32; 2] {
-        let mut sums = [0; 2];
-        for (place, weights) in extras {
-            add::<true>(weights, window.get(*place).unwrap_or(&[0; 2]), &mut sums);
+        let [mut a, mut b] = [0i32; 2];
+        for (place, [w, x, y, z]) in extras {
+            let inputs = window.get(*place).copied().unwrap_or_default();
+            a = a.wrapping_add(products::<true>([*w, *x], inputs));
+            b = b.wrapping_add(products::<true>([*y, *z], inputs));
         }
-        sums
+        [a, b]
     }
 }
 
@@ -276,13 +318,29 @@ fn half(word: i32) -> i32 {
     (low(word) >> 1) + ((high(word) >> 1) << 16)
 }
 
-/// Adds the products of a group's weights and inputs, less one for each shift.
+/// The products of a row with the weights that are picked.
 #[inline(always)]
-fn add<const FOURS: bool>([a, b, c, d]: &Weights, [x, y]: &Inputs, [first, second]: &mut [i32; 2]) {
-    *first = first.wrapping_add(products::<FOURS>([*a, *b], [*x, *y]));
-    *second = second.wrapping_add(products::<FOURS>([*c, *d], [*x, *y]));
+fn row_of<const FOURS: bool>(
+    weights: &[Weights],
+    inputs: &[Inputs],
+    pick: impl Fn(&Weights) -> [i32; 2],
+) -> i32 {
+    let ((groups, last), (some, rest)) = (weights.as_chunks::<TOGETHER>(), inputs.as_chunks::<TOGETHER>());
+    let mut sum = 0i32;
+    for (groups, inputs) in groups.iter().zip(some) {
+        black_box(());
+        for (weights, inputs) in groups.iter().zip(inputs) {
+            sum = sum.wrapping_add(products::<FOURS>(pick(weights), *inputs));
+        }
+    }
+    for (weights, inputs) in last.iter().zip(rest) {
+        black_box(());
+        sum = sum.wrapping_add(products::<FOURS>(pick(weights), *inputs));
+    }
+    sum
 }
 
+/// The products of four weights and inputs, less one for each shift.
 #[inline(always)]
 fn products<const FOURS: bool>([a, b]: [i32; 2], [x, y]: Inputs) -> i32 {
     let (first, second) = (a.wrapping_mul(x).wrapping_add(ROUND), b.wrapping_mul(y));
