@@ -4,7 +4,8 @@
 use std::env;
 
 /// Processors of ARMv8-M that have them, as `-Ctarget-cpu` names them.
-const WITH_DSP: &[&str] = &["cortex-m33", "cortex-m35p", "cortex-m52", "cortex-m55", "cortex-m85", "star-mc1"];
+const WITH_DSP: &[&str] =
+    &["cortex-m33", "cortex-m35p", "cortex-m52", "cortex-m55", "cortex-m85", "star-mc1"];
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(wta_dsp, wta_dsp_option)");
@@ -30,7 +31,8 @@ fn has_dsp() -> bool {
     };
     let cpu = flags.split('\u{1f}').filter_map(|argument| named(argument, "target-cpu=")).next_back();
     let features = flags.split('\u{1f}').filter_map(|argument| named(argument, "target-feature="));
-    let features: Vec<String> = features.flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>()).collect();
+    let features: Vec<String> =
+        features.flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>()).collect();
     if features.iter().any(|feature| feature == "-dsp") {
         return false;
     }

@@ -32,7 +32,9 @@ fn main() {
         "thumbv7em-none-eabihf" => "mps2-an386",
         "thumbv6m-none-eabi" => "microbit",
         "thumbv8m.main-none-eabihf" => "mps2-an505",
-        "riscv32imc-unknown-none-elf" | "riscv32imac-unknown-none-elf" | "riscv32imafc-unknown-none-elf" => "virt",
+        "riscv32imc-unknown-none-elf" | "riscv32imac-unknown-none-elf" | "riscv32imafc-unknown-none-elf" => {
+            "virt"
+        }
         _ => panic!("no board for {target}: add its memory to memory/ and to build.rs"),
     };
     println!("cargo::rustc-check-cfg=cfg(wta_armv8)");

@@ -1,5 +1,7 @@
 //! The hot loops of quantised inference, and their definition.
 
+use core::hint::black_box;
+
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::{Int8Filters, Int8Weights};
@@ -70,8 +72,8 @@ impl Int8Kernels for Portable {
             for ((out, (bias, multipliers)), pair) in
                 out.chunks_mut(2).zip(scaled).zip(filters.weights.pairs())
             {
-                let mut sums = [0; 2];
-                copy(bias, &mut sums);
+                let bias = |index: usize| bias.get(index).copied().unwrap_or(0);
+                let mut sums = [bias(0), bias(1)];
                 add_products(pair, field, &mut sums);
                 for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
                     *out = requantise(sum, *multiplier);
@@ -117,6 +119,10 @@ fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
     let (weights, _) = pair.as_chunks();
     let (groups, rest) = inputs.as_chunks();
     for (weights, inputs) in weights.iter().zip(groups) {
+        // The compiler takes several groups at a time where it can, more than a microcontroller has registers for.
+        if cfg!(target_arch = "arm") {
+            black_box(());
+        }
         add_group(weights, inputs, sums);
     }
     if let Some(weights) = weights.get(groups.len()) {

@@ -50,7 +50,7 @@ const EXTRAS: usize = 16;
 /// Groups whose weights are added in the halves of a word.
 const ADDED: usize = 128;
 
-/// Groups that a loop takes at a time.
+/// Groups that a loop of one position takes at a time.
 const TOGETHER: usize = 4;
 
 /// Positions in a row from which on it pays to prepare the weights of two filters for the whole row.
@@ -82,7 +82,8 @@ pub(crate) fn convolve(
     let (unused, scratch, _) = bytemuck::pod_align_to_mut::<i16, i32>(scratch);
     let (window, _) = window.as_chunks_mut();
     let (weights, _) = scratch.as_chunks_mut();
-    let rows = Rows { groups: fields.row_len / 4, stride: fields.row_stride / 4, step: fields.step_right / 4 };
+    let rows =
+        Rows { groups: fields.row_len / 4, stride: fields.row_stride / 4, step: fields.step_right / 4 };
     let weights = weights.get_mut(..rows.groups.saturating_mul(fields.rows)).unwrap_or_default();
     let aligned = before.is_empty() && unused.is_empty() && filters.weights.pairs().all(is_aligned);
     if !aligned || weights.is_empty() {
@@ -185,7 +186,8 @@ impl Rows {
                 }
             }
             // Each weight is 128 more.
-            let added = |sum: u32| (sum & 0xffff).wrapping_add(sum >> 16).wrapping_sub(512 * weights.len() as u32);
+            let added =
+                |sum: u32| (sum & 0xffff).wrapping_add(sum >> 16).wrapping_sub(512 * weights.len() as u32);
             sums = [sums[0].wrapping_add(added(a) as i32), sums[1].wrapping_add(added(b) as i32)];
             first = first.wrapping_add(weights.len());
         }
@@ -205,10 +207,10 @@ impl Rows {
     #[inline(always)]
     fn dots<const FOURS: bool>(self, window: &[Inputs], weights: &[Weights]) -> [i32; 2] {
         let [mut first, mut second] = [0i32; 2];
-        self.each_row(window, window, weights, |row, inputs, _| {
+        self.each_row([window], weights, |row, [inputs]| {
             first = first.wrapping_add(row_of::<FOURS>(row, inputs, |[a, b, _, _]| [*a, *b]));
         });
-        self.each_row(window, window, weights, |row, inputs, _| {
+        self.each_row([window], weights, |row, [inputs]| {
             second = second.wrapping_add(row_of::<FOURS>(row, inputs, |[_, _, a, b]| [*a, *b]));
         });
         [first, second]
@@ -224,7 +226,7 @@ impl Rows {
     ) -> [[i32; 2]; 2] {
         let [mut a, mut b, mut c, mut d] = [0i32; 4];
         if BOTH {
-            self.each_row(left, right, weights, |row, left, right| {
+            self.each_row([left, right], weights, |row, [left, right]| {
                 for ([w, x, y, z], (left, right)) in row.iter().zip(left.iter().zip(right)) {
                     a = a.wrapping_add(products::<FOURS>([*w, *x], *left));
                     b = b.wrapping_add(products::<FOURS>([*y, *z], *left));
@@ -232,41 +234,37 @@ impl Rows {
                     d = d.wrapping_add(products::<FOURS>([*y, *z], *right));
                 }
             });
-        } else {
-            self.each_row(left, right, weights, |row, left, right| {
-                for ([w, x, _, _], (left, right)) in row.iter().zip(left.iter().zip(right)) {
-                    black_box(());
-                    a = a.wrapping_add(products::<FOURS>([*w, *x], *left));
-                    c = c.wrapping_add(products::<FOURS>([*w, *x], *right));
-                }
-            });
-            self.each_row(left, right, weights, |row, left, right| {
-                for ([_, _, y, z], (left, right)) in row.iter().zip(left.iter().zip(right)) {
-                    black_box(());
-                    b = b.wrapping_add(products::<FOURS>([*y, *z], *left));
-                    d = d.wrapping_add(products::<FOURS>([*y, *z], *right));
-                }
-            });
+            return [[a, b], [c, d]];
         }
+        // `black_box` keeps the compiler from taking more groups at a time than there are registers for.
+        self.each_row([left, right], weights, |row, [left, right]| {
+            for ([w, x, _, _], (left, right)) in row.iter().zip(left.iter().zip(right)) {
+                black_box(());
+                a = a.wrapping_add(products::<FOURS>([*w, *x], *left));
+                c = c.wrapping_add(products::<FOURS>([*w, *x], *right));
+            }
+        });
+        self.each_row([left, right], weights, |row, [left, right]| {
+            for ([_, _, y, z], (left, right)) in row.iter().zip(left.iter().zip(right)) {
+                black_box(());
+                b = b.wrapping_add(products::<FOURS>([*y, *z], *left));
+                d = d.wrapping_add(products::<FOURS>([*y, *z], *right));
+            }
+        });
         [[a, b], [c, d]]
     }
 
-    /// Hands over each row of the weights, with those of two fields.
+    /// Hands over each row of the weights, with those of some fields.
     #[inline(always)]
-    fn each_row(
+    fn each_row<const N: usize>(
         self,
-        mut left: &[Inputs],
-        mut right: &[Inputs],
+        mut fields: [&[Inputs]; N],
         mut weights: &[Weights],
-        mut add: impl FnMut(&[Weights], &[Inputs], &[Inputs]),
+        mut add: impl FnMut(&[Weights], [&[Inputs]; N]),
     ) {
         while let Some((row, below)) = weights.split_at_checked(self.groups) {
-            let (Some(first), Some(second)) = (left.get(..self.groups), right.get(..self.groups)) else {
-                return;
-            };
-            add(row, first, second);
-            left = left.get(self.stride..).unwrap_or_default();
-            right = right.get(self.stride..).unwrap_or_default();
+            add(row, fields.map(|field| field.get(..self.groups).unwrap_or_default()));
+            fields = fields.map(|field| field.get(self.stride..).unwrap_or_default());
             weights = below;
         }
     }
@@ -373,9 +371,70 @@ impl Outputs {
         if let Some(to) = to.first_mut() {
             *to = requantise(first.wrapping_add(a).wrapping_add(c), by);
         }
-        if self.is_pair && let Some(to) = to.get_mut(1) {
+        if self.is_pair
+            && let Some(to) = to.get_mut(1)
+        {
             *to = requantise(second.wrapping_add(b).wrapping_add(d), other);
         }
         to.get_mut(self.maps..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::field::PaddedLayout;
+    use crate::int8::filters::{Int8Weights, packed_len};
+    use crate::int8::kernels::{Int8Kernels, Portable};
+    use crate::int8::network::Aligned;
+    use crate::random::Random;
+    use crate::shape::{Shape, Size};
+    use std::vec;
+    use std::vec::Vec;
+
+    /// Both ways for a row of a layer whose weights are drawn by `weight`.
+    #[track_caller]
+    fn check(shape: Shape, maps: usize, kernel: Size, seed: u64, weight: impl Fn(&mut Random) -> i8) {
+        let mut random = Random::new(seed);
+        let padded = PaddedLayout::new(shape, kernel);
+        let fields = ReceptiveFields { height: 1, ..ReceptiveFields::new(&padded, Size::ONE) };
+        let plain: Vec<i8> = (0..maps * fields.len()).map(|_| weight(&mut random)).collect();
+        let mut packed = Aligned([0i8; 8192]);
+        let packed = &mut packed.0[..packed_len(maps, fields.len())];
+        Int8Weights::pack(&plain, fields.len(), packed).unwrap();
+        let bias: Vec<i32> = (0..maps).map(|_| random.next_u64() as i32 >> 16).collect();
+        let multipliers: Vec<i32> = (0..maps).map(|_| (random.next_u64() % (1 << 19)) as i32).collect();
+        let filters = Int8Filters::new(fields.len(), packed, &bias, &multipliers).unwrap();
+        let mut window = Aligned([0i16; 4096]);
+        let window = &mut window.0[..fields.row_stride * kernel.height];
+        window
+            .iter_mut()
+            .for_each(|v| *v = (random.next_u64() % 256) as i16 * (random.next_u64() % 2) as i16);
+        let before = window.to_vec();
+        let mut scratch = Aligned([0i16; 2048]);
+        let (mut out, mut expected) = (vec![-1; fields.width * maps], vec![-2; fields.width * maps]);
+        assert!(convolve(&fields, &filters, window, &mut scratch.0, &mut out));
+        assert_eq!(window, before);
+        Portable.convolve(&fields, &filters, window, &mut scratch.0, &mut expected);
+        assert_eq!(out, expected, "{shape:?} {maps} {kernel:?}");
+        window[3] = -1;
+        assert!(!convolve(&fields, &filters, window, &mut scratch.0, &mut out), "a signed window");
+    }
+
+    #[test]
+    fn two_products_at_a_time_are_exact() {
+        for (seed, maps) in (1..9).zip([1, 2, 3, 4, 5, 6, 7, 8]) {
+            let (channels, width) = (4 * (1 + seed as usize % 4), 4 + seed as usize);
+            let (shape, kernel) = (Shape::new(channels, 9, width), Size::new(1 + seed as usize % 5, 3));
+            check(shape, maps, kernel, seed, |random| random.next_u64() as i8);
+            // Few large weights, and weights that are all as large as can be.
+            check(shape, maps, kernel, seed, |random| (random.next_u64() % 64) as i8 - 32 * (seed % 3) as i8);
+            check(shape, maps, kernel, seed, |random| {
+                if random.next_u64() % 16 == 0 { -128 } else { (random.next_u64() % 90) as i8 - 45 }
+            });
+            check(shape, maps, kernel, seed, |_| -128);
+            check(shape, maps, kernel, seed, |_| 127);
+        }
     }
 }

@@ -5,9 +5,9 @@
 //! cycle counter or `mcycle` is what to read.
 
 #[cfg(target_arch = "arm")]
-pub use arm::{PER_TICK, instructions};
-#[cfg(target_arch = "arm")]
 pub(crate) use arm::start;
+#[cfg(target_arch = "arm")]
+pub use arm::{PER_TICK, instructions};
 #[cfg(target_arch = "riscv32")]
 pub use riscv::instructions;
 

@@ -9,6 +9,7 @@ mod classify_digits;
 mod classify_int8;
 mod classify_motions;
 mod conv_int8;
+mod cores;
 mod costs;
 mod count;
 #[path = "../../firmware/digits.rs"]
