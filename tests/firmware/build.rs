@@ -18,6 +18,7 @@ fn main() {
     let write =
         |name: &str, bytes: &[u8]| fs::write(out.join(name), bytes).expect("OUT_DIR can be written to");
     write("test_images", &digits::images("t10k", 200));
+    write("few_images", &digits::images("t10k", 4));
     write("test_labels", &digits::labels("t10k", 200));
     write("train_images", &digits::images("train", 400));
     write("train_labels", &digits::labels("train", 200));
@@ -38,9 +39,16 @@ fn main() {
     let board = match target.as_str() {
         "thumbv7em-none-eabihf" => "mps2-an386",
         "thumbv6m-none-eabi" => "microbit",
-        "riscv32imc-unknown-none-elf" => "virt",
+        "thumbv8m.main-none-eabihf" => "mps2-an505",
+        "riscv32imc-unknown-none-elf" | "riscv32imac-unknown-none-elf" | "riscv32imafc-unknown-none-elf" => {
+            "virt"
+        }
         _ => panic!("no board for {target}: add its memory to memory/ and to build.rs"),
     };
+    println!("cargo::rustc-check-cfg=cfg(wta_armv8)");
+    if target.starts_with("thumbv8m") {
+        println!("cargo::rustc-cfg=wta_armv8");
+    }
     let memory = format!("memory/{board}.x");
     write("memory.x", &fs::read(&memory).expect("the board's memory is known"));
     println!("cargo::rustc-link-search={}", out.display());

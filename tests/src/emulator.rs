@@ -50,15 +50,24 @@ impl SmallMachine {
         qemu.and_then(|qemu| Availability::Ready(Self { qemu, machine: &["microbit"] }))
     }
 
+    /// A board of QEMU's with a Cortex-M: `mps2-an500` (M7), `mps2-an505` (M33) or `mps3-an547` (M55).
+    pub fn cortex_m(machine: &'static [&'static str]) -> Availability<Self> {
+        let qemu = find("qemu-system-arm", "qemu-system-arm");
+        qemu.and_then(|qemu| Availability::Ready(Self { qemu, machine }))
+    }
+
     /// QEMU's `virt`: RISC-V of 32 bits.
     pub fn riscv32() -> Availability<Self> {
         let qemu = find("qemu-system-riscv32", "qemu-system-misc");
         qemu.and_then(|qemu| Availability::Ready(Self { qemu, machine: &["virt", "-bios", "none"] }))
     }
 
-    /// A command that runs the firmware until it exits by semihosting.
+    /// A command that runs the firmware, one instruction per simulated nanosecond, until it exits by
+    /// semihosting.
     pub fn command(&self, firmware: &Path) -> Command {
-        command(&self.qemu, self.machine, firmware)
+        let mut command = command(&self.qemu, self.machine, firmware);
+        command.args(["-icount", "shift=0"]);
+        command
     }
 }
 

@@ -13,6 +13,9 @@ pub const MAX_ACTIVATION: i16 = 255;
 /// rounding the factor to such a unit changes the activation by less than a quarter.
 #[inline]
 pub fn requantise(sum: i32, multiplier: i32) -> i16 {
+    if sum <= 0 && multiplier >= 0 {
+        return 0;
+    }
     let product = i64::from(sum) * i64::from(multiplier);
     // At most 2^62 in size, so that a half of 2^32 can be added.
     let rounded = ((product + (1 << 31)) >> 32) as i32;

@@ -171,11 +171,17 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
             if let Some((next, (layer_above, _))) = windows.peek_mut() {
                 next.shift(layer_above, self.rows);
                 let (lower, upper) = next.split(layer_above, self.rows);
-                self.kernels.convolve(&fields, filters, window.rows(&layer, lower), self.scratch, upper);
+                self.kernels.convolve(&fields, filters, window.rows_mut(&layer, lower), self.scratch, upper);
             } else {
                 let maps = self.pooling.maps;
                 let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
-                self.kernels.convolve(&fields, filters, window.rows(&layer, self.rows), self.scratch, row);
+                self.kernels.convolve(
+                    &fields,
+                    filters,
+                    window.rows_mut(&layer, self.rows),
+                    self.scratch,
+                    row,
+                );
                 self.pooling.row(row, sink);
             }
         }

@@ -1,8 +1,11 @@
 //! The hot loops of quantised inference, and their definition.
 
+use core::hint::black_box;
+
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::{Int8Filters, Int8Weights};
+use crate::int8::packed;
 use crate::memory::{copy, part_mut};
 use crate::runs::{pieces, pieces_mut, runs_mut};
 
@@ -19,13 +22,13 @@ pub trait Int8Kernels: Copy + Send + Sync {
     /// [requantised](requantise) sum of the bias and the products of filter and receptive field. The outputs
     /// of a position lie side by side.
     ///
-    /// `window` begins at the first row of the fields. It and `scratch` are best
-    /// [`Aligned`](crate::int8::Aligned).
+    /// `window` begins at the first row of the fields; a kernel may change it, and restores it. It and
+    /// `scratch` are best [`Aligned`](crate::int8::Aligned).
     fn convolve(
         self,
         fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
-        window: &[i16],
+        window: &mut [i16],
         scratch: &mut [i16],
         out: &mut [i16],
     );
@@ -42,31 +45,36 @@ pub trait Int8Kernels: Copy + Send + Sync {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Portable;
 
+/// Whether two products by one multiplication are fast: hosts multiply vectors.
+const PACKED: bool = cfg!(target_pointer_width = "32");
+
 impl Int8Kernels for Portable {
-    /// A receptive field.
-    const SCRATCH_FILTERS: usize = 1;
+    /// A filter in words and as much for its large weights, or a receptive field.
+    const SCRATCH_FILTERS: usize = 2;
 
     fn convolve(
         self,
         fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
-        window: &[i16],
+        window: &mut [i16],
         scratch: &mut [i16],
         out: &mut [i16],
     ) {
+        if PACKED && packed::convolve(fields, filters, window, scratch, out) {
+            return;
+        }
         let maps = filters.weights.filters();
-        let field = part_mut(scratch, 0, fields.len());
+        // Filled up to whole groups with zeros.
+        let field = part_mut(scratch, 0, fields.len().div_ceil(4).saturating_mul(4));
+        field.fill(0);
         for (x, out) in runs_mut(out, maps).take(fields.width).enumerate() {
-            let rows = pieces(window.get(fields.offset(0, x)..).unwrap_or_default(), fields.row_stride);
-            for (to, row) in runs_mut(field, fields.row_len).zip(rows) {
-                copy(row, to);
-            }
+            gather(fields, window.get(fields.offset(0, x)..).unwrap_or_default(), field);
             let scaled = pieces(filters.bias, 2).zip(pieces(filters.multipliers, 2));
             for ((out, (bias, multipliers)), pair) in
                 pieces_mut(out, 2).zip(scaled).zip(filters.weights.pairs())
             {
-                let mut sums = [0; 2];
-                copy(bias, &mut sums);
+                let bias = |index: usize| bias.get(index).copied().unwrap_or(0);
+                let mut sums = [bias(0), bias(1)];
                 add_products(pair, field, &mut sums);
                 for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
                     *out = requantise(sum, *multiplier);
@@ -91,11 +99,31 @@ impl Int8Kernels for Portable {
     }
 }
 
+/// Copies the field at the start of `window`. Number by number: of the few that a row has, the compiler would
+/// make a call for each row.
+fn gather(fields: &ReceptiveFields, window: &[i16], to: &mut [i16]) {
+    let gap = fields.row_stride.wrapping_sub(fields.row_len);
+    let (mut at, mut left) = (0usize, fields.row_len);
+    for to in to.iter_mut().take(fields.len()) {
+        *to = window.get(at).copied().unwrap_or(0);
+        at = at.wrapping_add(1);
+        left = left.wrapping_sub(1);
+        if left == 0 {
+            left = fields.row_len;
+            at = at.wrapping_add(gap);
+        }
+    }
+}
+
 /// Adds the products of the inputs with a packed pair of filters to the sum of each.
 fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
     let (weights, _) = pair.as_chunks();
     let (groups, rest) = inputs.as_chunks();
     for (weights, inputs) in weights.iter().zip(groups) {
+        // The compiler takes several groups at a time where it can, more than a microcontroller has registers for.
+        if cfg!(target_arch = "arm") {
+            black_box(());
+        }
         add_group(weights, inputs, sums);
     }
     if let Some(weights) = weights.get(groups.len()) {
@@ -108,9 +136,11 @@ fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
 /// [`add_products`] of a group.
 #[inline]
 fn add_group(weights: &[i8; 8], inputs: &[i16; 4], sums: &mut [i32; 2]) {
-    // The second and third weight of a group are swapped.
-    let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights.map(i32::from), inputs.map(i32::from));
+    // The second and third weight of a group are swapped. Each number is read where it lies: of a group that is
+    // read as a whole, the compiler would cut the numbers out.
+    let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights, inputs);
+    let product = |weight: &i8, input: &i16| i32::from(*weight) * i32::from(*input);
     let [first, second] = sums;
-    *first = first.wrapping_add(a * w + b * x + c * y + d * z);
-    *second = second.wrapping_add(e * w + f * x + g * y + h * z);
+    *first = first.wrapping_add(product(a, w) + product(b, x) + product(c, y) + product(d, z));
+    *second = second.wrapping_add(product(e, w) + product(f, x) + product(g, y) + product(h, z));
 }

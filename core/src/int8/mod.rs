@@ -19,6 +19,7 @@ mod extract;
 mod filters;
 mod kernels;
 mod network;
+mod packed;
 mod rows;
 mod window;
 

@@ -1,6 +1,6 @@
 //! The rows of a layer's input that are needed at the moment.
 
-use crate::memory::{copy, part, part_mut};
+use crate::memory::{copy, part_mut};
 use crate::network::Layer;
 
 /// As many rows of a layer's padded input as its kernel is high, the newest last.
@@ -32,11 +32,7 @@ impl Window {
         self.produced = 0;
     }
 
-    pub(crate) fn rows<'m>(&self, layer: &Layer, memory: &'m [i16]) -> &'m [i16] {
-        part(memory, self.start, window_len(layer))
-    }
-
-    fn rows_mut<'m>(&self, layer: &Layer, memory: &'m mut [i16]) -> &'m mut [i16] {
+    pub(crate) fn rows_mut<'m>(&self, layer: &Layer, memory: &'m mut [i16]) -> &'m mut [i16] {
         part_mut(memory, self.start, window_len(layer))
     }
 
@@ -72,7 +68,7 @@ impl Window {
     }
 
     /// The rows of the windows below, and the newest one without the border.
-    pub(crate) fn split<'m>(&self, layer: &Layer, memory: &'m mut [i16]) -> (&'m [i16], &'m mut [i16]) {
+    pub(crate) fn split<'m>(&self, layer: &Layer, memory: &'m mut [i16]) -> (&'m mut [i16], &'m mut [i16]) {
         let (lower, mine) = memory.split_at_mut_checked(self.start).unwrap_or_default();
         (lower, Self { start: 0, ..*self }.newest_mut(layer, mine))
     }

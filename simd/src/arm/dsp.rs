@@ -1,4 +1,4 @@
-//! Quantised inference with the DSP instructions of the Cortex-M4 and M7, two 16-bit multiplications at a
+//! Quantised inference with the DSP instructions of the Cortex-M4, M7 and M33, two 16-bit multiplications at a
 //! time.
 //!
 //! `SMLAD` adds two products to a sum. It takes pairs of neighbouring inputs, which is how the windows hold
@@ -11,6 +11,23 @@ use core::arch::asm;
 
 use wta_core::int8::{Int8Filters, Int8Kernels, Int8Weights, Portable, requantise};
 use wta_core::{ReceptiveFields, pieces, pieces_mut};
+
+/// What tells the assembler that the processor has the instructions: on ARMv8-M they are an option, which
+/// the compiler's stable features do not know.
+#[cfg(wta_dsp_option)]
+macro_rules! processor {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+
+/// On ARMv7E-M it knows.
+#[cfg(not(wta_dsp_option))]
+macro_rules! processor {
+    () => {
+        ""
+    };
+}
 
 /// Quantised kernels in DSP instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +47,7 @@ impl Int8Kernels for Dsp {
         self,
         fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
-        window: &[i16],
+        window: &mut [i16],
         scratch: &mut [i16],
         out: &mut [i16],
     ) {
@@ -75,6 +92,7 @@ impl Int8Kernels for Dsp {
             // 0. LDR and STR take any address.
             unsafe {
                 asm!(
+                processor!(),
                     "2:",
                     "ldr {a}, [{from}], #4",
                     "ldr {b}, [{to}]",
@@ -304,6 +322,7 @@ fn widen(pair: &[i8], wide: &mut [i16]) {
     // borrowed mutably and aligned to words, as STM wants it. LDR takes any address.
     unsafe {
         asm!(
+                processor!(),
             "2:",
             "ldr r3, [{from}], #4",
             "ldr r5, [{from}], #4",
@@ -393,6 +412,7 @@ unsafe fn dots_wide(
     // r7, which asm! does not give away, are restored, and so is the stack.
     unsafe {
         asm!(
+                processor!(),
             "push {{r6, r7}}",
             "push {{r2, r3, r4}}",
             // A row of the fields.
@@ -466,6 +486,7 @@ unsafe fn dots(
     // r6 and r7, which asm! does not give away, are restored, and so is the stack.
     unsafe {
         asm!(
+                processor!(),
             "push {{r6, r7}}",
             "subs lr, lr, #4",
             "blo 4f",
@@ -519,6 +540,7 @@ fn dot(inputs: &[i16], pair: &[i8], sums: [i32; 2]) -> [i32; 2] {
     // address.
     unsafe {
         asm!(
+                processor!(),
             "2:",
             "ldrd {x}, {y}, [{inputs}], #8",
             "ldr {weights}, [{pair}], #4",

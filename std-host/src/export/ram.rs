@@ -37,7 +37,7 @@ impl Int8Kernels for Dsp {
         self,
         fields: &ReceptiveFields,
         filters: &Int8Filters<'_>,
-        window: &[i16],
+        window: &mut [i16],
         scratch: &mut [i16],
         out: &mut [i16],
     ) {

@@ -6,7 +6,7 @@
 
 #![no_std]
 
-#[cfg(target_arch = "arm")]
+#[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
 pub mod clock;
 mod no_panic;
 pub mod report;

@@ -11,6 +11,7 @@ mod classify_digits;
 mod classify_int8;
 mod classify_motions;
 mod conv_int8;
+mod cores;
 mod costs;
 mod count;
 mod detect_bearing;
