@@ -37,7 +37,7 @@ impl CortexM4 {
 }
 
 /// A small machine without an FPU, with semihosting.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SmallMachine {
     qemu: PathBuf,
     machine: &'static [&'static str],

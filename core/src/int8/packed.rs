@@ -16,6 +16,7 @@ use core::hint::black_box;
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::Int8Filters;
+use crate::runs::{pieces, pieces_mut};
 
 /// What makes activations of 0..=255 numbers of 8 bits with a sign.
 const OFFSET: i32 = 128;
@@ -167,7 +168,7 @@ impl Rows {
     fn prepare(self, pair: &[[u32; 2]], weights: &mut [Weights]) -> Prepared {
         let (mut extras, mut full) = (heapless::Vec::<Extra, EXTRAS>::new(), false);
         let (mut sums, mut first) = ([0i32; 2], 0usize);
-        for (weights, pair) in weights.chunks_mut(ADDED).zip(pair.chunks(ADDED)) {
+        for (weights, pair) in pieces_mut(weights, ADDED).zip(pieces(pair, ADDED)) {
             let (mut a, mut b) = (0u32, 0u32);
             for (index, (to, [x, y])) in weights.iter_mut().zip(pair).enumerate() {
                 let ([w, x], [y, z], large) = (widened(*x), widened(*y), has_large(*x) | has_large(*y));
@@ -311,9 +312,10 @@ fn high(word: i32) -> i32 {
     (word - low(word)) >> 16
 }
 
-/// Half of both numbers of a word.
+/// Half of both numbers of a word, the lower one rounded down and the upper one up: the rests of four weights
+/// of 127 would all be 64 otherwise, and -128 times their sum, less one, does not fit.
 fn half(word: i32) -> i32 {
-    (low(word) >> 1) + ((high(word) >> 1) << 16)
+    (low(word) >> 1) + ((high(word).wrapping_add(1) >> 1) << 16)
 }
 
 /// The products of a row with the weights that are picked.
