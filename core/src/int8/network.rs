@@ -41,7 +41,6 @@ impl<'a> Int8Network<'a> {
     }
 
     /// The same of filters that were made for the network's layers.
-    #[inline(always)]
     pub(crate) const fn known(network: Network, layers: [Int8Filters<'a>; MAX_LAYERS]) -> Self {
         Self { network, layers }
     }
