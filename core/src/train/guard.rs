@@ -7,8 +7,8 @@
 //!   beyond the limit. A bad image refuses the step, or is skipped: it then has no winners, no loss and no
 //!   part in any gradient. The batch's size stays what it was in all else: the k of lifetime sparsity, and
 //!   the divisor of gradient and loss. So the places of survivors do not depend on what a sensor does.
-//! - *Gradient*: where its norm ([`Norm`]) is larger than the most that is allowed, all of it is multiplied by
-//!   the same factor. Weight decay is added afterwards.
+//! - *Gradient*: where its norm ([`Norm`]) is larger than what is allowed, all of it is multiplied by the
+//!   same factor. Weight decay is added afterwards.
 //!
 //! All of it is off in [`Guard::NONE`], which costs nothing and changes no bit. All trainers do the same, to
 //! the bit.
@@ -24,8 +24,8 @@ use crate::limits::GRADIENT_LIMIT;
 pub enum BadImages {
     /// The step is refused with [`Error::BadImage`].
     Refuse,
-    /// The step is that of a batch in which this image has no winners and no loss. Only a batch of nothing but
-    /// bad images is refused.
+    /// The step is that of a batch in which this image has no winners and no loss. Only a batch of bad images
+    /// alone is refused.
     Skip,
 }
 
@@ -39,8 +39,8 @@ pub struct Guard {
     pub limit: Option<f32>,
     /// What becomes of bad images.
     pub bad_images: BadImages,
-    /// The largest Euclidean norm of the gradient of all parameters, weight decay not counted; more than 0, at
-    /// most 1e18.
+    /// The largest Euclidean norm of the gradient of all parameters, weight decay not counted; more than 0,
+    /// at most 1e18.
     pub gradient_norm: Option<f32>,
 }
 

@@ -1,7 +1,7 @@
 //! The Euclidean norm of a gradient, by which it is clipped.
 //!
-//! The order of the sum is fixed, so that every trainer finds the same bits, also one that never has the whole
-//! gradient. The flat vector is cut into rows: a filter, a bias of an encoder's unit, an atom, the decoder's
+//! The order of the sum is fixed, so that every trainer finds the same bits, also one that never has the
+//! whole gradient. The flat vector is cut into rows: a filter, a bias of an encoder's unit, an atom, the decoder's
 //! bias. Of each row the squares are summed ([`Norm::of`]). The rows of a region ([`Network::regions`]) are
 //! added one after the other, and then the regions.
 //!

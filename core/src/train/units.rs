@@ -8,8 +8,8 @@
 //! Every number gets its terms in the order of [`Trainer`], so weights, moments, losses and refusals are the
 //! same to the bit. Weights are updated while the gradient is computed, so divergence must be detected first.
 //! The sums of each unit's survivors and deltas, the largest pixel and the largest residual bound every entry
-//! of the gradient. Only if that bound is too large is the whole gradient computed once more, to check it. So it
-//! is where the gradient is clipped by its norm ([`Norm`]), which is known before the first update.
+//! of the gradient. Only if that bound is too large is the whole gradient computed once more, to check it. So
+//! it is where the gradient is clipped by its norm ([`Norm`]), which is known before the first update.
 //!
 //! Images that are clamped or skipped ([`Guard`]) are clamped, and looked through, wherever they are read:
 //! no memory is taken for it.
@@ -495,8 +495,8 @@ impl<'a> Memory<'a> {
     }
 
     /// `Ok` when every number of the gradient can be applied: exactly when the whole gradient would pass
-    /// [`expect_sane`](crate::expect_sane). Where the gradient is clipped, it is computed as a whole for its norm; returned is
-    /// what it is to be multiplied by.
+    /// [`expect_sane`](crate::expect_sane). Where the gradient is clipped, it is computed as a whole for its
+    /// norm; returned is what it is to be multiplied by.
     ///
     /// `pixel` is the largest pixel, `square` the largest squared error of an image.
     fn expect_sane<K: Kernels>(
@@ -648,8 +648,8 @@ fn clamped<'a>(guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f3
     place
 }
 
-/// Adds a clamped image to a row of the gradient, as the scalar kernels add an image: there is no room for all
-/// of it. No other kernels come here, because they prepare the images.
+/// Adds a clamped image to a row of the gradient, as the scalar kernels add an image: there is no room for
+/// all of it. No other kernels come here, because they prepare the images.
 #[inline(never)]
 fn add_clamped(guard: &Guard, delta: f32, image: &[f32], gradient: &mut [f32]) {
     for (to, from) in gradient.iter_mut().zip(image) {
