@@ -1121,9 +1121,9 @@ wta_status wta_learner_update(const struct wta_learner *learner,
 wta_status wta_learner_forget(const struct wta_learner *learner, void *memory, size_t bytes, size_t class_);
 
 /**
- * Says the class of a sample, and the score of each class: of the nearest mean the negative squared distance,
- * of a support vector machine the decision value, and minus infinity of a class that is not known. scores may
- * be NULL for none. WTA_ERROR_MISSING while no class is known.
+ * Says the class of a sample, and the score of each class: of the nearest mean the negative squared
+ * distance, of a support vector machine the decision value, and minus infinity of a class that is not
+ * known. scores may be NULL for none. WTA_ERROR_MISSING while no class is known.
  */
 wta_status wta_learner_classify(const struct wta_learner *learner,
                                 void *memory,

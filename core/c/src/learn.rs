@@ -166,9 +166,9 @@ pub unsafe extern "C" fn wta_learner_forget(
     }))
 }
 
-/// Says the class of a sample, and the score of each class: of the nearest mean the negative squared distance,
-/// of a support vector machine the decision value, and minus infinity of a class that is not known. scores may
-/// be NULL for none. WTA_ERROR_MISSING while no class is known.
+/// Says the class of a sample, and the score of each class: of the nearest mean the negative squared
+/// distance, of a support vector machine the decision value, and minus infinity of a class that is not
+/// known. scores may be NULL for none. WTA_ERROR_MISSING while no class is known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_learner_classify(
     learner: *const wta_learner,

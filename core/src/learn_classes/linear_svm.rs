@@ -1,9 +1,9 @@
 //! A linear support vector machine by stochastic subgradient descent, one class against the rest: Pegasos
 //! (Shalev-Shwartz and others 2011) with a first rate that is bounded, and averaged weights.
 //!
-//! For each class it goes down `l / 2 (|w|^2 + b^2) + mean of the loss of (y (w . x + b))`, where `y` is 1 for
-//! samples of the class and -1 for others. With [`Margin::Squared`] that is what `wta eval` minimises, with
-//! `l = 1 / (2 C n)` for n samples.
+//! For each class it goes down `l / 2 (|w|^2 + b^2) + mean of the loss of (y (w . x + b))`, where `y` is 1
+//! for samples of the class and -1 for others. With [`Margin::Squared`] that is what `wta eval` minimises,
+//! with `l = 1 / (2 C n)` for n samples.
 //!
 //! **The scale of the features** does not matter. `wta eval` divides them by their average norm; here, where
 //! they come one by one, a step is divided by the running harmonic mean of their squared norms. That is the

@@ -1,8 +1,8 @@
 //! The nearest class mean: a sample belongs to the class whose mean is nearest.
 //!
-//! Means are kept, not sums: a sum's rounding errors grow with it, while a mean shrinks those of the past with
-//! every sample. From 65,536 samples on, a mean is that of about the last so many. However long it runs, it
-//! stays within two hundred-thousandths of the same in f64 (see the tests).
+//! Means are kept, not sums: a sum's rounding errors grow with it, while a mean shrinks those of the past
+//! with every sample. From 65,536 samples on, a mean is that of about the last so many. However long it
+//! runs, it stays within two hundred-thousandths of the same in f64 (see the tests).
 
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::learn_classes::sample::{LONGEST_MEMORY, NEVER, TOO_MANY, expect_sample};

@@ -1,8 +1,8 @@
 //! `model.wta`: a trained network in flash, used where it lies.
 //!
 //! `wta export` writes it, or [`ModelWriter`] on a device. [`Model::parse`] checks it once and hands out
-//! views; nothing is copied. All numbers are little-endian, integers `u32` and floats `f32`; what a big-endian processor could only use
-//! byte by byte, it refuses.
+//! views; nothing is copied. All numbers are little-endian, integers `u32` and floats `f32`; what a
+//! big-endian processor could only use byte by byte, it refuses.
 //!
 //! ```text
 //! offset  bytes

@@ -1,4 +1,4 @@
-//! The state of a training in a `model.wta`: settings, steps done and moments, so that it can go on elsewhere.
+//! The state of a training in a `model.wta`: settings, steps done and moments, so it can go on elsewhere.
 
 use crate::error::{Error, Result, expect_finite};
 use crate::memory::copy;
@@ -62,7 +62,7 @@ mod guarded {
 }
 
 const WRONG: Error = Error::Model(
-    "the training state of this model.wta is damaged, or does not fit its network; leave it out or export anew",
+    "the training state of this model.wta is damaged, or is not for its network; leave it out or export anew",
 );
 
 /// Words and the place where the next ones go.

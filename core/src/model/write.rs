@@ -198,7 +198,7 @@ impl<'a> ModelWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for another number of features, [`Error::NotFinite`] for a weight that is not finite.
+    /// [`Error::Length`] for another number of features, [`Error::NotFinite`] if a weight is not finite.
     pub fn svm(&mut self, svm: &Svm<'a>) -> Result<()> {
         expect_len("classifier's features", self.description.features(), svm.features())?;
         svm.expect_finite()?;
@@ -294,8 +294,8 @@ impl<'a> ModelWriter<'a> {
         }
     }
 
-    /// Hands the file to `sink`, piece by piece: the first piece has 20 bytes, most have 4 or a whole section.
-    /// All bytes are gone through once more before, for the checksum that comes first.
+    /// Hands the file to `sink`, piece by piece: the first has 20 bytes, most have 4 or a whole section. All
+    /// bytes are gone through once more before, for the checksum that comes first.
     ///
     /// # Errors
     ///

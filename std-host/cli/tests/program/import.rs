@@ -128,7 +128,9 @@ fn numbers(len: usize) -> Vec<f32> {
 /// A model as a device writes it while it learns: with the state of its training, and a classifier.
 fn of_a_device(steps: u64) -> (Vec<u8>, Vec<f32>) {
     let network = Network::fully_connected(6, &[4]).unwrap();
-    let (parameters, moments) = (numbers(network.parameters_len()), numbers(2 * network.parameters_len()));
+    let parameters = numbers(network.parameters_len());
+    // Adam's second moments are means of squares.
+    let moments: Vec<f32> = numbers(2 * parameters.len()).into_iter().map(f32::abs).collect();
     let (weights, biases) = (numbers(8), numbers(2));
     let config = TrainingConfig {
         sparsity: Sparsity::lifetime(0.25),
