@@ -8,15 +8,15 @@ use std::path::Path;
 
 use serde_json::json;
 use wta_core::model::{PREPROCESSING, TrainingState};
-use wta_core::{Method, Model, Pool, Schedule, Selection, Shape, Size, TrainingConfig};
+use wta_core::{BadImages, Guard, Method, Model, Pool, Schedule, Selection, Shape, Size, TrainingConfig};
 
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
 use crate::extent::Extent;
 use crate::preprocess::Preprocess;
 use crate::recipe::{
-    Architecture, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe, PoolRecipe,
-    Recipe, ScheduleRecipe, SparsityRecipe, parse,
+    Architecture, BadSamplesRecipe, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe,
+    PoolRecipe, Recipe, ScheduleRecipe, SparsityRecipe, parse,
 };
 use crate::run::{Run, SampleKind, Trained, model};
 use crate::svm::{self, Columns};
@@ -326,6 +326,14 @@ fn train_like(recipe: &mut Recipe, state: &TrainingState<'_>, size: impl Fn(Size
     training.rate = config.optimizer.rate;
     training.decay = config.optimizer.decay;
     training.seed = config.corruption.seed & MOST_SEED;
+    let Guard { inputs, limit, bad_images, gradient_norm } = config.guard;
+    training.clip_inputs = inputs.map(<[f32; 2]>::from);
+    training.limit_inputs = limit;
+    training.clip_gradient = gradient_norm;
+    training.bad_samples = match bad_images {
+        BadImages::Refuse => BadSamplesRecipe::Refuse,
+        BadImages::Skip => BadSamplesRecipe::Skip,
+    };
     training.optimizer = match config.optimizer.method {
         Method::Adam { .. } => OptimizerRecipe::Adam,
         Method::Sgd { momentum } => OptimizerRecipe::Sgd { momentum },

@@ -25,6 +25,7 @@ fn samples(count: usize, fault_from: usize) -> Vec<i16> {
 
 fn settings(kernel: usize) -> wta_detector_settings {
     let mut settings = wta_detector_settings::default();
+    // SAFETY: the structs, memory and samples are of this test, and as long as it says.
     assert_eq!(unsafe { wta_detector_defaults(&mut settings, 32, 2, 6) }, WTA_OK);
     wta_detector_settings { steps: 60, batch: 4, calibration: 60, false_alarms: 0.05, kernel, ..settings }
 }
@@ -48,21 +49,26 @@ impl Flash {
             to: *mut u8,
             len: usize,
         ) -> i32 {
+            // SAFETY: as above.
             let flash = unsafe { &*context.cast::<Flash>() };
+            // SAFETY: as above.
             unsafe { ptr::copy_nonoverlapping(flash.slots[slot][at..at + len].as_ptr(), to, len) };
             0
         }
         unsafe extern "C" fn erase(context: *mut c_void, slot: usize) -> i32 {
+            // SAFETY: as above.
             let flash = unsafe { &mut *context.cast::<Flash>() };
             flash.slots[slot].fill(0xff);
             0
         }
         unsafe extern "C" fn write(context: *mut c_void, slot: usize, at: usize, block: *const u8) -> i32 {
+            // SAFETY: as above.
             let flash = unsafe { &mut *context.cast::<Flash>() };
             if flash.fails {
                 return -5;
             }
             let to = &mut flash.slots[slot][at..at + WTA_FLASH_BLOCK];
+            // SAFETY: as above.
             unsafe { ptr::copy_nonoverlapping(block, to.as_mut_ptr(), to.len()) };
             0
         }
@@ -79,6 +85,7 @@ struct InC {
 
 impl InC {
     fn new(settings: &wta_detector_settings) -> Self {
+        // SAFETY: as above.
         let bytes = unsafe { wta_detector_bytes(settings) };
         assert!(bytes > 0);
         let mut c = Self {
@@ -87,6 +94,7 @@ impl InC {
         };
         let init = if settings.kernel == 0 { wta_detector_init } else { wta_detector_init_convolutional };
         let memory = c.memory.as_mut_ptr().cast();
+        // SAFETY: as above.
         assert_eq!(unsafe { init(&mut c.detector, settings, memory, bytes) }, WTA_OK);
         c
     }
@@ -98,6 +106,7 @@ impl InC {
             let mut event = wta_event::default();
             // As much as a queue may have.
             let count = (samples.len() / 2 - done).min(37);
+            // SAFETY: as above.
             let pushed = unsafe {
                 wta_detector_push_i16(
                     &mut self.detector,
@@ -119,6 +128,7 @@ impl InC {
 
     fn info(&self) -> wta_detector_info {
         let mut info = wta_detector_info::default();
+        // SAFETY: as above.
         assert_eq!(unsafe { wta_detector_get_info(&self.detector, &mut info) }, WTA_OK);
         info
     }
@@ -170,20 +180,25 @@ fn events_and_scores_are_those_of_rust() {
 #[test]
 fn a_state_goes_through_flash() {
     let settings = settings(0);
+    // SAFETY: as above.
     let bytes = unsafe { wta_detector_state_bytes(&settings) };
     assert_eq!(bytes % WTA_FLASH_BLOCK, 0);
     let mut flash = Flash::new(bytes);
     let slots = flash.functions();
     let mut found = true;
     let mut fresh = InC::new(&settings);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_restore(&mut fresh.detector, &slots, &mut found) }, WTA_OK);
     assert!(!found);
 
     let mut first = InC::new(&settings);
     let samples = samples(9_000, 8_000);
     first.push(&samples[..2 * 7_000]);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_save(&mut first.detector, &slots) }, WTA_OK);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_gap(&mut first.detector) }, WTA_OK);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_restore(&mut fresh.detector, &slots, &mut found) }, WTA_OK);
     assert!(found && fresh.info().phase == WTA_PHASE_WATCHING);
     assert_eq!(fresh.push(&samples[2 * 7_000..]), first.push(&samples[2 * 7_000..]));
@@ -191,28 +206,35 @@ fn a_state_goes_through_flash() {
     // A save that fails leaves the state before.
     flash.fails = true;
     let slots = flash.functions();
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_save(&mut first.detector, &slots) }, WTA_ERROR_FLASH);
     let mut third = InC::new(&settings);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_restore(&mut third.detector, &slots, &mut found) }, WTA_OK);
     assert!(found);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_restart(&mut third.detector) }, WTA_OK);
     assert_eq!(third.info().phase, WTA_PHASE_CONDITIONING);
     let nothing = wta_slots { read: None, ..slots };
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_restore(&mut third.detector, &nothing, &mut found) }, WTA_ERROR_NULL);
 }
 
 #[test]
 fn misuse_is_answered() {
     let good = settings(0);
+    // SAFETY: as above.
     let bytes = unsafe { wta_detector_bytes(&good) };
     let mut memory = vec![0_u32; bytes];
     let mut detector = wta_detector { words: [0; WTA_DETECTOR_WORDS] };
     let (mut taken, mut event) = (9, wta_event::default());
     let sample = [1_i16, 2];
+    // SAFETY: as above.
     let mut push = |detector: &mut wta_detector, samples: *const i16, count: usize| unsafe {
         wta_detector_push_i16(detector, samples, count, &mut taken, &mut event)
     };
     assert_eq!(push(&mut detector, sample.as_ptr(), 1), WTA_ERROR_UNINITIALISED);
+    // SAFETY: as above.
     let mut init = |settings: &wta_detector_settings, bytes: usize| unsafe {
         wta_detector_init(&mut detector, settings, memory.as_mut_ptr().cast(), bytes)
     };
@@ -236,6 +258,7 @@ fn misuse_is_answered() {
         assert_eq!(init(&wrong, bytes), WTA_ERROR_INVALID, "{wrong:?}");
         // What needs the other function has its bytes.
         if wrong.kernel == 0 {
+            // SAFETY: as above.
             assert_eq!(unsafe { wta_detector_bytes(&wrong) }, 0, "{wrong:?}");
         }
     }
@@ -244,6 +267,7 @@ fn misuse_is_answered() {
     assert_eq!(push(&mut detector, ptr::null(), 0), WTA_OK);
     assert_eq!(push(&mut detector, sample.as_ptr(), usize::MAX), WTA_ERROR_LENGTH);
     assert_eq!(push(&mut detector, sample.as_ptr(), 1), WTA_OK);
+    // SAFETY: as above.
     let null = unsafe { wta_detector_defaults(ptr::null_mut(), 32, 1, 4) };
     assert_eq!(null, WTA_ERROR_NULL);
 }

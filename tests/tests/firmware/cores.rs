@@ -11,7 +11,7 @@ use crate::board::{Report, assert_same_bits};
 use crate::digits;
 
 #[path = "../../firmware/src/workload/classify_int8.rs"]
-#[allow(clippy::duplicate_mod, reason = "another program with the same workload")]
+#[allow(clippy::duplicate_mod, dead_code, reason = "another program with a part of the same workload")]
 mod workload;
 
 /// Digits that the program has.

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::support::{Folder, floats, write_npy, wta};
 use wta_core::model::{Description, ModelWriter, TrainingState};
 use wta_core::{
-    Corruption, Method, Model, Network, Optimizer, Pool, Schedule, Shape, Sparsity, Svm, TrainingConfig,
+    Corruption, Guard, Method, Model, Network, Optimizer, Pool, Schedule, Shape, Sparsity, Svm,
+    TrainingConfig,
 };
 
 /// Convolutional, pooled, with a classifier; signals of two channels, preprocessed; a stack on digits; a
@@ -133,6 +134,7 @@ fn of_a_device(steps: u64) -> (Vec<u8>, Vec<f32>) {
     let moments: Vec<f32> = numbers(2 * parameters.len()).into_iter().map(f32::abs).collect();
     let (weights, biases) = (numbers(8), numbers(2));
     let config = TrainingConfig {
+        guard: Guard::within(-2.0, 2.0).with_gradient_norm(50.0),
         sparsity: Sparsity::lifetime(0.25),
         corruption: Corruption { input: 0.1, hidden: 0.0, seed: 9 },
         optimizer: Optimizer { method: Method::ADAM, rate: 0.01, schedule: Schedule::Constant, decay: 1e-4 },
@@ -157,9 +159,17 @@ fn the_training_of_a_device_goes_on() {
     let out = wta(&["import", &model, "--run", &run]).succeeds();
     assert!(out.stdout.contains("training: 4 steps done"), "{out:?}");
     let recipe = fs::read_to_string(Path::new(&run).join("recipe.toml")).unwrap();
-    for line in ["batch = 10", "lifetime = 0.25", "seed = 9", "rate = 0.01", "set = \"array\""] {
+    for line in [
+        "batch = 10",
+        "lifetime = 0.25",
+        "seed = 9",
+        "rate = 0.01",
+        "set = \"array\"",
+        "bad_samples = \"skip\"",
+    ] {
         assert!(recipe.contains(line), "{line}: {recipe}");
     }
+    assert!(recipe.contains("clip_inputs = [") && recipe.contains("clip_gradient = 50.0"), "{recipe}");
     // 40 samples are 4 steps an epoch: one epoch is done, and the second one begins.
     for split in ["train", "test"] {
         let [samples, labels] = ["", "_labels"].map(|what| folder.path(&format!("{split}{what}.npy")));
