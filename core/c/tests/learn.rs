@@ -21,6 +21,7 @@ fn sample(index: usize) -> ([f32; FEATURES], usize) {
 
 fn learner(kind: u32) -> wta_learner {
     let mut learner = wta_learner::default();
+    // SAFETY: the structs, memory and numbers are of this test, and as long as it says.
     assert_eq!(unsafe { wta_learner_defaults(&mut learner, kind, FEATURES, CLASSES) }, WTA_OK);
     learner
 }
@@ -32,6 +33,7 @@ fn classify(learner: &wta_learner, memory: &mut [u32], index: usize) -> (wta_sta
     let (lent, bytes) = (memory.as_mut_ptr().cast(), size_of_val(memory));
     let (from, to) = (features.as_ptr(), scores.as_mut_ptr());
     let status =
+        // SAFETY: as above.
         unsafe { wta_learner_classify(learner, lent, bytes, from, FEATURES, to, CLASSES, &mut label) };
     (status, label, scores)
 }
@@ -51,15 +53,18 @@ fn classes_are_learnt_with_the_bits_of_rust_and_written_into_a_model() {
     }
     for kind in [WTA_NEAREST_MEAN, WTA_LINEAR_SVM] {
         let learner = learner(kind);
+        // SAFETY: as above.
         let bytes = unsafe { wta_learner_bytes(&learner) };
         let mut memory = vec![0xdead_beef; bytes / 4];
         let lent = memory.as_mut_ptr().cast();
+        // SAFETY: as above.
         assert_eq!(unsafe { wta_learner_begin(&learner, lent, bytes) }, WTA_OK);
         assert_eq!(classify(&learner, &mut memory, 0).0, WTA_ERROR_MISSING);
         for index in 0..50 {
             let (features, class) = sample(index);
             let lent = memory.as_mut_ptr().cast();
             let update =
+                // SAFETY: as above.
                 unsafe { wta_learner_update(&learner, lent, bytes, features.as_ptr(), FEATURES, class) };
             assert_eq!(update, WTA_OK);
         }
@@ -81,6 +86,7 @@ fn classes_are_learnt_with_the_bits_of_rust_and_written_into_a_model() {
         let (mut weights, mut biases) = ([0.0; FEATURES * CLASSES], [0.0; CLASSES]);
         let lent = memory.as_mut_ptr().cast();
         let (to, of) = (weights.as_mut_ptr(), biases.as_mut_ptr());
+        // SAFETY: as above.
         let status = unsafe { wta_learner_svm(&learner, lent, bytes, to, FEATURES * CLASSES, of, CLASSES) };
         assert_eq!(status, WTA_OK);
         let network = wta_network {
@@ -101,9 +107,11 @@ fn classes_are_learnt_with_the_bits_of_rust_and_written_into_a_model() {
             biases: biases.as_ptr(),
             classes: CLASSES,
         };
+        // SAFETY: as above.
         let len = unsafe { wta_model_write_bytes(&parts) };
         let mut file = vec![0u128; len / 16];
         let mut written = 0;
+        // SAFETY: as above.
         let status = unsafe { wta_model_write(&parts, file.as_mut_ptr().cast(), len, &mut written) };
         assert_eq!((status, written), (WTA_OK, len));
         let mut writer = ModelWriter::new(Description::new(core).scaled(0.5));
@@ -115,18 +123,23 @@ fn classes_are_learnt_with_the_bits_of_rust_and_written_into_a_model() {
         assert_eq!(found, expected);
         assert_eq!(Model::parse(found).unwrap().classes(), CLASSES);
         // One byte less, and parts that cannot be.
+        // SAFETY: as above.
         let short = unsafe { wta_model_write(&parts, file.as_mut_ptr().cast(), len - 1, &mut written) };
         assert_eq!(short, WTA_ERROR_LENGTH);
         let wrong = wta_model_parts { parameters_len: 3, ..parts };
+        // SAFETY: as above.
         assert_eq!(unsafe { wta_model_write_bytes(&wrong) }, 0);
         let wrong = wta_model_parts { scale: 0.0, ..parts };
+        // SAFETY: as above.
         let status = unsafe { wta_model_write(&wrong, file.as_mut_ptr().cast(), len, &mut written) };
         assert_eq!(status, WTA_ERROR_INVALID);
 
         // A class that is forgotten is not found any more.
+        // SAFETY: as above.
         assert_eq!(unsafe { wta_learner_forget(&learner, memory.as_mut_ptr().cast(), bytes, 0) }, WTA_OK);
         assert_eq!(classify(&learner, &mut memory, 0).1, 1);
         assert_eq!(
+            // SAFETY: as above.
             unsafe { wta_learner_forget(&learner, memory.as_mut_ptr().cast(), bytes, 3) },
             WTA_ERROR_INVALID
         );
@@ -144,25 +157,35 @@ fn with_units(mut network: wta_network) -> wta_network {
 #[test]
 fn what_does_not_fit_is_refused() {
     let svm = learner(WTA_LINEAR_SVM);
+    // SAFETY: as above.
     let bytes = unsafe { wta_learner_bytes(&svm) };
     let mut memory = vec![0u32; bytes / 4];
     let lent: *mut std::ffi::c_void = memory.as_mut_ptr().cast();
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_learner_begin(&svm, null_mut(), bytes) }, WTA_ERROR_NULL);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_learner_begin(null(), lent, bytes) }, WTA_ERROR_NULL);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_learner_begin(&svm, lent, bytes - 4) }, WTA_ERROR_LENGTH);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_learner_begin(&svm, lent.wrapping_byte_add(1), bytes) }, WTA_ERROR_ALIGNMENT);
     for wrong in [
         wta_learner { kind: 7, ..svm },
         wta_learner { rate: 0.0, ..svm },
         wta_learner { regularisation: f32::NAN, ..svm },
     ] {
+        // SAFETY: as above.
         assert_eq!(unsafe { wta_learner_begin(&wrong, lent, bytes) }, WTA_ERROR_INVALID, "{wrong:?}");
     }
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_learner_bytes(&wta_learner { kind: 7, ..svm }) }, 0);
     let huge = wta_learner { features: usize::MAX, ..svm };
+    // SAFETY: as above.
     assert_ne!(unsafe { wta_learner_begin(&huge, lent, bytes) }, WTA_OK);
+    // SAFETY: as above.
     assert_eq!(unsafe { wta_learner_begin(&svm, lent, bytes) }, WTA_OK);
     let features = [1.0, f32::NAN, 0.0, 0.0, 0.0];
+    // SAFETY: as above.
     let update = |features: *const f32, len, class| unsafe {
         wta_learner_update(&svm, lent, bytes, features, len, class)
     };
@@ -173,6 +196,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(update([1.0; FEATURES].as_ptr(), FEATURES, 0), WTA_OK);
     let (mut scores, mut label) = ([0.0; 2], 0);
     let (from, to) = ([1.0f32; FEATURES], scores.as_mut_ptr());
+    // SAFETY: as above.
     let classify = |to, classes, label| unsafe {
         wta_learner_classify(&svm, lent, bytes, from.as_ptr(), FEATURES, to, classes, label)
     };
