@@ -57,8 +57,12 @@ pub type Regions = Vec<Region, { 2 * MAX_LAYERS + 2 }>;
 impl Network {
     /// What lies where in the flat parameter vector.
     pub fn regions(&self) -> Regions {
-        // The capacity is the most that MAX_LAYERS layers and a decoder have.
-        self.each_region().collect()
+        let mut regions = Regions::new();
+        for region in self.each_region() {
+            // The capacity is the most that MAX_LAYERS layers and a decoder have. `collect` would link a panic.
+            let _ = regions.push(region);
+        }
+        regions
     }
 
     /// [`Network::regions`] one by one, without a list of them on a small stack.

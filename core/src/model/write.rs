@@ -311,7 +311,7 @@ impl<'a> ModelWriter<'a> {
             Ok(())
         })?;
         let mut start = [0; CHECKED_FROM];
-        let (magic, numbers) = start.split_at_mut(MAGIC.len());
+        let (magic, numbers) = start.split_at_mut_checked(MAGIC.len()).unwrap_or_default();
         copy(&MAGIC, magic);
         let fields = [VERSION, number(self.len())?, crc.end()];
         copy(bytes_of(&fields), numbers);

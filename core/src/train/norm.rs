@@ -70,10 +70,10 @@ impl Norm {
     #[inline(never)]
     pub(crate) fn of_gradient(network: &Network, gradient: &[f32]) -> Self {
         let mut norm = Self::ZERO;
-        for region in &network.regions() {
+        for region in network.each_region() {
             let mut of_region = Self::ZERO;
             let rows = part(gradient, region.range.start, region.range.len());
-            pieces(rows, Self::row_len(network, region)).for_each(|row| of_region.add(Self::of(row)));
+            pieces(rows, Self::row_len(network, &region)).for_each(|row| of_region.add(Self::of(row)));
             norm.add(of_region);
         }
         norm

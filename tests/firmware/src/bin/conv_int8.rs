@@ -17,7 +17,7 @@ use wta_firmware::{clock, report, run};
 use wta_simd::Dsp;
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 4096;
+const STACK: usize = 4608;
 
 /// Shapes that are compared.
 const SHAPES: u64 = 300;

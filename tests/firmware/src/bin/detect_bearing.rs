@@ -20,7 +20,7 @@ static BALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/ball_7"));
 static OUTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/outer_7"));
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 5120;
+const STACK: usize = 3584;
 
 #[entry]
 fn main() -> ! {

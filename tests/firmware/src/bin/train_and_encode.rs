@@ -18,7 +18,7 @@ static BATCH: ConstStaticCell<[[f32; 16]; 20]> = ConstStaticCell::new([[0.0; 16]
 
 #[entry]
 fn main() -> ! {
-    run(4608, || {
+    run(3072, || {
         let (Some(bars), Some(batch)) = (BARS.try_take(), BATCH.try_take()) else { return Ok(()) };
         let (mut random, mut code) = (Random::new(1), [0.0; 12]);
         bars.initialise(1)?;

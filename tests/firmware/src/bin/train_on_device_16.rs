@@ -20,7 +20,7 @@ const STEPS: u64 = 8;
 static IMAGES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/train_images"));
 
 /// No more than so many bytes are on the stack.
-const STACK: usize = 6144;
+const STACK: usize = 3584;
 
 #[entry]
 fn main() -> ! {
