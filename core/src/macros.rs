@@ -100,14 +100,14 @@ macro_rules! detector {
     };
 }
 
-/// Declares a struct that holds all memory of a job: to train a network on the device, and to encode and score
-/// with it. What cannot be is a compile error with the rule's sentence.
+/// Declares a struct that holds all memory of a job: to train a network on the device, and to encode and
+/// score with it. What cannot be is a compile error with the rule's sentence.
 ///
-/// The network and the training are constants. The trainer is one of [`UnitTrainer`](crate::UnitTrainer) (for a
-/// fully-connected network of one layer: the least memory), [`StreamTrainer`](crate::StreamTrainer) (for
+/// The network and the training are constants. The trainer is one of [`UnitTrainer`](crate::UnitTrainer) (for
+/// a fully-connected network of one layer: the least memory), [`StreamTrainer`](crate::StreamTrainer) (for
 /// convolutional ones) and [`Trainer`](crate::Trainer). A [`Pool`](crate::Pool) may be named for features of
-/// convolutional networks. Training, features and scores are never computed at the same time, so that they share their
-/// scratch memory.
+/// convolutional networks. Training, features and scores are never computed at the same time, so that they
+/// share their scratch memory.
 ///
 /// The struct has `NETWORK`, `TRAINING` and `BYTES`, a `const fn new()` for a `static`, and
 ///
@@ -130,7 +130,7 @@ macro_rules! detector {
 ///         trainer: UnitTrainer,
 ///     }
 /// }
-/// let mut pairs = Pairs::new(); // static PAIRS: ConstStaticCell<Pairs> = ConstStaticCell::new(Pairs::new());
+/// let mut pairs = Pairs::new(); // static PAIRS: ConstStaticCell<Pairs> = ...
 /// let samples = [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], [0.9, 0.8, 0.0, 0.0], [0.0, 0.0, 0.8, 0.9]];
 ///
 /// pairs.initialise(5)?;

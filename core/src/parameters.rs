@@ -59,7 +59,8 @@ impl Network {
     pub fn regions(&self) -> Regions {
         let mut regions = Regions::new();
         for region in self.each_region() {
-            // The capacity is the most that MAX_LAYERS layers and a decoder have. `collect` would link a panic.
+            // The capacity is the most that MAX_LAYERS layers and a decoder have. `collect` would link a
+            // panic.
             let _ = regions.push(region);
         }
         regions

@@ -59,8 +59,8 @@ impl<'a, K: Kernels> Units<'a, K> {
         }
     }
 
-    /// The same with units being active in no image of the batch that is `bad`; one element per image, or none
-    /// if no image is.
+    /// The same with units being active in no image of the batch that is `bad`; one element per image, or
+    /// none if no image is.
     #[must_use]
     pub const fn without(self, bad: &'a [bool]) -> Self {
         Self { bad, ..self }

@@ -396,7 +396,8 @@ proptest! {
 
 #[test]
 fn a_skipped_image_has_no_winners_no_loss_and_no_gradient() {
-    // A code that every image takes part in alone: what is left of the batch is trained as without the others.
+    // A code that every image takes part in alone: what is left of the batch is trained as without the
+    // others.
     for kind in WINNER_TAKE_ALL {
         let sparsity = Sparsity { grid: Size::ONE, selection: Selection::All };
         let all = TrainingConfig { sparsity, ..config(SGD, guard_of(kind)) };

@@ -214,8 +214,8 @@ const NET: Network = match Network::convolutional(
 
 #[test]
 fn memory_is_the_windows_and_the_open_rows() {
-    // Windows of 5 rows of 32 columns, two fields, a row of the code, and four pooled rows: one pooled across,
-    // three open.
+    // Windows of 5 rows of 32 columns, two fields, a row of the code, and four pooled rows: one pooled
+    // across, three open.
     let len = const { Int8Extractor::<Portable>::memory_len(&NET, &Pool::square(6, 2)) };
     assert_eq!(len, 5 * 32 + 5 * 32 * 16 + 2 * 400 + 28 * 16 + 4 * 14 * 16);
     assert_eq!(2 * len, 9_728);

@@ -198,8 +198,8 @@ pub struct wta_detector_info {
     pub quiet: bool,
 }
 
-/// Two slots of flash, 0 and 1, each of at least wta_detector_state_bytes, that can be erased without the other.
-/// The functions return 0 when they have done it.
+/// Two slots of flash, 0 and 1, each of at least wta_detector_state_bytes, that can be erased without the
+/// other. The functions return 0 when they have done it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct wta_slots {
@@ -332,9 +332,9 @@ unsafe fn begin(
     status(unsafe { store(detector, content) })
 }
 
-/// Sets what a detector does for which nothing else is said: a fully-connected network of `units` for windows of
-/// `window` samples of `channels` numbers, half a window from one to the next, 1,000 steps of 16 windows, 400
-/// windows for the threshold at 1% false alarms, an alarm at 3 windows of 4.
+/// Sets what a detector does for which nothing else is said: a fully-connected network of `units` for windows
+/// of `window` samples of `channels` numbers, half a window from one to the next, 1,000 steps of 16 windows,
+/// 400 windows for the threshold at 1% false alarms, an alarm at 3 windows of 4.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_detector_defaults(
     settings: *mut wta_detector_settings,
@@ -413,9 +413,9 @@ pub unsafe extern "C" fn wta_detector_init_convolutional(
     unsafe { begin(detector, settings, memory, bytes) }
 }
 
-/// Takes in samples up to the first event or an error: `count` of them, `count * channels` numbers. *taken is how
-/// many were; go on with the others. Each call costs some 2,000 instructions beside those of its samples: hand
-/// over what a queue or a DMA buffer has, not single samples.
+/// Takes in samples up to the first event or an error: `count` of them, `count * channels` numbers. *taken is
+/// how many were; go on with the others. Each call costs some 2,000 instructions beside those of its samples:
+/// hand over what a queue or a DMA buffer has, not single samples.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_detector_push_i16(
     detector: *mut wta_detector,
@@ -428,7 +428,8 @@ pub unsafe extern "C" fn wta_detector_push_i16(
     status(unsafe { push(detector, samples, count, taken, event) })
 }
 
-/// wta_detector_push_i16 for floats. Infinite numbers count as large ones; windows with a NaN are passed over.
+/// wta_detector_push_i16 for floats. Infinite numbers count as large ones; windows with a NaN are passed
+/// over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_detector_push_f32(
     detector: *mut wta_detector,
@@ -536,8 +537,9 @@ pub unsafe extern "C" fn wta_detector_get_info(
     status(found.and_then(|found| unsafe { write(info, found) }))
 }
 
-/// Writes the state to the slot that does not hold the newest one, so that a loss of power at any moment leaves a
-/// whole state. WTA_ERROR_FLASH when a function of the slots fails; the newest state is still there then.
+/// Writes the state to the slot that does not hold the newest one, so that a loss of power at any moment
+/// leaves a whole state. WTA_ERROR_FLASH when a function of the slots fails; the newest state is still there
+/// then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_detector_save(
     detector: *mut wta_detector,
@@ -550,7 +552,8 @@ pub unsafe extern "C" fn wta_detector_save(
     }))
 }
 
-/// Takes the newest whole state of these settings, if there is one, and goes on from there; *found says whether.
+/// Takes the newest whole state of these settings, if there is one, and goes on from there; *found says
+/// whether.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_detector_restore(
     detector: *mut wta_detector,

@@ -1,4 +1,5 @@
-//! The detector in C's calls is that of Rust, to the bit; it survives a restart by its flash; misuse is answered.
+//! The detector in C's calls is that of Rust, to the bit; it survives a restart by its flash; misuse is
+//! answered.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 

@@ -160,8 +160,8 @@ impl Settings {
         Ok(Self::of(network, channels, training, learn))
     }
 
-    /// With the settings that serve where nothing else is said. The trainer is named where it is known, so that a
-    /// program that makes settings as it runs links that one alone.
+    /// With the settings that serve where nothing else is said. The trainer is named where it is known, so
+    /// that a program that makes settings as it runs links that one alone.
     const fn of(network: Network, channels: usize, training: TrainingConfig, learn: LearnFn) -> Self {
         let window = match network.input().len().checked_div(channels) {
             Some(window) => window,

@@ -120,7 +120,8 @@ fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
     let (weights, _) = pair.as_chunks();
     let (groups, rest) = inputs.as_chunks();
     for (weights, inputs) in weights.iter().zip(groups) {
-        // The compiler takes several groups at a time where it can, more than a microcontroller has registers for.
+        // The compiler takes several groups at a time where it can, more than a microcontroller has registers
+        // for.
         if cfg!(target_arch = "arm") {
             black_box(());
         }
@@ -136,8 +137,8 @@ fn add_products(pair: &[i8], inputs: &[i16], sums: &mut [i32; 2]) {
 /// [`add_products`] of a group.
 #[inline]
 fn add_group(weights: &[i8; 8], inputs: &[i16; 4], sums: &mut [i32; 2]) {
-    // The second and third weight of a group are swapped. Each number is read where it lies: of a group that is
-    // read as a whole, the compiler would cut the numbers out.
+    // The second and third weight of a group are swapped. Each number is read where it lies: of a group that
+    // is read as a whole, the compiler would cut the numbers out.
     let ([a, c, b, d, e, g, f, h], [w, x, y, z]) = (weights, inputs);
     let product = |weight: &i8, input: &i16| i32::from(*weight) * i32::from(*input);
     let [first, second] = sums;

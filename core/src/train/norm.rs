@@ -1,9 +1,9 @@
 //! The Euclidean norm of a gradient, by which it is clipped.
 //!
 //! The order of the sum is fixed, so that every trainer finds the same bits, also one that never has the
-//! whole gradient. The flat vector is cut into rows: a filter, a bias of an encoder's unit, an atom, the decoder's
-//! bias. Of each row the squares are summed ([`Norm::of`]). The rows of a region ([`Network::regions`]) are
-//! added one after the other, and then the regions.
+//! whole gradient. The flat vector is cut into rows: a filter, a bias of an encoder's unit, an atom, the
+//! decoder's bias. Of each row the squares are summed ([`Norm::of`]). The rows of a region
+//! ([`Network::regions`]) are added one after the other, and then the regions.
 //!
 //! No square overflows: a sum is kept with a power of two by which its numbers were divided, the largest that
 //! is not above the row's largest number.

@@ -1,5 +1,5 @@
-//! Quantised inference with the DSP instructions of the Cortex-M4, M7 and M33, two 16-bit multiplications at a
-//! time.
+//! Quantised inference with the DSP instructions of the Cortex-M4, M7 and M33, two 16-bit multiplications at
+//! a time.
 //!
 //! `SMLAD` adds two products to a sum. It takes pairs of neighbouring inputs, which is how the windows hold
 //! them, and pairs of neighbouring weights, which `SXTB16` makes from packed ones. The loops compute two

@@ -90,8 +90,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     own::loose::array(path.as_ref())
 }
 
-/// Reads a recording (`.wav`, a table with a column for each channel, an array of time steps, or of channels x
-/// time steps), or all in a folder, as signals.
+/// Reads a recording (`.wav`, a table with a column for each channel, an array of time steps, or of channels
+/// x time steps), or all in a folder, as signals.
 ///
 /// # Errors
 ///

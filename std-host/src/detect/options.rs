@@ -84,7 +84,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The core's settings for recordings of so many channels, of which `windows` are there to give the threshold.
+    /// The core's settings for recordings of so many channels, of which `windows` are there to give the
+    /// threshold.
     pub(super) fn settings(&self, channels: usize, windows: usize) -> Result<Settings> {
         let settings = match self.architecture {
             Architecture::Units(units) => Settings::fully_connected(self.window, channels, units),

@@ -40,8 +40,8 @@ pub fn roc(normal: &[f32], other: &[f32]) -> Vec<RocPoint> {
     points
 }
 
-/// The area under a ROC curve: how often a score of the others is above a normal one, ties counted half. `None`
-/// where there are no windows of either kind.
+/// The area under a ROC curve: how often a score of the others is above a normal one, ties counted half.
+/// `None` where there are no windows of either kind.
 pub fn area(normal: &[f32], other: &[f32]) -> Option<f64> {
     if normal.is_empty() || other.is_empty() {
         return None;

@@ -28,16 +28,17 @@ pub struct Found {
 /// A part of a recording.
 type Part<'a> = (&'a Signal, Range<usize>);
 
-/// Learns from the beginning of `normal` recordings, finds the threshold with what comes next, and watches the
-/// rest of them and then the recordings `watch`. Each is watched by the detector as it was after
+/// Learns from the beginning of `normal` recordings, finds the threshold with what comes next, and watches
+/// the rest of them and then the recordings `watch`. Each is watched by the detector as it was after
 /// calibrating.
 ///
 /// What there is to learn from is gone through as often as the steps of the options take.
 ///
 /// # Errors
 ///
-/// One sentence: a recording has other channels than the first, they are too short for a window or for so small a
-/// share of false alarms, all of them are quiet, an option makes no sense, or the observer asked to stop.
+/// One sentence: a recording has other channels than the first, they are too short for a window or for so
+/// small a share of false alarms, all of them are quiet, an option makes no sense, or the observer asked to
+/// stop.
 pub fn detect(
     normal: &[Signal],
     watch: &[Signal],

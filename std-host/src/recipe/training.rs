@@ -48,8 +48,8 @@ pub struct TrainingRecipe {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000), example = 1e-4)]
     pub decay: f32,
-    /// The largest norm of the gradient of all parameters: a larger one is made smaller as a whole, before the
-    /// weight decay [default: any].
+    /// The largest norm of the gradient of all parameters: a larger one is made smaller as a whole, before
+    /// the weight decay [default: any].
     #[schemars(extend("exclusiveMinimum" = 0), example = 1.0)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_gradient: Option<f32>,

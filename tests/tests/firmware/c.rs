@@ -154,8 +154,7 @@ fn a_c_program_tells_motions_apart_with_the_hosts_scores() {
     let words = model("motions.wta");
     let parsed = Model::parse(bytemuck::cast_slice(&words)).unwrap();
     let len = Int8Pipeline::<Portable>::memory_len(&parsed);
-    // The DSP instructions want more, as `wta export` says: fixtures/models/motions.rs.
-    assert_eq!((len, report.numbers("bytes")), (113, vec![4 * 141]));
+    assert_eq!((len, report.numbers("bytes")), (141, vec![4 * 141]));
     let mut memory = vec![0; len];
     let mut pipeline = Int8Pipeline::new(Portable, parsed, &mut memory).unwrap();
     let (mut expected, mut of_integers, mut names) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! The board learns what a motor's normal vibration is, in 48 KB of RAM, and tells three faults of its bearing
-//! with the host's scores.
+//! The board learns what a motor's normal vibration is, in 48 KB of RAM, and tells three faults of its
+//! bearing with the host's scores.
 
 use std::time::Duration;
 

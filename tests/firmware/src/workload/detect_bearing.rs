@@ -2,8 +2,8 @@
 //! recordings, shared with the test that computes the same on the host.
 //!
 //! Each window's mean and deviation are taken out, so that loudness does not help. Of the normal recording,
-//! the first half is learnt, again and again as if it were longer; the third quarter gives the threshold; the last
-//! is watched, and then the faults are.
+//! the first half is learnt, again and again as if it were longer; the third quarter gives the threshold; the
+//! last is watched, and then the faults are.
 
 use wta_core::detect::{Detector, Event, Phase, Settings};
 use wta_core::{Error, Result};
