@@ -58,7 +58,7 @@ pub mod inference {
     /// `1 / (1 + e^-x)`.
     pub fn sigmoid(x: f32) -> f32 {
         // Beyond these bounds, the result is 0 or 1 to within 1e-34; the approximation is only good inside.
-        1.0 / (1.0 + exp(super::clamp(-x, -80.0, 80.0)))
+        1.0 / (1.0 + exp(crate::math::clamp(-x, -80.0, 80.0)))
     }
 }
 

@@ -31,8 +31,12 @@ impl<T: Copy> Features<'_, T> {
         // A planar input is a single row.
         let mut places = to.iter_mut();
         for map in 0..self.shape.channels {
-            let from = column(self.features, map, self.shape.channels);
-            places.by_ref().zip(from).for_each(|(to, from)| *to = convert(*from));
+            // Not zipped: a place is taken only when there is a feature for it.
+            for from in column(self.features, map, self.shape.channels) {
+                if let Some(to) = places.next() {
+                    *to = convert(*from);
+                }
+            }
         }
     }
 }
