@@ -169,7 +169,7 @@ pub struct ColumnMut<'a, T> {
     step: usize,
 }
 
-/// [`column`], to write to.
+/// [`column()`], to write to.
 #[inline(always)]
 pub fn column_mut<T>(values: &mut [T], first: usize, step: usize) -> ColumnMut<'_, T> {
     ColumnMut { rest: values.get_mut(first..).unwrap_or_default(), step: at_least_one(step) }
