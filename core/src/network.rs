@@ -255,6 +255,8 @@ impl Network {
             Ok(kernel) => kernel,
             Err(error) => return Err(error),
         };
+        // What another network has left beyond the depth would make two equal ones differ.
+        self.convs = [SmallConv::NONE; MAX_LAYERS];
         self.depth = depth as u8;
         self.tied = false;
         Ok(())
