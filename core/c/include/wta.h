@@ -812,8 +812,8 @@ struct wta_detector_info {
 };
 
 /**
- * Two slots of flash, 0 and 1, each of at least wta_detector_state_bytes, that can be erased without the other.
- * The functions return 0 when they have done it.
+ * Two slots of flash, 0 and 1, each of at least wta_detector_state_bytes, that can be erased without the
+ * other. The functions return 0 when they have done it.
  */
 struct wta_slots {
     /**
@@ -1158,9 +1158,9 @@ size_t wta_model_write_bytes(const struct wta_model_parts *parts);
 wta_status wta_model_write(const struct wta_model_parts *parts, uint8_t *to, size_t bytes, size_t *written);
 
 /**
- * Sets what a detector does for which nothing else is said: a fully-connected network of `units` for windows of
- * `window` samples of `channels` numbers, half a window from one to the next, 1,000 steps of 16 windows, 400
- * windows for the threshold at 1% false alarms, an alarm at 3 windows of 4.
+ * Sets what a detector does for which nothing else is said: a fully-connected network of `units` for windows
+ * of `window` samples of `channels` numbers, half a window from one to the next, 1,000 steps of 16 windows,
+ * 400 windows for the threshold at 1% false alarms, an alarm at 3 windows of 4.
  */
 wta_status wta_detector_defaults(struct wta_detector_settings *settings,
                                  size_t window,
@@ -1195,9 +1195,9 @@ wta_status wta_detector_init_convolutional(struct wta_detector *detector,
                                            size_t bytes);
 
 /**
- * Takes in samples up to the first event or an error: `count` of them, `count * channels` numbers. *taken is how
- * many were; go on with the others. Each call costs some 2,000 instructions beside those of its samples: hand
- * over what a queue or a DMA buffer has, not single samples.
+ * Takes in samples up to the first event or an error: `count` of them, `count * channels` numbers. *taken is
+ * how many were; go on with the others. Each call costs some 2,000 instructions beside those of its samples:
+ * hand over what a queue or a DMA buffer has, not single samples.
  */
 wta_status wta_detector_push_i16(struct wta_detector *detector,
                                  const int16_t *samples,
@@ -1206,7 +1206,8 @@ wta_status wta_detector_push_i16(struct wta_detector *detector,
                                  struct wta_event *event);
 
 /**
- * wta_detector_push_i16 for floats. Infinite numbers count as large ones; windows with a NaN are passed over.
+ * wta_detector_push_i16 for floats. Infinite numbers count as large ones; windows with a NaN are passed
+ * over.
  */
 wta_status wta_detector_push_f32(struct wta_detector *detector,
                                  const float *samples,
@@ -1230,18 +1231,17 @@ wta_status wta_detector_restart(struct wta_detector *detector);
 wta_status wta_detector_get_info(const struct wta_detector *detector, struct wta_detector_info *info);
 
 /**
- * Writes the state to the slot that does not hold the newest one, so that a loss of power at any moment leaves a
- * whole state. WTA_ERROR_FLASH when a function of the slots fails; the newest state is still there then.
+ * Writes the state to the slot that does not hold the newest one, so that a loss of power at any moment
+ * leaves a whole state. WTA_ERROR_FLASH when a function of the slots fails; the newest state is still there
+ * then.
  */
-wta_status wta_detector_save(struct wta_detector *detector,
-                             const struct wta_slots *slots);
+wta_status wta_detector_save(struct wta_detector *detector, const struct wta_slots *slots);
 
 /**
- * Takes the newest whole state of these settings, if there is one, and goes on from there; *found says whether.
+ * Takes the newest whole state of these settings, if there is one, and goes on from there; *found says
+ * whether.
  */
-wta_status wta_detector_restore(struct wta_detector *detector,
-                                const struct wta_slots *slots,
-                                bool *found);
+wta_status wta_detector_restore(struct wta_detector *detector, const struct wta_slots *slots, bool *found);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -16,7 +16,7 @@ fn samples(count: usize, fault_from: usize) -> Vec<i16> {
     let mut random = Random::new(2);
     (0..count)
         .flat_map(|t| {
-            let ringing = if t >= fault_from { 900.0 * (1.9 * t as f32).sin() } else { 0.0 };
+            let ringing = if t >= fault_from { 2000.0 * (1.9 * t as f32).sin() } else { 0.0 };
             let noise = 50.0 * random.normal();
             let turn = 1000.0 * (0.3 * t as f32).sin();
             [(turn + ringing + noise) as i16, (0.5 * turn - 20.0 + noise) as i16]
@@ -28,7 +28,7 @@ fn settings(kernel: usize) -> wta_detector_settings {
     let mut settings = wta_detector_settings::default();
     // SAFETY: the structs, memory and samples are of this test, and as long as it says.
     assert_eq!(unsafe { wta_detector_defaults(&mut settings, 32, 2, 6) }, WTA_OK);
-    wta_detector_settings { steps: 60, batch: 4, calibration: 60, false_alarms: 0.05, kernel, ..settings }
+    wta_detector_settings { steps: 150, batch: 8, calibration: 100, false_alarms: 0.05, kernel, ..settings }
 }
 
 /// Flash in memory, whose writes can be made to fail.
@@ -144,14 +144,14 @@ fn events_and_scores_are_those_of_rust() {
         } else {
             Settings::convolutional(32, 2, 6, kernel)
         };
-        let rust = rust.unwrap().learning(60, 4).calibration(60, 0.05);
+        let rust = rust.unwrap().learning(150, 8).calibration(100, 0.05);
         let len = detector_len(&rust);
         let (mut floats, mut indices) = (vec![0.0; len.floats], vec![0; len.indices]);
         let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
         let memory = Memory { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
         let mut rust = Detector::new(&rust, memory).unwrap();
         let mut in_c = InC::new(&c);
-        let samples = samples(9_000, 8_000);
+        let samples = samples(25_000, 24_000);
         let told = in_c.push(&samples);
         let mut expected = Vec::new();
         for (index, sample) in samples.chunks(2).enumerate() {
@@ -193,8 +193,8 @@ fn a_state_goes_through_flash() {
     assert!(!found);
 
     let mut first = InC::new(&settings);
-    let samples = samples(9_000, 8_000);
-    first.push(&samples[..2 * 7_000]);
+    let samples = samples(25_000, 24_000);
+    first.push(&samples[..2 * 23_000]);
     // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_save(&mut first.detector, &slots) }, WTA_OK);
     // SAFETY: as above.
@@ -202,7 +202,7 @@ fn a_state_goes_through_flash() {
     // SAFETY: as above.
     assert_eq!(unsafe { wta_detector_restore(&mut fresh.detector, &slots, &mut found) }, WTA_OK);
     assert!(found && fresh.info().phase == WTA_PHASE_WATCHING);
-    assert_eq!(fresh.push(&samples[2 * 7_000..]), first.push(&samples[2 * 7_000..]));
+    assert_eq!(fresh.push(&samples[2 * 23_000..]), first.push(&samples[2 * 23_000..]));
 
     // A save that fails leaves the state before.
     flash.fails = true;

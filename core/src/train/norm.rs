@@ -97,13 +97,18 @@ impl Norm {
     }
 }
 
-// Not inlined: it stands in many places, and is seldom asked for.
 /// Multiplies a run of a gradient by [`Norm::factor`].
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn clip(factor: Option<f32>, gradient: &mut [f32]) {
     if let Some(factor) = factor {
-        gradient.iter_mut().for_each(|number| *number *= factor);
+        multiply(factor, gradient);
     }
+}
+
+// Not inlined: it stands in many places, and is seldom asked for.
+#[inline(never)]
+fn multiply(factor: f32, gradient: &mut [f32]) {
+    gradient.iter_mut().for_each(|number| *number *= factor);
 }
 
 #[cfg(test)]

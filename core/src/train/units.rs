@@ -637,12 +637,15 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// An image as training sees it: itself, or clamped, in `place`.
-#[inline(never)]
+/// An image as training sees it: itself, or clamped, in `place`. Without a guard, that is a question and no
+/// call.
+#[inline(always)]
 fn clamped<'a>(guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f32] {
-    if guard.inputs.is_none() {
-        return image;
-    }
+    if guard.inputs.is_none() { image } else { clamp(guard, image, place) }
+}
+
+#[inline(never)]
+fn clamp<'a>(guard: &Guard, image: &[f32], place: &'a mut [f32]) -> &'a [f32] {
     let place = part_mut(place, 0, image.len());
     place.iter_mut().zip(image).for_each(|(to, from)| *to = guard.clamp(*from));
     place
