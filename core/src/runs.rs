@@ -37,10 +37,15 @@ impl<'a, T> Iterator for Runs<'a, T> {
 
     #[inline(always)]
     fn nth(&mut self, n: usize) -> Option<&'a [T]> {
-        let start = n.checked_mul(self.width);
-        self.rest = start.and_then(|start| self.rest.get(start..)).unwrap_or_default();
+        self.rest = beyond(self.rest, self.width, n);
         self.next()
     }
+}
+
+/// What comes after `n` runs.
+#[inline(always)]
+fn beyond<T>(values: &[T], width: usize, n: usize) -> &[T] {
+    n.checked_mul(width).and_then(|start| values.get(start..)).unwrap_or_default()
 }
 
 /// [`Runs`], to write to.
@@ -103,8 +108,7 @@ impl<'a, T> Iterator for Pieces<'a, T> {
 
     #[inline(always)]
     fn nth(&mut self, n: usize) -> Option<&'a [T]> {
-        let start = n.checked_mul(self.width);
-        self.rest = start.and_then(|start| self.rest.get(start..)).unwrap_or_default();
+        self.rest = beyond(self.rest, self.width, n);
         self.next()
     }
 }

@@ -162,14 +162,7 @@ fn rows_may_come_from_bytes() {
 fn example(selection: Selection) -> TrainingConfig {
     let optimizer = Optimizer { method: SGD, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig {
-        sparsity,
-        corruption: Corruption::NONE,
-        guard: Guard::NONE,
-        optimizer,
-        batch: 4,
-        steps: 9,
-    }
+    TrainingConfig::new(sparsity, optimizer, 4, 9)
 }
 
 #[test]

@@ -10,8 +10,8 @@ use dense::{Decisions, Outcome, Sum, add_gradient};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Guard, Initial, Inputs, Layer, Method, Network, Optimizer,
-    Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, select,
+    Candidates, Conv, Cut, Encoder, Initial, Inputs, Layer, Method, Network, Optimizer, Parameters, Random,
+    Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, select,
 };
 
 /// How far the gradient in f32 may be from that in f64, relative to the largest element of its region.
@@ -153,14 +153,7 @@ fn expect_same_gradient(case: &Case) -> Result<(), TestCaseError> {
         schedule: Schedule::Constant,
         decay: 0.0,
     };
-    let training = TrainingConfig {
-        sparsity: case.sparsity,
-        corruption: Corruption::NONE,
-        guard: Guard::NONE,
-        optimizer,
-        batch: case.batch,
-        steps: 1,
-    };
+    let training = TrainingConfig::new(case.sparsity, optimizer, case.batch, 1);
     let mut random = Random::new(case.seed);
     let mut parameters = vec![0.0; network.parameters_len()];
     network.initialise(Initial::He, random.next_u64(), &mut parameters).unwrap();

@@ -6,7 +6,7 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    Conv, Corruption, Error, Guard, Initial, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
+    Conv, Corruption, Error, Initial, Method, Network, Optimizer, Random, Scalar, Schedule, Scratch,
     Selection, Shape, Size, Sparsity, Trainer, TrainingConfig,
 };
 
@@ -24,14 +24,7 @@ fn fully_connected() -> Network {
 fn training(selection: Selection, method: Method, rate: f32) -> TrainingConfig {
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig {
-        sparsity,
-        corruption: Corruption::NONE,
-        guard: Guard::NONE,
-        optimizer,
-        batch: BATCH,
-        steps: 50,
-    }
+    TrainingConfig::new(sparsity, optimizer, BATCH, 50)
 }
 
 fn corrupted(input: f32, hidden: f32, training: TrainingConfig) -> TrainingConfig {

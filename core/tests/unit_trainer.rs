@@ -10,8 +10,8 @@ use std::cell::Cell;
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Conv, Corruption, Error, Guard, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule,
-    Scratch, Selection, Shape, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, training_len,
+    Conv, Corruption, Error, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
+    Selection, Shape, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, training_len,
     unit_training_len,
 };
 
@@ -27,14 +27,7 @@ fn network(tied: bool) -> Network {
 fn training(selection: Selection, method: Method) -> TrainingConfig {
     let optimizer = Optimizer { method, rate: 0.02, schedule: Schedule::Linear, decay: 1e-3 };
     let sparsity = Sparsity { grid: Size::ONE, selection };
-    TrainingConfig {
-        sparsity,
-        corruption: Corruption::NONE,
-        guard: Guard::NONE,
-        optimizer,
-        batch: BATCH,
-        steps: 50,
-    }
+    TrainingConfig::new(sparsity, optimizer, BATCH, 50)
 }
 
 /// Every selection with both methods, untied and tied.

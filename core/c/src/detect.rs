@@ -37,6 +37,14 @@ pub const WTA_PHASE_CALIBRATING: u32 = 2;
 /// phase: comparing windows with it.
 pub const WTA_PHASE_WATCHING: u32 = 3;
 
+// They are the core's numbers.
+const _: () = assert!(
+    WTA_PHASE_CONDITIONING == Phase::Conditioning.number()
+        && WTA_PHASE_LEARNING == Phase::Learning.number()
+        && WTA_PHASE_CALIBRATING == Phase::Calibrating.number()
+        && WTA_PHASE_WATCHING == Phase::Watching.number()
+);
+
 /// Bytes that are written to flash at a time, at multiples of as many.
 pub const WTA_FLASH_BLOCK: usize = BLOCK;
 
@@ -514,12 +522,7 @@ pub unsafe extern "C" fn wta_detector_get_info(
     let told = |detector: &Detector<'_>| {
         let (done, end) = detector.progress();
         wta_detector_info {
-            phase: match detector.phase() {
-                Phase::Conditioning => WTA_PHASE_CONDITIONING,
-                Phase::Learning => WTA_PHASE_LEARNING,
-                Phase::Calibrating => WTA_PHASE_CALIBRATING,
-                Phase::Watching => WTA_PHASE_WATCHING,
-            },
+            phase: detector.phase().number(),
             done,
             end,
             skipped: detector.skipped(),

@@ -13,9 +13,9 @@ use wta_c::wta_status::*;
 use wta_c::*;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Int8Pipeline, Method, Network, Novelty,
-    Optimizer, Pool, Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer,
-    TrainingConfig, extractor_len, novelty_len, stream_training_len,
+    Classifier, Conv, Cut, Extractor, Guard, Initial, Int8Pipeline, Method, Network, Novelty, Optimizer,
+    Pool, Rows, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
+    extractor_len, novelty_len, stream_training_len,
 };
 
 /// A file in memory, aligned as in flash.
@@ -365,14 +365,7 @@ fn settings() -> [(wta_training, TrainingConfig); 4] {
         schedule: Schedule::Constant,
         decay: 0.0,
     };
-    let rust = TrainingConfig {
-        sparsity: Sparsity::lifetime(0.2),
-        corruption: Corruption::NONE,
-        guard: Guard::NONE,
-        optimizer,
-        batch: BATCH,
-        steps: 10,
-    };
+    let rust = TrainingConfig::new(Sparsity::lifetime(0.2), optimizer, BATCH, 10);
     let adam = wta_training {
         keep: WTA_KEEP_PER_SAMPLE,
         per_sample: 2,

@@ -5,7 +5,7 @@
 //! ten do not exceed.
 
 use crate::detect::order::kth_largest;
-use crate::math;
+use crate::math::{self, clamp};
 use crate::runs::column;
 
 /// Beyond this, a number is a fault of whatever delivers it; its square is still finite.
@@ -24,20 +24,7 @@ pub(super) struct Conditioner<'a> {
 
 /// A number within what can be computed with; one that is not a number stays so.
 pub(super) fn bounded(value: f32) -> f32 {
-    within(value, 0.0, LARGEST)
-}
-
-/// What is further than `limit` from the centre comes back to there; what is not a number stays so.
-/// `f32::clamp` would do, but links a panic where the compiler does not know the limit.
-pub(super) fn within(value: f32, centre: f32, limit: f32) -> f32 {
-    let (low, high) = (centre - limit, centre + limit);
-    if value > high {
-        high
-    } else if value < low {
-        low
-    } else {
-        value
-    }
+    clamp(value, -LARGEST, LARGEST)
 }
 
 impl Conditioner<'_> {
@@ -57,7 +44,7 @@ impl Conditioner<'_> {
             let mut number = 0.0;
             for value in values {
                 number += 1.0;
-                add(number, within(value, median, limit), mean, spread);
+                add(number, clamp(value, median - limit, median + limit), mean, spread);
             }
         }
     }
@@ -71,7 +58,8 @@ impl Conditioner<'_> {
             let mut value = *value;
             // The root is taken for the few that are far away alone.
             if limit > 0.0 && distance * distance > limit {
-                value = within(value, *mean, math::sqrt(limit));
+                let limit = math::sqrt(limit);
+                value = clamp(value, *mean - limit, *mean + limit);
             }
             add(before + 1.0, value, mean, spread);
         }

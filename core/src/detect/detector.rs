@@ -1,7 +1,7 @@
 //! The state machine.
 
 use crate::cut::Cut;
-use crate::detect::condition::{Conditioner, bounded, within};
+use crate::detect::condition::{Conditioner, bounded};
 use crate::detect::event::{Event, Phase};
 use crate::detect::layout::{Floats, Memory, detector_len};
 use crate::detect::learner::{Lent, learning_len};
@@ -12,11 +12,12 @@ use crate::detect::votes::Ballot;
 use crate::detect::window::{scale, shift};
 use crate::error::{Result, expect_len};
 use crate::logging::logged;
+use crate::math::clamp;
 use crate::memory::{part, part_mut};
 use crate::novelty::{Novelty, novelty_len};
 use crate::parameters::{Initial, Parameters};
 use crate::scalar::Scalar;
-use crate::train::{Schedule, Scratch, TrainingConfig};
+use crate::train::{Optimizer, Schedule, Scratch, TrainingConfig};
 
 /// Where a detector is: everything about it but its settings and what its memory holds.
 #[derive(Clone, Copy, Debug)]
@@ -152,14 +153,15 @@ impl<'m> Detector<'m> {
         for ((index, to), (mean, factor)) in to.iter_mut().enumerate().zip(learnt) {
             let value = bounded(sample.channel(index));
             nan |= value.is_nan();
-            *to = if conditioning { value } else { within((value - mean) * factor, 0.0, limit) };
+            *to = if conditioning { value } else { clamp((value - mean) * factor, -limit, limit) };
         }
         if conditioning {
             return Ok(if nan { None } else { self.condition() });
         }
         self.status.clean = if nan { 0 } else { self.status.clean.saturating_add(1) };
         self.status.filled += 1;
-        if self.status.filled < self.settings.window() {
+        // In numbers: how many samples a window has would take a division for each of them.
+        if self.status.filled * channels < self.floats.window.len() {
             return Ok(None);
         }
         self.window_is_full()
@@ -349,7 +351,7 @@ impl<'m> Detector<'m> {
         let above = score > status.threshold;
         let changed = status.ballot.vote(&settings.votes, above);
         if settings.adapting > 0.0 && status.ballot.history == 0 {
-            let optimizer = crate::train::Optimizer {
+            let optimizer = Optimizer {
                 rate: settings.adapting,
                 schedule: Schedule::Constant,
                 ..settings.training.optimizer

@@ -208,20 +208,13 @@ fn multiply_adds_and_bias(layer: &Layer) -> f64 {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use wta_core::{Conv, Corruption, Guard, Optimizer, Schedule, Shape, Sparsity};
+    use wta_core::{Conv, Optimizer, Schedule, Shape, Sparsity};
 
     const BATCH: usize = 3;
 
     fn training(sparsity: Sparsity, method: Method, decay: f32) -> TrainingConfig {
         let optimizer = Optimizer { method, rate: 0.1, schedule: Schedule::Constant, decay };
-        TrainingConfig {
-            sparsity,
-            corruption: Corruption::NONE,
-            guard: Guard::NONE,
-            optimizer,
-            batch: BATCH,
-            steps: 1,
-        }
+        TrainingConfig::new(sparsity, optimizer, BATCH, 1)
     }
 
     /// Three layers, one with a stride; the survivors' receptive fields fit into the image.

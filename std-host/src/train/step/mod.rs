@@ -176,14 +176,7 @@ mod tests {
     fn training(keep: Selection, grid: Size, method: Method) -> TrainingConfig {
         let optimizer = Optimizer { method, rate: 1e-2, schedule: Schedule::Linear, decay: 1e-3 };
         let sparsity = Sparsity { grid, selection: keep };
-        TrainingConfig {
-            sparsity,
-            corruption: Corruption::NONE,
-            guard: Guard::NONE,
-            optimizer,
-            batch: 30,
-            steps: 10,
-        }
+        TrainingConfig::new(sparsity, optimizer, 30, 10)
     }
 
     /// A selection that lets more winners survive in the first steps.

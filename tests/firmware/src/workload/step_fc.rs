@@ -6,8 +6,8 @@
 #![allow(dead_code, reason = "each program uses a part of this")]
 
 use wta_core::{
-    Corruption, Guard, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
-    Sparsity, TrainingConfig, TrainingLen, UnitTrainer, unit_training_len,
+    Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch, Sparsity, TrainingConfig,
+    TrainingLen, UnitTrainer, unit_training_len,
 };
 
 const INPUTS: usize = 64;
@@ -34,14 +34,7 @@ pub(crate) const ALWAYS: f32 = 10.0;
 const fn training(sparsity: Sparsity, rate: f32) -> TrainingConfig {
     let method = Method::Sgd { momentum: 0.9 };
     let optimizer = Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 };
-    TrainingConfig {
-        sparsity,
-        corruption: Corruption::NONE,
-        guard: Guard::NONE,
-        optimizer,
-        batch: BATCH,
-        steps: 100,
-    }
+    TrainingConfig::new(sparsity, optimizer, BATCH, 100)
 }
 
 const fn len(training: &TrainingConfig) -> TrainingLen {
