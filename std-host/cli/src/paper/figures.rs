@@ -59,8 +59,8 @@ pub(super) struct Panel {
 /// A finished figure.
 #[derive(Serialize, Deserialize)]
 struct Drawn {
-    /// The recipes of the networks that it shows.
-    recipes: Vec<Recipe>,
+    /// The recipes of the networks that it shows, as JSON: only compared, so no key needs to be understood.
+    recipes: serde_json::Value,
     panels: Vec<Panel>,
 }
 
@@ -136,10 +136,13 @@ impl Figure {
             return Ok(None);
         }
         let text = std::fs::read_to_string(&path).map_err(|e| wta::Error::io("read", &path, e))?;
-        let drawn: Drawn = serde_json::from_str(&text).map_err(|e| {
+        let drawn = |recipes: &[Recipe]| -> serde_json::Result<Option<Vec<Panel>>> {
+            let drawn: Drawn = serde_json::from_str(&text)?;
+            Ok((drawn.recipes == as_json(recipes)?).then_some(drawn.panels))
+        };
+        Ok(drawn(&self.recipes(runs)?).map_err(|e| {
             wta::Error::file(&path, format!("cannot be read ({e}); remove it and run this again"))
-        })?;
-        Ok((drawn.recipes == self.recipes(runs)?).then_some(drawn.panels))
+        })?)
     }
 
     /// Trains its networks and draws it.
@@ -158,10 +161,18 @@ impl Figure {
             picture.save(&runs.file(FOLDER).join(&file))?;
             panels.push(Panel { file, caption });
         }
-        let drawn = Drawn { recipes, panels: panels.clone() };
-        atomic::write(&self.record(runs), |to| Ok(serde_json::to_writer_pretty(to, &drawn)?))?;
+        atomic::write(&self.record(runs), |to| {
+            let drawn = Drawn { recipes: as_json(&recipes)?, panels: panels.clone() };
+            Ok(serde_json::to_writer_pretty(to, &drawn)?)
+        })?;
         Ok(panels)
     }
+}
+
+/// Recipes as a file has them. By way of text, which has an `f32` in its own few digits: a value made directly
+/// has those of the nearest `f64`, and would never equal what is read.
+fn as_json(recipes: &[Recipe]) -> serde_json::Result<serde_json::Value> {
+    serde_json::from_str(&serde_json::to_string(recipes)?)
 }
 
 /// A recipe of an RBM, or of a fully-connected network of one layer, with `count` units.
