@@ -9,7 +9,7 @@
 
 use proptest::prelude::*;
 use wta_core::int8::{
-    Int8Classifier, Int8Extractor, Int8Filters, Int8Network, Int8Svm, Int8Weights, Portable, packed_len, sqrt,
+    Int8Classifier, Int8Extractor, Int8Network, Int8Svm, Int8Weights, Portable, packed_len, sqrt,
 };
 use wta_core::{Conv, Error, Network, Pool, PoolKind, Random, Shape, Size};
 
@@ -46,15 +46,23 @@ fn random_layers(network: &Network, random: &mut Random) -> Vec<PlainLayer> {
     network.layers().map(layer).collect()
 }
 
-fn quantised<'a>(network: Network, layers: &'a [PlainLayer]) -> Int8Network<'a> {
-    let filters: Vec<Int8Filters<'_>> = network
-        .layers()
-        .zip(layers)
-        .map(|(layer, plain)| {
-            Int8Filters::new(layer.filter_len(), &plain.packed, &plain.bias, &plain.multipliers).unwrap()
-        })
-        .collect();
-    Int8Network::new(network, &filters).unwrap()
+/// The numbers of all layers.
+struct Whole {
+    weights: Vec<i8>,
+    biases: Vec<i32>,
+    multipliers: Vec<i32>,
+}
+
+fn whole(layers: &[PlainLayer]) -> Whole {
+    Whole {
+        weights: layers.iter().flat_map(|layer| layer.packed.clone()).collect(),
+        biases: layers.iter().flat_map(|layer| layer.bias.clone()).collect(),
+        multipliers: layers.iter().flat_map(|layer| layer.multipliers.clone()).collect(),
+    }
+}
+
+fn quantised(network: Network, whole: &Whole) -> Int8Network<'_> {
+    Int8Network::new(network, &whole.weights, &whole.biases, &whole.multipliers).unwrap()
 }
 
 /// The maps of a layer by its definition, with rational rounding: half upwards.
@@ -141,9 +149,10 @@ proptest! {
         let Some((network, pool, seed, by_root)) = case else { return Ok(()) };
         let mut random = Random::new(seed);
         let layers = random_layers(&network, &mut random);
+        let whole = whole(&layers);
         let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &pool)];
         let mut extractor =
-            Int8Extractor::new(Portable, quantised(network, &layers), pool, by_root, &mut memory).unwrap();
+            Int8Extractor::new(Portable, quantised(network, &whole), pool, by_root, &mut memory).unwrap();
         let mut features = vec![0; extractor.shape().len()];
         // Twice, so that nothing of one image is left for the next; the second is signed.
         for low in [0, -255] {
@@ -167,6 +176,7 @@ proptest! {
         let Some((network, pool, seed, by_root)) = case else { return Ok(()) };
         let mut random = Random::new(seed);
         let layers = random_layers(&network, &mut random);
+        let whole = whole(&layers);
         let shape = pool.output(network.code());
         let len = shape.width * shape.channels;
         let plain: Vec<i8> =
@@ -182,7 +192,7 @@ proptest! {
 
         let memory_len = Int8Extractor::<Portable>::memory_len(&network, &pool);
         let (mut memory, mut features) = (vec![0; memory_len], vec![0; shape.len()]);
-        let network = quantised(network, &layers);
+        let network = quantised(network, &whole);
         let mut extractor =
             Int8Extractor::new(Portable, network, pool, by_root, &mut memory).unwrap();
         extractor.features(&image[..], &mut features).unwrap();
@@ -224,8 +234,8 @@ fn memory_is_the_windows_and_the_open_rows() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let network = Network::convolutional(Shape::new(1, 4, 4), &[Conv::new(2, Size::ONE)], Size::ONE).unwrap();
-    let layers = random_layers(&network, &mut Random::new(1));
-    let int8 = quantised(network, &layers);
+    let whole = whole(&random_layers(&network, &mut Random::new(1)));
+    let int8 = quantised(network, &whole);
     let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &Pool::NONE)];
     assert!(matches!(
         Int8Extractor::new(Portable, int8, Pool::NONE, false, &mut memory[1..]),
@@ -257,11 +267,21 @@ fn what_does_not_fit_is_refused() {
     assert!(Int8Svm::new(shape, &weights, &[0, i32::MIN], &[1.0; 2]).is_err());
     assert!(Int8Classifier::new(extractor, svm, &mut [0; 3]).is_err());
 
-    let one_layer = int8_filters(&layers[0]);
-    assert!(Int8Network::new(network, &[one_layer, one_layer]).is_err());
-    assert!(Int8Network::new(NET, &[one_layer, one_layer]).is_err());
-}
-
-fn int8_filters(plain: &PlainLayer) -> Int8Filters<'_> {
-    Int8Filters::new(1, &plain.packed, &plain.bias, &plain.multipliers).unwrap()
+    let Whole { weights, biases, multipliers } = &whole;
+    let new = |weights: &[i8], biases: &[i32], multipliers: &[i32]| {
+        Int8Network::new(network, weights, biases, multipliers).map(drop)
+    };
+    assert!(new(weights, biases, multipliers).is_ok());
+    // A layer too many, and one too few.
+    assert!(new(&[&weights[..], weights].concat(), biases, multipliers).is_err());
+    assert!(new(&weights[..weights.len() - 1], biases, multipliers).is_err());
+    assert!(new(weights, &biases[1..], multipliers).is_err());
+    assert!(new(weights, biases, &multipliers[1..]).is_err());
+    // Of any map, the last as well.
+    let mut negative = multipliers.clone();
+    *negative.last_mut().unwrap() = -1;
+    assert!(new(weights, biases, &negative).is_err());
+    let mut large = biases.clone();
+    *large.last_mut().unwrap() = i32::MAX;
+    assert!(new(weights, &large, multipliers).is_err());
 }

@@ -56,8 +56,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
         sqrt_features: bool,
         memory: &'a mut [i16],
     ) -> Result<Self> {
-        let maps = network.network().code();
-        let pooling = Pooling { kernels, pool, sqrt_features, maps, open: &mut [], received: 0, emitted: 0 };
+        let pooling = Pooling { kernels, pool, sqrt_features, open: &mut [], received: 0, emitted: 0 };
         let windows = [Window::new(0); MAX_LAYERS];
         // Prepared in its place: what is returned lies on the stack twice.
         let mut extractor =
@@ -73,7 +72,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     #[inline(never)]
     fn prepare(&mut self, memory: &'a mut [i16]) -> Result<()> {
         let description = self.network.network();
-        let (code, pool) = (self.pooling.maps, &self.pooling.pool);
+        let (code, pool) = (description.code(), &self.pooling.pool);
         pool.check(code)?;
         pool.check_int8()?;
         expect_len("memory of the features", Self::memory_len(description, pool), memory.len())?;
@@ -102,7 +101,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
 
     /// The shape of an image's features.
     pub const fn shape(&self) -> Shape {
-        self.pooling.pool.output(self.pooling.maps)
+        self.pooling.pool.output(self.network.network().code())
     }
 
     /// Hands each row of an image's features to `sink` as soon as it is known: its number, and `width x maps`
@@ -161,28 +160,41 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     }
 
     /// The window of layer `index` has received a row: produces the rows above that it completes.
-    fn rise(&mut self, index: usize, sink: &mut impl FnMut(usize, &[i16])) {
-        let mut windows = self.windows.iter_mut().zip(self.network.layers()).skip(index).peekable();
-        while let Some((window, (layer, filters))) = windows.next() {
-            if !window.completes_row(&layer) {
+    fn rise(&mut self, mut index: usize, sink: &mut impl FnMut(usize, &[i16])) {
+        while let Some(to_pool) = self.produce(index) {
+            if to_pool {
+                let maps = self.network.network().code();
+                let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
+                self.pooling.row(maps, row, sink);
                 return;
             }
-            let fields = ReceptiveFields { height: 1, ..layer.receptive_fields() };
-            if let Some((next, (layer_above, _))) = windows.peek_mut() {
-                next.shift(layer_above, self.rows);
-                let (lower, upper) = next.split(layer_above, self.rows);
-                self.kernels.convolve(&fields, filters, window.rows_mut(&layer, lower), self.scratch, upper);
-            } else {
-                let maps = self.pooling.maps;
-                let row = part_mut(self.code, 0, maps.width.saturating_mul(maps.channels));
-                self.kernels.convolve(
-                    &fields,
-                    filters,
-                    window.rows_mut(&layer, self.rows),
-                    self.scratch,
-                    row,
-                );
-                self.pooling.row(row, sink);
+            index = index.saturating_add(1);
+        }
+    }
+
+    /// Produces the row above that the newest row of layer `index` completes, if it does: for the window of
+    /// the next layer, or, where that is the code's, to be pooled.
+    #[inline(never)]
+    fn produce(&mut self, index: usize) -> Option<bool> {
+        let Self { kernels, network, windows, rows, scratch, code, .. } = self;
+        let (layer, filters) = network.layer(index)?;
+        let (window, above) = windows.get_mut(index..)?.split_first_mut()?;
+        if !window.completes_row(&layer) {
+            return None;
+        }
+        let fields = ReceptiveFields { height: 1, ..layer.receptive_fields() };
+        match (network.network().layer(index.saturating_add(1)), above.first_mut()) {
+            (Some(above), Some(next)) => {
+                next.shift(&above, rows);
+                let (lower, upper) = next.split(&above, rows);
+                kernels.convolve(&fields, &filters, window.rows_mut(&layer, lower), scratch, upper);
+                Some(false)
+            }
+            _ => {
+                let output = layer.output();
+                let row = part_mut(code, 0, output.width.saturating_mul(output.channels));
+                kernels.convolve(&fields, &filters, window.rows_mut(&layer, rows), scratch, row);
+                Some(true)
             }
         }
     }
@@ -194,8 +206,6 @@ struct Pooling<'a, K> {
     kernels: K,
     pool: Pool,
     sqrt_features: bool,
-    /// The shape of the code.
-    maps: Shape,
     /// A row that is pooled across alone, then the open rows; pooled row `y` is number `y` modulo their
     /// number.
     open: &'a mut [i16],
@@ -212,8 +222,8 @@ impl<K: Int8Kernels> Pooling<'_, K> {
         self.emitted = 0;
     }
 
-    /// Receives the code's next row, and emits the pooled rows that it completes.
-    fn row(&mut self, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
+    /// Receives the next row of a code of this shape, and emits the pooled rows that it completes.
+    fn row(&mut self, maps: Shape, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
         if pooled_rows(&self.pool) == 0 {
             if self.sqrt_features {
                 sqrt_all(code);
@@ -223,11 +233,11 @@ impl<K: Int8Kernels> Pooling<'_, K> {
             return;
         }
         let Pool { kernel, stride, .. } = self.pool;
-        let output = self.pool.output(self.maps);
+        let output = self.pool.output(maps);
         let (len, row_len) = (output.width.saturating_mul(output.channels), row_len(output));
         let (across, open) = self.open.split_at_mut_checked(row_len).unwrap_or_default();
         let across = part_mut(across, 0, len);
-        pool_across(self.kernels, self.pool, self.maps.channels, code, across);
+        pool_across(self.kernels, self.pool, maps.channels, code, across);
 
         let y = self.received;
         self.received = self.received.saturating_add(1);
@@ -238,7 +248,7 @@ impl<K: Int8Kernels> Pooling<'_, K> {
             let row = part_mut(open, slot, len);
             self.kernels.max(across, row);
             let last = pooled.saturating_mul(stride.height).saturating_add(kernel.height);
-            if self.received == last.min(self.maps.height) {
+            if self.received == last.min(maps.height) {
                 if self.sqrt_features {
                     sqrt_all(row);
                 }

@@ -145,14 +145,20 @@ impl<'a> Int8Filters<'a> {
         multipliers: &'a [i32],
     ) -> Result<Self> {
         let filters = Self::known(filter_len, weights, bias, multipliers)?;
-        let weights = &filters.weights;
+        filters.check()?;
+        Ok(filters)
+    }
+
+    /// `Ok` when no multiplier is negative, and no sum can leave `i32`.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Self { weights, bias, multipliers } = self;
         if multipliers.iter().any(|multiplier| *multiplier < 0) {
             return Err(Error::Invalid("a multiplier of a quantised layer is negative"));
         }
         for (map, bias) in bias.iter().enumerate() {
             expect_sums_fit(weights.filter(map), *bias)?;
         }
-        Ok(filters)
+        Ok(())
     }
 
     /// [`Int8Filters::new`] for numbers that have been looked at before.

@@ -63,24 +63,7 @@ impl Int8Kernels for Portable {
         if PACKED && packed::convolve(fields, filters, window, scratch, out) {
             return;
         }
-        let maps = filters.weights.filters();
-        // Filled up to whole groups with zeros.
-        let field = part_mut(scratch, 0, fields.len().div_ceil(4).saturating_mul(4));
-        field.fill(0);
-        for (x, out) in runs_mut(out, maps).take(fields.width).enumerate() {
-            gather(fields, window.get(fields.offset(0, x)..).unwrap_or_default(), field);
-            let scaled = pieces(filters.bias, 2).zip(pieces(filters.multipliers, 2));
-            for ((out, (bias, multipliers)), pair) in
-                pieces_mut(out, 2).zip(scaled).zip(filters.weights.pairs())
-            {
-                let bias = |index: usize| bias.get(index).copied().unwrap_or(0);
-                let mut sums = [bias(0), bias(1)];
-                add_products(pair, field, &mut sums);
-                for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
-                    *out = requantise(sum, *multiplier);
-                }
-            }
-        }
+        one_by_one(fields, filters, window, scratch, out);
     }
 
     fn accumulate(self, filters: &Int8Weights<'_>, inputs: &[i16], sums: &mut [i32]) {
@@ -99,18 +82,42 @@ impl Int8Kernels for Portable {
     }
 }
 
-/// Copies the field at the start of `window`. Number by number: of the few that a row has, the compiler would
-/// make a call for each row.
-fn gather(fields: &ReceptiveFields, window: &[i16], to: &mut [i16]) {
-    let gap = fields.row_stride.wrapping_sub(fields.row_len);
-    let (mut at, mut left) = (0usize, fields.row_len);
-    for to in to.iter_mut().take(fields.len()) {
-        *to = window.get(at).copied().unwrap_or(0);
-        at = at.wrapping_add(1);
-        left = left.wrapping_sub(1);
-        if left == 0 {
-            left = fields.row_len;
-            at = at.wrapping_add(gap);
+/// [`Int8Kernels::convolve`], product by product. A call, so that who takes two at a time does not have this
+/// on the stack.
+#[inline(never)]
+fn one_by_one(
+    fields: &ReceptiveFields,
+    filters: &Int8Filters<'_>,
+    window: &[i16],
+    scratch: &mut [i16],
+    out: &mut [i16],
+) {
+    let maps = filters.weights.filters();
+    // Filled up to whole groups with zeros.
+    let field = part_mut(scratch, 0, fields.len().div_ceil(4).saturating_mul(4));
+    field.fill(0);
+    for (x, out) in runs_mut(out, maps).take(fields.width).enumerate() {
+        gather(fields, window.get(fields.offset(0, x)..).unwrap_or_default(), field);
+        let scaled = pieces(filters.bias, 2).zip(pieces(filters.multipliers, 2));
+        for ((out, (bias, multipliers)), pair) in pieces_mut(out, 2).zip(scaled).zip(filters.weights.pairs())
+        {
+            let bias = |index: usize| bias.get(index).copied().unwrap_or(0);
+            let mut sums = [bias(0), bias(1)];
+            add_products(pair, field, &mut sums);
+            for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
+                *out = requantise(sum, *multiplier);
+            }
+        }
+    }
+}
+
+/// Copies the field at the start of `window`.
+pub(crate) fn gather(fields: &ReceptiveFields, window: &[i16], to: &mut [i16]) {
+    for (to, from) in runs_mut(to, fields.row_len).zip(pieces(window, fields.row_stride)) {
+        for (to, from) in to.iter_mut().zip(from) {
+            // Of the few numbers that a row has, the compiler would make a call.
+            black_box(());
+            *to = *from;
         }
     }
 }

@@ -28,5 +28,6 @@ pub use classify::{Int8Classifier, Int8Svm};
 pub use extract::Int8Extractor;
 pub use filters::{Int8Filters, Int8Weights, packed_len};
 pub use kernels::{Int8Kernels, Portable};
+pub(crate) use network::check_filters;
 pub use network::{Aligned, Int8Network};
 pub use rows::Int8Rows;

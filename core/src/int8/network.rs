@@ -1,10 +1,9 @@
 //! A quantised encoder in borrowed memory.
 
 use crate::error::{Result, expect_len};
-use crate::int8::filters::Int8Filters;
+use crate::int8::filters::{Int8Filters, packed_len};
 use crate::int8::kernels::Int8Kernels;
-use crate::memory::copy;
-use crate::network::{Layer, MAX_LAYERS, Network};
+use crate::network::{Layer, Network};
 use crate::pool::Pool;
 use crate::shape::{Shape, div_ceil};
 
@@ -18,36 +17,46 @@ pub struct Aligned<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Int8Network<'a> {
     network: Network,
-    /// As many as the network has layers, and then empty ones.
-    layers: [Int8Filters<'a>; MAX_LAYERS],
+    /// The numbers of all layers, one after the other. Filters of each layer, which are made when they are
+    /// asked for, would be a quarter of a kilobyte more, and that several times on the stack.
+    weights: &'a [i8],
+    biases: &'a [i32],
+    multipliers: &'a [i32],
 }
 
 impl<'a> Int8Network<'a> {
-    /// A network's encoder with the filters of each layer. The decoder has no part in it.
+    /// A network's encoder with the numbers of all layers, layer after layer as `model.wta` has them: the
+    /// [packed](crate::int8::Int8Weights) weights, and a bias and a multiplier for each map. The decoder has
+    /// no part in it.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`](crate::Error::Length) for another number of layers, maps or weights than the
-    /// network's.
-    pub fn new(network: Network, layers: &[Int8Filters<'a>]) -> Result<Self> {
-        expect_len("quantised layers", network.depth(), layers.len())?;
-        for (layer, filters) in network.each_layer().zip(layers) {
-            expect_len("quantised layer's maps", layer.conv.maps, filters.weights.filters())?;
-            expect_len("quantised filter", layer.filter_len(), filters.weights.filter_len())?;
-        }
-        let mut all = [Int8Filters::EMPTY; MAX_LAYERS];
-        copy(layers, &mut all);
-        Ok(Self { network, layers: all })
+    /// [`Error::Length`](crate::Error::Length) for more or fewer numbers than the network's, and as for
+    /// [`Int8Filters::new`].
+    pub fn new(
+        network: Network,
+        weights: &'a [i8],
+        biases: &'a [i32],
+        multipliers: &'a [i32],
+    ) -> Result<Self> {
+        let int8 = Self::known(network, weights, biases, multipliers);
+        int8.check()?;
+        Ok(int8)
     }
 
-    /// The same of filters that were made for the network's layers.
-    pub(crate) const fn known(network: Network, layers: [Int8Filters<'a>; MAX_LAYERS]) -> Self {
-        Self { network, layers }
+    /// [`Int8Network::new`] of numbers that have been looked at before.
+    pub(crate) const fn known(
+        network: Network,
+        weights: &'a [i8],
+        biases: &'a [i32],
+        multipliers: &'a [i32],
+    ) -> Self {
+        Self { network, weights, biases, multipliers }
     }
 
-    /// The network, and the filters to be filled in.
-    pub(crate) const fn parts_mut(&mut self) -> (&Network, &mut [Int8Filters<'a>; MAX_LAYERS]) {
-        (&self.network, &mut self.layers)
+    #[inline(never)]
+    fn check(&self) -> Result<()> {
+        check_filters(&self.network, self.weights, self.biases, self.multipliers)
     }
 
     /// The network.
@@ -55,10 +64,60 @@ impl<'a> Int8Network<'a> {
         &self.network
     }
 
-    /// The network's layers with their filters, from the image up.
-    pub fn layers(&self) -> impl Iterator<Item = (Layer, &Int8Filters<'a>)> {
-        self.network.each_layer().zip(&self.layers)
+    /// A layer with its filters.
+    pub(crate) fn layer(&self, index: usize) -> Option<(Layer, Int8Filters<'a>)> {
+        self.layers().nth(index)
     }
+
+    /// The network's layers with their filters, from the image up.
+    pub fn layers(&self) -> impl Iterator<Item = (Layer, Int8Filters<'a>)> {
+        each(&self.network, self.weights, self.biases, self.multipliers)
+    }
+}
+
+/// The layers of a network with their filters. Beyond what the lengths allow, filters are empty.
+fn each<'n, 'a: 'n>(
+    network: &'n Network,
+    mut weights: &'a [i8],
+    mut biases: &'a [i32],
+    mut multipliers: &'a [i32],
+) -> impl Iterator<Item = (Layer, Int8Filters<'a>)> + use<'n, 'a> {
+    network.each_layer().map(move |layer| {
+        let maps = layer.conv.maps;
+        let weights = first(&mut weights, packed_len(maps, layer.filter_len()));
+        let filters = Int8Filters::known(
+            layer.filter_len(),
+            weights,
+            first(&mut biases, maps),
+            first(&mut multipliers, maps),
+        );
+        (layer, filters.unwrap_or(Int8Filters::EMPTY))
+    })
+}
+
+/// Takes the first numbers away.
+fn first<'a, T>(rest: &mut &'a [T], len: usize) -> &'a [T] {
+    let (first, others) = rest.split_at_checked(len).unwrap_or_default();
+    *rest = others;
+    first
+}
+
+/// `Ok` when these are the numbers of all layers of a network, and no sum can leave `i32`.
+pub(crate) fn check_filters(
+    network: &Network,
+    weights: &[i8],
+    biases: &[i32],
+    multipliers: &[i32],
+) -> Result<()> {
+    let (mut len, mut maps) = (0usize, 0usize);
+    for layer in network.each_layer() {
+        len = len.saturating_add(packed_len(layer.conv.maps, layer.filter_len()));
+        maps = maps.saturating_add(layer.conv.maps);
+    }
+    expect_len("quantised network's weights", len, weights.len())?;
+    expect_len("quantised network's biases", maps, biases.len())?;
+    expect_len("quantised network's multipliers", maps, multipliers.len())?;
+    each(network, weights, biases, multipliers).try_for_each(|(_, filters)| filters.check())
 }
 
 /// `len` filled up to whole words, so that what follows is aligned, too.

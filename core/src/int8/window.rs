@@ -1,7 +1,7 @@
 //! The rows of a layer's input that are needed at the moment.
 
-use crate::memory::{copy, part_mut};
-use crate::network::Layer;
+use crate::memory::{copy, part_mut, quotient};
+use crate::network::{Conv, Layer};
 
 /// As many rows of a layer's padded input as its kernel is high, the newest last.
 ///
@@ -15,21 +15,18 @@ pub(crate) struct Window {
     start: usize,
     /// Rows received, those of the upper border included.
     received: usize,
-    /// Rows of the layer's output produced.
-    produced: usize,
 }
 
 impl Window {
     /// A window whose rows start there.
     pub(crate) const fn new(start: usize) -> Self {
-        Self { start, received: 0, produced: 0 }
+        Self { start, received: 0 }
     }
 
     /// Back to the top of an image: the rows of the upper border, which are 0, have been received.
     pub(crate) fn restart(&mut self, layer: &Layer, memory: &mut [i16]) {
         self.rows_mut(layer, memory).fill(0);
         self.received = layer.conv.kernel.height.saturating_sub(1) / 2;
-        self.produced = 0;
     }
 
     pub(crate) fn rows_mut<'m>(&self, layer: &Layer, memory: &'m mut [i16]) -> &'m mut [i16] {
@@ -73,13 +70,12 @@ impl Window {
         (lower, Self { start: 0, ..*self }.newest_mut(layer, mine))
     }
 
-    /// Whether the newest row completes the fields of an output row; if so, it counts as produced.
-    pub(crate) fn completes_row(&mut self, layer: &Layer) -> bool {
-        let conv = &layer.conv;
-        let needed = self.produced.saturating_mul(conv.stride.height).saturating_add(conv.kernel.height);
-        let complete = self.received == needed && self.produced < layer.output().height;
-        self.produced = self.produced.saturating_add(usize::from(complete));
-        complete
+    /// Whether the newest row completes the fields of an output row.
+    pub(crate) fn completes_row(&self, layer: &Layer) -> bool {
+        let Conv { kernel, stride, .. } = layer.conv;
+        let Some(below) = self.received.checked_sub(kernel.height) else { return false };
+        let row = quotient(below, stride.height);
+        row.saturating_mul(stride.height) == below && row < layer.output().height
     }
 }
 

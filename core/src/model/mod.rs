@@ -70,7 +70,7 @@ mod write;
 
 use crate::crc::crc32;
 use crate::error::{Error, Result, expect_finite, expect_len};
-use crate::int8::{Int8Filters, Int8Network, Int8Svm};
+use crate::int8::{Int8Network, Int8Svm};
 use crate::logging::logged;
 use crate::network::{Conv, Network};
 use crate::parameters::Parameters;
@@ -396,18 +396,6 @@ impl<'a> Model<'a> {
         self.sections.numbers(INT8_INPUT_STEP).ok().flatten().and_then(|step| step.first()).copied()
     }
 
-    /// [`Model::int8`] without another look at the filters.
-    pub(crate) fn known_int8(&self) -> Option<Int8Network<'a>> {
-        int8::encoder(&self.sections, &self.network, Int8Filters::known)
-    }
-
-    /// [`Model::int8_svm`] likewise.
-    pub(crate) fn known_int8_svm(&self) -> Option<Int8Svm<'a>> {
-        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::known)
-            .ok()
-            .flatten()
-    }
-
     fn classifier(&self) -> Result<Option<Svm<'a>>> {
         let (weights, biases) =
             match (self.sections.numbers(SVM_WEIGHTS)?, self.sections.numbers(SVM_BIASES)?) {
@@ -486,16 +474,15 @@ impl<'a> Model<'a> {
 
     /// The quantised encoder, in place; none when the model was exported without. It takes pixels as they
     /// are: bytes.
-    ///
-    /// Its filters are looked through once more, so call this once, not for every image.
     pub fn int8(&self) -> Option<Int8Network<'a>> {
-        int8::encoder(&self.sections, &self.network, Int8Filters::new)
+        int8::encoder(&self.sections, &self.network)
     }
 
-    /// The quantised classifier, in place; none when the model was exported without. Like [`Model::int8`], to
-    /// be called once.
+    /// The quantised classifier, in place; none when the model was exported without.
     pub fn int8_svm(&self) -> Option<Int8Svm<'a>> {
-        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::new).ok().flatten()
+        int8::classifier(&self.sections, &self.network, &self.pool, self.classes, Int8Svm::known)
+            .ok()
+            .flatten()
     }
 
     /// What makes a feature of the quantised encoder one of the `f32` encoder: what each is multiplied by.

@@ -125,7 +125,7 @@ impl<'a, K: Int8Kernels> Int8Pipeline<'a, K> {
     /// As for [`Int8Pipeline::features`], and [`Error::Model`] for a model without classifier.
     pub fn scores(&mut self, samples: impl Rows) -> Result<impl Iterator<Item = f32>> {
         let Self { kernels, model, scale, step, memory } = self;
-        let svm = model.known_int8_svm().ok_or(NO_CLASSIFIER);
+        let svm = model.int8_svm().ok_or(NO_CLASSIFIER);
         let svm = logged!(svm)?;
         let (sums, memory) = memory.split_at_mut_checked(svm.classes()).unwrap_or_default();
         let sums: &mut [i32] = bytemuck::try_cast_slice_mut(sums).unwrap_or_default();
@@ -181,7 +181,7 @@ fn extractor<'a, K: Int8Kernels>(
     memory: &'a mut [i16],
 ) -> Result<Int8Extractor<'a, K>> {
     let layer = model.layer(index);
-    let network = layer.known_int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
+    let network = layer.int8().ok_or(Error::Model("this model.wta has no quantised network"))?;
     Int8Extractor::new(kernels, network, layer.pool(), layer.sqrt_features(), memory)
 }
 

@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Classifier;
 use crate::files::tensors::bytes_of;
 use crate::run::Trained;
-use quantize::Quantized;
+use quantize::{Quantized, QuantizedFilters};
 
 /// The optional contents of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +96,10 @@ fn layer(source: &Source, floats: Option<Options>, quantized: Option<&Quantized>
 /// The sections in 8-bit integers.
 fn int8_sections(quantized: &Quantized) -> Vec<Section> {
     let mut sections = Vec::new();
-    let layers = quantized.layers();
-    let weights = layers.iter().flat_map(|layer| &layer.weights).map(|weight| *weight as u8).collect();
-    let biases = layers.iter().flat_map(|layer| &layer.biases).flat_map(|bias| bias.to_le_bytes()).collect();
-    let multipliers = layers.iter().flat_map(|layer| &layer.multipliers);
-    let multipliers = multipliers.flat_map(|multiplier| multiplier.to_le_bytes()).collect();
+    let QuantizedFilters { weights, biases, multipliers } = quantized.filters();
+    let weights = weights.iter().map(|weight| *weight as u8).collect();
+    let biases = biases.iter().flat_map(|bias| bias.to_le_bytes()).collect();
+    let multipliers = multipliers.iter().flat_map(|multiplier| multiplier.to_le_bytes()).collect();
     let mut add = |tag, what, bytes| sections.push(Section { tag, what, bytes });
     add(INT8_WEIGHTS, "encoder, int8", weights);
     add(INT8_BIASES, "encoder's biases, i32", biases);

@@ -3,12 +3,17 @@
 
 use core::arch::global_asm;
 
+/// Switches the FPU on, where there is one: what instructions of it would otherwise trap.
+#[cfg(target_feature = "f")]
+global_asm!(".section .start, \"ax\"", ".global _start", "_start:", "li t0, 0x2000", "csrs mstatus, t0");
+
+#[cfg(not(target_feature = "f"))]
+global_asm!(".section .start, \"ax\"", ".global _start", "_start:");
+
 // The stack is set up and painted as cortex-m-rt paints it (see `stack.rs`), and `.bss` is set to 0. `.data`
 // lies where it is to be: QEMU has loaded it.
 global_asm!(
     ".section .start, \"ax\"",
-    ".global _start",
-    "_start:",
     "la sp, _stack_start",
     "la t0, _bss_start",
     "la t1, _bss_end",

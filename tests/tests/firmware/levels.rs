@@ -23,7 +23,7 @@ const TOLERANCE: u64 = 3;
 
 /// What calls may have on the stack: those that train, those in 8 bits, whole models, and all others.
 const TRAINING: u64 = 3584;
-const INT8: u64 = 4352;
+const INT8: u64 = 3328;
 const MODELS: u64 = 3200;
 const OTHERS: u64 = 2560;
 

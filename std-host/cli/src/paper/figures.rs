@@ -169,8 +169,8 @@ impl Figure {
     }
 }
 
-/// Recipes as a file has them. By way of text, which has an `f32` in its own few digits: a value made directly
-/// has those of the nearest `f64`, and would never equal what is read.
+/// Recipes as a file has them. By way of text, which has an `f32` in its own few digits: a value made
+/// directly has those of the nearest `f64`, and would never equal what is read.
 fn as_json(recipes: &[Recipe]) -> serde_json::Result<serde_json::Value> {
     serde_json::from_str(&serde_json::to_string(recipes)?)
 }

@@ -98,8 +98,7 @@ impl Numbers<'_> {
             .collect();
         let weights = graph.bytes("weights", &self.dimensions(), &values);
         let weights = dequantized(graph, &weights, scales);
-        let biases = int8.layers().get(index).map_or(&[][..], |layer| &layer.biases);
-        let biases = graph.words("bias", biases);
+        let biases = graph.words("bias", int8.biases(index));
         let scales: Vec<f64> = scales.iter().map(|scale| scale * input_scale).collect();
         (weights, dequantized(graph, &biases, &scales))
     }

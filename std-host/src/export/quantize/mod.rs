@@ -6,4 +6,4 @@ mod network;
 
 pub use compare::{Comparison, compare};
 pub(in crate::export) use network::rounded;
-pub use network::{Quantized, QuantizedLayer, QuantizedSvm};
+pub use network::{Quantized, QuantizedFilters, QuantizedSvm};

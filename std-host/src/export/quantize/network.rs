@@ -7,7 +7,7 @@
 //! and sums are integers in units of input scale x weight scale.
 
 use wta_core::Layer;
-use wta_core::int8::{Int8Filters, Int8Network, Int8Svm, Int8Weights, packed_len};
+use wta_core::int8::{Int8Network, Int8Svm, Int8Weights, packed_len};
 use wta_core::{Network, Parameters, Pool, Shape};
 
 use super::calibrate::{self, Limits, MAX_ACTIVATION, MAX_SIGNED};
@@ -31,7 +31,7 @@ pub struct Quantized {
     below: Option<Box<Quantized>>,
     input_step: Option<f32>,
     byte_step: f64,
-    layers: Vec<QuantizedLayer>,
+    filters: QuantizedFilters,
     scales: Vec<Scales>,
     feature_scale: f32,
     svm: Option<QuantizedSvm>,
@@ -48,9 +48,9 @@ struct Scales {
     activations: f64,
 }
 
-/// A layer's numbers, in the layout of [`Int8Filters`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuantizedLayer {
+/// The numbers of layers, layer after layer, in the layout of [`Int8Network`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuantizedFilters {
     /// The weights, packed for the kernels.
     pub weights: Vec<i8>,
     /// One per map.
@@ -103,12 +103,14 @@ impl Quantized {
         };
         let (network, pool) = turned(trained.network(), pool);
         let root = trained.recipe().features.root;
-        let (mut layers, mut scales) = (Vec::new(), Vec::new());
+        let (mut all, mut scales) = (QuantizedFilters::default(), Vec::new());
         for (index, (layer, limit)) in network.layers().zip(limits).enumerate() {
             let filters = parameters.filters(index);
             let (quantized, found) =
                 quantize_layer(&layer, filters.weights, filters.bias, input_scale, limit)?;
-            layers.push(quantized);
+            all.weights.extend(quantized.weights);
+            all.biases.extend(quantized.biases);
+            all.multipliers.extend(quantized.multipliers);
             input_scale = found.activations;
             scales.push(found);
         }
@@ -123,7 +125,7 @@ impl Quantized {
             below,
             input_step,
             byte_step,
-            layers,
+            filters: all,
             scales,
             feature_scale,
             svm,
@@ -147,9 +149,17 @@ impl Quantized {
         self.byte_step
     }
 
-    /// The layers' numbers.
-    pub fn layers(&self) -> &[QuantizedLayer] {
-        &self.layers
+    /// The numbers of all layers.
+    pub fn filters(&self) -> &QuantizedFilters {
+        &self.filters
+    }
+
+    /// The biases of a layer.
+    pub(in crate::export) fn biases(&self, layer: usize) -> &[i32] {
+        let maps = |layer: Layer| layer.conv.maps;
+        let start: usize = self.network.layers().take(layer).map(maps).sum();
+        let len = self.network.layers().nth(layer).map_or(0, maps);
+        self.filters.biases.get(start..start + len).unwrap_or_default()
     }
 
     /// What a weight of 1 stands for in a layer, map by map, and what an input of 1 does.
@@ -193,13 +203,8 @@ impl Quantized {
     ///
     /// [`Error::Core`](crate::Error::Core) if a filter is so long that its sums could overflow 32 bits.
     pub fn int8(&self) -> Result<Int8Network<'_>> {
-        let layers = self.network.layers().zip(&self.layers);
-        let filters: wta_core::Result<Vec<Int8Filters<'_>>> = layers
-            .map(|(layer, int8)| {
-                Int8Filters::new(layer.filter_len(), &int8.weights, &int8.biases, &int8.multipliers)
-            })
-            .collect();
-        Ok(Int8Network::new(self.network, &filters?)?)
+        let QuantizedFilters { weights, biases, multipliers } = &self.filters;
+        Ok(Int8Network::new(self.network, weights, biases, multipliers)?)
     }
 
     /// The classifier in the form that the core computes with.
@@ -222,7 +227,7 @@ fn quantize_layer(
     bias: &[f32],
     input_scale: f64,
     limit: f64,
-) -> Result<(QuantizedLayer, Scales)> {
+) -> Result<(QuantizedFilters, Scales)> {
     let len = layer.filter_len();
     let scales: Vec<f64> = weights
         .chunks_exact(len)
@@ -247,7 +252,7 @@ fn quantize_layer(
     }
     let weights = packed(&plain, len)?;
     let scales = Scales { input: input_scale, weights: used, activations: scale };
-    Ok((QuantizedLayer { weights, biases, multipliers }, scales))
+    Ok((QuantizedFilters { weights, biases, multipliers }, scales))
 }
 
 /// A quantised classifier of features in units of `feature_scale`, and what a weight of 1 stands for in each
@@ -293,7 +298,7 @@ fn packed(weights: &[i8], filter_len: usize) -> Result<Vec<i8>> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use wta_core::int8::{Int8Extractor, Portable, requantise};
+    use wta_core::int8::{Int8Extractor, Int8Filters, Portable, requantise};
     use wta_core::{Conv, Encoder, Initial, Scalar, Size};
 
     use crate::data;
@@ -306,8 +311,8 @@ mod tests {
     }
 
     /// The activations of the quantised layer, in units of the original one.
-    fn outputs(layer: &Layer, quantized: &QuantizedLayer, scale: f64, inputs: &[i16]) -> Vec<f64> {
-        let QuantizedLayer { weights, biases, multipliers } = quantized;
+    fn outputs(layer: &Layer, quantized: &QuantizedFilters, scale: f64, inputs: &[i16]) -> Vec<f64> {
+        let QuantizedFilters { weights, biases, multipliers } = quantized;
         let filters = Int8Filters::new(layer.filter_len(), weights, biases, multipliers).unwrap();
         let sum = |map: usize| {
             let products = filters.weights.filter(map).zip(inputs).map(|(w, x)| i32::from(w) * i32::from(*x));

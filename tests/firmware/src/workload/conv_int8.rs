@@ -3,9 +3,7 @@
 //!
 //! Two layers whose instructions are counted, and many small ones of all shapes.
 
-use wta_core::int8::{
-    Aligned, Int8Extractor, Int8Filters, Int8Kernels, Int8Network, Int8Weights, packed_len,
-};
+use wta_core::int8::{Aligned, Int8Extractor, Int8Kernels, Int8Network, Int8Weights, packed_len};
 use wta_core::{Conv, Error, Network, Pool, Random, Result, Shape, Size};
 
 /// Rows and columns of the images, as in MNIST.
@@ -79,15 +77,14 @@ impl Memory {
         self.fill(network, seed)?;
         let layer = network.top();
         let packed = self.weights.0.get(..packed_len(layer.conv.maps, layer.filter_len()));
-        let filters = Int8Filters::new(
-            layer.filter_len(),
+        let len = Int8Extractor::<K>::memory_len(network, &Pool::NONE);
+        let memory = self.working.0.get_mut(..len).unwrap_or_default();
+        let network = Int8Network::new(
+            *network,
             packed.unwrap_or_default(),
             self.bias.get(..layer.conv.maps).unwrap_or_default(),
             self.multipliers.get(..layer.conv.maps).unwrap_or_default(),
         )?;
-        let len = Int8Extractor::<K>::memory_len(network, &Pool::NONE);
-        let memory = self.working.0.get_mut(..len).unwrap_or_default();
-        let network = Int8Network::new(*network, &[filters])?;
         let mut extractor = Int8Extractor::new(kernels, network, Pool::NONE, false, memory)?;
         let image = self.image.get(..layer.input.len()).unwrap_or_default();
         let mut checksum = 0x811c_9dc5_u32;
