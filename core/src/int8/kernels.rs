@@ -5,6 +5,7 @@ use core::hint::black_box;
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::{Int8Filters, Int8Weights};
+use crate::int8::gather::gather;
 use crate::int8::packed;
 use crate::memory::{copy, part_mut};
 use crate::runs::{pieces, pieces_mut, runs_mut};
@@ -107,17 +108,6 @@ fn one_by_one(
             for (out, (sum, multiplier)) in out.iter_mut().zip(sums.into_iter().zip(multipliers)) {
                 *out = requantise(sum, *multiplier);
             }
-        }
-    }
-}
-
-/// Copies the field at the start of `window`.
-pub(crate) fn gather(fields: &ReceptiveFields, window: &[i16], to: &mut [i16]) {
-    for (to, from) in runs_mut(to, fields.row_len).zip(pieces(window, fields.row_stride)) {
-        for (to, from) in to.iter_mut().zip(from) {
-            // Of the few numbers that a row has, the compiler would make a call.
-            black_box(());
-            *to = *from;
         }
     }
 }

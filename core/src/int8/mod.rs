@@ -17,6 +17,7 @@ mod activation;
 mod classify;
 mod extract;
 mod filters;
+mod gather;
 mod kernels;
 mod network;
 mod packed;

@@ -18,7 +18,7 @@ use core::hint::black_box;
 use crate::field::ReceptiveFields;
 use crate::int8::activation::requantise;
 use crate::int8::filters::Int8Filters;
-use crate::int8::kernels::gather;
+use crate::int8::gather::gather;
 use crate::memory::quotient;
 use crate::runs::{pieces, pieces_mut, runs_mut};
 use crate::shape::div_ceil;
