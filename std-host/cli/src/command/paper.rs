@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
     /// Seed of the networks and the SVMs; two recipes are also trained with the next two seeds.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Rehearse on a few of the bundled digits, 400 to train and 100 to test, one epoch each.
+    /// Rehearse on a few of the bundled digits, 400 to train and 100 to test, with one epoch and two
+    /// values of C each.
     #[arg(long)]
     quick: bool,
 }

@@ -129,7 +129,7 @@ pub(super) fn run(runs: &PaperRuns<'_>, mut each: impl FnMut(&Entry) -> Result<(
             features = Some((task, finished.checksum, encoded));
         }
         let Some((_, checksum, encoded)) = &features else { continue };
-        let svm = SvmRecipe { c: FEW_LABELS_C.to_vec(), ..recipe.svm.clone() };
+        let svm = SvmRecipe { c: runs.tried(&FEW_LABELS_C), ..recipe.svm.clone() };
         let plan = Plan { labels: Some(task.labels), draws: draws(runs), seed, svm: &svm };
         let evaluation = evaluate(encoded, plan, runs.observer)?;
         let entry = Entry {

@@ -20,7 +20,7 @@ const FILE: &str = "paper-mnist.md";
 pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
     let Some(folder) = runs.settings.data else {
         return Ok(format!(
-            "A rehearsal: one epoch each on a few of the bundled digits, {} to train and {} to test, which are MNIST's \
+            "A rehearsal: one epoch and two values of C each, on a few of the bundled digits, {} to train and {} to test, which are MNIST's \
              files in `{}/`; the paper's figures are for all of MNIST.\n",
             rehearsal::TRAIN,
             rehearsal::TEST,

@@ -20,7 +20,7 @@ pub(crate) struct Settings<'a> {
     /// The folder of the reproduction.
     pub folder: &'a Path,
     /// The folder that holds `mnist/`; without one, this is a rehearsal on a few of the bundled digits, with
-    /// one epoch each.
+    /// one epoch and two values of C each.
     pub data: Option<&'a Path>,
     /// The seed of the networks and the SVMs.
     pub seed: u64,
@@ -63,8 +63,19 @@ impl PaperRuns<'_> {
         recipe.set_seed(seed);
         if self.is_rehearsal() {
             recipe.set_epochs(1);
+            let mut layer = Some(&mut recipe);
+            while let Some(recipe) = layer {
+                recipe.svm.c = self.tried(&recipe.svm.c);
+                layer = recipe.below.as_deref_mut();
+            }
         }
         Ok(recipe)
+    }
+
+    /// Those of the values of C that are tried: all, or, in a rehearsal, the two in the middle.
+    pub(super) fn tried(&self, all: &[f64]) -> Vec<f64> {
+        let aside = if self.is_rehearsal() { all.len().saturating_sub(1) / 2 } else { 0 };
+        all.get(aside..all.len() - aside).unwrap_or(all).to_vec()
     }
 
     /// The run folder of this name.

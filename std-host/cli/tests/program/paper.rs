@@ -117,7 +117,7 @@ fn few_labels_come_from_the_row_s_network() {
     assert_eq!(cells(&report, "600")[3], "not yet");
     // It is what evaluating alone gives.
     let (run, data) = (folder.path("paper/mnist-conv-stacked"), folder.path("paper/digits"));
-    let draws = ["--labels", "300", "--draws", "2", "--pool", "4/3", "--power", "1.5", "--c", "1,3,10,30"];
+    let draws = ["--labels", "300", "--draws", "2", "--pool", "4/3", "--power", "1.5", "--c", "3,10"];
     let alone = wta(&[&["eval", "--run", &run, "--data", &data][..], &draws].concat()).succeeds();
     assert_eq!(alone.value_after("test error: "), format!("{line} over 2 draws"));
     let again = rehearse(&folder, "few-labels").succeeds();
