@@ -5,11 +5,37 @@
 //! bits however the loops are cut. A microcontroller loads an operand once where the plain loop would load it
 //! for every row, and spends its instructions on arithmetic instead of on counting.
 
+use core::hint::black_box;
+
 /// Columns in a turn of a loop.
 const COLUMNS: usize = 4;
 
 /// Rows that are gone through at once.
 pub(crate) const ROWS: usize = 4;
+
+/// Numbers that are written in a turn of a loop.
+const WRITTEN: usize = 8;
+
+/// Sets a row to 0. `fill` is a call, which in firmware sets a word a turn.
+pub(crate) fn clear(row: &mut [f32]) {
+    let (eights, rest) = row.as_chunks_mut::<WRITTEN>();
+    for eight in eights {
+        // Or the compiler would make that call.
+        black_box(());
+        *eight = [0.0; WRITTEN];
+    }
+    rest.fill(0.0);
+}
+
+/// Copies a row to one that is as long, likewise.
+pub(crate) fn copy_row(from: &[f32], to: &mut [f32]) {
+    let ((eights, rest), (to, to_rest)) = (from.as_chunks::<WRITTEN>(), to.as_chunks_mut::<WRITTEN>());
+    for (to, from) in to.iter_mut().zip(eights) {
+        black_box(());
+        *to = *from;
+    }
+    to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+}
 
 /// As many elements of each as the shorter one has.
 fn alike<'a>(row: &'a [f32], other: &'a [f32]) -> (&'a [f32], &'a [f32]) {

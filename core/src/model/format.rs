@@ -9,7 +9,7 @@ pub const CHECKED_FROM: usize = 20;
 /// Where the flags lie.
 pub(super) const FLAGS_AT: usize = 20;
 /// Where the number of features is.
-pub(super) const FEATURES_AT: usize = 64;
+pub(crate) const FEATURES_AT: usize = 64;
 /// Where the number of layers lies.
 pub(super) const LAYERS_AT: usize = 72;
 /// Where the number of sections lies.

@@ -78,12 +78,13 @@ use crate::pool::{Pool, PoolKind};
 use crate::preprocess::Preprocessing;
 use crate::shape::Shape;
 use crate::svm::Svm;
-use format::FEATURES_AT;
 use reader::Reader;
 use sections::Sections;
 
+pub(crate) use format::FEATURES_AT;
 pub use format::*;
 pub use names::ClassNames;
+pub(crate) use sections::layers;
 pub use training::TrainingState;
 pub use write::{Description, ModelWriter, TRAINING_LEN, model_len};
 
@@ -122,7 +123,7 @@ impl<'a> Model<'a> {
 
     /// No model, to be made one in its place: a model that is returned lies on the stack twice, and a
     /// description is a quarter of a kilobyte.
-    const BLANK: Self = Self {
+    pub(crate) const BLANK: Self = Self {
         sections: Sections::NONE,
         flags: 0,
         scale: 1.0,
@@ -318,7 +319,7 @@ impl<'a> Model<'a> {
     }
 
     #[inline(never)]
-    fn read_again(&mut self, bytes: &'a [u8]) -> Result<()> {
+    pub(crate) fn read_again(&mut self, bytes: &'a [u8]) -> Result<()> {
         let mut reader = Reader::new(bytes);
         reader.array::<CHECKED_FROM>()?;
         self.describe(bytes, reader)
@@ -338,41 +339,18 @@ impl<'a> Model<'a> {
     /// The layer that takes the samples: in a stack that is whole, the lowest; else the model itself.
     #[must_use]
     pub fn lowest(&self) -> Self {
-        self.layer(0)
+        // A model that was accepted can be read again.
+        layers(self.bytes()).last().and_then(|bytes| Self::again(bytes).ok()).unwrap_or(*self)
     }
 
     /// The layers in the file: 1, or those of a stack.
     pub fn layers(&self) -> usize {
-        self.sections.layers().count()
+        layers(self.bytes()).count()
     }
 
-    /// The layer with this index, from the lowest up.
-    pub(crate) fn layer(&self, index: usize) -> Self {
-        // A stack is gone through as bytes: a description is a quarter of a kilobyte of stack.
-        let mut model = *self;
-        let above = self.layers().saturating_sub(index.saturating_add(1));
-        if above > 0
-            && let Some(bytes) = self.sections.layers().nth(above)
-            && model.read_again(bytes).is_err()
-        {
-            model = *self;
-        }
-        model
-    }
-
-    /// The features of the layer with this index, without a look at the rest of its description.
-    pub(crate) fn layer_features(&self, index: usize) -> usize {
-        let above = self.layers().saturating_sub(index.saturating_add(1));
-        let field =
-            self.sections.layers().nth(above).and_then(|bytes| bytes.get(FEATURES_AT..)?.first_chunk());
-        field.map_or(0, |field| u32::from_le_bytes(*field) as usize)
-    }
-
-    /// The shape of those features.
-    #[inline(never)]
-    pub(crate) fn layer_shape(&self, index: usize) -> Shape {
-        let layer = self.layer(index);
-        layer.pool.output(layer.network.code())
+    /// The whole file.
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.sections.whole()
     }
 
     /// [`Model::network`] in place.

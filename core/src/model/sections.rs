@@ -67,9 +67,9 @@ impl<'a> Sections<'a> {
         })
     }
 
-    /// The bytes of each layer of a stack, from the uppermost down.
-    pub(super) fn layers(&self) -> impl Iterator<Item = &'a [u8]> {
-        layers(self.bytes)
+    /// The whole file.
+    pub(super) const fn whole(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// A section's numbers.
@@ -83,7 +83,7 @@ impl<'a> Sections<'a> {
 }
 
 /// The bytes of each layer of a stack, from the uppermost down, as far as they can be found.
-pub(super) fn layers(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn layers(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     core::iter::successors(Some(bytes), |bytes| below(bytes))
 }
 

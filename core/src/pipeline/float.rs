@@ -4,12 +4,13 @@ use crate::error::{Error, Result, expect_len};
 use crate::logging::logged;
 use crate::memory::split_off;
 use crate::model::Model;
-use crate::pipeline::layers::{Features, features_len, keep};
+use crate::pipeline::layers::{Features, keep};
+use crate::pipeline::stack::Stack;
 use crate::preprocess::{Preprocessed, Preprocessing};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::stream::{Extractor, Rows, Scaled, extractor_len};
-use crate::svm::largest;
+use crate::svm::{Svm, largest};
 
 /// A model in `f32`, with its preprocessing and the layers below, for scalar kernels.
 ///
@@ -27,7 +28,8 @@ use crate::svm::largest;
 /// ```
 #[derive(Debug)]
 pub struct Pipeline<'a> {
-    model: Model<'a>,
+    layers: Stack<'a>,
+    classes: usize,
     scale: f32,
     memory: &'a mut [f32],
 }
@@ -57,9 +59,9 @@ impl<R: Rows> Rows for Input<'_, R> {
 impl<'a> Pipeline<'a> {
     /// Numbers of memory; four times as many bytes.
     pub fn memory_len(model: &Model<'_>) -> usize {
-        let layers = model.layers();
-        let work = (0..layers).map(|index| work_len(model, index)).max().unwrap_or(0);
-        let between = features_len(model, layers.saturating_sub(1));
+        let (stack, layers) = (Stack::of(model), model.layers());
+        let work = (0..layers).map(|index| work_len(stack, index)).max().unwrap_or(0);
+        let between = stack.features_below(layers.saturating_sub(1));
         model.classes().saturating_add(between).saturating_add(work)
     }
 
@@ -70,9 +72,9 @@ impl<'a> Pipeline<'a> {
     /// [`Error::Model`] for a model without parameters in `f32`, or for the upper layer of a stack alone;
     /// [`Error::Length`] unless `memory` has [`Pipeline::memory_len`] numbers.
     pub fn new(model: Model<'a>, memory: &'a mut [f32]) -> Result<Self> {
-        let scale = logged!(lowest_scale(&model))?;
+        let scale = logged!(lowest_scale(Stack::of(&model)))?;
         logged!(expect_len("memory of the model", Self::memory_len(&model), memory.len()))?;
-        Ok(Self { model, scale, memory })
+        Ok(Self { layers: Stack::of(&model), classes: model.classes(), scale, memory })
     }
 
     /// For samples that have been multiplied by the model's scale already.
@@ -83,7 +85,7 @@ impl<'a> Pipeline<'a> {
 
     /// The shape of a sample's features.
     pub fn shape(&self) -> Shape {
-        self.model.pool().output(self.model.network().code())
+        self.layers.output()
     }
 
     /// All features of a sample, position by position with the maps side by side.
@@ -94,8 +96,8 @@ impl<'a> Pipeline<'a> {
     /// [`Pipeline::shape`]; [`Error::NotFinite`] if a number of the sample is not finite.
     pub fn features(&mut self, samples: impl Rows, features: &mut [f32]) -> Result<()> {
         logged!(expect_len("features", self.shape().len(), features.len()))?;
-        let (_, memory) = self.memory.split_at_mut_checked(self.model.classes()).unwrap_or_default();
-        run(&self.model, self.scale, samples, memory, &mut keep(features))
+        let (_, memory) = self.memory.split_at_mut_checked(self.classes).unwrap_or_default();
+        run(self.layers, self.scale, samples, memory, &mut keep(features))
     }
 
     /// The decision value of each class, in order.
@@ -104,11 +106,10 @@ impl<'a> Pipeline<'a> {
     ///
     /// As for [`Pipeline::features`], and [`Error::Model`] for a model without classifier.
     pub fn scores(&mut self, samples: impl Rows) -> Result<&[f32]> {
-        let svm = self.model.svm().ok_or(NO_CLASSIFIER);
-        let svm = logged!(svm)?;
+        let svm = logged!(classifier(self.layers))?;
         let (scores, memory) = self.memory.split_at_mut_checked(svm.classes()).unwrap_or_default();
         scores.fill(0.0);
-        run(&self.model, self.scale, samples, memory, &mut |y, row| {
+        run(self.layers, self.scale, samples, memory, &mut |y, row| {
             svm.add_products(y.saturating_mul(row.len()), row, scores)
         })?;
         svm.add_bias(scores);
@@ -125,10 +126,15 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+#[inline(never)]
+fn classifier<'a>(layers: Stack<'a>) -> Result<Svm<'a>> {
+    layers.top().svm().ok_or(NO_CLASSIFIER)
+}
+
 /// What samples are multiplied by, of a model that can be run in `f32`.
 #[inline(never)]
-fn lowest_scale(model: &Model<'_>) -> Result<f32> {
-    let lowest = model.layer(0);
+fn lowest_scale(layers: Stack<'_>) -> Result<f32> {
+    let lowest = layers.layer(0);
     if lowest.is_stacked() {
         return Err(Error::Model("this model.wta is the upper layer of a stack; export the whole stack"));
     }
@@ -149,8 +155,8 @@ struct Layer<'a> {
 
 impl<'a> Layer<'a> {
     #[inline(never)]
-    fn new(model: &Model<'a>, index: usize) -> Self {
-        let layer = model.layer(index);
+    fn new(layers: Stack<'a>, index: usize) -> Self {
+        let layer = layers.layer(index);
         Self {
             features: layer.features(),
             planar: layer.is_planar(),
@@ -163,8 +169,8 @@ impl<'a> Layer<'a> {
 
 /// The extractor of one layer.
 #[inline(never)]
-fn extractor<'a>(model: &Model<'a>, index: usize, memory: &'a mut [f32]) -> Result<Extractor<'a, Scalar>> {
-    let layer = model.layer(index);
+fn extractor<'a>(layers: Stack<'a>, index: usize, memory: &'a mut [f32]) -> Result<Extractor<'a, Scalar>> {
+    let layer = layers.layer(index);
     let parameters = layer.parameters().ok_or(Error::Model("this model.wta has no numbers in f32"))?;
     Extractor::new(Scalar, parameters, layer.pool(), layer.sqrt_features(), memory)
 }
@@ -174,29 +180,30 @@ pub(super) const NO_CLASSIFIER: Error =
 
 /// Numbers of memory that a layer needs while it runs.
 #[inline(never)]
-fn work_len(model: &Model<'_>, index: usize) -> usize {
-    let layer = model.layer(index);
+fn work_len(layers: Stack<'_>, index: usize) -> usize {
+    let layer = layers.layer(index);
     let preprocessing = if index == 0 { layer.preprocessing().memory_len() } else { 0 };
     extractor_len(layer.network_ref(), &layer.pool()).saturating_add(preprocessing)
 }
 
 /// Hands the rows of the last layer's features to `sink`.
 fn run(
-    model: &Model<'_>,
+    layers: Stack<'_>,
     scale: f32,
     samples: impl Rows,
     memory: &mut [f32],
     sink: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
 ) -> Result<()> {
-    let last = model.layers().saturating_sub(1);
+    let last = layers.len().saturating_sub(1);
     let mut samples = Some(samples);
     for index in 0..=last {
-        let layer = Layer::new(model, index);
-        let (below, mut rest) = memory.split_at_mut_checked(features_len(model, index)).unwrap_or_default();
+        let layer = Layer::new(layers, index);
+        let (below, mut rest) = memory.split_at_mut_checked(layers.features_below(index)).unwrap_or_default();
         let features = split_off(&mut rest, if index < last { layer.features } else { 0 });
         // The buffers of the layers above lie before the memory of work.
-        let above =
-            features_len(model, last).saturating_sub(features_len(model, index.saturating_add(1).min(last)));
+        let above = layers
+            .features_below(last)
+            .saturating_sub(layers.features_below(index.saturating_add(1).min(last)));
         let _ = split_off(&mut rest, above);
         let preprocessing = layer.preprocessing;
         let input = match samples.take() {
@@ -206,13 +213,13 @@ fn run(
             }
             None => {
                 let below_index = index.saturating_sub(1);
-                let shape = model.layer_shape(below_index);
-                let start = below.len().saturating_sub(model.layer_features(below_index));
+                let shape = layers.shape(below_index);
+                let start = below.len().saturating_sub(layers.features(below_index));
                 let features = below.get(start..).unwrap_or_default();
                 Input::Below(Features { features, shape, planar: layer.planar }, layer.scale)
             }
         };
-        let mut extractor = extractor(model, index, split_off(&mut rest, layer.work_len));
+        let mut extractor = extractor(layers, index, split_off(&mut rest, layer.work_len));
         let extractor = extractor.as_mut().map_err(|error| *error)?;
         if index < last {
             extractor.for_each_row(input, keep(features))?;

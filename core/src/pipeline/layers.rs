@@ -1,15 +1,9 @@
-//! What both kinds of numbers share: the layers' lengths, and how features become the next layer's input.
+//! What both kinds of numbers share: how features become the next layer's input.
 
 use crate::error::Result;
 use crate::memory::part;
-use crate::model::Model;
 use crate::runs::column;
 use crate::shape::Shape;
-
-/// The lengths of the buffers between the layers, from the lowest up, in numbers; the last layer has none.
-pub(super) fn features_len(model: &Model<'_>, below: usize) -> usize {
-    (0..below).map(|index| model.layer_features(index)).sum()
-}
 
 /// The features of a layer as the input of the next.
 #[derive(Debug)]

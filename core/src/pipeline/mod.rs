@@ -9,6 +9,7 @@
 mod float;
 mod integer;
 mod layers;
+mod stack;
 
 pub use float::Pipeline;
 pub use integer::Int8Pipeline;

@@ -36,6 +36,7 @@ use crate::train::optimizer::{Method, Update};
 use crate::train::state::{State, state_methods};
 use crate::train::timing::Stopwatch;
 use crate::units::{Units, note};
+use crate::unrolled::{clear, copy_row};
 
 /// Units whose codes are computed together: an image is read once for all of them.
 const GROUP: usize = 8;
@@ -447,7 +448,7 @@ impl<'a> Memory<'a> {
         let inputs = self.layout.inputs.max(1);
         let fields = row_fields(inputs);
         for residual in runs_mut(self.residuals, inputs) {
-            residual.iter_mut().zip(weights.decoder_bias).for_each(|(to, from)| *to = *from);
+            copy_row(weights.decoder_bias, residual);
         }
         let lists = runs(self.values, self.keep).zip(runs(self.images, self.keep));
         let lists = lists.zip(&*self.counts).zip(runs(weights.atoms, inputs));
@@ -591,7 +592,7 @@ impl<'a> Memory<'a> {
         let fields = row_fields(inputs);
         // The row is taken out, so that the lists can be read.
         let gradient = core::mem::take(&mut self.gradient);
-        gradient.fill(0.0);
+        clear(gradient);
         for (value, delta, image) in self.survivors(unit).iter() {
             if tied {
                 let residual = part(self.residuals, image * inputs, inputs);
@@ -616,7 +617,7 @@ impl<'a> Memory<'a> {
     /// The gradient of a unit's atom into the row.
     fn atom_gradient<K: Kernels>(&mut self, kernels: K, unit: usize) {
         let gradient = core::mem::take(&mut self.gradient);
-        gradient.fill(0.0);
+        clear(gradient);
         let survivors = self.survivors(unit);
         kernels.weighted_row_sum(
             survivors.values,
@@ -630,7 +631,7 @@ impl<'a> Memory<'a> {
 
     /// The gradient of the decoder's bias into the row.
     fn decoder_bias_gradient(&mut self) {
-        self.gradient.fill(0.0);
+        clear(self.gradient);
         for residual in runs(self.residuals, self.layout.inputs) {
             self.gradient.iter_mut().zip(residual).for_each(|(to, from)| *to += from);
         }
