@@ -196,7 +196,7 @@
 /**
  * Bytes that are written to flash at a time, at multiples of as many.
  */
-#define WTA_FLASH_BLOCK BLOCK
+#define WTA_FLASH_BLOCK 256
 
 /**
  * 64-bit words of a struct wta_detector.

@@ -46,7 +46,10 @@ const _: () = assert!(
 );
 
 /// Bytes that are written to flash at a time, at multiples of as many.
-pub const WTA_FLASH_BLOCK: usize = BLOCK;
+pub const WTA_FLASH_BLOCK: usize = 256;
+
+// A number, or the header would have the name that it has in Rust.
+const _: () = assert!(WTA_FLASH_BLOCK == BLOCK);
 
 /// 64-bit words of a struct wta_detector.
 pub const WTA_DETECTOR_WORDS: usize = 64;

@@ -65,6 +65,22 @@ fn the_header_is_made_of_the_source() {
     );
 }
 
+/// A constant is a number or a text: the name of another constant of Rust's would be nothing in C.
+#[test]
+fn every_constant_has_its_value() {
+    let header = fs::read_to_string(header()).unwrap();
+    let constants = header.lines().filter_map(|line| line.strip_prefix("#define WTA_"));
+    let mut found = 0;
+    for (name, value) in constants.filter_map(|constant| constant.split_once(' ')) {
+        let is_text = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+        let number = value.strip_prefix('-').unwrap_or(value);
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(is_text || is_number, "WTA_{name} is {value}");
+        found += 1;
+    }
+    assert!(found > 20, "{found} constants");
+}
+
 /// All functions that the library exports are in the header, so that none is in a file that is left out.
 #[test]
 fn every_function_is_declared() {

@@ -16,5 +16,7 @@
     file model_motions, "motions.wta"
     file train_images, "train_images"
     file windows, "windows"
+    file bearing_normal, "bearing_normal"
+    file bearing_inner, "bearing_inner"
 
     .section .note.GNU-stack, "", %progbits

@@ -16,12 +16,16 @@ use wta_core::{
 use wta_tests::{emulator, require, run};
 
 use crate::board::{Board, TMPDIR, assert_same_bits, board};
-use crate::{FIXTURES, digits, motions};
+use crate::{FIXTURES, bearing, digits, motions};
 
 /// Test digits that are classified, and training digits.
 const TEST_DIGITS: usize = 20;
 const TRAIN_DIGITS: usize = 48;
 const SCALE: f32 = 1.0 / 255.0;
+
+#[path = "../../firmware/src/workload/detect_bearing.rs"]
+#[allow(clippy::duplicate_mod, reason = "another program with the same workload")]
+mod detection;
 
 /// A compiler, and the library with what the programs link besides.
 struct Toolchain {
@@ -47,6 +51,8 @@ fn toolchain() -> Option<&'static Toolchain> {
         fs::write(flash.join("test_images"), digits::images("t10k", TEST_DIGITS)).unwrap();
         fs::write(flash.join("train_images"), digits::images("train", TRAIN_DIGITS)).unwrap();
         fs::write(flash.join("windows"), motions::windows()).unwrap();
+        fs::write(flash.join("bearing_normal"), bearing::samples("normal")).unwrap();
+        fs::write(flash.join("bearing_inner"), bearing::samples("inner_7")).unwrap();
         Some(Toolchain { board, gcc, library, panicking, flash })
     };
     TOOLCHAIN.get_or_init(make).as_ref()
@@ -234,6 +240,30 @@ fn a_c_program_trains_to_the_hosts_weights() {
 }
 
 /// By the trainer with a gradient on the host, and unit by unit on the board.
+#[test]
+fn a_c_program_learns_vibration_and_tells_a_fault_after_a_loss_of_power() {
+    let Some(tools) = toolchain() else { return };
+    let report = tools.board.run_file("c_detect", &tools.build("detect"), Duration::from_secs(300));
+
+    let mut memory = detection::Bearing::new();
+    let mut detector = memory.detector().unwrap();
+    let (normal, inner) = (bearing::samples("normal"), bearing::samples("inner_7"));
+    detection::learn(&mut detector, &normal).unwrap();
+    assert_same_bits("threshold", &report.floats("threshold"), &[detector.threshold().unwrap()]);
+    let (mut alarms, mut first) = (Vec::new(), Vec::new());
+    for (name, recording) in [("normal", detection::not_seen(&normal)), ("inner", &inner)] {
+        let mut scores = Vec::new();
+        let watched = detection::watch(&mut detector, recording, |score| scores.push(score)).unwrap();
+        scores.truncate(200);
+        assert_same_bits(name, &report.floats(name), &scores);
+        alarms.push(u64::from(watched.alarms));
+        first.push(u64::from(watched.first));
+    }
+    assert_eq!((report.numbers("alarms"), report.numbers("first")), (alarms.clone(), first.clone()));
+    assert!(alarms[0] == 0 && alarms[1] > 0 && first[1] <= 4, "{alarms:?} {first:?}");
+    assert!(report.ram() <= 96 * 1024, "{} bytes of RAM, two slots of flash included", report.ram());
+}
+
 #[test]
 fn a_c_program_trains_unit_by_unit_to_the_hosts_weights() {
     const WINDOW: usize = 64;
