@@ -6,8 +6,8 @@ use wta_core::detect::{
     BLOCK, Detector, Event, Memory, MemorySlots, Phase, Settings, Slots, detector_len, state_bytes,
 };
 use wta_core::{
-    Cut, Error, Initial, Novelty, Parameters, Random, Scalar, Scratch, StreamTrainer, UnitTrainer,
-    novelty_len, stream_training_len, unit_training_len,
+    Corruption, Cut, Error, Initial, Novelty, Parameters, Random, Scalar, Scratch, Selection, Size, Sparsity,
+    StreamTrainer, TrainingConfig, UnitTrainer, novelty_len, stream_training_len, unit_training_len,
 };
 
 /// A detector's memory, filled with what must not matter.
@@ -68,6 +68,11 @@ fn all_settings() -> [Settings; 5] {
         small(Settings::convolutional(32, 1, 4, 7).unwrap()),
         small(Settings::convolutional(24, 1, 3, 5).unwrap()).hop(24).adapting(1e-3),
     ]
+}
+
+fn trained_by(mut settings: Settings, training: TrainingConfig) -> Settings {
+    settings.training = training;
+    settings
 }
 
 /// Pushes samples until the phase is over, and one that begins there. Returns the events.
@@ -554,14 +559,98 @@ fn a_flipped_bit_makes_a_state_none() {
         let mut other = Owned::new(&settings);
         assert_eq!(other.detector(&settings).restore(&mut slots).unwrap(), taken);
     }
+    let winners = |count| {
+        let sparsity = Sparsity { selection: Selection::PerSample { count }, ..settings.training.sparsity };
+        trained_by(settings, TrainingConfig { sparsity, ..settings.training })
+    };
+    let (mut other, others) = (Owned::new(&winners(1)), winners(1));
+    assert!(!other.detector(&others).restore(&mut slots).unwrap(), "scores by other winners");
     let mut short = [0xff; 64];
     let mut slots = MemorySlots { slots: [&mut short, &mut []] };
     assert!(detector.save(&mut slots).is_err() && detector.restore(&mut slots).is_err());
 }
 
+/// Flash of which a slot cannot be read, or which reads otherwise the second time.
+struct Unsure<'m> {
+    slots: MemorySlots<'m>,
+    unreadable: Option<usize>,
+    /// How often the start of a slot was read.
+    reads: u32,
+    /// A byte that flips when a state is read again.
+    flips: Option<usize>,
+}
+
+impl Slots for Unsure<'_> {
+    type Error = ();
+
+    fn read(&mut self, slot: usize, at: usize, to: &mut [u8]) -> Result<(), ()> {
+        if self.unreadable == Some(slot) {
+            return Err(());
+        }
+        self.reads += u32::from(at == 0);
+        self.slots.read(slot, at, to).map_err(drop)?;
+        if self.reads > 2
+            && let Some(byte) = self.flips.and_then(|flips| to.get_mut(flips.checked_sub(at)?))
+        {
+            *byte ^= 0x81;
+        }
+        Ok(())
+    }
+
+    fn erase(&mut self, slot: usize) -> Result<(), ()> {
+        self.slots.erase(slot).map_err(drop)
+    }
+
+    fn write(&mut self, slot: usize, at: usize, block: &[u8; BLOCK]) -> Result<(), ()> {
+        self.slots.write(slot, at, block).map_err(drop)
+    }
+}
+
+#[test]
+fn flash_that_fails_or_changes_gives_a_whole_state_or_none() {
+    let settings = Settings::fully_connected(8, 1, 3).unwrap().learning(30, 2).calibration(30, 0.1);
+    let bytes = state_bytes(&settings);
+    let (mut owned, mut shaft) = (Owned::new(&settings), Shaft::new(13));
+    let mut detector = owned.detector(&settings);
+    run_until(&mut detector, Phase::Watching, || shaft.next());
+    for unreadable in 0..2 {
+        let mut flash = vec![0xff; 2 * bytes];
+        let (first, second) = flash.split_at_mut(bytes);
+        let slots = MemorySlots { slots: [first, second] };
+        let mut slots = Unsure { slots, unreadable: None, reads: 0, flips: None };
+        detector.save(&mut slots).unwrap();
+        detector.save(&mut slots).unwrap();
+        slots.unreadable = Some(unreadable);
+        let mut other = Owned::new(&settings);
+        assert!(other.detector(&settings).restore(&mut slots).unwrap(), "the other slot has a state");
+        slots.slots.erase(1 - unreadable).unwrap();
+        let mut fresh = other.detector(&settings);
+        assert!(fresh.restore(&mut slots).is_err() && fresh.phase() == Phase::Conditioning);
+    }
+    let mut flash = vec![0xff; 2 * bytes];
+    let (first, second) = flash.split_at_mut(bytes);
+    let mut slots =
+        Unsure { slots: MemorySlots { slots: [first, second] }, unreadable: None, reads: 0, flips: None };
+    let mut saving = Owned::new(&settings);
+    let mut saved = saving.detector(&settings);
+    run_until(&mut saved, Phase::Watching, || shaft.next());
+    saved.save(&mut slots).unwrap();
+    let state = slots.slots.slots[0].iter().rposition(|byte| *byte != 0xff).unwrap() + 1;
+    for place in (0..state).step_by(3) {
+        (slots.reads, slots.flips) = (0, Some(place));
+        let mut other = Owned::new(&settings);
+        let mut fresh = other.detector(&settings);
+        assert!(!fresh.restore(&mut slots).unwrap(), "byte {place}");
+        assert_eq!((fresh.phase(), fresh.progress().0), (Phase::Conditioning, 0));
+        assert!(fresh.parameters().iter().all(|value| value.is_finite()));
+    }
+}
+
 #[test]
 fn settings_that_make_no_sense_are_refused_in_a_sentence() {
     let good = Settings::fully_connected(16, 2, 4).unwrap();
+    let hiding = Corruption { input: 0.2, ..Corruption::NONE };
+    let on_a_grid = Sparsity { grid: Size::new(2, 1), ..good.training.sparsity };
     let wrong = [
         good.hop(0),
         good.conditioning(8, 8.0),
@@ -576,6 +665,12 @@ fn settings_that_make_no_sense_are_refused_in_a_sentence() {
         good.votes(3, 33, 0),
         good.quiet(-1.0),
         good.adapting(f32::INFINITY),
+        // What every step would be refused for.
+        good.adapting(2e6),
+        trained_by(good, TrainingConfig { corruption: hiding, ..good.training }),
+        trained_by(good, TrainingConfig { sparsity: on_a_grid, ..good.training }),
+        good.conditioning(100, 1e30),
+        good.learning(1 << 33, 1),
         good.learning(0, 4),
         good.learning(10, 0),
         good.learning(10, usize::MAX / 8),
@@ -585,6 +680,7 @@ fn settings_that_make_no_sense_are_refused_in_a_sentence() {
     }
     assert!(Settings::fully_connected(0, 1, 4).is_err() && Settings::fully_connected(4, 0, 4).is_err());
     assert!(Settings::fully_connected(usize::MAX, 2, 4).is_err());
+    assert!(Settings::convolutional(1, 1, 4, 1).is_err());
     assert!(Settings::convolutional(16, 1, 4, 17).is_err() && Settings::convolutional(16, 0, 4, 3).is_err());
     let deep = wta_core::Network::fully_connected(16, &[8, 4]).unwrap();
     assert!(Settings::new(deep, 1, good.training).is_err());

@@ -2,7 +2,9 @@
 //!
 //! A `model.wta` says what the network is, and not what it learnt from: the data set comes from a recipe, or
 //! is a set of arrays. What it does not hold has to be made up: a decoder that was left out is 0 throughout,
-//! and settings of a training that is not there are usual ones. Exporting the run gives the same bytes.
+//! and settings of a training that is not there are usual ones. Exporting the run gives
+//! the same numbers; the same bytes where the file has no more than a run (no state of a training, no 8-bit
+//! integers) and no less (a decoder).
 
 use std::path::Path;
 
@@ -57,12 +59,12 @@ training = { epochs = 1, batch = 100, optimizer = "adam", rate = 1e-3 }
 /// The largest seed that TOML can say.
 const MOST_SEED: u64 = i64::MAX as u64;
 
-/// Makes a run of a `model.wta`. The folder must not hold a run yet.
+/// Makes a run of a `model.wta`, in a folder that is new or empty.
 ///
 /// # Errors
 ///
-/// One sentence if the file cannot be read, is damaged or holds 8-bit integers alone, if the folder holds a
-/// run, or if no recipe can describe the model.
+/// One sentence if the file cannot be read, is damaged or holds 8-bit integers alone, if the folder holds
+/// anything, or if no recipe can describe the model.
 pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
@@ -90,7 +92,7 @@ pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
     if parse(&parts.recipe.to_toml()?, "import")? != parts.recipe {
         return Err(refused("has settings that no recipe describes".into()));
     }
-    run.begin(&parts.recipe)?;
+    run.begin_alone(&parts.recipe)?;
     let written = parts.write(&found, run);
     if written.is_err() {
         // Half a run would be in the way of the next attempt. What went wrong is told, not what this says.
@@ -134,7 +136,7 @@ impl Parts {
         }
         let mut notes = Vec::new();
         if matches!(found.training(), Ok(None)) {
-            notes.push("it has no state of a training: one can be begun from its weights, not resumed");
+            notes.push("it has no state of a training: one is begun with its weights");
         }
         if found.int8().is_some() {
             notes.push("its 8-bit integers are left out: quantise the run again to export them");
@@ -177,7 +179,8 @@ impl Parts {
             if folder.folder() != run.folder() {
                 folder.begin(recipe)?;
             }
-            let network = recipe.resolve(self.image)?.network();
+            let resolved = recipe.resolve(self.image)?;
+            let network = resolved.network();
             let mut parameters = vec![0.0; network.parameters_len()];
             let stored = layer.section(wta_core::model::PARAMETERS).unwrap_or_default();
             let values: &[f32] = bytemuck::try_cast_slice(stored).unwrap_or_default();
@@ -187,6 +190,10 @@ impl Parts {
             }
             let scale = recipe.below.is_some().then(|| layer.scale());
             model::save(&folder.file("model.safetensors"), &network, &parameters, scale)?;
+            // A resume must not begin with other weights: without a state of the training, it begins with these.
+            let moments = resolved.training(recipe.training.batch)?.optimizer.method.moments();
+            let moments = vec![0.0; moments * parameters.len()];
+            save_checkpoint(folder, &parameters, &moments, 0, network.code().channels)?;
             let (form, classes) = (Form::of(self.image), names.clone());
             folder.save_sample(&SampleKind {
                 shape: self.image,
@@ -223,9 +230,8 @@ impl Parts {
     fn save_training(&mut self, found: &Model<'_>, run: &Run, trained: &Trained) -> Result<Option<u64>> {
         let Some(state) = found.training()? else { return Ok(None) };
         if !is_described(&state) {
-            self.notes.push(
-                "its training has settings that no recipe describes: it can be begun from, not resumed",
-            );
+            self.notes
+                .push("its training has settings that no recipe describes: one is begun with its weights");
             return Ok(None);
         }
         save_checkpoint(

@@ -102,7 +102,7 @@ impl wta_detector_settings {
     /// As the core has them; `made` are those of the architecture.
     fn complete(&self, made: wta_core::Result<Settings>) -> Checked<Settings> {
         let made = made?;
-        let rate = if self.rate > 0.0 { self.rate } else { made.training.optimizer.rate };
+        let rate = if self.rate == 0.0 { made.training.optimizer.rate } else { self.rate };
         let optimizer = Optimizer { rate, ..made.training.optimizer };
         let training = TrainingConfig { optimizer, ..made.training };
         let mut settings = made;

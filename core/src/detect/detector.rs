@@ -17,7 +17,7 @@ use crate::memory::{part, part_mut};
 use crate::novelty::{Novelty, novelty_len};
 use crate::parameters::{Initial, Parameters};
 use crate::scalar::Scalar;
-use crate::train::{Optimizer, Schedule, Scratch, TrainingConfig};
+use crate::train::{Scratch, TrainingConfig};
 
 /// Where a detector is: everything about it but its settings and what its memory holds.
 #[derive(Clone, Copy, Debug)]
@@ -135,9 +135,11 @@ impl<'m> Detector<'m> {
     /// # Errors
     ///
     /// [`Error::Length`](crate::Error::Length) for a sample of another number of channels, which is not taken
-    /// in. [`Error::Diverged`](crate::Error::Diverged) for a training step that was refused; its windows are
-    /// dropped, and the next sample goes on. With the settings' own training and saturation that does not
-    /// happen.
+    /// in. What a training step is refused with ([`Error::Diverged`](crate::Error::Diverged), or
+    /// [`Error::BadImage`](crate::Error::BadImage) by a guard with a limit), and
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for a window whose score is not a number: these windows
+    /// are dropped, and the next sample goes on. With the settings' own training and saturation that does not
+    /// happen. Where an event comes at the same time, the event is returned.
     pub fn push(&mut self, sample: impl Sample) -> Result<Option<Event>> {
         let channels = self.settings.channels;
         logged!(expect_len("sample", channels, sample.channels()))?;
@@ -291,12 +293,15 @@ impl<'m> Detector<'m> {
         let was_quiet = status.quiet >= settings.votes.of;
         status.quiet = 0;
         let event = match status.phase {
-            Phase::Conditioning => None,
-            Phase::Learning => self.learn()?,
-            Phase::Calibrating => self.calibrate()?,
-            Phase::Watching => self.watch()?,
+            Phase::Conditioning => Ok(None),
+            Phase::Learning => self.learn(),
+            Phase::Calibrating => self.calibrate(),
+            Phase::Watching => self.watch(),
         };
-        Ok(event.or(was_quiet.then_some(Event::Resumed)))
+        match event {
+            Ok(None) | Err(_) if was_quiet => Ok(Some(Event::Resumed)),
+            event => event,
+        }
     }
 
     /// Keeps the window for a step, which is done when there are enough.
@@ -350,16 +355,17 @@ impl<'m> Detector<'m> {
         status.done = status.done.saturating_add(1);
         let above = score > status.threshold;
         let changed = status.ballot.vote(&settings.votes, above);
+        let event =
+            changed.map(|begins| if begins { Event::Alarm { score } } else { Event::Cleared { score } });
         if settings.adapting > 0.0 && status.ballot.history == 0 {
-            let optimizer = Optimizer {
-                rate: settings.adapting,
-                schedule: Schedule::Constant,
-                ..settings.training.optimizer
-            };
-            let training = TrainingConfig { optimizer, ..settings.training };
-            self.step_when_full(&training)?;
+            let training = settings.adapting_training();
+            let stepped = self.step_when_full(&training);
+            // What happened to the machine matters more than a step that was refused.
+            if event.is_none() {
+                stepped?;
+            }
         }
-        Ok(changed.map(|begins| if begins { Event::Alarm { score } } else { Event::Cleared { score } }))
+        Ok(event)
     }
 
     /// The score of the window that was scaled last.

@@ -91,7 +91,8 @@ impl Detector<'_> {
     ///
     /// # Errors
     ///
-    /// The flash's. The detector then begins anew.
+    /// The flash's, when no slot has a whole state that can be read: the detector is then as it was. When the
+    /// flash fails halfway through a state, the detector begins anew.
     pub fn restore<S: Slots>(&mut self, slots: &mut S) -> Result<bool, S::Error> {
         let Some((slot, number)) = newest(self.settings, slots)? else { return Ok(false) };
         let read = self.read_from(slots, slot);
@@ -110,12 +111,13 @@ impl Detector<'_> {
         }
     }
 
-    /// Reads a state that [`newest`] has found whole.
+    /// Reads a state that [`newest`] has found whole. Nothing if it is not the same any more.
     fn read_from<S: Slots>(&mut self, slots: &mut S, slot: usize) -> Result<Option<Status>, S::Error> {
         let mut reader = Reader { slots, slot, at: 0, block: [0; BLOCK], left: 0 };
-        let mut header = [0; HEADER];
+        let (mut header, mut crc) = ([0u32; HEADER], Crc::default());
         for word in &mut header {
             *word = reader.word()?;
+            crc.add(&word.to_le_bytes());
         }
         let [_, _, _, _, _, phase, done, low, high, history, alarmed, threshold] = header;
         let Some(phase) = Phase::from_number(phase) else { return Ok(None) };
@@ -124,8 +126,13 @@ impl Detector<'_> {
         let (means, spreads) = (&mut *floats.means, &mut *floats.spreads);
         for floats in [means, spreads, &mut *floats.tail, &mut *floats.parameters, moments] {
             for value in floats {
-                *value = f32::from_bits(reader.word()?);
+                let word = reader.word()?;
+                crc.add(&word.to_le_bytes());
+                *value = f32::from_bits(word);
             }
+        }
+        if reader.word()? != crc.end() {
+            return Ok(None);
         }
         let mut status = Status::new();
         (status.phase, status.done) = (phase, done);
@@ -136,10 +143,13 @@ impl Detector<'_> {
     }
 }
 
-/// The slot of the newest whole state of these settings, and its number.
+/// The slot of the newest whole state of these settings, and its number. A slot that cannot be read is none,
+/// as long as the other has a state.
 fn newest<S: Slots>(settings: &Settings, slots: &mut S) -> Result<Option<(usize, u32)>, S::Error> {
-    let first = number_of(settings, slots, 0)?;
-    let second = number_of(settings, slots, 1)?;
+    let (first, second) = match (number_of(settings, slots, 0), number_of(settings, slots, 1)) {
+        (Err(error), Ok(None) | Err(_)) | (Ok(None), Err(error)) => return Err(error),
+        (first, second) => (first.ok().flatten(), second.ok().flatten()),
+    };
     Ok(match (first, second) {
         (Some(first), Some(second)) if second.wrapping_sub(first).cast_signed() > 0 => Some((1, second)),
         (Some(first), _) => Some((0, first)),

@@ -8,6 +8,9 @@ use crate::select::{Selection, Sparsity};
 use crate::shape::{Shape, Size};
 use crate::train::{Guard, Optimizer, Schedule, TrainingConfig};
 
+/// The largest saturation: a sample times it stays far from what cannot be squared.
+const MOST_SATURATION: f32 = 1e6;
+
 /// What is done to a window before the network sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -114,10 +117,16 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for sizes of 0, and for a kernel that is longer than the window.
+    /// [`Error::Invalid`] for sizes of 0, for a window of one sample, which has nowhere to slide to, and for a
+    /// kernel that is longer than the window.
     pub const fn convolutional(window: usize, channels: usize, maps: usize, kernel: usize) -> Result<Self> {
         if let Err(error) = expect_some(window, channels, maps) {
             return Err(error);
+        }
+        if window < 2 {
+            return Err(Error::Invalid(
+                "a convolutional detector's window has at least two samples: take a fully-connected one",
+            ));
         }
         if kernel == 0 || kernel > window {
             return Err(Error::Invalid("a detector's filters span at least one sample and at most a window"));
@@ -273,6 +282,18 @@ impl Settings {
             Some(numbers) if numbers <= isize::MAX as usize / 16 => {}
             _ => return Err(Error::Invalid("a step of so many windows is too large to address")),
         }
+        if !self.training.corruption.is_none() {
+            return Err(Error::Invalid("a detector hides nothing from its network: set no corruption"));
+        }
+        let grid = self.training.sparsity.grid;
+        if grid.height != 1 || grid.width != 1 {
+            return Err(Error::Invalid("a detector has one winner of each map and window: a grid of 1 x 1"));
+        }
+        if self.window() < 2 && matches!(self.scaling, Scaling::Standardised) {
+            return Err(Error::Invalid(
+                "of a window of one sample nothing is left without its mean: leave it unscaled",
+            ));
+        }
         let Votes { needed, of, release } = self.votes;
         if self.hop == 0 {
             return Err(Error::Invalid("the next window begins at least one sample later"));
@@ -280,8 +301,8 @@ impl Settings {
         if self.conditioning < 2 || (self.conditioning as usize) < self.window() {
             return Err(Error::Invalid("conditioning takes at least a window of samples"));
         }
-        if !(self.saturation >= 1.0 && self.saturation.is_finite()) {
-            return Err(Error::Invalid("samples saturate at one deviation or more"));
+        if !(self.saturation >= 1.0 && self.saturation <= MOST_SATURATION) {
+            return Err(Error::Invalid("samples saturate at 1 to a million deviations"));
         }
         if !(self.quiet >= 0.0 && self.quiet < 1.0) {
             return Err(Error::Invalid(
@@ -305,9 +326,17 @@ impl Settings {
             return Err(Error::Invalid("the rate of adapting is 0 or more"));
         }
         if self.training.steps == 0 || self.training.steps > u32::MAX as u64 {
-            return Err(Error::Invalid("learning takes at least one step"));
+            return Err(Error::Invalid("learning takes at least one step, and at most 4,294,967,295"));
         }
-        Ok(())
+        if self.adapting > 0.0 { self.adapting_training().check(&self.network) } else { Ok(()) }
+    }
+
+    /// How it is trained while it watches.
+    pub(super) const fn adapting_training(&self) -> TrainingConfig {
+        let mut training = self.training;
+        training.optimizer.rate = self.adapting;
+        training.optimizer.schedule = Schedule::Constant;
+        training
     }
 
     /// The same settings, when a detector can work so.
@@ -348,6 +377,11 @@ impl Settings {
         number(size(network.decoder().conv.kernel));
         number(u64::from(network.is_tied()));
         number(training.optimizer.method.moments() as u64);
+        match training.sparsity.selection {
+            Selection::All => number(0),
+            Selection::Lifetime { rate } => number(1 << 32 | u64::from(rate.to_bits())),
+            Selection::PerSample { count } => number(2 << 32 | count as u64),
+        }
         number(training.batch as u64);
         number(training.steps);
         number(u64::from(self.scaling == Scaling::Standardised));

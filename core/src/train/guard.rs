@@ -18,6 +18,10 @@
 use crate::error::{Error, Result};
 use crate::limits::GRADIENT_LIMIT;
 
+/// The largest norm that gradients are clipped to: an element of a clipped gradient is then sane however it
+/// was rounded.
+const LARGEST_NORM: f32 = 1e17;
+
 /// What becomes of a bad image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -40,7 +44,7 @@ pub struct Guard {
     /// What becomes of bad images.
     pub bad_images: BadImages,
     /// The largest Euclidean norm of the gradient of all parameters, weight decay not counted; more than 0,
-    /// at most 1e18.
+    /// at most 1e17, which leaves room below what a step is refused for.
     pub gradient_norm: Option<f32>,
 }
 
@@ -96,8 +100,8 @@ impl Guard {
             _ => {}
         }
         match self.gradient_norm {
-            Some(norm) if !(norm > 0.0 && norm <= GRADIENT_LIMIT) => {
-                Err(Error::Invalid("the gradient is clipped to a norm of more than 0 and at most 1e18"))
+            Some(norm) if !(norm > 0.0 && norm <= LARGEST_NORM) => {
+                Err(Error::Invalid("the gradient is clipped to a norm of more than 0 and at most 1e17"))
             }
             _ => Ok(()),
         }

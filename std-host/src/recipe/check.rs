@@ -200,8 +200,8 @@ impl Recipe {
 
     fn check_clipping(&self) -> Checked {
         let training = &self.training;
-        if training.clip_gradient.is_some_and(|norm| !(norm > 0.0 && norm <= 1e18)) {
-            return must("training.clip_gradient", "be more than 0 and at most 1e18");
+        if training.clip_gradient.is_some_and(|norm| !(norm > 0.0 && norm <= 1e17)) {
+            return must("training.clip_gradient", "be more than 0 and at most 1e17");
         }
         if training
             .clip_inputs

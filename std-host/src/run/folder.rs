@@ -72,6 +72,20 @@ impl Run {
         self.write_recipe(recipe)
     }
 
+    /// [`begin`](Self::begin) in a folder that holds nothing else, so that nothing is overwritten, and all of it
+    /// can be removed again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`begin`](Self::begin), and [`Error::File`] for a folder that holds anything.
+    pub(crate) fn begin_alone(&self, recipe: &Recipe) -> Result<()> {
+        let occupied = std::fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied && !self.file("recipe.toml").exists() {
+            return Err(Error::file(&self.folder, "is not empty; give a new folder, or an empty one"));
+        }
+        self.begin(recipe)
+    }
+
     fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         let text = recipe.to_toml()?;
         atomic::write(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))

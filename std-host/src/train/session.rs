@@ -107,6 +107,8 @@ impl<'a> Session<'a> {
         };
         let mut epoch_loss = 0.0;
         let mut survived = vec![0; maps];
+        // Those of a checkpoint count at its first step, too: of another run, or of a device.
+        let has_weights = place.checkpointed().is_some();
         if let Some(run) = place.checkpointed() {
             let checkpoint =
                 Checkpoint::load(&run.checkpoint(), trainer.parameters.len(), trainer.moments.len(), maps)?;
@@ -115,7 +117,7 @@ impl<'a> Session<'a> {
             trainer.step = checkpoint.step;
             (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
         }
-        let (input_scale, has_weights, epochs) = (None, false, Vec::new());
+        let (input_scale, epochs) = (None, Vec::new());
         let (variances, best) = ([0.0; 2], None);
         let mut session = Self {
             trainer,

@@ -16,11 +16,11 @@ use crate::recipe::resolve;
 #[derive(Args)]
 #[command(
     after_help = "A device that has learnt writes model.wta with `wta_core::model::ModelWriter` or `wta_model_write`. The run has its
-network, preprocessing, layers below and classifier; exporting it gives the same file. What the samples were, a model does
+network, preprocessing, layers below and classifier; exporting it gives the same numbers. What the samples were, a model does
 not say: with --recipe the run gets the data set of a recipe, and else it learns from train.npy and the like.
 
-Where the model has the state of its training, --resume goes on with it; --epochs then says until when. Else --from begins
-another training with its weights.
+Where the model has the state of its training, --resume goes on with it; --epochs then says until when. Else it begins with
+its weights. --from begins another run with them.
 
 Examples:
   wta import model.wta --run runs/field

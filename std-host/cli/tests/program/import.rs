@@ -88,7 +88,14 @@ fn what_was_exported_comes_back_and_is_exported_as_the_same_bytes() {
             wta(&["import", &first, "--run", &back]).fails("holds a run already");
         }
         let (back, on) = (folder.path(&format!("{name}0back")), folder.path(&format!("{name}-on")));
-        wta(&["train", &recipe, "--run", &on, "--from", &back]).succeeds();
+        let from = wta(&["train", &recipe, "--run", &on, "--from", &back]).succeeds();
+        // Nor does a resume throw the device's weights away.
+        let recipe = format!("{back}/recipe.toml");
+        let resumed = wta(&["train", &recipe, "--run", &back, "--resume"]).succeeds();
+        if name != "stack" {
+            let checksum = "weights checksum: ";
+            assert_eq!(resumed.value_after(checksum), from.value_after(checksum), "{name}");
+        }
     }
 }
 
@@ -204,6 +211,14 @@ fn what_cannot_be_a_run_is_refused_in_one_sentence() {
         wta(&["import", &model, "--run", &run]).fails(sentence);
         assert!(!Path::new(&run).exists());
     }
+    // Whatever else lies in a folder stays.
+    fs::create_dir(&run).unwrap();
+    let notes = format!("{run}/model.safetensors");
+    fs::write(&notes, "notes").unwrap();
+    fs::write(&model, &bytes).unwrap();
+    wta(&["import", &model, "--run", &run]).fails("is not empty");
+    assert_eq!(fs::read_to_string(&notes).unwrap(), "notes");
+    fs::remove_dir_all(&run).unwrap();
     let int8 = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/mnist-conv16-int8.wta");
     wta(&["import", int8, "--run", &run]).fails("holds no network in f32");
     fs::write(&model, &bytes).unwrap();
