@@ -109,7 +109,8 @@ impl Options {
         if self.loudness {
             settings = settings.unscaled();
         }
-        if self.calibration.is_none() && settings.tail_len() == 0 {
+        let may_happen = self.false_alarms > 0.0 && self.false_alarms < 1.0;
+        if self.calibration.is_none() && may_happen && settings.tail_len() == 0 {
             return Err(Error::Invalid(format!(
                 "the normal recordings have {windows} windows for the threshold, but {}% of false alarms \
                  takes {} at least; record more, or allow more false alarms",

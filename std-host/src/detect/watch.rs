@@ -153,8 +153,10 @@ fn pass(
     observer: &dyn Observer,
     mut told: impl FnMut(Event),
 ) -> Result<usize> {
+    let (window, hop) = (detector.settings().window(), detector.settings().hop);
+    let windows: usize = parts.iter().map(|(_, range)| windows_in(range.len(), window, hop)).sum();
     for pass in 1.. {
-        let before = (detector.phase(), detector.progress());
+        let (before, skipped) = ((detector.phase(), detector.progress()), detector.skipped());
         for (signal, range) in parts {
             let mut count = 0;
             signal.each(range.clone(), |sample| {
@@ -177,7 +179,9 @@ fn pass(
                 return Ok(pass);
             }
         }
-        if (detector.phase(), detector.progress()) == before {
+        // A large batch may take several passes.
+        let all_skipped = (detector.skipped() - skipped) as usize >= windows;
+        if all_skipped && (detector.phase(), detector.progress()) == before {
             let name = parts.first().map(|(signal, _)| signal.path()).unwrap_or(std::path::Path::new(""));
             return Err(Error::file(name, "has no window that is not quiet; record the machine as it runs"));
         }

@@ -79,6 +79,12 @@ pub(super) fn loose(
     keys: &SignalFiles,
     observer: &dyn Observer,
 ) -> Result<(Dataset, Vec<String>)> {
+    // `.` and `..` have no name of their own.
+    let named = match path.file_name() {
+        Some(_) => path.to_path_buf(),
+        None => std::fs::canonicalize(path).map_err(|e| Error::io("read", path, e))?,
+    };
+    let path = named.as_path();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
@@ -105,6 +111,12 @@ pub(in crate::data) fn whole(path: &Path) -> Result<Vec<Signal>> {
             "is not there; give a recording (.wav, .npy, .csv), or a folder of them",
         ));
     }
+    // `.` and `..` have no name of their own.
+    let named = match path.file_name() {
+        Some(_) => path.to_path_buf(),
+        None => std::fs::canonicalize(path).map_err(|e| Error::io("read", path, e))?,
+    };
+    let path = named.as_path();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
