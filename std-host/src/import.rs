@@ -190,7 +190,8 @@ impl Parts {
             }
             let scale = recipe.below.is_some().then(|| layer.scale());
             model::save(&folder.file("model.safetensors"), &network, &parameters, scale)?;
-            // A resume must not begin with other weights: without a state of the training, it begins with these.
+            // A resume must not begin with other weights: without a state of the training, it begins with
+            // these.
             let moments = resolved.training(recipe.training.batch)?.optimizer.method.moments();
             let moments = vec![0.0; moments * parameters.len()];
             save_checkpoint(folder, &parameters, &moments, 0, network.code().channels)?;

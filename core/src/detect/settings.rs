@@ -117,8 +117,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for sizes of 0, for a window of one sample, which has nowhere to slide to, and for a
-    /// kernel that is longer than the window.
+    /// [`Error::Invalid`] for sizes of 0, for a window of one sample, which has nowhere to slide to, and for
+    /// a kernel that is longer than the window.
     pub const fn convolutional(window: usize, channels: usize, maps: usize, kernel: usize) -> Result<Self> {
         if let Err(error) = expect_some(window, channels, maps) {
             return Err(error);

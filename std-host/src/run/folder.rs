@@ -72,8 +72,8 @@ impl Run {
         self.write_recipe(recipe)
     }
 
-    /// [`begin`](Self::begin) in a folder that holds nothing else, so that nothing is overwritten, and all of it
-    /// can be removed again.
+    /// [`begin`](Self::begin) in a folder that holds nothing else, so that nothing is overwritten, and all of
+    /// it can be removed again.
     ///
     /// # Errors
     ///

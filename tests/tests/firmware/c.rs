@@ -24,7 +24,7 @@ const TRAIN_DIGITS: usize = 48;
 const SCALE: f32 = 1.0 / 255.0;
 
 #[path = "../../firmware/src/workload/detect_bearing.rs"]
-#[allow(clippy::duplicate_mod, reason = "another program with the same workload")]
+#[allow(clippy::duplicate_mod, dead_code, reason = "another program with a part of the same workload")]
 mod detection;
 
 /// A compiler, and the library with what the programs link besides.
