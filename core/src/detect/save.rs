@@ -113,11 +113,10 @@ impl Detector<'_> {
 
     /// Reads a state that [`newest`] has found whole. Nothing if it is not the same any more.
     fn read_from<S: Slots>(&mut self, slots: &mut S, slot: usize) -> Result<Option<Status>, S::Error> {
-        let mut reader = Reader { slots, slot, at: 0, block: [0; BLOCK], left: 0 };
-        let (mut header, mut crc) = ([0u32; HEADER], Crc::default());
+        let mut reader = Reader::new(slots, slot);
+        let mut header = [0; HEADER];
         for word in &mut header {
             *word = reader.word()?;
-            crc.add(&word.to_le_bytes());
         }
         let [_, _, _, _, _, phase, done, low, high, history, alarmed, threshold] = header;
         let Some(phase) = Phase::from_number(phase) else { return Ok(None) };
@@ -126,12 +125,10 @@ impl Detector<'_> {
         let (means, spreads) = (&mut *floats.means, &mut *floats.spreads);
         for floats in [means, spreads, &mut *floats.tail, &mut *floats.parameters, moments] {
             for value in floats {
-                let word = reader.word()?;
-                crc.add(&word.to_le_bytes());
-                *value = f32::from_bits(word);
+                *value = f32::from_bits(reader.word()?);
             }
         }
-        if reader.word()? != crc.end() {
+        if !reader.is_whole()? {
             return Ok(None);
         }
         let mut status = Status::new();
@@ -159,12 +156,10 @@ fn newest<S: Slots>(settings: &Settings, slots: &mut S) -> Result<Option<(usize,
 
 /// The number of the state in a slot, if it is whole and of these settings.
 fn number_of<S: Slots>(settings: &Settings, slots: &mut S, slot: usize) -> Result<Option<u32>, S::Error> {
-    let mut reader = Reader { slots, slot, at: 0, block: [0; BLOCK], left: 0 };
-    let mut crc = Crc::default();
+    let mut reader = Reader::new(slots, slot);
     let mut words = [0; 6];
     for word in &mut words {
         *word = reader.word()?;
-        crc.add(&word.to_le_bytes());
     }
     let [magic, version, fingerprint, number, len, phase] = words;
     let Some(phase) = Phase::from_number(phase) else { return Ok(None) };
@@ -174,10 +169,9 @@ fn number_of<S: Slots>(settings: &Settings, slots: &mut S, slot: usize) -> Resul
         return Ok(None);
     }
     for _ in words.len() + 1..expected / 4 {
-        crc.add(&reader.word()?.to_le_bytes());
+        reader.word()?;
     }
-    let found = reader.word()?;
-    Ok((found == crc.end()).then_some(number))
+    Ok(reader.is_whole()?.then_some(number))
 }
 
 /// Writes words in whole blocks.
@@ -222,9 +216,20 @@ struct Reader<'s, S> {
     block: [u8; BLOCK],
     /// Bytes of the block that have not been taken.
     left: usize,
+    crc: Crc,
 }
 
-impl<S: Slots> Reader<'_, S> {
+impl<'s, S: Slots> Reader<'s, S> {
+    fn new(slots: &'s mut S, slot: usize) -> Self {
+        Self { slots, slot, at: 0, block: [0; BLOCK], left: 0, crc: Crc::default() }
+    }
+
+    /// Whether the checksum that comes next is that of all words so far.
+    fn is_whole(&mut self) -> Result<bool, S::Error> {
+        let crc = core::mem::take(&mut self.crc).end();
+        Ok(self.word()? == crc)
+    }
+
     fn word(&mut self) -> Result<u32, S::Error> {
         if self.left == 0 {
             self.slots.read(self.slot, self.at, &mut self.block)?;
@@ -233,7 +238,9 @@ impl<S: Slots> Reader<'_, S> {
         }
         let start = BLOCK - self.left;
         self.left -= 4;
-        let bytes = self.block.get(start..).and_then(|bytes| bytes.first_chunk()).copied();
-        Ok(u32::from_le_bytes(bytes.unwrap_or_default()))
+        let bytes =
+            self.block.get(start..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or_default();
+        self.crc.add(&bytes);
+        Ok(u32::from_le_bytes(bytes))
     }
 }

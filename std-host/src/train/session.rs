@@ -107,8 +107,7 @@ impl<'a> Session<'a> {
         };
         let mut epoch_loss = 0.0;
         let mut survived = vec![0; maps];
-        // Those of a checkpoint count at its first step, too: of another run, or of a device.
-        let has_weights = place.checkpointed().is_some();
+        let mut has_weights = false;
         if let Some(run) = place.checkpointed() {
             let checkpoint =
                 Checkpoint::load(&run.checkpoint(), trainer.parameters.len(), trainer.moments.len(), maps)?;
@@ -116,6 +115,8 @@ impl<'a> Session<'a> {
             trainer.moments.copy_from_slice(&checkpoint.moments);
             trainer.step = checkpoint.step;
             (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
+            // They count at the first step, too: of another run, or of a device.
+            has_weights = true;
         }
         let (input_scale, epochs) = (None, Vec::new());
         let (variances, best) = ([0.0; 2], None);
