@@ -254,7 +254,10 @@ pub enum RunProblem {
     /// It holds a run, but a new one was to begin there.
     Occupied,
     /// Another process works in it.
-    Busy,
+    Busy {
+        /// That process, as `process 17 on board-3`, if it is known.
+        holder: Option<String>,
+    },
     /// Its run was made with another recipe.
     OtherRecipe {
         /// The other recipe's name; none if the name is the same and only settings differ.
@@ -285,7 +288,8 @@ impl RunProblem {
         match self {
             Self::Missing => "is not a run folder: it has no recipe.toml".to_owned(),
             Self::Occupied => "holds a run already".to_owned(),
-            Self::Busy => "is in use: another process trains there".to_owned(),
+            Self::Busy { holder: None } => "is in use: another process works there".to_owned(),
+            Self::Busy { holder: Some(holder) } => format!("is in use: {holder} works there"),
             Self::OtherRecipe { theirs: None, ours, differences } => {
                 let (count, first) = (differences.len(), differences.first());
                 let first = first.map_or(String::new(), |first| {
@@ -309,7 +313,7 @@ impl RunProblem {
         match self {
             Self::Missing => "train a network into it first",
             Self::Occupied => "resume it, or choose another folder",
-            Self::Busy => "wait for it, or choose another folder",
+            Self::Busy { .. } => "wait for it, or choose another folder",
             Self::OtherRecipe { .. } => "resume with the same, or choose another folder",
             Self::OtherData { .. } => "resume with the same data, or choose another folder",
             Self::Untrained => "finish an epoch of training",

@@ -14,13 +14,15 @@ use wta_core::{BadImages, Guard, Method, Model, Pool, Schedule, Selection, Shape
 
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
+use crate::evaluate::origin_of;
 use crate::extent::Extent;
 use crate::preprocess::Preprocess;
 use crate::recipe::{
     Architecture, BadSamplesRecipe, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe,
     PoolRecipe, Recipe, ScheduleRecipe, SparsityRecipe, parse,
 };
-use crate::run::{Run, SampleKind, Trained, model};
+use crate::run::{CLASSIFIER, Links, RECORD, Run, SampleKind, Trained, model};
+use crate::svm::file::Origin;
 use crate::svm::{self, Columns};
 use crate::train::save_checkpoint;
 
@@ -92,10 +94,13 @@ pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
     if parse(&parts.recipe.to_toml()?, "import")? != parts.recipe {
         return Err(refused("has settings that no recipe describes".into()));
     }
+    let lock = run.lock()?;
     run.begin_alone(&parts.recipe)?;
     let written = parts.write(&found, run);
     if written.is_err() {
         // Half a run would be in the way of the next attempt. What went wrong is told, not what this says.
+        let _ = run.remove();
+        drop(lock);
         let _ = run.remove_folder();
     }
     written
@@ -175,6 +180,7 @@ impl Parts {
             Some(_) => Classes::new((0..classes).map(|class| found.class_name(class).unwrap_or_default()))?,
             None => Classes::numbered(classes),
         };
+        let mut below: Vec<f32> = Vec::new();
         for ((folder, recipe), layer) in folders.iter().rev().zip(&all) {
             if folder.folder() != run.folder() {
                 folder.begin(recipe)?;
@@ -189,7 +195,15 @@ impl Parts {
                 self.preprocess.save(folder.folder())?;
             }
             let scale = recipe.below.is_some().then(|| layer.scale());
-            model::save(&folder.file("model.safetensors"), &network, &parameters, scale)?;
+            let checksum = model::checksum(&below);
+            let links = Links {
+                recipe: Some(recipe.identity()),
+                preprocess: if recipe.below.is_none() { self.preprocess.checksum() } else { None },
+                below: recipe.below.is_some().then(|| format!("{checksum:08x}")),
+            };
+            let path = folder.file("model.safetensors");
+            model::save_linked(&path, &network, &parameters, scale, &links)?;
+            below.extend(&parameters);
             // A resume must not begin with other weights: without a state of the training, it begins with
             // these.
             let moments = resolved.training(recipe.training.batch)?.optimizer.method.moments();
@@ -218,11 +232,11 @@ impl Parts {
                 bias: found_svm.bias().to_vec(),
             };
             let columns = Columns { layers: vec![trained.features()], factors: None };
-            svm::file::save(&run.file("svm.safetensors"), &svm, &columns)?;
-            let pool = PoolRecipe::from(trained.resolved.pool()).to_string();
-            let weights = format!("{:08x}", trained.checksum());
-            let record = json!({ "classes": names.names(), "pool": pool, "power": 1.0, "weights": weights });
-            run.save_json("eval.json", &record)?;
+            let origin = origin_of(&trained, trained.resolved.pool(), 1.0, names.names());
+            let classifier = svm::file::save(&run.file(CLASSIFIER), &svm, &columns, &origin)?;
+            let Origin { weights, pool, power, classes, .. } = origin;
+            let record = json!({ "classes": classes, "pool": pool, "power": power, "weights": weights, "classifier": classifier });
+            run.save_json(RECORD, &record)?;
         }
         Ok(Imported { trained, classes, step, notes: self.notes })
     }

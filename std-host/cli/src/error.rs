@@ -103,7 +103,7 @@ fn write_run_problem(to: &mut fmt::Formatter<'_>, problem: &RunProblem) -> fmt::
         RunProblem::OtherData { .. } => {
             write!(to, "{}; resume with the same data, or choose another --run folder", problem.finding())
         }
-        RunProblem::Busy => {
+        RunProblem::Busy { .. } => {
             write!(to, "{}; wait until it has ended, or choose another --run folder", problem.finding())
         }
         RunProblem::OtherRecipe { .. } => {

@@ -2,12 +2,20 @@
 
 use std::path::Path;
 
-use wta::Recipe;
 use wta::data::{Dataset, Split, load};
 use wta::preprocess::Samples;
+use wta::run::Run;
+use wta::{Observer, Recipe};
 
 use crate::bar::Bar;
 use crate::error::{Error, Result};
+
+/// A run that is to be used, with notes about what its files do not prove.
+pub(crate) fn run_of(folder: &Path, bar: &Bar) -> Run {
+    let run = Run::new(folder);
+    run.unproven().iter().for_each(|note| bar.note(&format!("note: {note}")));
+    run
+}
 
 /// A split of a recipe's data set.
 pub(crate) fn samples(

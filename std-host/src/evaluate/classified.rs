@@ -1,4 +1,4 @@
-//! A run's classifier and the features that it was trained on, as recorded in `eval.json`.
+//! A run's classifier and the features that it was trained on.
 
 use serde::Deserialize;
 use wta_core::Pool;
@@ -6,10 +6,11 @@ use wta_core::Pool;
 use crate::data::Classes;
 use crate::error::{Error, Result};
 use crate::recipe::PoolRecipe;
-use crate::run::{Run, Trained};
+use crate::run::{CLASSIFIER, RECORD, Run, Trained};
+use crate::svm::file::{Loaded, Origin};
 use crate::svm::{self, Columns};
 
-/// A run's classifier and the features that it was trained on, as recorded in `eval.json`.
+/// A run's classifier and the features that it was trained on.
 pub struct Classified {
     /// The pooling of the features.
     pub pool: Pool,
@@ -30,31 +31,50 @@ struct Saved {
     weights: String,
     #[serde(default)]
     classes: Vec<String>,
+    /// [`Evaluation::classifier`](super::Evaluation::classifier).
+    #[serde(default)]
+    classifier: Option<String>,
 }
 
 impl Classified {
     /// The classifier's file in a run.
-    pub(super) const FILE: &str = "svm.safetensors";
+    pub(super) const FILE: &str = CLASSIFIER;
 
-    /// Reads the classifier of a run's network and the record of the run's last evaluation; `None` if the run
-    /// has no classifier.
+    /// Reads the classifier of a run's network; `None` if the run has none. The file proves what it belongs
+    /// to. A version before 0.2 wrote that into `eval.json` alone.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if there is no `eval.json`, [`Error::RaisedFeatures`] if the features were raised to a
-    /// power, [`Error::Classifier`] if the file lacks these fields or the classifier is for other features;
-    /// one sentence if the classifier cannot be read.
+    /// [`Error::RaisedFeatures`] if the features were raised to a power, [`Error::Classifier`] if the
+    /// classifier is for other features or weights, or does not prove what it belongs to; one sentence if a
+    /// file cannot be read.
     pub fn load(run: &Run, trained: &Trained) -> Result<Option<Self>> {
-        let path = run.file(Self::FILE);
+        let path = run.file(CLASSIFIER);
         if !path.exists() {
             return Ok(None);
         }
-        let (svm, columns) = svm::file::load(&path)?;
-        let (pool, weights, classes) = recorded(run)?;
-        if weights != format!("{:08x}", trained.checksum()) {
+        let Loaded { svm, columns, origin } = svm::file::load(&path)?;
+        let (source, origin) = match origin {
+            Some(origin) => (path.clone(), origin),
+            None => (run.file(RECORD), recorded(run)?),
+        };
+        if origin.power != 1.0 {
+            return Err(Error::RaisedFeatures { path: source });
+        }
+        let Ok(pool) = origin.pool.parse::<PoolRecipe>() else {
+            return Err(Error::classifier(source, "does not say which features the classifier is for"));
+        };
+        let (pool, classes) = (pool.pool(), origin.classes);
+        if origin.weights != format!("{:08x}", trained.checksum()) {
             return Err(Error::classifier(
                 path,
                 "is a classifier for the features of other weights than the run has now",
+            ));
+        }
+        if !trained.recipe().has_features_of(&origin.features) {
+            return Err(Error::classifier(
+                path,
+                "is a classifier for the features of other settings than the recipe has now",
             ));
         }
         let code = trained.network().code();
@@ -91,17 +111,16 @@ impl Classified {
     }
 }
 
-/// The record of the last evaluation: the pooling, and the rest as it stands there.
-fn recorded(run: &Run) -> Result<(Pool, String, Vec<String>)> {
-    let path = run.file("eval.json");
+/// What the classifier belongs to by the record of the last evaluation, of a version before 0.2.
+fn recorded(run: &Run) -> Result<Origin> {
+    let path = run.file(RECORD);
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-    let saved: Option<Saved> = serde_json::from_str(&text).ok();
-    if saved.as_ref().is_some_and(|saved| saved.power != 1.0) {
-        return Err(Error::RaisedFeatures { path });
+    let Ok(Saved { pool, power, weights, classes, classifier }) = serde_json::from_str(&text) else {
+        return Err(Error::classifier(path, "does not say which features the classifier is for"));
+    };
+    if classifier.is_some() {
+        return Err(Error::classifier(path, "is of another classifier than svm.safetensors holds"));
     }
-    let said = saved.and_then(|Saved { pool, weights, classes, .. }| {
-        let pool: PoolRecipe = pool.parse().ok()?;
-        Some((pool.pool(), weights, classes))
-    });
-    said.ok_or_else(|| Error::classifier(path, "does not say which features the classifier is for"))
+    // An identity that cannot be compared.
+    Ok(Origin { weights, pool, power, features: String::new(), classes })
 }

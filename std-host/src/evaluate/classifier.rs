@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::encoded::{Encoded, Encoding};
+use super::origin::origin_of;
 use super::plan::{Plan, options, search};
 use crate::data::{Classes, Dataset};
 use crate::encode::FeatureEncoder;
@@ -114,6 +115,8 @@ impl Classifier<'_> {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub fn save_svm(&self, path: impl AsRef<Path>) -> Result<()> {
-        svm::file::save(path.as_ref(), &self.svm, &self.encoder.columns())
+        let pool = self.trained.resolved.pool();
+        let origin = origin_of(self.trained, pool, 1.0, self.classes.names());
+        svm::file::save(path.as_ref(), &self.svm, &self.encoder.columns(), &origin).map(drop)
     }
 }

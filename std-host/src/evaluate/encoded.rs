@@ -6,12 +6,14 @@ use std::time::Instant;
 use wta_core::Pool;
 use wta_simd::Isa;
 
+use super::origin::origin_of;
 use crate::data::Classes;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
 use crate::preprocess::Samples;
 use crate::run::Trained;
+use crate::svm::file::Origin;
 use crate::svm::{self, Rows, Scaling};
 
 /// How to encode.
@@ -58,6 +60,8 @@ pub struct Encoded {
     pub power: f32,
     /// [`Trained::checksum`] of the network.
     pub checksum: u32,
+    /// What a classifier of these features belongs to.
+    pub(super) origin: Origin,
     /// The instruction set.
     pub isa: Isa,
     /// The time to encode, in seconds.
@@ -122,6 +126,7 @@ impl Encoded {
         scaling.apply(&mut train_rows)?;
         test_rows.as_mut().map(|rows| scaling.apply(rows)).transpose()?;
         observer.end();
+        let origin = origin_of(trained, pool, how.power, train.classes().names());
         Ok(Self {
             train: Part { rows: train_rows, labels: train_labels },
             test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels }),
@@ -131,6 +136,7 @@ impl Encoded {
             pool,
             power: how.power,
             checksum: trained.checksum(),
+            origin,
             isa: how.isa,
             seconds: start.elapsed().as_secs_f64(),
         })

@@ -9,6 +9,7 @@ mod classifier;
 mod encoded;
 mod labels;
 mod mistakes;
+mod origin;
 mod outcome;
 mod plan;
 mod predictor;
@@ -20,13 +21,13 @@ pub use classified::Classified;
 pub use classifier::Classifier;
 pub use encoded::{Encoded, Encoding, Part};
 pub use mistakes::{Confusion, Mistake};
+pub(crate) use origin::origin_of;
 pub use outcome::{Draw, Evaluation, Validation, spread};
 pub use plan::Plan;
 pub use predictor::Predictor;
 
 use crate::error::{Error, Result};
 use crate::observer::{Observer, SvmProgress};
-use crate::recipe::PoolRecipe;
 use crate::svm::{self, Rows};
 use plan::{no_draw, options, search};
 
@@ -76,13 +77,16 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     warn_of_edge(&choice, plan, observer);
     let (mean, sd) = spread(draws.iter().map(|draw| draw.test_error));
     let rows = &encoded.train.rows;
+    let (columns, classes) = (encoded.encoder.columns(), encoded.classes.names().to_vec());
+    let origin = encoded.origin.clone();
+    let (_, classifier) = svm::file::encode(&model, &columns, &origin)?;
     Ok(Evaluation {
         test_error: draw.test_error,
         training_error,
         c: draw.c,
         held_out: trials(&choice),
         labels,
-        classes: encoded.classes.names().to_vec(),
+        classes,
         confusion,
         seed: plan.seed,
         features: rows.features(),
@@ -91,14 +95,16 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         isa: encoded.isa.to_string(),
         encode_seconds: encoded.seconds,
         svm_seconds: start.elapsed().as_secs_f64(),
-        pool: PoolRecipe::from(encoded.pool).to_string(),
+        pool: origin.pool.clone(),
         power: encoded.power,
-        weights: format!("{:08x}", encoded.checksum),
+        weights: origin.weights.clone(),
+        classifier,
         draws,
         mean,
         sd,
         model,
-        columns: encoded.encoder.columns(),
+        columns,
+        origin,
     })
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::mistakes::Confusion;
 use crate::error::Result;
-use crate::run::Run;
+use crate::run::{CLASSIFIER, RECORD, Run};
 use crate::svm;
 
 /// The result of one draw of labels.
@@ -59,6 +59,8 @@ pub struct Evaluation {
     /// [`Trained::checksum`](crate::run::Trained::checksum) of the network that gave the features, in
     /// hexadecimal.
     pub weights: String,
+    /// The checksum of the classifier's file, `svm.safetensors`.
+    pub classifier: String,
     /// Every draw.
     pub draws: Vec<Draw>,
     /// The mean of the draws' test errors.
@@ -71,17 +73,24 @@ pub struct Evaluation {
     /// The features that its weights are for.
     #[serde(skip)]
     pub columns: svm::Columns,
+    /// What it belongs to.
+    #[serde(skip)]
+    pub origin: svm::file::Origin,
 }
 
 impl Evaluation {
-    /// Writes `eval.json` and `svm.safetensors` (the first draw's classifier) into the run folder.
+    /// Writes `svm.safetensors` (the first draw's classifier) and `eval.json` into the run folder. Another
+    /// evaluation of the run that does the same waits. The classifier's file says all that is needed to use
+    /// it, so that it is of no harm if the second file cannot be written; `eval.json` has the checksum of the
+    /// classifier that it is about.
     ///
     /// # Errors
     ///
     /// [`Error::Io`](crate::Error::Io) if a file cannot be written.
     pub fn save(&self, run: &Run) -> Result<()> {
-        svm::file::save(&run.file("svm.safetensors"), &self.model, &self.columns)?;
-        run.save_json("eval.json", self)
+        let _lock = run.lock_evaluation()?;
+        svm::file::save(&run.file(CLASSIFIER), &self.model, &self.columns, &self.origin)?;
+        run.save_json(RECORD, self)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Files that are either whole or absent: written under a temporary name, synced, then renamed. Pipes and
 //! devices, which cannot be replaced, are written into.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, OpenFile};
+use super::temporary;
 use crate::error::{Error, Result};
 
 /// A file that is being written. Dropped without [`AtomicFile::commit`], it leaves no trace.
@@ -21,9 +23,9 @@ pub struct AtomicFile {
 #[derive(Debug)]
 enum Sink {
     /// A new file, which will replace the target. `None` once committed.
-    New { writer: Option<BufWriter<File>>, temporary: PathBuf, replaced: PathBuf },
+    New { writer: Option<BufWriter<OpenFile>>, temporary: PathBuf, replaced: PathBuf },
     /// The target itself, which cannot be replaced.
-    Direct(BufWriter<File>),
+    Direct(BufWriter<OpenFile>),
     /// Standard output.
     Standard(BufWriter<io::Stdout>),
 }
@@ -42,22 +44,18 @@ impl AtomicFile {
         }
         if found.as_ref().is_some_and(|found| !found.is_file()) || is_open_file(target) {
             let file = OpenOptions::new().write(true).open(target).map_err(failed)?;
-            return Ok(Self { target: target.to_path_buf(), sink: Sink::Direct(BufWriter::new(file)) });
+            let writer = BufWriter::new(OpenFile::new(file, target));
+            return Ok(Self { target: target.to_path_buf(), sink: Sink::Direct(writer) });
         }
         let replaced = followed(target).map_err(failed)?;
         let Some(name) = replaced.file_name() else {
             return Err(Error::file(target, "is not the path of a file"));
         };
-        // Each process uses a name of its own, so two programs that write the same file do not mix. The next
-        // write of the same file removes what a killed process left behind.
-        let hidden = format!(".{}.", name.to_string_lossy());
-        let temporary = replaced.with_file_name(format!("{hidden}{}.tmp", std::process::id()));
-        sweep(&replaced, &hidden);
-        let file = File::create(&temporary).map_err(failed)?;
+        let (file, temporary) = temporary::create(&replaced, &name.to_string_lossy()).map_err(failed)?;
         if let Some(found) = found {
             keep_mode_and_owner(&found, &temporary);
         }
-        let writer = Some(BufWriter::new(file));
+        let writer = Some(BufWriter::new(OpenFile::new(file, &replaced)));
         Ok(Self { target: target.to_path_buf(), sink: Sink::New { writer, temporary, replaced } })
     }
 
@@ -82,22 +80,20 @@ impl AtomicFile {
             Sink::Direct(writer) => writer.flush(),
             Sink::Standard(writer) => writer.flush(),
             Sink::New { writer, temporary, replaced } => {
-                let finished = writer.take().map_or(Ok(()), |mut writer| {
+                // Open, and so locked, until it has its name: nobody takes it for a leftover.
+                let mut open = writer.take();
+                let finished = open.as_mut().map_or(Ok(()), |writer| {
                     writer.flush()?;
-                    writer.get_ref().sync_all()
+                    writer.get_ref().sync()
                 });
-                let renamed = finished.and_then(|()| fs::rename(&*temporary, &*replaced));
-                if renamed.is_err() {
-                    let _ = fs::remove_file(temporary);
+                let renamed = finished.and_then(|()| disk::rename(temporary, replaced));
+                match renamed {
+                    // The rename survives a crash once the folder is synced.
+                    Ok(()) => disk::sync_dir(temporary::folder_of(replaced)),
+                    Err(_) => drop(disk::remove_file(temporary)),
                 }
-                // The rename survives a crash once the folder is synced. Where folders cannot be synced
-                // (Windows), it is as safe as the system makes it.
-                let folder = replaced.parent().filter(|folder| !folder.as_os_str().is_empty());
-                if renamed.is_ok()
-                    && let Ok(folder) = File::open(folder.unwrap_or(Path::new(".")))
-                {
-                    let _ = folder.sync_all();
-                }
+                // What could not be written is not tried again.
+                let _ = open.map(BufWriter::into_parts);
                 renamed
             }
         };
@@ -130,7 +126,7 @@ impl Drop for AtomicFile {
         {
             // Drop the buffer without flushing it: nobody needs its content.
             let _ = writer.into_parts();
-            let _ = fs::remove_file(temporary);
+            let _ = disk::remove_file(temporary);
         }
     }
 }
@@ -170,21 +166,6 @@ fn keep_mode_and_owner(of: &fs::Metadata, to: &Path) {
     let _ = fs::set_permissions(to, of.permissions());
 }
 
-/// Removes temporary files of processes that have ended.
-fn sweep(target: &Path, hidden: &str) {
-    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(hidden).and_then(|rest| rest.strip_suffix(".tmp"));
-        let Some(process) = process.and_then(|p| p.parse::<u32>().ok()) else { continue };
-        let alive = Path::new("/proc").join(process.to_string()).exists();
-        if process != std::process::id() && cfg!(target_os = "linux") && !alive {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
 /// Writes a whole file.
 ///
 /// # Errors
@@ -202,7 +183,7 @@ pub fn write(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<(
 ///
 /// [`Error::Io`] if it cannot be made.
 pub fn create_dir(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))
+    disk::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))
 }
 
 #[cfg(test)]
@@ -231,17 +212,6 @@ mod tests {
         assert_eq!(names(folder.path()), ["a.txt"]);
     }
 
-    #[test]
-    fn leftovers_of_a_killed_process_are_swept_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.txt");
-        // No process has the largest number that fits.
-        fs::write(folder.path().join(".a.txt.4294967295.tmp"), b"left").unwrap();
-        fs::write(folder.path().join(".b.txt.4294967295.tmp"), b"of another file").unwrap();
-        write(&path, |to| to.write_all(b"one")).unwrap();
-        assert_eq!(names(folder.path()), [".b.txt.4294967295.tmp", "a.txt"]);
-    }
-
     #[cfg(unix)]
     #[test]
     fn links_are_followed_and_modes_are_kept() {
@@ -259,7 +229,12 @@ mod tests {
             assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
             assert_eq!(fs::read(at(link)).unwrap(), b"new");
         }
-        assert_eq!(fs::metadata(at("real/file")).unwrap().permissions().mode() & 0o777, 0o640);
+        let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode("real/file"), 0o640);
+        // A new file has the mode that the umask leaves, as one that is made in any other way.
+        fs::write(at("real/made"), b"").unwrap();
+        assert_eq!(mode("real/new"), mode("real/made"));
+        fs::remove_file(at("real/made")).unwrap();
         assert_eq!(names(&at("real")), ["file", "new"]);
         symlink("circle", at("circle")).unwrap();
         let error = write(&at("circle"), |to| to.write_all(b"new")).unwrap_err().to_string();

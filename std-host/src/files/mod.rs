@@ -1,4 +1,7 @@
 //! Writing files as a whole, and files of tensors.
 
 pub mod atomic;
+pub(crate) mod disk;
+pub(crate) mod seal;
+mod temporary;
 pub(crate) mod tensors;

@@ -1,11 +1,11 @@
 //! Files of named tensors (safetensors), written whole and read with every shape checked.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::atomic;
+use super::seal::{self, Described};
 use crate::error::{Error, Result};
 
 /// A tensor to be written.
@@ -22,14 +22,24 @@ pub(crate) struct Tensor {
 pub(crate) struct Tensors<'a> {
     path: &'a Path,
     tensors: SafeTensors<'a>,
+    /// What the file says of itself; nothing if it has no checksum.
+    described: Described,
 }
 
 impl<'a> Tensors<'a> {
     /// Parses `file`, the content of the file at `path`.
     pub(crate) fn of(path: &'a Path, file: &'a [u8]) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(file)
-            .map_err(|e| Error::file(path, format!("is not a whole safetensors file ({e}); train again")))?;
-        Ok(Self { path, tensors })
+        let damaged = |e| Error::file(path, format!("is not a whole safetensors file ({e}); train again"));
+        let tensors = SafeTensors::deserialize(file).map_err(damaged)?;
+        let (_, metadata) = SafeTensors::read_metadata(file).map_err(damaged)?;
+        let remedy = "train again, or remove the metadata if the numbers were changed on purpose";
+        let described = seal::opened(path, &tensors, &metadata, remedy)?.unwrap_or_default();
+        Ok(Self { path, tensors, described })
+    }
+
+    /// What the file says under this key, if it has a checksum.
+    pub(crate) fn said(&self, key: &str) -> Option<&str> {
+        self.described.get(key).map(String::as_str)
     }
 
     /// The names of all tensors.
@@ -63,24 +73,25 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// Writes a file of tensors.
-pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
-    write_described(path, tensors, &[])
+/// Writes a file of tensors with what it says of itself.
+pub(crate) fn write(path: &Path, tensors: &[Tensor], described: &[(&str, String)]) -> Result<()> {
+    let (file, _) = bytes(path, tensors, described)?;
+    atomic::write(path, |to| to.write_all(&file))
 }
 
-/// Writes a file of tensors with metadata.
-pub(crate) fn write_described(path: &Path, tensors: &[Tensor], metadata: &[(&str, &str)]) -> Result<()> {
+/// The bytes of such a file, and its checksum.
+pub(crate) fn bytes(
+    path: &Path,
+    tensors: &[Tensor],
+    described: &[(&str, String)],
+) -> Result<(Vec<u8>, String)> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| bytes_of(&t.values)).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
         views.push((tensor.name.as_str(), view.map_err(|e| Error::file(path, e.to_string()))?));
     }
-    let metadata = metadata.iter().chain(&[("format", "pt")]);
-    let metadata: HashMap<String, String> =
-        metadata.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
-    atomic::write(path, |to| to.write_all(&file))
+    seal::sealed(path, &views, described)
 }
 
 /// Numbers as little-endian bytes.

@@ -48,7 +48,25 @@ impl Preprocess {
                 }
             }
         }
-        if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors) }
+        if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors, &[]) }
+    }
+
+    /// CRC-32 of the learnt numbers, step by step, in hexadecimal; `None` if no step has learnt any.
+    pub(crate) fn checksum(&self) -> Option<String> {
+        let mut hasher = crc32fast::Hasher::new();
+        let mut learnt = false;
+        for step in &self.steps {
+            let parts = match step {
+                Step::Contrast(_) | Step::LocalContrast(_) => continue,
+                Step::Standardise(step) => [&step.mean, &step.factor],
+                Step::Zca(step) => [&step.mean, &step.matrix],
+            };
+            learnt = true;
+            for part in parts {
+                part.iter().for_each(|value| hasher.update(&value.to_le_bytes()));
+            }
+        }
+        learnt.then(|| format!("{:08x}", hasher.finalize()))
     }
 
     /// Reads the learnt numbers of a run's steps. `image` is the shape of the images to preprocess. For a
@@ -58,7 +76,7 @@ impl Preprocess {
     /// # Errors
     ///
     /// One sentence if the file is missing, is not safetensors, belongs to other steps or to images that do
-    /// not fit, or holds a number that is not finite.
+    /// not fit, holds a number that is not finite, or its checksum is wrong.
     pub fn load(folder: &Path, recipe: &Recipe, image: Shape) -> Result<Self> {
         let path = folder.join(FILE);
         let learnt = recipe.preprocess.iter().any(|step| step.learns_from().is_some());

@@ -5,11 +5,27 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wta_core::Network;
 
+use super::links::Links;
 use super::model::{self, SavedModel};
 use crate::error::{Error, Result, RunProblem};
-use crate::files::atomic;
+use crate::files::{atomic, disk};
 use crate::observer::EpochMetrics;
 use crate::recipe::{self, Recipe};
+
+/// The folder of the layer below, in a stack.
+const BELOW: &str = "below";
+
+/// The classifier of the last evaluation.
+pub(crate) const CLASSIFIER: &str = "svm.safetensors";
+
+/// The results of the last evaluation.
+pub(crate) const RECORD: &str = "eval.json";
+
+/// The lock that is held while a process trains in a run folder.
+pub(super) const TRAINING: &str = ".lock";
+
+/// The lock that is held while a process writes down an evaluation, which may be done beside a training.
+pub(super) const EVALUATION: &str = ".lock-eval";
 
 /// All files that a run folder may hold.
 const FILES: [&str; 12] = [
@@ -18,9 +34,9 @@ const FILES: [&str; 12] = [
     "checkpoint.safetensors",
     "preprocess.safetensors",
     "model.safetensors",
-    "svm.safetensors",
+    CLASSIFIER,
     "metrics.csv",
-    "eval.json",
+    RECORD,
     "dictionary.png",
     "feature_maps.png",
     "reconstructions.png",
@@ -56,7 +72,7 @@ impl Run {
 
     /// The run of the layer below, in a stack.
     pub fn below(&self) -> Self {
-        Self::new(self.file("below"))
+        Self::new(self.file(BELOW))
     }
 
     /// Begins a run: makes the folder and writes the recipe.
@@ -79,7 +95,8 @@ impl Run {
     ///
     /// As for [`begin`](Self::begin), and [`Error::File`] for a folder that holds anything.
     pub(crate) fn begin_alone(&self, recipe: &Recipe) -> Result<()> {
-        let occupied = std::fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some());
+        let occupied = std::fs::read_dir(&self.folder)
+            .is_ok_and(|entries| entries.flatten().any(|entry| !is_lock(&entry.file_name())));
         if occupied && !self.file("recipe.toml").exists() {
             return Err(Error::file(&self.folder, "is not empty; give a new folder, or an empty one"));
         }
@@ -109,16 +126,20 @@ impl Run {
     /// As for [`Run::remove`].
     pub fn remove_folder(&self) -> Result<()> {
         self.remove()?;
-        let _ = std::fs::remove_dir(&self.folder);
+        let _ = disk::remove_dir(&self.folder);
         Ok(())
     }
 
     fn remove_below(&self) -> Result<()> {
+        // What a link points to belongs to somebody else.
+        if self.below().folder.is_symlink() {
+            return self.remove_file(BELOW);
+        }
         if self.below().exists() { self.below().remove_folder() } else { Ok(()) }
     }
 
     fn remove_file(&self, name: &str) -> Result<()> {
-        match std::fs::remove_file(self.file(name)) {
+        match disk::remove_file(&self.file(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("remove", self.file(name), error))
             }
@@ -150,7 +171,9 @@ impl Run {
             }
         }
         match &recipe.below {
-            Some(below) if self.below().exists() => self.below().turn_into(below)?,
+            Some(below) if self.below().exists() && !self.below().folder.is_symlink() => {
+                self.below().turn_into(below)?
+            }
             _ => self.remove_below()?,
         }
         self.write_recipe(recipe)
@@ -246,13 +269,21 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] if there is no model; one sentence if it is a model of another network.
+    /// [`Error::Run`] if there is no model; one sentence if it is damaged, or a model of another network or
+    /// another recipe.
     pub fn model(&self, network: &Network) -> Result<SavedModel> {
+        self.linked_model(network).map(|(model, _)| model)
+    }
+
+    /// The trained model, which has to belong to the run's recipe, and what else it belongs to.
+    pub(super) fn linked_model(&self, network: &Network) -> Result<(SavedModel, Links)> {
         let path = self.file("model.safetensors");
         if !path.exists() {
             return Err(Error::run(&self.folder, RunProblem::Untrained));
         }
-        model::load(&path, network)
+        let (model, links) = model::load_linked(&path, network)?;
+        links.expect_recipe(&path, &self.recipe()?)?;
+        Ok((model, links))
     }
 
     /// The metrics of the first `epochs` epochs; none if they have not been written.
@@ -297,4 +328,9 @@ impl Run {
             to.write_all(b"\n")
         })
     }
+}
+
+/// Whether a file of this name in a run folder is a lock.
+fn is_lock(name: &std::ffi::OsStr) -> bool {
+    name == TRAINING || name == EVALUATION
 }

@@ -1,12 +1,16 @@
 //! A trained network, and the run folder that keeps it with everything else that an experiment leaves behind.
 
 mod folder;
+mod links;
 mod lock;
 pub mod model;
+mod proof;
 mod sample;
 mod trained;
 
 pub use folder::Run;
+pub(crate) use folder::{CLASSIFIER, RECORD};
+pub(crate) use links::Links;
 pub use lock::RunLock;
 pub use sample::SampleKind;
 pub use trained::{Below, Trained};

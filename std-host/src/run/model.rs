@@ -9,6 +9,7 @@ use std::path::Path;
 
 use wta_core::{Network, Role};
 
+use super::links::Links;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
 use crate::layout::transposed;
@@ -32,10 +33,21 @@ const INPUT_SCALE: &str = "input.scale";
 ///
 /// [`Error::Io`] if the file cannot be written.
 pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Option<f32>) -> Result<()> {
+    save_linked(path, network, parameters, input_scale, &Links::default())
+}
+
+/// [`save`], with what the parameters belong to.
+pub(crate) fn save_linked(
+    path: &Path,
+    network: &Network,
+    parameters: &[f32],
+    input_scale: Option<f32>,
+    links: &Links,
+) -> Result<()> {
     let mut tensors = tensors_of(network, parameters);
     let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
     tensors.extend(scale);
-    write(path, &tensors)
+    write(path, &tensors, &links.described())
 }
 
 /// The inputs of a fully-connected network's first layer, which has a weight for each; `None` for filters.
@@ -56,8 +68,13 @@ pub fn inputs_of_units(path: &Path) -> Result<Option<usize>> {
 /// # Errors
 ///
 /// One sentence if the file is missing, is not safetensors, holds another architecture, or holds a number
-/// that is not finite (named by its tensor and index).
+/// that is not finite (named by its tensor and index), or its checksum is wrong.
 pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
+    load_linked(path, network).map(|(model, _)| model)
+}
+
+/// [`load`], with what the parameters belong to, as far as the file says.
+pub(crate) fn load_linked(path: &Path, network: &Network) -> Result<(SavedModel, Links)> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let tensors = Tensors::of(path, &file)?;
     // A convolutional network is stored as one, also when it is applied to a single position.
@@ -89,7 +106,7 @@ pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
             _ => return Err(Error::file(path, "tensor input.scale is not one number above 0")),
         },
     };
-    Ok(SavedModel { parameters, input_scale })
+    Ok((SavedModel { parameters, input_scale }, Links::said(|key| tensors.said(key))))
 }
 
 /// `Ok` if the stored network takes samples like those that `network` is for. `shape` is that of the first
@@ -232,9 +249,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         let units = Network::fully_connected(5, &[3, 4]).unwrap();
-        write(&path, &tensors_of(&units, &counting(&units))).unwrap();
+        write(&path, &tensors_of(&units, &counting(&units)), &[]).unwrap();
         assert_eq!(inputs_of_units(&path).unwrap(), Some(5));
-        write(&path, &tensors_of(&conv(), &counting(&conv()))).unwrap();
+        write(&path, &tensors_of(&conv(), &counting(&conv())), &[]).unwrap();
         assert_eq!(inputs_of_units(&path).unwrap(), None);
     }
 

@@ -50,14 +50,15 @@ impl Trained {
     ///
     /// As for [`Run::model`] and [`Preprocess::load`].
     pub fn load(run: &Run, resolved: Arc<Resolved>) -> Result<Self> {
-        let SavedModel { parameters, input_scale } = run.model(&resolved.network())?;
+        let path = run.file("model.safetensors");
+        let (SavedModel { parameters, input_scale }, links) = run.linked_model(&resolved.network())?;
         let below = match (&resolved.recipe().below, resolved.below()) {
             (Some(recipe), Some(below)) => {
                 run.below().expect_recipe(recipe)?;
-                let scale = input_scale.ok_or_else(|| {
-                    Error::file(run.file("model.safetensors"), "has no tensor input.scale; train again")
-                })?;
+                let scale = input_scale
+                    .ok_or_else(|| Error::file(&path, "has no tensor input.scale; train again"))?;
                 let trained = Self::load(&run.below(), Arc::clone(below))?;
+                links.expect_below(&path, trained.checksum())?;
                 Some(Box::new(Below { trained, scale }))
             }
             _ => None,
@@ -66,6 +67,7 @@ impl Trained {
             None => Arc::new(Preprocess::load(run.folder(), resolved.recipe(), resolved.image())?),
             Some(below) => Arc::clone(&below.trained.preprocess),
         };
+        links.expect_preprocess(&path, preprocess.checksum().as_deref())?;
         Ok(Self { resolved, parameters, preprocess, below })
     }
 

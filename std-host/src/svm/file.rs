@@ -1,6 +1,7 @@
-//! `svm.safetensors`: a classifier as tensors.
+//! `svm.safetensors`: a classifier as tensors, with all that it takes to use it: the weights, the pooling and the
+//! power that its features come from, and the names of its classes. So one file, which is replaced as a whole,
+//! says what belongs together.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors};
@@ -9,7 +10,9 @@ use wta_core::Shape;
 use super::columns::Columns;
 use super::model::Model;
 use crate::error::{Error, Result};
-use crate::files::tensors::{Tensor, floats_of, write_described};
+use crate::files::atomic;
+use crate::files::seal::{self, Described};
+use crate::files::tensors::{Tensor, bytes, floats_of};
 use crate::numbers::{channels_rows_columns, shape_of};
 
 /// The metadata that names the order of the features, and the order.
@@ -21,14 +24,47 @@ const SHAPES: &str = "features";
 /// Between the shapes of two layers.
 const AND: &str = " + ";
 
-/// Writes a classifier as the tensors `weight` (classes x features) and `bias`, with the features in the
+/// What a classifier belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// [`Trained::checksum`](crate::run::Trained::checksum) of the network that gave the features, in
+    /// hexadecimal.
+    pub weights: String,
+    /// The pooling, as a recipe writes it.
+    pub pool: String,
+    /// The power that the features were raised to.
+    pub power: f32,
+    /// A checksum of the recipe's other settings of the features.
+    pub features: String,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+}
+
+const WEIGHTS: &str = "weights";
+const POOL: &str = "pool";
+const POWER: &str = "power";
+const FEATURES: &str = "features_identity";
+const CLASSES: &str = "classes";
+
+/// A classifier that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The classifier.
+    pub svm: Model,
+    /// The features that its weights are for; `None` in a file of a version before 0.2.
+    pub columns: Option<Columns>,
+    /// What it belongs to; `None` if the file does not prove it, as those of versions before 0.2.
+    pub origin: Option<Origin>,
+}
+
+/// The file, and its checksum: the tensors `weight` (classes x features) and `bias`, with the features in the
 /// order of files: map after map. If they are those of all layers, `layer_factor` has what a layer's features
 /// are multiplied by.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] if the classifier has other features; [`Error::Io`] if the file cannot be written.
-pub fn save(path: &Path, svm: &Model, columns: &Columns) -> Result<()> {
+/// [`Error::Invalid`] if the classifier has other features.
+pub fn encode(svm: &Model, columns: &Columns, origin: &Origin) -> Result<(Vec<u8>, String)> {
     if svm.features != columns.len() {
         let (found, expected) = (svm.features, columns.len());
         return Err(Error::Invalid(format!("a classifier of {found} features is not for {expected}")));
@@ -42,7 +78,29 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns) -> Result<()> {
         tensors.push(Tensor { name: "layer_factor".to_owned(), shape: vec![values.len()], values });
     }
     let shapes: Vec<String> = columns.layers.iter().copied().map(channels_rows_columns).collect();
-    write_described(path, &tensors, &[(ORDER.0, ORDER.1), (SHAPES, &shapes.join(AND))])
+    let classes = serde_json::to_string(&origin.classes)
+        .map_err(|error| Error::Invalid(format!("the classes' names cannot be written ({error})")))?;
+    let described = [
+        (ORDER.0, ORDER.1.to_owned()),
+        (SHAPES, shapes.join(AND)),
+        (WEIGHTS, origin.weights.clone()),
+        (POOL, origin.pool.clone()),
+        (POWER, origin.power.to_string()),
+        (FEATURES, origin.features.clone()),
+        (CLASSES, classes),
+    ];
+    bytes(Path::new("svm.safetensors"), &tensors, &described)
+}
+
+/// Writes a classifier, and returns the file's checksum.
+///
+/// # Errors
+///
+/// As for [`encode`]; [`Error::Io`] if the file cannot be written.
+pub fn save(path: &Path, svm: &Model, columns: &Columns, origin: &Origin) -> Result<String> {
+    let (file, checksum) = encode(svm, columns, origin)?;
+    atomic::write(path, |to| to.write_all(&file))?;
+    Ok(checksum)
 }
 
 /// Reads a classifier that [`save`] wrote, or a version before 0.2, which kept the order of memory and did
@@ -51,13 +109,14 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns) -> Result<()> {
 /// # Errors
 ///
 /// [`Error::Io`] if the file cannot be read, [`Error::Classifier`] if it is not such a file or holds a number
-/// that is not finite.
-pub fn load(path: &Path) -> Result<(Model, Option<Columns>)> {
+/// that is not finite, [`Error::File`] if its checksum is wrong.
+pub fn load(path: &Path) -> Result<Loaded> {
     let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let broken = |problem: &str| Error::classifier(path, problem);
     let damaged = || broken("is not a whole safetensors file");
     let tensors = SafeTensors::deserialize(&file).map_err(|_| damaged())?;
-    let (_, described) = SafeTensors::read_metadata(&file).map_err(|_| damaged())?;
+    let (_, metadata) = SafeTensors::read_metadata(&file).map_err(|_| damaged())?;
+    let sealed = seal::opened(path, &tensors, &metadata, "evaluate the run again")?;
     let tensor = |name| match tensors.tensor(name) {
         Ok(tensor) if tensor.dtype() == Dtype::F32 => Ok(tensor),
         _ => Err(broken(&format!("has no tensor {name} of type F32"))),
@@ -72,8 +131,10 @@ pub fn load(path: &Path) -> Result<(Model, Option<Columns>)> {
         return Err(broken("holds a number that is not finite"));
     }
     let mut svm = Model { classes, features, weights, bias };
-    let Some(layers) = layers(described.metadata().as_ref()).map_err(broken)? else {
-        return Ok((svm, None));
+    let said =
+        metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let Some(layers) = layers(&said).map_err(broken)? else {
+        return Ok(Loaded { svm, columns: None, origin: None });
     };
     let factors = match tensors.names().contains(&"layer_factor") {
         true => Some(floats_of(tensor("layer_factor")?.data())),
@@ -83,32 +144,69 @@ pub fn load(path: &Path) -> Result<(Model, Option<Columns>)> {
     if !fits || factors.iter().flatten().any(|factor| !factor.is_finite()) {
         return Err(broken("has not one finite factor per layer"));
     }
-    let sum = layers.iter().try_fold(0usize, |sum, shape| sum.checked_add(shape.len()));
+    let sum = layers.iter().try_fold(0usize, |sum, shape| {
+        let len = shape.channels.checked_mul(shape.height)?.checked_mul(shape.width)?;
+        sum.checked_add(len)
+    });
     if sum != Some(features) {
         return Err(broken("has other features than its metadata says"));
     }
     let columns = Columns { layers, factors };
     svm.weights = columns.in_memory_order(&svm.weights);
-    Ok((svm, Some(columns)))
+    let origin = sealed.as_ref().map(origin).transpose().map_err(broken)?;
+    Ok(Loaded { svm, columns: Some(columns), origin })
 }
 
 /// The shapes of the layers' features; `None` if the file does not name an order.
-fn layers(
-    metadata: Option<&HashMap<String, String>>,
-) -> std::result::Result<Option<Vec<Shape>>, &'static str> {
-    let get = |key: &str| metadata.and_then(|metadata| metadata.get(key));
-    match get(ORDER.0) {
+fn layers(said: &Described) -> std::result::Result<Option<Vec<Shape>>, &'static str> {
+    match said.get(ORDER.0) {
         None => return Ok(None),
         Some(order) if order == ORDER.1 => {}
         Some(_) => return Err("has its features in an order that this version does not know"),
     }
-    let shapes = get(SHAPES).map(|text| text.split(AND).map(shape_of).collect());
+    let shapes = said.get(SHAPES).map(|text| text.split(AND).map(shape_of).collect());
     shapes.flatten().map(Some).ok_or("does not say the shape of its features")
+}
+
+fn origin(said: &Described) -> std::result::Result<Origin, &'static str> {
+    let get = |key: &str| said.get(key).cloned().ok_or("does not say what it belongs to");
+    Ok(Origin {
+        weights: get(WEIGHTS)?,
+        pool: get(POOL)?,
+        power: get(POWER)?.parse().map_err(|_| "does not say the power of its features")?,
+        features: get(FEATURES)?,
+        classes: serde_json::from_str(&get(CLASSES)?).map_err(|_| "does not say the names of its classes")?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use safetensors::tensor::TensorView;
+
     use super::*;
+
+    fn origin() -> Origin {
+        Origin {
+            weights: "0123abcd".to_owned(),
+            pool: "5/3".to_owned(),
+            power: 1.5,
+            features: "1:00000000".to_owned(),
+            classes: vec!["still".to_owned(), "\"moving\", fast".to_owned()],
+        }
+    }
+
+    /// A file as an earlier version or another program writes it.
+    fn write_plain(path: &Path, tensors: &[(&str, Vec<usize>, Vec<f32>)], metadata: &[(&str, &str)]) {
+        let bytes: Vec<Vec<u8>> = tensors
+            .iter()
+            .map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect())
+            .collect();
+        let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+            (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
+        });
+        let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        std::fs::write(path, safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+    }
 
     #[test]
     fn classifiers_survive_the_file_and_broken_ones_are_refused() {
@@ -116,31 +214,34 @@ mod tests {
         let path = folder.path().join("svm.safetensors");
         let columns = Columns { layers: vec![Shape::vector(3)], factors: None };
         let mut svm = Model { classes: 2, features: 3, weights: vec![0.5; 6], bias: vec![-1.0, 2.0] };
-        save(&path, &svm, &columns).unwrap();
-        assert_eq!(load(&path).unwrap(), (svm.clone(), Some(columns.clone())));
+        let checksum = save(&path, &svm, &columns, &origin()).unwrap();
+        assert_eq!(seal::stated(&path), Some(checksum));
+        let loaded = Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()) };
+        assert_eq!(load(&path).unwrap(), loaded);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let refused = || load(&path).unwrap_err().to_string();
         assert!(refused().contains("not a whole safetensors file"));
-        let other = Tensor { name: "other".to_owned(), shape: vec![1], values: vec![1.0] };
-        write_described(&path, &[other], &[]).unwrap();
+        let mut flipped = whole.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &flipped).unwrap();
+        assert!(refused().contains("is damaged: its checksum is"), "{}", refused());
+        write_plain(&path, &[("other", vec![1], vec![1.0])], &[]);
         assert!(refused().contains("has no tensor weight"));
-        for (from, to, sentence) in [
-            ("map, row, column", "row, column, map", "order that this version does not know"),
-            ("3x1x1", "3x1x2", "other features than its metadata says"),
-            ("3x1x1", "3x1x?", "does not say the shape of its features"),
+        let tensors = [("weight", vec![2, 3], vec![0.5; 6]), ("bias", vec![2], vec![-1.0, 2.0])];
+        for (order, features, sentence) in [
+            ("row, column, map", "3x1x1", "order that this version does not know"),
+            ("map, row, column", "3x1x2", "other features than its metadata says"),
+            ("map, row, column", "3x1x?", "does not say the shape of its features"),
+            ("map, row, column", "9999999999x9999999999x3", "does not say the shape of its features"),
         ] {
-            let text = String::from_utf8_lossy(&whole).replace(from, to);
-            // The numbers are not text: only the header is taken from it.
-            let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
-            let start = text.find('{').unwrap();
-            let changed =
-                [&whole[..8], &text.as_bytes()[start..start + header - 8], &whole[header..]].concat();
-            std::fs::write(&path, changed).unwrap();
+            write_plain(&path, &tensors, &[(ORDER.0, order), (SHAPES, features)]);
             assert!(refused().contains(sentence), "{}", refused());
         }
+        write_plain(&path, &tensors, &[(ORDER.0, ORDER.1), (SHAPES, "3x1x1")]);
+        assert_eq!(load(&path).unwrap(), Loaded { origin: None, ..loaded });
         svm.bias[1] = f32::INFINITY;
-        save(&path, &svm, &columns).unwrap();
+        save(&path, &svm, &columns, &origin()).unwrap();
         assert!(refused().contains("not finite"));
     }
 
@@ -152,18 +253,17 @@ mod tests {
         let columns = Columns { layers, factors: Some(vec![0.5, 2.0]) };
         let weights: Vec<f32> = (0..14).map(|v| v as f32).collect();
         let svm = Model { classes: 2, features: 7, weights: weights.clone(), bias: vec![0.0; 2] };
-        save(&path, &svm, &columns).unwrap();
-        assert_eq!(load(&path).unwrap(), (svm.clone(), Some(columns.clone())));
+        save(&path, &svm, &columns, &origin()).unwrap();
+        let loaded = Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()) };
+        assert_eq!(load(&path).unwrap(), loaded);
         let file = std::fs::read(&path).unwrap();
         let stored = floats_of(SafeTensors::deserialize(&file).unwrap().tensor("weight").unwrap().data());
         assert_eq!(stored[..7], [0.0, 2.0, 1.0, 3.0, 4.0, 5.0, 6.0]);
-        assert!(save(&path, &svm, &Columns { layers: vec![Shape::vector(6)], factors: None }).is_err());
+        let other = Columns { layers: vec![Shape::vector(6)], factors: None };
+        assert!(save(&path, &svm, &other, &origin()).is_err());
         // As versions before 0.2 wrote it.
-        let tensors = [
-            Tensor { name: "weight".to_owned(), shape: vec![2, 7], values: weights },
-            Tensor { name: "bias".to_owned(), shape: vec![2], values: vec![0.0; 2] },
-        ];
-        write_described(&path, &tensors, &[]).unwrap();
-        assert_eq!(load(&path).unwrap(), (svm, None));
+        let tensors = [("weight", vec![2, 7], weights), ("bias", vec![2], vec![0.0; 2])];
+        write_plain(&path, &tensors, &[]);
+        assert_eq!(load(&path).unwrap(), Loaded { svm, columns: None, origin: None });
     }
 }

@@ -1,14 +1,18 @@
 //! `checkpoint.safetensors`: the state from which training continues as if it had never stopped.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
-use crate::files::atomic;
 use crate::files::tensors::{bytes_of, floats_of};
-use crate::run::Run;
+use crate::files::{atomic, seal};
+use crate::run::{Links, Run};
+
+/// The metadata with [`Checkpoint::checksum`].
+const CHECKSUM: &str = "checksum";
+
+const REMEDY: &str = "train again into another folder";
 
 /// The state of a training between two steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,16 +42,18 @@ pub(crate) fn save_checkpoint(
     maps: usize,
 ) -> Result<()> {
     let (parameters, moments, survived) = (parameters.to_vec(), moments.to_vec(), vec![0; maps]);
-    Checkpoint { parameters, moments, step, epoch_loss: 0.0, survived }.save(&run.checkpoint())
+    let links = Links { recipe: Some(run.recipe()?.identity()), ..Links::default() };
+    Checkpoint { parameters, moments, step, epoch_loss: 0.0, survived }.save(&run.checkpoint(), &links)
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint. An earlier one is replaced only when the new one is complete.
+    /// Writes the checkpoint with what it belongs to. An earlier one is replaced only when the new one is
+    /// complete.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if the file cannot be written.
-    pub(super) fn save(&self, path: &Path) -> Result<()> {
+    pub(super) fn save(&self, path: &Path, links: &Links) -> Result<()> {
         let (parameters, moments) = (bytes_of(&self.parameters), bytes_of(&self.moments));
         let survived: Vec<u8> = self.survived.iter().flat_map(|v| v.to_le_bytes()).collect();
         let (step, loss) = (self.step.to_le_bytes(), self.epoch_loss.to_le_bytes());
@@ -64,22 +70,23 @@ impl Checkpoint {
                 TensorView::new(dtype, vec![len], bytes).map_err(|e| Error::file(path, e.to_string()))?;
             views.push((name, view));
         }
-        let metadata = HashMap::from([("checksum".to_owned(), self.checksum().to_string())]);
-        let file =
-            safetensors::serialize(views, Some(metadata)).map_err(|e| Error::file(path, e.to_string()))?;
+        let mut described = links.described();
+        described.push((CHECKSUM, self.checksum().to_string()));
+        let (file, _) = seal::sealed(path, &views, &described)?;
         atomic::write(path, |to| to.write_all(&file))
     }
 
-    /// Reads a checkpoint of a network with this many parameters, moments and maps.
+    /// Reads a checkpoint of a network with this many parameters, moments and maps, and what it belongs to.
     ///
     /// # Errors
     ///
     /// One sentence if the file is missing, damaged, or of another network.
-    pub(super) fn load(path: &Path, parameters: usize, moments: usize, maps: usize) -> Result<Self> {
+    pub(super) fn load(path: &Path, parameters: usize, moments: usize, maps: usize) -> Result<(Self, Links)> {
         let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        let damaged = || Error::file(path, "is damaged; train again into another folder");
+        let damaged = || Error::file(path, format!("is damaged; {REMEDY}"));
         let (_, header) = SafeTensors::read_metadata(&file).map_err(|_| damaged())?;
         let tensors = SafeTensors::deserialize(&file).map_err(|_| damaged())?;
+        let described = seal::opened(path, &tensors, &header, REMEDY)?.unwrap_or_default();
         let data = |name: &str, dtype: Dtype, len: usize| -> Result<&[u8]> {
             let tensor = tensors.tensor(name).map_err(|_| damaged())?;
             if tensor.dtype() != dtype || tensor.shape() != [len] {
@@ -99,13 +106,14 @@ impl Checkpoint {
             ),
             survived: words(data("survived", Dtype::U64, maps)?),
         };
-        let stored = header.metadata().as_ref().and_then(|m| m.get("checksum"));
+        let stored = header.metadata().as_ref().and_then(|m| m.get(CHECKSUM));
         if stored != Some(&checkpoint.checksum().to_string()) {
             return Err(damaged());
         }
-        Ok(checkpoint)
+        Ok((checkpoint, Links::said(|key| described.get(key).map(String::as_str))))
     }
 
+    /// The checksum that versions before 0.2 look at, of the numbers alone.
     fn checksum(&self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&bytes_of(&self.parameters));
@@ -132,8 +140,9 @@ mod tests {
             epoch_loss: 0.125,
             survived: vec![3, 4],
         };
-        checkpoint.save(&path).unwrap();
-        assert_eq!(Checkpoint::load(&path, 3, 6, 2).unwrap(), checkpoint);
+        let links = Links { below: Some("0123abcd".to_owned()), ..Links::default() };
+        checkpoint.save(&path, &links).unwrap();
+        assert_eq!(Checkpoint::load(&path, 3, 6, 2).unwrap(), (checkpoint, links));
         assert!(Checkpoint::load(&path, 4, 6, 2).unwrap_err().to_string().contains("another network"));
         let mut file = std::fs::read(&path).unwrap();
         let last = file.len() - 3;

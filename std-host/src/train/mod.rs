@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
 use crate::recipe::{Recipe, Resolved};
-use crate::run::{Below, Run, SampleKind, Trained};
+use crate::run::{Below, Run, RunLock, SampleKind, Trained};
 use held_out::Partition;
 use probabilities::expect_probabilities;
 use session::{Place, Session};
@@ -84,7 +84,38 @@ pub fn train_into(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
-    run(recipe, samples, Place::Folder { run: folder.clone(), resume }, options, observer)
+    train_locked(&locked(folder, observer)?, resume, recipe, samples, options, observer)
+}
+
+/// [`train_into`] a run folder that the caller has locked, and may keep locked for longer.
+///
+/// # Errors
+///
+/// As for [`train_into`].
+pub fn train_locked(
+    lock: &RunLock,
+    resume: bool,
+    recipe: &Recipe,
+    samples: &Samples<'_>,
+    options: Options<'_>,
+    observer: &dyn Observer,
+) -> Result<(Trained, Outcome)> {
+    run(recipe, samples, Place::Folder { run: lock.run().clone(), resume }, options, observer)
+}
+
+/// Locks a run folder; a note says if that is not possible.
+///
+/// # Errors
+///
+/// As for [`Run::lock`].
+pub fn locked(folder: &Run, observer: &dyn Observer) -> Result<RunLock> {
+    let lock = folder.lock()?;
+    if !lock.is_held() {
+        let folder = folder.folder().display();
+        observer
+            .note(&format!("note: {folder}: this file system has no locks; let no other program work there"));
+    }
+    Ok(lock)
 }
 
 fn run(
@@ -96,8 +127,6 @@ fn run(
 ) -> Result<(Trained, Outcome)> {
     let start = Instant::now();
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
-    // Until the training has ended.
-    let _lock = place.run().map(Run::lock).transpose()?;
     let result = layer.train(&place, options, observer);
     if let (Err(error), Some(run)) = (&result, place.run()) {
         forget(error, run);
@@ -237,6 +266,7 @@ impl<'a> Layer<'a> {
                 learnt
             }
         };
+        session.link_preprocess(preprocess.checksum())?;
         if recipe.gibbs().is_some() {
             expect_probabilities(&preprocess, self.samples, options.isa)?;
         }
@@ -262,6 +292,7 @@ impl<'a> Layer<'a> {
             return Ok(finished);
         }
         session.begin_with(options.from)?;
+        session.link_below(trained.checksum());
         let trained = match self.resolved.below() {
             Some(applied) => trained.applied(applied),
             None => trained,

@@ -15,7 +15,7 @@ use super::step::BatchTrainer;
 use crate::error::{Error, Interrupted, Result};
 use crate::observer::{EpochMetrics, Observer};
 use crate::recipe::{Recipe, Resolved};
-use crate::run::{Run, model};
+use crate::run::{Links, Run, model};
 
 /// Where a training saves its results.
 pub(super) enum Place {
@@ -76,6 +76,10 @@ pub(super) struct Session<'a> {
     resolved: &'a Resolved,
     training: TrainingConfig,
     place: &'a Place,
+    /// What the weights belong to, as far as it is known by now.
+    links: Links,
+    /// What the weights of the checkpoint that the training goes on from belong to.
+    began: Option<Links>,
     /// The factor of the input of a stacked layer.
     pub(super) input_scale: Option<f32>,
     /// Whether the weights are those of another run, and not to be initialised.
@@ -108,9 +112,13 @@ impl<'a> Session<'a> {
         let mut epoch_loss = 0.0;
         let mut survived = vec![0; maps];
         let mut has_weights = false;
+        let mut began = None;
         if let Some(run) = place.checkpointed() {
-            let checkpoint =
-                Checkpoint::load(&run.checkpoint(), trainer.parameters.len(), trainer.moments.len(), maps)?;
+            let path = run.checkpoint();
+            let (checkpoint, found) =
+                Checkpoint::load(&path, trainer.parameters.len(), trainer.moments.len(), maps)?;
+            found.expect_recipe(&path, resolved.recipe())?;
+            began = Some(found);
             trainer.parameters.copy_from_slice(&checkpoint.parameters);
             trainer.moments.copy_from_slice(&checkpoint.moments);
             trainer.step = checkpoint.step;
@@ -119,12 +127,15 @@ impl<'a> Session<'a> {
             has_weights = true;
         }
         let (input_scale, epochs) = (None, Vec::new());
+        let links = Links { recipe: Some(resolved.recipe().identity()), ..Links::default() };
         let (variances, best) = ([0.0; 2], None);
         let mut session = Self {
             trainer,
             resolved,
             training,
             place,
+            links,
+            began,
             input_scale,
             has_weights,
             variances,
@@ -150,6 +161,20 @@ impl<'a> Session<'a> {
         self.has_weights = true;
         // A resume must not begin with other weights.
         self.save_checkpoint()
+    }
+
+    /// Takes note of the preprocessing's checksum, which has to be that of the checkpoint.
+    pub(super) fn link_preprocess(&mut self, checksum: Option<String>) -> Result<()> {
+        if let (Some(began), Some(run)) = (&self.began, self.place.run()) {
+            began.expect_preprocess(&run.checkpoint(), checksum.as_deref())?;
+        }
+        self.links.preprocess = checksum;
+        Ok(())
+    }
+
+    /// Takes note of the checksum of the layers below. They may have been trained on since the checkpoint.
+    pub(super) fn link_below(&mut self, checksum: u32) {
+        self.links.below = Some(format!("{checksum:08x}"));
     }
 
     /// The run, if its training is finished already.
@@ -353,7 +378,7 @@ impl<'a> Session<'a> {
         let Some(run) = self.place.run() else { return Ok(()) };
         if is_best || !self.keeps_best() {
             let path = run.file("model.safetensors");
-            model::save(&path, network, &self.trainer.parameters, self.input_scale)?;
+            model::save_linked(&path, network, &self.trainer.parameters, self.input_scale, &self.links)?;
         }
         run.save_metrics(&self.epochs)?;
         self.save_checkpoint()
@@ -368,6 +393,6 @@ impl<'a> Session<'a> {
             epoch_loss: self.epoch_loss,
             survived: self.survived.clone(),
         };
-        checkpoint.save(&run.checkpoint())
+        checkpoint.save(&run.checkpoint(), &self.links)
     }
 }

@@ -8,13 +8,16 @@ use wta::data::Split;
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::recipe;
 use wta::run::Run;
-use wta::train::{Options, train_into};
+use wta::train::{Options, locked, train_locked};
 
 use crate::context::Context;
 use crate::load::samples;
 use crate::print::print;
 
 const RECIPE: &str = "digits-demo";
+
+/// What the run's recipe says besides.
+const MADE_BY: &str = " (made by wta demo, which may replace it)";
 
 /// Arguments of `wta demo`.
 #[derive(Args)]
@@ -25,11 +28,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let recipe = recipe::load(RECIPE)?;
+    let mut recipe = recipe::load(RECIPE)?;
+    let about = recipe.about.clone();
+    // So that an earlier demo can be told from a run of the user's own.
+    recipe.about += MADE_BY;
     let run = Run::new(&arguments.run);
+    let bar = context.bar();
+    // To the end: what is evaluated and drawn is what was trained.
+    let lock = locked(&run, &bar)?;
     if run.exists() {
-        let _lock = run.lock()?;
-        if run.recipe()?.name != RECIPE {
+        if run.recipe()? != recipe {
             return Err(Error::Usage(format!(
                 "{}: holds another run; give the demo a folder of its own with --run",
                 run.folder().display()
@@ -37,19 +45,18 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         }
         run.remove()?;
     }
-    let bar = context.bar();
     let train = samples(&recipe, None, Split::Train, &bar)?;
     let test = samples(&recipe, None, Split::Test, &bar)?;
     print(&format!(
         "{}: {} training digits, {} test digits, {} instructions, {} threads\n",
-        recipe.about,
+        about,
         train.len(),
         test.len(),
         context.isa,
         rayon::current_num_threads()
     ))?;
     let options = Options { isa: context.isa, ..Options::default() };
-    let (trained, outcome) = train_into(&run, false, &recipe, &train, options, &bar)?;
+    let (trained, outcome) = train_locked(&lock, false, &recipe, &train, options, &bar)?;
     super::train::report(&outcome)?;
     let encoding = Encoding { isa: context.isa, ..Encoding::default() };
     let encoded = Encoded::new(&trained, &train, Some(&test), encoding, &bar)?;

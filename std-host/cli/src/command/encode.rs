@@ -9,13 +9,13 @@ use wta::data::{DataSource, Split, load_files, read_inputs};
 use wta::encode::{FeatureEncoder, Reconstruction, TrainedCode, Written, write_csr, write_npy};
 use wta::preprocess::Samples;
 use wta::recipe::{ApplyTo, Recipe};
-use wta::run::{Run, Trained};
+use wta::run::Trained;
 use wta::train::held_out_of;
 use wta_core::{Shape, Size};
 
 use crate::bar::Bar;
 use crate::context::Context;
-use crate::load::samples;
+use crate::load::{run_of, samples};
 use crate::output;
 
 /// Arguments of `wta encode`.
@@ -98,7 +98,7 @@ enum CodeName {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let of_winners = arguments.reconstruct || arguments.code == Some(CodeName::Trained);
     check(arguments, of_winners)?;
-    let run = Run::new(&arguments.run);
+    let run = run_of(&arguments.run, &context.bar());
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
     let recipe = run.recipe()?.applied(&ApplyTo { stride, pool })?;

@@ -1,9 +1,11 @@
 //! `wta eval`.
 
+use std::io;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use clap::Args;
+use wta::Observer;
 use wta::data::Split;
 use wta::evaluate::{Encoded, Encoding, Evaluation, Plan, Validation, evaluate, validate};
 use wta::picture;
@@ -12,7 +14,7 @@ use wta::recipe::PoolRecipe;
 use wta::run::{Run, Trained};
 
 use crate::context::Context;
-use crate::load::samples;
+use crate::load::{run_of, samples};
 use crate::print::print;
 
 /// Arguments of `wta eval`.
@@ -66,7 +68,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = Run::new(&arguments.run);
+    let run = run_of(&arguments.run, &context.bar());
     let recipe = run.recipe()?;
     // Checked before data sets are loaded in vain.
     let pool = arguments.pool.as_deref().map(str::parse::<PoolRecipe>).transpose()?;
@@ -101,7 +103,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     } else {
         report(&evaluation)?;
     }
-    evaluation.save(&run)?;
+    match evaluation.save(&run) {
+        Err(wta::Error::Io { source, .. }) if is_read_only(&source) => {
+            bar.note(&format!(
+                "note: {}: cannot be written, so the result is not kept",
+                run.folder().display()
+            ));
+            return Ok(());
+        }
+        saved => saved?,
+    }
     if let Some(test) = &test {
         let chosen: Vec<usize> = evaluation.confusion.surest.iter().map(|mistake| mistake.sample).collect();
         if let Some(path) = mistakes(&run, test, &chosen)?
@@ -111,6 +122,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a folder is there to be read only, which is no fault of the evaluation's.
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
 /// Writes a picture of some test samples; nothing if there are none.

@@ -7,12 +7,11 @@ use clap::Args;
 use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
 use wta::export::{self, Name, Options, Source, onnx};
-use wta::run::Run;
 use wta::run::model::shape_of;
 use wta_core::Shape;
 
 use crate::context::Context;
-use crate::load::samples;
+use crate::load::{run_of, samples};
 use crate::output;
 
 /// Arguments of `wta export`.
@@ -78,7 +77,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = Run::new(&arguments.run);
+    let run = run_of(&arguments.run, &context.bar());
     // ONNX has more than devices compute; its integers are theirs.
     let source = if arguments.out.is_some() || arguments.int8 {
         Source::load(&run, arguments.shape)?

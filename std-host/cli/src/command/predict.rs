@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 use wta::data::{Inputs, read_inputs};
 use wta::evaluate::Predictor;
 use wta::preprocess::Samples;
-use wta::run::Run;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::load::run_of;
 
 /// Arguments of `wta predict`.
 #[derive(Args)]
@@ -46,7 +46,7 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = Run::new(&arguments.run);
+    let run = run_of(&arguments.run, &context.bar());
     let bar = context.bar();
     let source = run.recipe()?.data.set;
     let known = run.sample()?.map(|sample| sample.shape);

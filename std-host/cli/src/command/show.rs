@@ -12,7 +12,7 @@ use wta::recipe::Recipe;
 use wta::run::{Run, Trained};
 
 use crate::context::Context;
-use crate::load::samples;
+use crate::load::{run_of, samples};
 use crate::print::print;
 
 /// Arguments of `wta show`.
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = Run::new(&arguments.run);
+    let run = run_of(&arguments.run, &context.bar());
     let samples = images(&run.recipe()?, arguments, context)?;
     let trained = Trained::open(&run, samples.image_shape())?;
     let pictures = pictures(&run, &trained, &samples, usize::from(arguments.images), context.isa)?;

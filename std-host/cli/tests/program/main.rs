@@ -14,6 +14,7 @@ mod onnx;
 mod own_data;
 mod paper;
 mod preprocess;
+mod proof;
 mod rbm;
 mod recipes;
 #[cfg(unix)]

@@ -33,7 +33,29 @@ fn a_run_of_version_0_1_is_read_as_before() {
     // The preprocessing says the shape of a sample.
     let said = wta(&["export", "--run", &run, "--out", &model]).succeeds().stdout;
     assert!(said.contains("classifier"), "{said}");
+    let note = "model.safetensors, preprocess.safetensors, svm.safetensors without a checksum";
+    assert!(wta(&["export", "--run", &run, "--out", &model]).succeeds().stderr.contains(note));
     wta(&["show", "--run", &run, "--data", &data]).succeeds();
+
+    // What its classifier belongs to stands in eval.json alone.
+    let export = || wta(&["export", "--run", &run, "--out", &model]);
+    let eval = fs::read_to_string(folder.path("run/eval.json")).unwrap();
+    let weights = eval.split("\"weights\": \"").nth(1).unwrap().get(..8).unwrap();
+    for (from, to, sentence) in [
+        ("3/2", "none", "is a classifier of 48 features, but the network has"),
+        ("3/2", "99/1", "window is larger"),
+        ("\"pool\"", "\"pole\"", "does not say which features"),
+        ("\"power\": 1.0", "\"power\": 3.0", "raised to a power"),
+        (weights, "0123abcd", "other weights than the run has now; run `wta eval` again"),
+        ("\"pool\"", "\"classifier\": \"01234567\", \"pool\"", "is of another classifier"),
+    ] {
+        assert!(eval.contains(from), "{eval}");
+        folder.write("run/eval.json", &eval.replace(from, to));
+        export().fails(sentence);
+    }
+    fs::remove_file(folder.path("run/eval.json")).unwrap();
+    export().fails("eval.json");
+    folder.write("run/eval.json", &eval);
 
     let train = |more: &[&str]| {
         let recipe = folder.path("run/recipe.toml");
