@@ -51,6 +51,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Something needs more memory than the process may take.
+    #[error("{what} needs {} of memory{}", size(*needs), only(*left))]
+    Memory {
+        /// What needs it.
+        what: String,
+        /// The bytes.
+        needs: u64,
+        /// The bytes that the process may still take, if the system says it.
+        left: Option<u64>,
+    },
     /// A request that makes no sense.
     #[error("{0}")]
     Invalid(String),
@@ -134,12 +144,13 @@ impl Error {
 
     /// An [`Error::Setting`] whose sentence does not need the value: `power must be more than 0`.
     pub fn setting(setting: Setting, problem: impl Into<String>) -> Self {
-        Self::Setting { setting, value: None, problem: problem.into() }
+        Self::Setting { setting, value: None, problem: in_one_line(problem.into()) }
     }
 
     /// An [`Error::Setting`] that quotes the value: `labels 5: give at least one label for each class`.
     pub fn setting_is(setting: Setting, value: impl fmt::Display, problem: impl Into<String>) -> Self {
-        Self::Setting { setting, value: Some(value.to_string()), problem: problem.into() }
+        let value = Some(in_one_line(value.to_string()));
+        Self::Setting { setting, value, problem: in_one_line(problem.into()) }
     }
 }
 
@@ -164,6 +175,25 @@ fn in_one_line(problem: String) -> String {
 /// The name of a file or a folder, which may hold control characters.
 fn shown(path: &Path) -> String {
     in_one_line(path.display().to_string())
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// What is left, and what to do.
+fn only(left: Option<u64>) -> String {
+    match left {
+        Some(left) => {
+            format!(", and this process may take only {} more: raise its limit, or ask for less", size(left))
+        }
+        None => ", and there is not so much: ask for less".to_owned(),
+    }
 }
 
 /// `mine.toml, line 3: `
@@ -345,8 +375,14 @@ pub enum Interrupted {
     Preprocessing,
     /// The features of the layers below were being computed.
     LayersBelow,
+    /// A training in memory, before its first step.
+    InMemory,
     /// An evaluation: nothing was written.
     Evaluation,
+    /// Features were being written.
+    Encoding,
+    /// Samples were being read.
+    Reading,
     /// The training of an SVM.
     Svm {
         /// The most passes over the data that any class has had.
@@ -378,7 +414,10 @@ impl fmt::Display for Interrupted {
             }
             Self::Preprocessing => to.write_str("the preprocessing is not learnt yet; resume the training"),
             Self::LayersBelow => to.write_str("the layers below are trained and saved; resume the training"),
+            Self::InMemory => to.write_str("nothing was saved"),
             Self::Evaluation => to.write_str("nothing was written; the trained network is as it was"),
+            Self::Encoding => to.write_str("no file was written"),
+            Self::Reading => to.write_str("the samples are not read yet; nothing was written"),
             Self::Svm { epochs, classes_done, classes } => write!(
                 to,
                 "the SVM was stopped after {epochs} epochs, with {classes_done} of {classes} classes solved"

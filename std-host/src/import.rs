@@ -16,6 +16,7 @@ use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
 use crate::evaluate::origin_of;
 use crate::extent::Extent;
+use crate::files::whole;
 use crate::preprocess::Preprocess;
 use crate::recipe::{
     Architecture, BadSamplesRecipe, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe,
@@ -68,7 +69,7 @@ const MOST_SEED: u64 = i64::MAX as u64;
 /// One sentence if the file cannot be read, is damaged or holds 8-bit integers alone, if the folder holds
 /// anything, or if no recipe can describe the model.
 pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let bytes = whole::read(path)?;
     let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
     let memory: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
     memory.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);

@@ -44,6 +44,7 @@
 //! | measure | [`profile`] |
 
 pub mod data;
+mod decoders;
 pub mod detect;
 mod draw;
 pub mod encode;

@@ -3,11 +3,12 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use wta::{EpochMetrics, Observer};
+
+use crate::signals::Stop;
 
 /// Without a terminal, a long phase prints a line this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct Bar {
     bar: Option<ProgressBar>,
     /// Set by Ctrl-C.
-    stop: &'static AtomicBool,
+    stop: &'static Stop,
     plain: Mutex<Plain>,
 }
 
@@ -30,7 +31,7 @@ struct Plain {
 
 impl Bar {
     /// A bar on the terminal, or plain lines if stderr is not a terminal.
-    pub(crate) fn stderr(stop: &'static AtomicBool) -> Self {
+    pub(crate) fn stderr(stop: &'static Stop) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
         let mut progress = Self::lines(Box::new(std::io::stderr()), stop);
         progress.bar = bar;
@@ -38,7 +39,7 @@ impl Bar {
     }
 
     /// Plain lines to a writer.
-    fn lines(out: Box<dyn Write + Send>, stop: &'static AtomicBool) -> Self {
+    fn lines(out: Box<dyn Write + Send>, stop: &'static Stop) -> Self {
         let plain = Plain { out, name: String::new(), done: 0, total: 0, last: Instant::now() };
         Self { bar: None, stop, plain: Mutex::new(plain) }
     }
@@ -50,6 +51,7 @@ impl Bar {
 
 impl Observer for Bar {
     fn begin(&self, name: &str, total: u64) {
+        self.stop.next_phase();
         if let Some(bar) = &self.bar {
             let template = if total > 0 {
                 "{prefix} {wide_bar} {percent:>3}%  {elapsed} gone, {eta} left  {msg}"
@@ -120,13 +122,14 @@ impl Observer for Bar {
     }
 
     fn end(&self) {
+        self.stop.next_phase();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
     fn should_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_set()
     }
 }
 
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    static NEVER: AtomicBool = AtomicBool::new(false);
+    static NEVER: Stop = Stop::new();
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);

@@ -1,17 +1,16 @@
 //! The settings that every command gets.
 
-use std::sync::atomic::AtomicBool;
-
 use wta::Isa;
 
 use crate::bar::Bar;
+use crate::signals::Stop;
 
 /// The settings that every command gets.
 pub(crate) struct Context {
     /// The instruction set.
     pub(crate) isa: Isa,
     /// Set by Ctrl-C.
-    pub(crate) stop: &'static AtomicBool,
+    pub(crate) stop: &'static Stop,
 }
 
 impl Context {

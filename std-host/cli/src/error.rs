@@ -15,6 +15,8 @@ pub(crate) enum Error {
     Library(wta::Error),
     /// Flags that make no sense.
     Usage(String),
+    /// The program is at fault.
+    Bug(String),
     /// Ctrl-C in a command that continues by itself when it is run again.
     Paused(&'static str),
 }
@@ -51,6 +53,11 @@ impl From<wta_core::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Bug(found) => write!(
+                to,
+                "internal error ({found}); this is a fault of the program: please report it with the command and its \
+                 input"
+            ),
             Self::Usage(sentence) => to.write_str(sentence),
             Self::Paused(what) => write!(to, "interrupted: {what}"),
             Self::Library(error) => write_library(to, error),

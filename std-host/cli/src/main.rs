@@ -1,20 +1,21 @@
 //! The `wta` program; see `wta --help`.
 
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock};
 
 use clap::{Parser, Subcommand};
 use wta::Isa;
 
 use context::Context;
 use error::{Error, Result};
+use signals::Stop;
 
 mod bar;
+mod bug;
 mod command;
 mod context;
 mod error;
 mod load;
+mod memory;
 mod output;
 mod paper;
 mod print;
@@ -47,6 +48,10 @@ struct Program {
     /// Instruction set: scalar, avx2, avx512, neon [default: the fastest there is].
     #[arg(long, global = true, value_name = "NAME")]
     isa: Option<String>,
+    /// The most memory to take, in MiB: what needs more is refused [default: what the machine, its control group
+    /// and `ulimit` leave].
+    #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
+    max_memory: Option<u32>,
 }
 
 #[derive(Subcommand)]
@@ -84,11 +89,11 @@ enum Command {
 }
 
 /// Set by Ctrl-C.
-static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+static STOP: Stop = Stop::new();
 
 fn main() -> ExitCode {
     let program = Program::parse();
-    match run(program) {
+    match bug::caught(|| run(program)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error.details().iter().for_each(|line| print::say(&format!("{line}\n")));
@@ -103,6 +108,8 @@ fn run(program: Program) -> Result<()> {
         None => Isa::detect(),
         Some(name) => name.parse().map_err(|error| Error::Usage(format!("--isa {name}: {error}")))?,
     };
+    memory::watch(program.max_memory.map(|mebibytes| u64::from(mebibytes) << 20))
+        .map_err(|error| Error::Usage(format!("cannot watch over memory: {error}")))?;
     let threads = usize::from(program.threads.unwrap_or(0));
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -1,6 +1,6 @@
 //! Numbers as they are collected sample by sample: in memory or, if they are too many, in a temporary file.
 //!
-//! Beyond [`IN_MEMORY`] bytes a [`Collector`] continues in a file without a name, which the operating system
+//! Beyond [`in_memory`] bytes a [`Collector`] continues in a file without a name, which the operating system
 //! removes with the last handle, however the program ends.
 
 use std::fs::File;
@@ -11,9 +11,15 @@ use super::element::Element;
 use super::stored::{Part, Stored};
 use super::values::Values;
 use crate::error::{Error, Result};
+use crate::memory::{limit, reserve};
 
-/// A larger data set is kept in a file: 1 GiB.
-pub(super) const IN_MEMORY: u64 = 1 << 30;
+/// A larger data set is kept in a file.
+const IN_MEMORY: u64 = 1 << 30;
+
+/// The bytes of a data set that stays in memory: 1 GiB, or a quarter of what the process may take.
+pub(super) fn in_memory() -> u64 {
+    IN_MEMORY.min(limit::left() / 4)
+}
 
 /// Collects numbers: in memory up to a limit, in a temporary file beyond it.
 pub(super) struct Collector {
@@ -30,12 +36,12 @@ impl Collector {
     /// For bytes. The temporary file is made in `folder` or, if that fails, in the system's folder for such
     /// files.
     pub(super) fn bytes(folder: &Path) -> Self {
-        Self::new(Element::U8, folder, IN_MEMORY)
+        Self::new(Element::U8, folder, in_memory())
     }
 
     /// For floats; otherwise as [`Collector::bytes`].
     pub(super) fn floats(folder: &Path) -> Self {
-        Self::new(Element::F32, folder, IN_MEMORY)
+        Self::new(Element::F32, folder, in_memory())
     }
 
     pub(super) fn new(element: Element, folder: &Path, limit: u64) -> Self {
@@ -53,7 +59,7 @@ impl Collector {
         if let Some(file) = &mut self.file {
             file.write_all(numbers).map_err(|error| failed("write", &self.folder, error))?;
         } else if let Values::Bytes(memory) = &mut self.memory {
-            memory.try_reserve(numbers.len()).map_err(|_| short(&self.folder))?;
+            reserve::grow(memory, numbers.len(), || what(&self.folder))?;
             memory.extend_from_slice(numbers);
         }
         Ok(())
@@ -72,7 +78,7 @@ impl Collector {
                     .map_err(|error| failed("write", &self.folder, error))?;
             }
         } else if let Values::Floats(memory) = &mut self.memory {
-            memory.try_reserve(numbers.len()).map_err(|_| short(&self.folder))?;
+            reserve::grow(memory, numbers.len(), || what(&self.folder))?;
             memory.extend_from_slice(numbers);
         }
         Ok(())
@@ -123,8 +129,11 @@ fn failed(action: &'static str, folder: &Path, error: io::Error) -> Error {
     ))
 }
 
-fn short(folder: &Path) -> Error {
-    Error::file(folder, "needs more memory than there is; use a smaller data set")
+fn what(folder: &Path) -> String {
+    match folder.to_str() {
+        Some("") | None => "the data set".to_owned(),
+        Some(folder) => format!("{folder}: the data set"),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use wta_core::Shape;
 
 use super::keys::DataSource;
 use super::own::inputs::{self, Inputs, Like};
+use crate::decoders::caught;
 use crate::error::Result;
 use crate::observer::Observer;
 
@@ -28,5 +29,5 @@ pub fn read_inputs(
         DataSource::Signals(keys) => Like::Signals(keys),
         _ => Like::Shape(shape),
     };
-    inputs::read(path, &like, observer)
+    caught(path, || inputs::read(path, &like, observer))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::keys::DataSource;
 use super::own::look::{self, Own};
+use crate::decoders::caught;
 use crate::error::Result;
 
 /// What was found in a file or a folder.
@@ -24,7 +25,7 @@ pub struct Look {
 ///
 /// One sentence if it is not there, or holds nothing that can be learnt from.
 pub fn look(path: impl AsRef<Path>) -> Result<Look> {
-    let look::Found { folder, own, remarks } = look::look(path.as_ref())?;
+    let look::Found { folder, own, remarks } = caught(path.as_ref(), || look::look(path.as_ref()))?;
     let source = match own {
         Own::Images(keys) => DataSource::Images(keys),
         Own::Array(keys) => DataSource::Array(keys),

@@ -22,6 +22,7 @@ mod windows;
 
 use std::path::Path;
 
+use crate::decoders::caught;
 use crate::error::{Error, Result, Setting};
 use crate::observer::Observer;
 use own::{arrays, folder, recordings};
@@ -55,7 +56,7 @@ pub use windows::Windows;
 /// One sentence that names the file: it is missing, unreadable, cut off, damaged or not in its published
 /// format, or the labels do not match the images.
 pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observer) -> Result<Dataset> {
-    match source {
+    caught(dir, || match source {
         DataSource::Digits => published::digits::load(split),
         DataSource::Mnist => mnist::load(dir, split),
         DataSource::Cifar10 => cifar10::load(dir, split),
@@ -67,7 +68,7 @@ pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observ
             Setting::Data,
             "is in the memory of a program (set = \"memory\"), which hands it over itself; no file has it",
         )),
-    }
+    })
 }
 
 /// The bundled digits: a subset of MNIST, 4,800 images of 28 x 28 for training and 1,000 for testing. Needs
@@ -87,7 +88,7 @@ pub fn digits() -> Result<Splits> {
 ///
 /// One sentence that names the file: it is missing, damaged, or holds another kind of array.
 pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
-    own::loose::array(path.as_ref())
+    caught(path.as_ref(), || own::loose::array(path.as_ref()))
 }
 
 /// Reads a recording (`.wav`, a table with a column for each channel, an array of time steps, or of channels
@@ -97,7 +98,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
 ///
 /// One sentence that names the file: it is missing, damaged, or of another kind.
 pub fn read_signals(path: impl AsRef<Path>) -> Result<Vec<Signal>> {
-    recordings::whole(path.as_ref())
+    caught(path.as_ref(), || recordings::whole(path.as_ref()))
 }
 
 #[cfg(test)]

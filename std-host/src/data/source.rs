@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::GzDecoder;
 
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// The first two bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -88,16 +89,22 @@ impl<'a> Source<'a> {
     /// For plain bytes the memory is allocated at once, but never more than the source holds; for compressed
     /// bytes it grows while they are read.
     pub(super) fn read(&mut self, count: u64) -> Result<Vec<u8>> {
+        /// Read between two looks at the memory.
+        const PIECE: u64 = 1 << 20;
+        let what = || format!("{}: its content", self.name.display());
         let mut bytes = Vec::new();
         let certain = if self.compressed { 0 } else { count.min(self.stored) };
-        let reserved = usize::try_from(certain).is_ok_and(|certain| bytes.try_reserve_exact(certain).is_ok());
-        if !reserved {
-            return Err(self.failure(ErrorKind::OutOfMemory.into()));
+        reserve::grow(&mut bytes, usize::try_from(certain).unwrap_or(usize::MAX), what)?;
+        while (bytes.len() as u64) < count {
+            let piece = (count - bytes.len() as u64).min(PIECE);
+            reserve::grow(&mut bytes, piece as usize, what)?;
+            match self.reader.by_ref().take(piece).read_to_end(&mut bytes) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => return Err(self.failure(error)),
+            }
         }
-        match self.reader.by_ref().take(count).read_to_end(&mut bytes) {
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(self.failure(error)),
-        }
+        Ok(bytes)
     }
 
     fn failure(&self, error: io::Error) -> Error {

@@ -5,6 +5,7 @@ use wta_core::Pool;
 
 use crate::data::Classes;
 use crate::error::{Error, Result};
+use crate::files::whole;
 use crate::recipe::PoolRecipe;
 use crate::run::{CLASSIFIER, RECORD, Run, Trained};
 use crate::svm::file::{Loaded, Origin};
@@ -114,7 +115,7 @@ impl Classified {
 /// What the classifier belongs to by the record of the last evaluation, of a version before 0.2.
 fn recorded(run: &Run) -> Result<Origin> {
     let path = run.file(RECORD);
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+    let text = whole::read_text(&path)?;
     let Ok(Saved { pool, power, weights, classes, classifier }) = serde_json::from_str(&text) else {
         return Err(Error::classifier(path, "does not say which features the classifier is for"));
     };

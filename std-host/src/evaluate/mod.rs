@@ -79,7 +79,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     let rows = &encoded.train.rows;
     let (columns, classes) = (encoded.encoder.columns(), encoded.classes.names().to_vec());
     let origin = encoded.origin.clone();
-    let (_, classifier) = svm::file::encode(&model, &columns, &origin)?;
+    let classifier = svm::file::sealed(&model, &columns, &origin)?.checksum;
     Ok(Evaluation {
         test_error: draw.test_error,
         training_error,

@@ -7,6 +7,7 @@ use super::class_names;
 use super::format::ModelFile;
 use super::name::Name;
 use super::ram::Ram;
+use super::title::in_comment;
 use crate::error::Result;
 
 /// The number of bytes in a line of the array.
@@ -23,8 +24,7 @@ pub fn header(file: &ModelFile, title: &str, name: &Name) -> Result<String> {
     let model = file.model()?;
     let lowest = model.lowest();
     let input = lowest.network().input();
-    // The title must not end the comment that it appears in.
-    let title = title.replace("*/", "* /");
+    let title = in_comment(title);
     let capitals = name.capitals();
     let crc = file.bytes().get(CHECKED_FROM - 4..).and_then(|bytes| bytes.first_chunk().copied());
     let crc = u32::from_le_bytes(crc.unwrap_or_default());

@@ -15,6 +15,7 @@ pub mod quantize;
 mod ram;
 mod rust;
 mod source;
+mod title;
 
 use wta_core::PoolKind;
 use wta_core::model::{

@@ -6,6 +6,7 @@ use super::class_names;
 use super::format::ModelFile;
 use super::name::Name;
 use super::ram::Ram;
+use super::title::in_comment;
 use crate::error::Result;
 
 /// The number of bytes in a line of the literal.
@@ -19,6 +20,7 @@ const LINE: usize = 24;
 ///
 /// None for a file that was made on this machine.
 pub fn module(file: &ModelFile, title: &str, name: Option<&Name>) -> Result<String> {
+    let title = in_comment(title);
     let model = file.model()?;
     let uses = constants(&model);
     let bytes = file.bytes();

@@ -5,3 +5,4 @@ pub(crate) mod disk;
 pub(crate) mod seal;
 mod temporary;
 pub(crate) mod tensors;
+pub(crate) mod whole;

@@ -17,7 +17,9 @@ use std::path::Path;
 
 use safetensors::tensor::{Metadata, SafeTensors, TensorView};
 
+use super::atomic;
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// The key of the checksum.
 const CHECKSUM: &str = "checksum_crc32";
@@ -28,40 +30,67 @@ const VERSION: &str = "wta_version";
 /// The metadata of a sealed file, in the order of the keys.
 pub(crate) type Described = BTreeMap<String, String>;
 
-/// The bytes of a safetensors file with this metadata, its version and its checksum, and the checksum. The
-/// same content gives the same bytes.
-pub(crate) fn sealed(
-    path: &Path,
-    tensors: &[(&str, TensorView<'_>)],
-    described: &[(&str, String)],
-) -> Result<(Vec<u8>, String)> {
-    let failed = |error: &dyn std::fmt::Display| Error::file(path, error.to_string());
-    let mut metadata: Described =
-        described.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    metadata.insert("format".to_owned(), "pt".to_owned());
-    let checksum = checksum(tensors.iter().map(|(name, view)| (*name, view)).collect(), &metadata);
-    metadata.insert(CHECKSUM.to_owned(), checksum.clone());
-    // The library keeps metadata in a hash map, whose order is another one each time. So they are put into the
-    // header here.
-    let views = tensors.iter().map(|(name, view)| (*name, view));
-    let plain = safetensors::serialize(views, None).map_err(|error| failed(&error))?;
-    let (header, data) = split(&plain).ok_or_else(|| failed(&"cannot be written as safetensors"))?;
-    let metadata = serde_json::to_string(&metadata).map_err(|error| failed(&error))?;
-    let rest = header.trim_end().strip_prefix('{').unwrap_or_default();
-    let comma = if rest == "}" { "" } else { "," };
-    let mut header = format!("{{\"__metadata__\":{metadata}{comma}{rest}");
-    // Data begins at a multiple of 8.
-    header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
-    let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat();
-    Ok((file, checksum))
+/// A file that is ready to be written.
+pub(crate) struct Sealed {
+    /// Its length and its header, with metadata.
+    header: Vec<u8>,
+    /// The file as the library makes it, without metadata.
+    plain: Vec<u8>,
+    /// Where its data begin.
+    data: usize,
+    /// The checksum of what it holds.
+    pub(crate) checksum: String,
 }
 
-/// The header of a safetensors file and its data.
-fn split(file: &[u8]) -> Option<(&str, &[u8])> {
-    let (len, rest) = file.split_first_chunk::<8>()?;
-    let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
-    Some((std::str::from_utf8(header).ok()?, data))
+impl Sealed {
+    /// A safetensors file with this metadata, the program's version and a checksum. The same content gives the
+    /// same bytes.
+    pub(crate) fn new(
+        path: &Path,
+        tensors: &[(&str, TensorView<'_>)],
+        described: &[(&str, String)],
+    ) -> Result<Self> {
+        let failed = |error: &dyn std::fmt::Display| Error::file(path, error.to_string());
+        let bytes: usize = tensors.iter().map(|(_, view)| view.data().len()).sum();
+        reserve::expect(bytes as u64, || format!("{}: the file", path.display()))?;
+        let mut metadata: Described =
+            described.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        metadata.insert("format".to_owned(), "pt".to_owned());
+        let checksum = checksum(tensors.iter().map(|(name, view)| (*name, view)).collect(), &metadata);
+        metadata.insert(CHECKSUM.to_owned(), checksum.clone());
+        // The library keeps metadata in a hash map, whose order is another one each time. So they are put into
+        // the header here.
+        let views = tensors.iter().map(|(name, view)| (*name, view));
+        let plain = safetensors::serialize(views, None).map_err(|error| failed(&error))?;
+        let old = header(&plain).ok_or_else(|| failed(&"cannot be written as safetensors"))?;
+        let data = LEN + old.len();
+        let metadata = serde_json::to_string(&metadata).map_err(|error| failed(&error))?;
+        let rest = old.trim_end().strip_prefix('{').unwrap_or_default();
+        let comma = if rest == "}" { "" } else { "," };
+        let mut header = format!("{{\"__metadata__\":{metadata}{comma}{rest}");
+        // Data begin at a multiple of 8.
+        header += &" ".repeat(header.len().next_multiple_of(LEN) - header.len());
+        let header = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        Ok(Self { header, plain, data, checksum })
+    }
+
+    /// Writes the file.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        atomic::write(path, |to| {
+            to.write_all(&self.header)?;
+            to.write_all(self.plain.get(self.data..).unwrap_or_default())
+        })
+    }
+}
+
+/// The bytes of the header's length.
+const LEN: usize = 8;
+
+/// The header of a safetensors file.
+fn header(file: &[u8]) -> Option<&str> {
+    let (len, rest) = file.split_first_chunk::<LEN>()?;
+    std::str::from_utf8(rest.get(..usize::try_from(u64::from_le_bytes(*len)).ok()?)?).ok()
 }
 
 /// What a file says of itself, once its checksum has been found to be right; without a checksum, nothing.
@@ -123,7 +152,7 @@ pub(crate) fn stated(path: &Path) -> Option<String> {
         #[serde(rename = "__metadata__")]
         metadata: Described,
     }
-    let mut file = File::open(path).ok()?;
+    let mut file = path.is_file().then(|| File::open(path).ok()).flatten()?;
     let mut len = [0; 8];
     file.read_exact(&mut len).ok()?;
     let mut header = Vec::new();
@@ -143,8 +172,15 @@ mod tests {
             ("b", TensorView::new(Dtype::F32, vec![3, 1], &a).unwrap()),
             ("a", TensorView::new(Dtype::U64, vec![1], &b).unwrap()),
         ];
-        sealed(Path::new("x"), &tensors, &[("recipe", "0a".to_owned()), ("weights", "\"1\"".to_owned())])
-            .unwrap()
+        let links = [("recipe", "0a".to_owned()), ("weights", "\"1\"".to_owned())];
+        written(Sealed::new(Path::new("x"), &tensors, &links).unwrap())
+    }
+
+    fn written(sealed: Sealed) -> (Vec<u8>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        sealed.write(&path).unwrap();
+        (std::fs::read(&path).unwrap(), sealed.checksum)
     }
 
     fn open(file: &[u8]) -> Result<Option<Described>> {
@@ -197,7 +233,7 @@ mod tests {
 
     #[test]
     fn files_without_tensors_and_without_metadata_are_files_too() {
-        let (bytes, _) = sealed(Path::new("x"), &[], &[]).unwrap();
+        let (bytes, _) = written(Sealed::new(Path::new("x"), &[], &[]).unwrap());
         assert!(open(&bytes).unwrap().is_some());
         let none: [(&str, TensorView<'_>); 0] = [];
         assert_eq!(open(&safetensors::serialize(none, None).unwrap()).unwrap(), None);

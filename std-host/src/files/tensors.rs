@@ -1,11 +1,11 @@
 //! Files of named tensors (safetensors), written whole and read with every shape checked.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::atomic;
-use super::seal::{self, Described};
+use super::seal::{self, Described, Sealed};
 use crate::error::{Error, Result};
 
 /// A tensor to be written.
@@ -75,23 +75,27 @@ impl<'a> Tensors<'a> {
 
 /// Writes a file of tensors with what it says of itself.
 pub(crate) fn write(path: &Path, tensors: &[Tensor], described: &[(&str, String)]) -> Result<()> {
-    let (file, _) = bytes(path, tensors, described)?;
-    atomic::write(path, |to| to.write_all(&file))
+    sealed(path, tensors, described)?.write(path)
 }
 
-/// The bytes of such a file, and its checksum.
-pub(crate) fn bytes(
-    path: &Path,
-    tensors: &[Tensor],
-    described: &[(&str, String)],
-) -> Result<(Vec<u8>, String)> {
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| bytes_of(&t.values)).collect();
+/// Such a file, ready to be written.
+pub(crate) fn sealed(path: &Path, tensors: &[Tensor], described: &[(&str, String)]) -> Result<Sealed> {
+    let bytes: Vec<Cow<'_, [u8]>> = tensors.iter().map(|t| little_endian(&t.values)).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
         views.push((tensor.name.as_str(), view.map_err(|e| Error::file(path, e.to_string()))?));
     }
-    seal::sealed(path, &views, described)
+    Sealed::new(path, &views, described)
+}
+
+/// Numbers as little-endian bytes, where they lie if the machine keeps them so.
+pub(crate) fn little_endian(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(bytemuck::cast_slice(values))
+    } else {
+        Cow::Owned(bytes_of(values))
+    }
 }
 
 /// Numbers as little-endian bytes.

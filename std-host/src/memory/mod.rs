@@ -1,5 +1,8 @@
-//! Buffers aligned to cache lines, buffers of each thread, and the number of images in a block.
+//! Buffers aligned to cache lines, buffers of each thread, the number of images in a block, and how much memory
+//! there is.
 
 pub mod aligned;
 pub(crate) mod block;
+pub mod limit;
 pub(crate) mod per_thread;
+pub(crate) mod reserve;

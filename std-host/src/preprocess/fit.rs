@@ -72,11 +72,14 @@ pub fn fit_on(
         };
         learnt.steps.push(match *step {
             PreprocessRecipe::Zca { regulariser, .. } => {
-                let mut covariance = Covariance::new(shape.len())?;
-                each(&mut |images| covariance.add(images))?;
-                observer.end();
-                observer.note(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
-                Step::Zca(covariance.learn(regulariser)?.into())
+                let learn = || {
+                    let mut covariance = Covariance::new(shape.len())?;
+                    each(&mut |images| covariance.add(images))?;
+                    observer.end();
+                    observer.note(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
+                    covariance.learn(regulariser)
+                };
+                Step::Zca(in_own_threads(learn)?.into())
             }
             PreprocessRecipe::Standardise { regulariser, per, .. } => {
                 let mut moments = Moments::new(shape.len());
@@ -94,6 +97,15 @@ pub fn fit_on(
         ));
     }
     Ok(learnt)
+}
+
+/// Runs work on threads that end with it, as many as there are. Products of matrices reserve memory for each
+/// thread, as large as the processor's last cache, which is given back only then.
+fn in_own_threads<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads());
+    let failed =
+        |error| Error::Invalid(format!("threads to learn the preprocessing cannot be started: {error}"));
+    threads.build().map_err(failed)?.install(work)
 }
 
 /// The indices of the images that a step learns from, ascending: all, or a sample without repetition.

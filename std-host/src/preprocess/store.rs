@@ -15,6 +15,7 @@ use super::standardise::Standardise;
 use super::zca::Zca;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, write};
+use crate::files::whole;
 use crate::recipe::{PreprocessRecipe, Recipe};
 
 const FILE: &str = "preprocess.safetensors";
@@ -147,5 +148,5 @@ fn read(folder: &Path, path: &Path) -> Result<Vec<u8>> {
             "has no preprocess.safetensors, which its recipe's [[preprocess]] steps need; train again",
         ));
     }
-    std::fs::read(path).map_err(|e| Error::io("read", path, e))
+    whole::read(path)
 }

@@ -16,6 +16,7 @@ use wta_simd::Isa;
 
 use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
+use crate::memory::reserve;
 
 use super::finite::expect_finite;
 
@@ -51,7 +52,10 @@ impl Covariance {
     ///
     /// One sentence if there is not enough memory.
     pub(super) fn new(features: usize) -> Result<Self> {
-        let products = zeros(features * features)?;
+        // The products, the eigenvectors, and two temporary matrices of the same size.
+        let len = features.saturating_mul(features);
+        reserve::expect((len as u64).saturating_mul(4 * size_of::<f64>() as u64), || what(features))?;
+        let products = reserve::zeros(len, || what(features))?;
         Ok(Self { features, count: 0, sums: vec![0.0; features], products, block: Vec::new() })
     }
 
@@ -116,7 +120,7 @@ impl Covariance {
             Par::rayon(PARTS),
         );
         drop(vectors);
-        let mut matrix = vec![0.0; n * n];
+        let mut matrix = reserve::zeros(n * n, || what(n))?;
         matrix.par_chunks_exact_mut(n.max(1)).enumerate().for_each(|(row, to)| {
             for (column, to) in to.iter_mut().enumerate() {
                 let place = row.min(column) * n + row.max(column);
@@ -131,10 +135,14 @@ impl Covariance {
 
 /// Eigenvalues and eigenvectors (column by column) of a symmetric matrix; only its lower triangle is read.
 fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
-    let (mut values, mut vectors) = (zeros(n)?, zeros(n * n)?);
+    let (mut values, mut vectors) = (vec![0.0; n], reserve::zeros(n * n, || what(n))?);
     let par = Par::rayon(PARTS);
     let needed = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
-    let mut memory = MemBuffer::try_new(needed).map_err(|_| out_of_memory(n))?;
+    let mut memory = MemBuffer::try_new(needed).map_err(|_| Error::Memory {
+        what: what(n),
+        needs: needed.size_bytes() as u64,
+        left: None,
+    })?;
     self_adjoint_evd(
         MatRef::from_column_major_slice(matrix, n, n),
         DiagMut::from_slice_mut(&mut values),
@@ -149,20 +157,9 @@ fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     Ok((values, vectors))
 }
 
-/// `len` zeros, if there is enough memory.
-fn zeros(len: usize) -> Result<Vec<f64>> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(len).map_err(|_| out_of_memory(len.isqrt()))?;
-    zeros.resize(len, 0.0);
-    Ok(zeros)
-}
-
-fn out_of_memory(n: usize) -> Error {
-    Error::Invalid(format!(
-        "preprocess step zca: not enough memory to whiten images of {n} numbers, which takes about {} GiB",
-        // The products, the eigenvectors, and two temporary matrices of the same size.
-        (n * n * 4 * size_of::<f64>()).div_ceil(1 << 30)
-    ))
+/// What the memory is for.
+fn what(n: usize) -> String {
+    format!("preprocess step zca, whitening of {n} numbers,")
 }
 
 /// A [`Zca`] in the kernels' layout.

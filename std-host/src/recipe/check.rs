@@ -13,6 +13,12 @@ use crate::problem::Problem;
 /// A stack of more layers is surely a mistake, and recipes inside recipes must end somewhere.
 pub(super) const MOST_LAYERS: usize = 16;
 
+/// More epochs cannot be meant, and their steps could not be counted.
+const MOST_EPOCHS: usize = 1_000_000_000;
+
+/// Names are in tables, folders and comments.
+const LONGEST_NAME: usize = 200;
+
 type Checked = std::result::Result<(), Problem>;
 
 /// Refuses the value of a key.
@@ -58,6 +64,9 @@ impl Recipe {
                 "below",
                 format!("below is nested too deeply: a stack has at most {MOST_LAYERS} layers"),
             );
+        }
+        if self.name.chars().any(char::is_control) || self.name.len() > LONGEST_NAME {
+            return must("name", &format!("be one line of at most {LONGEST_NAME} bytes"));
         }
         if !(self.data.divide_by.is_finite() && self.data.divide_by > 0.0) {
             return must("data.divide_by", "be more than 0");
@@ -185,6 +194,9 @@ impl Recipe {
                 "training.patience",
                 "training.patience needs training.held_out: samples to judge by",
             );
+        }
+        if self.training.epochs > MOST_EPOCHS {
+            return must("training.epochs", &format!("be at most {MOST_EPOCHS}"));
         }
         if self.training.batch == 0 {
             return must("training.batch", "be at least 1");

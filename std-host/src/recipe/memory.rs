@@ -3,6 +3,7 @@
 use wta_core::{Network, TrainingConfig, training_len};
 
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// More than this for one step is surely a mistake in a recipe, and would be the machine's end.
 const MEMORY_LIMIT: usize = 64 << 30;
@@ -17,8 +18,12 @@ pub(crate) fn step_bytes(network: &Network, training: &TrainingConfig) -> usize 
 
 /// `Ok` unless a training step needs more memory than can be meant; `who` begins the error's sentence.
 pub(crate) fn expect_memory(who: &str, network: &Network, training: &TrainingConfig) -> Result<()> {
-    if step_bytes(network, training) <= MEMORY_LIMIT {
-        return Ok(());
+    let needed = step_bytes(network, training);
+    if needed <= MEMORY_LIMIT {
+        // The checkpoint is put together in memory.
+        let numbers = network.parameters_len() * (1 + training.optimizer.method.moments());
+        let needed = needed.saturating_add(numbers * size_of::<f32>());
+        return reserve::expect(needed as u64, || format!("{who}: the training"));
     }
     Err(Error::Invalid(format!(
         "{who}: one training step would need more than {} GiB; use fewer maps or a smaller batch",

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use super::built_in::{BUILT_IN, names, text};
 use super::schema::root;
@@ -22,6 +25,9 @@ const MOST_BYTES: usize = 1 << 20;
 pub fn all() -> Result<Vec<Recipe>> {
     BUILT_IN.iter().map(|(name, text)| parse(text, &format!("recipe {name}"))).collect()
 }
+
+/// How long a pipe may have no writer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A compiled-in recipe by its name, or a file by its path.
 ///
@@ -47,8 +53,32 @@ pub(crate) fn load_file(path: &Path) -> Result<Recipe> {
     if path.is_dir() {
         return Err(Error::file(path, "is a folder, not the TOML file of a recipe"));
     }
-    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
-    read(file, path)
+    let opened = if is_pipe(path) { opened_pipe(path)? } else { File::open(path) };
+    read(opened.map_err(|error| Error::io("read", path, error))?, path)
+}
+
+fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        path.metadata().is_ok_and(|found| found.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// Opens a pipe. The system waits for ever until somebody opens its other end.
+fn opened_pipe(path: &Path) -> Result<std::io::Result<File>> {
+    let (sender, receiver) = mpsc::channel();
+    let pipe = path.to_path_buf();
+    // If nobody does, the thread waits until the program ends.
+    thread::spawn(move || drop(sender.send(File::open(pipe))));
+    receiver.recv_timeout(PATIENCE).map_err(|_| {
+        Error::file(path, "is a pipe that nobody writes into; give the recipe as a file, or write it there")
+    })
 }
 
 /// The recipe that a stream holds, as text in UTF-8, or in UTF-16 with a byte order mark. `name` is that of

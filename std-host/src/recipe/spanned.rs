@@ -391,7 +391,7 @@ rate = 1e-3
                 "epochs = 1.5",
                 "line 24: training.epochs must be a whole number, and not a number with a point",
             ),
-            ("epochs = 1", "epochs = -1", "line 24: training.epochs must be at least 0"),
+            ("epochs = 1", "epochs = -1", "line 24: training.epochs must lie between 0 and 1000000000"),
             ("rate = 1e-3", "rate = '1e-3'", "line 27: training.rate must be a number, and not text"),
             ("rate = 1e-3", "rate = -1", "line 27: training.rate must be more than 0 and at most 1000000"),
             ("rate = 1e-3", "rate = 0.5\ndecay = 3", "line 28: training.decay must be at most 1"),

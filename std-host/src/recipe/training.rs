@@ -28,7 +28,7 @@ impl CorruptionRecipe {
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecipe {
     /// Times that every image is seen; with 0, the initial weights are the result.
-    #[schemars(range(min = 0), example = 10)]
+    #[schemars(range(min = 0, max = 1_000_000_000), example = 10)]
     pub epochs: usize,
     /// Images per step. Lifetime sparsity compares the winners of so many images.
     #[schemars(range(min = 1), example = 100)]

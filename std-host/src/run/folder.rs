@@ -8,7 +8,7 @@ use wta_core::Network;
 use super::links::Links;
 use super::model::{self, SavedModel};
 use crate::error::{Error, Result, RunProblem};
-use crate::files::{atomic, disk};
+use crate::files::{atomic, disk, whole};
 use crate::observer::EpochMetrics;
 use crate::recipe::{self, Recipe};
 
@@ -202,7 +202,7 @@ impl Run {
         for name in files {
             let from = self.file(name);
             if from.exists() {
-                let bytes = std::fs::read(&from).map_err(|e| Error::io("read", &from, e))?;
+                let bytes = whole::read(&from)?;
                 atomic::write(&to.file(name), |to| to.write_all(&bytes))?;
             }
         }
@@ -296,8 +296,9 @@ impl Run {
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let broken = |e: csv::Error| Error::file(&path, format!("cannot be read ({e}); remove it"));
-        let rows = csv::Reader::from_path(&path).map_err(broken)?.into_deserialize();
+        let broken = |e: csv::Error| Error::file(&path, format!("is no table of metrics ({e}); remove it"));
+        let text = whole::read(&path)?;
+        let rows = csv::Reader::from_reader(&text[..]).into_deserialize();
         let rows: std::result::Result<Vec<EpochMetrics>, _> = rows.collect();
         Ok(rows.map_err(broken)?.into_iter().filter(|row| row.epoch <= epochs).collect())
     }

@@ -12,6 +12,7 @@ use wta_core::{Network, Role};
 use super::links::Links;
 use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
+use crate::files::whole;
 use crate::layout::transposed;
 pub use crate::numbers::shape_of;
 
@@ -56,7 +57,7 @@ pub(crate) fn save_linked(
 ///
 /// One sentence if the file cannot be read or is not safetensors.
 pub fn inputs_of_units(path: &Path) -> Result<Option<usize>> {
-    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let file = whole::read(path)?;
     Ok(match Tensors::of(path, &file)?.shape("encoder.0.weight").as_deref() {
         Some([_, inputs]) => Some(*inputs),
         _ => None,
@@ -75,7 +76,7 @@ pub fn load(path: &Path, network: &Network) -> Result<SavedModel> {
 
 /// [`load`], with what the parameters belong to, as far as the file says.
 pub(crate) fn load_linked(path: &Path, network: &Network) -> Result<(SavedModel, Links)> {
-    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let file = whole::read(path)?;
     let tensors = Tensors::of(path, &file)?;
     // A convolutional network is stored as one, also when it is applied to a single position.
     let linear =

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::folder::{CLASSIFIER, RECORD, Run};
 use crate::files::seal::stated;
+use crate::files::whole;
 
 /// The files of numbers that have a checksum in their metadata.
 const SEALED: [&str; 3] = ["model.safetensors", "preprocess.safetensors", CLASSIFIER];
@@ -49,7 +50,7 @@ impl Run {
         struct Record {
             classifier: Option<String>,
         }
-        let text = std::fs::read_to_string(self.file(RECORD)).ok()?;
+        let text = whole::read_text(&self.file(RECORD)).ok()?;
         serde_json::from_str::<Record>(&text).ok()?.classifier
     }
 }

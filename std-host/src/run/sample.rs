@@ -9,6 +9,7 @@ use super::model;
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result, RunProblem};
 use crate::files::tensors::bytes_of;
+use crate::files::whole;
 use crate::numbers::rows_columns_channels;
 use crate::preprocess::{Preprocess, Preprocessor, Samples};
 
@@ -148,7 +149,7 @@ impl Run {
                 fingerprint: None,
             }));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+        let text = whole::read_text(&path)?;
         let damaged = |error: &dyn std::fmt::Display| {
             Error::file(&path, format!("does not say what the samples are ({error}); resume the training"))
         };

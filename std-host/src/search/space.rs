@@ -8,6 +8,9 @@ use crate::recipe::{self, Recipe};
 /// More combinations must be a mistake.
 const MOST: usize = 10_000;
 
+/// No recipe is nested so deeply.
+const MOST_DEPTH: usize = 32;
+
 /// Keys that cannot vary: the samples are loaded only once, and errors on different held-out parts cannot be
 /// compared.
 const FIXED: [&str; 4] = ["name", "about", "data", "svm.held_out"];
@@ -36,6 +39,9 @@ impl Axis {
         if key.split('.').any(str::is_empty) {
             return Err(wrong("the key is empty; write KEY=VALUE,VALUE, as in training.rate=1e-3,2e-3"));
         }
+        if key.split('.').count() > MOST_DEPTH || depth(values) > MOST_DEPTH {
+            return Err(wrong("this is nested more deeply than any recipe"));
+        }
         let is_fixed = FIXED.iter().any(|fixed| {
             key.strip_prefix(fixed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
@@ -51,6 +57,20 @@ impl Axis {
             )),
         }
     }
+}
+
+/// How deeply brackets are nested.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut most) = (0usize, 0);
+    for c in text.chars() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(depth);
+    }
+    most
 }
 
 /// A recipe with one value of each axis.
@@ -184,7 +204,7 @@ mod tests {
             ("svm.held_out=0.5", "the same for all combinations"),
         ] {
             let error = Axis::parse(text).unwrap_err().to_string();
-            assert!(error.contains(problem) && error.contains(text), "{error}");
+            assert!(error.contains(problem) && error.contains(&text.replace('\n', "\\n")), "{error}");
         }
         for (texts, problem) in [
             (

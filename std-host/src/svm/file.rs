@@ -10,9 +10,9 @@ use wta_core::Shape;
 use super::columns::Columns;
 use super::model::Model;
 use crate::error::{Error, Result};
-use crate::files::atomic;
-use crate::files::seal::{self, Described};
-use crate::files::tensors::{Tensor, bytes, floats_of};
+use crate::files::seal::{self, Described, Sealed};
+use crate::files::tensors::{self, Tensor, floats_of};
+use crate::files::whole;
 use crate::numbers::{channels_rows_columns, shape_of};
 
 /// The metadata that names the order of the features, and the order.
@@ -57,14 +57,14 @@ pub struct Loaded {
     pub origin: Option<Origin>,
 }
 
-/// The file, and its checksum: the tensors `weight` (classes x features) and `bias`, with the features in the
+/// The file: the tensors `weight` (classes x features) and `bias`, with the features in the
 /// order of files: map after map. If they are those of all layers, `layer_factor` has what a layer's features
 /// are multiplied by.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] if the classifier has other features.
-pub fn encode(svm: &Model, columns: &Columns, origin: &Origin) -> Result<(Vec<u8>, String)> {
+pub(crate) fn sealed(svm: &Model, columns: &Columns, origin: &Origin) -> Result<Sealed> {
     if svm.features != columns.len() {
         let (found, expected) = (svm.features, columns.len());
         return Err(Error::Invalid(format!("a classifier of {found} features is not for {expected}")));
@@ -89,18 +89,18 @@ pub fn encode(svm: &Model, columns: &Columns, origin: &Origin) -> Result<(Vec<u8
         (FEATURES, origin.features.clone()),
         (CLASSES, classes),
     ];
-    bytes(Path::new("svm.safetensors"), &tensors, &described)
+    tensors::sealed(Path::new("svm.safetensors"), &tensors, &described)
 }
 
 /// Writes a classifier, and returns the file's checksum.
 ///
 /// # Errors
 ///
-/// As for [`encode`]; [`Error::Io`] if the file cannot be written.
+/// [`Error::Invalid`] if the classifier has other features; [`Error::Io`] if the file cannot be written.
 pub fn save(path: &Path, svm: &Model, columns: &Columns, origin: &Origin) -> Result<String> {
-    let (file, checksum) = encode(svm, columns, origin)?;
-    atomic::write(path, |to| to.write_all(&file))?;
-    Ok(checksum)
+    let file = sealed(svm, columns, origin)?;
+    file.write(path)?;
+    Ok(file.checksum)
 }
 
 /// Reads a classifier that [`save`] wrote, or a version before 0.2, which kept the order of memory and did
@@ -111,7 +111,7 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns, origin: &Origin) -> Res
 /// [`Error::Io`] if the file cannot be read, [`Error::Classifier`] if it is not such a file or holds a number
 /// that is not finite, [`Error::File`] if its checksum is wrong.
 pub fn load(path: &Path) -> Result<Loaded> {
-    let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let file = whole::read(path)?;
     let broken = |problem: &str| Error::classifier(path, problem);
     let damaged = || broken("is not a whole safetensors file");
     let tensors = SafeTensors::deserialize(&file).map_err(|_| damaged())?;

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::lanes::Entry;
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// Rows that [`Rows::from_dense`] compresses at a time.
 const BLOCK: usize = 512;
@@ -82,6 +83,7 @@ impl Rows {
         let parts: Vec<_> = parts.into_iter().collect::<Result<_>>()?;
         for (entries, ends) in parts {
             let start = self.entries.len();
+            reserve::grow(&mut self.entries, entries.len(), || "the features of all samples".to_owned())?;
             self.entries.extend_from_slice(&entries);
             self.starts.extend(ends.iter().map(|end| start + end));
         }

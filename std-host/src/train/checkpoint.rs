@@ -1,12 +1,14 @@
 //! `checkpoint.safetensors`: the state from which training continues as if it had never stopped.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
-use crate::files::tensors::{bytes_of, floats_of};
-use crate::files::{atomic, seal};
+use crate::files::seal::{self, Sealed};
+use crate::files::tensors::{floats_of, little_endian};
+use crate::files::whole;
 use crate::run::{Links, Run};
 
 /// The metadata with [`Checkpoint::checksum`].
@@ -16,11 +18,11 @@ const REMEDY: &str = "train again into another folder";
 
 /// The state of a training between two steps.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Checkpoint {
+pub(super) struct Checkpoint<'a> {
     /// The flat parameter vector.
-    pub parameters: Vec<f32>,
+    pub parameters: Cow<'a, [f32]>,
     /// The optimiser's moments.
-    pub moments: Vec<f32>,
+    pub moments: Cow<'a, [f32]>,
     /// The number of steps done.
     pub step: u64,
     /// The sum of the losses of the steps in the unfinished epoch.
@@ -41,12 +43,12 @@ pub(crate) fn save_checkpoint(
     step: u64,
     maps: usize,
 ) -> Result<()> {
-    let (parameters, moments, survived) = (parameters.to_vec(), moments.to_vec(), vec![0; maps]);
+    let (parameters, moments, survived) = (parameters.into(), moments.into(), vec![0; maps]);
     let links = Links { recipe: Some(run.recipe()?.identity()), ..Links::default() };
     Checkpoint { parameters, moments, step, epoch_loss: 0.0, survived }.save(&run.checkpoint(), &links)
 }
 
-impl Checkpoint {
+impl Checkpoint<'_> {
     /// Writes the checkpoint with what it belongs to. An earlier one is replaced only when the new one is
     /// complete.
     ///
@@ -54,7 +56,7 @@ impl Checkpoint {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub(super) fn save(&self, path: &Path, links: &Links) -> Result<()> {
-        let (parameters, moments) = (bytes_of(&self.parameters), bytes_of(&self.moments));
+        let (parameters, moments) = (little_endian(&self.parameters), little_endian(&self.moments));
         let survived: Vec<u8> = self.survived.iter().flat_map(|v| v.to_le_bytes()).collect();
         let (step, loss) = (self.step.to_le_bytes(), self.epoch_loss.to_le_bytes());
         let parts: [(&str, Dtype, usize, &[u8]); 5] = [
@@ -72,8 +74,7 @@ impl Checkpoint {
         }
         let mut described = links.described();
         described.push((CHECKSUM, self.checksum().to_string()));
-        let (file, _) = seal::sealed(path, &views, &described)?;
-        atomic::write(path, |to| to.write_all(&file))
+        Sealed::new(path, &views, &described)?.write(path)
     }
 
     /// Reads a checkpoint of a network with this many parameters, moments and maps, and what it belongs to.
@@ -82,7 +83,7 @@ impl Checkpoint {
     ///
     /// One sentence if the file is missing, damaged, or of another network.
     pub(super) fn load(path: &Path, parameters: usize, moments: usize, maps: usize) -> Result<(Self, Links)> {
-        let file = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let file = whole::read(path)?;
         let damaged = || Error::file(path, format!("is damaged; {REMEDY}"));
         let (_, header) = SafeTensors::read_metadata(&file).map_err(|_| damaged())?;
         let tensors = SafeTensors::deserialize(&file).map_err(|_| damaged())?;
@@ -98,8 +99,8 @@ impl Checkpoint {
             bytes.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w)).collect()
         };
         let checkpoint = Self {
-            parameters: floats_of(data("parameters", Dtype::F32, parameters)?),
-            moments: floats_of(data("moments", Dtype::F32, moments)?),
+            parameters: floats_of(data("parameters", Dtype::F32, parameters)?).into(),
+            moments: floats_of(data("moments", Dtype::F32, moments)?).into(),
             step: words(data("step", Dtype::U64, 1)?).first().copied().unwrap_or(0),
             epoch_loss: f64::from_bits(
                 words(data("epoch_loss", Dtype::F64, 1)?).first().copied().unwrap_or(0),
@@ -116,8 +117,8 @@ impl Checkpoint {
     /// The checksum that versions before 0.2 look at, of the numbers alone.
     fn checksum(&self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&bytes_of(&self.parameters));
-        hasher.update(&bytes_of(&self.moments));
+        hasher.update(&little_endian(&self.parameters));
+        hasher.update(&little_endian(&self.moments));
         hasher.update(&self.step.to_le_bytes());
         hasher.update(&self.epoch_loss.to_le_bytes());
         self.survived.iter().for_each(|v| hasher.update(&v.to_le_bytes()));
@@ -134,8 +135,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
         let checkpoint = Checkpoint {
-            parameters: vec![1.0, -2.5, 3.0],
-            moments: vec![0.5; 6],
+            parameters: vec![1.0, -2.5, 3.0].into(),
+            moments: vec![0.5; 6].into(),
             step: 12,
             epoch_loss: 0.125,
             survived: vec![3, 4],

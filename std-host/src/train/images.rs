@@ -5,6 +5,7 @@ use wta_simd::Isa;
 
 use super::set::TrainingSet;
 use crate::error::Result;
+use crate::memory::reserve;
 use crate::observer::Observer;
 use crate::preprocess::{Preprocess, Preprocessor, Samples};
 
@@ -40,7 +41,7 @@ impl<'a> ImageSet<'a> {
         let mut kept = None;
         if !preprocessor.is_none() && bytes <= memory && samples.are_in_memory() {
             observer.begin("preprocess", samples.len() as u64);
-            let mut all = vec![0.0; samples.len() * len];
+            let mut all = reserve::zeros(samples.len() * len, || "keeping preprocessed samples".to_owned())?;
             let indices: Vec<usize> = (0..samples.len()).collect();
             for (indices, to) in indices.chunks(GROUP).zip(all.chunks_mut(GROUP * len)) {
                 samples.write_all(&preprocessor, indices, to)?;

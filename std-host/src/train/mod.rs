@@ -29,7 +29,7 @@ pub use stacked::StackedSet;
 pub use step::BatchTrainer;
 
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Interrupted, Result};
 use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
 use crate::recipe::{Recipe, Resolved};
@@ -131,7 +131,12 @@ fn run(
     if let (Err(error), Some(run)) = (&result, place.run()) {
         forget(error, run);
     }
-    let (trained, outcome) = result?;
+    let (trained, outcome) = result.map_err(|error| match (error, place.run()) {
+        (Error::Interrupted(Interrupted::Preprocessing | Interrupted::LayersBelow), None) => {
+            Error::Interrupted(Interrupted::InMemory)
+        }
+        (error, _) => error,
+    })?;
     Ok((trained, Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome }))
 }
 

@@ -1,5 +1,6 @@
 //! The training of one layer: steps and epochs, from the beginning or from a checkpoint to the end.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -387,8 +388,8 @@ impl<'a> Session<'a> {
     fn save_checkpoint(&self) -> Result<()> {
         let Some(run) = self.place.run() else { return Ok(()) };
         let checkpoint = Checkpoint {
-            parameters: self.trainer.parameters.to_vec(),
-            moments: self.trainer.moments.to_vec(),
+            parameters: Cow::Borrowed(&self.trainer.parameters),
+            moments: Cow::Borrowed(&self.trainer.moments),
             step: self.trainer.step,
             epoch_loss: self.epoch_loss,
             survived: self.survived.clone(),

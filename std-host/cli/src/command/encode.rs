@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
-use wta::Extent;
 use wta::data::{DataSource, Split, load_files, read_inputs};
 use wta::encode::{FeatureEncoder, Reconstruction, TrainedCode, Written, write_csr, write_npy};
+use wta::error::Interrupted;
 use wta::preprocess::Samples;
 use wta::recipe::{ApplyTo, Recipe};
 use wta::run::Trained;
 use wta::train::held_out_of;
+use wta::{Extent, Observer};
 use wta_core::{Shape, Size};
 
 use crate::bar::Bar;
@@ -115,12 +116,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     };
     let trained = Trained::load(&run, recipe.resolve(samples.image_shape())?.into())?;
     if arguments.reconstruct {
-        return write(&Reconstruction::new(context.isa, &trained, &samples)?, &samples, arguments);
+        return write(&Reconstruction::new(context.isa, &trained, &samples)?, &samples, arguments, &bar);
     }
     if of_winners {
-        return write(&TrainedCode::new(context.isa, &trained)?, &samples, arguments);
+        return write(&TrainedCode::new(context.isa, &trained)?, &samples, arguments, &bar);
     }
-    write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments)
+    write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments, &bar)
 }
 
 /// What goes together.
@@ -137,7 +138,38 @@ fn check(arguments: &Arguments, of_winners: bool) -> Result<()> {
     Ok(())
 }
 
-fn write(written: &dyn Written, samples: &Samples<'_>, arguments: &Arguments) -> Result<()> {
+/// What is written, with the progress of the samples, until Ctrl-C.
+struct Watched<'a> {
+    written: &'a dyn Written,
+    bar: &'a Bar,
+}
+
+impl Written for Watched<'_> {
+    fn dimensions(&self) -> Vec<usize> {
+        self.written.dimensions()
+    }
+
+    fn run(
+        &self,
+        samples: &Samples<'_>,
+        consume: &mut dyn FnMut(&[f32]) -> wta::Result<()>,
+    ) -> wta::Result<()> {
+        let len = self.dimensions().iter().product::<usize>().max(1);
+        self.bar.begin("encode", samples.len() as u64);
+        let done = self.written.run(samples, &mut |values| {
+            if self.bar.should_stop() {
+                return Err(wta::Error::Interrupted(Interrupted::Encoding));
+            }
+            self.bar.advance((values.len() / len) as u64);
+            consume(values)
+        });
+        self.bar.end();
+        done
+    }
+}
+
+fn write(written: &dyn Written, samples: &Samples<'_>, arguments: &Arguments, bar: &Bar) -> Result<()> {
+    let written = &Watched { written, bar };
     let (path, file) = (&arguments.out, output::create(&arguments.out)?);
     let name = path.display();
     let told = if arguments.sparse {

@@ -15,6 +15,7 @@ use super::safetensors::tensors;
 use crate::data::element::Element;
 use crate::data::stored::{Part, read_at};
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// An array whose numbers have not been read yet.
 #[derive(Debug)]
@@ -111,10 +112,7 @@ impl Array {
     /// The bytes of all its numbers or strings.
     pub(super) fn bytes(&self) -> Result<Vec<u8>> {
         let len = self.header.len().saturating_mul(self.header.content.bytes());
-        let mut bytes = Vec::new();
-        let short = || Error::file(&self.name, "needs more memory than there is");
-        bytes.try_reserve_exact(len).map_err(|_| short())?;
-        bytes.resize(len, 0);
+        let mut bytes = reserve::zeros(len, || format!("{}: the array", self.name.display()))?;
         read_at(&self.file, &mut bytes, self.header.start)
             .map_err(|error| Error::io("read", &self.name, error))?;
         Ok(bytes)

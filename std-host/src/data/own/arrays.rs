@@ -18,13 +18,14 @@ use super::layout::{Sample, Told};
 use super::paths::Paths;
 use super::table::{self, Columns, is_table};
 use crate::data::classes::Classes;
-use crate::data::collector::{Collector, IN_MEMORY};
+use crate::data::collector::{Collector, in_memory};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::stored::{Part, Stored};
 use crate::data::values::Values;
 use crate::draw::{count_of, draw};
-use crate::error::{Error, Result};
+use crate::error::{Error, Interrupted, Result};
 use crate::layout::interleaved;
+use crate::memory::reserve;
 use crate::observer::Observer;
 
 /// The samples of some files, and what they are.
@@ -209,16 +210,16 @@ fn arrays(files: &[PathBuf], keys: &ArrayFiles, observer: &dyn Observer) -> Resu
 fn in_order(stored: Stored, observer: &dyn Observer) -> Result<Values> {
     let bytes = stored.is_bytes();
     let size = if bytes { 1 } else { size_of::<f32>() as u64 };
-    if stored.len() as u64 * size <= IN_MEMORY {
+    if stored.len() as u64 * size <= in_memory() {
         if bytes {
-            let mut values = Vec::with_capacity(stored.len());
+            let mut values = reserve::with_capacity(stored.len(), || "the data set".to_owned())?;
             stored.each(|numbers| {
                 values.extend(numbers.iter().map(|number| *number as u8));
                 Ok(())
             })?;
             return Ok(Values::Bytes(values));
         }
-        let mut values = Vec::with_capacity(stored.len());
+        let mut values = reserve::with_capacity(stored.len(), || "the data set".to_owned())?;
         stored.each(|numbers| {
             values.extend_from_slice(numbers);
             Ok(())
@@ -234,7 +235,7 @@ fn in_order(stored: Stored, observer: &dyn Observer) -> Result<Values> {
             observer.advance(seen / MIB);
             seen %= MIB;
             match observer.should_stop() {
-                true => Err(Error::Interrupted(crate::error::Interrupted::Preprocessing)),
+                true => Err(Error::Interrupted(Interrupted::Reading)),
                 false => Ok(()),
             }
         });

@@ -18,8 +18,9 @@ use crate::data::classes::Classes;
 use crate::data::collector::Collector;
 use crate::data::dataset::{Dataset, Split};
 use crate::data::form::Form;
-use crate::error::{Error, Result, Setting};
+use crate::error::{Error, Interrupted, Result, Setting};
 use crate::extent::Extent;
+use crate::memory::reserve;
 use crate::observer::Observer;
 
 /// Files decoded before their pixels are collected.
@@ -66,10 +67,16 @@ fn collect(
     let (size, channels) = keys.shape();
     let (mut pixels, mut labels) = (Collector::bytes(from), Vec::new());
     for (group, files) in files.chunks(GROUP).enumerate() {
+        let images: u64 = (0..files.len()).map(|index| each(group * GROUP + index) as u64).sum();
+        let len = (size.height * size.width * channels) as u64;
+        reserve::expect(images.saturating_mul(len), || format!("{}: images of some files", from.display()))?;
         let made: Vec<Result<Vec<Vec<u8>>>> = files
             .par_iter()
             .enumerate()
             .map(|(index, file)| {
+                if observer.should_stop() {
+                    return Err(Error::Interrupted(Interrupted::Reading));
+                }
                 let index = group * GROUP + index;
                 cut(&file.path, keys, each(index), Random::stream(keys.seed, index as u64 + 1))
             })
@@ -80,6 +87,8 @@ fn collect(
                     labels.push(file.class);
                     pixels.push_bytes(image)
                 })?,
+                // Neither is a fault of the file.
+                Err(error @ (Error::Interrupted(_) | Error::Memory { .. })) => return Err(error),
                 Err(error) if keys.on_error == OnError::Skip => observer.note(&format!("skipped {error}")),
                 Err(error) => {
                     return Err(Error::Invalid(format!(

@@ -8,6 +8,7 @@ use super::header::Content;
 use super::label::{Label, whole};
 use super::table::{self, is_table};
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// Reads the labels in a file: an array of whole numbers or strings, a column of a table, or one word in
 /// each line.
@@ -24,10 +25,12 @@ pub(super) fn read(path: &Path, tensor: Option<&str>, column: Option<&Column>) -
     let (content, big_endian) = (array.header.content, array.header.big_endian);
     let bytes = array.bytes()?;
     let size = content.bytes();
+    let mut all = reserve::with_capacity(array.header.len(), || format!("{}: its labels", path.display()))?;
     if size == 0 {
-        return Ok(vec![Label::Text(String::new()); array.header.len()]);
+        all.resize(array.header.len(), Label::Text(String::new()));
+        return Ok(all);
     }
-    let labels = bytes.chunks_exact(size).enumerate().map(|(index, bytes)| match content {
+    let mut labels = bytes.chunks_exact(size).enumerate().map(|(index, bytes)| match content {
         Content::Text { wide, .. } => Ok(Label::of(&text(bytes, wide, big_endian))),
         Content::Numbers(element) => {
             let number = element.number(bytes, big_endian);
@@ -42,7 +45,8 @@ pub(super) fn read(path: &Path, tensor: Option<&str>, column: Option<&Column>) -
             })
         }
     });
-    labels.collect()
+    labels.try_for_each(|label| label.map(|label| all.push(label)))?;
+    Ok(all)
 }
 
 /// The names of classes, one in each line.

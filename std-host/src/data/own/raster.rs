@@ -6,9 +6,11 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, RgbImage};
 use wta_core::Random;
 
+use crate::decoders::caught;
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
-use super::decode::{MOST_BYTES, decode};
+use super::decode::{Decoded, decode};
 use super::keys::ImageFolder;
 
 /// A picture of bytes.
@@ -18,11 +20,15 @@ enum Raster {
 }
 
 /// The images of a file: its centre, or `count` random patches.
-pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Random) -> Result<Vec<Vec<u8>>> {
+pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, random: Random) -> Result<Vec<Vec<u8>>> {
+    caught(path, || cut_out(path, keys, count, random))
+}
+
+fn cut_out(path: &Path, keys: &ImageFolder, count: usize, mut random: Random) -> Result<Vec<Vec<u8>>> {
     if count == 0 {
         return Ok(Vec::new());
     }
-    let picture = decode(path)?;
+    let Decoded { picture, _turn } = decode(path)?;
     let (size, _) = keys.shape();
     let (height, width) = (size.height as u32, size.width as u32);
     let (columns, rows) = (picture.width(), picture.height());
@@ -48,8 +54,13 @@ pub(super) fn cut(path: &Path, keys: &ImageFolder, count: usize, mut random: Ran
             ),
         ));
     }
-    if u64::from(columns) * u64::from(rows) > MOST_BYTES / 3 {
-        return Err(Error::file(path, "is too long and narrow to be resized; remove it"));
+    if scale != 1.0 {
+        // First the rows, as floats with four channels, then the columns.
+        let halfway = u64::from(picture.width()).saturating_mul(u64::from(rows)).saturating_mul(16);
+        let resized = u64::from(columns).saturating_mul(u64::from(rows)).saturating_mul(20);
+        reserve::expect(halfway.saturating_add(resized), || {
+            format!("{}: a picture resized to {rows} x {columns} pixels", path.display())
+        })?;
     }
     let picture = on_background(picture, keys.background.min(255));
     let raster = if keys.colour { Raster::Colour(picture.to_rgb8()) } else { Raster::Grey(grey(&picture)) };

@@ -17,7 +17,7 @@ use super::split_names::Part as SplitName;
 use super::table::{self, Columns, is_table};
 use super::wav;
 use crate::data::classes::Classes;
-use crate::data::collector::{Collector, IN_MEMORY};
+use crate::data::collector::{Collector, in_memory};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::element::Element;
 use crate::data::form::Form;
@@ -26,6 +26,7 @@ use crate::data::stored::Stored;
 use crate::data::values::Values;
 use crate::data::windows::{Recording, Start, Windows};
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 use crate::numbers::grouped;
 use crate::observer::Observer;
 
@@ -121,7 +122,7 @@ pub(in crate::data) fn whole(path: &Path) -> Result<Vec<Signal>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
     let keys = SignalFiles::of(name.as_str().into(), 1);
-    let mut left = IN_MEMORY;
+    let mut left = in_memory();
     let mut signals = Vec::new();
     for Found { path, .. } in all {
         let read = read(&path, &keys, left)?;
@@ -194,7 +195,7 @@ fn windows(
 ) -> Result<Dataset> {
     let (mut recordings, mut starts, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     let (mut channels, mut first, mut rate, mut short) = (0, Path::new(""), None, 0);
-    let mut left = IN_MEMORY;
+    let mut left = in_memory();
     observer.begin("read recordings", chosen.len() as u64);
     for Chosen { found, start, end } in chosen {
         let read = read(&found.path, keys, left)?;
@@ -220,6 +221,7 @@ fn windows(
         let at = |share: f64| (steps as f64 * share).round() as usize;
         let (mut place, end, before) = (at(*start), at(*end), starts.len());
         while place + keys.window <= end {
+            reserve::grow(&mut starts, 1, || "the windows of all recordings".to_owned())?;
             starts.push(Start { recording: recordings.len(), number: place * channels });
             place += keys.step();
         }

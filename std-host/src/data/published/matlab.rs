@@ -172,16 +172,16 @@ impl Array<'_> {
         self.data.read_exact(to).map_err(|error| failure(self.file, error))
     }
 
-    /// All numbers.
-    pub(super) fn numbers(&mut self) -> Result<Vec<f64>> {
-        let mut bytes = Vec::new();
-        // Memory grows while the bytes are read.
-        let read = (&mut self.data).take(self.len).read_to_end(&mut bytes);
-        if read.map_err(|error| failure(self.file, error))? as u64 != self.len {
-            return Err(failure(self.file, ErrorKind::UnexpectedEof.into()));
+    /// Calls `each` with every number.
+    pub(super) fn numbers(&mut self, mut each: impl FnMut(f64) -> Result<()>) -> Result<()> {
+        let size = size_of_type(self.stored).unwrap_or(1);
+        let mut bytes = [0; 8];
+        let bytes = bytes.get_mut(..size as usize).unwrap_or_default();
+        for _ in 0..self.len / size {
+            self.data.read_exact(bytes).map_err(|error| failure(self.file, error))?;
+            each(self.number(bytes))?;
         }
-        let size = size_of_type(self.stored).unwrap_or(1) as usize;
-        Ok(bytes.chunks_exact(size).map(|number| self.number(number)).collect())
+        Ok(())
     }
 
     /// The number in these bytes.

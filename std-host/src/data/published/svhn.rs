@@ -15,6 +15,7 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::form::Form;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 
 /// The folder that usually holds the files.
 pub(in crate::data) const FOLDER: &str = "svhn";
@@ -115,17 +116,24 @@ fn read_images(array: &mut Array<'_>, pixels: &mut Collector, file: &Path) -> Re
 }
 
 fn read_labels(array: &mut Array<'_>, file: &Path) -> Result<Vec<u16>> {
-    let label = |(index, number): (usize, f64)| match number {
-        10.0 => Ok(0),
-        1.0..10.0 if number.fract() == 0.0 => Ok(number as u16),
-        _ => {
-            let problem = format!(
-                "the label at index {index} is {number}, but labels go from 1 to 10; get the file again"
-            );
-            Err(Error::file(file, problem))
-        }
-    };
-    array.numbers()?.into_iter().enumerate().map(label).collect()
+    let mut labels: Vec<u16> = Vec::new();
+    array.numbers(|number| {
+        let label = match number {
+            10.0 => 0,
+            1.0..10.0 if number.fract() == 0.0 => number as u16,
+            _ => {
+                let index = labels.len();
+                let problem = format!(
+                    "the label at index {index} is {number}, but labels go from 1 to 10; get the file again"
+                );
+                return Err(Error::file(file, problem));
+            }
+        };
+        reserve::grow(&mut labels, 1, || format!("{}: its labels", file.display()))?;
+        labels.push(label);
+        Ok(())
+    })?;
+    Ok(labels)
 }
 
 /// Where the files are: in `folder/svhn`, or in `folder` itself if only that holds any.

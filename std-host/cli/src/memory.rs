@@ -1,0 +1,46 @@
+//! When memory runs out, the program ends with a sentence and an exit code, and not by a signal.
+//!
+//! Sizes that come from files and recipes are checked before they are allocated (`wta::Error::Memory`). This is
+//! for all that adds up besides:
+//!
+//! - An allocation that the system refuses, as under `ulimit -v`: the standard library says how large it was, and
+//!   aborts. The abort is turned into the exit code of an error.
+//! - The limit of a control group: the kernel would kill the program when it touches memory beyond. So the program
+//!   looks how much is left, and ends before.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use signal_hook::{consts::SIGABRT, flag, low_level};
+use wta::memory::limit;
+
+/// The exit code of an error.
+const FAILED: i32 = 1;
+
+/// With less than this left, the program ends.
+const LEAST: u64 = 40 << 20;
+
+/// How often the program looks. Memory cannot be touched faster than [`LEAST`] in this time.
+const EVERY: Duration = Duration::from_millis(10);
+
+/// Watches over memory from now on. `most` bounds what the program may take, in bytes.
+pub(crate) fn watch(most: Option<u64>) -> io::Result<()> {
+    flag::register_conditional_shutdown(SIGABRT, FAILED, Arc::new(AtomicBool::new(true)))?;
+    if let Some(most) = most {
+        limit::set_limit(most);
+    }
+    if limit::left_of_bounds() < u64::MAX {
+        std::thread::Builder::new().name("memory".to_owned()).spawn(|| {
+            while limit::left_of_bounds() > LEAST {
+                std::thread::sleep(EVERY);
+            }
+            crate::print::say(
+                "wta: out of memory: this process has used up what it may take; raise its limit, or ask for less\n",
+            );
+            low_level::exit(FAILED);
+        })?;
+    }
+    Ok(())
+}
