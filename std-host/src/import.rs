@@ -95,16 +95,11 @@ pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
     if parse(&parts.recipe.to_toml()?, "import")? != parts.recipe {
         return Err(refused("has settings that no recipe describes".into()));
     }
-    let lock = run.lock()?;
-    run.begin_alone(&parts.recipe)?;
-    let written = parts.write(&found, run);
-    if written.is_err() {
-        // Half a run would be in the way of the next attempt. What went wrong is told, not what this says.
-        let _ = run.remove();
-        drop(lock);
-        let _ = run.remove_folder();
-    }
-    written
+    let staged = run.staged()?;
+    staged.run().begin(&parts.recipe)?;
+    let imported = parts.write(&found, staged.run())?;
+    staged.commit()?;
+    Ok(imported)
 }
 
 /// A run to be, but for its numbers.

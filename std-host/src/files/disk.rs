@@ -53,7 +53,7 @@ pub(super) fn before_creating(path: &Path) -> io::Result<()> {
 }
 
 /// Puts a file in the place of another.
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     before("rename", to)?;
     fs::rename(from, to)
 }
@@ -81,7 +81,7 @@ pub(super) fn create_dir_all(path: &Path) -> io::Result<()> {
 
 /// Waits until what was renamed in a folder is on the disk. Where folders cannot be synced (Windows), it is as
 /// safe as the system makes it.
-pub(super) fn sync_dir(folder: &Path) {
+pub(crate) fn sync_dir(folder: &Path) {
     if before("sync", folder).is_ok()
         && let Ok(folder) = File::open(folder)
     {

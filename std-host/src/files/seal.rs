@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use safetensors::tensor::{Metadata, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 
 use super::atomic;
 use crate::error::{Error, Result};
@@ -115,12 +115,21 @@ pub(crate) fn opened(
     let views: Vec<(&str, TensorView<'_>)> = tensors.iter().collect();
     let found = checksum(views.iter().map(|(name, view)| (*name, view)).collect(), &described);
     if stored != found {
+        let seen = views.iter().find_map(|(name, view)| not_finite(name, view)).unwrap_or_default();
         return Err(Error::file(
             path,
-            format!("is damaged: its checksum is {found}, and should be {stored}; {remedy}"),
+            format!("is damaged: {seen}its checksum is {found}, and should be {stored}; {remedy}"),
         ));
     }
     Ok(Some(described))
+}
+
+/// The first number of a tensor that is not finite.
+fn not_finite(name: &str, view: &TensorView<'_>) -> Option<String> {
+    let (words, _) = view.data().as_chunks::<4>();
+    let is_odd = |word: &[u8; 4]| view.dtype() == Dtype::F32 && !f32::from_le_bytes(*word).is_finite();
+    let index = words.iter().position(is_odd)?;
+    Some(format!("element {index} of tensor {name} is not a finite number, "))
 }
 
 fn checksum(mut tensors: Vec<(&str, &TensorView<'_>)>, metadata: &Described) -> String {
@@ -162,8 +171,6 @@ pub(crate) fn stated(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use safetensors::tensor::Dtype;
-
     use super::*;
 
     fn file() -> (Vec<u8>, String) {

@@ -13,7 +13,7 @@ use crate::observer::EpochMetrics;
 use crate::recipe::{self, Recipe};
 
 /// The folder of the layer below, in a stack.
-const BELOW: &str = "below";
+pub(super) const BELOW: &str = "below";
 
 /// The classifier of the last evaluation.
 pub(crate) const CLASSIFIER: &str = "svm.safetensors";
@@ -27,8 +27,8 @@ pub(super) const TRAINING: &str = ".lock";
 /// The lock that is held while a process writes down an evaluation, which may be done beside a training.
 pub(super) const EVALUATION: &str = ".lock-eval";
 
-/// All files that a run folder may hold.
-const FILES: [&str; 12] = [
+/// All files that a run folder may hold; the recipe last.
+pub(super) const FILES: [&str; 12] = [
     "mistakes.png",
     "sample.json",
     "checkpoint.safetensors",
@@ -86,21 +86,6 @@ impl Run {
         }
         atomic::create_dir(&self.folder)?;
         self.write_recipe(recipe)
-    }
-
-    /// [`begin`](Self::begin) in a folder that holds nothing else, so that nothing is overwritten, and all of
-    /// it can be removed again.
-    ///
-    /// # Errors
-    ///
-    /// As for [`begin`](Self::begin), and [`Error::File`] for a folder that holds anything.
-    pub(crate) fn begin_alone(&self, recipe: &Recipe) -> Result<()> {
-        let occupied = std::fs::read_dir(&self.folder)
-            .is_ok_and(|entries| entries.flatten().any(|entry| !is_lock(&entry.file_name())));
-        if occupied && !self.file("recipe.toml").exists() {
-            return Err(Error::file(&self.folder, "is not empty; give a new folder, or an empty one"));
-        }
-        self.begin(recipe)
     }
 
     fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
@@ -332,6 +317,6 @@ impl Run {
 }
 
 /// Whether a file of this name in a run folder is a lock.
-fn is_lock(name: &std::ffi::OsStr) -> bool {
+pub(super) fn is_lock(name: &std::ffi::OsStr) -> bool {
     name == TRAINING || name == EVALUATION
 }

@@ -6,6 +6,7 @@ mod lock;
 pub mod model;
 mod proof;
 mod sample;
+mod staged;
 mod trained;
 
 pub use folder::Run;

@@ -152,7 +152,7 @@ fn of_two_trainings_in_one_folder_one_is_refused() {
     }
     for more in [&["--seed", "2"][..], &["--resume"]] {
         let second = ["train", &recipe, "--data", &data, "--run", &run];
-        wta(&[&second, more].concat()).fails("is in use: another process trains there");
+        wta(&[&second, more].concat()).fails("is in use: process ");
     }
     // A process that is killed leaves no lock behind.
     first.kill().unwrap();
