@@ -154,11 +154,12 @@ impl Parts {
             recipe = Some(described(&layer, &base, below));
         }
         let mut recipe = recipe.ok_or("has no layer")?;
-        let mut lower = &mut recipe;
-        while let Some(below) = lower.below.as_deref_mut() {
-            lower = below;
+        // All layers of a stack name the steps, which are done once.
+        let mut layer = Some(&mut recipe);
+        while let Some(here) = layer {
+            here.preprocess.clone_from(&steps);
+            layer = here.below.as_deref_mut();
         }
-        lower.preprocess = steps;
         Ok(Self { recipe, image, preprocess, notes })
     }
 

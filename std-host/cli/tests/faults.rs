@@ -152,7 +152,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
     }
 }
 
@@ -287,7 +291,7 @@ fn one(
     // A run that is there is not made again.
     if !(scenario.name == "import" && work.join("field/recipe.toml").exists()) {
         succeeds(work, scenario.again);
-    } else if killed {
+    } else {
         drop(fs::remove_file(work.join("field/.lock")));
         drop(fs::remove_dir(work.join("field/.import")));
     }

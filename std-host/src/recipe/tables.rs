@@ -120,6 +120,18 @@ impl Recipe {
         }
     }
 
+    /// This recipe with as many epochs as another one, in the layers where those are more.
+    #[must_use]
+    pub(crate) fn with_more_epochs(&self, other: &Self) -> Self {
+        let mut more = self.clone();
+        more.training.epochs = more.training.epochs.max(other.training.epochs);
+        more.below = match (&self.below, &other.below) {
+            (Some(below), Some(other)) => Some(Box::new(below.with_more_epochs(other))),
+            (below, _) => below.clone(),
+        };
+        more
+    }
+
     /// Whether the initial filters are patches of the training samples.
     pub fn starts_from_patches(&self) -> bool {
         self.network.initial() == InitialRecipe::Patches

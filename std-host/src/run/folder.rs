@@ -234,18 +234,15 @@ impl Run {
     }
 
     /// Goes on with a run: `Ok` when it was made with the same recipe, or one that differs by fewer epochs
-    /// alone. Then the run's recipe gets the new number.
+    /// alone, be it in the layers below. Then the run's recipe gets the new numbers.
     ///
     /// # Errors
     ///
     /// As for [`Run::expect_recipe`]; [`Error::Io`] if the recipe cannot be written.
     pub fn go_on(&self, recipe: &Recipe) -> Result<()> {
-        let mut theirs = self.recipe()?;
-        if theirs.training.epochs < recipe.training.epochs {
-            theirs.training.epochs = recipe.training.epochs;
-            if theirs == *recipe {
-                return self.write_recipe(recipe);
-            }
+        let theirs = self.recipe()?;
+        if theirs != *recipe && theirs.with_more_epochs(recipe) == *recipe {
+            return self.write_recipe(recipe);
         }
         self.expect_recipe(recipe)
     }
