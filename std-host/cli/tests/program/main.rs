@@ -9,6 +9,7 @@ mod export;
 mod files_and_signals;
 mod import;
 mod large_images;
+mod limits;
 mod old_runs;
 mod onnx;
 mod own_data;
