@@ -13,8 +13,8 @@ thread_local! {
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a decoder of the file at `path`. Its panic is an error, and nothing is printed: for that, the process's
-/// panic hook is replaced once by one that passes all other panics on.
+/// Runs a decoder of the file at `path`. Its panic is an error, and nothing is printed: for that, the
+/// process's panic hook is replaced once by one that passes all other panics on.
 ///
 /// # Errors
 ///

@@ -48,8 +48,8 @@ struct Program {
     /// Instruction set: scalar, avx2, avx512, neon [default: the fastest there is].
     #[arg(long, global = true, value_name = "NAME")]
     isa: Option<String>,
-    /// The most memory to take, in MiB: what needs more is refused [default: what the machine, its control group
-    /// and `ulimit` leave].
+    /// The most memory to take, in MiB: what needs more is refused [default: what the machine, its control
+    /// group and `ulimit` leave].
     #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     max_memory: Option<u32>,
 }

@@ -1,12 +1,12 @@
 //! When memory runs out, the program ends with a sentence and an exit code, and not by a signal.
 //!
-//! Sizes that come from files and recipes are checked before they are allocated (`wta::Error::Memory`). This is
-//! for all that adds up besides:
+//! Sizes that come from files and recipes are checked before they are allocated (`wta::Error::Memory`). This
+//! is for all that adds up besides:
 //!
-//! - An allocation that the system refuses, as under `ulimit -v`: the standard library says how large it was, and
-//!   aborts. The abort is turned into the exit code of an error.
-//! - The limit of a control group: the kernel would kill the program when it touches memory beyond. So the program
-//!   looks how much is left, and ends before.
+//! - An allocation that the system refuses, as under `ulimit -v`: the standard library says how large it was,
+//!   and aborts. The abort is turned into the exit code of an error.
+//! - The limit of a control group: the kernel would kill the program when it touches memory beyond. So the
+//!   program looks how much is left, and ends before.
 
 use std::io;
 use std::sync::Arc;

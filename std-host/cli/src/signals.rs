@@ -1,9 +1,9 @@
 //! Ctrl-C and the signals by which a system ends programs: one way to stop, whatever the program is doing.
 //!
-//! The first signal sets a flag. Work that looks at it (every [`Bar`](crate::bar::Bar) does) ends in an orderly
-//! way: a training saves its state, a file that is being written is removed. If nothing looks, as while a pipe
-//! is read that nobody writes into, the program ends after [`PATIENCE`]. A second signal ends it at once. Even
-//! that loses no file, because each is replaced as a whole.
+//! The first signal sets a flag. Work that looks at it (every [`Bar`](crate::bar::Bar) does) ends in an
+//! orderly way: a training saves its state, a file that is being written is removed. If nothing looks, as
+//! while a pipe is read that nobody writes into, the program ends after [`PATIENCE`]. A second signal ends it
+//! at once. Even that loses no file, because each is replaced as a whole.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,8 +43,8 @@ impl Stop {
     }
 }
 
-/// Has signals set `stop`. Signals that are ignored when the program starts, as SIGHUP under `nohup` and SIGINT
-/// in the background of a script, stay ignored.
+/// Has signals set `stop`. Signals that are ignored when the program starts, as SIGHUP under `nohup` and
+/// SIGINT in the background of a script, stay ignored.
 pub(crate) fn watch(stop: &'static Stop) -> io::Result<()> {
     let mut signals = vec![SIGINT, SIGTERM];
     #[cfg(unix)]

@@ -1,7 +1,8 @@
-//! Several processes at once in one folder, in every pair of commands: each ends with success or with one sentence,
-//! what succeeds is right, and the folder then holds one result and not parts of two.
+//! Several processes at once in one folder, in every pair of commands: each ends with success or with one
+//! sentence, what succeeds is right, and the folder then holds one result and not parts of two.
 //!
-//! `WTA_ROUNDS=100 cargo test -p wta-cli --test crowd -- --nocapture` tries each pair so often; otherwise once.
+//! `WTA_ROUNDS=100 cargo test -p wta-cli --test crowd -- --nocapture` tries each pair so often; otherwise
+//! once.
 
 #![allow(
     clippy::unwrap_used,
@@ -95,7 +96,8 @@ fn together(begin: &Path, work: &Path, pair: [&str; 2], count: usize, known: &Kn
     if !work.join("run/recipe.toml").exists() {
         return;
     }
-    // The classifier may be of the weights before, which is said. Else it is one of those that were asked for.
+    // The classifier may be of the weights before, which is said. Else it is one of those that were asked
+    // for.
     let out = command(work, "export --run run --out known.wta").output().unwrap();
     ends_well(&what, &out);
     let imported = pair.iter().any(|command| command.starts_with("import"));

@@ -79,8 +79,8 @@ pub(super) fn create_dir_all(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Waits until what was renamed in a folder is on the disk. Where folders cannot be synced (Windows), it is as
-/// safe as the system makes it.
+/// Waits until what was renamed in a folder is on the disk. Where folders cannot be synced (Windows), it is
+/// as safe as the system makes it.
 pub(crate) fn sync_dir(folder: &Path) {
     if before("sync", folder).is_ok()
         && let Ok(folder) = File::open(folder)

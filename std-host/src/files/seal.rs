@@ -1,12 +1,13 @@
 //! What a file of tensors says of itself: a checksum of all that it holds, and what it belongs to.
 //!
-//! The metadata of a sealed safetensors file has `checksum_crc32`, `wta_version` (the program that wrote it) and
-//! the links of its kind, such as the checksum of the weights that a classifier is for. The checksum is the
-//! CRC-32, in hexadecimal, of these bytes:
+//! The metadata of a sealed safetensors file has `checksum_crc32`, `wta_version` (the program that wrote it)
+//! and the links of its kind, such as the checksum of the weights that a classifier is for. The checksum is
+//! the CRC-32, in hexadecimal, of these bytes:
 //!
 //! 1. for each tensor, in the order of the names: the name, a zero byte, the type as in the file's header
 //!    (`F32`), for each dimension the number as 8 little-endian bytes, the data;
-//! 2. for each other key of the metadata, in the order of the keys: the key, a zero byte, the value, a zero byte.
+//! 2. for each other key of the metadata, in the order of the keys: the key, a zero byte, the value, a zero
+//!    byte.
 //!
 //! A file without a checksum is of an earlier version, or of another program. It is read.
 
@@ -43,8 +44,8 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// A safetensors file with this metadata, the program's version and a checksum. The same content gives the
-    /// same bytes.
+    /// A safetensors file with this metadata, the program's version and a checksum. The same content gives
+    /// the same bytes.
     pub(crate) fn new(
         path: &Path,
         tensors: &[(&str, TensorView<'_>)],
@@ -59,8 +60,8 @@ impl Sealed {
         metadata.insert("format".to_owned(), "pt".to_owned());
         let checksum = checksum(tensors.iter().map(|(name, view)| (*name, view)).collect(), &metadata);
         metadata.insert(CHECKSUM.to_owned(), checksum.clone());
-        // The library keeps metadata in a hash map, whose order is another one each time. So they are put into
-        // the header here.
+        // The library keeps metadata in a hash map, whose order is another one each time. So they are put
+        // into the header here.
         let views = tensors.iter().map(|(name, view)| (*name, view));
         let plain = safetensors::serialize(views, None).map_err(|error| failed(&error))?;
         let old = header(&plain).ok_or_else(|| failed(&"cannot be written as safetensors"))?;

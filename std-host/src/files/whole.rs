@@ -11,8 +11,8 @@ use crate::memory::reserve;
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no file, [`Error::Memory`] if it is larger than
-/// the process may take.
+/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no file, [`Error::Memory`] if it is larger
+/// than the process may take.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |error| Error::io("read", path, error);
     // Before it is opened, as the opening of a pipe waits for somebody who writes into it.

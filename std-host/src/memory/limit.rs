@@ -1,5 +1,5 @@
-//! How much memory this process may still take: the smallest of what its control group, its resource limits, the
-//! machine and the program's own setting leave.
+//! How much memory this process may still take: the smallest of what its control group, its resource limits,
+//! the machine and the program's own setting leave.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ pub fn left() -> u64 {
     [of_setting(), of_groups(), of_limits(), of_machine()].into_iter().min().unwrap_or(u64::MAX)
 }
 
-/// As [`left`], but of the bounds alone at which a system ends a process without a word, or that the program has
-/// set itself: control groups and [`set_limit`].
+/// As [`left`], but of the bounds alone at which a system ends a process without a word, or that the program
+/// has set itself: control groups and [`set_limit`].
 pub fn left_of_bounds() -> u64 {
     of_setting().min(of_groups())
 }

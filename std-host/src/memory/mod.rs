@@ -1,5 +1,5 @@
-//! Buffers aligned to cache lines, buffers of each thread, the number of images in a block, and how much memory
-//! there is.
+//! Buffers aligned to cache lines, buffers of each thread, the number of images in a block, and how much
+//! memory there is.
 
 pub mod aligned;
 pub(crate) mod block;

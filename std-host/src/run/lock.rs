@@ -1,8 +1,9 @@
-//! The locks of a run folder: one process at a time trains there, and one at a time writes down an evaluation.
+//! The locks of a run folder: one process at a time trains there, and one at a time writes down an
+//! evaluation.
 //!
-//! A lock is one of the operating system (`flock`) on a file in the folder that names the host and the process.
-//! A killed process leaves the file and no lock, so that the next one goes on. NFS keeps such locks between
-//! hosts since version 4; other network file systems may not, and say so or do not.
+//! A lock is one of the operating system (`flock`) on a file in the folder that names the host and the
+//! process. A killed process leaves the file and no lock, so that the next one goes on. NFS keeps such locks
+//! between hosts since version 4; other network file systems may not, and say so or do not.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -47,8 +48,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] if another process holds the lock, [`Error::Io`] if the folder or the lock's file cannot
-    /// be made.
+    /// [`Error::Run`] if another process holds the lock, [`Error::Io`] if the folder or the lock's file
+    /// cannot be made.
     pub fn lock(&self) -> Result<RunLock> {
         self.locked(TRAINING, |file, path| match file.try_lock() {
             Ok(()) => Ok(true),

@@ -1,6 +1,6 @@
-//! A run that is made in one go, as by an import: it is written into a hidden folder of its own first, and moved
-//! into its place with the recipe last. A folder without a recipe is no run, so a run is there as a whole or not
-//! at all. What a killed process leaves is removed by the next attempt.
+//! A run that is made in one go, as by an import: it is written into a hidden folder of its own first, and
+//! moved into its place with the recipe last. A folder without a recipe is no run, so a run is there as a
+//! whole or not at all. What a killed process leaves is removed by the next attempt.
 
 use super::folder::{BELOW, FILES, Run, is_lock};
 use super::lock::RunLock;
@@ -25,8 +25,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] if the folder holds a run already, or another process works there; [`Error::File`] if it
-    /// holds anything else; [`Error::Io`] if it cannot be made.
+    /// [`Error::Run`] if the folder holds a run already, or another process works there; [`Error::File`] if
+    /// it holds anything else; [`Error::Io`] if it cannot be made.
     pub(crate) fn staged(&self) -> Result<Staged<'_>> {
         let is_new = !self.folder().exists();
         let lock = self.lock()?;

@@ -1,6 +1,6 @@
-//! `svm.safetensors`: a classifier as tensors, with all that it takes to use it: the weights, the pooling and the
-//! power that its features come from, and the names of its classes. So one file, which is replaced as a whole,
-//! says what belongs together.
+//! `svm.safetensors`: a classifier as tensors, with all that it takes to use it: the weights, the pooling and
+//! the power that its features come from, and the names of its classes. So one file, which is replaced as a
+//! whole, says what belongs together.
 
 use std::path::Path;
 

@@ -42,7 +42,7 @@ fn what_needs_more_memory_than_there_is_says_so() {
     for network in [
         "{ kind = \"fully-connected\", units = [1000000], initial = \"he\" }",
         "{ kind = \"fully-connected\", units = [60000, 20000], initial = \"he\" }",
-        "{ kind = \"convolutional\", encoder = [{ maps = 20000, kernel = 5 }, { maps = 20000, kernel = 5 }], \
+        "{ kind = \"convolutional\", encoder = [{ maps = 6000, kernel = 5 }, { maps = 6000, kernel = 5 }], \
          decoder_kernel = 9, initial = \"he\" }",
     ] {
         let wide = recipe(&folder, "wide.toml", &format!("{digits}\nnetwork = {network}"));

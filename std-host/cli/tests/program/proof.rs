@@ -1,5 +1,5 @@
-//! A run folder proves what belongs together: files of different evaluations, trainings and layers beside each
-//! other, flipped bits, folders that cannot be written.
+//! A run folder proves what belongs together: files of different evaluations, trainings and layers beside
+//! each other, flipped bits, folders that cannot be written.
 
 use std::fs;
 

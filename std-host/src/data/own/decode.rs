@@ -1,7 +1,7 @@
 //! Decoding picture files, which are not trusted: the size that a header promises is compared with the file's
-//! length, and with the memory that the process may take, before anything is allocated. A decoder that panics is
-//! told as a damaged file. Large pictures are decoded one at a time, so that threads do not take the same memory
-//! twice.
+//! length, and with the memory that the process may take, before anything is allocated. A decoder that panics
+//! is told as a damaged file. Large pictures are decoded one at a time, so that threads do not take the same
+//! memory twice.
 
 use std::fs;
 use std::io::Cursor;
