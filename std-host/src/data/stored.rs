@@ -13,6 +13,7 @@ use wta_core::Shape;
 use super::element::Element;
 use crate::error::{Error, Result};
 use crate::layout::interleaved;
+use crate::memory::reserve;
 
 /// The most numbers that are read at a time when all are.
 const BLOCK: usize = 1 << 18;
@@ -74,7 +75,7 @@ impl Stored {
         match self.planes {
             None => self.read(start, to),
             Some(shape) => {
-                let mut sample = vec![0.0; to.len()];
+                let mut sample = reserve::zeros(to.len(), what)?;
                 self.read(start, &mut sample)?;
                 to.iter_mut().zip(interleaved(shape, &sample)).for_each(|(to, v)| *to = v);
                 Ok(())
@@ -87,7 +88,7 @@ impl Stored {
     pub(super) fn each(&self, mut each: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let sample = self.sample.max(1);
         let block = (BLOCK / sample).max(1) * sample;
-        let (mut numbers, mut ordered) = (vec![0.0; block.min(self.len)], Vec::new());
+        let (mut numbers, mut ordered) = (reserve::zeros(block.min(self.len), what)?, Vec::new());
         for start in (0..self.len).step_by(block) {
             let numbers = numbers.get_mut(..block.min(self.len - start)).unwrap_or_default();
             self.read(start, numbers)?;
@@ -95,6 +96,7 @@ impl Stored {
                 None => each(numbers)?,
                 Some(shape) => {
                     ordered.clear();
+                    reserve::grow(&mut ordered, numbers.len(), what)?;
                     let samples = numbers.chunks_exact(sample);
                     ordered.extend(samples.flat_map(|sample| interleaved(shape, sample)));
                     each(&ordered)?;
@@ -126,19 +128,26 @@ impl Stored {
 impl Part {
     fn read(&self, start: usize, to: &mut [f32], sample: usize) -> Result<()> {
         let size = self.element.bytes();
-        let mut bytes = vec![0; to.len() * size];
-        let offset = self.offset + start as u64 * size as u64;
-        read_at(&self.file, &mut bytes, offset).map_err(|error| Error::io("read", &self.name, error))?;
-        self.element.decode(&bytes, self.big_endian, to);
-        let wrong = to.iter().zip(bytes.chunks_exact(size)).enumerate().find(|(_, (v, _))| !v.is_finite());
-        match wrong {
-            None => Ok(()),
-            Some((index, (_, bytes))) => {
+        // A sample may be large, and its bytes need not lie in memory all at once.
+        let mut bytes = vec![0; to.len().min(BLOCK) * size];
+        for (to, start) in to.chunks_mut(BLOCK).zip((start..).step_by(BLOCK)) {
+            let bytes = bytes.get_mut(..to.len() * size).unwrap_or_default();
+            let offset = self.offset + start as u64 * size as u64;
+            read_at(&self.file, bytes, offset).map_err(|error| Error::io("read", &self.name, error))?;
+            self.element.decode(bytes, self.big_endian, to);
+            let numbers = to.iter().zip(bytes.chunks_exact(size)).enumerate();
+            if let Some((index, (_, bytes))) = numbers.into_iter().find(|(_, (v, _))| !v.is_finite()) {
                 let exact = self.element.number(bytes, self.big_endian);
-                Err(not_usable(&self.name, start + index, sample, exact))
+                return Err(not_usable(&self.name, start + index, sample, exact));
             }
         }
+        Ok(())
     }
+}
+
+/// What the memory is for.
+fn what() -> String {
+    "a sample of the data set".to_owned()
 }
 
 /// The error of a number that is no `f32`: the `index`-th of a file whose samples have `sample` numbers.

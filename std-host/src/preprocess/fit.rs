@@ -12,6 +12,7 @@ use super::samples::Samples;
 use super::standardise::Moments;
 use super::zca::Covariance;
 use crate::error::{Error, Interrupted, Result};
+use crate::memory::reserve;
 use crate::observer::Observer;
 use crate::recipe::{PreprocessRecipe, Recipe};
 
@@ -58,7 +59,8 @@ pub fn fit_on(
         let before = Preprocessor::new(isa, &learnt);
         let each = |add: &mut dyn FnMut(&[f32])| {
             let block = (BLOCK / shape.len().max(1)).clamp(1, MOST_IMAGES);
-            let mut images = vec![0.0; block.min(chosen.len()) * shape.len()];
+            let mut images =
+                reserve::zeros(block.min(chosen.len()) * shape.len(), || "some samples".to_owned())?;
             for chosen in chosen.chunks(block) {
                 if observer.should_stop() {
                     return Err(Error::Interrupted(Interrupted::Preprocessing));

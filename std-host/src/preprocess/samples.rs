@@ -12,6 +12,7 @@ use super::apply::Preprocessor;
 use crate::data::{Classes, Dataset, Form};
 use crate::error::{Error, Result};
 use crate::layout::planar;
+use crate::memory::reserve;
 use crate::recipe::Recipe;
 
 /// A data set for a recipe, given out in blocks of images.
@@ -28,13 +29,16 @@ impl<'a> Samples<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the data set has no image.
+    /// [`Error::Invalid`] if the data set has no image, [`Error::Memory`] if one is too large.
     pub fn new(recipe: &Recipe, dataset: impl Into<Cow<'a, Dataset>>) -> Result<Self> {
         let dataset = dataset.into();
         if dataset.is_empty() {
             return Err(Error::Invalid(format!("recipe {}: the data set has no image", recipe.name)));
         }
         let image = dataset.shape();
+        // As it is stored, as numbers, preprocessed, and as the network sees it.
+        let bytes = (image.len() as u64).saturating_mul(4 * size_of::<f32>() as u64);
+        reserve::expect(bytes, || format!("recipe {}: a sample of {} numbers", recipe.name, image.len()))?;
         let planar = recipe.layers().first().is_some_and(|lowest| lowest.is_fully_connected());
         let shape = if planar { Shape::vector(image.len()) } else { image };
         Ok(Self { dataset, scale: 1.0 / recipe.data.divide_by, shape, planar })

@@ -7,6 +7,7 @@ use super::set::TrainingSet;
 use crate::draw::{count_of, draw};
 use crate::encode::SparseEncoder;
 use crate::error::Result;
+use crate::memory::reserve;
 use crate::recipe::{Recipe, Resolved};
 
 /// The stream of the seed that draws the samples.
@@ -70,7 +71,7 @@ pub(super) fn variance(set: &dyn TrainingSet, len: usize) -> Result<f64> {
     let step = set.len().div_ceil(VARIANCE_SAMPLES).max(1);
     let chosen: Vec<usize> = (0..set.len()).step_by(step).collect();
     let (mut sums, mut squares) = (vec![0.0f64; len], 0.0f64);
-    let mut block = vec![0.0; BLOCK.min(chosen.len()) * len];
+    let mut block = reserve::zeros(BLOCK.min(chosen.len()) * len, || "some samples".to_owned())?;
     // Differences from the first sample lose no digits to a large mean.
     let mut origin: Vec<f32> = Vec::new();
     for indices in chosen.chunks(BLOCK) {
@@ -117,7 +118,7 @@ pub(super) fn measure(
     let least = if resolved.recipe().gibbs().is_some() { 0.5 } else { 0.0 };
     let encoder = SparseEncoder::new(isa, resolved, parameters)?;
     let all: Vec<usize> = (0..set.len()).collect();
-    let mut inputs = vec![0.0; batch.min(all.len()) * len];
+    let mut inputs = reserve::zeros(batch.min(all.len()) * len, || "a batch of held-out samples".to_owned())?;
     let mut made = vec![0.0; inputs.len()];
     let (mut losses, mut survived) = (0.0, vec![0u64; maps]);
     for indices in all.chunks(batch.max(1)) {

@@ -3,6 +3,7 @@
 use wta_simd::Isa;
 
 use crate::error::{Error, Result};
+use crate::memory::reserve;
 use crate::preprocess::{Preprocess, Preprocessor, Samples};
 
 /// Samples that are looked at together.
@@ -13,7 +14,7 @@ pub(super) fn expect_probabilities(preprocess: &Preprocess, samples: &Samples<'_
     let preprocessor = Preprocessor::new(isa, preprocess);
     let len = samples.shape().len().max(1);
     let indices: Vec<usize> = (0..samples.len()).collect();
-    let mut group = vec![0.0; GROUP.min(samples.len()) * len];
+    let mut group = reserve::zeros(GROUP.min(samples.len()) * len, || "some samples".to_owned())?;
     for indices in indices.chunks(GROUP) {
         let group = group.get_mut(..indices.len() * len).unwrap_or_default();
         samples.write_all(&preprocessor, indices, group)?;

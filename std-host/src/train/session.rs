@@ -14,6 +14,7 @@ use super::options::Outcome;
 use super::set::TrainingSet;
 use super::step::BatchTrainer;
 use crate::error::{Error, Interrupted, Result};
+use crate::memory::reserve;
 use crate::observer::{EpochMetrics, Observer};
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Links, Run, model};
@@ -238,7 +239,7 @@ impl<'a> Session<'a> {
         observer.begin(&format!("train {}", recipe.name), batches as u64 * epochs as u64);
         observer.advance(self.trainer.step);
         let mut order: Vec<usize> = Vec::new();
-        let mut inputs = vec![0.0; training.batch * network.input().len()];
+        let mut inputs = reserve::zeros(training.batch * network.input().len(), || "a batch".to_owned())?;
         let mut epoch_start = Instant::now();
         while !self.is_done() {
             let epoch = self.trainer.step / batches as u64;

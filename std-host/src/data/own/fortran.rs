@@ -3,6 +3,7 @@
 
 use crate::data::stored::{Part, Stored};
 use crate::error::Result;
+use crate::memory::reserve;
 
 /// The most bytes of samples that are gathered at a time.
 const BLOCK: usize = 1 << 28;
@@ -15,7 +16,8 @@ pub(super) fn samples(part: Part, shape: &[usize], mut each: impl FnMut(&[f32]) 
     // Errors name elements of the file: the sample's number is the place in a column.
     let stored = Stored::new(vec![part], 1, None);
     let block = (BLOCK / (len.max(1) * size_of::<f32>())).clamp(1, count.max(1));
-    let (mut column, mut gathered) = (vec![0.0; block], vec![0.0; block * len]);
+    let what = || "samples in Fortran order".to_owned();
+    let (mut column, mut gathered) = (reserve::zeros(block, what)?, reserve::zeros(block * len, what)?);
     for start in (0..count).step_by(block) {
         let here = block.min(count - start);
         let column = column.get_mut(..here).unwrap_or_default();
