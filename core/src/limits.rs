@@ -20,7 +20,7 @@ pub const SAFE_GRADIENT: f32 = 1e17;
 
 /// A number of a sample as a network sees it: 0 for one that is below the least normal number.
 #[inline(always)]
-pub const fn flushed(number: f32) -> f32 {
+pub(crate) const fn flushed(number: f32) -> f32 {
     if number.abs() < f32::MIN_POSITIVE { 0.0 } else { number }
 }
 

@@ -11,9 +11,9 @@ mod owned_trainer;
 
 use networks::parameters;
 use wta_core::{
-    ContrastiveDivergence, Conv, Encoder, Extractor, Method, Network, Optimizer, Parameters, Random, Rbm,
-    Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig, UnitTrainer,
-    extractor_len, rbm_training_len, stream_training_len, training_len, unit_training_len,
+    ContrastiveDivergence, Conv, Cut, Encoder, Extractor, Method, Network, Optimizer, Parameters, Pool,
+    Random, Rbm, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
+    UnitTrainer, extractor_len, rbm_training_len, stream_training_len, unit_training_len,
 };
 
 const BATCH: usize = 6;
@@ -62,12 +62,7 @@ where
 #[test]
 fn codes_of_images_in_memory() {
     for network in [convolutional(), fully_connected()] {
-        // Biases of 0: the code of small numbers alone would be small numbers.
-        let mut parameters = parameters(&network, 1);
-        network.layers().enumerate().for_each(|(index, _)| {
-            let bias = network.regions().find(|r| r.role == wta_core::Role::Bias { layer: index }).unwrap();
-            parameters[bias.range].fill(0.0);
-        });
+        let parameters = parameters(&network, 1);
         let encoder = Encoder::new(Scalar, Parameters::new(network, &parameters).unwrap(), &mut []).unwrap();
         expect_same(&network, |batch| {
             let code = |image: &[f32]| {
@@ -89,10 +84,10 @@ fn codes_row_by_row() {
     expect_same(&network, |batch| {
         let code = |image: &[f32]| {
             let mut code = vec![0.0; network.code_len()];
-            let mut memory = vec![0.0; extractor_len(&network, None)];
+            let mut memory = vec![0.0; extractor_len(&network, &Pool::NONE)];
             let parameters = Parameters::new(network, &parameters).unwrap();
-            let mut extractor = Extractor::new(Scalar, parameters, None, false, &mut memory).unwrap();
-            extractor.run(image, &mut code).unwrap();
+            let mut extractor = Extractor::new(Scalar, parameters, Pool::NONE, false, &mut memory).unwrap();
+            extractor.features(image, &mut code).unwrap();
             bits(&code)
         };
         batch.chunks_exact(network.input().len()).map(code).collect::<Vec<_>>()
@@ -101,14 +96,12 @@ fn codes_row_by_row() {
 
 #[test]
 fn training_on_images() {
-    for (network, method) in [
-        (convolutional(), Method::ADAM),
-        (fully_connected(), Method::Sgd { momentum: 0.9 }),
-    ] {
+    for (network, method) in
+        [(convolutional(), Method::ADAM), (fully_connected(), Method::Sgd { momentum: 0.9 })]
+    {
         let training = training(method);
         expect_same(&network, |batch| {
-            let mut memory =
-                owned_trainer::Memory::new(Scalar, &network, &training, parameters(&network, 3));
+            let mut memory = owned_trainer::Memory::new(Scalar, &network, &training, parameters(&network, 3));
             let mut trainer = memory.trainer(Scalar, network, training).unwrap();
             let losses = [0; 3].map(|_| trainer.step(batch.chunks_exact(network.input().len())).unwrap());
             (bits(&losses), bits(&memory.parameters), bits(&memory.moments))
@@ -120,20 +113,17 @@ fn training_on_images() {
 fn training_row_by_row() {
     let (network, training) = (convolutional(), training(Method::ADAM));
     expect_same(&network, |batch| {
-        let mut memory = owned_trainer::Memory::new(Scalar, &network, &training, parameters(&network, 4));
-        let method = &training.optimizer.method;
-        let len = stream_training_len(&network, &training.sparsity, method, training.batch);
-        assert!(len.moments <= training_len(&network, &training.sparsity, method, BATCH).moments);
-        memory.floats.resize(len.floats, f32::NAN);
-        memory.indices.resize(len.indices, 0);
-        memory.cuts.truncate(len.cuts);
-        let owned_trainer::Memory { parameters, moments, floats, indices, cuts } = &mut memory;
-        let scratch = Scratch { floats, indices, cuts };
+        let len = stream_training_len(&network, &training.optimizer.method, training.batch);
+        let mut parameters = parameters(&network, 4);
+        let (mut moments, mut floats) = (vec![0.0; len.moments], vec![f32::NAN; len.floats]);
+        let mut indices = vec![0; len.indices];
+        let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
+        let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
         let mut trainer =
-            StreamTrainer::new(Scalar, network, training, 0, parameters, moments, scratch).unwrap();
+            StreamTrainer::new(Scalar, network, training, 0, &mut parameters, &mut moments, scratch).unwrap();
         let len = network.input().len();
-        let losses = [0; 3].map(|_| trainer.step(|image| &batch[image * len..][..len]).unwrap());
-        (bits(&losses), bits(&memory.parameters))
+        let losses = [0; 3].map(|_| trainer.step(batch.chunks_exact(len)).unwrap());
+        (bits(&losses), bits(&parameters), bits(&moments))
     });
 }
 

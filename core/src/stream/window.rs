@@ -1,9 +1,9 @@
 //! The rows of a layer's input that are needed at the moment.
 
 use crate::error::{Result, expect_finite};
-use crate::limits::flush;
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::Kernels;
+use crate::limits::flush;
 use crate::memory::{move_to_front, part};
 use crate::network::Layer;
 use crate::parameters::Filters;

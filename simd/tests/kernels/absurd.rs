@@ -61,7 +61,11 @@ fn fields() -> impl Strategy<Value = ReceptiveFields> {
 }
 
 fn output_layouts() -> impl Strategy<Value = OutputLayout> {
-    (number(), number(), number()).prop_map(|(start, row_stride, step)| OutputLayout { start, row_stride, step })
+    (number(), number(), number()).prop_map(|(start, row_stride, step)| OutputLayout {
+        start,
+        row_stride,
+        step,
+    })
 }
 
 /// The numbers besides a description.
@@ -93,7 +97,8 @@ where
         let outcome = TestRunner::new(cases(if cfg!(miri) { 4 } else { 3000 })).run(&strategy, test);
         done.send(outcome.map_err(|error| error.to_string()))
     });
-    let outcome = result.recv_timeout(LIMIT).unwrap_or_else(|error| panic!("a kernel did not return: {error}"));
+    let outcome =
+        result.recv_timeout(LIMIT).unwrap_or_else(|error| panic!("a kernel did not return: {error}"));
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -227,7 +232,12 @@ fn absurd_matrices() {
         Scalar.compete(&values, late, &mut expected_best, &mut expected_winners);
         for isa in isas() {
             let mut found_cuts = vec![cut; cuts];
-            prop_assert_eq!(isa.lifetime_cuts(&values, width, first, keep, &mut found_cuts), expected, "{}", isa);
+            prop_assert_eq!(
+                isa.lifetime_cuts(&values, width, first, keep, &mut found_cuts),
+                expected,
+                "{}",
+                isa
+            );
             prop_assert_eq!(&found_cuts, &expected_cuts, "{}", isa);
             prop_assert_eq!(isa.row_cut(&values, keep), Scalar.row_cut(&values, keep), "{}", isa);
             let mut found = out.clone();
