@@ -149,7 +149,7 @@ fn convolutions_of_absurd_layers() {
             let (mut best, mut slack) = (bias.clone(), bias.clone());
             let screened = Screened { maxima: &mut maxima, best: &mut best, slack: &mut slack };
             isa.screen(&fields, filters, &map, &mut scratch, screened);
-            [&maxima, &best, &slack, &scratch].map(Fenced::expect_fences);
+            [&maxima, &best, &slack, &scratch].into_iter().for_each(Fenced::expect_fences);
         }
         Ok(())
     });
@@ -177,7 +177,7 @@ fn absurd_fields_against_filters() {
                 isa.activations(&fields, &positions, &map, &filter, 1.0, &mut found);
                 isa.add_to_field(&fields, at, 2.0, &filter, &mut found_map);
                 isa.add_to_filter(&fields, at, 2.0, &map, &mut found_filter);
-                [&found, &found_map, &found_filter].map(Fenced::expect_fences);
+                [&found, &found_map, &found_filter].into_iter().for_each(Fenced::expect_fences);
                 prop_assert_eq!(isa.field_dot(&fields, at, &map, &filter), dot, "{}", isa);
                 prop_assert_eq!(&*found, &*expected, "{}", isa);
                 prop_assert_eq!(&*found_map, &*expected_map, "{}", isa);
@@ -205,7 +205,7 @@ fn gradients_of_absurd_layers() {
                 let (mut found, mut below) = (weights.clone(), map.clone());
                 isa.filter_gradients(&fields, &positions, &deltas, maps, first, &map, &mut found);
                 isa.backpropagate(&fields, &positions, &deltas, &weights, &mut below);
-                [&found, &below].map(Fenced::expect_fences);
+                [&found, &below].into_iter().for_each(Fenced::expect_fences);
                 prop_assert_eq!(&*found, &*expected, "{}", isa);
                 prop_assert_eq!(&*below, &*expected_below, "{}", isa);
             }
