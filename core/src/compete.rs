@@ -58,8 +58,8 @@ impl<K: Kernels> Encoder<'_, K> {
     ) -> Result<()> {
         let shape = self.network_ref().code();
         let len = grid.area() * shape.channels;
-        expect_len("winners' values", images * len, winners.values.len())?;
-        expect_len("winners' positions", images * len, winners.positions.len())?;
+        expect_len("winners' values", images.saturating_mul(len), winners.values.len())?;
+        expect_len("winners' positions", images.saturating_mul(len), winners.positions.len())?;
         let rows = runs_mut(winners.values, len).zip(runs_mut(winners.positions, len));
         if self.screens(grid) {
             return self.compete_screened(images, inputs, scratch, codes, rows);

@@ -7,6 +7,7 @@
 use crate::error::{Error, Result, expect_finite, expect_len};
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::{Kernels, Tiling};
+use crate::limits::flush;
 use crate::memory::{part, part_mut, quotient};
 use crate::network::{Layer, Network};
 use crate::parameters::{Filters, Parameters};
@@ -28,14 +29,18 @@ impl<'a> Inputs<'a> {
     ///
     /// [`Error::Length`] unless it has `images` times [`Network::inputs_len`] numbers.
     pub fn new(network: Network, images: usize, values: &'a [f32]) -> Result<Self> {
-        expect_len("layer inputs", images * network.inputs_len(), values.len())?;
+        expect_len("layer inputs", images.saturating_mul(network.inputs_len()), values.len())?;
         Ok(Self { network, images, values })
     }
 
     /// The padded input of layer `layer` for image `image` of the block.
     pub fn of(&self, layer: usize, image: usize) -> &'a [f32] {
         let len = self.network.layer(layer).map_or(0, |layer| layer.padded().len());
-        part(self.values, self.images * self.network.input_start(layer) + image * len, len)
+        {
+            // Wherever the image is said to be, it is found in the buffer or nowhere.
+            let start = self.images.saturating_mul(self.network.input_start(layer));
+            part(self.values, start.saturating_add(image.saturating_mul(len)), len)
+        }
     }
 }
 
@@ -170,7 +175,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         Filters { prepared: part(self.prepared, start, len_of(index)), ..self.parameters.filters(index) }
     }
 
-    /// Lays image `image` of a block of `images` out in the block's buffer.
+    /// Lays image `image` of a block of `images` out in the block's buffer. Subnormal numbers become 0.
     ///
     /// # Errors
     ///
@@ -180,13 +185,15 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         let network = self.parameters.network_ref();
         expect_len("image", network.input().len(), pixels.len())?;
         expect_finite("image", pixels)?;
-        expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
+        expect_len("layer inputs", images.saturating_mul(network.inputs_len()), inputs.len())?;
         if image >= images {
             return Err(Error::Invalid("an image lies outside its block"));
         }
         if let Some(layer) = network.layer(0) {
             let padded = layer.padded();
-            padded.fill(pixels, part_mut(inputs, image * padded.len(), padded.len()));
+            let inputs = part_mut(inputs, image.saturating_mul(padded.len()), padded.len());
+            padded.fill(pixels, inputs);
+            padded.rows_mut(inputs).for_each(flush);
         }
         Ok(())
     }
@@ -215,7 +222,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         scratch: &mut [f32],
     ) -> Result<()> {
         let network = self.parameters.network_ref();
-        expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
+        expect_len("layer inputs", images.saturating_mul(network.inputs_len()), inputs.len())?;
         expect_len("scratch", Self::scratch_len(self.kernels, network), scratch.len())?;
         let (Some(layer), Some(below)) = (network.layer(index), index.checked_sub(1)) else {
             return Err(Error::Invalid("this network has no such hidden layer"));
@@ -239,9 +246,9 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// `scratch` as for [`Encoder::hidden`].
     pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
         let network = self.parameters.network_ref();
-        expect_len("layer inputs", images * network.inputs_len(), inputs.len())?;
+        expect_len("layer inputs", images.saturating_mul(network.inputs_len()), inputs.len())?;
         expect_len("scratch", Self::scratch_len(self.kernels, network), scratch.len())?;
-        expect_len("codes", images * network.code_len(), codes.len())?;
+        expect_len("codes", images.saturating_mul(network.code_len()), codes.len())?;
         let last = network.depth() - 1;
         let start = images * network.input_start(last);
         self.run(last, images, part(inputs, start, inputs.len() - start), scratch, codes);

@@ -24,20 +24,26 @@ impl PaddedLayout {
         Self { shape, kernel }
     }
 
-    /// The number of `f32`, border included.
+    /// The number of `f32`, border included. What is beyond all memory saturates, here and below.
     #[allow(clippy::len_without_is_empty, reason = "a checked shape is never empty")]
     pub const fn len(&self) -> usize {
-        (self.shape.height + self.kernel.height - 1) * self.row_stride()
+        with_border(self.shape.height, self.kernel.height).saturating_mul(self.row_stride())
     }
 
     /// From an element to the one below it.
     pub const fn row_stride(&self) -> usize {
-        (self.shape.width + self.kernel.width - 1) * self.shape.channels
+        with_border(self.shape.width, self.kernel.width).saturating_mul(self.shape.channels)
     }
 
     /// The offset of the map's first element.
     pub const fn start(&self) -> usize {
-        (self.kernel.height - 1) / 2 * self.row_stride() + (self.kernel.width - 1) / 2 * self.shape.channels
+        let above = before(self.kernel.height).saturating_mul(self.row_stride());
+        above.saturating_add(before(self.kernel.width).saturating_mul(self.shape.channels))
+    }
+
+    /// Numbers in a row of the map, without the border.
+    const fn row_len(&self) -> usize {
+        self.shape.width.saturating_mul(self.shape.channels)
     }
 
     /// The map's shape, without the border.
@@ -52,7 +58,7 @@ impl PaddedLayout {
 
     /// The rows of the map inside its border.
     pub fn rows<'a>(&self, padded: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
-        let len = self.shape.width * self.shape.channels;
+        let len = self.row_len();
         let inside = padded.get(self.start()..).unwrap_or(&[]);
         pieces(inside, self.row_stride())
             .take(self.shape.height)
@@ -61,7 +67,7 @@ impl PaddedLayout {
 
     /// The rows of the map inside its border, to write to.
     pub fn rows_mut<'a>(&self, padded: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
-        let len = self.shape.width * self.shape.channels;
+        let len = self.row_len();
         let inside = padded.get_mut(self.start()..).unwrap_or(&mut []);
         pieces_mut(inside, self.row_stride()).take(self.shape.height).map(move |row| {
             let end = len.min(row.len());
@@ -72,7 +78,7 @@ impl PaddedLayout {
     /// Lays a plain map out with its border of zeros.
     pub fn fill(&self, map: &[f32], padded: &mut [f32]) {
         padded.fill(0.0);
-        let row_len = (self.shape.width * self.shape.channels).max(1);
+        let row_len = self.row_len().max(1);
         for (to, from) in self.rows_mut(padded).zip(runs(map, row_len)) {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = *from;
@@ -83,11 +89,12 @@ impl PaddedLayout {
     /// Sets the border to zero and leaves the map.
     pub fn clear_border(&self, padded: &mut [f32]) {
         let stride = self.row_stride().max(1);
-        let top = (self.kernel.height - 1) / 2;
-        let left = (self.kernel.width - 1) / 2 * self.shape.channels;
-        let right = left + self.shape.width * self.shape.channels;
+        let top = before(self.kernel.height);
+        let bottom = top.saturating_add(self.shape.height);
+        let left = before(self.kernel.width).saturating_mul(self.shape.channels);
+        let right = left.saturating_add(self.row_len());
         for (y, row) in pieces_mut(padded, stride).enumerate() {
-            if y < top || y >= top + self.shape.height {
+            if y < top || y >= bottom {
                 row.fill(0.0);
             } else {
                 row.iter_mut().take(left).for_each(|v| *v = 0.0);
@@ -95,6 +102,16 @@ impl PaddedLayout {
             }
         }
     }
+}
+
+/// Rows or columns of a map of `len`, with the border for a kernel.
+const fn with_border(len: usize, kernel: usize) -> usize {
+    len.saturating_add(kernel.saturating_sub(1))
+}
+
+/// Rows or columns of the border that come before the map.
+const fn before(kernel: usize) -> usize {
+    kernel.saturating_sub(1) / 2
 }
 
 /// Where a convolution writes: position `(y, x)` goes to `start + y * row_stride + x * step`.
@@ -114,6 +131,13 @@ impl OutputLayout {
     pub const fn at(&self, y: usize, x: usize) -> usize {
         let row = self.start.saturating_add(y.saturating_mul(self.row_stride));
         row.saturating_add(x.saturating_mul(self.step))
+    }
+
+    /// Whether `maps` outputs for each of `height` rows of `width` positions have a place of their own, the
+    /// positions in ascending order. Then there are no more positions than numbers in whatever holds them.
+    pub const fn is_apart(&self, height: usize, width: usize, maps: usize) -> bool {
+        let row_len = width.saturating_sub(1).saturating_mul(self.step).saturating_add(maps);
+        maps > 0 && (width <= 1 || self.step >= maps) && (height <= 1 || self.row_stride >= row_len)
     }
 }
 
@@ -142,7 +166,7 @@ impl ReceptiveFields {
         let shape = padded.shape;
         Self {
             rows: padded.kernel.height,
-            row_len: padded.kernel.width * shape.channels,
+            row_len: padded.kernel.width.saturating_mul(shape.channels),
             row_stride: padded.row_stride(),
             height: div_ceil(shape.height, stride.height),
             width: div_ceil(shape.width, stride.width),
@@ -181,9 +205,16 @@ impl ReceptiveFields {
         self.rows.saturating_sub(1).saturating_mul(self.row_stride).saturating_add(self.row_len)
     }
 
+    /// Whether a field has numbers, in rows that do not overlap: others have no number, whatever lies there.
+    /// Then a field has no more rows than its map has numbers.
+    pub const fn is_apart(&self) -> bool {
+        self.rows > 0 && self.row_len > 0 && self.row_stride >= self.row_len
+    }
+
     /// The rows of the field at offset `at`.
     pub fn field<'a>(&self, at: usize, map: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
-        let Self { rows, row_len, row_stride, .. } = *self;
+        let Self { row_len, row_stride, .. } = *self;
+        let rows = if self.is_apart() { self.rows } else { 0 };
         let mut rest = map.get(at..).unwrap_or_default();
         (0..rows).map(move |_| {
             let (row, below) = rest.split_at_checked(row_stride.min(rest.len())).unwrap_or_default();
@@ -198,7 +229,8 @@ impl ReceptiveFields {
         at: usize,
         map: &'a mut [f32],
     ) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
-        let Self { rows, row_len, row_stride, .. } = *self;
+        let Self { row_len, row_stride, .. } = *self;
+        let rows = if self.is_apart() { self.rows } else { 0 };
         let mut rest = map.get_mut(at..).unwrap_or_default();
         (0..rows).map(move |_| {
             let all = core::mem::take(&mut rest);

@@ -3,6 +3,15 @@
 //!
 //! Kernels are told where things lie by [`ReceptiveFields`] and [`OutputLayout`]; they never allocate and
 //! never panic. Given slices that are too short for the description, they do nothing for what does not fit.
+//!
+//! That holds for any description, true or not, and takes no longer than the slices are long:
+//!
+//! - A field whose rows overlap, or that has no number ([`ReceptiveFields::is_apart`]), counts as empty: it
+//!   adds nothing, and nothing is added to it.
+//! - A row of a field that does not lie in the map counts as empty.
+//! - A convolution stops at the first position whose outputs do not lie in `out`. Where outputs have no place
+//!   of their own ([`OutputLayout::is_apart`]), it writes nothing.
+//! - What is computed from a description (an offset, a length) saturates.
 
 use crate::cut::{Cut, cut};
 use crate::error::Result;
@@ -204,7 +213,8 @@ pub trait Kernels: Copy + Send + Sync {
     /// replaces it and its position goes to `positions`. An equal one does not: ties go to the lowest
     /// position.
     ///
-    /// `activations` has a row of `values.len()` numbers per position, the first of which is `first`.
+    /// `activations` has a row of `values.len()` numbers per position, the first of which is `first`; after
+    /// `u32::MAX` comes 0.
     fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]);
 
     /// Lifetime selection: the [`Cut`] that keeps the `keep` largest of each of the columns

@@ -1,4 +1,10 @@
-//! How large a number of training may be: what exceeds it stops training before a weight is changed.
+//! How large a number of training may be: what exceeds it stops training before a weight is changed. And how
+//! small a number of a sample may be: what is smaller is 0.
+//!
+//! Processors take many times as long for a product with a subnormal number. So numbers below the least
+//! normal one, about 1.2e-38, become 0 where samples enter ([`flush`]): on a host and on a device alike, with
+//! no flag of the processor. Nothing else is changed: activations between layers, weights and moments are
+//! what they are computed to be.
 
 use crate::error::{Error, Result};
 
@@ -11,6 +17,26 @@ pub(crate) const GRADIENT_LIMIT: f32 = 1e18;
 /// Trainers that store no gradient bound it by sums over the survivors, which are rounded themselves. So this
 /// is a tenth of the limit: far more than rounding can take away, and no sane step comes near it either.
 pub const SAFE_GRADIENT: f32 = 1e17;
+
+/// A number of a sample as a network sees it: 0 for one that is below the least normal number.
+#[inline(always)]
+pub(crate) const fn flushed(number: f32) -> f32 {
+    if number.abs() < f32::MIN_POSITIVE { 0.0 } else { number }
+}
+
+/// [`flushed`], in place.
+// Not inlined, as what follows: loops are worth a call.
+#[inline(never)]
+pub fn flush(numbers: &mut [f32]) {
+    numbers.iter_mut().for_each(|number| *number = flushed(*number));
+}
+
+/// Whether [`flush`] would make a number 0 that is not.
+#[inline(never)]
+pub fn has_subnormal(numbers: &[f32]) -> bool {
+    // Counting instead of stopping at the first lets the compiler use vector instructions.
+    numbers.iter().filter(|number| number.is_subnormal()).count() > 0
+}
 
 /// `Ok` when a run of the gradient can be applied; `start` is its place in the flat vector.
 ///
@@ -40,6 +66,18 @@ pub fn expect_within(limit: f32, start: usize, gradient: &[f32]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_below_the_least_normal_number_is_0() {
+        let small = f32::from_bits(f32::MIN_POSITIVE.to_bits() - 1);
+        let mut numbers = [small, -small, 1e-45, -0.0, 0.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 1.0];
+        assert!(has_subnormal(&numbers));
+        flush(&mut numbers);
+        assert!(!has_subnormal(&numbers));
+        let expected = [0.0, 0.0, 0.0, 0.0, 0.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 1.0];
+        assert_eq!(numbers.map(f32::to_bits), expected.map(f32::to_bits));
+        assert!(flushed(f32::NAN).is_nan() && flushed(f32::NEG_INFINITY) == f32::NEG_INFINITY);
+    }
 
     #[test]
     fn insane_gradients_are_named() {

@@ -89,12 +89,12 @@ impl Layer {
 
     /// Numbers in one filter: kernel height x kernel width x input channels, in this order.
     pub const fn filter_len(&self) -> usize {
-        self.conv.kernel.area() * self.input.channels
+        self.conv.kernel.area().saturating_mul(self.input.channels)
     }
 
     /// Numbers in all its filters, one filter after the other.
     pub const fn filters_len(&self) -> usize {
-        self.filter_len() * self.conv.maps
+        self.filter_len().saturating_mul(self.conv.maps)
     }
 
     const fn check(&self) -> Result<()> {

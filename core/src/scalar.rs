@@ -36,6 +36,9 @@ impl Kernels for Scalar {
         let field_len = fields.len().max(1);
         let together = runs(filters.weights, field_len.saturating_mul(TOGETHER));
         let last = runs(filters.weights, field_len).skip(TOGETHER * biases.len());
+        if fields.width == 0 || !output_layout.is_apart(fields.height, fields.width, filters.bias.len()) {
+            return;
+        }
         for y in 0..fields.height {
             for x in 0..fields.width {
                 let at = fields.offset(y, x);
@@ -87,13 +90,15 @@ impl Kernels for Scalar {
     }
 
     fn compete(self, activations: &[f32], first: u32, values: &mut [f32], positions: &mut [u32]) {
-        for (position, row) in (first..).zip(runs(activations, values.len())) {
+        let mut position = first;
+        for row in runs(activations, values.len()) {
             for ((value, winner), activation) in values.iter_mut().zip(positions.iter_mut()).zip(row) {
                 if *activation > *value {
                     *value = *activation;
                     *winner = position;
                 }
             }
+            position = position.wrapping_add(1);
         }
     }
 
@@ -105,7 +110,8 @@ impl Kernels for Scalar {
         keep: usize,
         cuts: &mut [Cut],
     ) -> Result<()> {
-        for (column, to) in (first..).zip(cuts) {
+        for (index, to) in cuts.iter_mut().enumerate() {
+            let column = first.saturating_add(index);
             let column_values = runs(values, width).map(|row| row.get(column).copied().unwrap_or(0.0));
             *to = cut(column_values, keep).map_err(|error| error.map_index(|row| row * width + column))?;
         }

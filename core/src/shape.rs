@@ -32,15 +32,15 @@ impl Shape {
         Self { channels: self.channels, height: self.width, width: self.height }
     }
 
-    /// The number of positions, `height * width`.
+    /// The number of positions, `height * width`. What is beyond all memory saturates; so in [`Shape::len`].
     pub const fn positions(&self) -> usize {
-        self.height * self.width
+        self.height.saturating_mul(self.width)
     }
 
     /// The number of elements, `height * width * channels`.
     #[allow(clippy::len_without_is_empty, reason = "a checked shape is never empty")]
     pub const fn len(&self) -> usize {
-        self.positions() * self.channels
+        self.positions().saturating_mul(self.channels)
     }
 
     /// The number of elements, or `None` when it is more than `limit` (or than `usize` holds).
@@ -81,9 +81,9 @@ impl Size {
         Self { height: self.width, width: self.height }
     }
 
-    /// `height * width`.
+    /// `height * width`; what is beyond all memory saturates.
     pub const fn area(&self) -> usize {
-        self.height * self.width
+        self.height.saturating_mul(self.width)
     }
 }
 

@@ -220,6 +220,7 @@ macro_rules! implement_kernels {
                     gradient: &mut [f32],
                 );
                 where (fields.len() > 0
+                    && fields.len() <= gradient.len()
                     && gradient.len() % fields.len() == 0
                     && first.saturating_add(gradient.len() / fields.len()) <= maps
                     && $crate::generic::gradient::fits(fields, positions, deltas.len(), maps, map.len()));

@@ -3,6 +3,7 @@
 use crate::error::{Result, expect_finite};
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::Kernels;
+use crate::limits::flush;
 use crate::memory::{move_to_front, part};
 use crate::network::Layer;
 use crate::parameters::Filters;
@@ -85,6 +86,7 @@ impl<'a> Window<'a> {
         let (left, len) = (left(layer), layer.input.width * layer.input.channels);
         let row = self.newest_mut(layer).get_mut(left..left.saturating_add(len)).unwrap_or_default();
         image.row(y, row);
+        flush(row);
         expect_finite("image", row).map_err(|error| error.map_index(|index| y * len + index))?;
         Ok(row)
     }

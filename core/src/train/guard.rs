@@ -16,7 +16,7 @@
 //! [`Norm`]: crate::Norm
 
 use crate::error::{Error, Result};
-use crate::limits::GRADIENT_LIMIT;
+use crate::limits::{GRADIENT_LIMIT, flush, flushed};
 
 /// The largest norm that gradients are clipped to: an element of a clipped gradient is then sane however it
 /// was rounded.
@@ -161,9 +161,10 @@ impl Guard {
         Error::BadImage { image, index, what }
     }
 
-    /// The number that training sees.
+    /// The number that training sees; a subnormal one is 0.
     pub fn clamp(&self, number: f32) -> f32 {
         // Not `f32::clamp`, which links a panic.
+        let number = flushed(number);
         match self.inputs {
             Some((low, _)) if number < low => low,
             Some((_, high)) if number > high => high,
@@ -174,8 +175,9 @@ impl Guard {
     /// Clamps numbers in place.
     #[inline(never)]
     pub fn clamp_all(&self, numbers: &mut [f32]) {
-        if self.inputs.is_some() {
-            numbers.iter_mut().for_each(|number| *number = self.clamp(*number));
+        match self.inputs {
+            Some(_) => numbers.iter_mut().for_each(|number| *number = self.clamp(*number)),
+            None => flush(numbers),
         }
     }
 

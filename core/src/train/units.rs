@@ -20,7 +20,7 @@ use crate::cut::cut;
 use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
-use crate::limits::{SAFE_GRADIENT, expect_within};
+use crate::limits::{SAFE_GRADIENT, expect_within, has_subnormal};
 use crate::logging::logged;
 use crate::math;
 use crate::memory::{part, part_mut, parts};
@@ -261,6 +261,8 @@ struct Weights<'a> {
 struct Memory<'a> {
     layout: Layout,
     guard: Guard,
+    /// Whether an image of the batch is not what training sees: clamped, or with subnormal numbers.
+    changes: bool,
     batch: usize,
     /// Places of each unit in the lists of survivors.
     keep: usize,
@@ -300,6 +302,7 @@ impl<'a> Memory<'a> {
         Self {
             layout,
             guard: config.guard,
+            changes: false,
             batch,
             keep,
             values,
@@ -324,8 +327,9 @@ impl<'a> Memory<'a> {
 
     /// Checks the number of the images, their size and their pixels. Returns the largest pixel, by its
     /// absolute value, and how many images are skipped.
-    fn check(&self, config: &TrainingConfig, images: &mut impl Fetch) -> Result<(f32, usize)> {
+    fn check(&mut self, config: &TrainingConfig, images: &mut impl Fetch) -> Result<(f32, usize)> {
         let (mut found, mut good, mut largest) = (0, 0, 0);
+        self.changes = self.guard.inputs.is_some();
         images.restart();
         while let Some(image) = images.next() {
             if found == self.batch {
@@ -334,6 +338,7 @@ impl<'a> Memory<'a> {
             expect_len("image", self.layout.inputs, image.len())?;
             // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
             let largest_here = image.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() << 1));
+            self.changes = self.changes || has_subnormal(image);
             if largest_here <= self.guard.largest_good() {
                 largest = largest.max(largest_here);
                 good += 1;
@@ -371,7 +376,7 @@ impl<'a> Memory<'a> {
                 if self.guard.skips() && self.guard.first_bad(image).is_some() {
                     column.fill(0.0);
                 } else {
-                    let image = clamped(&self.guard, image, self.gradient);
+                    let image = clamped(self.changes, &self.guard, image, self.gradient);
                     kernels.unit_activations(filters, bias, image, &[], column);
                 }
                 for (to, code) in column_mut(codes, index, batch).zip(&*column) {
@@ -469,7 +474,8 @@ impl<'a> Memory<'a> {
                 continue;
             }
             let mut square = 0.0;
-            for (residual, pixel) in residual.iter_mut().zip(clamped(&self.guard, image, self.gradient)) {
+            let image = clamped(self.changes, &self.guard, image, self.gradient);
+            for (residual, pixel) in residual.iter_mut().zip(image) {
                 let error = *residual - pixel;
                 square += error * error;
                 *residual = error * scale;
@@ -599,7 +605,7 @@ impl<'a> Memory<'a> {
                 kernels.add_to_filter(&fields, 0, value, residual, gradient);
             }
             if let Some(image) = images.nth(image) {
-                if self.guard.inputs.is_none() {
+                if !self.changes {
                     kernels.add_to_filter(&fields, 0, delta, image, gradient);
                 } else {
                     add_clamped(&self.guard, delta, image, gradient);
@@ -641,8 +647,8 @@ impl<'a> Memory<'a> {
 /// An image as training sees it: itself, or clamped, in `place`. Without a guard, that is a question and no
 /// call.
 #[inline(always)]
-fn clamped<'a>(guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f32] {
-    if guard.inputs.is_none() { image } else { clamp(guard, image, place) }
+fn clamped<'a>(changes: bool, guard: &Guard, image: &'a [f32], place: &'a mut [f32]) -> &'a [f32] {
+    if changes { clamp(guard, image, place) } else { image }
 }
 
 #[inline(never)]

@@ -17,7 +17,7 @@ const fn panels(filters: usize, lanes: usize) -> usize {
 
 /// Length of the packed filters: whole panels.
 pub(crate) const fn prepared_len(filters: usize, field_len: usize, lanes: usize) -> usize {
-    (panels(filters, lanes) * lanes).saturating_mul(field_len)
+    panels(filters, lanes).saturating_mul(lanes).saturating_mul(field_len)
 }
 
 /// Packs filters; missing ones of the last panel are 0.
@@ -48,7 +48,9 @@ pub(crate) fn fits(
     out: usize,
     lanes: usize,
 ) -> bool {
-    if fields.positions() == 0 || filters == 0 || fields.len() == 0 {
+    // Both bound the work by the slices' lengths.
+    let apart = fields.is_apart() && output_layout.is_apart(fields.height, fields.width, filters);
+    if fields.positions() == 0 || !apart {
         return false;
     }
     // All of this saturates: a description beyond all memory ends beyond every slice.

@@ -7,7 +7,7 @@ use crate::vector::Vector;
 
 /// Whether the field at offset `at` lies inside a map of `map` numbers, and its filter has `filter` numbers.
 pub(crate) fn fits(fields: &ReceptiveFields, at: usize, map: usize, filter: usize) -> bool {
-    fields.rows > 0 && at.saturating_add(fields.extent()) <= map && fields.len() <= filter
+    fields.is_apart() && at.saturating_add(fields.extent()) <= map && fields.len() <= filter
 }
 
 /// `<filter, field>`: vectors of a row are summed lane by lane, tails in scalar, each in the order of the

@@ -29,7 +29,7 @@ pub(crate) fn fits(
 ) -> bool {
     let (bottom, right) = (fields.height.saturating_sub(1), fields.width.saturating_sub(1));
     let count = fields.positions();
-    fields.rows > 0
+    fields.is_apart()
         && fields.width > 0
         && positions.len().saturating_mul(maps) <= deltas
         // No field reaches further than the last one.

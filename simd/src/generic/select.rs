@@ -20,7 +20,8 @@ pub(crate) unsafe fn compete<V: Vector>(
     if maps == 0 {
         return;
     }
-    for (position, row) in (first..).zip(activations.chunks_exact(maps)) {
+    let mut position = first;
+    for row in activations.chunks_exact(maps) {
         let mut i = 0;
         while i + V::LANES <= maps {
             // SAFETY: `i + LANES` is within the row, the values and the positions.
@@ -36,6 +37,7 @@ pub(crate) unsafe fn compete<V: Vector>(
                 *winner = position;
             }
         }
+        position = position.wrapping_add(1);
     }
 }
 
@@ -59,15 +61,17 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
     cuts: &mut [Cut],
 ) -> Result<()> {
     let rows = values.len().checked_div(width).unwrap_or(0);
-    let whole = if first.saturating_add(cuts.len()) <= width { cuts.len() / V::LANES * V::LANES } else { 0 };
+    // The bit search is for a cut that keeps something.
+    let fits = keep > 0 && first.saturating_add(cuts.len()) <= width;
+    let whole = if fits { cuts.len() / V::LANES * V::LANES } else { 0 };
     let (vectors, rest) = cuts.split_at_mut(whole);
     for (index, cuts) in vectors.chunks_exact_mut(V::LANES).enumerate() {
         let column = first + index * V::LANES;
         // SAFETY: columns `column..column + LANES` exist in each of the rows.
         unsafe { cut_vector::<V>(values, width, rows, column, keep, cuts)? };
     }
-    for (column, to) in (first + whole..).zip(rest) {
-        *to = cut_column(values, width, column, keep)?;
+    for (index, to) in rest.iter_mut().enumerate() {
+        *to = cut_column(values, width, first.saturating_add(whole + index), keep)?;
     }
     Ok(())
 }
@@ -86,7 +90,7 @@ pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<C
     const INFINITY_BITS: u32 = f32::INFINITY.to_bits();
     let (vectors, rest) = values.split_at(values.len() / V::LANES * V::LANES);
     let infinite = values.iter().filter(|v| v.to_bits() & 0x7fff_ffff >= INFINITY_BITS).count();
-    if infinite > 0 {
+    if infinite > 0 || keep == 0 {
         return cut(values.iter().copied(), keep);
     }
     // SAFETY: the caller has the instruction set; so below.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
+mod absurd;
 mod bounds;
 mod exact;
 mod inputs;

@@ -7,7 +7,7 @@ use wta_core::Shape;
 use crate::error::Result;
 use crate::recipe::Per;
 
-use super::finite::expect_finite;
+use super::finite::{expect_finite, expect_finite_factors};
 
 /// The number of features per task when sums are split over the threads.
 const FEATURES: usize = 1024;
@@ -84,10 +84,13 @@ impl Moments {
             let (middle, variance) = together(moments.iter().skip(group).step_by(groups));
             let deviation = (variance + regulariser).sqrt();
             mean.push(middle as f32);
-            factor.push(if deviation > 0.0 { (1.0 / deviation) as f32 } else { 0.0 });
+            // Subnormal numbers count as 0 (`wta_core::flush`), and so does a deviation: its factor would be
+            // infinite.
+            let varies = deviation >= f64::from(f32::MIN_POSITIVE);
+            factor.push(if varies { (1.0 / deviation) as f32 } else { 0.0 });
         }
         expect_finite("standardise", &mean)?;
-        expect_finite("standardise", &factor)?;
+        expect_finite_factors("standardise", &factor)?;
         Ok(Standardise { per, mean, factor })
     }
 }
@@ -109,6 +112,17 @@ mod tests {
 
     /// Three images of two positions and two channels.
     const IMAGES: [f32; 12] = [1.0, -10.0, 3.0, 10.0, 2.0, 0.0, 5.0, 40.0, 4.0, -30.0, 9.0, 7.0];
+
+    /// Their factor would be infinite, which is no sign of large images.
+    #[test]
+    fn images_of_subnormal_numbers_count_as_constant() {
+        let shape = Shape::new(2, 1, 1);
+        let mut moments = Moments::new(shape.len());
+        moments.add(&[1e-40, 1.0, 3e-40, 3.0, 1e-45, 2.0]);
+        let learnt = moments.learn(0.0, Per::Number, shape).unwrap();
+        assert_eq!(learnt.factor[0], 0.0);
+        assert!(learnt.factor[1] > 1.0 && learnt.mean[0] < f32::MIN_POSITIVE);
+    }
 
     #[test]
     fn means_and_deviations_are_of_numbers_channels_or_all() {

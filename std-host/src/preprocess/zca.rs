@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
 use crate::memory::reserve;
 
-use super::finite::expect_finite;
+use super::finite::{expect_finite, expect_finite_factors};
 
 /// The number of parts of faer's products.
 const PARTS: usize = 8;
@@ -128,7 +128,7 @@ impl Covariance {
             }
         });
         expect_finite("zca", &mean)?;
-        expect_finite("zca", &matrix)?;
+        expect_finite_factors("zca", &matrix)?;
         Ok(Zca { mean, matrix })
     }
 }

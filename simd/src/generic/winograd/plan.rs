@@ -31,7 +31,8 @@ impl Plan {
     /// The plan for a layer, where this algorithm applies and does less work than the direct one.
     pub(crate) fn new(fields: &ReceptiveFields, filters: usize, lanes: usize) -> Option<Self> {
         let channels = fields.row_len / KERNEL;
-        let applies = fields.rows == KERNEL
+        let applies = fields.is_apart()
+            && fields.rows == KERNEL
             && fields.row_len == channels * KERNEL
             && fields.step_right == channels
             && fields.step_down == fields.row_stride;
@@ -128,7 +129,7 @@ pub(crate) fn outputs_fit(
     out: usize,
 ) -> bool {
     let last = output_layout.at(fields.height.saturating_sub(1), fields.width.saturating_sub(1));
-    last.saturating_add(filters) <= out
+    output_layout.is_apart(fields.height, fields.width, filters) && last.saturating_add(filters) <= out
 }
 
 /// What a layer is computed from, tile by tile.

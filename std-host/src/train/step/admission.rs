@@ -1,7 +1,7 @@
 //! The batch as training sees it: clamped, and which of its images are bad.
 
 use rayon::prelude::*;
-use wta_core::{Guard, admits_probabilities};
+use wta_core::{Guard, admits_probabilities, has_subnormal};
 
 use crate::error::Result;
 
@@ -11,7 +11,7 @@ pub(super) struct Admission {
     /// Which images are bad; empty if none is.
     bad: Vec<bool>,
     skipped: usize,
-    /// The clamped batch with zeros in the place of bad images; not used if it is the batch as it was given.
+    /// The clamped batch, subnormal numbers flushed, with zeros in the place of bad images; not used if it is the batch as it was given.
     batch: Vec<f32>,
 }
 
@@ -44,7 +44,8 @@ impl Admission {
         if self.skipped == 0 {
             self.bad.clear();
         }
-        if self.skipped == 0 && guard.inputs.is_none() {
+        let is_clean = || !batch.par_chunks(image_len).any(has_subnormal);
+        if self.skipped == 0 && guard.inputs.is_none() && is_clean() {
             return Ok((batch, &self.bad));
         }
         self.batch.resize(batch.len(), 0.0);
