@@ -3,18 +3,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
-mod networks;
 #[path = "owned/rbm.rs"]
 mod owned_rbm;
 #[path = "owned/mod.rs"]
 mod owned_trainer;
 
-use networks::parameters;
 use wta_core::{
-    ContrastiveDivergence, Conv, Cut, Encoder, Extractor, Method, Network, Optimizer, Parameters, Pool,
-    Random, Rbm, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig,
-    UnitTrainer, extractor_len, rbm_training_len, stream_training_len, unit_training_len,
+    ContrastiveDivergence, Conv, Cut, Encoder, Extractor, Initial, Method, Network, Optimizer, Parameters,
+    Pool, Random, Rbm, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer,
+    TrainingConfig, UnitTrainer, extractor_len, rbm_training_len, stream_training_len, unit_training_len,
 };
+
+fn parameters(network: &Network, seed: u64) -> Vec<f32> {
+    let mut parameters = vec![0.0; network.parameters_len()];
+    network.initialise(Initial::He, seed, &mut parameters).unwrap();
+    parameters
+}
 
 const BATCH: usize = 6;
 
