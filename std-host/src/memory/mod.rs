@@ -3,3 +3,4 @@
 pub mod aligned;
 pub(crate) mod block;
 pub(crate) mod per_thread;
+pub(crate) mod reserve;
