@@ -31,8 +31,8 @@ const PIXELS: usize = 1 << 22;
 /// and bands change no bit.
 const LARGE: usize = 1 << 24;
 
-/// The numbers of memory for the bands of all threads (256 MiB).
-const BANDS: usize = 1 << 26;
+/// The numbers of memory for the bands of all threads (128 MiB); the features on their way take as many at most.
+const BANDS: usize = 1 << 25;
 
 /// An encoder for whole data sets.
 pub struct FeatureEncoder {
