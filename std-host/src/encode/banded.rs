@@ -449,7 +449,7 @@ mod tests {
     fn bands_have_the_bits_of_the_whole_image() {
         let mut random = Random::new(5);
         let mut stacks = 0;
-        for case in 0..150 {
+        for case in 0..60 {
             let channels = between(&mut random, 1, 3) as usize;
             let shape = match case % 6 {
                 0 => Shape::new(channels, 1, between(&mut random, 20, 200) as usize),
@@ -469,7 +469,7 @@ mod tests {
             let mut text = lower_text;
             let features = network.features();
             let (upper_text, upper);
-            if case % 3 == 2 && features.positions() > 1 {
+            if case % 3 == 0 && features.positions() > 1 {
                 let below = layer_below(&text);
                 let (mine, _) = layer(&mut random, "", features, 1);
                 upper_text = format!("{mine}{below}");
@@ -480,14 +480,15 @@ mod tests {
                 text = upper_text;
                 stacks += 1;
             }
+            // A row at a time computes each row below many times.
+            let most = [if case % 8 == 0 { 1 } else { 20_000 }, 60_000];
             for isa in Isa::all_available() {
-                for most in [1, 3_000, 40_000] {
-                    same(isa, &network, &samples, most, false, &text);
+                for (most, all) in [(most[0], false), (most[1], case % 2 == 0)] {
+                    same(isa, &network, &samples, most, all, &text);
                 }
-                same(isa, &network, &samples, 3_000, true, &text);
             }
         }
-        assert!(stacks > 20, "{stacks}");
+        assert!(stacks > 8, "{stacks}");
     }
 
     /// The lines of a recipe as those of the layer below.

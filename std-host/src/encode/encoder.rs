@@ -104,7 +104,7 @@ impl FeatureEncoder {
         let mut norms = vec![0.0f64; self.stages.len()];
         let some = samples.spaced(NORM_SAMPLES);
         for indices in some.chunks((FEATURES / len.max(1)).clamp(1, GROUP)) {
-            let mut features = vec![0.0; indices.len() * len];
+            let mut features = zeros(indices.len() * len, "the features")?;
             self.encode(samples, indices, &mut features)?;
             for image in features.chunks_exact(len.max(1)) {
                 let mut rest = image;
