@@ -151,16 +151,16 @@ data = { set = "images", folder = "pictures", size = 9, patches = 40, test_share
     let mut file = format!("P6\n{side} {side}\n255\n").into_bytes();
     file.extend((0..3 * side * side).map(|place| ((place * 7 + place / 911 * 31) % 251) as u8));
     fs::write(&picture, file).unwrap();
-    let limited = |more: &[&str]| {
+    let limited = |kibibytes: u32, more: &[&str]| {
         let arguments = ["encode", "--run", &run, "--images", &picture, "--threads", "2"];
         // Less than a whole image's maps in the layers, the code and the file, of 0.26 GB and more each.
-        let script = "ulimit -v 900000 && exec \"$0\" \"$@\"";
+        let script = format!("ulimit -v {kibibytes} && exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
-        command.args(["-c", script, env!("CARGO_BIN_EXE_wta")]).args(arguments).args(more).output().unwrap()
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_wta")]).args(arguments).args(more).output().unwrap()
     };
     let (all, pooled) = (folder.path("all.npy"), folder.path("pooled.npy"));
     for arguments in [&["--out", &all, "--pool", "none"][..], &["--out", &pooled, "--pool", "100/100"]] {
-        let out = limited(arguments);
+        let out = limited(900_000, arguments);
         assert_eq!(out.status.code(), Some(0), "{out:?}");
     }
     let (all, pooled) = (numbers(&all), numbers(&pooled));
@@ -175,7 +175,7 @@ data = { set = "images", folder = "pictures", size = 9, patches = 40, test_share
     }
     assert!(pooled.iter().any(|v| *v > 0.0));
     // What is held whole is refused in one sentence.
-    let out = limited(&["--out", &folder.path("x.npy"), "--reconstruct"]);
+    let out = limited(400_000, &["--out", &folder.path("x.npy"), "--reconstruct"]);
     let told = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.code() == Some(1) && told.contains("more than there is"), "{out:?}");
 }
