@@ -75,9 +75,13 @@ impl Stored {
         match self.planes {
             None => self.read(start, to),
             Some(shape) => {
-                let mut sample = reserve::zeros(to.len(), what)?;
-                self.read(start, &mut sample)?;
-                to.iter_mut().zip(interleaved(shape, &sample)).for_each(|(to, v)| *to = v);
+                // Plane by plane, as a sample may be large.
+                let mut plane = reserve::zeros(shape.positions(), what)?;
+                for channel in 0..shape.channels {
+                    self.read(start + channel * plane.len(), &mut plane)?;
+                    let places = to.iter_mut().skip(channel).step_by(shape.channels);
+                    places.zip(&plane).for_each(|(to, v)| *to = *v);
+                }
                 Ok(())
             }
         }

@@ -2,13 +2,15 @@
 //! hidden probabilities) or its square roots, pooled. A stack encodes layer after layer.
 
 use rayon::prelude::*;
-use wta_core::{Pool, Shape};
+use wta_core::{Pool, Shape, expect_finite};
 use wta_simd::Isa;
 
+use super::banded::Banded;
 use super::stage::{Scratch, Stage};
 use crate::error::{Error, Result};
 use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
+use crate::memory::reserve::zeros;
 use crate::preprocess::{Preprocessor, Samples};
 use crate::run::Trained;
 use crate::svm::Columns;
@@ -25,6 +27,13 @@ const FEATURES: usize = 1 << 26;
 /// Pixels preprocessed before they are encoded; it bounds memory when images are large.
 const PIXELS: usize = 1 << 22;
 
+/// The numbers of memory for one image from which it is encoded in bands (64 MiB). It depends on sizes alone,
+/// and bands change no bit.
+const LARGE: usize = 1 << 24;
+
+/// The numbers of memory for the bands of all threads (128 MiB); the features on their way take as many at most.
+const BANDS: usize = 1 << 25;
+
 /// An encoder for whole data sets.
 pub struct FeatureEncoder {
     isa: Isa,
@@ -35,7 +44,17 @@ pub struct FeatureEncoder {
     factors: Option<Vec<f32>>,
     /// The number of images that a thread encodes at a time.
     block: usize,
+    /// Empty if images are large.
     scratch: PerThread<Vec<Scratch>>,
+    /// How large images are cut into bands; `None` if they are encoded whole.
+    bands: Option<Bands>,
+}
+
+/// The memory for bands: numbers for all threads, and at least for each; see [`Banded::new`].
+#[derive(Clone, Copy)]
+struct Bands {
+    most: usize,
+    least: Option<usize>,
 }
 
 impl FeatureEncoder {
@@ -49,9 +68,13 @@ impl FeatureEncoder {
             trained.layers().into_iter().map(|layer| Stage::new(isa, layer)).collect();
         let stages = stages?;
         let block = stages.iter().map(|stage| block_len(&stage.network)).max().unwrap_or(1);
-        let scratch = PerThread::new(|| stages.iter().map(|stage| Scratch::new(isa, stage, block)).collect());
+        let numbers = stages.iter().map(Stage::numbers).fold(0, usize::saturating_add);
+        let is_large = numbers >= LARGE && stages.iter().any(Stage::has_bands);
+        let bands = is_large.then_some(Bands { most: BANDS, least: None });
+        let whole = |stage| Scratch::new(isa, stage, block);
+        let scratch = PerThread::new(|| stages.iter().filter(|_| !is_large).map(whole).collect());
         let preprocessor = trained.preprocessor(isa)?;
-        Ok(Self { isa, preprocessor, factors: None, block, scratch, stages })
+        Ok(Self { isa, preprocessor, factors: None, block, scratch, bands, stages })
     }
 
     /// The same encoder with another pooling; in a stack, the pooling of the last layer's maps.
@@ -81,7 +104,7 @@ impl FeatureEncoder {
         let mut norms = vec![0.0f64; self.stages.len()];
         let some = samples.spaced(NORM_SAMPLES);
         for indices in some.chunks((FEATURES / len.max(1)).clamp(1, GROUP)) {
-            let mut features = vec![0.0; indices.len() * len];
+            let mut features = zeros(indices.len() * len, || "the features".to_owned())?;
             self.encode(samples, indices, &mut features)?;
             for image in features.chunks_exact(len.max(1)) {
                 let mut rest = image;
@@ -143,7 +166,8 @@ impl FeatureEncoder {
     /// As for [`FeatureEncoder::encode`]; also any error that `consume` returns.
     pub fn run(&self, samples: &Samples<'_>, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let group = (FEATURES / self.shape().len().max(1)).clamp(1, GROUP);
-        let mut features = vec![0.0; group.min(samples.len()) * self.shape().len()];
+        let mut features =
+            zeros(group.min(samples.len()) * self.shape().len(), || "the features".to_owned())?;
         let all: Vec<usize> = (0..samples.len()).collect();
         for group in all.chunks(group) {
             let features = features.get_mut(..group.len() * self.shape().len()).unwrap_or_default();
@@ -161,6 +185,15 @@ impl FeatureEncoder {
     /// [`Error::Core`](crate::Error::Core) if the core refuses an image; also if a sample cannot be read.
     pub fn encode(&self, samples: &Samples<'_>, indices: &[usize], features: &mut [f32]) -> Result<()> {
         let (len, input) = (self.shape().len(), samples.shape().len());
+        if let Some(bands) = self.bands {
+            let banded = Banded::new(self.isa, &self.stages, bands.most, bands.least)?;
+            let mut pixels = zeros(input, || "the pixels of an image".to_owned())?;
+            for (index, features) in indices.iter().zip(features.chunks_mut(len.max(1))) {
+                samples.write_all(&self.preprocessor, &[*index], &mut pixels)?;
+                self.large(&banded, &pixels, features)?;
+            }
+            return Ok(());
+        }
         // Preprocessing may be a product with a large matrix, which is worth doing for many images at a time.
         let group = (PIXELS / input.max(1)).clamp(self.block, GROUP.max(self.block));
         let mut pixels = vec![0.0; group.min(indices.len()) * input];
@@ -171,6 +204,69 @@ impl FeatureEncoder {
             blocks.try_for_each(|(features, pixels)| {
                 self.scratch.with(|scratch| self.block(pixels, scratch, features))
             })?;
+        }
+        Ok(())
+    }
+
+    /// The same encoder, with images in bands of at most so many numbers of memory, or a row.
+    #[cfg(test)]
+    pub(super) fn in_bands(self, most: usize) -> Self {
+        Self { bands: Some(Bands { most, least: Some(1) }), ..self }
+    }
+
+    /// Whether images are so large that they are encoded in bands, and that [`FeatureEncoder::each_part`] is to
+    /// be used to hold no whole image's features in memory.
+    pub(super) fn has_parts(&self) -> bool {
+        self.bands.is_some() && self.factors.is_none()
+    }
+
+    /// Encodes all samples in order, part by part. `consume` gets a sample's index, the first position of the
+    /// part, and the features from there on, with the maps side by side at each position. Without bands, a
+    /// part is a whole image.
+    ///
+    /// # Errors
+    ///
+    /// As for [`FeatureEncoder::run`].
+    pub(super) fn each_part(
+        &self,
+        samples: &Samples<'_>,
+        mut consume: impl FnMut(usize, usize, &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(bands) = self.bands.filter(|_| self.factors.is_none()) else {
+            let mut index = 0;
+            return self.run(samples, |features| {
+                for image in features.chunks_exact(self.shape().len().max(1)) {
+                    consume(index, 0, image)?;
+                    index += 1;
+                }
+                Ok(())
+            });
+        };
+        let banded = Banded::new(self.isa, &self.stages, bands.most, bands.least)?;
+        let mut pixels = zeros(samples.shape().len(), || "the pixels of an image".to_owned())?;
+        for index in 0..samples.len() {
+            samples.write_all(&self.preprocessor, &[index], &mut pixels)?;
+            expect_finite("image", &pixels)?;
+            let last = self.stages.len().saturating_sub(1);
+            banded.each(last, &pixels, |position, features| consume(index, position, features))?;
+        }
+        Ok(())
+    }
+
+    /// Encodes an image in bands.
+    fn large(&self, banded: &Banded<'_>, pixels: &[f32], features: &mut [f32]) -> Result<()> {
+        // Here, so that it is the first one of the image, and not of the first band that is ready.
+        expect_finite("image", pixels)?;
+        let Some(factors) = &self.factors else {
+            let height = banded.height(self.stages.len().saturating_sub(1));
+            return banded.write(self.stages.len().saturating_sub(1), pixels, 0..height, features);
+        };
+        let mut rest = features;
+        for (index, (stage, factor)) in self.stages.iter().zip(factors).enumerate() {
+            let (mine, above) = rest.split_at_mut(stage.shape().len().min(rest.len()));
+            banded.write(index, pixels, 0..banded.height(index), mine)?;
+            mine.iter_mut().for_each(|v| *v *= factor);
+            rest = above;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use wta_simd::Isa;
 use super::encoder::FeatureEncoder;
 use super::link::LayerLink;
 use crate::error::Result;
+use crate::memory::reserve::zeros;
 use crate::preprocess::{Preprocessor, Samples};
 use crate::run::{Below, Trained};
 
@@ -45,11 +46,11 @@ impl<'a> NetworkInputs<'a> {
     /// As for [`FeatureEncoder::encode`].
     pub fn of(&self, samples: &Samples<'_>, indices: &[usize]) -> Result<Vec<f32>> {
         let len = self.trained.network().input().len();
-        let mut inputs = vec![0.0; indices.len() * len];
+        let mut inputs = zeros(indices.len() * len, || "the inputs of a batch".to_owned())?;
         match &self.from {
             From::Samples(preprocessor) => samples.write_all(preprocessor, indices, &mut inputs)?,
             From::Below { encoder, link } => {
-                let mut features = vec![0.0; inputs.len()];
+                let mut features = zeros(inputs.len(), || "the features of the layer below".to_owned())?;
                 encoder.encode(samples, indices, &mut features)?;
                 for (to, image) in inputs.chunks_exact_mut(len).zip(features.chunks_exact(len)) {
                     link.write(image, to);

@@ -42,6 +42,11 @@ impl LayerLink {
         }
     }
 
+    /// Scales features in place, for a network that takes them in the order in which they are.
+    pub(super) fn scale_all(&self, features: &mut [f32]) {
+        features.iter_mut().for_each(|feature| *feature *= self.scale);
+    }
+
     /// The place of feature `index` in the next layer's input.
     pub fn place(&self, index: usize) -> usize {
         let channels = self.features.channels.max(1);

@@ -1,6 +1,8 @@
 //! Encoding: from samples to features, through all layers of a stack, to codes as sparse as in training, and
 //! into files.
 
+mod band;
+mod banded;
 mod csr;
 mod encoder;
 mod features;
@@ -19,4 +21,4 @@ pub use inputs::NetworkInputs;
 pub use link::LayerLink;
 pub use npy::write_npy;
 pub use sparse_encoder::{SparseCodes, SparseEncoder};
-pub use written::{Reconstruction, TrainedCode, Written};
+pub use written::{Part, Reconstruction, TrainedCode, Written};

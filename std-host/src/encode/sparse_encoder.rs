@@ -7,8 +7,9 @@ use wta_core::{
 use wta_simd::Isa;
 
 use super::prepared::prepared;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
+use crate::memory::reserve::zeros;
 use crate::recipe::Resolved;
 
 /// Encodes batches with the sparsity that training ends with: spatial and lifetime winners, the largest of
@@ -104,19 +105,23 @@ impl<'a> SparseEncoder<'a> {
         let candidates = self.sparsity.winners_len(&self.network).max(1);
         let mut codes = SparseCodes::empty(maps, candidates, samples);
         let encoder = Encoder::prepared(self.isa, self.parameters, &self.prepared)?;
-        let scratch = || {
-            let code = vec![0.0; self.network.code_len()];
+        let scratch = || -> Result<_> {
+            let code = zeros(self.network.code_len(), || "the numbers of a code".to_owned())?;
             let scratch = vec![0.0; Encoder::scratch_len(self.isa, &self.network)];
-            (vec![0.0; self.network.inputs_len()], code, scratch)
+            Ok((zeros(self.network.inputs_len(), || "the maps of a sample".to_owned())?, code, scratch))
         };
         let places = codes.values.par_chunks_exact_mut(candidates);
         let places = places.zip(codes.positions.par_chunks_exact_mut(candidates));
         places.zip(inputs.par_chunks_exact(len)).try_for_each_init(
             scratch,
-            |(layers, code, scratch), ((values, positions), sample)| {
+            |memory, ((values, positions), sample)| {
+                let (layers, code, scratch) = match memory {
+                    Ok(memory) => memory,
+                    Err(_) => return scratch().map(drop),
+                };
                 encoder.load(1, 0, sample, layers)?;
                 let candidates = Candidates { values, positions };
-                encoder.compete(self.sparsity.grid, 1, layers, scratch, code, candidates)
+                Ok::<(), Error>(encoder.compete(self.sparsity.grid, 1, layers, scratch, code, candidates)?)
             },
         )?;
         Ok(codes)

@@ -12,14 +12,14 @@ use crate::run::Trained;
 /// One layer of a stack.
 pub(super) struct Stage {
     pub(super) network: Network,
-    parameters: Vec<f32>,
-    prepared: Aligned,
+    pub(super) parameters: Vec<f32>,
+    pub(super) prepared: Aligned,
     pub(super) pool: Pool,
     /// The shape of the pooled features, without windows that are left out.
     pub(super) shape: Shape,
     /// Whether features are square roots.
-    root: bool,
-    is_rbm: bool,
+    pub(super) root: bool,
+    pub(super) is_rbm: bool,
     /// The link to the features of the stage below; `None` if this stage sees the images.
     pub(super) link: Option<LayerLink>,
 }
@@ -44,6 +44,18 @@ impl Stage {
         self.shape
     }
 
+    /// The numbers of memory that encoding one whole image takes.
+    pub(super) fn numbers(&self) -> usize {
+        let network = &self.network;
+        let all = [network.input().len(), network.inputs_len(), network.code_len(), self.shape.len()];
+        all.into_iter().fold(0, usize::saturating_add)
+    }
+
+    /// Whether a part of the image is enough for a part of the features.
+    pub(super) fn has_bands(&self) -> bool {
+        !self.is_rbm && !self.network.is_fully_connected()
+    }
+
     /// The shape of the pooled features with all windows, including those that the border cuts.
     fn all_windows(&self) -> Shape {
         self.pool.output(self.network.code())
@@ -66,7 +78,7 @@ impl Stage {
 
     /// Whether square roots are taken before pooling. For average pooling the features are means of roots.
     /// For max-pooling the order does not matter, and after pooling there are fewer roots to take.
-    fn roots_first(&self) -> bool {
+    pub(super) fn roots_first(&self) -> bool {
         self.pool.kind == PoolKind::Average && !self.is_rbm
     }
 
@@ -107,7 +119,8 @@ impl Stage {
     }
 }
 
-fn roots(features: &mut [f32]) {
+/// Square roots in place of the numbers.
+pub(super) fn roots(features: &mut [f32]) {
     features.iter_mut().for_each(|feature| *feature = feature.sqrt());
 }
 

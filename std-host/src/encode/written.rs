@@ -10,6 +10,7 @@ use super::sparse_encoder::SparseEncoder;
 use crate::data::Form;
 use crate::error::Result;
 use crate::layout::{channels_first, planar};
+use crate::memory::reserve::zeros;
 use crate::preprocess::Samples;
 use crate::run::Trained;
 
@@ -24,6 +25,36 @@ pub trait Written {
     ///
     /// As for [`FeatureEncoder::encode`]; also any error that `consume` returns.
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
+
+    /// Hands over the numbers of samples that are too large to be held whole, part by part.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Written::run`].
+    fn run_in_parts(
+        &self,
+        samples: &Samples<'_>,
+        consume: &mut dyn FnMut(Part<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let _ = (samples, consume);
+        Ok(())
+    }
+
+    /// Whether samples are so large that [`Written::run_in_parts`] is to be used where that is possible.
+    fn has_parts(&self) -> bool {
+        false
+    }
+}
+
+/// A part of what is written of a sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The sample, from 0.
+    pub sample: usize,
+    /// The first position of each map, row by row.
+    pub position: usize,
+    /// Position by position, with the maps side by side.
+    pub values: &'a [f32],
 }
 
 /// The dimensions of a sample in a file.
@@ -44,11 +75,38 @@ impl Written for FeatureEncoder {
 
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let mut planar = Vec::new();
+        if FeatureEncoder::has_parts(self) {
+            let shape = self.shape();
+            let positions = shape.positions().max(1);
+            planar = zeros(shape.len(), || "the features".to_owned())?;
+            return self.each_part(samples, |_, position, features| {
+                let count = features.len() / shape.channels.max(1);
+                let maps = planar.chunks_exact_mut(positions).enumerate();
+                for (map, to) in maps {
+                    let to = to.iter_mut().skip(position).take(count);
+                    let from = features.iter().skip(map).step_by(shape.channels.max(1));
+                    to.zip(from).for_each(|(to, v)| *to = *v);
+                }
+                if position + count == positions { consume(&planar) } else { Ok(()) }
+            });
+        }
         self.run(samples, |features| {
             planar.clear();
             planar.extend(channels_first(self.shape(), features));
             consume(&planar)
         })
+    }
+
+    fn run_in_parts(
+        &self,
+        samples: &Samples<'_>,
+        consume: &mut dyn FnMut(Part<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.each_part(samples, |sample, position, values| consume(Part { sample, position, values }))
+    }
+
+    fn has_parts(&self) -> bool {
+        FeatureEncoder::has_parts(self)
     }
 }
 
@@ -79,7 +137,7 @@ impl Written for TrainedCode<'_> {
 
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let code = self.trained.network().code();
-        let mut dense = vec![0.0; code.len()];
+        let mut dense = zeros(code.len(), || "the numbers of a code".to_owned())?;
         self.batches.run(samples, |inputs| {
             let codes = self.batches.encoder.encode(inputs)?;
             for sample in 0..codes.len() {
@@ -131,8 +189,9 @@ impl Written for Reconstruction<'_> {
     fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
         let mut made = Vec::new();
         self.batches.run(samples, |inputs| {
-            made.clear();
-            made.resize(inputs.len(), 0.0);
+            // The earlier ones go first, so that there are never two.
+            made = Vec::new();
+            made = zeros(inputs.len(), || "the reconstructions of a batch".to_owned())?;
             let encoder = &self.batches.encoder;
             encoder.reconstruct(&encoder.for_reconstruction(inputs)?, &mut made)?;
             // A fully-connected network sees the channels one after the other as it is.

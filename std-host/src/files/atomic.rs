@@ -2,7 +2,7 @@
 //! devices, which cannot be replaced, are written into.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, OpenFile};
@@ -68,6 +68,19 @@ impl AtomicFile {
     /// The name in errors.
     pub fn name(&self) -> &Path {
         &self.target
+    }
+
+    /// Goes to a place of a new file, in bytes, to write there. `false` for standard output, pipes and devices,
+    /// which are written from the beginning to the end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, also if what was written before cannot be.
+    pub(crate) fn seek_to(&mut self, place: u64) -> io::Result<bool> {
+        match &mut self.sink {
+            Sink::New { writer: Some(writer), .. } => writer.seek(SeekFrom::Start(place)).map(|_| true),
+            _ => Ok(false),
+        }
     }
 
     /// Syncs the file and puts it in its place.

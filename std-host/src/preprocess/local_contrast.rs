@@ -20,6 +20,7 @@ pub(super) struct LocalContrast {
 pub(super) struct Scratch {
     /// Sums along the rows of `x` and of `x^2`.
     sums: [Vec<f32>; 2],
+    /// The squares of a row.
     squares: Vec<f32>,
     /// Their means, for one row of the image.
     means: [Vec<f32>; 2],
@@ -67,7 +68,7 @@ impl LocalContrast {
         let (image, row) = (self.shape.len(), self.shape.width * self.shape.channels);
         Scratch {
             sums: [vec![0.0; image], vec![0.0; image]],
-            squares: vec![0.0; image],
+            squares: vec![0.0; row],
             means: [vec![0.0; row], vec![0.0; row]],
         }
     }
@@ -76,12 +77,12 @@ impl LocalContrast {
     pub(super) fn apply(&self, image: &mut [f32], scratch: &mut Scratch) {
         let Shape { channels, width, .. } = self.shape;
         let row_len = (width * channels).max(1);
-        scratch.squares.iter_mut().zip(&*image).for_each(|(square, v)| *square = v * v);
         let Scratch { sums: [first, second], squares, means } = scratch;
-        for (from, to) in [(&*image, first), (&**squares, second)] {
-            for (from, to) in from.chunks_exact(row_len).zip(to.chunks_exact_mut(row_len)) {
-                self.along(from, to);
-            }
+        let sums = first.chunks_exact_mut(row_len).zip(second.chunks_exact_mut(row_len));
+        for (row, (first, second)) in image.chunks_exact(row_len).zip(sums) {
+            squares.iter_mut().zip(row).for_each(|(square, v)| *square = v * v);
+            self.along(row, first);
+            self.along(squares, second);
         }
         for (y, row) in image.chunks_exact_mut(row_len).enumerate() {
             for (sums, mean) in scratch.sums.iter().zip(means.iter_mut()) {

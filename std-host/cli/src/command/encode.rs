@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use wta::data::{DataSource, Split, load_files, read_inputs};
-use wta::encode::{FeatureEncoder, Reconstruction, TrainedCode, Written, write_csr, write_npy};
+use wta::encode::{FeatureEncoder, Part, Reconstruction, TrainedCode, Written, write_csr, write_npy};
 use wta::error::Interrupted;
 use wta::preprocess::Samples;
 use wta::recipe::{ApplyTo, Recipe};
@@ -157,14 +157,43 @@ impl Written for Watched<'_> {
         let len = self.dimensions().iter().product::<usize>().max(1);
         self.bar.begin("encode", samples.len() as u64);
         let done = self.written.run(samples, &mut |values| {
-            if self.bar.should_stop() {
-                return Err(wta::Error::Interrupted(Interrupted::Encoding));
-            }
-            self.bar.advance((values.len() / len) as u64);
+            self.go_on((values.len() / len) as u64)?;
             consume(values)
         });
         self.bar.end();
         done
+    }
+
+    fn run_in_parts(
+        &self,
+        samples: &Samples<'_>,
+        consume: &mut dyn FnMut(Part<'_>) -> wta::Result<()>,
+    ) -> wta::Result<()> {
+        // Of one image that is large, the positions are counted.
+        let maps = self.dimensions().first().copied().unwrap_or(1).max(1);
+        let len = self.dimensions().iter().product::<usize>();
+        self.bar.begin("encode", (samples.len() * (len / maps)) as u64);
+        let done = self.written.run_in_parts(samples, &mut |part| {
+            self.go_on((part.values.len() / maps) as u64)?;
+            consume(part)
+        });
+        self.bar.end();
+        done
+    }
+
+    fn has_parts(&self) -> bool {
+        self.written.has_parts()
+    }
+}
+
+impl Watched<'_> {
+    /// Tells the progress, unless the work is to stop.
+    fn go_on(&self, done: u64) -> wta::Result<()> {
+        if self.bar.should_stop() {
+            return Err(wta::Error::Interrupted(Interrupted::Encoding));
+        }
+        self.bar.advance(done);
+        Ok(())
     }
 }
 

@@ -128,3 +128,54 @@ fn a_layer_learns_from_whole_pictures_what_patches_taught_the_one_below() {
         wta(&["encode", "--run", &below, "--data", &data, "--split", "test", "--out", &out]).succeeds();
     assert!(encoded.stdout.contains(", 6, 9, 9]"), "{encoded:?}");
 }
+
+/// A picture whose code is larger than the memory that is allowed is encoded in bands, and written part by part.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_picture_larger_than_the_memory_is_encoded_in_bands() {
+    use std::process::Command;
+    let side = 2000;
+    let folder = Folder::new();
+    let (data, run) = (pictures(&folder), folder.path("run"));
+    let recipe = r#"
+name = "wide"
+about = "for the tests"
+network = { kind = "convolutional", encoder = [{ maps = 16, kernel = 5 }], decoder_kernel = 5, initial = "he" }
+sparsity = { lifetime = 0.5 }
+training = { epochs = 1, batch = 20, optimizer = "adam", rate = 1e-3 }
+data = { set = "images", folder = "pictures", size = 9, patches = 40, test_share = 0.25 }
+"#;
+    let recipe = folder.write("wide.toml", recipe);
+    wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
+    let picture = folder.path("large.ppm");
+    let mut file = format!("P6\n{side} {side}\n255\n").into_bytes();
+    file.extend((0..3 * side * side).map(|place| ((place * 7 + place / 911 * 31) % 251) as u8));
+    fs::write(&picture, file).unwrap();
+    let limited = |kibibytes: u32, more: &[&str]| {
+        let arguments = ["encode", "--run", &run, "--images", &picture, "--threads", "2"];
+        // Less than a whole image's maps in the layers, the code and the file, of 0.26 GB and more each.
+        let script = format!("ulimit -v {kibibytes} && exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_wta")]).args(arguments).args(more).output().unwrap()
+    };
+    let (all, pooled) = (folder.path("all.npy"), folder.path("pooled.npy"));
+    for arguments in [&["--out", &all, "--pool", "none"][..], &["--out", &pooled, "--pool", "100/100"]] {
+        let out = limited(900_000, arguments);
+        assert_eq!(out.status.code(), Some(0), "{out:?}");
+    }
+    let (all, pooled) = (numbers(&all), numbers(&pooled));
+    assert_eq!((all.len(), pooled.len()), (16 * side * side, 16 * 20 * 20));
+    let largest = |window: usize| {
+        let (map, y, x) = (window / 400, window / 20 % 20, window % 20);
+        let row = |y: usize| &all[(map * side + y) * side + 100 * x..][..100];
+        (100 * y..100 * y + 100).flat_map(row).fold(0.0f32, |a, b| a.max(*b))
+    };
+    for (window, found) in pooled.iter().enumerate() {
+        assert_eq!(*found, largest(window), "{window}");
+    }
+    assert!(pooled.iter().any(|v| *v > 0.0));
+    // What is held whole is refused in one sentence.
+    let out = limited(400_000, &["--out", &folder.path("x.npy"), "--reconstruct"]);
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() == Some(1) && told.contains("of memory"), "{out:?}");
+}

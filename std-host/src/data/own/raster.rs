@@ -63,7 +63,7 @@ fn cut_out(path: &Path, keys: &ImageFolder, count: usize, mut random: Random) ->
         })?;
     }
     let picture = on_background(picture, keys.background.min(255));
-    let raster = if keys.colour { Raster::Colour(picture.to_rgb8()) } else { Raster::Grey(grey(&picture)) };
+    let raster = if keys.colour { Raster::Colour(picture.into_rgb8()) } else { Raster::Grey(grey(picture)) };
     let raster = match raster {
         raster if scale == 1.0 => raster,
         Raster::Grey(picture) => {
@@ -74,6 +74,13 @@ fn cut_out(path: &Path, keys: &ImageFolder, count: usize, mut random: Random) ->
         }
     };
     let (left, top) = (columns - width, rows - height);
+    if count == 1 && (left, top) == (0, 0) {
+        // The whole picture, which may be large, is not copied.
+        return Ok(vec![match raster {
+            Raster::Grey(picture) => picture.into_raw(),
+            Raster::Colour(picture) => picture.into_raw(),
+        }]);
+    }
     let images = (0..count).map(|_| {
         let (x, y) = match keys.patches {
             None => (left / 2, top / 2),
@@ -106,11 +113,11 @@ fn on_background(picture: DynamicImage, background: u32) -> DynamicImage {
 }
 
 /// Luminance with the weights of ITU-R 601, as in Pillow and MATLAB.
-fn grey(picture: &DynamicImage) -> GrayImage {
+fn grey(picture: DynamicImage) -> GrayImage {
     if !picture.color().has_color() {
-        return picture.to_luma8();
+        return picture.into_luma8();
     }
-    let picture = picture.to_rgb8();
+    let picture = picture.into_rgb8();
     let mut grey = GrayImage::new(picture.width(), picture.height());
     for (to, pixel) in grey.pixels_mut().zip(picture.pixels()) {
         let [red, green, blue] = pixel.0.map(u32::from);

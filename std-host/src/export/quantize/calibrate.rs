@@ -6,6 +6,7 @@ use wta_simd::Isa;
 
 use crate::encode::NetworkInputs;
 use crate::error::Result;
+use crate::memory::reserve::zeros;
 use crate::preprocess::Samples;
 use crate::run::Trained;
 
@@ -47,13 +48,17 @@ pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Res
     let step = (images.len() / IMAGES).max(1);
     let indices: Vec<usize> = (0..images.len()).step_by(step).take(IMAGES).collect();
     let len = network.input().len().max(1);
-    let group = (INPUTS / len).next_multiple_of(BLOCK).max(BLOCK);
+    // Of large images, a task takes one, and few are in memory.
+    let (group, block) = match INPUTS / len {
+        few if few < BLOCK => (few.max(1), 1),
+        many => (many.next_multiple_of(BLOCK), BLOCK),
+    };
     // Number 0 are the magnitudes of the input; then come the layers.
     let mut largest = vec![0.0f32; network.depth() + 1];
     for indices in indices.chunks(group) {
         let inputs = inputs.of(images, indices)?;
         let blocks: Result<Vec<Vec<f32>>> = inputs
-            .par_chunks(BLOCK * len)
+            .par_chunks(block * len)
             .map(|block| {
                 let mut largest = vec![0.0f32; network.depth() + 1];
                 activations.of(block, |layer, activation| {
@@ -72,7 +77,7 @@ pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Res
     for indices in indices.chunks(group) {
         let inputs = inputs.of(images, indices)?;
         let blocks: Result<Vec<Vec<u64>>> = inputs
-            .par_chunks(BLOCK * len)
+            .par_chunks(block * len)
             .map(|block| {
                 let mut counts = vec![0u64; largest.len() * BINS];
                 activations.of(block, |layer, activation| {
@@ -139,8 +144,9 @@ impl Activations<'_> {
         let mut prepared = vec![0.0; Encoder::prepared_len(isa, &network)];
         let encoder = Encoder::new(isa, self.parameters, &mut prepared)?;
         let mut scratch = vec![0.0; Encoder::scratch_len(isa, &network)];
-        let (mut padded, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
-        let mut features = vec![0.0; self.pool.output(network.code()).len()];
+        let mut padded = zeros(network.inputs_len(), || "the maps of a sample".to_owned())?;
+        let mut code = zeros(network.code_len(), || "the numbers of a code".to_owned())?;
+        let mut features = zeros(self.pool.output(network.code()).len(), || "the features".to_owned())?;
         for input in inputs.chunks_exact(network.input().len().max(1)) {
             input.iter().for_each(|number| see(0, number.abs()));
             encoder.load(1, 0, input, &mut padded)?;
