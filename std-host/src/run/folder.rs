@@ -111,6 +111,10 @@ impl Run {
     /// As for [`Run::remove`].
     pub fn remove_folder(&self) -> Result<()> {
         self.remove()?;
+        for name in [TRAINING, EVALUATION] {
+            // Nobody works in a run that is removed: such a file is what a killed process has left.
+            self.remove_file(name)?;
+        }
         let _ = disk::remove_dir(&self.folder);
         Ok(())
     }
