@@ -12,7 +12,9 @@ static FOUND: Mutex<Option<String>> = Mutex::new(None);
 /// Runs the program's work; a panic is an [`Error::Bug`].
 pub(crate) fn caught(work: impl FnOnce() -> Result<()>) -> Result<()> {
     panic::set_hook(Box::new(|panic| {
-        let said = panic.payload_as_str().unwrap_or("no reason given").replace('\n', " ");
+        let said = panic.payload().downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.payload().downcast_ref::<&str>().copied());
+        let said = said.unwrap_or("no reason given").replace('\n', " ");
         let place = panic.location().map_or(String::new(), |place| format!(", {place}"));
         let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
         found.get_or_insert(format!("{said}{place}"));
