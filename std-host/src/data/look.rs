@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::keys::DataSource;
 use super::own::look::{self, Own};
 use crate::decoders::caught;
-use crate::error::Result;
+use crate::error::{Result, in_one_line};
 
 /// What was found in a file or a folder.
 #[derive(Clone, Debug)]
@@ -31,5 +31,7 @@ pub fn look(path: impl AsRef<Path>) -> Result<Look> {
         Own::Array(keys) => DataSource::Array(keys),
         Own::Signals(keys) => DataSource::Signals(keys),
     };
+    // They quote names, of files and of arrays in them.
+    let remarks = remarks.into_iter().map(in_one_line).collect();
     Ok(Look { folder, source, remarks })
 }

@@ -168,7 +168,7 @@ impl Resolved {
         optimizer.check().map_err(|error| named("training", error))?;
         let CorruptionRecipe { input, hidden } = recipe.corruption;
         let corruption = Corruption { input, hidden, seed: t.seed };
-        let steps = (images / t.batch) as u64 * t.epochs as u64;
+        let steps = ((images / t.batch) as u64).saturating_mul(t.epochs as u64);
         let guard = t.guard();
         guard.check().map_err(|error| named("training", error))?;
         let training = TrainingConfig { sparsity, corruption, guard, optimizer, batch: t.batch, steps };
