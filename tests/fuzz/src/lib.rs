@@ -11,13 +11,16 @@
     reason = "a target fails by panicking"
 )]
 
+pub mod c_calls;
 pub mod choices;
 pub mod data;
 pub mod detector;
+pub mod kernels;
 pub mod model;
 pub mod mutate;
 pub mod recipes;
 pub mod rules;
+pub mod run_files;
 
 /// A target: its name, its function and valid inputs to start from.
 #[derive(Clone, Copy, Debug)]
@@ -36,4 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "model", run: model::run, seeds: model::seeds },
     Target { name: "detector", run: detector::run, seeds: detector::seeds },
     Target { name: "recipes", run: recipes::run, seeds: recipes::seeds },
+    Target { name: "run_files", run: run_files::run, seeds: run_files::seeds },
+    Target { name: "c_calls", run: c_calls::run, seeds: c_calls::seeds },
+    Target { name: "kernels", run: kernels::run, seeds: kernels::seeds },
 ];
