@@ -233,6 +233,16 @@ mod tests {
         assert_eq!(parse(&recipe.to_toml().unwrap(), "again").unwrap(), recipe);
     }
 
+    /// A program may say any number of samples.
+    #[test]
+    fn steps_beyond_all_counting_are_the_most() {
+        let text = crate::recipe::text("digits-demo").unwrap();
+        let mut recipe = parse(text, "r").unwrap();
+        (recipe.training.batch, recipe.training.epochs) = (1, 1000);
+        let resolved = recipe.resolve(Shape::new(1, 28, 28)).unwrap();
+        assert_eq!(resolved.training(usize::MAX).unwrap().steps, u64::MAX);
+    }
+
     #[test]
     fn what_cannot_be_applied_is_told() {
         for (from, to, expected) in [
