@@ -606,6 +606,48 @@ impl Slots for Unsure<'_> {
     }
 }
 
+/// A whole checksum does not prove that a detector wrote the state: its counters may be anything.
+#[test]
+fn counters_at_their_end_do_not_overflow() {
+    for settings in all_settings() {
+        let mut owned = Owned::new(&settings);
+        let mut detector = owned.detector(&settings);
+        let mut flash = vec![0xff; 2 * state_bytes(&settings)];
+        let (first, second) = flash.split_at_mut(state_bytes(&settings));
+        let mut slots = MemorySlots { slots: [first, second] };
+        let mut shaft = Shaft::new(3);
+        for phase in [Phase::Conditioning, Phase::Learning, Phase::Calibrating, Phase::Watching] {
+            run_until(&mut detector, phase, || shaft.next());
+            detector.save(&mut slots).unwrap();
+            let slot = usize::from(phase.number() % 2 == 1);
+            let state = &mut slots.slots[slot];
+            let len = u32::from_le_bytes(state[16..20].try_into().unwrap()) as usize;
+            // Samples or windows of the phase, and steps.
+            state[24..36].fill(0xff);
+            let crc = crc32(&state[..len - 4]);
+            state[len - 4..len].copy_from_slice(&crc.to_le_bytes());
+            let mut other = Owned::new(&settings);
+            let mut restored = other.detector(&settings);
+            assert!(restored.restore(&mut slots).unwrap());
+            assert_eq!(restored.phase(), phase);
+            // What has no sense may be refused.
+            (0..2_000).for_each(|_| drop(restored.push(shaft.next())));
+        }
+    }
+}
+
+/// The checksum, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut remainder = !0u32;
+    for byte in bytes {
+        remainder ^= u32::from(*byte);
+        for _ in 0..8 {
+            remainder = (remainder >> 1) ^ (0xedb8_8320 & (remainder & 1).wrapping_neg());
+        }
+    }
+    !remainder
+}
+
 #[test]
 fn flash_that_fails_or_changes_gives_a_whole_state_or_none() {
     let settings = Settings::fully_connected(8, 1, 3).unwrap().learning(30, 2).calibration(30, 0.1);

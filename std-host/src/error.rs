@@ -159,7 +159,7 @@ const LONGEST: usize = 600;
 
 /// A sentence may quote what a damaged file holds: control characters are written as `\n` or `\u{7}`, so that
 /// they neither break the line nor reach the terminal, and what goes on for long is cut.
-fn in_one_line(problem: String) -> String {
+pub(crate) fn in_one_line(problem: String) -> String {
     // As many bytes are at most as many characters.
     if problem.len() <= LONGEST && !problem.chars().any(char::is_control) {
         return problem;

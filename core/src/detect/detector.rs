@@ -247,7 +247,7 @@ impl<'m> Detector<'m> {
         let window = settings.window();
         let mut conditioner = Conditioner { means: floats.means, spreads: floats.spreads };
         let before = status.done;
-        status.done += 1;
+        status.done = status.done.saturating_add(1);
         if status.done as usize > window {
             let sample = part(floats.window, 0, settings.channels);
             conditioner.add(before, sample, settings.saturation);
@@ -332,14 +332,14 @@ impl<'m> Detector<'m> {
         };
         let lent = Lent { parameters: floats.parameters, moments: floats.moments, scratch };
         let loss = (settings.learn)(&settings.network, training, status.step, lent, floats.batch)?;
-        status.step += 1;
+        status.step = status.step.saturating_add(1);
         Ok(Some(mean_square(loss, floats.window.len())))
     }
 
     fn calibrate(&mut self) -> Result<Option<Event>> {
         let score = self.score()?;
         self.tail().insert(score);
-        self.status.done += 1;
+        self.status.done = self.status.done.saturating_add(1);
         if self.status.done < self.settings.calibration {
             return Ok(None);
         }

@@ -93,7 +93,8 @@ impl<'m> State<'m> {
 
     /// Counts a step that is done, and returns its loss.
     pub(crate) fn finish_step(&mut self, loss: f32) -> f32 {
-        self.step += 1;
+        // A restored state may say any number.
+        self.step = self.step.saturating_add(1);
         #[cfg(feature = "defmt")]
         self.stopwatch.log(self.step, loss);
         loss

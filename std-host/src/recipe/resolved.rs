@@ -168,7 +168,7 @@ impl Resolved {
         optimizer.check().map_err(|error| named("training", error))?;
         let CorruptionRecipe { input, hidden } = recipe.corruption;
         let corruption = Corruption { input, hidden, seed: t.seed };
-        let steps = (images / t.batch) as u64 * t.epochs as u64;
+        let steps = ((images / t.batch) as u64).saturating_mul(t.epochs as u64);
         let guard = t.guard();
         guard.check().map_err(|error| named("training", error))?;
         let training = TrainingConfig { sparsity, corruption, guard, optimizer, batch: t.batch, steps };
@@ -231,6 +231,16 @@ mod tests {
         let patches = recipe.below.as_ref().unwrap().resolve(Shape::new(3, 32, 32)).unwrap();
         assert_eq!(patches.network().parameters_len(), below.network().parameters_len());
         assert_eq!(parse(&recipe.to_toml().unwrap(), "again").unwrap(), recipe);
+    }
+
+    /// A program may say any number of samples.
+    #[test]
+    fn steps_beyond_all_counting_are_the_most() {
+        let text = crate::recipe::text("digits-demo").unwrap();
+        let mut recipe = parse(text, "r").unwrap();
+        (recipe.training.batch, recipe.training.epochs) = (1, 1000);
+        let resolved = recipe.resolve(Shape::new(1, 28, 28)).unwrap();
+        assert_eq!(resolved.training(usize::MAX).unwrap().steps, u64::MAX);
     }
 
     #[test]
