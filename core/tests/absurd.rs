@@ -1,6 +1,6 @@
-//! Descriptions that describe nothing, or more than any memory holds: numbers from 0 to `usize::MAX`, in every
-//! combination. Whatever they say, constructors refuse them or build them, and lengths saturate: a debug build,
-//! in which an overflow panics, never panics.
+//! Descriptions that describe nothing, or more than any memory holds: numbers from 0 to `usize::MAX`, in
+//! every combination. Whatever they say, constructors refuse them or build them, and lengths saturate: a
+//! debug build, in which an overflow panics, never panics.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 

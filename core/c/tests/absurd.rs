@@ -1,5 +1,5 @@
-//! Descriptions from C that describe nothing, or more than any memory holds: numbers from 0 to `SIZE_MAX`. Each
-//! call returns, without an overflow (a debug build would panic), and writes nothing outside its memory.
+//! Descriptions from C that describe nothing, or more than any memory holds: numbers from 0 to `SIZE_MAX`.
+//! Each call returns, without an overflow (a debug build would panic), and writes nothing outside its memory.
 
 #![allow(
     clippy::undocumented_unsafe_blocks,

@@ -20,7 +20,7 @@ use crate::cut::cut;
 use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
-use crate::limits::{SAFE_GRADIENT, expect_within, has_subnormal};
+use crate::limits::{SAFE_GRADIENT, expect_within, is_subnormal};
 use crate::logging::logged;
 use crate::math;
 use crate::memory::{part, part_mut, parts};
@@ -337,8 +337,11 @@ impl<'a> Memory<'a> {
             }
             expect_len("image", self.layout.inputs, image.len())?;
             // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
-            let largest_here = image.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() << 1));
-            self.changes = self.changes || has_subnormal(image);
+            let (largest_here, smallest_here) =
+                image.iter().map(|v| v.to_bits() << 1).fold((0, u32::MAX), |(largest, smallest), bits| {
+                    (bits.max(largest), bits.wrapping_sub(1).min(smallest))
+                });
+            self.changes = self.changes || is_subnormal(smallest_here);
             if largest_here <= self.guard.largest_good() {
                 largest = largest.max(largest_here);
                 good += 1;
