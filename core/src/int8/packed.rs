@@ -88,6 +88,11 @@ pub(crate) fn convolve(
     scratch: &mut [i16],
     out: &mut [i16],
 ) -> bool {
+    // What follows counts positions and not outputs: a true description, or it would count for ever.
+    let outputs = fields.width.checked_mul(filters.weights.filters()).unwrap_or_default();
+    if outputs == 0 || outputs > out.len() {
+        return false;
+    }
     // One call for each, so that neither is on the stack of the other.
     let convolve = if is_whole(fields) { in_place } else { gathered };
     let is_aligned =
@@ -634,7 +639,7 @@ mod tests {
     use super::*;
     use crate::field::PaddedLayout;
     use crate::int8::filters::{Int8Weights, packed_len};
-    use crate::int8::kernels::{Int8Kernels, Portable};
+    use crate::int8::kernels::{Int8Kernels, Portable, one_by_one};
     use crate::int8::network::Aligned;
     use crate::random::Random;
     use crate::shape::{Shape, Size};
@@ -701,6 +706,39 @@ mod tests {
         }
         for same in [-128, 127, 64, -64, 63, 32, -32, 31] {
             assert!(check(layer, memory, seed, |_| same));
+        }
+    }
+
+    #[test]
+    fn descriptions_of_absurd_numbers_return() {
+        let mut random = Random::new(18);
+        let weights = Aligned([3i8; 96]);
+        for _ in 0..if cfg!(miri) { 20 } else { 20_000 } {
+            let mut number = || match random.below(12) {
+                0 => 1 << random.below(usize::BITS),
+                1 => usize::MAX - random.below(20) as usize,
+                2 => random.next_u64() as usize,
+                3 => 4 << random.below(usize::BITS - 4),
+                _ => 4 * random.below(5) as usize,
+            };
+            let fields = ReceptiveFields {
+                rows: number(),
+                row_len: number(),
+                row_stride: number(),
+                height: number(),
+                width: number(),
+                step_down: number(),
+                step_right: number(),
+            };
+            let (maps, filter_len) = (2 * random.below(4) as usize, 4 * random.below(5) as usize);
+            let weights = &weights.0[..packed_len(maps, filter_len)];
+            let (bias, multipliers) = (vec![5; maps], vec![1 << 10; maps]);
+            let filters = Int8Filters::new(filter_len, weights, &bias, &multipliers).unwrap();
+            let (mut window, mut scratch) = (Aligned([1i16; 128]), Aligned([77i16; 512]));
+            let mut out = vec![-1; random.below(200) as usize];
+            convolve(&fields, &filters, &mut window.0, &mut scratch.0, &mut out);
+            assert_eq!(window.0, [1; 128]);
+            one_by_one(&fields, &filters, &window.0, &mut scratch.0, &mut out);
         }
     }
 
