@@ -696,6 +696,9 @@ mod tests {
         let around =
             |most: i8| move |random: &mut Random| (random.next_u64() % (2 * most as u64)) as i8 - most;
         assert!(check(layer, memory, seed, |random| random.next_u64() as i8));
+        if cfg!(miri) {
+            return;
+        }
         for most in [8, 24, 32, 45, 64] {
             assert!(check(layer, memory, seed, around(most)));
             for every in [8, 16, 50] {
@@ -744,7 +747,7 @@ mod tests {
 
     #[test]
     fn two_products_at_a_time_are_exact() {
-        for (seed, maps) in (1..9).zip([1, 2, 3, 4, 5, 6, 7, 8]) {
+        for (seed, maps) in (1..if cfg!(miri) { 3 } else { 9 }).zip([1, 2, 3, 4, 5, 6, 7, 8]) {
             let (channels, width) = (4 * (1 + seed as usize % 4), 4 + seed as usize);
             let (shape, kernel) = (Shape::new(channels, 9, width), Size::new(1 + seed as usize % 5, 3));
             check_weights((shape, maps, kernel, Size::ONE), 4 * 48 * kernel.height, seed);
@@ -754,7 +757,7 @@ mod tests {
     #[test]
     fn fields_that_are_no_whole_groups_are_gathered() {
         let mut random = Random::new(5);
-        for seed in 1..12 {
+        for seed in 1..if cfg!(miri) { 3 } else { 12 } {
             let mut between = |low: u64, high: u64| (low + random.next_u64() % (high - low + 1)) as usize;
             let (channels, width) = (between(1, 7), between(8, 20));
             let (kernel, stride) = (Size::new(between(1, 5), between(1, 5)), Size::new(1, between(1, 2)));
