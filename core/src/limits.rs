@@ -18,10 +18,20 @@ pub(crate) const GRADIENT_LIMIT: f32 = 1e18;
 /// is a tenth of the limit: far more than rounding can take away, and no sane step comes near it either.
 pub const SAFE_GRADIENT: f32 = 1e17;
 
+/// The bits of the least normal number without a sign, which a shift takes away. Numbers are compared by their
+/// bits: that is cheap where floats are not.
+const LEAST_NORMAL: u32 = f32::MIN_POSITIVE.to_bits() << 1;
+
 /// A number of a sample as a network sees it: 0 for one that is below the least normal number.
 #[inline(always)]
 pub(crate) const fn flushed(number: f32) -> f32 {
-    if number.abs() < f32::MIN_POSITIVE { 0.0 } else { number }
+    if number.to_bits() << 1 < LEAST_NORMAL { 0.0 } else { number }
+}
+
+/// Whether the smallest of these is a subnormal number: of each the bits without the sign, less 1, so that 0
+/// comes last.
+pub(crate) const fn is_subnormal(smallest: u32) -> bool {
+    smallest < LEAST_NORMAL - 1
 }
 
 /// [`flushed`], in place.
@@ -35,7 +45,7 @@ pub fn flush(numbers: &mut [f32]) {
 #[inline(never)]
 pub fn has_subnormal(numbers: &[f32]) -> bool {
     // Counting instead of stopping at the first lets the compiler use vector instructions.
-    numbers.iter().filter(|number| number.is_subnormal()).count() > 0
+    numbers.iter().filter(|number| is_subnormal((number.to_bits() << 1).wrapping_sub(1))).count() > 0
 }
 
 /// `Ok` when a run of the gradient can be applied; `start` is its place in the flat vector.

@@ -71,9 +71,9 @@ macro_rules! parts {
         }
 
         impl<'m> $name<'m> {
-            /// The length of all parts.
+            /// The length of all parts; beyond all memory, it saturates.
             $visibility const fn len($($argument: $type),*) -> usize {
-                0 $(+ $len)*
+                0usize $(.saturating_add($len))*
             }
 
             /// The parts of `memory`, and the rest of it. Inlined: the parts need not lie on the stack twice.

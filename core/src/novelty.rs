@@ -22,7 +22,8 @@ use crate::train::Winners;
 /// (`u32`) for each map of the code.
 pub const fn novelty_len(network: &Network) -> usize {
     let code = network.code();
-    forward_len(network) + code.width * code.channels + code.channels + network.residual_len()
+    let row = code.width.saturating_mul(code.channels).saturating_add(code.channels);
+    forward_len(network).saturating_add(row).saturating_add(network.residual_len())
 }
 
 /// Scores of samples that arrive row by row.

@@ -127,8 +127,8 @@ impl Pool {
 
     /// The positions in window `(window_y, window_x)` of maps of this shape.
     pub(crate) const fn positions(&self, maps: Shape, window_y: usize, window_x: usize) -> usize {
-        let rows = left(maps.height, window_y * self.stride.height, self.kernel.height);
-        rows * left(maps.width, window_x * self.stride.width, self.kernel.width)
+        let rows = left(maps.height, window_y.saturating_mul(self.stride.height), self.kernel.height);
+        rows * left(maps.width, window_x.saturating_mul(self.stride.width), self.kernel.width)
     }
 
     /// Pools the maps of one image: `maps` and `pooled` both hold the channels of a position side by side.
@@ -142,14 +142,16 @@ impl Pool {
         expect_len("feature maps", shape.len(), maps.len())?;
         expect_len("pooled maps", output.len(), pooled.len())?;
         let channels = shape.channels.max(1);
-        let row_len = (shape.width * channels).max(1);
-        let rows_of_windows = runs_mut(pooled, output.width * channels);
+        let row_len = shape.width.saturating_mul(channels).max(1);
+        let rows_of_windows = runs_mut(pooled, output.width.saturating_mul(channels));
         for (window_y, windows) in rows_of_windows.enumerate() {
-            let rows = runs(maps, row_len).skip(window_y * self.stride.height).take(self.kernel.height);
+            let rows = runs(maps, row_len)
+                .skip(window_y.saturating_mul(self.stride.height))
+                .take(self.kernel.height);
             for (window_x, window) in runs_mut(windows, channels).enumerate() {
                 self.kind.start(window);
                 for row in rows.clone() {
-                    let start = window_x * self.stride.width;
+                    let start = window_x.saturating_mul(self.stride.width);
                     for position in runs(row, channels).skip(start).take(self.kernel.width) {
                         self.kind.add(kernels, position, window);
                     }

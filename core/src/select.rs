@@ -91,7 +91,7 @@ impl Sparsity {
 
     /// Candidates per image: windows x maps.
     pub const fn winners_len(&self, network: &Network) -> usize {
-        self.grid.area() * network.code().channels
+        self.grid.area().saturating_mul(network.code().channels)
     }
 }
 

@@ -12,14 +12,14 @@ parts! {
     #[derive(Debug)]
     pub(super) struct Floats of f32, for (settings: &Settings) {
         parameters: settings.network.parameters_len(),
-        moments: settings.network.parameters_len() * settings.training.optimizer.method.moments(),
+        moments: settings.network.parameters_len().saturating_mul(settings.training.optimizer.method.moments()),
         /// Of each channel; see [`Conditioner`](super::condition::Conditioner).
         means: settings.channels,
         spreads: settings.channels,
         /// The window that is being filled, conditioned.
         window: settings.network.input().len(),
         /// Windows as the network sees them, until there are enough for a step.
-        batch: settings.training.batch * settings.network.input().len(),
+        batch: settings.training.batch.saturating_mul(settings.network.input().len()),
         /// The largest scores of calibration.
         tail: settings.tail_len(),
     }
@@ -40,7 +40,8 @@ pub struct DetectorLen {
 impl DetectorLen {
     /// All of it in bytes.
     pub const fn bytes(&self) -> usize {
-        4 * (self.floats + self.indices) + size_of::<Cut>() * self.cuts
+        let numbers = self.floats.saturating_add(self.indices).saturating_mul(4);
+        numbers.saturating_add(self.cuts.saturating_mul(size_of::<Cut>()))
     }
 }
 
@@ -49,7 +50,7 @@ pub const fn detector_len(settings: &Settings) -> DetectorLen {
     let learning = learning_len(&settings.network, &settings.training);
     let maps = settings.network.code().channels;
     DetectorLen {
-        floats: Floats::len(settings) + max(learning.floats, novelty_len(&settings.network)),
+        floats: Floats::len(settings).saturating_add(max(learning.floats, novelty_len(&settings.network))),
         indices: max(learning.indices, maps),
         cuts: learning.cuts,
     }

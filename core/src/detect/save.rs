@@ -10,6 +10,7 @@ use crate::detect::detector::{Detector, Status};
 use crate::detect::event::Phase;
 use crate::detect::settings::Settings;
 use crate::detect::slots::{BLOCK, Slots};
+use crate::shape::next_multiple;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"WTAD");
 const VERSION: u32 = 1;
@@ -20,14 +21,16 @@ const HEADER: usize = 12;
 
 /// Bytes of flash that a saved state takes in each of its two slots: a multiple of [`BLOCK`].
 pub const fn state_bytes(settings: &Settings) -> usize {
-    bytes(settings, true).next_multiple_of(BLOCK)
+    next_multiple(bytes(settings, true), BLOCK)
 }
 
 /// Bytes of a state with its checksum.
 const fn bytes(settings: &Settings, with_moments: bool) -> usize {
     let parameters = settings.network.parameters_len();
     let moments = if with_moments { settings.training.optimizer.method.moments() } else { 0 };
-    4 * (HEADER + 2 * settings.channels + settings.tail_len() + parameters * (1 + moments) + 1)
+    let scales = settings.channels.saturating_mul(2).saturating_add(settings.tail_len());
+    let words = parameters.saturating_mul(1 + moments).saturating_add(scales).saturating_add(HEADER + 1);
+    words.saturating_mul(4)
 }
 
 /// Whether the moments will be needed again.

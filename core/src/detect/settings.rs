@@ -137,7 +137,11 @@ impl Settings {
             Ok(network) => network,
             Err(error) => return Err(error),
         };
-        let training = training(Sparsity::SPATIAL, 0.16 / (kernel * channels) as f32, window * channels);
+        let training = training(
+            Sparsity::SPATIAL,
+            0.16 / kernel.saturating_mul(channels) as f32,
+            window.saturating_mul(channels),
+        );
         Ok(Self::of(network, channels, training, learn_in_rows))
     }
 
@@ -277,7 +281,12 @@ impl Settings {
             return Err(error);
         }
         // A window's numbers and residuals, and a value, a delta and a place for each survivor.
-        let of_a_window = 2 * self.network.input().len() + 3 * self.network.code().channels;
+        let of_a_window = self
+            .network
+            .input()
+            .len()
+            .saturating_mul(2)
+            .saturating_add(self.network.code().channels.saturating_mul(3));
         match self.training.batch.checked_mul(of_a_window) {
             Some(numbers) if numbers <= isize::MAX as usize / 16 => {}
             _ => return Err(Error::Invalid("a step of so many windows is too large to address")),

@@ -54,7 +54,7 @@ impl<'a> Int8Weights<'a> {
         expect_len("packed weights", packed_len(filters, filter_len), packed.len())?;
         packed.fill(0);
         let pairs = runs_mut(packed, pair_len(filter_len));
-        for (pair, two) in pairs.zip(pieces(weights, 2 * filter_len)) {
+        for (pair, two) in pairs.zip(pieces(weights, filter_len.saturating_mul(2))) {
             for (start, filter) in [0, GROUP].into_iter().zip(pieces(two, filter_len)) {
                 let groups = runs_mut(pair, 2 * GROUP);
                 for (group, weights) in groups.zip(pieces(filter, GROUP)) {

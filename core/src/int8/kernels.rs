@@ -86,7 +86,7 @@ impl Int8Kernels for Portable {
 /// [`Int8Kernels::convolve`], product by product. A call, so that who takes two at a time does not have this
 /// on the stack.
 #[inline(never)]
-fn one_by_one(
+pub(super) fn one_by_one(
     fields: &ReceptiveFields,
     filters: &Int8Filters<'_>,
     window: &[i16],

@@ -24,13 +24,13 @@ pub(crate) const fn training_rows(network: &Network, index: usize) -> usize {
         None => 0,
     };
     // How many rows of a layer's output are made before the deltas of the first of them are complete.
-    let mut lag = 0;
+    let mut lag = 0usize;
     while i > index {
         i -= 1;
         if let Some(layer) = network.layer(i) {
             let (kernel, stride) = (layer.conv.kernel.height, layer.conv.stride.height);
-            rows = kernel + lag * stride;
-            lag = lag * stride + kernel - 1;
+            rows = kernel.saturating_add(lag.saturating_mul(stride));
+            lag = rows.saturating_sub(1);
             let all = layer.input.height + kernel - 1;
             if rows > all {
                 rows = all;

@@ -42,7 +42,8 @@ use crate::svm::{Svm, largest};
 /// ```
 pub const fn extractor_len(network: &Network, pool: &Pool) -> usize {
     let code = network.code();
-    forward_len(network) + code.width * code.channels + open_rows(pool) * row_len(pool.output(code))
+    let open = open_rows(pool).saturating_mul(row_len(pool.output(code)));
+    forward_len(network).saturating_add(row_len(code)).saturating_add(open)
 }
 
 /// Pooled rows that are open at the same time.
@@ -52,7 +53,7 @@ const fn open_rows(pool: &Pool) -> usize {
 
 /// Numbers in a row of maps.
 const fn row_len(maps: Shape) -> usize {
-    maps.width * maps.channels
+    maps.width.saturating_mul(maps.channels)
 }
 
 /// Features of images that arrive row by row.

@@ -27,10 +27,10 @@ pub struct Forward<'a, K> {
 /// Numbers that [`Forward`] needs with kernels that prepare nothing (the scalar ones): as many rows of each
 /// layer's input as its kernel has. In bytes: four times as many.
 pub const fn forward_len(network: &Network) -> usize {
-    let mut len = 0;
+    let mut len = 0usize;
     let mut i = 0;
     while let Some(layer) = network.layer(i) {
-        len += layer.conv.kernel.height * layer.padded().row_stride();
+        len = layer.conv.kernel.height.saturating_mul(layer.padded().row_stride()).saturating_add(len);
         i += 1;
     }
     len

@@ -34,7 +34,7 @@ parts! {
     struct Floats of f32, for (network: &Network, batch: usize) {
         gradient: network.parameters_len(),
         /// The winners of the batch, image by image.
-        values: batch * network.code().channels,
+        values: batch.saturating_mul(network.code().channels),
         // From here on, of one image.
         deltas: network.code().channels,
         /// A row of the code, and later a row of deltas.
@@ -47,7 +47,7 @@ parts! {
 parts! {
     struct Indices of u32, for (network: &Network, batch: usize) {
         /// Where the batch's winners are.
-        positions: batch * network.code().channels,
+        positions: batch.saturating_mul(network.code().channels),
         /// Where the deltas of a row are.
         row: delta_row_len(network).0,
     }
@@ -71,18 +71,18 @@ pub const fn stream_training_len(network: &Network, method: &Method, batch: usiz
     let parameters = network.parameters_len();
     TrainingLen {
         parameters,
-        moments: parameters * method.moments(),
-        floats: Floats::len(network, batch) + windows_len(network),
+        moments: parameters.saturating_mul(method.moments()),
+        floats: Floats::len(network, batch).saturating_add(windows_len(network)),
         indices: Indices::len(network, batch),
         cuts: network.code().channels,
     }
 }
 
 const fn windows_len(network: &Network) -> usize {
-    let mut len = 0;
+    let mut len = 0usize;
     let mut i = 0;
     while let Some(layer) = network.layer(i) {
-        len += training_rows(network, i) * layer.padded().row_stride();
+        len = training_rows(network, i).saturating_mul(layer.padded().row_stride()).saturating_add(len);
         i += 1;
     }
     len

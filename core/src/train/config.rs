@@ -76,7 +76,7 @@ impl TrainingConfig {
 
     /// The error of a batch that goes on after its last image.
     pub(crate) const fn too_many_images(&self) -> Error {
-        Error::Length { what: "batch", expected: self.batch, found: self.batch + 1 }
+        Error::Length { what: "batch", expected: self.batch, found: self.batch.saturating_add(1) }
     }
 }
 
@@ -99,13 +99,15 @@ pub struct TrainingLen {
 impl TrainingLen {
     /// All of it in bytes.
     pub const fn bytes(&self) -> usize {
-        4 * (self.parameters + self.moments + self.floats + self.indices) + size_of::<Cut>() * self.cuts
+        let states = self.parameters.saturating_add(self.moments);
+        let numbers = states.saturating_add(self.floats).saturating_add(self.indices);
+        numbers.saturating_mul(4).saturating_add(self.cuts.saturating_mul(size_of::<Cut>()))
     }
 
     /// With more `f32` of scratch, for kernels that need memory of their own.
     #[must_use]
     pub(crate) const fn with_floats(self, more: usize) -> Self {
-        Self { floats: self.floats + more, ..self }
+        Self { floats: self.floats.saturating_add(more), ..self }
     }
 }
 

@@ -24,7 +24,7 @@ parts! {
     struct Floats of f32, for (network: &Network, sparsity: &Sparsity, batch: usize) {
         gradient: network.parameters_len(),
         /// The winners of the batch, image by image.
-        values: batch * sparsity.winners_len(network),
+        values: batch.saturating_mul(sparsity.winners_len(network)),
         // From here on, of one image.
         deltas: sparsity.winners_len(network),
         inputs: network.inputs_len(),
@@ -39,7 +39,7 @@ parts! {
 parts! {
     /// Where the numbers of the same names are.
     struct Indices of u32, for (network: &Network, sparsity: &Sparsity, batch: usize) {
-        positions: batch * sparsity.winners_len(network),
+        positions: batch.saturating_mul(sparsity.winners_len(network)),
         upper: network.deltas_len().0,
         lower: network.deltas_len().0,
     }
@@ -55,7 +55,7 @@ pub const fn training_len(
     let parameters = network.parameters_len();
     TrainingLen {
         parameters,
-        moments: parameters * method.moments(),
+        moments: parameters.saturating_mul(method.moments()),
         floats: Floats::len(network, sparsity, batch),
         indices: Indices::len(network, sparsity, batch),
         cuts: network.code().channels,
@@ -88,7 +88,8 @@ impl<'m, K: Kernels> Trainer<'m, K> {
         scratch: Scratch<'m>,
     ) -> Result<Self> {
         logged!(config.check(&network))?;
-        let kernels_len = Encoder::prepared_len(kernels, &network) + Encoder::scratch_len(kernels, &network);
+        let prepared = Encoder::prepared_len(kernels, &network);
+        let kernels_len = prepared.saturating_add(Encoder::scratch_len(kernels, &network));
         let len = Self::len(&network, &config).with_floats(kernels_len);
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
         Ok(Self { kernels, state })

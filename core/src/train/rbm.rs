@@ -23,13 +23,13 @@ parts! {
     /// the batch, filled up as the kernels need it.
     struct Floats of f32, for (inputs: usize, units: usize, batch: usize, width: usize) {
         /// The images, and what the last Gibbs step made of them.
-        visible: 2 * batch * inputs,
-        positive: units * width,
-        negative: units * width,
+        visible: batch.saturating_mul(2).saturating_mul(inputs),
+        positive: units.saturating_mul(width),
+        negative: units.saturating_mul(width),
         /// A row of the gradient.
         gradient: inputs,
         ones: units,
-        scales: 2 * batch,
+        scales: batch.saturating_mul(2),
     }
 }
 
@@ -38,7 +38,7 @@ parts! {
         /// The hidden units that are on.
         active: units,
         /// Numbers the rows of `visible`.
-        rows: 2 * batch,
+        rows: batch.saturating_mul(2),
     }
 }
 
@@ -67,7 +67,8 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
     pub fn kernels_len(kernels: K, network: &Network, batch: usize) -> usize {
         let (inputs, units) = (network.input().len(), network.code().channels);
         let with_padding = Floats::len(inputs, units, batch, Rbm::width(kernels, batch));
-        with_padding - Floats::len(inputs, units, batch, batch) + kernels.prepared_len(batch, inputs)
+        let padding = with_padding.saturating_sub(Floats::len(inputs, units, batch, batch));
+        padding.saturating_add(kernels.prepared_len(batch, inputs))
     }
 
     /// Continues training from these parameters and moments (all 0 at the start) after `step` steps. The

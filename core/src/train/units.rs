@@ -20,7 +20,7 @@ use crate::cut::cut;
 use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
 use crate::kernels::Kernels;
-use crate::limits::{SAFE_GRADIENT, expect_within, has_subnormal};
+use crate::limits::{SAFE_GRADIENT, expect_within, is_subnormal};
 use crate::logging::logged;
 use crate::math;
 use crate::memory::{part, part_mut, parts};
@@ -44,23 +44,23 @@ const GROUP: usize = 8;
 parts! {
     struct Floats of f32, for (inputs: usize, units: usize, batch: usize, keep: usize) {
         /// The survivors' activations, unit by unit.
-        values: units * keep,
+        values: units.saturating_mul(keep),
         /// Their deltas.
-        deltas: units * keep,
+        deltas: units.saturating_mul(keep),
         /// The batch's residuals, image by image, over the batch size once they are complete.
-        residuals: batch * inputs,
+        residuals: batch.saturating_mul(inputs),
         /// A row of the gradient.
         gradient: inputs,
         /// The codes of a group of units, each a row over the batch. Empty where every image may survive:
         /// codes are then computed right where the survivors will be.
-        codes: if keep < batch { group(units) * batch } else { 0 },
+        codes: if keep < batch { group(units).saturating_mul(batch) } else { 0 },
     }
 }
 
 parts! {
     struct Indices of u32, for (units: usize, keep: usize) {
         /// The survivors' images.
-        images: units * keep,
+        images: units.saturating_mul(keep),
         /// How many survivors each unit has.
         counts: units,
     }
@@ -78,7 +78,7 @@ pub const fn unit_training_len(
     let keep = places(sparsity, batch);
     TrainingLen {
         parameters,
-        moments: parameters * method.moments(),
+        moments: parameters.saturating_mul(method.moments()),
         floats: Floats::len(inputs, units, batch, keep),
         indices: Indices::len(units, keep),
         cuts: 0,
@@ -337,8 +337,11 @@ impl<'a> Memory<'a> {
             }
             expect_len("image", self.layout.inputs, image.len())?;
             // Without their sign, numbers are ordered as their bits are, and what is not finite comes last.
-            let largest_here = image.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() << 1));
-            self.changes = self.changes || has_subnormal(image);
+            let (largest_here, smallest_here) =
+                image.iter().map(|v| v.to_bits() << 1).fold((0, u32::MAX), |(largest, smallest), bits| {
+                    (bits.max(largest), bits.wrapping_sub(1).min(smallest))
+                });
+            self.changes = self.changes || is_subnormal(smallest_here);
             if largest_here <= self.guard.largest_good() {
                 largest = largest.max(largest_here);
                 good += 1;

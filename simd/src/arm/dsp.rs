@@ -284,9 +284,10 @@ impl Outputs {
         Self { filter, maps, bias: both(filters.bias), multipliers: both(filters.multipliers) }
     }
 
-    /// Whether the outputs of a row fit.
+    /// Whether a row has outputs, and they fit: there are then no more positions than places.
     fn fit(fields: &ReceptiveFields, filters: &Int8Filters<'_>, out: &[i16]) -> bool {
-        fields.width.saturating_mul(filters.weights.filters()) <= out.len()
+        let maps = filters.weights.filters();
+        maps > 0 && fields.width.saturating_mul(maps) <= out.len()
     }
 
     /// Writes the activations of two neighbouring positions.
