@@ -18,8 +18,8 @@ pub(crate) const GRADIENT_LIMIT: f32 = 1e18;
 /// is a tenth of the limit: far more than rounding can take away, and no sane step comes near it either.
 pub const SAFE_GRADIENT: f32 = 1e17;
 
-/// The bits of the least normal number without a sign, which a shift takes away. Numbers are compared by their
-/// bits: that is cheap where floats are not.
+/// The bits of the least normal number without a sign, which a shift takes away. Numbers are compared by
+/// their bits: that is cheap where floats are not.
 const LEAST_NORMAL: u32 = f32::MIN_POSITIVE.to_bits() << 1;
 
 /// A number of a sample as a network sees it: 0 for one that is below the least normal number.

@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn glitches_at_any_place_move_them_a_little() {
         let clean = learnt(&[]);
-        for place in [0, 1, 50, 127, 128, 400, 1999] {
+        for place in if cfg!(miri) { &[50][..] } else { &[0, 1, 50, 127, 128, 400, 1999] } {
             for size in [1e2, -1e4, 1e8, 1e10, f32::INFINITY, f32::NEG_INFINITY] {
-                let found = learnt(&[(place, size)]);
+                let found = learnt(&[(*place, size)]);
                 for ((mean, deviation), (clean_mean, clean_deviation)) in found.into_iter().zip(clean) {
                     assert!((mean - clean_mean).abs() < 0.02 * clean_deviation, "{place} {size}: {mean}");
                     assert!((deviation / clean_deviation - 1.0).abs() < 0.05, "{place} {size}: {deviation}");

@@ -1,6 +1,6 @@
 //! Descriptions that describe nothing: numbers from 0 to `usize::MAX`, in every combination. Whatever they
-//! say, a kernel takes no longer than its slices are long, stays inside them, overflows nothing (a debug build
-//! would panic), and gives what the scalar kernels give.
+//! say, a kernel takes no longer than its slices are long, stays inside them, overflows nothing (a debug
+//! build would panic), and gives what the scalar kernels give.
 
 use std::sync::mpsc;
 use std::thread;

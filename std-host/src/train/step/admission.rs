@@ -11,7 +11,8 @@ pub(super) struct Admission {
     /// Which images are bad; empty if none is.
     bad: Vec<bool>,
     skipped: usize,
-    /// The clamped batch, subnormal numbers flushed, with zeros in the place of bad images; not used if it is the batch as it was given.
+    /// The clamped batch, subnormal numbers flushed, with zeros in the place of bad images; not used if it is
+    /// the batch as it was given.
     batch: Vec<f32>,
 }
 
