@@ -117,7 +117,9 @@ fn setting(name: &str) -> Option<String> {
 
 fn chosen() -> Vec<&'static Target> {
     let names = setting("WTA_FUZZ_TARGETS");
-    let is_chosen = |target: &&Target| names.as_ref().is_none_or(|names| names.split(',').any(|name| name == target.name));
+    let is_chosen = |target: &&Target| {
+        names.as_ref().is_none_or(|names| names.split(',').any(|name| name == target.name))
+    };
     let chosen: Vec<_> = TARGETS.iter().filter(is_chosen).collect();
     assert!(!chosen.is_empty(), "there are {:?}", TARGETS.map_names());
     chosen
@@ -234,10 +236,17 @@ fn watch(shared: &Shared) {
 /// Cases that failed once; each target has some that are sound.
 fn try_one(path: &Path) {
     let name = path.file_name().unwrap().to_string_lossy();
-    let target = chosen().into_iter().find(|target| name.starts_with(target.name) || setting("WTA_FUZZ_TARGETS").is_some());
+    let target = chosen()
+        .into_iter()
+        .find(|target| name.starts_with(target.name) || setting("WTA_FUZZ_TARGETS").is_some());
     let target = target.expect("the file's name begins with that of a target; or give WTA_FUZZ_TARGETS");
     let before = peak();
-    println!("{}: accepted: {}, {} KiB", target.name, (target.run)(&fs::read(path).unwrap()), peak() - before);
+    println!(
+        "{}: accepted: {}, {} KiB",
+        target.name,
+        (target.run)(&fs::read(path).unwrap()),
+        peak() - before
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
 use crate::files::whole;
 use crate::layout::transposed;
+use crate::memory::reserve;
 pub use crate::numbers::shape_of;
 
 /// The content of the file.
@@ -84,7 +85,15 @@ pub(crate) fn load_linked(path: &Path, network: &Network) -> Result<(SavedModel,
     if let Some(shape) = tensors.shape("encoder.0.weight") {
         expect_input(path, network, &shape)?;
     }
-    let mut parameters = vec![0.0; network.parameters_len()];
+    // Before there is memory for them: the recipe beside the file may be damaged, and say any number of maps.
+    for region in &network.regions() {
+        let (name, shape) = form(network, region.role, linear);
+        if tensors.shape(&name).as_ref() != Some(&shape) {
+            tensors.get(&name, &shape)?;
+        }
+    }
+    let what = || format!("{}: the network", path.display());
+    let mut parameters: Vec<f32> = reserve::zeros(network.parameters_len(), what)?;
     let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned()];
     for region in &network.regions() {
         let (name, shape) = form(network, region.role, linear);
@@ -267,6 +276,10 @@ mod tests {
         let other = Network::convolutional(Shape::new(2, 6, 5), &layers, Size::new(3, 5)).unwrap();
         let error = load(&path, &other).unwrap_err().to_string();
         assert!(error.contains("encoder.0.weight has shape [3, 2, 2, 3]"), "{error}");
+        let layers = [Conv::new(u32::MAX as usize, Size::new(2, 3))];
+        let large = Network::convolutional(Shape::new(2, 6, 5), &layers, Size::new(3, 5)).unwrap();
+        let error = load(&path, &large).unwrap_err().to_string();
+        assert!(error.contains("the recipe needs [4294967295, 2, 2, 3]"), "{error}");
         let layers = [Conv::new(3, Size::new(2, 3)), Conv::new(4, Size::square(3))];
         let grey = Network::convolutional(Shape::new(1, 6, 5), &layers, Size::new(3, 5)).unwrap();
         let error = load(&path, &grey).unwrap_err().to_string();

@@ -64,7 +64,9 @@ const FORMATS: &[Format] = &[
     own("a.ppm", || picture(ImageFormat::Pnm)),
     own("grey.pgm", fixture!("images/grey10bit.pgm")),
     own("text.pbm", || b"P1\n# one\n5 3\n1 0 1 0 1\n0 1 0 1 0\n1 1 1 0 0\n".to_vec()),
-    own("any.pam", || b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n1234".to_vec()),
+    own("any.pam", || {
+        b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n1234".to_vec()
+    }),
     own("a.png", || picture(ImageFormat::Png)),
     own("palette.png", fixture!("images/palette.png")),
     own("alpha.png", fixture!("images/alpha.png")),

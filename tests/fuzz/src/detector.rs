@@ -2,9 +2,7 @@
 
 use std::sync::OnceLock;
 
-use wta_core::detect::{
-    Detector, Memory, MemorySlots, Phase, Settings, detector_len, state_bytes,
-};
+use wta_core::detect::{Detector, Memory, MemorySlots, Phase, Settings, detector_len, state_bytes};
 use wta_core::{Cut, Random};
 
 use super::rules::sentence;

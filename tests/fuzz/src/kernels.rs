@@ -4,9 +4,7 @@
 //!
 //! An input decides sizes, which kernels, and the stream that numbers are drawn from.
 
-use wta_core::{
-    AdamUpdate, Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields, Scalar, SgdUpdate,
-};
+use wta_core::{AdamUpdate, Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields, Scalar, SgdUpdate};
 use wta_simd::Isa;
 
 use super::choices::Choices;

@@ -79,7 +79,8 @@ fn is_small(model: &Model<'_>) -> bool {
     let all = network.layers().map(work).fold(windows, usize::saturating_add);
     let preprocessed = network.input().len().saturating_mul(network.input().len());
     let of_classes = model.features().saturating_mul(model.classes());
-    let limits = [all, of_classes, network.residual_len(), if model.needs_pipeline() { preprocessed } else { 0 }];
+    let limits =
+        [all, of_classes, network.residual_len(), if model.needs_pipeline() { preprocessed } else { 0 }];
     limits.into_iter().all(|work| work <= MOST_WORK)
 }
 
@@ -220,8 +221,7 @@ fn integer_pipeline(model: &Model<'_>, results: &mut Vec<u32>) {
 /// Every kind of model, written from its description.
 pub fn seeds() -> Vec<Vec<u8>> {
     let plain = convolutional();
-    let averaged =
-        Contents { pool: plain.pool.average(), flags: SQRT_FEATURES | AVERAGE, ..plain.clone() };
+    let averaged = Contents { pool: plain.pool.average(), flags: SQRT_FEATURES | AVERAGE, ..plain.clone() };
     let contents = [plain, averaged, quantised(), stacked(), preprocessed(), whole_stack()];
     let written = contents.iter().map(Contents::write);
     let motions = include_bytes!("../../../fixtures/models/motions.wta").to_vec();

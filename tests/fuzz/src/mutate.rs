@@ -24,9 +24,46 @@ const NUMBERS: [u32; 16] = [
 
 /// Words of texts: TOML, JSON, headers of arrays, tables.
 const WORDS: [&str; 40] = [
-    "0", "-1", "1e39", "1e-46", "nan", "-inf", "99999999999999999999", "4294967296", "0.5", "''", "\"", "'",
-    "[", "]", "{", "}", ",", ":", "=", "\n", "\t", "\u{7}", "é", "true", "null", "False", "<f8", ">i2", "|u1",
-    "<c8", "(", ")", "../", "/dev/null", "x", "#", "-0", "0x10", "1_0", "[[",
+    "0",
+    "-1",
+    "1e39",
+    "1e-46",
+    "nan",
+    "-inf",
+    "99999999999999999999",
+    "4294967296",
+    "0.5",
+    "''",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "=",
+    "\n",
+    "\t",
+    "\u{7}",
+    "é",
+    "true",
+    "null",
+    "False",
+    "<f8",
+    ">i2",
+    "|u1",
+    "<c8",
+    "(",
+    ")",
+    "../",
+    "/dev/null",
+    "x",
+    "#",
+    "-0",
+    "0x10",
+    "1_0",
+    "[[",
 ];
 
 /// Changes an input in one to a few places, most often near its beginning, where headers are, or near its end,
@@ -74,7 +111,8 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
             let width = [2, 4, 8][below(random, 3)].min(bytes.len() - at);
             let little = u64::from(number).to_le_bytes();
             for index in 0..width {
-                bytes[at + index] = if random.below(2) == 0 { little[index] } else { little[width - 1 - index] };
+                bytes[at + index] =
+                    if random.below(2) == 0 { little[index] } else { little[width - 1 - index] };
             }
         }
         10 | 11 => {

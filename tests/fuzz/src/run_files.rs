@@ -193,7 +193,10 @@ fn resume(run: &Run) {
     let samples = Samples::new(&recipe, dataset()).unwrap();
     if let Some((trained, _)) = told(train_into(run, true, &recipe, &samples, Options::default(), &Lines)) {
         let again = Trained::open(run, SHAPE).unwrap();
-        assert!(bits(&again.parameters) == bits(&trained.parameters), "what was trained is not in the folder");
+        assert!(
+            bits(&again.parameters) == bits(&trained.parameters),
+            "what was trained is not in the folder"
+        );
         assert!(trained.parameters.iter().all(|parameter| parameter.is_finite()));
     }
 }

@@ -110,7 +110,11 @@ impl Lent {
     }
 
     fn pointer(&mut self) -> *mut c_void {
-        if self.missing { null_mut() } else { unsafe { self.memory.as_mut_ptr().cast::<u8>().add(self.start) }.cast() }
+        if self.missing {
+            null_mut()
+        } else {
+            unsafe { self.memory.as_mut_ptr().cast::<u8>().add(self.start) }.cast()
+        }
     }
 
     fn as_bytes(&mut self) -> &mut [u8] {
@@ -533,7 +537,8 @@ unsafe extern "C" fn write(context: *mut c_void, slot: usize, at: usize, block: 
 /// A detector from settings, with samples that may be none, and flash that may fail.
 fn detector(bytes: &mut Bytes<'_>) -> bool {
     let convolutional = bytes.one_in(2);
-    let (window, channels, units) = (bytes.size(), if bytes.one_in(4) { bytes.size() } else { 1 }, bytes.size());
+    let (window, channels, units) =
+        (bytes.size(), if bytes.one_in(4) { bytes.size() } else { 1 }, bytes.size());
     let mut settings = wta_detector_settings::default();
     if unsafe { wta_detector_defaults(&mut settings, window, channels, units) } != WTA_OK {
         return false;
@@ -583,9 +588,8 @@ fn detector(bytes: &mut Bytes<'_>) -> bool {
         let samples: Vec<f32> = (0..64usize.next_multiple_of(channels)).map(|_| bytes.finite()).collect();
         let (mut taken, mut event) = (usize::MAX, wta_event { event: 99, value: 0.0 });
         let count = samples.len() / channels;
-        let status = unsafe {
-            wta_detector_push_f32(&mut detector, samples.as_ptr(), count, &mut taken, &mut event)
-        };
+        let status =
+            unsafe { wta_detector_push_f32(&mut detector, samples.as_ptr(), count, &mut taken, &mut event) };
         assert!(taken <= count, "{taken} of {count}");
         assert!(status != WTA_OK || event.event <= WTA_EVENT_RESUMED);
         memory.expect_fences();
