@@ -1,4 +1,5 @@
-//! Writes the valid inputs that every target starts from: `corpus/TARGET/seed-NUMBER`, where cargo-fuzz looks.
+//! Writes the valid inputs that every target starts from: `corpus/TARGET/seed-NUMBER`, where cargo-fuzz
+//! looks.
 
 #![allow(clippy::unwrap_used, reason = "ends with what is wrong")]
 

@@ -1,5 +1,5 @@
-//! `model.wta` with its checksums repaired: what is accepted does all that a device asks of it, the same twice,
-//! and survives being passed on.
+//! `model.wta` with its checksums repaired: what is accepted does all that a device asks of it, the same
+//! twice, and survives being passed on.
 
 #[path = "../../../core/tests/blob/mod.rs"]
 mod blob;

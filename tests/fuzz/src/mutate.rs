@@ -66,8 +66,8 @@ const WORDS: [&str; 40] = [
     "[[",
 ];
 
-/// Changes an input in one to a few places, most often near its beginning, where headers are, or near its end,
-/// where archives have their list.
+/// Changes an input in one to a few places, most often near its beginning, where headers are, or near its
+/// end, where archives have their list.
 pub fn damage(whole: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     let changes = if random.below(8) == 0 { 1 + random.below(24) } else { 1 + random.below(4) };

@@ -48,8 +48,8 @@ impl Observer for Lines {
     }
 }
 
-/// Watches over panics. The library catches those of decoders; to be heard first, this is called after its own
-/// hook is there.
+/// Watches over panics. The library catches those of decoders; to be heard first, this is called after its
+/// own hook is there.
 pub fn watch() {
     static ONCE: Once = Once::new();
     static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

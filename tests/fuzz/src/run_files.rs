@@ -1,5 +1,5 @@
-//! A run folder one file of which is damaged, of another run, or missing: it is opened, evaluated, exported and
-//! resumed, or told. What is changed without its checksum is never taken for sound numbers.
+//! A run folder one file of which is damaged, of another run, or missing: it is opened, evaluated, exported
+//! and resumed, or told. What is changed without its checksum is never taken for sound numbers.
 //!
 //! An input is: which file; what is done beside putting the rest there; the file.
 

@@ -1,5 +1,5 @@
-//! Calls as C makes them, decided by bytes: descriptions that can be and cannot be, buffers that are too short,
-//! off alignment or missing, memory of rubbish. `tests/fuzz` is what runs it.
+//! Calls as C makes them, decided by bytes: descriptions that can be and cannot be, buffers that are too
+//! short, off alignment or missing, memory of rubbish. `tests/fuzz` is what runs it.
 //!
 //! No call writes beside its buffers; one with less memory than it needs is refused; and a call that is done
 //! does the same with other rubbish in its memory.
