@@ -362,7 +362,8 @@ mod tests {
         least + random.below(most + 1 - least)
     }
 
-    /// A layer's network and pooling for maps of this shape, as text of a recipe, and how many features it has.
+    /// A layer's network and pooling for maps of this shape, as text of a recipe, and how many features it
+    /// has.
     fn layer(random: &mut Random, prefix: &str, shape: Shape, depth: u32) -> (String, Recipe) {
         let (height, width) = (shape.height as u32, shape.width as u32);
         let mut encoder = Vec::new();

@@ -31,7 +31,8 @@ const PIXELS: usize = 1 << 22;
 /// and bands change no bit.
 const LARGE: usize = 1 << 24;
 
-/// The numbers of memory for the bands of all threads (128 MiB); the features on their way take as many at most.
+/// The numbers of memory for the bands of all threads (128 MiB); the features on their way take as many at
+/// most.
 const BANDS: usize = 1 << 25;
 
 /// An encoder for whole data sets.
@@ -214,8 +215,8 @@ impl FeatureEncoder {
         Self { bands: Some(Bands { most, least: Some(1) }), ..self }
     }
 
-    /// Whether images are so large that they are encoded in bands, and that [`FeatureEncoder::each_part`] is to
-    /// be used to hold no whole image's features in memory.
+    /// Whether images are so large that they are encoded in bands, and that [`FeatureEncoder::each_part`] is
+    /// to be used to hold no whole image's features in memory.
     pub(super) fn has_parts(&self) -> bool {
         self.bands.is_some() && self.factors.is_none()
     }

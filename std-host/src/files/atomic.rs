@@ -70,8 +70,8 @@ impl AtomicFile {
         &self.target
     }
 
-    /// Goes to a place of a new file, in bytes, to write there. `false` for standard output, pipes and devices,
-    /// which are written from the beginning to the end.
+    /// Goes to a place of a new file, in bytes, to write there. `false` for standard output, pipes and
+    /// devices, which are written from the beginning to the end.
     ///
     /// # Errors
     ///

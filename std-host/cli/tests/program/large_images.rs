@@ -129,7 +129,8 @@ fn a_layer_learns_from_whole_pictures_what_patches_taught_the_one_below() {
     assert!(encoded.stdout.contains(", 6, 9, 9]"), "{encoded:?}");
 }
 
-/// A picture whose code is larger than the memory that is allowed is encoded in bands, and written part by part.
+/// A picture whose code is larger than the memory that is allowed is encoded in bands, and written part by
+/// part.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_picture_larger_than_the_memory_is_encoded_in_bands() {
