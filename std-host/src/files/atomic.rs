@@ -202,13 +202,7 @@ pub fn create_dir(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+    use crate::files::temporary::tests::names;
 
     #[test]
     fn a_file_is_replaced_as_a_whole_or_not_at_all() {

@@ -37,13 +37,14 @@ fn of_setting() -> u64 {
     }
 }
 
-/// A line of a file in `/proc` that gives KiB, in bytes.
-fn kibibytes(text: &str, key: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
+/// The bytes of a line such as `VmHWM:     1234 kB` of a file in `/proc`.
+pub(crate) fn kibibytes(text: &str, key: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key))?;
+    value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-fn status(key: &str) -> Option<u64> {
+/// Such a line of this process's status.
+pub(crate) fn status(key: &str) -> Option<u64> {
     kibibytes(&fs::read_to_string("/proc/self/status").ok()?, key)
 }
 

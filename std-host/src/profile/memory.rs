@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use crate::memory::limit::{kibibytes, status};
+
 /// The most memory that this process has used, in bytes.
 pub fn peak() -> Option<u64> {
-    kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+    status("VmHWM:")
 }
 
 /// Resets [`peak`] to the memory in use now; `false` if the system cannot.
@@ -14,7 +16,7 @@ pub fn forget_peak() -> bool {
 
 /// The memory that is available without swapping, in bytes.
 pub fn available() -> Option<u64> {
-    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+    kibibytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
 }
 
 /// The size of the processor's largest cache, in bytes.
@@ -22,12 +24,6 @@ pub fn largest_cache() -> Option<u64> {
     let caches = fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?;
     let sizes = caches.filter_map(|cache| fs::read_to_string(cache.ok()?.path().join("size")).ok());
     sizes.filter_map(|size| with_unit(size.trim())).max()
-}
-
-/// The value of a line such as `VmHWM:     1234 kB`.
-fn kilobytes(text: &str, name: &str) -> Option<u64> {
-    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
-    value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1 << 10)
 }
 
 /// `32768K`, `32M`, or plain bytes.
@@ -46,10 +42,10 @@ mod tests {
 
     #[test]
     fn the_systems_lines_are_read() {
-        let status = "Name:\twta\nVmPeak:\t  9000 kB\nVmHWM:\t  1234 kB\nVmRSS: 1 kB\n";
-        assert_eq!(kilobytes(status, "VmHWM:"), Some(1234 << 10));
-        assert_eq!(kilobytes(status, "VmSwap:"), None);
-        assert_eq!(kilobytes("VmHWM: many kB", "VmHWM:"), None);
+        let lines = "Name:\twta\nVmPeak:\t  9000 kB\nVmHWM:\t  1234 kB\nVmRSS: 1 kB\n";
+        assert_eq!(kibibytes(lines, "VmHWM:"), Some(1234 << 10));
+        assert_eq!(kibibytes(lines, "VmSwap:"), None);
+        assert_eq!(kibibytes("VmHWM: many kB", "VmHWM:"), None);
         assert_eq!(
             ["32768K", "32M", "64", "", "K"].map(with_unit),
             [Some(32 << 20), Some(32 << 20), Some(64), None, None]

@@ -4,7 +4,7 @@
 //! each is for testing, and no test window shares a time step with a training window.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wta_core::Random;
 
@@ -80,15 +80,7 @@ pub(super) fn loose(
     keys: &SignalFiles,
     observer: &dyn Observer,
 ) -> Result<(Dataset, Vec<String>)> {
-    // `.` and `..` have no name of their own.
-    let named = match path.file_name() {
-        Some(_) => path.to_path_buf(),
-        None => std::fs::canonicalize(path).map_err(|e| Error::io("read", path, e))?,
-    };
-    let path = named.as_path();
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
+    let (path, _, all) = all_at(path)?;
     let chosen: Vec<Chosen<'_>> = all.iter().map(|found| Chosen { found, start: 0.0, end: 1.0 }).collect();
     let keys = SignalFiles { classes: None, ..keys.clone() };
     let dataset = windows(&chosen, &keys, &Classes::default(), observer)?;
@@ -112,15 +104,7 @@ pub(in crate::data) fn whole(path: &Path) -> Result<Vec<Signal>> {
             "is not there; give a recording (.wav, .npy, .csv), or a folder of them",
         ));
     }
-    // `.` and `..` have no name of their own.
-    let named = match path.file_name() {
-        Some(_) => path.to_path_buf(),
-        None => std::fs::canonicalize(path).map_err(|e| Error::io("read", path, e))?,
-    };
-    let path = named.as_path();
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
+    let (_, name, all) = all_at(path)?;
     let keys = SignalFiles::of(name.as_str().into(), 1);
     let mut left = in_memory();
     let mut signals = Vec::new();
@@ -132,6 +116,19 @@ pub(in crate::data) fn whole(path: &Path) -> Result<Vec<Signal>> {
         signals.push(Signal::new(path, read.channels, read.rate, read.recording));
     }
     Ok(signals)
+}
+
+/// A path that has a name, the name, and the recordings there: one, or all in a folder.
+fn all_at(path: &Path) -> Result<(PathBuf, String, Vec<Found>)> {
+    // `.` and `..` have no name of their own.
+    let named = match path.file_name() {
+        Some(_) => path.to_path_buf(),
+        None => std::fs::canonicalize(path).map_err(|e| Error::io("read", path, e))?,
+    };
+    let name = named.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = named.parent().unwrap_or(Path::new(""));
+    let all = find(folder, &name.as_str().into(), None, None, is_recording)?;
+    Ok((named, name, all))
 }
 
 /// The recordings of a split.
