@@ -36,11 +36,9 @@ impl<'a> Inputs<'a> {
     /// The padded input of layer `layer` for image `image` of the block.
     pub fn of(&self, layer: usize, image: usize) -> &'a [f32] {
         let len = self.network.layer(layer).map_or(0, |layer| layer.padded().len());
-        {
-            // Wherever the image is said to be, it is found in the buffer or nowhere.
-            let start = self.images.saturating_mul(self.network.input_start(layer));
-            part(self.values, start.saturating_add(image.saturating_mul(len)), len)
-        }
+        // Wherever the image is said to be, it is found in the buffer or nowhere.
+        let start = self.images.saturating_mul(self.network.input_start(layer));
+        part(self.values, start.saturating_add(image.saturating_mul(len)), len)
     }
 }
 

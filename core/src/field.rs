@@ -208,13 +208,20 @@ impl ReceptiveFields {
     /// Whether a field has numbers, in rows that do not overlap: others have no number, whatever lies there.
     /// Then a field has no more rows than its map has numbers.
     pub const fn is_apart(&self) -> bool {
-        self.rows > 0 && self.row_len > 0 && self.row_stride >= self.row_len
+        // One comparison for a length of 1 or more that is within the stride: 0 wraps around.
+        self.rows > 0 && self.row_len.wrapping_sub(1) < self.row_stride
+    }
+
+    /// The rows of a field, 0 where they are not apart.
+    #[inline(always)]
+    const fn rows_apart(&self) -> usize {
+        if self.is_apart() { self.rows } else { 0 }
     }
 
     /// The rows of the field at offset `at`.
     pub fn field<'a>(&self, at: usize, map: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let Self { row_len, row_stride, .. } = *self;
-        let rows = if self.is_apart() { self.rows } else { 0 };
+        let rows = self.rows_apart();
         let mut rest = map.get(at..).unwrap_or_default();
         (0..rows).map(move |_| {
             let (row, below) = rest.split_at_checked(row_stride.min(rest.len())).unwrap_or_default();
@@ -230,7 +237,7 @@ impl ReceptiveFields {
         map: &'a mut [f32],
     ) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
         let Self { row_len, row_stride, .. } = *self;
-        let rows = if self.is_apart() { self.rows } else { 0 };
+        let rows = self.rows_apart();
         let mut rest = map.get_mut(at..).unwrap_or_default();
         (0..rows).map(move |_| {
             let all = core::mem::take(&mut rest);

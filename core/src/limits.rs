@@ -6,7 +6,7 @@
 //! no flag of the processor. Nothing else is changed: activations between layers, weights and moments are
 //! what they are computed to be.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, expect_finite};
 
 /// No gradient element of a sane step comes near this; what exceeds it (or is not a number) stops training.
 /// As long as all are below, no update can make a weight infinite.
@@ -22,10 +22,31 @@ pub const SAFE_GRADIENT: f32 = 1e17;
 /// their bits: that is cheap where floats are not.
 const LEAST_NORMAL: u32 = f32::MIN_POSITIVE.to_bits() << 1;
 
+/// Those of infinity; those of what is not a number are larger.
+const INFINITE: u32 = f32::INFINITY.to_bits() << 1;
+
 /// A number of a sample as a network sees it: 0 for one that is below the least normal number.
 #[inline(always)]
 pub(crate) const fn flushed(number: f32) -> f32 {
     if number.to_bits() << 1 < LEAST_NORMAL { 0.0 } else { number }
+}
+
+/// Takes numbers of a sample in: `Ok` when every one is finite, as [`expect_finite`] says it, and those below
+/// the least normal number become 0. One pass for both: a row of a signal is as short as one number.
+#[inline(never)]
+pub(crate) fn admit(what: &'static str, numbers: &mut [f32]) -> Result<()> {
+    for number in numbers.iter_mut() {
+        let bits = number.to_bits() << 1;
+        // One comparison for almost all numbers: what is too small wraps around.
+        if bits.wrapping_sub(LEAST_NORMAL) < INFINITE - LEAST_NORMAL {
+            continue;
+        }
+        if bits >= INFINITE {
+            return expect_finite(what, numbers);
+        }
+        *number = 0.0;
+    }
+    Ok(())
 }
 
 /// Whether the smallest of these is a subnormal number: of each the bits without the sign, less 1, so that 0
@@ -34,7 +55,7 @@ pub(crate) const fn is_subnormal(smallest: u32) -> bool {
     smallest < LEAST_NORMAL - 1
 }
 
-/// [`flushed`], in place.
+/// Makes 0 of the numbers below the least normal one, in place.
 // Not inlined, as what follows: loops are worth a call.
 #[inline(never)]
 pub fn flush(numbers: &mut [f32]) {
@@ -87,6 +108,18 @@ mod tests {
         let expected = [0.0, 0.0, 0.0, 0.0, 0.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 1.0];
         assert_eq!(numbers.map(f32::to_bits), expected.map(f32::to_bits));
         assert!(flushed(f32::NAN).is_nan() && flushed(f32::NEG_INFINITY) == f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn what_is_taken_in_is_finite_and_flushed() {
+        let mut numbers = [1e-45, -1e-45, f32::MIN_POSITIVE, f32::MAX, -f32::MAX, -0.0];
+        assert_eq!(admit("row", &mut numbers), Ok(()));
+        let expected = [0.0, 0.0, f32::MIN_POSITIVE, f32::MAX, -f32::MAX, 0.0];
+        assert_eq!(numbers.map(f32::to_bits), expected.map(f32::to_bits));
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(0x7f80_0001)] {
+            let found = admit("row", &mut [1.0, 0.0, bad, bad]);
+            assert_eq!(found, Err(Error::NotFinite { what: "row", index: 2 }));
+        }
     }
 
     #[test]

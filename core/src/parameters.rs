@@ -283,6 +283,8 @@ impl<'a> Gradients<'a> {
     /// # Errors
     ///
     /// [`Error::Length`] when it is not [`Network::parameters_len`] long.
+    // Not inlined: the caller's frame is that of a whole training.
+    #[inline(never)]
     pub fn new(network: &Network, flat: &'a mut [f32]) -> Result<Self> {
         expect_len("gradients", network.parameters_len(), flat.len())?;
         let short = Error::Invalid("the gradient vector does not fit the network");

@@ -82,6 +82,7 @@ impl Kernels for Scalar {
         }
     }
 
+    #[inline]
     fn add_to_filter(self, fields: &ReceptiveFields, at: usize, scale: f32, map: &[f32], filter: &mut [f32]) {
         let filter = runs_mut(filter, fields.row_len);
         for (to, from) in filter.zip(fields.field(at, map)) {

@@ -226,6 +226,22 @@ fn a_spike_is_survived_by_the_gradients_clipping_alone() {
 }
 
 #[test]
+fn the_loss_is_a_number_where_its_squares_are_none() {
+    for kind in WINNER_TAKE_ALL {
+        // The gradient is clipped, or just within its limit.
+        for (guard, spike) in [(Guard::NONE.with_gradient_norm(1.0), 1e25), (Guard::NONE, 9e18)] {
+            let mut training = Training::new(kind, fully_connected(), config(SGD, guard));
+            // Without weights nothing wins, so that only the biases of the decoder learn from the spikes.
+            training.parameters.fill(0.0);
+            let mut batch = signal(0);
+            batch[..INPUTS].fill(spike);
+            assert_eq!(training.step(&batch), Ok((f32::MAX, 0)), "{kind:?} {spike}");
+            assert!(training.parameters.iter().all(|number| number.is_finite()));
+        }
+    }
+}
+
+#[test]
 fn without_a_guard_a_middle_sized_spike_ruins_a_training() {
     let config = config(SGD, Guard::NONE);
     let mut training = Training::new(Kind::Units, fully_connected(), config);

@@ -158,7 +158,6 @@ impl<'a, K: Kernels> Forward<'a, K> {
             let network = self.parameters.network_ref();
             let Some(layer) = network.layer(level) else { return Ok(()) };
             let layer_below = network.layer(level.saturating_sub(1)).unwrap_or(layer);
-            let filters = self.filters(level.saturating_sub(1));
             let (lower, upper) = self.windows.split_at_mut_checked(level).unwrap_or_default();
             let Some(window) = upper.first_mut() else { return Ok(()) };
             match lower.last_mut() {
@@ -174,6 +173,7 @@ impl<'a, K: Kernels> Forward<'a, K> {
                 }
                 Some(below) => {
                     let out = window.shift(&layer);
+                    let filters = filters(self.kernels, &self.parameters, self.prepared, level - 1);
                     below.produce(&layer_below, self.kernels, filters, output_layout(&layer), out);
                 }
             }
@@ -194,10 +194,20 @@ impl<'a, K: Kernels> Forward<'a, K> {
 
     /// The filters of a layer, prepared.
     pub(crate) fn filters(&self, index: usize) -> Filters<'a> {
-        let network = self.network();
-        let len = |layer: Layer| self.kernels.prepared_len(layer.conv.maps, layer.filter_len());
-        let start = network.each_layer().take(index).map(len).sum();
-        let prepared = part(self.prepared, start, network.layer(index).map_or(0, len));
-        Filters { prepared, ..self.parameters.filters(index) }
+        filters(self.kernels, &self.parameters, self.prepared, index)
     }
+}
+
+/// The filters of a layer with their part of what is `prepared` for all layers.
+fn filters<'a>(
+    kernels: impl Kernels,
+    parameters: &Parameters<'a>,
+    prepared: &'a [f32],
+    index: usize,
+) -> Filters<'a> {
+    let network = parameters.network_ref();
+    let len = |layer: Layer| kernels.prepared_len(layer.conv.maps, layer.filter_len());
+    let start = network.each_layer().take(index).map(len).sum();
+    let prepared = part(prepared, start, network.layer(index).map_or(0, len));
+    Filters { prepared, ..parameters.filters(index) }
 }

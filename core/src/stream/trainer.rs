@@ -149,7 +149,7 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
     state_methods!();
 
     /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
-    /// batch.
+    /// batch, and `f32::MAX` for more than that.
     ///
     /// The images are gone through twice, and in the second round each image's rows twice. Where bad images
     /// are skipped, each round begins with looking for one: its rows are gone through once more.

@@ -1,9 +1,9 @@
 //! The rows of a layer's input that are needed at the moment.
 
-use crate::error::{Result, expect_finite};
+use crate::error::Result;
 use crate::field::{OutputLayout, ReceptiveFields};
 use crate::kernels::Kernels;
-use crate::limits::flush;
+use crate::limits::admit;
 use crate::memory::{move_to_front, part};
 use crate::network::Layer;
 use crate::parameters::Filters;
@@ -86,8 +86,7 @@ impl<'a> Window<'a> {
         let (left, len) = (left(layer), layer.input.width * layer.input.channels);
         let row = self.newest_mut(layer).get_mut(left..left.saturating_add(len)).unwrap_or_default();
         image.row(y, row);
-        flush(row);
-        expect_finite("image", row).map_err(|error| error.map_index(|index| y * len + index))?;
+        admit("image", row).map_err(|error| error.map_index(|index| y * len + index))?;
         Ok(row)
     }
 

@@ -102,7 +102,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     state_methods!();
 
     /// One step on a batch, whose images are gone through twice. Returns the loss: half the squared error
-    /// summed over an image, averaged over the batch.
+    /// summed over an image, averaged over the batch, and `f32::MAX` for more than that.
     ///
     /// # Errors
     ///

@@ -149,7 +149,7 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
     state_methods!();
 
     /// One step on a batch. Returns the loss: half the squared error summed over an image, averaged over the
-    /// batch.
+    /// batch, and `f32::MAX` for more than that.
     ///
     /// The images are gone through once for every 8 units and twice more. Each survivor's image is fetched by
     /// `nth`, which should take no time: take slices' iterators, [`runs`], or a `map` of one. The

@@ -109,7 +109,7 @@ impl<K: Kernels> BatchTrainer<K> {
     }
 
     /// Does one step on a batch: images, one after the other. Returns the loss: half the squared error summed
-    /// over an image, averaged over the batch.
+    /// over an image, averaged over the batch, and `f32::MAX` for more than that.
     ///
     /// # Errors
     ///
@@ -137,7 +137,8 @@ impl<K: Kernels> BatchTrainer<K> {
             Method::Rbm(chains) => chains.step(state, batch)?,
         };
         self.step += 1;
-        Ok(loss)
+        // As the core's trainers say it.
+        Ok(if loss > f32::MAX { f32::MAX } else { loss })
     }
 
     /// How many images of the last step's batch were bad and skipped.
