@@ -27,11 +27,22 @@ impl Classes {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if two have the same name, or there are more than 65,536.
+    /// [`Error::Invalid`] if two have the same name, one has none or not a line of text (reports and terminals
+    /// show names as they are), or there are more than 65,536.
     pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let names: Arc<[String]> = names.into_iter().map(Into::into).collect();
         if names.len() > MOST_CLASSES {
             return Err(Error::Invalid(format!("there are {} classes, but at most 65536 work", names.len())));
+        }
+        if let Some(class) = names.iter().position(String::is_empty) {
+            return Err(Error::Invalid(format!(
+                "class {class} has an empty name; is there a sample with an empty label?"
+            )));
+        }
+        if let Some(name) = names.iter().find(|name| name.chars().any(char::is_control)) {
+            return Err(Error::Invalid(format!(
+                "a class is called {name:?}, but names are text without line breaks and control characters"
+            )));
         }
         let mut sorted: Vec<&String> = names.iter().collect();
         sorted.sort_unstable();
@@ -80,11 +91,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_not_given_twice() {
+    fn names_are_lines_of_text_and_not_given_twice() {
         let twice = Classes::new(["a", "b", "a"]).unwrap_err().to_string();
         assert_eq!(twice, "two classes have the name a");
         let classes = Classes::new(["b", "a"]).unwrap();
         assert_eq!((classes.name(0), classes.name(1), classes.name(2)), ("b", "a", "?"));
+        let sentence = |names: [&str; 2]| Classes::new(names).unwrap_err().to_string();
+        assert_eq!(sentence(["a", ""]), "class 1 has an empty name; is there a sample with an empty label?");
+        for name in ["\u{1b}[31mred", "two\nlines", "\u{85}", "\0"] {
+            let sentence = sentence([name, "b"]);
+            assert!(sentence.starts_with("a class is called \"") && !sentence.contains(name), "{sentence}");
+        }
         assert!(Classes::new((0..=MOST_CLASSES).map(|i| i.to_string())).is_err());
     }
 }

@@ -159,6 +159,7 @@ fn check(opened: wta::Result<Dataset>) -> bool {
     if let Some(labels) = &dataset.labels {
         assert_eq!(labels.len(), dataset.len());
         assert!(labels.iter().all(|label| usize::from(*label) < dataset.classes.len()));
+        dataset.classes.names().iter().for_each(sentence);
     }
     true
 }
