@@ -173,10 +173,12 @@ impl Parts {
             folders.push((run.below(), *below));
         }
         let classes = found.svm().map_or(0, |svm| svm.classes());
-        let names = match found.class_names() {
-            Some(_) => Classes::new((0..classes).map(|class| found.class_name(class).unwrap_or_default()))?,
-            None => Classes::numbered(classes),
+        // A device may have left a name empty.
+        let name = |class: usize| match found.class_name(class) {
+            None | Some("") => class.to_string(),
+            Some(name) => name.to_owned(),
         };
+        let names = Classes::new((0..classes).map(name))?;
         let mut below: Vec<f32> = Vec::new();
         for ((folder, recipe), layer) in folders.iter().rev().zip(&all) {
             if folder.folder() != run.folder() {

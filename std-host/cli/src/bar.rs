@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use wta::{EpochMetrics, Observer};
 
+use crate::print::one_line;
 use crate::signals::Stop;
 
 /// Without a terminal, a long phase prints a line this often.
@@ -99,6 +100,7 @@ impl Observer for Bar {
     }
 
     fn note(&self, line: &str) {
+        let line = &one_line(line);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => self.plainly(|plain| {

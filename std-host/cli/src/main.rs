@@ -96,8 +96,8 @@ fn main() -> ExitCode {
     match bug::caught(|| run(program)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.details().iter().for_each(|line| print::say(&format!("{line}\n")));
-            print::say(&format!("wta: {error}\n"));
+            error.details().iter().for_each(|line| print::say(&(print::one_line(line) + "\n")));
+            print::say(&(print::one_line(&format!("wta: {error}")) + "\n"));
             ExitCode::from(if error.is_interruption() { 130 } else { 1 })
         }
     }

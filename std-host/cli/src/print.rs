@@ -9,6 +9,20 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// The longest sentence, in characters.
+const LONGEST: usize = 2000;
+
+/// A sentence that may quote what somebody else wrote: control characters are written out, so that they neither
+/// break the line nor reach the terminal, and what goes on for long is cut.
+pub(crate) fn one_line(sentence: &str) -> String {
+    let written = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let mut line: String = sentence.chars().take(LONGEST).map(written).collect();
+    if sentence.chars().nth(LONGEST).is_some() {
+        line += "...";
+    }
+    line
+}
+
 /// Prints a result; a closed pipe (as with `| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
@@ -16,5 +30,16 @@ pub(crate) fn print(text: &str) -> Result<()> {
             Err(wta::Error::io("write to", "standard output", error).into())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_one_line() {
+        assert_eq!(one_line("a\u{1b}[31m\nb"), "a\\u{1b}[31m\\nb");
+        assert_eq!(one_line(&"ä".repeat(3000)).chars().count(), LONGEST + 3);
     }
 }

@@ -10,6 +10,7 @@ use super::report::{Judged, Report, Told, Watched};
 use super::roc::{area, roc};
 use crate::data::Signal;
 use crate::error::{Error, Interrupted, Result};
+use crate::memory::reserve;
 use crate::observer::Observer;
 
 /// Samples between two looks at whether to stop.
@@ -77,9 +78,11 @@ pub fn detect(
     }
 
     let len = detector_len(&settings);
+    let what = || format!("a detector that learns from {} windows at a time", options.batch);
+    reserve::expect(len.bytes() as u64, what)?;
     let mut memory = Owned {
-        floats: vec![0.0; len.floats],
-        indices: vec![0; len.indices],
+        floats: reserve::zeros(len.floats, what)?,
+        indices: reserve::zeros(len.indices, what)?,
         cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts],
     };
     let mut detector = Detector::new(&settings, memory.lend())?;

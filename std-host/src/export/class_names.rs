@@ -97,10 +97,10 @@ mod tests {
         assert!(section(&Classes::numbered(3), 3).unwrap().is_none());
         assert!(section(&Classes::default(), 3).unwrap().is_none());
         assert!(section(&named(&["a"]), 0).unwrap().is_none());
-        let found = section(&named(&["1", "\u{e4}", ""]), 3).unwrap().unwrap();
+        let found = section(&named(&["1", "\u{e4}", "b"]), 3).unwrap().unwrap();
         assert_eq!(
             found.bytes,
-            [&[1, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, b'1'][..], "\u{e4}".as_bytes()].concat()
+            [&[1, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, b'1'][..], "\u{e4}b".as_bytes()].concat()
         );
         let error = section(&named(&["a", "b"]), 3).unwrap_err().to_string();
         assert_eq!(error, "the classifier has 3 classes, but 2 have names");

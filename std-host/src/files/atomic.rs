@@ -1,7 +1,7 @@
 //! Files that are either whole or absent: written under a temporary name, synced, then renamed. Pipes and
 //! devices, which cannot be replaced, are written into.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,7 @@ impl AtomicFile {
     /// [`Error::File`] if `target` is not the path of a file, [`Error::Io`] if nothing can be written there.
     pub fn create(target: &Path) -> Result<Self> {
         let failed = |e| Error::io("write", target, e);
+
         let found = fs::metadata(target).ok();
         if found.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Error::file(target, "is a folder; give the path of a file"));
@@ -48,15 +49,42 @@ impl AtomicFile {
             return Ok(Self { target: target.to_path_buf(), sink: Sink::Direct(writer) });
         }
         let replaced = followed(target).map_err(failed)?;
-        let Some(name) = replaced.file_name() else {
-            return Err(Error::file(target, "is not the path of a file"));
-        };
-        let (file, temporary) = temporary::create(&replaced, &name.to_string_lossy()).map_err(failed)?;
+        let (file, temporary) = Self::temporary(target, &replaced)?;
         if let Some(found) = found {
             keep_mode_and_owner(&found, &temporary);
         }
+        Ok(Self::new(target, file, temporary, replaced))
+    }
+
+    /// The same for a file of a folder that this library writes. A link with its name is replaced, and
+    /// nothing is written where it points to: the folder may come from somebody else.
+    ///
+    /// # Errors
+    ///
+    /// As for [`AtomicFile::create`]; also for a pipe or a device in the file's place.
+    fn create_here(target: &Path) -> Result<Self> {
+        match fs::symlink_metadata(target) {
+            Ok(found) if !found.is_file() && !found.is_dir() && !found.is_symlink() => {
+                Err(Error::file(target, "is a pipe or a device where a file belongs; remove it"))
+            }
+            Ok(found) if found.is_symlink() => {
+                let (file, temporary) = Self::temporary(target, target)?;
+                Ok(Self::new(target, file, temporary, target.to_path_buf()))
+            }
+            _ => Self::create(target),
+        }
+    }
+
+    fn temporary(target: &Path, replaced: &Path) -> Result<(File, PathBuf)> {
+        let Some(name) = replaced.file_name() else {
+            return Err(Error::file(target, "is not the path of a file"));
+        };
+        temporary::create(replaced, &name.to_string_lossy()).map_err(|e| Error::io("write", target, e))
+    }
+
+    fn new(target: &Path, file: File, temporary: PathBuf, replaced: PathBuf) -> Self {
         let writer = Some(BufWriter::new(OpenFile::new(file, &replaced)));
-        Ok(Self { target: target.to_path_buf(), sink: Sink::New { writer, temporary, replaced } })
+        Self { target: target.to_path_buf(), sink: Sink::New { writer, temporary, replaced } }
     }
 
     /// Standard output, as a file that is written to the end or not.
@@ -185,7 +213,24 @@ fn keep_mode_and_owner(of: &fs::Metadata, to: &Path) {
 ///
 /// As for [`AtomicFile::create`] and [`AtomicFile::commit`]; the earlier file is untouched then.
 pub fn write(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let mut file = AtomicFile::create(target)?;
+    filled(AtomicFile::create(target)?, target, content)
+}
+
+/// Writes a whole file of a folder that this library writes: in place of a link with its name, and not where
+/// the link points to.
+///
+/// # Errors
+///
+/// As for [`write`]; also if a pipe or a device has the file's name.
+pub fn replace(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    filled(AtomicFile::create_here(target)?, target, content)
+}
+
+fn filled(
+    mut file: AtomicFile,
+    target: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     content(&mut file).map_err(|e| Error::io("write", target, e))?;
     file.commit()
 }
@@ -246,6 +291,27 @@ mod tests {
         symlink("circle", at("circle")).unwrap();
         let error = write(&at("circle"), |to| to.write_all(b"new")).unwrap_err().to_string();
         assert!(error.contains("links"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folders_own_file_takes_the_place_of_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("theirs"), b"theirs").unwrap();
+        for to in ["theirs", "nothing", "circle", "/dev/null"] {
+            drop(fs::remove_file(at("circle")));
+            std::os::unix::fs::symlink(to, at("circle")).unwrap();
+            replace(&at("circle"), |file| file.write_all(b"new")).unwrap();
+            assert!(fs::symlink_metadata(at("circle")).unwrap().is_file());
+            assert_eq!(fs::read(at("circle")).unwrap(), b"new");
+        }
+        assert_eq!(fs::read(at("theirs")).unwrap(), b"theirs");
+        assert_eq!(names(folder.path()), ["circle", "theirs"]);
+        replace(&at("circle"), |file| file.write_all(b"newer")).unwrap();
+        assert_eq!(fs::read(at("circle")).unwrap(), b"newer");
+        let error = replace(Path::new("/dev/null"), |_| Ok(())).unwrap_err().to_string();
+        assert_eq!(error, "/dev/null: is a pipe or a device where a file belongs; remove it");
     }
 
     #[cfg(target_os = "linux")]

@@ -78,7 +78,7 @@ impl Sealed {
 
     /// Writes the file.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        atomic::write(path, |to| {
+        atomic::replace(path, |to| {
             to.write_all(&self.header)?;
             to.write_all(self.plain.get(self.data..).unwrap_or_default())
         })

@@ -36,7 +36,7 @@ impl Picture {
         DynamicImage::from(self.image.clone())
             .write_to(&mut std::io::Cursor::new(&mut png), ImageFormat::Png)
             .map_err(|e| Error::file(path, format!("cannot be encoded as PNG: {e}")))?;
-        atomic::write(path, |to| to.write_all(&png))
+        atomic::replace(path, |to| to.write_all(&png))
     }
 
     /// Column, row and colour of each pixel.

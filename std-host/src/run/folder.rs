@@ -90,7 +90,28 @@ impl Run {
 
     fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         let text = recipe.to_toml()?;
-        atomic::write(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))
+        atomic::replace(&self.file("recipe.toml"), |to| to.write_all(text.as_bytes()))
+    }
+
+    /// Whether a file of a run is in the folder.
+    pub(crate) fn has_files(&self) -> bool {
+        let below = self.below();
+        let is_below = below.folder.is_symlink() || (below.folder.is_dir() && below.has_files());
+        is_below || FILES.iter().any(|name| self.file(name).exists())
+    }
+
+    /// Whether a path is that of a file which runs in this folder, and in those of the layers below, consist
+    /// of, or that of a lock.
+    pub fn is_own(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_here = path
+            .parent()
+            .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent })
+            .and_then(|parent| parent.canonicalize().ok())
+            .is_some_and(|parent| self.folder.canonicalize().is_ok_and(|folder| parent == folder));
+        let is_file =
+            name.is_some_and(|name| FILES.contains(&name) || [TRAINING, EVALUATION, BELOW].contains(&name));
+        (is_here && is_file) || (self.below().folder.is_dir() && self.below().is_own(path))
     }
 
     /// Removes the files of this run, and nothing else.
@@ -124,7 +145,14 @@ impl Run {
         if self.below().folder.is_symlink() {
             return self.remove_file(BELOW);
         }
-        if self.below().exists() { self.below().remove_folder() } else { Ok(()) }
+        if self.below().exists() {
+            return self.below().remove_folder();
+        }
+        if self.below().folder.is_dir() {
+            // Made for its lock, and nothing more.
+            let _ = disk::remove_dir(&self.below().folder);
+        }
+        Ok(())
     }
 
     fn remove_file(&self, name: &str) -> Result<()> {
@@ -192,7 +220,7 @@ impl Run {
             let from = self.file(name);
             if from.exists() {
                 let bytes = whole::read(&from)?;
-                atomic::write(&to.file(name), |to| to.write_all(&bytes))?;
+                atomic::replace(&to.file(name), |to| to.write_all(&bytes))?;
             }
         }
         Ok(())
@@ -295,7 +323,7 @@ impl Run {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub fn save_metrics(&self, rows: &[EpochMetrics]) -> Result<()> {
-        atomic::write(&self.file("metrics.csv"), |to| {
+        atomic::replace(&self.file("metrics.csv"), |to| {
             let mut writer = csv::Writer::from_writer(to);
             for row in rows {
                 writer.serialize(row).map_err(std::io::Error::other)?;
@@ -310,7 +338,7 @@ impl Run {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub fn save_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        atomic::write(&self.file(name), |to| {
+        atomic::replace(&self.file(name), |to| {
             serde_json::to_writer_pretty(&mut *to, value)?;
             to.write_all(b"\n")
         })

@@ -26,6 +26,9 @@ use crate::recipe::{self, Recipe};
 use crate::run::{Run, RunLock};
 use crate::train::{self, Options, train_into};
 
+/// Ends the `about` of a trial's recipe, so that a trial can be told from a run of the user's own.
+const MADE_BY: &str = " (a trial of wta search, which removes it)";
+
 /// The seed of the held-out part: the default of `wta eval`.
 const SPLIT_SEED: u64 = 1;
 
@@ -63,11 +66,29 @@ impl Search {
             }
         } else {
             let text = base.to_toml()?;
-            atomic::write(&file, |to| to.write_all(text.as_bytes()))?;
+            atomic::replace(&file, |to| to.write_all(text.as_bytes()))?;
         }
         let keys = axes.iter().map(|axis| axis.key.clone()).collect();
         let results = Results::load(folder.join("search.csv"), keys)?;
-        Ok(Self { folder: folder.to_path_buf(), combinations, results, _lock: lock })
+        let search = Self { folder: folder.to_path_buf(), combinations, results, _lock: lock };
+        search.expect_own_trial()?;
+        Ok(search)
+    }
+
+    /// `Ok` if what is called `trial` may be removed: nothing is there, or a search has made it.
+    fn expect_own_trial(&self) -> Result<()> {
+        let trial = self.trial();
+        let is_own = if trial.exists() {
+            trial.recipe()?.about.ends_with(MADE_BY)
+        } else {
+            // What is left of a removal that was interrupted has no files of a run.
+            !trial.has_files()
+        };
+        if trial.folder().is_symlink() || !is_own {
+            let problem = "is not of a search, which would remove it; move it, or search in another folder";
+            return Err(Error::file(trial.folder(), problem));
+        }
+        Ok(())
     }
 
     /// Trains and validates the combinations that are not finished. `report` gets the index and the result of
@@ -110,6 +131,7 @@ impl Search {
                 report(index, row)?;
             }
         }
+        self.expect_own_trial()?;
         Ok(self.trial().remove_folder()?)
     }
 
@@ -133,7 +155,9 @@ impl Search {
         observer: &dyn Observer,
     ) -> Result<Row> {
         let start = Instant::now();
-        let (recipe, run) = (&combination.recipe, self.trial());
+        let (mut recipe, run) = (combination.recipe.clone(), self.trial());
+        recipe.about += MADE_BY;
+        let recipe = &recipe;
         if run.exists() {
             run.turn_into(recipe)?;
         }

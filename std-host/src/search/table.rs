@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, RunProblem};
-use crate::files::atomic;
+use crate::files::{atomic, whole};
 
 /// The columns that follow those of the keys.
 const COLUMNS: [&str; 7] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note", "held_out_loss"];
@@ -60,7 +60,8 @@ impl Results {
         if path.exists() {
             let broken =
                 |problem: String| Error::file(&path, format!("cannot be read ({problem}); remove it"));
-            let mut reader = csv::Reader::from_path(&path).map_err(|error| broken(error.to_string()))?;
+            let text = whole::read_text(&path)?;
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
             let header = reader.headers().map_err(|error| broken(error.to_string()))?;
             let expected =
                 |columns: usize| keys.iter().map(String::as_str).chain(COLUMNS).take(keys.len() + columns);
@@ -90,7 +91,7 @@ impl Results {
     /// [`Error::Io`] if the file cannot be written.
     pub fn push(&mut self, row: Row) -> Result<()> {
         self.rows.push(row);
-        atomic::write(&self.path, |to| {
+        atomic::replace(&self.path, |to| {
             let mut writer = csv::Writer::from_writer(to);
             writer.write_record(self.keys.iter().map(String::as_str).chain(COLUMNS))?;
             let text = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());

@@ -289,6 +289,8 @@ impl<'a> Layer<'a> {
         options: Options<'_>,
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
+        // Nobody else trains the layers below while this one learns from them.
+        let _below = place.below().run().map(Run::lock).transpose()?;
         let from = options.from.map(Run::below);
         let (trained, _) =
             below.train(&place.below(), Options { from: from.as_ref(), ..options }, observer)?;

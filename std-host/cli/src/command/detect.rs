@@ -7,6 +7,7 @@ use wta::data::{Signal, read_signals};
 use wta::detect::{Architecture, Found, Options, Report, Watched, detect};
 use wta::files::atomic;
 use wta::picture;
+use wta::run::Run;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -105,6 +106,8 @@ fn votes(text: &str) -> std::result::Result<(u32, u32), String> {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let options = arguments.options();
+    // To the end, so that what is in the folder is of one detector.
+    let _lock = arguments.out.as_ref().map(|folder| Run::new(folder).lock()).transpose()?;
     let normal = signals(&arguments.learn)?;
     let watch = signals(&arguments.watch)?;
     let found = detect(&normal, &watch, &options, &context.bar())?;
@@ -204,19 +207,18 @@ fn row(watched: &Watched) -> String {
 /// Writes everything; returns the files' names.
 fn write(folder: &Path, found: &Found) -> Result<Vec<&'static str>> {
     atomic::create_dir(folder)?;
-    let mut files = vec![
-        ("detect.json", json(&found.report)?.into_bytes()),
-        ("scores.csv", csv(&found.report)?),
-        ("state.bin", found.state.clone()),
-    ];
+    let mut files = vec![("scores.csv", csv(&found.report)?), ("state.bin", found.state.clone())];
     if found.report.recordings.iter().any(|watched| watched.windows > 0) {
         files.push(("scores.svg", picture::scores(&found.report)?.into_bytes()));
     }
     if found.report.recordings.iter().any(|watched| watched.auc.is_some()) {
         files.push(("roc.svg", picture::roc_curves(&found.report)?.into_bytes()));
     }
+    // Last: what was interrupted is not described.
+    files.push(("detect.json", json(&found.report)?.into_bytes()));
+    let _ = std::fs::remove_file(folder.join("detect.json"));
     for (name, bytes) in &files {
-        atomic::write(&folder.join(name), |to| to.write_all(bytes))?;
+        atomic::replace(&folder.join(name), |to| to.write_all(bytes))?;
     }
     Ok(files.into_iter().map(|(name, _)| name).collect())
 }

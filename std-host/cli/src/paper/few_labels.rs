@@ -148,7 +148,7 @@ pub(super) fn run(runs: &PaperRuns<'_>, mut each: impl FnMut(&Entry) -> Result<(
         known.retain(|other| other.labels != task.labels);
         known.push(entry.clone());
         known.sort_by_key(|entry| entry.labels);
-        atomic::write(&runs.file(FILE), |to| Ok(serde_json::to_writer_pretty(to, &known)?))?;
+        atomic::replace(&runs.file(FILE), |to| Ok(serde_json::to_writer_pretty(to, &known)?))?;
         each(&entry)?;
     }
     Ok(())

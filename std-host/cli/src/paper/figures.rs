@@ -161,7 +161,7 @@ impl Figure {
             picture.save(&runs.file(FOLDER).join(&file))?;
             panels.push(Panel { file, caption });
         }
-        atomic::write(&self.record(runs), |to| {
+        atomic::replace(&self.record(runs), |to| {
             let drawn = Drawn { recipes: as_json(&recipes)?, panels: panels.clone() };
             Ok(serde_json::to_writer_pretty(to, &drawn)?)
         })?;

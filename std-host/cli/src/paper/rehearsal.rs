@@ -40,7 +40,7 @@ fn first(bytes: &[u8], count: usize) -> &[u8] {
 fn file(folder: &Path, name: &str, dimensions: &[usize], bytes: &[u8]) -> Result<()> {
     let mut header = vec![0, 0, 8, dimensions.len() as u8];
     header.extend(dimensions.iter().flat_map(|dimension| (*dimension as u32).to_be_bytes()));
-    Ok(atomic::write(&folder.join(name), |to| {
+    Ok(atomic::replace(&folder.join(name), |to| {
         to.write_all(&header)?;
         to.write_all(bytes)
     })?)

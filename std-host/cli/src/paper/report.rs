@@ -40,7 +40,7 @@ pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
 /// Writes a report of all results so far.
 pub(super) fn write(runs: &PaperRuns<'_>, data: &str) -> Result<()> {
     let text = text(runs, data)?;
-    Ok(atomic::write(&runs.file(FILE), |to| to.write_all(text.as_bytes()))?)
+    Ok(atomic::replace(&runs.file(FILE), |to| to.write_all(text.as_bytes()))?)
 }
 
 fn text(runs: &PaperRuns<'_>, data: &str) -> Result<String> {

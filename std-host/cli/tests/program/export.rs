@@ -276,7 +276,7 @@ train = "train.npy"
 test = "test.npy"
 train_labels = "labels.npy"
 test_labels = "labels.npy"
-class_names = ['a "b" \', "two\nlines??/", "gr\u00fc7"]
+class_names = ['a "b" \', "two, lines??/", "gr\u00fc7"]
 [[preprocess]]
 step = "standardise"
 per = "channel"
@@ -299,7 +299,7 @@ c = [1.0]
 "#;
 
 /// The classes' names in it, each with something that a string literal has to escape.
-const NAMES: [&str; 3] = ["a \"b\" \\", "two\nlines??/", "gr\u{fc}7"];
+const NAMES: [&str; 3] = ["a \"b\" \\", "two, lines??/", "gr\u{fc}7"];
 
 /// A run on 60 samples of 3 channels x 40 time steps in 16 bits.
 fn signal_run(folder: &Folder) -> (String, Vec<i16>) {

@@ -200,3 +200,94 @@ fn the_demo_replaces_its_own_run_alone_and_removes_nothing_through_a_link() {
     assert_eq!(fs::read_to_string(folder.path("other/recipe.toml")).unwrap(), "precious");
     assert!(!folder.exists("demo/below"));
 }
+
+#[test]
+fn a_search_removes_no_run_of_somebody_else() {
+    let folder = Folder::new();
+    let mine = trained(&folder, "mine", "1");
+    let before = folder.snapshot("mine");
+    let search = |into: &str| {
+        let into = folder.path(into);
+        wta(&[
+            "search",
+            "digits-demo",
+            "--run",
+            &into,
+            "--set",
+            "training.rate=0.001",
+            "--set",
+            "training.epochs=1",
+        ])
+    };
+    trained(&folder, "one/trial", "2");
+    search("one").fails("is not of a search, which would remove it");
+    fs::remove_file(folder.path("one/trial/recipe.toml")).unwrap();
+    search("one").fails("is not of a search, which would remove it");
+    assert!(folder.exists("one/trial/model.safetensors"));
+    #[cfg(unix)]
+    {
+        fs::create_dir(folder.path("two")).unwrap();
+        std::os::unix::fs::symlink(&mine, folder.path("two/trial")).unwrap();
+        search("two").fails("is not of a search, which would remove it");
+    }
+    assert_eq!(folder.snapshot("mine"), before);
+    search("three").succeeds();
+    assert!(!folder.exists("three/trial"));
+}
+
+#[test]
+fn results_replace_neither_the_run_nor_what_is_read_nor_each_other() {
+    let folder = Folder::new();
+    let run = trained(&folder, "run", "1");
+    let before = folder.snapshot("run");
+    folder.write("x.csv", &format!("{}\n", vec!["0.5"; 784].join(",")));
+    let x = folder.path("x.csv");
+    for name in ["model.safetensors", "recipe.toml", ".lock", "./svm.safetensors"] {
+        let path = format!("{run}/{name}");
+        wta(&["export", "--run", &run, "--out", &path]).fails("is a file of the run");
+        wta(&["encode", "--run", &run, "--images", &x, "--out", &path]).fails("is a file of the run");
+    }
+    wta(&["encode", "--run", &run, "--images", &x, "--out", &x]).fails("is what is read");
+    let out = folder.path("m");
+    wta(&["export", "--run", &run, "--out", &out, "--c", &out]).fails("would be written twice");
+    wta(&["export", "--run", &run, "--out", "-", "--onnx", "-"]).fails("two results");
+    assert!(!folder.exists("m"));
+    assert_eq!(folder.snapshot("run"), before);
+}
+
+/// What is printed for people goes to standard error where a result goes to standard output, whatever that is
+/// called.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_on_standard_output_is_alone_there() {
+    let folder = Folder::new();
+    let run = trained(&folder, "run", "1");
+    let out = folder.path("m.wta");
+    wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    let expected = fs::read(&out).unwrap();
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"] {
+        let file = folder.path("to");
+        let to = fs::File::create(&file).unwrap();
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_wta"))
+            .args(["export", "--run", &run, "--out", name])
+            .stdout(to)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{name}");
+        assert_eq!(fs::read(&file).unwrap(), expected, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_where_a_link_in_a_run_folder_points_to() {
+    let folder = Folder::new();
+    folder.write("theirs", "precious");
+    for name in ["model.safetensors", "metrics.csv", "dictionary.png", "sample.json"] {
+        fs::create_dir_all(folder.path("run")).unwrap();
+        std::os::unix::fs::symlink(folder.path("theirs"), folder.path(&format!("run/{name}"))).unwrap();
+    }
+    trained(&folder, "run", "1");
+    assert_eq!(fs::read_to_string(folder.path("theirs")).unwrap(), "precious");
+    assert!(fs::symlink_metadata(folder.path("run/model.safetensors")).unwrap().is_file());
+}

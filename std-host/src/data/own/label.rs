@@ -15,10 +15,12 @@ pub(super) enum Label {
 }
 
 impl Label {
-    /// The label of a field of a table.
+    /// The label of a field of a table. A number is one that is written as numbers are, with or without a
+    /// decimal point: `007` and `1e1` are names, which are not taken for 7 and 10.
     pub(super) fn of(field: &str) -> Self {
-        let whole = field.parse().ok().or_else(|| whole(field.parse().ok()?));
-        whole.map_or_else(|| Self::Text(field.to_owned()), Self::Whole)
+        let plain = field.parse().ok().filter(|number: &i64| number.to_string() == field);
+        let number = || field.contains('.').then(|| field.parse().ok()).flatten().and_then(whole);
+        plain.or_else(number).map_or_else(|| Self::Text(field.to_owned()), Self::Whole)
     }
 
     fn text(&self) -> String {
@@ -27,6 +29,11 @@ impl Label {
             Self::Text(text) => text.clone(),
         }
     }
+}
+
+/// Text as it stands in a file: UTF-8 or, if it is not, Latin-1, so that different names stay different.
+pub(super) fn decoded(bytes: &[u8]) -> String {
+    str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 /// The whole number that this is.
@@ -124,6 +131,19 @@ mod tests {
         let naming = Naming::new(labels.iter(), names)?;
         let classes = labels.iter().map(|label| naming.class(label)).collect();
         Ok((naming.classes.names().to_vec(), classes))
+    }
+
+    #[test]
+    fn numbers_are_written_as_numbers_are() {
+        for (field, number) in
+            [("7", 7), ("-7", -7), ("7.0", 7), ("7.000000000000000000e+00", 7), ("-0.0", 0)]
+        {
+            assert_eq!(Label::of(field), Label::Whole(number), "{field}");
+        }
+        for name in ["007", "1e1", "+7", "-0", "7.5", "", "inf", "1e400", "99999999999999999999"] {
+            assert_eq!(Label::of(name), Label::Text(name.to_owned()));
+        }
+        assert_eq!((decoded("ä".as_bytes()), decoded(b"\xe4\xff")), ("ä".to_owned(), "äÿ".to_owned()));
     }
 
     #[test]

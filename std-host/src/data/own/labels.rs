@@ -5,7 +5,7 @@ use std::path::Path;
 use super::array::{Array, length};
 use super::column::Column;
 use super::header::Content;
-use super::label::{Label, whole};
+use super::label::{Label, decoded, whole};
 use super::table::{self, is_table};
 use crate::error::{Error, Result};
 use crate::memory::reserve;
@@ -31,7 +31,11 @@ pub(super) fn read(path: &Path, tensor: Option<&str>, column: Option<&Column>) -
         return Ok(all);
     }
     let mut labels = bytes.chunks_exact(size).enumerate().map(|(index, bytes)| match content {
-        Content::Text { wide, .. } => Ok(Label::of(&text(bytes, wide, big_endian))),
+        Content::Text { wide, .. } => {
+            text(bytes, wide, big_endian).map(|text| Label::of(&text)).ok_or_else(|| {
+                Error::file(&array.name, format!("the label at index {index} is not text: half a character"))
+            })
+        }
         Content::Numbers(element) => {
             let number = element.number(bytes, big_endian);
             let label = element.whole(bytes, big_endian).or_else(|| whole(number));
@@ -53,23 +57,23 @@ pub(super) fn read(path: &Path, tensor: Option<&str>, column: Option<&Column>) -
 pub(super) fn names(path: &Path) -> Result<Vec<String>> {
     length(path)?;
     let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    let text = String::from_utf8_lossy(&text);
+    let text = decoded(&text);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
-/// One of NumPy's strings, which are filled up with zeros.
-fn text(bytes: &[u8], wide: bool, big_endian: bool) -> String {
+/// One of NumPy's strings, which are filled up with zeros; `None` for what is no character.
+fn text(bytes: &[u8], wide: bool, big_endian: bool) -> Option<String> {
     if !wide {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        return String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
+        return Some(decoded(bytes.get(..end).unwrap_or_default()));
     }
     let (characters, _) = bytes.as_chunks::<4>();
     let code = |bytes: &[u8; 4]| {
         if big_endian { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) }
     };
-    let character = |bytes| char::from_u32(code(bytes)).unwrap_or(char::REPLACEMENT_CHARACTER);
-    characters.iter().map(character).collect::<String>().trim_end_matches('\0').to_owned()
+    let all: Option<String> = characters.iter().map(|bytes| char::from_u32(code(bytes))).collect();
+    all.map(|text| text.trim_end_matches('\0').to_owned())
 }
 
 #[cfg(test)]
@@ -78,7 +82,11 @@ mod tests {
 
     #[test]
     fn numpys_strings_end_before_their_zeros() {
+        let text = |bytes: &[u8], wide, big_endian| text(bytes, wide, big_endian).unwrap();
         assert_eq!(text(b"cat\0\0", false, false), "cat");
+        // Bytes that are not UTF-8 are Latin-1: other names stay others.
+        assert_eq!(text(b"\xe4\0", false, false), "ä");
+        assert_eq!(super::text(&[0, 0xd8, 0, 0], true, false), None);
         let wide: Vec<u8> = "żó\0".chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
         assert_eq!(text(&wide, true, false), "żó");
         let wide: Vec<u8> = "ab".chars().flat_map(|c| (c as u32).to_be_bytes()).collect();

@@ -2,14 +2,14 @@
 //! without.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use super::array::{ending, length};
 use super::column::{Column, no_column};
-use super::label::Label;
+use super::label::{Label, decoded};
 use crate::error::{Error, Result};
 
 /// What the columns of a table are.
@@ -187,7 +187,7 @@ struct Line {
 
 struct Lines<'a> {
     path: &'a Path,
-    reader: csv::Reader<BufReader<File>>,
+    reader: csv::Reader<LimitedLines>,
     record: ByteRecord,
     /// Several spaces then stand between two columns.
     spaces: bool,
@@ -214,7 +214,7 @@ impl<'a> Lines<'a> {
             .delimiter(delimiter)
             .comment(Some(b'#'))
             .trim(Trim::All)
-            .from_reader(reader);
+            .from_reader(LimitedLines { reader, since: 0 });
         Ok(Self { path, reader, record: ByteRecord::new(), spaces: delimiter == b' ' })
     }
 
@@ -226,13 +226,38 @@ impl<'a> Lines<'a> {
             }
             let number = self.record.position().map_or(0, csv::Position::line);
             let fields = self.record.iter().filter(|field| !(self.spaces && field.is_empty()));
-            let fields: Vec<String> =
-                fields.map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+            let fields: Vec<String> = fields.map(decoded).collect();
             // A line of spaces.
             if fields.iter().any(|field| !field.is_empty()) {
                 return Ok(Some(Line { number, fields }));
             }
         }
+    }
+}
+
+/// The longest line of a table, in bytes: some million numbers. A file without line breaks would be read into
+/// memory as a whole.
+const LONGEST_LINE: usize = 1 << 26;
+
+/// A file whose lines are not longer than that.
+struct LimitedLines {
+    reader: BufReader<File>,
+    /// Bytes since the last line break.
+    since: usize,
+}
+
+impl Read for LimitedLines {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(bytes)?;
+        let new = bytes.get(..read).unwrap_or_default();
+        self.since = match new.iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => read - last,
+            None => self.since + read,
+        };
+        if self.since > LONGEST_LINE {
+            return Err(io::Error::other("a line is longer than 64 MiB"));
+        }
+        Ok(read)
     }
 }
 

@@ -37,6 +37,7 @@ pub fn compare(isa: Isa, source: &Source, file: &ModelFile, images: &Samples<'_>
     let (Some(svm), Some(labels)) = (&source.svm, images.labels()) else {
         return Err(Error::Invalid("there is nothing to compare: no classifier, or no labels".to_owned()));
     };
+    source.trained.resolved.expect_image(images.image_shape())?;
     let encoder = FeatureEncoder::new(isa, &source.trained)?.pooled(source.pool)?;
     let mut in_f32 = Vec::with_capacity(images.len());
     encoder.run(images, |features| {

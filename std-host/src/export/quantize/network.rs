@@ -76,8 +76,10 @@ impl Quantized {
     ///
     /// # Errors
     ///
-    /// [`Error::Core`](crate::Error::Core) for average pooling, or if the core refuses the network.
+    /// [`Error::Core`](crate::Error::Core) for average pooling, or if the core refuses the network; one
+    /// sentence for images of another shape.
     pub fn new(source: &Source, images: &Samples<'_>) -> Result<Self> {
+        source.trained.resolved.expect_image(images.image_shape())?;
         Self::of(&source.trained, source.pool, source.svm.as_ref(), images)
     }
 
