@@ -1026,7 +1026,8 @@ wta_status wta_train_resume(struct wta_trainer *trainer,
 /**
  * One step on `count` images, as many as the training's batch, each of which is gone through three times (by
  * wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image,
- * averaged over the batch, and FLT_MAX for more than that. When it fails, the parameters and moments are as before.
+ * averaged over the batch, and FLT_MAX for more than that. When it fails, the parameters and moments are as
+ * before.
  */
 wta_status wta_train_step(struct wta_trainer *trainer,
                           const struct wta_images *images,

@@ -468,7 +468,8 @@ unsafe fn start(
 
 /// One step on `count` images, as many as the training's batch, each of which is gone through three times (by
 /// wta_train_units_init, see there). In loss, which may be NULL: half the squared error summed over an image,
-/// averaged over the batch, and FLT_MAX for more than that. When it fails, the parameters and moments are as before.
+/// averaged over the batch, and FLT_MAX for more than that. When it fails, the parameters and moments are as
+/// before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wta_train_step(
     trainer: *mut wta_trainer,

@@ -1,5 +1,5 @@
-//! Files that the user names; `-` is standard output, and so is a path of the file that standard output goes to,
-//! as `/dev/stdout`.
+//! Files that the user names; `-` is standard output, and so is a path of the file that standard output goes
+//! to, as `/dev/stdout`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -221,7 +221,7 @@ pub fn write(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<(
 ///
 /// # Errors
 ///
-/// As for [`write`]; also if a pipe or a device has the file's name.
+/// As for [`write()`]; also if a pipe or a device has the file's name.
 pub fn replace(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     filled(AtomicFile::create_here(target)?, target, content)
 }

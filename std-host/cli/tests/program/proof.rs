@@ -271,6 +271,7 @@ fn a_result_on_standard_output_is_alone_there() {
         let status = std::process::Command::new(env!("CARGO_BIN_EXE_wta"))
             .args(["export", "--run", &run, "--out", name])
             .stdout(to)
+            .stderr(std::process::Stdio::null())
             .status()
             .unwrap();
         assert!(status.success(), "{name}");
