@@ -2,8 +2,8 @@
 //! at each position in turn (`std-host/src/files/disk.rs`). Afterwards nothing is lost: every file is whole,
 //! readers say what they read, and the same command again ends with the same bits. No position is left out.
 //!
-//! `WTA_FAULTS=all cargo test -p wta-cli --test faults -- --nocapture` tries all faults at all positions, also
-//! those of a row of the paper, and counts them; otherwise each position gets two of the four in turn.
+//! `WTA_FAULTS=all cargo test -p wta-cli --test faults -- --nocapture` tries all faults at all positions,
+//! also those of a row of the paper, and counts them; otherwise each position gets two of the four in turn.
 
 #![allow(
     clippy::unwrap_used,

@@ -27,8 +27,8 @@ impl Classes {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if two have the same name, one has none or not a line of text (reports and terminals
-    /// show names as they are), or there are more than 65,536.
+    /// [`Error::Invalid`] if two have the same name, one has none or not a line of text (reports and
+    /// terminals show names as they are), or there are more than 65,536.
     pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let names: Arc<[String]> = names.into_iter().map(Into::into).collect();
         if names.len() > MOST_CLASSES {
