@@ -11,8 +11,8 @@ const SEALED: [&str; 3] = ["model.safetensors", "preprocess.safetensors", CLASSI
 
 impl Run {
     /// Sentences about what the run's files do not prove, though they can be used: those of earlier versions
-    /// and of other programs have no checksum, and an evaluation that was interrupted leaves the results of an
-    /// earlier one beside its classifier.
+    /// and of other programs have no checksum, and an evaluation that was interrupted leaves the results of
+    /// an earlier one beside its classifier.
     pub fn unproven(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let unsealed = self.unsealed("");
