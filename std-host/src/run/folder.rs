@@ -150,6 +150,7 @@ impl Run {
         }
         if self.below().folder.is_dir() {
             // Made for its lock, and nothing more.
+            let _ = self.below().remove_below();
             let _ = disk::remove_dir(&self.below().folder);
         }
         Ok(())

@@ -100,7 +100,13 @@ pub fn train_locked(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
-    run(recipe, samples, Place::Folder { run: lock.run().clone(), resume }, options, observer)
+    run(
+        recipe,
+        samples,
+        Place::Folder { run: lock.run().clone(), resume, is_below: false },
+        options,
+        observer,
+    )
 }
 
 /// Locks a run folder; a note says if that is not possible.
@@ -231,6 +237,11 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// How many layers there are, with those below.
+    fn layers(&self) -> usize {
+        1 + self.below.as_ref().map_or(0, |below| below.layers())
+    }
+
     /// A training that its run folder has already.
     fn finished(&self, session: &Session<'_>) -> Result<Option<(Trained, Outcome)>> {
         let Some(run) = session.finished_run() else { return Ok(None) };
@@ -289,8 +300,7 @@ impl<'a> Layer<'a> {
         options: Options<'_>,
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
-        // Nobody else trains the layers below while this one learns from them.
-        let _below = place.below().run().map(Run::lock).transpose()?;
+        let _below = place.lock_below(below.layers())?;
         let from = options.from.map(Run::below);
         let (trained, _) =
             below.train(&place.below(), Options { from: from.as_ref(), ..options }, observer)?;

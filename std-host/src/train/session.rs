@@ -17,7 +17,7 @@ use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
 use crate::observer::{EpochMetrics, Observer};
 use crate::recipe::{Recipe, Resolved};
-use crate::run::{Links, Run, model};
+use crate::run::{Links, Run, RunLock, model};
 
 /// Where a training saves its results.
 pub(super) enum Place {
@@ -29,6 +29,8 @@ pub(super) enum Place {
         run: Run,
         /// Whether to continue from its checkpoint.
         resume: bool,
+        /// Whether it is the folder of a layer below.
+        is_below: bool,
     },
 }
 
@@ -37,7 +39,7 @@ impl Place {
     pub(super) fn open(&self, recipe: &Recipe) -> Result<bool> {
         match self {
             Self::Memory => Ok(false),
-            Self::Folder { run, resume } if *resume && run.exists() => run.go_on(recipe).map(|()| true),
+            Self::Folder { run, resume, .. } if *resume && run.exists() => run.go_on(recipe).map(|()| true),
             Self::Folder { run, .. } => run.begin(recipe).map(|()| false),
         }
     }
@@ -46,7 +48,21 @@ impl Place {
     pub(super) fn below(&self) -> Self {
         match self {
             Self::Memory => Self::Memory,
-            Self::Folder { run, resume } => Self::Folder { run: run.below(), resume: *resume },
+            Self::Folder { run, resume, .. } => {
+                Self::Folder { run: run.below(), resume: *resume, is_below: true }
+            }
+        }
+    }
+
+    /// Locks the folders of so many layers below, which nobody else may train while those on top learn from
+    /// them. For a layer that is below itself, that is done.
+    pub(super) fn lock_below(&self, layers: usize) -> Result<Vec<RunLock>> {
+        match self {
+            Self::Folder { run, is_below: false, .. } => {
+                let folders = std::iter::successors(Some(run.below()), |run| Some(run.below()));
+                folders.take(layers).map(|run| run.lock()).collect()
+            }
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -66,7 +82,7 @@ impl Place {
     /// The run with the checkpoint to continue from, if there is one.
     fn checkpointed(&self) -> Option<&Run> {
         match self {
-            Self::Folder { run, resume: true } if run.checkpoint().exists() => Some(run),
+            Self::Folder { run, resume: true, .. } if run.checkpoint().exists() => Some(run),
             _ => None,
         }
     }

@@ -41,10 +41,33 @@ fn a_bearings_faults_are_told_and_written_down() {
 }
 
 #[test]
+fn what_lies_in_a_folder_is_of_one_detector() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, normal) = (folder.path().join("found"), format!("{BEARING}/normal.npy"));
+    let detect = |seed: &str| {
+        let out = out.to_str().unwrap();
+        wta(&["detect", "--learn", &normal, "--steps", "3", "--seed", seed, "--out", out])
+    };
+    detect("1").succeeds();
+    let first = fs::read(out.join("state.bin")).unwrap();
+    // Another process works there.
+    let lock = fs::File::create(out.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    detect("2").fails("is in use");
+    assert_eq!(fs::read(out.join("state.bin")).unwrap(), first);
+    drop(lock);
+    detect("2").succeeds();
+    assert_ne!(fs::read(out.join("state.bin")).unwrap(), first);
+    assert!(!out.join(".lock").exists());
+}
+
+#[test]
 fn what_cannot_be_is_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let normal = format!("{BEARING}/normal.npy");
     wta(&["detect", "--learn", "no/such.npy"]).fails("no/such.npy: is not there");
+    wta(&["detect", "--learn", &normal, "--batch", "2000000000"])
+        .fails("learns from 2000000000 windows at a time");
     let short = folder.path().join("short.csv");
     fs::write(&short, "1\n2\n3\n").unwrap();
     wta(&["detect", "--learn", short.to_str().unwrap()]).fails("windows for the threshold");

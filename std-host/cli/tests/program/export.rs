@@ -370,6 +370,24 @@ fn a_signal_with_preprocessing_is_classified_from_16_bits() {
 }
 
 #[test]
+fn scales_are_not_calibrated_on_samples_of_another_shape() {
+    let folder = Folder::new();
+    let (run, _) = signal_run(&folder);
+    let (out, onnx, data) = (folder.path("m.wta"), folder.path("m.onnx"), folder.path(""));
+    // As many numbers, and others.
+    for shape in [[4, 30], [1, 120], [3, 41], [2, 2]] {
+        let bytes = vec![1; 60 * shape[0] * shape[1] * 2];
+        let shape = format!("(60, {}, {})", shape[0], shape[1]);
+        write_npy(&folder.path("train.npy"), "<i2", &shape, &bytes);
+        for to in [["--out", &out], ["--onnx", &onnx]] {
+            let export = ["export", "--run", &run, "--int8", "--data", &data, to[0], to[1]];
+            wta(&export).fails("but the network takes");
+        }
+    }
+    assert!(!folder.exists("m.wta") && !folder.exists("m.onnx"));
+}
+
+#[test]
 fn two_models_lie_in_one_program() {
     let folder = Folder::new();
     let (digits, (signal, _)) = (trained(&folder), signal_run(&folder));

@@ -72,6 +72,31 @@ fn neither_threads_nor_memory_nor_interruptions_change_a_stack() {
 }
 
 #[test]
+fn the_layers_below_are_locked_while_the_one_on_top_learns_from_them() {
+    let folder = Folder::new();
+    let (recipe, data, run) = (stack(&folder), shrunken_mnist(&folder), folder.path("run"));
+    let (middle, bottom) = (folder.path("run/below"), folder.path("run/below/below"));
+    let below = fs::File::options();
+    let is_locked = |run: &str| {
+        let lock = below.clone().read(true).open(format!("{run}/.lock"));
+        lock.is_ok_and(|lock| lock.try_lock().is_err())
+    };
+    let long = fs::read_to_string(&recipe).unwrap().replacen(
+        "\ntraining = { epochs = 2,",
+        "\ntraining = { epochs = 100000,",
+        1,
+    );
+    let recipe = folder.write("long.toml", &long);
+    let out = wta(&["train", &recipe, "--data", &data, "--run", &run]).interrupted_when(|| {
+        let is_on_top = folder.exists("run/model.safetensors");
+        assert!(!is_on_top || (is_locked(&middle) && is_locked(&bottom)));
+        is_on_top
+    });
+    assert_eq!(out.code, Some(130), "{out:?}");
+    assert!(!folder.exists("run/below/.lock") && !folder.exists("run/below/below/.lock"));
+}
+
+#[test]
 fn a_stack_is_encoded_classified_and_shown() {
     let folder = Folder::new();
     let (recipe, data, run) = (stack(&folder), shrunken_mnist(&folder), folder.path("run"));
