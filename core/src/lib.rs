@@ -118,7 +118,7 @@ pub use encode::{Encoder, Inputs, Preparation};
 pub use error::{Error, Result, expect_finite};
 pub use field::{OutputLayout, PaddedLayout, ReceptiveFields};
 pub use kernels::{AdamUpdate, Kernels, Screened, SgdUpdate, Tiling};
-pub use limits::{SAFE_GRADIENT, expect_sane, expect_within, flush, has_subnormal};
+pub use limits::{SAFE_GRADIENT, bounded_loss, expect_sane, expect_within, flush, has_subnormal};
 pub use math::unit_norm;
 pub use model::Model;
 pub use network::{Conv, Layer, MAX_LAYERS, Network};

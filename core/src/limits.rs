@@ -78,6 +78,12 @@ pub fn expect_sane(start: usize, gradient: &[f32]) -> Result<()> {
     expect_within(GRADIENT_LIMIT, start, gradient)
 }
 
+/// The loss of a step, as a number: the squares of a spike of 1e20 sum up to more than `f32` holds, where the
+/// gradient is clipped or just within its limit.
+pub const fn bounded_loss(loss: f32) -> f32 {
+    if loss > f32::MAX { f32::MAX } else { loss }
+}
+
 /// [`expect_sane`] with another limit: that of a gradient which is then made smaller.
 ///
 /// # Errors

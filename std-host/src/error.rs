@@ -160,13 +160,19 @@ const LONGEST: usize = 600;
 /// A sentence may quote what a damaged file holds: control characters are written as `\n` or `\u{7}`, so that
 /// they neither break the line nor reach the terminal, and what goes on for long is cut.
 pub(crate) fn in_one_line(problem: String) -> String {
+    one_line(problem, LONGEST)
+}
+
+/// Text that may quote what somebody else wrote, as one line of at most so many of its characters: control
+/// characters are written as `\n` or `\u{7}`, and what goes on is cut.
+pub fn one_line(text: String, most: usize) -> String {
     // As many bytes are at most as many characters.
-    if problem.len() <= LONGEST && !problem.chars().any(char::is_control) {
-        return problem;
+    if text.len() <= most && !text.chars().any(char::is_control) {
+        return text;
     }
     let written = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let mut line: String = problem.chars().take(LONGEST).map(written).collect();
-    if problem.chars().nth(LONGEST).is_some() {
+    let mut line: String = text.chars().take(most).map(written).collect();
+    if text.chars().nth(most).is_some() {
         line += "...";
     }
     line

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
-use crate::limits::expect_within;
+use crate::limits::{bounded_loss, expect_within};
 use crate::logging::logged;
 use crate::memory::{part, part_mut};
 use crate::network::Network;
@@ -91,10 +91,9 @@ impl<'m> State<'m> {
         config.optimizer.step(kernels, network, *step, config.steps, gradient, moments, parameters)
     }
 
-    /// Counts a step that is done, and returns its loss, as a number: the squares of a spike of 1e20 sum up
-    /// to more than `f32` holds, where the gradient is clipped or just within its limit.
+    /// Counts a step that is done, and returns its loss, bounded.
     pub(crate) fn finish_step(&mut self, loss: f32) -> f32 {
-        let loss = if loss > f32::MAX { f32::MAX } else { loss };
+        let loss = bounded_loss(loss);
         // A restored state may say any number.
         self.step = self.step.saturating_add(1);
         #[cfg(feature = "defmt")]

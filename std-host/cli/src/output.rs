@@ -2,9 +2,10 @@
 //! to, as `/dev/stdout`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wta::files::atomic::AtomicFile;
+use wta::files::place;
 use wta::run::Run;
 
 use crate::error::{Error, Result};
@@ -33,34 +34,28 @@ pub(crate) fn report(paths: &[&Path], text: &str) -> Result<()> {
 
 /// `Ok` if files can be written to these paths without the loss of another: none is a file of the run that is
 /// read, an input or written twice.
-pub(crate) fn expect_apart(outs: &[&Path], inputs: &[&Path], run: &Run) -> Result<()> {
+pub(crate) fn expect_apart(outs: &[impl AsRef<Path>], inputs: &[impl AsRef<Path>], run: &Run) -> Result<()> {
     let refused = |path: &Path, problem: &str| Err(Error::Usage(format!("{}: {problem}", path.display())));
     for (index, out) in outs.iter().enumerate() {
+        let out = out.as_ref();
+        let mut others = outs.iter().skip(index + 1).map(AsRef::as_ref);
         if is_standard(out) {
-            if outs.iter().skip(index + 1).any(|other| is_standard(other)) {
+            if others.any(is_standard) {
                 return refused(out, "two results would go to standard output; give one of them a file");
             }
             continue;
         }
-        if run.is_own(out) || place(out).is_some_and(|place| run.is_own(&place)) {
+        if run.is_own(out) {
             return refused(out, "is a file of the run, which would be lost; give another name");
         }
-        if inputs.iter().any(|input| is_same(out, input)) {
+        if inputs.iter().any(|input| is_same(out, input.as_ref())) {
             return refused(out, "is what is read, which would be lost; give another name");
         }
-        if outs.iter().skip(index + 1).any(|other| is_same(out, other)) {
+        if others.any(|other| is_same(out, other)) {
             return refused(out, "would be written twice; give each result a name of its own");
         }
     }
     Ok(())
-}
-
-/// Where a path leads, through links; of a file that is not there yet, where it will be.
-fn place(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok().or_else(|| {
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        Some(folder.canonicalize().ok()?.join(path.file_name()?))
-    })
 }
 
 fn is_same(a: &Path, b: &Path) -> bool {
@@ -76,18 +71,12 @@ fn is_standard(path: &Path) -> bool {
 
 #[cfg(unix)]
 fn is_file_of_standard_output(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let file = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
-    // A terminal and `/dev/null` take what comes from two sides, and lose nothing.
-    let is_shared = std::fs::metadata(path).is_ok_and(|found| {
-        use std::os::unix::fs::FileTypeExt;
-        found.file_type().is_char_device()
-    });
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
     let opened = Path::new("/dev/stdout");
-    match (file(path), file(opened)) {
-        (Ok(file), Ok(standard)) => file == standard && (!is_shared || path.starts_with("/dev/stdout")),
-        _ => false,
-    }
+    let (Ok(file), Ok(standard)) = (std::fs::metadata(path), std::fs::metadata(opened)) else { return false };
+    // A terminal and `/dev/null` take what comes from two sides, and lose nothing.
+    let is_shared = file.file_type().is_char_device() && path != opened;
+    !is_shared && (file.dev(), file.ino()) == (standard.dev(), standard.ino())
 }
 
 #[cfg(not(unix))]
@@ -97,6 +86,8 @@ fn is_file_of_standard_output(_: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -107,18 +98,10 @@ mod tests {
         std::fs::write(at("x.npy"), "").unwrap();
         let run = Run::new(at("run"));
         let said = |outs: &[&str], inputs: &[&str]| {
-            let [outs, inputs] = [outs, inputs].map(|names| {
-                names
-                    .iter()
-                    .map(|name| match *name {
-                        "-" => PathBuf::from("-"),
-                        name => at(name),
-                    })
-                    .collect::<Vec<_>>()
-            });
-            let paths = |all: &'static [PathBuf]| all.iter().map(PathBuf::as_path).collect::<Vec<_>>();
-            let (outs, inputs) = (paths(outs.leak()), paths(inputs.leak()));
-            expect_apart(&outs, &inputs, &run).map_err(|error| error.to_string())
+            let paths = |names: &[&str]| -> Vec<PathBuf> {
+                names.iter().map(|name| if *name == "-" { PathBuf::from("-") } else { at(name) }).collect()
+            };
+            expect_apart(&paths(outs), &paths(inputs), &run).map_err(|error| error.to_string())
         };
         assert_eq!(said(&["a.wta", "a.rs", "-"], &["x.npy"]), Ok(()));
         assert_eq!(said(&["run/features.npy"], &["x.npy"]), Ok(()));

@@ -12,15 +12,10 @@ pub(crate) fn say(text: &str) {
 /// The longest sentence, in characters.
 const LONGEST: usize = 2000;
 
-/// A sentence that may quote what somebody else wrote: control characters are written out, so that they
-/// neither break the line nor reach the terminal, and what goes on for long is cut.
+/// A sentence that may quote what somebody else wrote, so that it neither breaks the line nor reaches the
+/// terminal's commands.
 pub(crate) fn one_line(sentence: &str) -> String {
-    let written = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let mut line: String = sentence.chars().take(LONGEST).map(written).collect();
-    if sentence.chars().nth(LONGEST).is_some() {
-        line += "...";
-    }
-    line
+    wta::error::one_line(sentence.to_owned(), LONGEST)
 }
 
 /// Prints a result; a closed pipe (as with `| head`) is not an error.

@@ -1,11 +1,12 @@
 //! Files that are either whole or absent: written under a temporary name, synced, then renamed. Pipes and
 //! devices, which cannot be replaced, are written into.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, OpenFile};
+use super::place::folder_of;
 use super::temporary;
 use crate::error::{Error, Result};
 
@@ -38,7 +39,6 @@ impl AtomicFile {
     /// [`Error::File`] if `target` is not the path of a file, [`Error::Io`] if nothing can be written there.
     pub fn create(target: &Path) -> Result<Self> {
         let failed = |e| Error::io("write", target, e);
-
         let found = fs::metadata(target).ok();
         if found.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Error::file(target, "is a folder; give the path of a file"));
@@ -49,11 +49,7 @@ impl AtomicFile {
             return Ok(Self { target: target.to_path_buf(), sink: Sink::Direct(writer) });
         }
         let replaced = followed(target).map_err(failed)?;
-        let (file, temporary) = Self::temporary(target, &replaced)?;
-        if let Some(found) = found {
-            keep_mode_and_owner(&found, &temporary);
-        }
-        Ok(Self::new(target, file, temporary, replaced))
+        Self::in_place_of(replaced, target, found.as_ref())
     }
 
     /// The same for a file of a folder that this library writes. A link with its name is replaced, and
@@ -63,28 +59,27 @@ impl AtomicFile {
     ///
     /// As for [`AtomicFile::create`]; also for a pipe or a device in the file's place.
     fn create_here(target: &Path) -> Result<Self> {
-        match fs::symlink_metadata(target) {
-            Ok(found) if !found.is_file() && !found.is_dir() && !found.is_symlink() => {
+        match fs::symlink_metadata(target).map(|found| found.file_type()) {
+            Ok(kind) if kind.is_symlink() => Self::in_place_of(target.to_path_buf(), target, None),
+            Ok(kind) if !kind.is_file() && !kind.is_dir() => {
                 Err(Error::file(target, "is a pipe or a device where a file belongs; remove it"))
-            }
-            Ok(found) if found.is_symlink() => {
-                let (file, temporary) = Self::temporary(target, target)?;
-                Ok(Self::new(target, file, temporary, target.to_path_buf()))
             }
             _ => Self::create(target),
         }
     }
 
-    fn temporary(target: &Path, replaced: &Path) -> Result<(File, PathBuf)> {
+    /// A new file that will be at `replaced`, with the mode and the owner of what is `found` there.
+    fn in_place_of(replaced: PathBuf, target: &Path, found: Option<&fs::Metadata>) -> Result<Self> {
         let Some(name) = replaced.file_name() else {
             return Err(Error::file(target, "is not the path of a file"));
         };
-        temporary::create(replaced, &name.to_string_lossy()).map_err(|e| Error::io("write", target, e))
-    }
-
-    fn new(target: &Path, file: File, temporary: PathBuf, replaced: PathBuf) -> Self {
+        let (file, temporary) = temporary::create(&replaced, &name.to_string_lossy())
+            .map_err(|e| Error::io("write", target, e))?;
+        if let Some(found) = found {
+            keep_mode_and_owner(found, &temporary);
+        }
         let writer = Some(BufWriter::new(OpenFile::new(file, &replaced)));
-        Self { target: target.to_path_buf(), sink: Sink::New { writer, temporary, replaced } }
+        Ok(Self { target: target.to_path_buf(), sink: Sink::New { writer, temporary, replaced } })
     }
 
     /// Standard output, as a file that is written to the end or not.
@@ -130,7 +125,7 @@ impl AtomicFile {
                 let renamed = finished.and_then(|()| disk::rename(temporary, replaced));
                 match renamed {
                     // The rename survives a crash once the folder is synced.
-                    Ok(()) => disk::sync_dir(temporary::folder_of(replaced)),
+                    Ok(()) => disk::sync_dir(folder_of(replaced)),
                     Err(_) => drop(disk::remove_file(temporary)),
                 }
                 // What could not be written is not tried again.

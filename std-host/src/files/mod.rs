@@ -2,7 +2,11 @@
 
 pub mod atomic;
 pub(crate) mod disk;
+mod place;
 pub(crate) mod seal;
 mod temporary;
 pub(crate) mod tensors;
 pub(crate) mod whole;
+
+pub(crate) use place::folder_of;
+pub use place::place;

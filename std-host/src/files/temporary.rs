@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk;
+use super::place::folder_of;
 
 /// The random characters of a name.
 const RANDOM: usize = 12;
@@ -52,11 +53,6 @@ pub(super) fn create(target: &Path, name: &str) -> io::Result<(File, PathBuf)> {
 }
 
 const ENDING: &str = ".tmp";
-
-/// The folder of a file.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
 
 /// Whether an open file still has a name.
 fn is_there(file: &File) -> bool {

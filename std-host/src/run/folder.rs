@@ -8,7 +8,7 @@ use wta_core::Network;
 use super::links::Links;
 use super::model::{self, SavedModel};
 use crate::error::{Error, Result, RunProblem};
-use crate::files::{atomic, disk, whole};
+use crate::files::{atomic, disk, folder_of, place, whole};
 use crate::observer::EpochMetrics;
 use crate::recipe::{self, Recipe};
 
@@ -100,18 +100,21 @@ impl Run {
         is_below || FILES.iter().any(|name| self.file(name).exists())
     }
 
-    /// Whether a path is that of a file which runs in this folder, and in those of the layers below, consist
-    /// of, or that of a lock.
+    /// Whether a path has the name of, or leads to, a file which runs in this folder, and in those of the
+    /// layers below, consist of, or a lock.
     pub fn is_own(&self, path: &Path) -> bool {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let is_here = path
-            .parent()
-            .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent })
-            .and_then(|parent| parent.canonicalize().ok())
-            .is_some_and(|parent| self.folder.canonicalize().is_ok_and(|folder| parent == folder));
-        let is_file =
-            name.is_some_and(|name| FILES.contains(&name) || [TRAINING, EVALUATION, BELOW].contains(&name));
-        (is_here && is_file) || (self.below().folder.is_dir() && self.below().is_own(path))
+        let is_here = |path: &Path| {
+            let parent = folder_of(path).canonicalize();
+            parent.is_ok_and(|parent| self.folder.canonicalize().is_ok_and(|folder| parent == folder))
+        };
+        let is_file = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| FILES.contains(&name) || [TRAINING, EVALUATION, BELOW].contains(&name))
+        };
+        let is_own = |path: &Path| is_file(path) && is_here(path);
+        is_own(path)
+            || place(path).is_some_and(|place| is_own(&place))
+            || (self.below().folder.is_dir() && self.below().is_own(path))
     }
 
     /// Removes the files of this run, and nothing else.

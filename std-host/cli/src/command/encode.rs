@@ -100,8 +100,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let of_winners = arguments.reconstruct || arguments.code == Some(CodeName::Trained);
     check(arguments, of_winners)?;
     let run = run_of(&arguments.run, &context.bar());
-    let inputs: Vec<&Path> = arguments.images.iter().map(PathBuf::as_path).collect();
-    output::expect_apart(&[&arguments.out], &inputs, &run)?;
+    output::expect_apart(&[&arguments.out], arguments.images.as_slice(), &run)?;
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
     let recipe = run.recipe()?.applied(&ApplyTo { stride, pool })?;

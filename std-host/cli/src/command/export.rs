@@ -79,8 +79,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = run_of(&arguments.run, &context.bar());
     let outs = [&arguments.out, &arguments.onnx, &arguments.rust, &arguments.c];
-    let outs: Vec<&Path> = outs.into_iter().flatten().map(PathBuf::as_path).collect();
-    output::expect_apart(&outs, &[], &run)?;
+    let outs: Vec<&PathBuf> = outs.into_iter().flatten().collect();
+    output::expect_apart(&outs, &[] as &[&Path], &run)?;
     // ONNX has more than devices compute; its integers are theirs.
     let source = if arguments.out.is_some() || arguments.int8 {
         Source::load(&run, arguments.shape)?

@@ -17,6 +17,7 @@ use super::tree::is_picture;
 use super::{array, recording_files};
 use crate::error::{Error, Result};
 use crate::extent::Extent;
+use crate::files::folder_of;
 
 /// The largest side that pictures are brought to.
 const MOST_SIDE: usize = 48;
@@ -47,7 +48,7 @@ pub(in crate::data) fn look(path: &Path) -> Result<Found> {
 }
 
 fn look_at_file(path: &Path) -> Result<Found> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let name = name_of(path);
     let (folder, mut remarks) = (folder.to_path_buf(), Vec::new());
     array::length(path)?;

@@ -15,7 +15,7 @@ mod rbm;
 mod shared;
 mod units;
 
-use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, survivors};
+use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, bounded_loss, survivors};
 
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
@@ -137,8 +137,7 @@ impl<K: Kernels> BatchTrainer<K> {
             Method::Rbm(chains) => chains.step(state, batch)?,
         };
         self.step += 1;
-        // As the core's trainers say it.
-        Ok(if loss > f32::MAX { f32::MAX } else { loss })
+        Ok(bounded_loss(loss))
     }
 
     /// How many images of the last step's batch were bad and skipped.
