@@ -108,6 +108,7 @@ mod select;
 mod shape;
 mod stream;
 mod svm;
+mod threshold;
 mod train;
 mod units;
 mod unrolled;
@@ -142,6 +143,7 @@ pub use stream::{
     stream_training_len,
 };
 pub use svm::Svm;
+pub use threshold::Threshold;
 pub use train::{
     BadImages, Clock, ContrastiveDivergence, Corruption, Deltas, Guard, Learner, Method, Norm, Optimizer,
     RbmTrainer, Schedule, Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig, TrainingLen,

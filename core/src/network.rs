@@ -461,7 +461,7 @@ impl Network {
     }
 
     /// Where the decoder's bias starts; the atoms, when there are any, lie right before it.
-    pub(crate) const fn decoder_bias_start(&self) -> usize {
+    pub const fn decoder_bias_start(&self) -> usize {
         self.layer_start(self.depth()) + if self.tied { 0 } else { self.decoder().filters_len() }
     }
 

@@ -1,9 +1,11 @@
-//! Pooling of the dense code: the representation that a classifier sees (section 3.3 of the paper).
+//! From the dense code to the representation that a classifier sees: a threshold, and pooling (section 3.3 of
+//! the paper).
 
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
 use crate::runs::{runs, runs_mut};
 use crate::shape::{Shape, Size, div_ceil};
+use crate::threshold::Threshold;
 
 /// Pooling; windows may overlap, and the last ones are cut at the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Pool {
     pub stride: Size,
     /// What becomes of the activations in a window.
     pub kind: PoolKind,
+    /// What is taken off the activations before: before square roots, if there are any.
+    pub threshold: Threshold,
 }
 
 /// What becomes of a map's activations in a window.
@@ -61,7 +65,12 @@ impl Pool {
 
     /// The largest of square windows.
     pub const fn square(kernel: usize, stride: usize) -> Self {
-        Self { kernel: Size::square(kernel), stride: Size::square(stride), kind: PoolKind::Max }
+        Self {
+            kernel: Size::square(kernel),
+            stride: Size::square(stride),
+            kind: PoolKind::Max,
+            threshold: Threshold::None,
+        }
     }
 
     /// The means of the same windows.
@@ -70,10 +79,16 @@ impl Pool {
         Self { kind: PoolKind::Average, ..self }
     }
 
+    /// The same of activations above the mean of their position.
+    #[must_use]
+    pub const fn triangle(self) -> Self {
+        Self { threshold: Threshold::Triangle, ..self }
+    }
+
     /// Rows and columns in each other's place, for the maps of a [`Network::turned`](crate::Network::turned).
     #[must_use]
     pub const fn turned(self) -> Self {
-        Self { kernel: self.kernel.turned(), stride: self.stride.turned(), kind: self.kind }
+        Self { kernel: self.kernel.turned(), stride: self.stride.turned(), ..self }
     }
 
     /// `Ok` when maps of this shape can be pooled so.
@@ -131,7 +146,8 @@ impl Pool {
         rows * left(maps.width, window_x.saturating_mul(self.stride.width), self.kernel.width)
     }
 
-    /// Pools the maps of one image: `maps` and `pooled` both hold the channels of a position side by side.
+    /// Pools the maps of one image, from which the threshold has been taken already
+    /// ([`Threshold::apply`]): `maps` and `pooled` both hold the channels of a position side by side.
     ///
     /// # Errors
     ///

@@ -13,8 +13,8 @@ use wta_core::model::{Description, ModelWriter, model_len};
 use wta_core::{
     ContrastiveDivergence, Conv, Inputs, Layer, Method, Network, Optimizer, OutputLayout, PaddedLayout, Pool,
     PoolKind, RbmTrainer, ReceptiveFields, Scalar, Scratch, Selection, Shape, Size, Sparsity, StreamTrainer,
-    Trainer, TrainingConfig, UnitTrainer, extractor_len, forward_len, novelty_len, rbm_training_len,
-    stream_training_len, survivors, training_len, unit_training_len,
+    Threshold, Trainer, TrainingConfig, UnitTrainer, extractor_len, forward_len, novelty_len,
+    rbm_training_len, stream_training_len, survivors, training_len, unit_training_len,
 };
 
 const CASES: u32 = if cfg!(miri) { 4 } else { 2000 };
@@ -44,7 +44,13 @@ fn conv() -> impl Strategy<Value = Conv> {
 
 fn pool() -> impl Strategy<Value = Pool> {
     let kind = prop_oneof![Just(PoolKind::Max), Just(PoolKind::Average)];
-    (size(), size(), kind).prop_map(|(kernel, stride, kind)| Pool { kernel, stride, kind })
+    let threshold = prop_oneof![Just(Threshold::None), Just(Threshold::Triangle)];
+    (size(), size(), kind, threshold).prop_map(|(kernel, stride, kind, threshold)| Pool {
+        kernel,
+        stride,
+        kind,
+        threshold,
+    })
 }
 
 fn sparsity() -> impl Strategy<Value = Sparsity> {
@@ -167,7 +173,7 @@ proptest! {
         }
         // Trainers refuse memory that is too short, however long it should be.
         let scalar = Scalar;
-        let divergence = ContrastiveDivergence { steps: 1, seed: batch as u64 };
+        let divergence = ContrastiveDivergence { steps: 1, persistent: false, seed: batch as u64 };
         let refused = [
             Trainer::new(scalar, network, config, 0, &mut [], &mut [], scratch()).is_err(),
             StreamTrainer::new(scalar, network, config, 0, &mut [], &mut [], scratch()).is_err(),

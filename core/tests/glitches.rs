@@ -90,7 +90,7 @@ impl Training {
                 step!(StreamTrainer::new(Scalar, network, config, step, parameters, moments, scratch))
             }
             Kind::Rbm => {
-                let gibbs = ContrastiveDivergence { steps: 1, seed: 5 };
+                let gibbs = ContrastiveDivergence { steps: 1, persistent: false, seed: 5 };
                 step!(RbmTrainer::new(Scalar, network, config, gibbs, step, parameters, moments, scratch))
             }
         }

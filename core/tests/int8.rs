@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wta_core::int8::{
     Int8Classifier, Int8Extractor, Int8Network, Int8Svm, Int8Weights, Portable, packed_len, sqrt,
 };
-use wta_core::{Conv, Error, Network, Pool, PoolKind, Random, Shape, Size};
+use wta_core::{Conv, Error, Network, Pool, PoolKind, Random, Shape, Size, Threshold};
 
 /// A quantised layer in plain order: filters one after the other.
 struct PlainLayer {
@@ -126,6 +126,17 @@ prop_compose! {
     }
 }
 
+/// The activations of a code less the rounded mean of their position.
+fn above(threshold: Threshold, network: &Network, mut code: Vec<i64>) -> Vec<i64> {
+    if threshold == Threshold::Triangle {
+        for position in code.chunks_exact_mut(network.code().channels) {
+            let mean = position.iter().sum::<i64>() as f64 / position.len() as f64;
+            position.iter_mut().for_each(|v| *v = (*v - (mean + 0.5).floor() as i64).max(0));
+        }
+    }
+    code
+}
+
 prop_compose! {
     fn case()(
         channels in 1usize..5, height in 1usize..14, width in 1usize..14, layers in layers(),
@@ -134,8 +145,9 @@ prop_compose! {
         let input = Shape::new(channels, height, width);
         let network = Network::convolutional(input, &layers, Size::ONE).ok()?;
         let (kernel, stride) = (Size::new(pool.0, pool.1), Size::new(pool.2, pool.3));
-        let pool = Pool { kernel, stride, kind: PoolKind::Max };
-        let pool = if seed % 4 == 0 { Pool::NONE } else { pool };
+        let threshold = if seed % 3 == 0 { Threshold::Triangle } else { Threshold::None };
+        let pool = Pool { kernel, stride, kind: PoolKind::Max, threshold };
+        let pool = if seed % 4 == 0 { Pool { threshold, ..Pool::NONE } } else { pool };
         pool.check(network.code()).ok()?;
         Some((network, pool, seed, root))
     }
@@ -163,7 +175,7 @@ proptest! {
             let code = network.layers().zip(&layers).fold(input, |input, (layer, plain)| {
                 convolved(&layer, plain, &input)
             });
-            let expected = pooled(pool, network.code(), &code);
+            let expected = pooled(pool, network.code(), &above(pool.threshold, &network, code));
             for (found, expected) in features.iter().zip(&expected) {
                 let expected = if by_root { sqrt(*expected as i16) } else { *expected as i16 };
                 prop_assert_eq!(*found, expected);

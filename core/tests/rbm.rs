@@ -30,12 +30,21 @@ fn settings(selection: Selection, steps: usize) -> (TrainingConfig, ContrastiveD
     let corruption = Corruption::NONE;
     (
         TrainingConfig { sparsity, corruption, guard: Guard::NONE, optimizer, batch: BATCH, steps: 300 },
-        ContrastiveDivergence { steps, seed: 4 },
+        ContrastiveDivergence { steps, persistent: false, seed: 4 },
     )
 }
 
-fn every_kind() -> [(TrainingConfig, ContrastiveDivergence); 3] {
-    [settings(Selection::All, 1), settings(Selection::Lifetime { rate: 0.3 }, 1), settings(Selection::All, 2)]
+/// The same with chains that go on.
+fn persistent(
+    (training, divergence): (TrainingConfig, ContrastiveDivergence),
+) -> (TrainingConfig, ContrastiveDivergence) {
+    (training, ContrastiveDivergence { persistent: true, ..divergence })
+}
+
+fn every_kind() -> [(TrainingConfig, ContrastiveDivergence); 5] {
+    let wta = settings(Selection::Lifetime { rate: 0.3 }, 1);
+    let (one, two) = (settings(Selection::All, 1), settings(Selection::All, 2));
+    [one, wta, two, persistent(wta), persistent(two)]
 }
 
 /// Three patterns, each several times, so that there is something to learn.
@@ -44,16 +53,18 @@ fn images() -> Vec<f32> {
     (0..BATCH * INPUTS).map(|i| f32::from(on(i / INPUTS % 3, i % INPUTS))).collect()
 }
 
-fn memory() -> Memory {
+fn memory((_, divergence): (TrainingConfig, ContrastiveDivergence)) -> Memory {
     let mut parameters = vec![0.0; network().parameters_len()];
     network().initialise(Initial::Normal(0.01), 1, &mut parameters).unwrap();
-    Memory::new(Scalar, &network(), BATCH, parameters)
+    let mut memory = Memory::new(Scalar, &network(), BATCH, parameters);
+    memory.moments.resize(divergence.moments_len(&network(), BATCH), 0.0);
+    memory
 }
 
 #[test]
 fn the_reconstruction_error_falls() {
     for settings in every_kind() {
-        let mut memory = memory();
+        let mut memory = memory(settings);
         let mut trainer = memory.trainer(Scalar, network(), settings, 0).unwrap();
         let batch = images();
         let losses: Vec<f32> = (0..300).map(|_| trainer.step(batch.chunks_exact(INPUTS)).unwrap()).collect();
@@ -75,10 +86,10 @@ fn training_continues_where_it_was_interrupted() {
     for settings in every_kind() {
         let batch = images();
         let batch = || batch.chunks_exact(INPUTS);
-        let mut whole = memory();
+        let mut whole = memory(settings);
         let mut trainer = whole.trainer(Scalar, network(), settings, 0).unwrap();
         (0..6).for_each(|_| assert!(trainer.step(batch()).is_ok()));
-        let mut part = memory();
+        let mut part = memory(settings);
         let mut trainer = part.trainer(Scalar, network(), settings, 0).unwrap();
         (0..2).for_each(|_| assert!(trainer.step(batch()).is_ok()));
         let mut rest = Memory::new(Scalar, &network(), BATCH, part.parameters);
@@ -95,7 +106,7 @@ fn a_refused_step_changes_nothing() {
     let first_bias = INPUTS * 24;
     for settings in every_kind() {
         let good = images();
-        let mut memory = memory();
+        let mut memory = memory(settings);
         let mut trainer = memory.trainer(Scalar, network(), settings, 0).unwrap();
         (0..2).for_each(|_| assert!(trainer.step(good.chunks_exact(INPUTS)).is_ok()));
         let before = memory.clone();
@@ -140,26 +151,28 @@ fn memory_and_settings_that_do_not_fit_are_refused() {
     let refused = |mut memory: Memory, network: Network, settings| {
         memory.trainer(Scalar, network, settings, 0).map(drop).unwrap_err()
     };
-    for by in [-1isize, 1] {
+    for (by, divergence) in [-1isize, 1].into_iter().flat_map(|by| {
+        [divergence, ContrastiveDivergence { persistent: true, ..divergence }].map(|kind| (by, kind))
+    }) {
         let resized = |len: usize| len.checked_add_signed(by).unwrap();
-        let mut odd = memory();
+        let mut odd = memory((training, divergence));
         odd.parameters.resize(resized(odd.parameters.len()), 0.0);
         let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "parameters", .. }));
-        let mut odd = memory();
+        let mut odd = memory((training, divergence));
         odd.moments.resize(resized(odd.moments.len()), 0.0);
         let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "moments", .. }));
-        let mut odd = memory();
+        let mut odd = memory((training, divergence));
         odd.floats.resize(resized(odd.floats.len()), 0.0);
         let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "scratch floats", .. }));
-        let mut odd = memory();
+        let mut odd = memory((training, divergence));
         odd.indices.resize(resized(odd.indices.len()), 0);
         let error = refused(odd, network(), (training, divergence));
         assert!(matches!(error, Error::Length { what: "scratch indices", .. }));
     }
-    let mut odd = memory();
+    let mut odd = memory((training, divergence));
     odd.parameters[3] = f32::NAN;
     let error = refused(odd, network(), (training, divergence));
     assert_eq!(error, Error::NotFinite { what: "parameters", index: 3 });
@@ -177,20 +190,23 @@ fn memory_and_settings_that_do_not_fit_are_refused() {
             divergence,
         ),
     ] {
-        assert!(matches!(refused(memory(), network(), settings), Error::Invalid(_)), "{settings:?}");
+        assert!(matches!(refused(memory(settings), network(), settings), Error::Invalid(_)), "{settings:?}");
     }
     for network in [
         Network::fully_connected(INPUTS, &[24]).unwrap(),
         Network::fully_connected(INPUTS, &[24, 3]).unwrap(),
     ] {
-        assert!(matches!(refused(memory(), network, (training, divergence)), Error::Invalid(_)));
+        assert!(matches!(
+            refused(memory((training, divergence)), network, (training, divergence)),
+            Error::Invalid(_)
+        ));
     }
 }
 
 /// As many samples as the probabilities say, each image and phase with draws of its own.
 #[test]
 fn samples_follow_the_probabilities() {
-    let divergence = ContrastiveDivergence { steps: 1, seed: 7 };
+    let divergence = ContrastiveDivergence { steps: 1, persistent: false, seed: 7 };
     let probabilities = [0.0, 0.1, 0.5, 0.9, 1.0];
     let mut counts = [0u32; 5];
     let mut active = [0; 5];

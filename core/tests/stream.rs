@@ -8,7 +8,7 @@ use networks::{images, networks, parameters};
 use proptest::prelude::*;
 use wta_core::{
     Classifier, Conv, Encoder, Error, Extractor, Forward, Network, Parameters, Pool, PoolKind, Random, Rows,
-    Scalar, Shape, Size, Svm, extractor_len, forward_len, math,
+    Scalar, Shape, Size, Svm, Threshold, extractor_len, forward_len, math,
 };
 
 /// The dense code of an image, with all maps in memory.
@@ -25,6 +25,7 @@ fn whole(network: Network, parameters: &[f32], image: &[f32]) -> Vec<f32> {
 fn whole_features(network: Network, parameters: &[f32], pool: Pool, root: bool, image: &[f32]) -> Vec<f32> {
     let mut features = vec![0.0; pool.output(network.code()).len()];
     let mut code = whole(network, parameters, image);
+    pool.threshold.apply(network.code().channels, &mut code);
     if root {
         code.iter_mut().for_each(|activation| *activation = math::inference::sqrt(*activation));
     }
@@ -40,7 +41,13 @@ fn bits(values: &[f32]) -> Vec<u32> {
 fn pools() -> impl Strategy<Value = Pool> {
     let sizes = || (1usize..5, 1usize..5).prop_map(|(height, width)| Size::new(height, width));
     let kinds = prop_oneof![Just(PoolKind::Max), Just(PoolKind::Average)];
-    (sizes(), sizes(), kinds).prop_map(|(kernel, stride, kind)| Pool { kernel, stride, kind })
+    let thresholds = prop_oneof![Just(Threshold::None), Just(Threshold::Triangle)];
+    (sizes(), sizes(), kinds, thresholds).prop_map(|(kernel, stride, kind, threshold)| Pool {
+        kernel,
+        stride,
+        kind,
+        threshold,
+    })
 }
 
 proptest! {

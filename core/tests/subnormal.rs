@@ -157,7 +157,7 @@ fn rbms() {
     expect_same(&network, |batch| {
         let mut memory = owned_rbm::Memory::new(Scalar, &network, BATCH, parameters(&network, 6));
         assert_eq!(memory.indices.len(), rbm_training_len(&network, BATCH).indices);
-        let divergence = ContrastiveDivergence { steps: 1, seed: 4 };
+        let divergence = ContrastiveDivergence { steps: 1, persistent: false, seed: 4 };
         let mut trainer = memory.trainer(Scalar, network, (training, divergence), 0).unwrap();
         let losses = [0; 3].map(|_| trainer.step(batch.chunks_exact(network.input().len())).unwrap());
         let parameters = memory.parameters;

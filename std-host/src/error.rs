@@ -252,6 +252,8 @@ pub enum Setting {
     Data,
     /// A key that a search varies, and its values.
     Axis,
+    /// The rungs of a search.
+    Rungs,
 }
 
 impl Setting {
@@ -267,6 +269,7 @@ impl Setting {
             Self::Size => "size",
             Self::Data => "data",
             Self::Axis => "axis",
+            Self::Rungs => "rungs",
         }
     }
 

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use serde_json::json;
 use wta_core::model::{PREPROCESSING, TrainingState};
-use wta_core::{BadImages, Guard, Method, Model, Pool, Schedule, Selection, Shape, Size, TrainingConfig};
+use wta_core::{
+    BadImages, Guard, Method, Model, Pool, Schedule, Selection, Shape, Size, Threshold, TrainingConfig,
+};
 
 use crate::data::{Classes, Form};
 use crate::error::{Error, Result};
@@ -306,12 +308,16 @@ fn described(found: &Model<'_>, base: &Recipe, below: Option<Box<Recipe>>) -> Re
         }
     };
     let pool = found.pool();
-    let windows =
-        PoolRecipe { kernel: size(pool.kernel), stride: size(pool.stride), ..PoolRecipe::from(pool) };
-    let pool = (pool != Pool::NONE).then_some(windows);
+    let threshold = pool.threshold.into();
+    let is_pooled = Pool { threshold: Threshold::None, ..pool } != Pool::NONE;
+    let windows = is_pooled.then(|| PoolRecipe {
+        kernel: size(pool.kernel),
+        stride: size(pool.stride),
+        ..PoolRecipe::from(pool)
+    });
     let mut recipe = Recipe {
         network: architecture,
-        features: Features { root: found.sqrt_features(), pool },
+        features: Features { root: found.sqrt_features(), pool: windows, threshold, ..Features::default() },
         below,
         large: None,
         preprocess: Vec::new(),

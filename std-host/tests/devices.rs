@@ -38,7 +38,7 @@ fn standardise(per: Per) -> PreprocessRecipe {
 
 const CONTRAST: PreprocessRecipe = PreprocessRecipe::Contrast { regulariser: 0.1 };
 const LOCAL: PreprocessRecipe = PreprocessRecipe::LocalContrast { window: 5, deviation: None };
-const ZCA: PreprocessRecipe = PreprocessRecipe::Zca { regulariser: 0.1, samples: None };
+const ZCA: PreprocessRecipe = PreprocessRecipe::Zca { regulariser: 0.1, samples: None, patch: None };
 
 fn with(builder: RecipeBuilder, steps: &[PreprocessRecipe]) -> RecipeBuilder {
     let builder = steps.iter().fold(builder.divide_by(1.5), |builder, step| builder.preprocess(*step));

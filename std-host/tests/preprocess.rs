@@ -294,3 +294,87 @@ fn senseless_steps_are_refused_in_one_sentence() {
     let error = fit(Isa::detect(), &many, &samples, &()).unwrap_err();
     assert!(error.to_string().contains("only 120 images"), "{error}");
 }
+
+/// Smooth noise in two colours, of which one is mostly the other.
+fn smooth(images: usize, side: usize) -> Dataset {
+    let mut random = wta_core::Random::new(3);
+    let wide = side + 2;
+    let pixels = (0..images).flat_map(|_| {
+        let noise: Vec<f32> = (0..2 * wide * wide).map(|_| random.normal()).collect();
+        let at = |colour: usize, y: usize, x: usize| noise[(colour * wide + y) * wide + x];
+        let blurred = |colour: usize, place: usize| -> f32 {
+            let (y, x) = (place / side, place % side);
+            (0..9).map(|i| at(colour, y + i / 3, x + i % 3)).sum()
+        };
+        let (first, second): (Vec<f32>, Vec<f32>) =
+            (0..side * side).map(|place| (blurred(0, place), blurred(1, place))).unzip();
+        let mixed: Vec<f32> = first.iter().zip(&second).map(|(a, b)| a + 0.5 * b).collect();
+        first.into_iter().chain(mixed).map(|v| (127.5 + 10.0 * v) as u8).collect::<Vec<u8>>()
+    });
+    Dataset::from_bytes(Shape::new(2, side, side), pixels.collect::<Vec<u8>>()).unwrap()
+}
+
+/// The correlation of two numbers at this distance, over all images and places.
+fn correlation(images: &[f32], side: usize, apart: usize) -> f64 {
+    let mut sums = [0.0f64; 3];
+    for image in images.chunks_exact(2 * side * side) {
+        // Away from the border.
+        for y in 3..side - 3 {
+            let at = |x: usize| (y * side + x) * 2;
+            for x in 3..side - 4 {
+                let (a, b) = (f64::from(image[at(x)]), f64::from(image[at(x) + apart]));
+                sums[0] += a * b;
+                sums[1] += a * a;
+                sums[2] += b * b;
+            }
+        }
+    }
+    sums[0] / (sums[1] * sums[2]).sqrt()
+}
+
+#[test]
+fn whitening_by_patches_takes_neighbours_and_colours_apart() {
+    let side = 16;
+    let network = recipe::load("mnist-conv16").unwrap().network;
+    let made = |isa: Isa, steps: &str, seed: u64| {
+        let mut recipe = recipe(steps);
+        recipe.network = network.clone();
+        recipe.training.seed = seed;
+        let samples = Samples::new(&recipe, smooth(60, side)).unwrap();
+        let learnt = fit(isa, &recipe, &samples, &()).unwrap();
+        let mut images = vec![0.0; samples.len() * samples.shape().len()];
+        let all: Vec<usize> = (0..samples.len()).collect();
+        samples.write_all(&Preprocessor::new(isa, &learnt), &all, &mut images).unwrap();
+        (learnt, images)
+    };
+    let patches =
+        r#"{ step = "standardise", per = "channel" }, { step = "zca", regulariser = 1e-3, patch = 7 }"#;
+    let (_, before) = made(Isa::Scalar, r#"{ step = "standardise", per = "channel" }"#, 1);
+    let (learnt, after) = made(Isa::Scalar, patches, 1);
+    // Of the other colour, and of the next pixel.
+    for apart in [1, 2] {
+        let (before, after) = (correlation(&before, side, apart), correlation(&after, side, apart));
+        assert!(before > 0.5 && after.abs() < 0.1, "{apart}: {before} became {after}");
+    }
+    let variance = after.iter().map(|v| f64::from(v * v)).sum::<f64>() / after.len() as f64;
+    assert!((variance - 1.0).abs() < 0.15, "{variance}");
+    assert_eq!(made(Isa::Scalar, patches, 1).0, learnt);
+    assert_ne!(made(Isa::Scalar, patches, 2).0, learnt, "the seed draws the patches");
+    for isa in Isa::all_available() {
+        expect_close(&made(isa, patches, 1).1, &after, 1e-4, &format!("{isa}"));
+    }
+}
+
+#[test]
+fn patches_that_cannot_be_are_told() {
+    let network = r#"{ kind = "convolutional", encoder = [{ maps = 4, kernel = 3 }], decoder_kernel = 3, initial = "he" }"#;
+    for (patch, problem) in [("0", "at least 1"), ("[3, 2000]", "1 to 1023"), ("\"x\"", "patch")] {
+        let steps = format!(r#"{{ step = "zca", regulariser = 0.1, patch = {patch} }}"#);
+        let sentence = parse(network, &steps).unwrap_err().to_string();
+        assert!(sentence.contains(problem), "{patch}: {sentence}");
+    }
+    let recipe = parse(network, r#"{ step = "zca", regulariser = 0.1, patch = [4, 9] }"#).unwrap();
+    let samples = Samples::new(&recipe, smooth(3, 8)).unwrap();
+    let sentence = fit(Isa::Scalar, &recipe, &samples, &()).unwrap_err().to_string();
+    assert!(sentence.contains("patch is larger than the images of 8 x 8"), "{sentence}");
+}

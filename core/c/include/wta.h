@@ -383,6 +383,10 @@ struct wta_pooling {
      * Whether the mean of a window is taken, and not the maximum.
      */
     bool average;
+    /**
+     * Whether the mean of a position's activations is taken off them first; what falls below 0 becomes 0.
+     */
+    bool triangle;
 };
 
 /**

@@ -1,6 +1,6 @@
 //! Descriptions of networks and poolings.
 
-use wta_core::{Conv, MAX_LAYERS, Network, Pool, PoolKind, Shape, Size};
+use wta_core::{Conv, MAX_LAYERS, Network, Pool, PoolKind, Shape, Size, Threshold};
 
 use crate::memory::reference;
 use crate::status::Checked;
@@ -126,12 +126,15 @@ pub struct wta_pooling {
     pub root: bool,
     /// Whether the mean of a window is taken, and not the maximum.
     pub average: bool,
+    /// Whether the mean of a position's activations is taken off them first; what falls below 0 becomes 0.
+    pub triangle: bool,
 }
 
 impl wta_pooling {
     pub(crate) fn check(&self, network: &Network) -> Checked<Pool> {
         let kind = if self.average { PoolKind::Average } else { PoolKind::Max };
-        let pool = Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind };
+        let threshold = if self.triangle { Threshold::Triangle } else { Threshold::None };
+        let pool = Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind, threshold };
         pool.check(network.code())?;
         Ok(pool)
     }

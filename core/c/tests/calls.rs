@@ -465,6 +465,7 @@ fn a_trained_network_is_a_model_and_can_be_trained_on() {
         stride: wta_size { height: 3, width: 3 },
         root: true,
         average: true,
+        triangle: true,
     };
     let mut model = empty();
     let scale = 1.0 / 255.0;
@@ -480,10 +481,10 @@ fn a_trained_network_is_a_model_and_can_be_trained_on() {
     assert_eq!(copy.layers[..2], described.layers[..2]);
     assert_eq!((copy.input, copy.depth, copy.decoder_kernel), (described.input, 2, described.decoder_kernel));
 
-    // Means of square roots.
+    // Means of square roots of what is above the means of the maps.
     let pixels = pixels(BATCH);
     let bytes = unsafe { wta_encode_bytes(&model) };
-    let pool = Pool::square(5, 3).average();
+    let pool = Pool::square(5, 3).average().triangle();
     let mut buffer = vec![0.0; extractor_len(&network, &pool)];
     let view = wta_core::Parameters::new(network, &before).unwrap();
     let mut extractor = Extractor::new(Scalar, view, pool, true, &mut buffer).unwrap();

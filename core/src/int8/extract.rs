@@ -224,6 +224,7 @@ impl<K: Int8Kernels> Pooling<'_, K> {
 
     /// Receives the next row of a code of this shape, and emits the pooled rows that it completes.
     fn row(&mut self, maps: Shape, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
+        self.pool.threshold.apply_int8(maps.channels, code);
         if pooled_rows(&self.pool) == 0 {
             if self.sqrt_features {
                 sqrt_all(code);

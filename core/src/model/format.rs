@@ -40,9 +40,11 @@ pub const PREPROCESSED: u32 = 32;
 pub const WHOLE_STACK: u32 = 64;
 /// Flag: the quantised network takes numbers in steps, not bytes as they are.
 pub const STEPPED: u32 = 128;
+/// Flag: activations less the mean of their position are pooled.
+pub const TRIANGLE: u32 = 256;
 /// All flags.
 pub(super) const FLAGS: u32 =
-    TIED | SQRT_FEATURES | STACKED | PLANAR | AVERAGE | PREPROCESSED | WHOLE_STACK | STEPPED;
+    TIED | SQRT_FEATURES | STACKED | PLANAR | AVERAGE | PREPROCESSED | WHOLE_STACK | STEPPED | TRIANGLE;
 /// The most layers of a stack in one file.
 pub const MAX_STACK: usize = 8;
 

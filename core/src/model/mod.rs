@@ -34,6 +34,7 @@
 //! | [`PREPROCESSED`] | 32 | samples go through the steps of `PREP` before the network sees them |
 //! | [`WHOLE_STACK`] | 64 | `BELW` holds the model whose features are the input; [`STACKED`] is set, too |
 //! | [`STEPPED`] | 128 | the quantised network takes numbers divided by `Q8IN`, not bytes |
+//! | [`TRIANGLE`] | 256 | of each position's activations, their mean over the maps is taken off first |
 //!
 //! | section | |
 //! | --- | --- |
@@ -78,6 +79,7 @@ use crate::pool::{Pool, PoolKind};
 use crate::preprocess::Preprocessing;
 use crate::shape::Shape;
 use crate::svm::Svm;
+use crate::threshold::Threshold;
 use reader::Reader;
 use sections::Sections;
 
@@ -198,7 +200,8 @@ impl<'a> Model<'a> {
         let input = Shape::new(reader.number()?, reader.number()?, reader.number()?);
         let decoder_kernel = reader.size()?;
         let kind = if flags & AVERAGE == 0 { PoolKind::Max } else { PoolKind::Average };
-        let pool = Pool { kernel: reader.size()?, stride: reader.size()?, kind };
+        let threshold = if flags & TRIANGLE == 0 { Threshold::None } else { Threshold::Triangle };
+        let pool = Pool { kernel: reader.size()?, stride: reader.size()?, kind, threshold };
         let (features, classes) = (reader.number()?, reader.number()?);
         let (depth, sections) = (reader.number()?, reader.number()?);
 

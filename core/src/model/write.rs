@@ -9,12 +9,13 @@ use crate::model::format::{
     AVERAGE, BELOW, CHECKED_FROM, CLASS_NAMES, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP,
     INT8_MULTIPLIERS, INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, LAYER_LEN, MAGIC,
     MAX_SECTIONS, MOMENTS, PARAMETERS, PLANAR, SECTION_ALIGN, SQRT_FEATURES, STEPPED, SVM_BIASES,
-    SVM_WEIGHTS, TABLE_AT, TIED, TRAINING, Tag, VERSION,
+    SVM_WEIGHTS, TABLE_AT, TIED, TRAINING, TRIANGLE, Tag, VERSION,
 };
 use crate::model::training::{SETTINGS, TrainingState, settings};
 use crate::network::Network;
 use crate::pool::{Pool, PoolKind};
 use crate::svm::Svm;
+use crate::threshold::Threshold;
 
 /// What of a quantised network goes when its parameters change.
 const INT8: [Tag; 5] = [INT8_WEIGHTS, INT8_BIASES, INT8_MULTIPLIERS, INT8_FEATURE_SCALE, INT8_INPUT_STEP];
@@ -55,9 +56,12 @@ impl Description {
     /// The same with features that are pooled so; with `sqrt_features`, their square roots.
     #[must_use]
     pub const fn pooled(self, pool: Pool, sqrt_features: bool) -> Self {
-        let mut flags = self.flags & !(AVERAGE | SQRT_FEATURES);
+        let mut flags = self.flags & !(AVERAGE | SQRT_FEATURES | TRIANGLE);
         if matches!(pool.kind, PoolKind::Average) {
             flags |= AVERAGE;
+        }
+        if matches!(pool.threshold, Threshold::Triangle) {
+            flags |= TRIANGLE;
         }
         if sqrt_features {
             flags |= SQRT_FEATURES;

@@ -4,10 +4,13 @@
 //! sensor or an image and is itself [`Rows`](crate::Rows), which any extractor takes. Every number has the
 //! bits that the host computes with scalar kernels.
 
+mod mirror;
 mod rows;
 mod steps;
 
+pub use mirror::mirrored;
 pub use rows::Preprocessed;
 pub use steps::{
-    CHANNELS, CONTRAST, LOCAL_CONTRAST, MAX_STEPS, MAX_WHITENED, NUMBERS, Preprocessing, UNIFORM, WHITENING,
+    CHANNELS, CONTRAST, FILTER, LOCAL_CONTRAST, MAX_FILTER, MAX_STEPS, MAX_WHITENED, NUMBERS, Preprocessing,
+    UNIFORM, WHITENING,
 };

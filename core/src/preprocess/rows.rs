@@ -2,16 +2,18 @@
 
 use crate::error::{Result, expect_len};
 use crate::memory::{part, part_mut, quotient};
-use crate::preprocess::steps::{MAX_STEPS, Preprocessing, Step};
-use crate::shape::Shape;
+use crate::preprocess::mirror::{border, mirrored};
+use crate::preprocess::steps::{MAX_STEPS, Preprocessing, Step, bordered};
+use crate::runs::runs;
+use crate::shape::{Shape, Size};
 use crate::stream::Rows;
 use crate::unrolled::dot;
 
 /// Samples as the steps leave them, asked for row by row.
 ///
 /// Means and factors need no memory. Contrast goes through the rows twice before it gives the first one, so a
-/// sensor whose samples cannot be asked for again is read into memory first. Whitening and local contrast
-/// hold a whole sample: [`Preprocessing::memory_len`].
+/// sensor whose samples cannot be asked for again is read into memory first. Whitening, filters and local
+/// contrast hold a whole sample: [`Preprocessing::memory_len`].
 #[derive(Debug)]
 pub struct Preprocessed<'a, R> {
     preprocessing: Preprocessing<'a>,
@@ -51,10 +53,24 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
                     let factor = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
                     part_mut(&mut self.contrasts, index, 1).fill((mean, factor));
                 }
+                Step::Filter(kernel, means, _) => {
+                    let held_len = step.held_len(steps.shape());
+                    for y in 0..rows {
+                        self.after(index, y, row);
+                        let sample = part_mut(self.memory, held, held_len);
+                        for (place, value) in (y * row.len()..).zip(&*row) {
+                            let (at, channel) = inside(steps.shape(), kernel, steps.order(place));
+                            let mean = means.get(channel).copied().unwrap_or(0.0);
+                            part_mut(sample, at, 1).fill(value - mean);
+                        }
+                    }
+                    mirror(steps.shape(), kernel, part_mut(self.memory, held, held_len));
+                    held += held_len;
+                }
                 Step::Whitening(..) | Step::LocalContrast(_) => {
                     for y in 0..rows {
                         self.after(index, y, row);
-                        let sample = part_mut(self.memory, held * len, len);
+                        let sample = part_mut(self.memory, held, len);
                         for (place, value) in (y * row.len()..).zip(&*row) {
                             let order = steps.order(place);
                             let value = match step {
@@ -64,7 +80,7 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
                             part_mut(sample, order, 1).fill(value);
                         }
                     }
-                    held += 1;
+                    held += len;
                 }
             }
         }
@@ -93,8 +109,9 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
         if last.is_none() {
             self.rows.row(y, to);
         }
-        let held = steps.steps().take(last.unwrap_or(0)).filter(Step::holds).count();
-        let sample = part(self.memory, held * len, len);
+        let held_len = |step: Step<'a>| step.held_len(steps.shape());
+        let held = steps.steps().take(last.unwrap_or(0)).map(held_len).sum();
+        let sample = part(self.memory, held, self.memory.len().saturating_sub(held));
         let contrasts = self.contrasts.iter();
         for ((index, step), (mean, factor)) in steps.steps().take(count).enumerate().zip(contrasts) {
             if last.is_some_and(|last| index < last) {
@@ -120,12 +137,17 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
                 }
                 Step::Whitening(_, matrix) => {
                     for (place, v) in (start..).zip(&mut *to) {
-                        *v = dot(0.0, sample, part(matrix, steps.order(place) * len, len));
+                        *v = dot(0.0, part(sample, 0, len), part(matrix, steps.order(place) * len, len));
                     }
                 }
                 Step::LocalContrast(weights) => {
                     for (place, v) in (start..).zip(&mut *to) {
                         *v = local_contrast(steps.shape(), weights, sample, steps.order(place));
+                    }
+                }
+                Step::Filter(kernel, _, filters) => {
+                    for (place, v) in (start..).zip(&mut *to) {
+                        *v = filtered(steps.shape(), kernel, filters, sample, steps.order(place));
                     }
                 }
             }
@@ -136,6 +158,57 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
 fn moved(v: f32, index: usize, means: &[f32], factors: &[f32]) -> f32 {
     let at = |numbers: &[f32]| numbers.get(index).copied().unwrap_or(0.0);
     (v - at(means)) * at(factors)
+}
+
+/// Where number `order` of a sample lies in the sample with its border, and its channel.
+fn inside(shape: Shape, kernel: Size, order: usize) -> (usize, usize) {
+    let position = quotient(order, shape.channels);
+    let channel = order.saturating_sub(position.saturating_mul(shape.channels));
+    let y = quotient(position, shape.width);
+    let x = position.saturating_sub(y.saturating_mul(shape.width));
+    let (y, x) = (y.saturating_add(border(kernel.height)), x.saturating_add(border(kernel.width)));
+    let width = bordered(shape, kernel).width;
+    (
+        (y.saturating_mul(width).saturating_add(x)).saturating_mul(shape.channels).saturating_add(channel),
+        channel,
+    )
+}
+
+/// Fills the border of a sample with its mirror image.
+fn mirror(shape: Shape, kernel: Size, sample: &mut [f32]) {
+    let whole = bordered(shape, kernel);
+    let (above, before) = (border(kernel.height), border(kernel.width));
+    let at =
+        |y: usize, x: usize| (y.saturating_mul(whole.width).saturating_add(x)).saturating_mul(shape.channels);
+    for y in 0..whole.height {
+        for x in 0..whole.width {
+            let from_y = mirrored(y, above, shape.height).saturating_add(above);
+            let from_x = mirrored(x, before, shape.width).saturating_add(before);
+            if (from_y, from_x) == (y, x) {
+                continue;
+            }
+            for channel in 0..shape.channels {
+                let value = part(sample, at(from_y, from_x).saturating_add(channel), 1).first().copied();
+                part_mut(sample, at(y, x).saturating_add(channel), 1).fill(value.unwrap_or(0.0));
+            }
+        }
+    }
+}
+
+/// Number `order` of a sample, filtered; `sample` has its border.
+fn filtered(shape: Shape, kernel: Size, filters: &[f32], sample: &[f32], order: usize) -> f32 {
+    let (place, channel) = inside(shape, kernel, order);
+    let row_len = bordered(shape, kernel).width.saturating_mul(shape.channels);
+    let line_len = kernel.width.saturating_mul(shape.channels);
+    // The number lies in the middle of its field.
+    let middle =
+        border(kernel.height).saturating_mul(row_len).saturating_add(border(kernel.width) * shape.channels);
+    let first = place.saturating_sub(channel).saturating_sub(middle);
+    let filter_len = line_len.saturating_mul(kernel.height);
+    let filter = part(filters, channel.saturating_mul(filter_len), filter_len);
+    runs(filter, line_len).enumerate().fold(0.0, |sum, (line, filter)| {
+        dot(sum, part(sample, first.saturating_add(line.saturating_mul(row_len)), line_len), filter)
+    })
 }
 
 /// `(x - m) / sqrt(1 + m2)`: `m` and `m2` are the weighted means of `x` and `x^2` around number `order`.

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result, expect_finite};
 use crate::memory::part;
-use crate::shape::Shape;
+use crate::shape::{Shape, Size};
 
 /// The most steps.
 pub const MAX_STEPS: usize = 8;
@@ -14,6 +14,8 @@ pub const MAX_STEPS: usize = 8;
 pub const MAX_WHITENED: usize = 1024;
 /// The most numbers of a sample.
 const MAX_SAMPLE: usize = 1 << 26;
+/// The most rows or columns of a filter.
+pub const MAX_FILTER: usize = 1023;
 
 /// Kind of a step: a mean is subtracted from all numbers, which are then multiplied by a factor.
 pub const UNIFORM: u32 = 1;
@@ -28,6 +30,9 @@ pub const WHITENING: u32 = 5;
 /// Kind of a step: each channel relative to its surroundings. Its numbers are the window's weights from the
 /// centre outwards.
 pub const LOCAL_CONTRAST: u32 = 6;
+/// Kind of a step: whitening by convolution. Its numbers are the filters' rows and columns, both odd, a mean
+/// for each channel, and a filter for each: rows, columns, channels. The sample is mirrored at its border.
+pub const FILTER: u32 = 7;
 
 /// A step in place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,13 +47,40 @@ pub(super) enum Step<'a> {
     /// Means and matrix.
     Whitening(&'a [f32], &'a [f32]),
     LocalContrast(&'a [f32]),
+    /// Kernel, means and filters.
+    Filter(Size, &'a [f32], &'a [f32]),
 }
 
 impl Step<'_> {
     /// Whether the step needs a whole sample in memory.
     pub(super) const fn holds(&self) -> bool {
-        matches!(self, Self::Whitening(..) | Self::LocalContrast(_))
+        matches!(self, Self::Whitening(..) | Self::LocalContrast(_) | Self::Filter(..))
     }
+
+    /// Numbers of memory that the step needs: a whole sample, for a filter with its border.
+    pub(super) const fn held_len(&self, sample: Shape) -> usize {
+        match self {
+            Self::Filter(kernel, ..) => bordered(sample, *kernel).len(),
+            Self::Whitening(..) | Self::LocalContrast(_) => sample.len(),
+            Self::Uniform(..) | Self::Channels(..) | Self::Numbers(..) | Self::Contrast(_) => 0,
+        }
+    }
+}
+
+/// A sample with its border, for filters of this size.
+pub(super) const fn bordered(sample: Shape, kernel: Size) -> Shape {
+    let (more, wider) = (kernel.height.saturating_sub(1), kernel.width.saturating_sub(1));
+    Shape::new(sample.channels, sample.height.saturating_add(more), sample.width.saturating_add(wider))
+}
+
+/// The filters' size, if these numbers are those of a [`FILTER`].
+fn filter_size(numbers: &[f32]) -> Option<Size> {
+    let (&[height, width], _) = numbers.split_first_chunk()?;
+    let side = |number: f32| {
+        let side = number as usize;
+        (side as f32 == number && side <= MAX_FILTER && !side.is_multiple_of(2)).then_some(side)
+    };
+    Some(Size::new(side(height)?, side(width)?))
 }
 
 /// The steps between a sample and a network, with the numbers that they learnt, in place.
@@ -107,6 +139,16 @@ impl<'a> Preprocessing<'a> {
             }
             WHITENING => len + len * len,
             LOCAL_CONTRAST => numbers.len().clamp(1, 501),
+            FILTER => {
+                let (Some(size), channels) = (filter_size(numbers), self.shape.channels) else {
+                    return Err(WRONG);
+                };
+                if bordered(self.shape, size).len_within(MAX_SAMPLE).is_none() {
+                    return Err(WRONG);
+                }
+                let filter = Shape::new(channels, size.height, size.width).len();
+                filter.saturating_mul(channels).saturating_add(channels).saturating_add(2)
+            }
             _ => return Err(WRONG),
         };
         if numbers.len() != expected {
@@ -140,14 +182,14 @@ impl<'a> Preprocessing<'a> {
     }
 
     /// Numbers of memory that [`Preprocessed`](crate::Preprocessed) needs: a sample for each step that holds
-    /// one, which whitening and local contrast do, and the others do not.
+    /// one, which whitening, filters (with its border) and local contrast do, and the others do not.
     pub fn memory_len(&self) -> usize {
-        self.steps().filter(Step::holds).count().saturating_mul(self.shape.len())
+        self.steps().map(|step| step.held_len(self.shape)).fold(0, usize::saturating_add)
     }
 
     /// The steps in their order.
     pub(super) fn steps(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let (mut rest, len) = (self.words, self.shape.len());
+        let (mut rest, len, channels) = (self.words, self.shape.len(), self.shape.channels);
         let halves = |numbers: &'a [f32]| numbers.split_at_checked(numbers.len() / 2).unwrap_or_default();
         (0..self.count).filter_map(move |_| {
             let (kind, numbers) = next(&mut rest)?;
@@ -167,6 +209,12 @@ impl<'a> Preprocessing<'a> {
                     Step::Whitening(means, matrix)
                 }
                 LOCAL_CONTRAST => Step::LocalContrast(numbers),
+                FILTER => {
+                    let size = filter_size(numbers).unwrap_or(Size::ONE);
+                    let (means, filters) =
+                        numbers.get(2..).unwrap_or_default().split_at_checked(channels).unwrap_or_default();
+                    Step::Filter(size, means, filters)
+                }
                 _ => Step::Contrast(first),
             })
         })

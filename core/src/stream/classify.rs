@@ -136,6 +136,7 @@ impl<'a, K: Kernels> Extractor<'a, K> {
         let (mut first, mut end) = (0, 0);
         for y in 0..maps.height {
             logged!(self.forward.next_row(&mut image, self.code))?;
+            pool.threshold.apply(maps.channels, self.code);
             if self.sqrt_features && !sqrt_last {
                 self.code.iter_mut().for_each(|activation| *activation = inference::sqrt(*activation));
             }

@@ -18,13 +18,25 @@ const DRAWS: u64 = 0x5DEE_CE66_D1CE_4E5B;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ContrastiveDivergence {
-    /// The k of CD-k: reconstructions between the data and the negative phase; at least 1.
+    /// The k of CD-k: reconstructions between the data and the negative phase; at least 1. Of persistent
+    /// chains, Gibbs steps for each training step.
     pub steps: usize,
+    /// Whether the Markov chains of the negative phase go on from step to step and do not begin at the data
+    /// (persistent contrastive divergence; Tieleman 2008). There are as many as images in a batch. In the
+    /// first step they begin at the data.
+    pub persistent: bool,
     /// Of the random draws.
     pub seed: u64,
 }
 
 impl ContrastiveDivergence {
+    /// The numbers of a training's moments: a velocity for each parameter and, behind them, the visible units
+    /// of each persistent chain.
+    pub const fn moments_len(&self, network: &Network, batch: usize) -> usize {
+        let chains = if self.persistent { batch.saturating_mul(network.input().len()) } else { 0 };
+        network.parameters_len().saturating_add(chains)
+    }
+
     /// `Ok` when an RBM of this network can be trained so.
     ///
     /// # Errors

@@ -7,11 +7,11 @@
 use crate::error::{Result, expect_len};
 use crate::kernels::Kernels;
 use crate::logging::logged;
-use crate::memory::{paired_rows, part, part_mut, parts};
+use crate::memory::{copy, paired_rows, part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::rbm::{Rbm, coefficients, positive_survivors, sample};
-use crate::runs::runs_mut;
+use crate::runs::{runs, runs_mut};
 use crate::select::Selection;
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::divergence::{ContrastiveDivergence, admits_probabilities};
@@ -42,7 +42,8 @@ parts! {
     }
 }
 
-/// The memory that [`RbmTrainer`] needs with kernels that prepare nothing (the scalar ones).
+/// The memory that [`RbmTrainer`] needs with kernels that prepare nothing (the scalar ones). With persistent
+/// chains, there are more [moments](ContrastiveDivergence::moments_len).
 pub const fn rbm_training_len(network: &Network, batch: usize) -> TrainingLen {
     let (inputs, units) = (network.input().len(), network.code().channels);
     TrainingLen {
@@ -72,7 +73,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
     }
 
     /// Continues training from these parameters and moments (all 0 at the start) after `step` steps. The
-    /// moments are the momentum's velocity.
+    /// moments are the momentum's velocity and the persistent chains, if there are any.
     ///
     /// # Errors
     ///
@@ -92,7 +93,9 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
     ) -> Result<Self> {
         logged!(divergence.check(&network, &config))?;
         let kernels_len = Self::kernels_len(kernels, &network, config.batch);
-        let len = Self::len(&network, &config).with_floats(kernels_len);
+        let moments_len = divergence.moments_len(&network, config.batch);
+        let len =
+            TrainingLen { moments: moments_len, ..Self::len(&network, &config).with_floats(kernels_len) };
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
         Ok(Self { kernels, divergence, state })
     }
@@ -170,7 +173,7 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
         }
         stopwatch.lap(|timing| &mut timing.select);
         let mut loss = 0.0;
-        for phase in 0..divergence.steps {
+        for phase in 0..divergence.steps.saturating_add(usize::from(divergence.persistent)) {
             let probabilities: &[f32] = if phase == 0 { positive } else { negative };
             for (image, to) in runs_mut(model, inputs).enumerate() {
                 let draws = divergence.draws(step, phase, image);
@@ -181,12 +184,26 @@ impl<'m, K: Kernels> RbmTrainer<'m, K> {
             of_bad.for_each(|(_, row)| row.fill(0.0));
             if phase == 0 {
                 loss = model.iter().zip(&*data).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+                if divergence.persistent {
+                    // From here on, the chains are reconstructed, and not the data.
+                    let chains = part(moments, network.parameters_len(), model.len());
+                    copy(if step == 0 { data } else { chains }, model);
+                }
             }
             kernels.prepare(model, inputs, prepared);
             rbm.hidden(0, batch, model, prepared, negative)?;
             silence(bad, width, negative);
         }
 
+        if divergence.persistent {
+            // The chain of a bad image waits, as the image has no part in the step.
+            let chains = runs_mut(part_mut(moments, network.parameters_len(), model.len()), inputs);
+            for (image, (chain, model)) in chains.zip(runs(model, inputs)).enumerate() {
+                if bad.get(image).is_none_or(|bad| *bad == 0) {
+                    copy(model, chain);
+                }
+            }
+        }
         stopwatch.lap(|timing| &mut timing.learn);
 
         // Every number of the gradient is at most 1 from here on: nothing can be refused any more.

@@ -163,7 +163,7 @@ fn check_decoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer, 
 
 pub(crate) fn check_pooling(kernels: impl Kernels, fixture: &Fixture, kind: PoolKind) {
     let maps = fixture.maps(fixture.count("maps"), "image");
-    let pool = Pool { kernel: fixture.size("kernel"), stride: fixture.size("stride"), kind };
+    let pool = Pool { kernel: fixture.size("kernel"), stride: fixture.size("stride"), kind, ..Pool::NONE };
     let output = pool.output(maps);
     assert_eq!(output, fixture.maps(maps.channels, "output"), "{fixture}: the output's shape");
     let mut y = Vec::new();

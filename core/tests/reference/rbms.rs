@@ -66,7 +66,11 @@ fn settings(fixture: &Fixture) -> (TrainingConfig, ContrastiveDivergence) {
     };
     (
         training,
-        ContrastiveDivergence { steps: fixture.count("gibbs_steps"), seed: fixture.count("seed") as u64 },
+        ContrastiveDivergence {
+            steps: fixture.count("gibbs_steps"),
+            persistent: false,
+            seed: fixture.count("seed") as u64,
+        },
     )
 }
 

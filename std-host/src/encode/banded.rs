@@ -162,6 +162,7 @@ impl<'a> Banded<'a> {
             self.code(index, image, &band, mine, below)?;
             let codes = mine.codes.get_mut((at - band.first) * code_row..(to - band.first) * code_row);
             let codes = codes.unwrap_or_default();
+            pool.threshold.apply(code.channels, codes);
             if stage.stage.root && stage.stage.roots_first() {
                 roots(codes);
             }
@@ -286,7 +287,7 @@ impl Windows<'_, '_> {
     /// Pools row `y` of the code.
     fn add(&mut self, y: usize, row: &[f32]) {
         let (len, channels) = (self.row(), self.code.channels.max(1));
-        let Pool { kernel, stride, kind } = self.pool;
+        let Pool { kernel, stride, kind, .. } = self.pool;
         let first = (y + 1).saturating_sub(kernel.height).div_ceil(stride.height).max(self.wanted.start);
         let last = (y / stride.height + 1).min(self.wanted.end);
         let (isa, is_none) = (self.isa, self.is_none());
@@ -310,7 +311,7 @@ impl Windows<'_, '_> {
     /// Finishes all windows.
     fn finish(&mut self) {
         let (len, channels) = (self.row(), self.code.channels.max(1));
-        let Pool { kernel, stride, kind } = self.pool;
+        let Pool { kernel, stride, kind, .. } = self.pool;
         let left = |len: usize, start: usize, window: usize| len.saturating_sub(start).min(window);
         if kind == PoolKind::Average && !self.is_none() {
             for (windows, y) in self.features.chunks_exact_mut(len).zip(self.wanted.clone()) {
@@ -393,12 +394,14 @@ mod tests {
         };
         let step = if window == (1, 1) { (1, 1) } else { (between(random, 1, 5), between(random, 1, 5)) };
         let (average, whole, root) = (random.below(2) == 0, random.below(3) == 0, random.below(2) == 0);
+        let signs = if random.below(2) == 0 { "both" } else { "positive" };
+        let threshold = if random.below(2) == 0 { "triangle" } else { "none" };
         let text = format!(
             "{prefix}name = 'x'\n{prefix}about = 'x'\n{prefix}data = {{ set = 'mnist' }}\n{prefix}sparsity = {{}}\n\
              {prefix}network = {{ kind = 'convolutional', encoder = [{}], decoder_kernel = 1, initial = 'he' }}\n\
              {prefix}training = {{ epochs = 1, batch = 2, optimizer = 'adam', rate = 1e-3 }}\n\
              {prefix}features = {{ pool = {{ kernel = [{}, {}], stride = [{}, {}], average = {average}, whole = \
-             {whole} }}, root = {root} }}\n",
+             {whole} }}, root = {root}, signs = '{signs}', threshold = '{threshold}' }}\n",
             encoder.join(", "),
             window.0,
             window.1,

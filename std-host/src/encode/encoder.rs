@@ -78,7 +78,8 @@ impl FeatureEncoder {
         Ok(Self { isa, preprocessor, factors: None, block, scratch, bands, stages })
     }
 
-    /// The same encoder with another pooling; in a stack, the pooling of the last layer's maps.
+    /// The same encoder with another pooling; in a stack, the pooling of the last layer's maps. The threshold
+    /// stays the recipe's.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl FeatureEncoder {
     pub fn pooled(mut self, pool: Pool) -> Result<Self> {
         if let Some(last) = self.stages.last_mut() {
             pool.check(last.network.code())?;
-            last.pool = pool;
+            last.pool = Pool { threshold: last.pool.threshold, ..pool };
             last.shape = pool.output(last.network.code());
         }
         Ok(self)
@@ -334,15 +335,16 @@ mod tests {
 
     /// Encodes and pools one input with the core's scalar kernels.
     fn by_definition(layer: &Trained, input: &[f32]) -> Vec<f32> {
-        let network = layer.network();
+        let (network, parameters) = layer.encoding();
         let mut prepared = vec![0.0; Encoder::prepared_len(Scalar, &network)];
-        let parameters = Parameters::new(network, &layer.parameters).unwrap();
+        let parameters = Parameters::new(network, &parameters).unwrap();
         let encoder = Encoder::new(Scalar, parameters, &mut prepared).unwrap();
         let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![0.0; network.code_len()]);
         let mut scratch = vec![0.0; Encoder::scratch_len(Scalar, &network)];
         encoder.load(1, 0, input, &mut inputs).unwrap();
         encoder.hidden(1, &mut inputs, &mut scratch).unwrap();
         encoder.top(1, &inputs, &mut scratch, &mut code).unwrap();
+        layer.resolved.pool().threshold.apply(network.code().channels, &mut code);
         if layer.recipe().features.root {
             code.iter_mut().for_each(|activation| *activation = activation.sqrt());
         }

@@ -26,8 +26,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(isa: Isa, trained: &Trained) -> Result<Self> {
-        let network = trained.network();
-        let parameters = trained.parameters.clone();
+        let (network, parameters) = trained.encoding();
         let checked = Parameters::from_outside(network, &parameters)?;
         let is_rbm = trained.recipe().gibbs().is_some();
         let prepared = prepared(isa, checked, is_rbm)?;
@@ -99,6 +98,7 @@ impl Stage {
         }
         encoder.hidden(images, inputs, &mut scratch.encoding)?;
         encoder.top(images, inputs, &mut scratch.encoding, codes)?;
+        self.pool.threshold.apply(network.code().channels, codes);
         if self.root && self.roots_first() {
             roots(codes);
         }

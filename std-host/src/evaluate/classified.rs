@@ -65,7 +65,8 @@ impl Classified {
         let Ok(pool) = origin.pool.parse::<PoolRecipe>() else {
             return Err(Error::classifier(source, "does not say which features the classifier is for"));
         };
-        let (pool, classes) = (pool.pool(), origin.classes);
+        let own = trained.resolved.pool();
+        let (pool, classes) = (Pool { threshold: own.threshold, ..pool.pool() }, origin.classes);
         if origin.weights != format!("{:08x}", trained.checksum()) {
             return Err(Error::classifier(
                 path,
@@ -78,8 +79,8 @@ impl Classified {
                 "is a classifier for the features of other settings than the recipe has now",
             ));
         }
-        let code = trained.network().code();
-        let last = if pool == trained.resolved.pool() {
+        let code = trained.resolved.encoding().code();
+        let last = if pool == own {
             trained.resolved.features()
         } else {
             pool.check(code)?;

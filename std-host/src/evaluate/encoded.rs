@@ -108,7 +108,8 @@ impl Encoded {
         }
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
-        let pool = how.pool.unwrap_or_else(|| trained.resolved.pool());
+        let own = trained.resolved.pool();
+        let pool = how.pool.map_or(own, |pool| Pool { threshold: own.threshold, ..pool });
         let encoder = match how.pool {
             Some(pool) => encoder.pooled(pool)?,
             None => encoder,

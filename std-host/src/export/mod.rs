@@ -17,12 +17,12 @@ mod rust;
 mod source;
 mod title;
 
-use wta_core::PoolKind;
 use wta_core::model::{
     AVERAGE, BELOW, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS, INT8_SVM_BIASES,
     INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED, PREPROCESSING,
-    SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, WHOLE_STACK,
+    SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, TRIANGLE, WHOLE_STACK,
 };
+use wta_core::{PoolKind, Threshold};
 
 pub use c::header;
 pub use format::{Description, ModelFile, Section};
@@ -142,7 +142,7 @@ impl Classifier<'_> {
 }
 
 fn description(source: &Source) -> Description {
-    let (trained, network) = (&source.trained, source.trained.network());
+    let (trained, network) = (&source.trained, source.trained.resolved.encoding());
     // A fully-connected network is trained on the maps, or the colours, one after the other.
     let (below, scale) = match &trained.below {
         Some(below) => (below.trained.features(), below.scale),
@@ -153,6 +153,7 @@ fn description(source: &Source) -> Description {
         (network.is_tied(), TIED),
         (trained.recipe().features.root, SQRT_FEATURES),
         (source.pool.kind == PoolKind::Average, AVERAGE),
+        (source.pool.threshold == Threshold::Triangle, TRIANGLE),
         (trained.below.is_some(), STACKED),
         (planar, PLANAR),
     ];
@@ -168,10 +169,9 @@ fn description(source: &Source) -> Description {
 
 /// The sections in `f32`.
 fn float_sections(source: &Source, options: Options) -> Vec<Section> {
-    let network = source.trained.network();
-    let parameters = &source.trained.parameters;
+    let (network, parameters) = source.trained.encoding();
     let len = if options.decoder { network.parameters_len() } else { network.encoder_len() };
-    let parameters = parameters.get(..len).unwrap_or(parameters);
+    let parameters = parameters.get(..len).unwrap_or(&parameters);
     let what = if options.decoder { "encoder and decoder, f32" } else { "encoder, f32" };
     let mut sections = vec![Section { tag: PARAMETERS, what, bytes: bytes_of(parameters) }];
     if let Some(svm) = &source.svm {

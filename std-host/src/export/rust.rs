@@ -31,7 +31,7 @@ pub fn module(file: &ModelFile, title: &str, name: Option<&Name>) -> Result<Stri
         literal.push_str("\\\n");
     }
     let body = format!(
-        "use wta_core::{{Conv, Network, Pool, PoolKind, Shape, Size, extractor_len}};
+        "use wta_core::{{Conv, Network, Pool, PoolKind, Shape, Size, Threshold, extractor_len}};
 
 /// The bytes of `model.wta`, in flash and aligned.
 pub static MODEL: &[u8] = &BYTES.0;
@@ -102,7 +102,12 @@ pub const NETWORK: Network = match Network::convolutional(
 }};
 
 /// The pooling of the code.
-pub const POOL: Pool = Pool {{ kernel: {}, stride: {}, kind: PoolKind::{:?} }};
+pub const POOL: Pool = Pool {{
+    kernel: {},
+    stride: {},
+    kind: PoolKind::{:?},
+    threshold: Threshold::{:?},
+}};
 
 /// Numbers that `wta_core::Extractor` needs for features row by row.
 pub const EXTRACTOR_LEN: usize = extractor_len(&NETWORK, &POOL);
@@ -133,6 +138,7 @@ pub const LAYERS: usize = {};
         size(pool.kernel),
         size(pool.stride),
         pool.kind,
+        pool.threshold,
         model.sqrt_features(),
         model.scale(),
         model.features(),

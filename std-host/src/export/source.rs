@@ -44,7 +44,7 @@ impl Source {
         if let Err(problem) = unfit_layers(&trained) {
             return refused(&problem);
         }
-        let features = trained.resolved.pool().output(trained.network().code()).len();
+        let features = trained.resolved.pool().output(trained.resolved.encoding().code()).len();
         if svm.as_ref().is_some_and(|svm| svm.features != features) {
             return refused("the classifier has other features than the network");
         }

@@ -32,7 +32,7 @@ enum Ready {
 impl Preprocessor {
     /// Prepares to preprocess images of the shape that the steps were learnt from.
     pub fn new(isa: Isa, preprocess: &Preprocess) -> Self {
-        let steps = preprocess.steps.iter().map(|step| Ready::new(isa, step));
+        let steps = preprocess.steps.iter().map(|step| Ready::new(isa, step, preprocess.shape));
         Self { shape: preprocess.shape, steps: steps.collect() }
     }
 
@@ -90,12 +90,13 @@ impl Preprocessor {
 }
 
 impl Ready {
-    fn new(isa: Isa, step: &Step) -> Self {
+    fn new(isa: Isa, step: &Step, image: Shape) -> Self {
         match step {
             Step::Contrast(step) => Self::Contrast(*step),
             Step::LocalContrast(step) => Self::LocalContrast(step.clone()),
             Step::Standardise(step) => Self::Standardise(step.clone()),
             Step::Zca(step) => Self::Zca(Whitener::new(isa, Arc::clone(step))),
+            Step::PatchZca(patch, step) => Self::ZcaFilter(ZcaFilter::new(isa, step, *patch, image)),
         }
     }
 
@@ -105,6 +106,7 @@ impl Ready {
             Step::Contrast(step) => Self::Contrast(*step),
             Step::LocalContrast(step) => Self::LocalContrast(step.resized(image)),
             Step::Zca(step) => Self::ZcaFilter(ZcaFilter::new(isa, step, learnt, image)),
+            Step::PatchZca(patch, step) => Self::ZcaFilter(ZcaFilter::new(isa, step, *patch, image)),
             Step::Standardise(step) if step.per != Per::Number => Self::Standardise(step.clone()),
             Step::Standardise(_) => {
                 return Err(Error::Invalid(format!(

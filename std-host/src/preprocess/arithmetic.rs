@@ -5,6 +5,7 @@ use wta_simd::Isa;
 
 use super::apply::Preprocessor;
 use super::learnt::{Preprocess, Step};
+use super::zca::Zca;
 use super::zca_filter::ZcaFilter;
 use crate::error::Result;
 use crate::recipe::Per;
@@ -51,12 +52,16 @@ impl Preprocess {
             Step::Zca(step) if image == self.shape() => {
                 Arithmetic::Matrix { mean: &step.mean, matrix: &step.matrix }
             }
-            Step::Zca(step) => {
-                let filter = ZcaFilter::new(Isa::Scalar, step, self.shape(), image);
-                let (rows, columns) = filter.border();
-                let (kernel, mean, filters) = filter.into_parts();
-                Arithmetic::Filter { kernel, mean, filters, rows, columns }
-            }
+            Step::Zca(step) => filter(step, self.shape(), image),
+            Step::PatchZca(patch, step) => filter(step, *patch, image),
         }
     }
+}
+
+/// Whitening by convolution, learnt from patches of the shape `patch`.
+fn filter<'a>(zca: &Zca, patch: Shape, image: Shape) -> Arithmetic<'a> {
+    let filter = ZcaFilter::new(Isa::Scalar, zca, patch, image);
+    let (rows, columns) = filter.border();
+    let (kernel, mean, filters) = filter.into_parts();
+    Arithmetic::Filter { kernel, mean, filters, rows, columns }
 }

@@ -2,10 +2,12 @@
 
 use wta_core::Shape;
 use wta_core::preprocess::{
-    CHANNELS, CONTRAST, LOCAL_CONTRAST, MAX_STEPS, MAX_WHITENED, NUMBERS, UNIFORM, WHITENING,
+    CHANNELS, CONTRAST, FILTER, LOCAL_CONTRAST, MAX_STEPS, MAX_WHITENED, NUMBERS, UNIFORM, WHITENING,
 };
+use wta_simd::Isa;
 
 use super::learnt::{Preprocess, Step};
+use super::zca_filter::ZcaFilter;
 use crate::recipe::Per;
 
 impl Preprocess {
@@ -53,6 +55,12 @@ impl Preprocess {
                     ));
                 }
                 Step::Zca(step) => (WHITENING, [&step.mean[..], &step.matrix].concat()),
+                Step::PatchZca(patch, step) => {
+                    let filter = ZcaFilter::new(Isa::Scalar, step, *patch, image);
+                    let (kernel, mean, filters) = filter.into_parts();
+                    let sides = [kernel.height as f32, kernel.width as f32];
+                    (FILTER, [&sides[..], &mean, &filters].concat())
+                }
             };
             words.extend([kind, word(numbers.len())?]);
             words.extend(numbers.iter().map(|number| number.to_bits()));
@@ -92,9 +100,14 @@ mod tests {
             2 => learnt(Per::Channel),
             3 => learnt(Per::All),
             4 => Step::LocalContrast(LocalContrast::new(shape, 2 * (seed % 4) + 1, None)),
-            _ => {
+            5 => {
                 let (mean, matrix) = (numbers(shape.len(), seed), numbers(shape.len().pow(2), seed + 5));
                 Step::Zca(Arc::new(Zca { mean, matrix }))
+            }
+            _ => {
+                let patch = Shape::new(shape.channels, seed % 5 + 1, seed % 4 + 1);
+                let (mean, matrix) = (numbers(patch.len(), seed), numbers(patch.len().pow(2), seed + 5));
+                Step::PatchZca(patch, Arc::new(Zca { mean, matrix }))
             }
         }
     }
@@ -105,7 +118,7 @@ mod tests {
             channels in 1usize..4,
             height in 1usize..6,
             width in 1usize..7,
-            kinds in prop::collection::vec((0usize..6, 0usize..9), 1..5),
+            kinds in prop::collection::vec((0usize..7, 0usize..9), 1..5),
             as_planar in any::<bool>(),
         ) {
             let shape = Shape::new(channels, height, width);

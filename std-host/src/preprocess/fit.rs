@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use wta_core::Random;
+use wta_core::{Random, Shape};
 use wta_simd::Isa;
 
 use super::apply::Preprocessor;
@@ -21,6 +21,15 @@ const BLOCK: usize = 1 << 22;
 
 /// The most images in such a block.
 const MOST_IMAGES: usize = 1_024;
+
+/// The patches from which whitening by convolution is learnt, if there are fewer images.
+const PATCHES: usize = 200_000;
+
+/// The patches of each image, at least.
+const LEAST_PATCHES: usize = 4;
+
+/// The stream of the seed that draws their places. Preprocessing draws its images by those from the end.
+const PATCH_STREAM: u64 = (1 << 63) - 1;
 
 /// Learns the steps of a recipe from its training images.
 ///
@@ -73,7 +82,18 @@ pub fn fit_on(
             Ok(())
         };
         learnt.steps.push(match *step {
-            PreprocessRecipe::Zca { regulariser, .. } => {
+            PreprocessRecipe::Zca { regulariser, patch: Some(patch), .. } => {
+                let size = patch.over(shape);
+                let patch = Shape::new(shape.channels, size.height, size.width);
+                let mut cutter = Cutter::new(shape, patch, chosen.len(), recipe.training.seed, index);
+                let mut learn = || {
+                    let mut covariance = Covariance::new(patch.len())?;
+                    each(&mut |images| covariance.add(cutter.cut(images)))?;
+                    covariance.learn(regulariser)
+                };
+                Step::PatchZca(patch, in_own_threads(&mut learn)?.into())
+            }
+            PreprocessRecipe::Zca { regulariser, patch: None, .. } => {
                 let learn = || {
                     let mut covariance = Covariance::new(shape.len())?;
                     each(&mut |images| covariance.add(images))?;
@@ -99,6 +119,44 @@ pub fn fit_on(
         ));
     }
     Ok(learnt)
+}
+
+/// Patches of images, cut at random places.
+struct Cutter {
+    image: Shape,
+    patch: Shape,
+    /// Of each image.
+    count: usize,
+    random: Random,
+    patches: Vec<f32>,
+}
+
+impl Cutter {
+    /// Of so many images, for the step `index`.
+    fn new(image: Shape, patch: Shape, images: usize, seed: u64, index: usize) -> Self {
+        let count = PATCHES.div_ceil(images.max(1)).clamp(LEAST_PATCHES, PATCHES);
+        let random = Random::stream(seed, PATCH_STREAM.wrapping_sub(index as u64));
+        Self { image, patch, count, random, patches: Vec::new() }
+    }
+
+    /// The patches of some images, one after the other.
+    fn cut(&mut self, images: &[f32]) -> &[f32] {
+        let Self { image, patch, count, random, patches } = self;
+        let (row_len, line_len) = (image.width * image.channels, patch.width * patch.channels);
+        patches.clear();
+        for pixels in images.chunks_exact(image.len().max(1)) {
+            for _ in 0..*count {
+                let mut place =
+                    |len: usize, patch: usize| random.below(len.saturating_sub(patch) as u32 + 1) as usize;
+                let top = place(image.height, patch.height);
+                let left = place(image.width, patch.width) * image.channels;
+                for row in pixels.chunks_exact(row_len.max(1)).skip(top).take(patch.height) {
+                    patches.extend_from_slice(row.get(left..left + line_len).unwrap_or_default());
+                }
+            }
+        }
+        patches
+    }
 }
 
 /// Runs work on threads that end with it, as many as there are. Products of matrices reserve memory for each

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use wta_core::Shape;
-use wta_core::preprocess::{CHANNELS, CONTRAST, LOCAL_CONTRAST, NUMBERS, UNIFORM, WHITENING};
+use wta_core::preprocess::{CHANNELS, CONTRAST, FILTER, LOCAL_CONTRAST, NUMBERS, UNIFORM, WHITENING};
+use wta_core::{Shape, Size};
 
 use super::contrast::Contrast;
 use super::learnt::{Preprocess, Step};
 use super::local_contrast::LocalContrast;
 use super::standardise::Standardise;
 use super::zca::Zca;
+use crate::extent::Extent;
 use crate::recipe::{Per, PreprocessRecipe};
 
 /// What a recipe says of a step whose numbers have been learnt already: nothing reads it.
@@ -57,8 +58,9 @@ fn step(kind: u32, numbers: Vec<f32>, shape: Shape) -> Result<(Step, PreprocessR
         WHITENING => {
             let (mean, matrix) = numbers.split_at(shape.len().min(numbers.len()));
             let zca = Zca { mean: mean.to_vec(), matrix: matrix.to_vec() };
-            (Step::Zca(Arc::new(zca)), PreprocessRecipe::Zca { regulariser, samples })
+            (Step::Zca(Arc::new(zca)), PreprocessRecipe::Zca { regulariser, samples, patch: None })
         }
+        FILTER => filter(&numbers, shape.channels),
         LOCAL_CONTRAST => {
             let (window, deviation) = gaussian(shape, &numbers)
                 .ok_or("normalises local contrast by weights that are no Gaussian's, which no recipe says")?;
@@ -67,6 +69,23 @@ fn step(kind: u32, numbers: Vec<f32>, shape: Shape) -> Result<(Step, PreprocessR
         }
         _ => return Err("has a preprocessing step that this version does not know".to_owned()),
     })
+}
+
+/// Whitening by filters: that of patches of which only the middle pixel is whitened, which is all that is ever
+/// used.
+fn filter(numbers: &[f32], channels: usize) -> (Step, PreprocessRecipe) {
+    let side = |index: usize| numbers.get(index).map_or(1, |side| *side as usize);
+    let patch = Shape::new(channels, side(0), side(1));
+    let (means, filters) =
+        numbers.get(2..).unwrap_or_default().split_at_checked(channels).unwrap_or_default();
+    let middle = (patch.height / 2 * patch.width + patch.width / 2) * channels;
+    let mut matrix = vec![0.0; patch.len() * patch.len()];
+    let rows = matrix.iter_mut().skip(middle * patch.len());
+    rows.zip(filters).for_each(|(to, filter)| *to = *filter);
+    let zca = Zca { mean: means.repeat(patch.positions()), matrix };
+    let size = Extent::from(Size::new(patch.height, patch.width));
+    let recipe = PreprocessRecipe::Zca { regulariser: REGULARISER, samples: None, patch: Some(size) };
+    (Step::PatchZca(patch, Arc::new(zca)), recipe)
 }
 
 /// The window and the deviation of a Gaussian with exactly these weights from its centre outwards.
@@ -111,5 +130,20 @@ mod tests {
         let words = preprocess.for_devices(shape).unwrap().unwrap();
         let (found, recipes) = Preprocess::from_device(&words).unwrap();
         assert_eq!((found, recipes.len()), (preprocess, 8));
+    }
+
+    /// Of a patch's matrix, a device has the middle rows alone.
+    #[test]
+    fn filters_come_back_as_filters() {
+        let shape = Shape::new(2, 5, 7);
+        let patch = Shape::new(2, 3, 4);
+        let numbers = |len: usize| (0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<f32>>();
+        let zca = Zca { mean: numbers(patch.len()), matrix: numbers(patch.len() * patch.len()) };
+        let steps = vec![Step::PatchZca(patch, Arc::new(zca))];
+        let words = Preprocess { shape, steps }.for_devices(shape).unwrap().unwrap();
+        let (found, recipes) = Preprocess::from_device(&words).unwrap();
+        assert_eq!(found.for_devices(shape).unwrap().unwrap(), words);
+        let patch = Some(Extent::from(Size::square(3)));
+        assert_eq!(recipes, [PreprocessRecipe::Zca { regulariser: REGULARISER, samples: None, patch }]);
     }
 }

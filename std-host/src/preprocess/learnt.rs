@@ -24,6 +24,8 @@ pub(super) enum Step {
     LocalContrast(LocalContrast),
     Standardise(Standardise),
     Zca(Arc<Zca>),
+    /// Learnt from patches of this shape.
+    PatchZca(Shape, Arc<Zca>),
 }
 
 impl Preprocess {

@@ -67,6 +67,16 @@ impl<'a> Samples<'a> {
         Ok(Self { dataset, ..self })
     }
 
+    /// A copy of the samples with these indices, in this order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Samples::chosen`].
+    pub fn copy_of(&self, indices: &[usize]) -> Result<Samples<'static>> {
+        let dataset = Cow::Owned(self.dataset.clone().into_owned());
+        Samples { dataset, ..*self }.chosen(indices)
+    }
+
     /// At most `most` indices, evenly spaced over the set.
     pub fn spaced(&self, most: usize) -> Vec<usize> {
         (0..self.len()).step_by(self.len().div_ceil(most.max(1)).max(1)).collect()

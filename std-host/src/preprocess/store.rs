@@ -2,8 +2,8 @@
 //!
 //! Tensors are named after the step's index in the recipe, from 0: `1.zca.mean` and `1.zca.matrix`,
 //! `2.standardise.mean` and `2.standardise.factor`. Means and factors have the shape of an image, `[rows,
-//! columns, channels]`; those per channel `[channels]`, those of all numbers `[1]`. A matrix has a row and a
-//! column for each number of an image, in the same order.
+//! columns, channels]`, or of a patch; those per channel `[channels]`, those of all numbers `[1]`. A matrix has a row and a
+//! column for each number of an image or a patch, in the same order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +47,10 @@ impl Preprocess {
                     add("zca.mean", &image, &step.mean);
                     add("zca.matrix", &square, &step.matrix);
                 }
+                Step::PatchZca(patch, step) => {
+                    add("zca.mean", &[patch.height, patch.width, patch.channels], &step.mean);
+                    add("zca.matrix", &[patch.len(); 2], &step.matrix);
+                }
             }
         }
         if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors, &[]) }
@@ -60,7 +64,7 @@ impl Preprocess {
             let parts = match step {
                 Step::Contrast(_) | Step::LocalContrast(_) => continue,
                 Step::Standardise(step) => [&step.mean, &step.factor],
-                Step::Zca(step) => [&step.mean, &step.matrix],
+                Step::Zca(step) | Step::PatchZca(_, step) => [&step.mean, &step.matrix],
             };
             learnt = true;
             for part in parts {
@@ -99,7 +103,16 @@ impl Preprocess {
                     mean: tensor("standardise.mean", &per.dimensions(shape))?,
                     factor: tensor("standardise.factor", &per.dimensions(shape))?,
                 }),
-                PreprocessRecipe::Zca { .. } => Step::Zca(Arc::new(Zca {
+                PreprocessRecipe::Zca { patch: Some(patch), .. } => {
+                    let size = patch.over(shape);
+                    let patch = Shape::new(shape.channels, size.height, size.width);
+                    let zca = Zca {
+                        mean: tensor("zca.mean", &[patch.height, patch.width, patch.channels])?,
+                        matrix: tensor("zca.matrix", &[patch.len(); 2])?,
+                    };
+                    Step::PatchZca(patch, Arc::new(zca))
+                }
+                PreprocessRecipe::Zca { patch: None, .. } => Step::Zca(Arc::new(Zca {
                     mean: tensor("zca.mean", &image)?,
                     matrix: tensor("zca.matrix", &[shape.len(), shape.len()])?,
                 })),
@@ -128,9 +141,10 @@ impl Preprocess {
     }
 }
 
-/// The shape of the images that the steps were learnt from, according to the first step that learns.
+/// The shape of the images that the steps were learnt from, according to the first step that learns from
+/// whole images.
 fn learnt_from(recipe: &Recipe, tensors: &Tensors<'_>) -> Option<Shape> {
-    let learns = recipe.preprocess.iter().enumerate().filter(|(_, step)| step.learns_from().is_some());
+    let learns = recipe.preprocess.iter().enumerate().filter(|(_, step)| step.learns_whole_images());
     let mut shapes =
         learns.filter_map(
             |(index, step)| match tensors.shape(&format!("{index}.{}.mean", step.name()))?[..] {

@@ -1,4 +1,4 @@
-//! Whitening as a convolution, for images larger (or smaller) than the patches that it was learnt from.
+//! Whitening as a convolution: learnt from patches, or from images of another size.
 //!
 //! In the middle of a patch, far from its edges, every row of the whitening matrix is the same filter,
 //! shifted: the whitened pixel depends on its surroundings and not on its place. The filter of a colour is
@@ -6,6 +6,7 @@
 //! all places, colour by colour. Beyond its border an image is mirrored, because zeros would look like an
 //! edge, which whitening amplifies.
 
+use wta_core::preprocess::mirrored;
 use wta_core::{Kernels, PaddedLayout, ReceptiveFields, Shape, Size};
 use wta_simd::Isa;
 
@@ -87,27 +88,5 @@ impl ZcaFilter {
                 *to = self.isa.field_dot(&self.fields, at, scratch, filter);
             }
         }
-    }
-}
-
-/// The pixel, of `len`, that a mirrored border shows at `place`; `before` border pixels come first. The image
-/// is mirrored as often as needed.
-fn mirrored(place: usize, before: usize, len: usize) -> usize {
-    let len = len.max(1);
-    let period = 2 * len;
-    let at = (place + period - before % period) % period;
-    if at < len { at } else { period - 1 - at }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_border_is_a_mirror_image() {
-        let places = |before, len, count| (0..count).map(|p| mirrored(p, before, len)).collect::<Vec<_>>();
-        assert_eq!(places(2, 4, 8), [1, 0, 0, 1, 2, 3, 3, 2]);
-        assert_eq!(places(3, 1, 7), [0; 7]);
-        assert_eq!(places(5, 2, 12), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1], "as often as it takes");
     }
 }

@@ -2,9 +2,10 @@
 
 use super::apply_to::ApplyTo;
 use super::data::Data;
-use super::features::{Features, PoolRecipe};
+use super::features::{Features, PoolRecipe, ThresholdRecipe};
 use super::network::{Architecture, InitialRecipe, LayerRecipe};
 use super::preprocess::PreprocessRecipe;
+use super::signs::Signs;
 use super::sparsity::SparsityRecipe;
 use super::svm::SvmRecipe;
 use super::tables::Recipe;
@@ -77,6 +78,7 @@ impl Recipe {
                 limit_inputs: None,
                 bad_samples: BadSamplesRecipe::Refuse,
                 held_out: None,
+                revive: false,
                 patience: None,
             },
             features: Features::default(),
@@ -135,7 +137,13 @@ impl RecipeBuilder {
 
     /// A restricted Boltzmann machine trained by CD-k. It learns from numbers between 0 and 1, by SGD.
     pub fn rbm(mut self, hidden: usize, gibbs_steps: usize) -> Self {
-        self.network = Some(Architecture::Rbm { hidden, gibbs_steps, initial: self.initial });
+        self.network = Some(Architecture::Rbm {
+            hidden,
+            gibbs_steps,
+            persistent: false,
+            mean_bias: false,
+            initial: self.initial,
+        });
         self
     }
 
@@ -253,6 +261,24 @@ impl RecipeBuilder {
         self
     }
 
+    /// Both signs of each response are features.
+    pub fn both_signs(mut self) -> Self {
+        self.features.signs = Signs::Both;
+        self
+    }
+
+    /// What is taken off the activations before they become features.
+    pub fn threshold(mut self, threshold: ThresholdRecipe) -> Self {
+        self.features.threshold = threshold;
+        self
+    }
+
+    /// Maps that never win in an epoch begin again.
+    pub fn revive(mut self) -> Self {
+        self.training.revive = true;
+        self
+    }
+
     /// The classifier's settings.
     pub fn svm(mut self, svm: SvmRecipe) -> Self {
         self.svm = svm;
@@ -331,6 +357,9 @@ mod tests {
             .seed(7)
             .pool(PoolRecipe::square(5, 3))
             .root()
+            .both_signs()
+            .threshold(ThresholdRecipe::Triangle)
+            .revive()
             .build()
             .unwrap();
         let text = r#"
@@ -340,7 +369,7 @@ mod tests {
             preprocess = [{ step = "contrast", regulariser = 0.1 }]
             sparsity = { lifetime = 0.1, grid = 2 }
             corruption = { input = 0.2 }
-            features = { pool = { kernel = 5, stride = 3 }, root = true }
+            features = { pool = { kernel = 5, stride = 3 }, root = true, signs = "both", threshold = "triangle" }
             [network]
             kind = "convolutional"
             encoder = [{ maps = 8, kernel = [3, 5], stride = 2 }]
@@ -355,6 +384,7 @@ mod tests {
             schedule = "linear"
             decay = 1e-4
             seed = 7
+            revive = true
         "#;
         assert_eq!(built, parse(text, "test").unwrap());
         assert_eq!(parse(&built.to_toml().unwrap(), "again").unwrap(), built);
@@ -377,6 +407,7 @@ mod tests {
         let network = Recipe::builder("x").fully_connected([10]);
         assert!(error(network.clone().batch(0)).contains("training.batch must be at least 1"));
         assert!(error(network.clone().lifetime(0.1).per_sample(3)).contains("not both"));
-        assert!(error(network.tied().initial(InitialRecipe::Patches)).contains("patches"));
+        let rbm = Recipe::builder("x").divide_by(255.0).initial(InitialRecipe::Patches).rbm(10, 1);
+        assert!(error(rbm.optimizer(OptimizerRecipe::Sgd { momentum: 0.5 })).contains("patches"));
     }
 }

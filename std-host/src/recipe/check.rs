@@ -82,10 +82,10 @@ impl Recipe {
         {
             return must("network.initial.normal", "be more than 0");
         }
-        if self.starts_from_patches() && !self.network.has_one_free_layer() {
+        if self.starts_from_patches() && self.gibbs().is_some() {
             return refuse(
                 "network.initial",
-                "network.initial = \"patches\" is for one encoder layer and a decoder that is not tied",
+                "network.initial = \"patches\" is for autoencoders: an RBM begins with small random weights",
             );
         }
         self.check_stack()?;
@@ -193,6 +193,12 @@ impl Recipe {
             return refuse(
                 "training.patience",
                 "training.patience needs training.held_out: samples to judge by",
+            );
+        }
+        if self.training.revive && self.gibbs().is_some() {
+            return refuse(
+                "training.revive",
+                "training.revive is for autoencoders: leave it out of an RBM's recipe",
             );
         }
         if self.training.epochs > MOST_EPOCHS {

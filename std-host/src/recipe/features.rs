@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::{Pool, PoolKind, Shape};
+use wta_core::{Pool, PoolKind, Shape, Threshold};
 
+use super::signs::Signs;
 use crate::error::{Error, Setting};
 use crate::extent::Extent;
 
@@ -20,10 +21,56 @@ pub struct Features {
     #[schemars(extend("default" = false), example = true)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub root: bool,
+    /// Which signs of a response become features: `max(0, w x + b)` alone, as in training, or with `both`
+    /// also `max(0, -w x + b)`, as as many maps more behind the others.
+    #[schemars(extend("default" = "positive"), example = &"both")]
+    #[serde(default, skip_serializing_if = "Signs::is_positive")]
+    pub signs: Signs,
+    /// What is taken off the activations first: nothing, or with `triangle` the mean over all maps at their
+    /// position, so that only what is above the mean is left, whatever the contrast there.
+    #[schemars(extend("default" = "none"), example = &"triangle")]
+    #[serde(default, skip_serializing_if = "ThresholdRecipe::is_none")]
+    pub threshold: ThresholdRecipe,
     /// The pooling of each map [default: none]. A fully-connected code has none.
     #[schemars(extend("examples" = [{"kernel": 5, "stride": 3}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolRecipe>,
+}
+
+/// `"none"` or `"triangle"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ThresholdRecipe {
+    /// Activations as they are.
+    #[default]
+    None,
+    /// Activations less the mean of their position, where they are above it.
+    Triangle,
+}
+
+impl ThresholdRecipe {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+impl From<ThresholdRecipe> for Threshold {
+    fn from(threshold: ThresholdRecipe) -> Self {
+        match threshold {
+            ThresholdRecipe::None => Self::None,
+            ThresholdRecipe::Triangle => Self::Triangle,
+        }
+    }
+}
+
+impl From<Threshold> for ThresholdRecipe {
+    fn from(threshold: Threshold) -> Self {
+        match threshold {
+            Threshold::None => Self::None,
+            Threshold::Triangle => Self::Triangle,
+        }
+    }
 }
 
 /// Pooling, of the largest in a window or of the mean.
@@ -60,10 +107,10 @@ impl PoolRecipe {
         Self { kernel: Extent::Square(kernel), stride: Extent::Square(stride), ..Self::NONE }
     }
 
-    /// The pooling; of its windows, those that the border cuts may have to be left out.
+    /// The pooling, without a threshold; of its windows, those that the border cuts may have to be left out.
     pub fn pool(self) -> Pool {
         let kind = if self.average { PoolKind::Average } else { PoolKind::Max };
-        Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind }
+        Pool { kernel: self.kernel.into(), stride: self.stride.into(), kind, threshold: Threshold::None }
     }
 
     /// The pooling of a code of this shape; on a signal, one number counts along the time.

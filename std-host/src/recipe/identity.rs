@@ -16,7 +16,8 @@ impl Recipe {
 
     /// A checksum of all settings that its features depend on besides the weights and the pooling.
     pub(crate) fn features_identity(&self) -> String {
-        self.checksum_of(|key| key == "features.root" || is_of_features_below(key))
+        let own = ["features.root", "features.signs", "features.threshold"];
+        self.checksum_of(|key| own.contains(&key) || is_of_features_below(key))
     }
 
     fn checksum_of(&self, counts: impl Fn(&str) -> bool) -> String {

@@ -18,7 +18,7 @@ pub enum Architecture {
         #[serde(default)]
         #[schemars(example = true)]
         tied: bool,
-        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied),
+        /// Initial weights: He's random ones, patches of the training images in the first layer,
         /// or normal ones with this standard deviation.
         #[schemars(example = &"he")]
         initial: InitialRecipe,
@@ -35,7 +35,7 @@ pub enum Architecture {
         #[serde(default)]
         #[schemars(example = true)]
         tied: bool,
-        /// Initial weights: He's random ones, patches of the training images (one encoder layer, not tied),
+        /// Initial weights: He's random ones, patches of the training images in the first layer,
         /// or normal ones with this standard deviation.
         #[schemars(example = &"patches")]
         initial: InitialRecipe,
@@ -50,6 +50,16 @@ pub enum Architecture {
         #[serde(default = "Architecture::default_gibbs_steps")]
         #[schemars(range(min = 1), example = 5)]
         gibbs_steps: usize,
+        /// Whether the Markov chains go on from one training step to the next, and do not begin at the data
+        /// (persistent contrastive divergence).
+        #[schemars(extend("default" = false), example = true)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        persistent: bool,
+        /// Whether the visible biases begin at the mean of the samples: `log(p / (1 - p))`, with `p` between
+        /// 0.001 and 0.999.
+        #[schemars(extend("default" = false), example = true)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        mean_bias: bool,
         /// Initial weights: He's random ones, or normal ones with this standard deviation.
         #[schemars(extend("examples" = [{"normal": 0.01}]))]
         initial: InitialRecipe,
@@ -76,15 +86,6 @@ impl Architecture {
                 (*tied, *initial) = (is_tied, to);
             }
             Self::Rbm { initial, .. } => *initial = to,
-        }
-    }
-
-    /// Whether filters and atoms face the same image, and may differ.
-    pub(super) fn has_one_free_layer(&self) -> bool {
-        match self {
-            Self::FullyConnected { units, tied, .. } => units.len() == 1 && !tied,
-            Self::Convolutional { encoder, tied, .. } => encoder.len() == 1 && !tied,
-            Self::Rbm { .. } => false,
         }
     }
 }
@@ -124,7 +125,7 @@ impl LayerRecipe {
 pub enum InitialRecipe {
     /// Random, with the deviation that He and others worked out for rectified units.
     He,
-    /// Patches of the training samples.
+    /// Patches of the training samples, in the first layer.
     Patches,
     /// Normal ones with this standard deviation.
     Normal(#[schemars(extend("exclusiveMinimum" = 0, "examples" = [0.01]))] f32),

@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::Shape;
+use wta_core::preprocess::MAX_FILTER;
+use wta_core::{Shape, Size};
 
+use crate::extent::Extent;
 use crate::problem::Problem;
 
 /// Eigenvectors of more dimensions than this take hours, and their matrices more memory than most machines
@@ -33,8 +35,8 @@ pub enum PreprocessRecipe {
         #[serde(skip_serializing_if = "Option::is_none")]
         deviation: Option<f32>,
     },
-    /// Whitening of whole images: `U diag(1 / sqrt(s + regulariser)) U^T (x - mean)`, where `U` and `s` are
-    /// the eigenvectors and eigenvalues of the images' covariance.
+    /// Whitening: `U diag(1 / sqrt(s + regulariser)) U^T (x - mean)`, where `U` and `s` are the eigenvectors
+    /// and eigenvalues of the covariance of whole images, or with `patch` of patches.
     Zca {
         /// Added to the eigenvalues: the larger, the less the faintest directions are amplified.
         #[schemars(extend("exclusiveMinimum" = 0), example = 0.1)]
@@ -43,6 +45,11 @@ pub enum PreprocessRecipe {
         #[schemars(range(min = 2), example = 10_000)]
         #[serde(skip_serializing_if = "Option::is_none")]
         samples: Option<usize>,
+        /// Learn from patches of these rows and columns, and whiten each pixel with its surroundings by
+        /// convolution. Takes no matrix of whole images, and images of any size [default: whole images].
+        #[schemars(example = 7)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        patch: Option<Extent>,
     },
     /// Each number of an image to zero mean and unit deviation over the images.
     Standardise {
@@ -93,6 +100,11 @@ impl Per {
     }
 }
 
+/// Whether patches of this size can be whitened.
+fn is_patch(size: Size) -> bool {
+    (1..=MAX_FILTER).contains(&size.height) && (1..=MAX_FILTER).contains(&size.width)
+}
+
 impl PreprocessRecipe {
     fn default_window() -> usize {
         21
@@ -114,6 +126,11 @@ impl PreprocessRecipe {
             Self::Contrast { .. } | Self::LocalContrast { .. } => None,
             Self::Zca { samples, .. } | Self::Standardise { samples, .. } => Some(samples),
         }
+    }
+
+    /// Whether the step learns numbers for each place in an image.
+    pub(crate) fn learns_whole_images(&self) -> bool {
+        matches!(self, Self::Zca { patch: None, .. } | Self::Standardise { .. })
     }
 
     /// `Ok` when the settings make sense. It is the step `index`, from 0.
@@ -138,6 +155,9 @@ impl PreprocessRecipe {
             Self::Zca { regulariser, .. } if !(regulariser.is_finite() && regulariser > 0.0) => {
                 invalid("regulariser must be more than 0")
             }
+            Self::Zca { patch: Some(patch), .. } if !is_patch(patch.into()) => {
+                invalid(&format!("patch must have 1 to {MAX_FILTER} rows and columns"))
+            }
             Self::LocalContrast { window, .. } if window % 2 == 0 || window > 1_001 => {
                 invalid("window must be odd and at most 1001")
             }
@@ -152,9 +172,24 @@ impl PreprocessRecipe {
 
     /// `Ok` when the step can be learnt from images of this shape.
     pub(super) fn check_image(&self, index: usize, image: Shape) -> Result<(), Problem> {
+        if let Self::Zca { patch: Some(patch), .. } = self {
+            let size = patch.over(image);
+            let patch = Shape::new(image.channels, size.height, size.width);
+            let problem = if size.height > image.height || size.width > image.width {
+                format!("its patch is larger than the images of {} x {}", image.height, image.width)
+            } else if patch.len() > MOST_DIMENSIONS {
+                format!("patches of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}", patch.len())
+            } else {
+                return Ok(());
+            };
+            return Err(Problem::of(
+                format!("preprocess.{index}.patch"),
+                format!("preprocess step zca: {problem}"),
+            ));
+        }
         if matches!(self, Self::Zca { .. }) && image.len() > MOST_DIMENSIONS {
             let sentence = format!(
-                "preprocess step zca: images of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}; use smaller ones",
+                "preprocess step zca: images of {} numbers cannot be whitened, at most {MOST_DIMENSIONS}; use smaller ones, or a patch",
                 image.len()
             );
             return Err(Problem::of(format!("preprocess.{index}.step"), sentence));

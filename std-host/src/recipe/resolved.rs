@@ -22,6 +22,7 @@ pub struct Resolved {
     recipe: Arc<Recipe>,
     image: Shape,
     network: Network,
+    encoding: Network,
     pool: Pool,
     features: Shape,
     below: Option<Arc<Resolved>>,
@@ -69,11 +70,13 @@ impl Resolved {
         };
         let network = network(&recipe, below.as_ref().map_or(image, |below| below.features))?;
         let named = |error| recipe.wrong(format!("features: {error}"));
-        let code = network.code();
+        let encoding = recipe.features.signs.network(network).map_err(named)?;
+        let code = encoding.code();
         let pool = recipe.features.pool.map_or(Pool::NONE, |pool| pool.over(code));
+        let pool = Pool { threshold: recipe.features.threshold.into(), ..pool };
         pool.check(code).map_err(named)?;
         let features = recipe.features.pool.map_or(code, |pool| pool.output(code));
-        Ok(Self { recipe: Arc::new(recipe), image, network, pool, features, below })
+        Ok(Self { recipe: Arc::new(recipe), image, network, encoding, pool, features, below })
     }
 
     /// The recipe. Of a layer below that is applied to larger images, its stride and pooling are those
@@ -105,7 +108,13 @@ impl Resolved {
         self.network
     }
 
-    /// The pooling of the dense code. Windows that the border cuts may be left out: see
+    /// The network that computes the features: the trained one, or of both signs the one of twice as many
+    /// maps.
+    pub fn encoding(&self) -> Network {
+        self.encoding
+    }
+
+    /// The threshold and the pooling of the dense code. Windows that the border cuts may be left out: see
     /// [`Resolved::features`].
     pub fn pool(&self) -> Pool {
         self.pool

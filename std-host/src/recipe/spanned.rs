@@ -461,11 +461,6 @@ rate = 1e-3
                 "line 20: network.initial must be \"he\", \"patches\" or { normal = ... }, and not a whole number",
             ),
             (
-                "{ normal = 0.01 }",
-                "'patches'",
-                "line 20: network.initial = \"patches\" is for one encoder layer",
-            ),
-            (
                 "{ sgd = { momentum = 0.9 } }",
                 "'adamm'",
                 "line 26: training.optimizer = \"adamm\" is not known (did you mean \"adam\"?); it is \"adam\" or { sgd = { momentum = ... } }",

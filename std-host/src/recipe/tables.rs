@@ -70,8 +70,8 @@ impl Recipe {
     /// How an RBM's Markov chain is run; none for autoencoders.
     pub fn gibbs(&self) -> Option<ContrastiveDivergence> {
         match self.network {
-            Architecture::Rbm { gibbs_steps, .. } => {
-                Some(ContrastiveDivergence { steps: gibbs_steps, seed: self.training.seed })
+            Architecture::Rbm { gibbs_steps, persistent, .. } => {
+                Some(ContrastiveDivergence { steps: gibbs_steps, persistent, seed: self.training.seed })
             }
             Architecture::FullyConnected { .. } | Architecture::Convolutional { .. } => None,
         }
@@ -117,6 +117,16 @@ impl Recipe {
         self.training.epochs = epochs;
         if let Some(below) = &mut self.below {
             below.set_epochs(epochs);
+        }
+    }
+
+    /// Divides the epochs of all layers of a stack, rounded; at least one is left where there are any.
+    pub(crate) fn divide_epochs(&mut self, by: usize) {
+        let by = by.max(1);
+        let epochs = self.training.epochs;
+        self.training.epochs = (epochs.saturating_add(by / 2) / by).max(epochs.min(1));
+        if let Some(below) = &mut self.below {
+            below.divide_epochs(by);
         }
     }
 

@@ -72,6 +72,11 @@ pub struct TrainingRecipe {
     #[serde(default = "TrainingRecipe::default_seed")]
     #[schemars(example = 7)]
     pub seed: u64,
+    /// After each epoch but the last, begin maps again that had no winner in it: as random patches of the
+    /// samples, with the average norm of the others. A map without winners never learns.
+    #[schemars(extend("default" = false), example = true)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revive: bool,
     /// Samples that are never trained on: a share below 1, or a number of them. After each epoch, the loss
     /// and the other measures are those of these samples, too [default: none].
     #[schemars(extend("exclusiveMinimum" = 0), example = 0.1)]

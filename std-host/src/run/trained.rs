@@ -93,6 +93,12 @@ impl Trained {
         self.resolved.network()
     }
 
+    /// The network that computes the features, and its parameters: see [`Resolved::encoding`].
+    pub fn encoding(&self) -> (Network, Vec<f32>) {
+        let signs = self.recipe().features.signs;
+        (self.resolved.encoding(), signs.parameters(&self.network(), &self.parameters))
+    }
+
     /// The shape of an image's features.
     pub fn features(&self) -> Shape {
         self.resolved.features()

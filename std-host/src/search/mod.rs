@@ -8,12 +8,14 @@
 //! combination reuses whatever its own training would only reproduce from the one before: whitening, the
 //! layers below or, if only the features or the classifier vary, the trained network.
 
+mod halving;
 mod space;
 mod table;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+pub use halving::{Halving, Part, some};
 pub use space::{Axis, Combination, combinations, settings};
 pub use table::{Results, Row};
 
@@ -91,8 +93,8 @@ impl Search {
         Ok(())
     }
 
-    /// Trains and validates the combinations that are not finished. `report` gets the index and the result of
-    /// every combination, finished ones included.
+    /// Trains and validates the combinations that are not finished, rung by rung. `report` gets the index and
+    /// the result of every combination in each of its rungs, finished ones included.
     ///
     /// A training that diverges is a result like any other.
     ///
@@ -103,6 +105,7 @@ impl Search {
     pub fn run<E: From<Error>>(
         &mut self,
         samples: &Samples<'_>,
+        halving: Halving,
         options: Options<'_>,
         observer: &dyn Observer,
         mut report: impl FnMut(usize, &Row) -> std::result::Result<(), E>,
@@ -113,34 +116,68 @@ impl Search {
             }
             train::check(recipe, samples, options.patches)?;
         }
-        for index in 0..self.combinations.len() {
-            let Some(combination) = self.combinations.get(index) else { break };
-            if let Some(row) = self.results.of(&combination.values) {
-                report(index, row)?;
-                continue;
+        let mut going: Vec<usize> = (0..self.combinations.len()).collect();
+        for part in halving.rungs() {
+            for index in &going {
+                let Some(combination) = self.combinations.get(*index) else { continue };
+                if let Some(row) = self.results.of(&combination.values, part) {
+                    report(*index, row)?;
+                    continue;
+                }
+                let row =
+                    self.try_one(combination, part, samples, options, observer).map_err(
+                        |error| match error {
+                            Error::Interrupted(_) => Error::Interrupted(Interrupted::Search {
+                                finished: self.results.rows.len(),
+                                of: self.combinations.len(),
+                            }),
+                            error => error,
+                        },
+                    )?;
+                self.results.push(row)?;
+                if let Some(row) = self.results.rows.last() {
+                    report(*index, row)?;
+                }
             }
-            let row = self.try_one(combination, samples, options, observer).map_err(|error| match error {
-                Error::Interrupted(_) => Error::Interrupted(Interrupted::Search {
-                    finished: self.results.rows.len(),
-                    of: self.combinations.len(),
-                }),
-                error => error,
-            })?;
-            self.results.push(row)?;
-            if let Some(row) = self.results.rows.last() {
-                report(index, row)?;
-            }
+            going = self.best(&going, part);
         }
-        self.expect_own_trial()?;
-        Ok(self.trial().remove_folder()?)
+        self.remove_trial()?;
+        Ok(())
     }
 
-    /// The finished combinations of this search, the best first.
+    /// Those of these combinations that go on from a rung; ascending.
+    fn best(&self, of: &[usize], part: Part) -> Vec<usize> {
+        let rank = |index: &usize| {
+            let values = self.combinations.get(*index).map(|combination| &combination.values[..]);
+            let row = values.and_then(|values| self.results.of(values, part));
+            row.map_or(f64::INFINITY, Row::rank)
+        };
+        let mut ranked = of.to_vec();
+        // Of equal ones, the first go on.
+        ranked.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+        ranked.truncate(Halving::survivors(of.len()));
+        ranked.sort_unstable();
+        ranked
+    }
+
+    /// Removes the training in progress, if it is a search's.
+    fn remove_trial(&self) -> Result<()> {
+        self.expect_own_trial()?;
+        self.trial().remove_folder()
+    }
+
+    /// The finished combinations of this search: those with the most work first, and of these the best first.
+    /// Of each, the result with the most work.
     pub fn ranking(&self) -> Vec<&Row> {
-        let mut rows: Vec<&Row> =
-            self.combinations.iter().filter_map(|combination| self.results.of(&combination.values)).collect();
-        rows.sort_by(|a, b| a.rank().total_cmp(&b.rank()));
+        let most = |combination: &Combination| self.results.last_of(&combination.values);
+        let mut rows: Vec<&Row> = self.combinations.iter().filter_map(most).collect();
+        rows.sort_by(|a, b| a.part.one_in.cmp(&b.part.one_in).then(a.rank().total_cmp(&b.rank())));
         rows
+    }
+
+    /// The seconds that all trainings in the folder have taken, those of earlier starts included.
+    pub fn seconds(&self) -> f64 {
+        self.results.rows.iter().map(|row| row.seconds).sum()
     }
 
     fn trial(&self) -> Run {
@@ -150,19 +187,37 @@ impl Search {
     fn try_one(
         &self,
         combination: &Combination,
+        part: Part,
         samples: &Samples<'_>,
         options: Options<'_>,
         observer: &dyn Observer,
     ) -> Result<Row> {
         let start = Instant::now();
-        let (mut recipe, run) = (combination.recipe.clone(), self.trial());
+        let ((mut recipe, count), run) = (part.of(&combination.recipe, samples.len()), self.trial());
+        if count < samples.len() {
+            recipe.about += &format!(" (on {count} samples)");
+        }
         recipe.about += MADE_BY;
         let recipe = &recipe;
         if run.exists() {
-            run.turn_into(recipe)?;
+            // What was learnt from other samples serves none of these.
+            let on = |recipe: &Recipe| recipe.about.rsplit_once(" (on ").map(|(_, on)| on.to_owned());
+            if on(&run.recipe()?) == on(recipe) {
+                run.turn_into(recipe)?;
+            } else {
+                self.remove_trial()?;
+            }
         }
+        let drawn;
+        let samples = if count < samples.len() {
+            drawn = samples.copy_of(&part.draw(count, samples.len(), SPLIT_SEED))?;
+            &drawn
+        } else {
+            samples
+        };
         let mut row = Row {
             values: combination.values.clone(),
+            part,
             error: None,
             c: None,
             loss: None,

@@ -2,20 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
+use super::halving::Part;
 use crate::error::{Error, Result, RunProblem};
 use crate::files::{atomic, whole};
 
 /// The columns that follow those of the keys.
-const COLUMNS: [&str; 7] = ["held_out_error", "c", "loss", "dead_share", "seconds", "note", "held_out_loss"];
+const COLUMNS: [&str; 8] =
+    ["held_out_error", "c", "loss", "dead_share", "seconds", "note", "held_out_loss", "one_in"];
 
-/// Versions before 0.2 wrote so many of them.
-const OLD_COLUMNS: usize = 6;
+/// Earlier versions wrote so many of them: before there were held-out losses, and before there were rungs.
+const OLD_COLUMNS: [usize; 2] = [6, 7];
 
 /// A finished combination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The values as TOML, in the order of the keys.
     pub values: Vec<String>,
+    /// The part of the work: the rung.
+    pub part: Part,
     /// The share of held-out training samples that are classified wrongly; `None` if the training diverged or
     /// there are no labels.
     pub error: Option<f64>,
@@ -65,7 +69,8 @@ impl Results {
             let header = reader.headers().map_err(|error| broken(error.to_string()))?;
             let expected =
                 |columns: usize| keys.iter().map(String::as_str).chain(COLUMNS).take(keys.len() + columns);
-            if ![COLUMNS.len(), OLD_COLUMNS].into_iter().any(|columns| header.iter().eq(expected(columns))) {
+            let written = OLD_COLUMNS.into_iter().chain([COLUMNS.len()]);
+            if !written.into_iter().any(|columns| header.iter().eq(expected(columns))) {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 return Err(Error::run(folder, RunProblem::OtherAxes));
             }
@@ -79,9 +84,14 @@ impl Results {
         Ok(Self { path, keys, rows })
     }
 
-    /// The row of a combination, if it is finished.
-    pub fn of(&self, values: &[String]) -> Option<&Row> {
-        self.rows.iter().find(|row| row.values == values)
+    /// The row of a combination in a rung, if it is finished.
+    pub fn of(&self, values: &[String], part: Part) -> Option<&Row> {
+        self.rows.iter().find(|row| row.values == values && row.part == part)
+    }
+
+    /// The row of a combination with the most work.
+    pub fn last_of(&self, values: &[String]) -> Option<&Row> {
+        self.rows.iter().filter(|row| row.values == values).min_by_key(|row| row.part.one_in)
     }
 
     /// Adds a row and writes the file.
@@ -97,9 +107,8 @@ impl Results {
             let text = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
             for row in &self.rows {
                 let numbers = [row.error, row.c, row.loss, row.dead_share, Some(row.seconds)].map(text);
-                writer.write_record(
-                    row.values.iter().chain(&numbers).chain([&row.note, &text(row.held_out_loss)]),
-                )?;
+                let last = [row.note.clone(), text(row.held_out_loss), row.part.one_in.to_string()];
+                writer.write_record(row.values.iter().chain(&numbers).chain(&last))?;
             }
             writer.flush()
         })
@@ -107,11 +116,12 @@ impl Results {
 }
 
 fn row(record: &csv::StringRecord, keys: usize) -> Option<Row> {
-    // The last column is not in the file of an earlier version.
-    let number = |column: usize| match record.get(keys + column).or((column == OLD_COLUMNS).then_some(""))? {
-        "" => Some(None),
-        text => text.parse::<f64>().ok().map(Some),
-    };
+    // The last columns are not in the files of earlier versions.
+    let number =
+        |column: usize| match record.get(keys + column).or((column >= OLD_COLUMNS[0]).then_some(""))? {
+            "" => Some(None),
+            text => text.parse::<f64>().ok().map(Some),
+        };
     Some(Row {
         values: record.iter().take(keys).map(str::to_owned).collect(),
         error: number(0)?,
@@ -121,6 +131,10 @@ fn row(record: &csv::StringRecord, keys: usize) -> Option<Row> {
         seconds: number(4)??,
         note: record.get(keys + 5)?.to_owned(),
         held_out_loss: number(6)?,
+        part: match record.get(keys + 7) {
+            None => Part::ALL,
+            Some(one_in) => Part { one_in: one_in.parse().ok().filter(|one_in| *one_in > 0)? },
+        },
     })
 }
 
@@ -136,6 +150,7 @@ mod tests {
         let load = |keys: &[String]| Results::load(path.clone(), keys.to_vec());
         let good = Row {
             values: vec!["{ normal = 0.1, \"odd\" = \"a,b\" }".to_owned(), "0.001".to_owned()],
+            part: Part::ALL,
             error: Some(0.0123),
             c: Some(3.0),
             loss: Some(1.0 / 3.0),
@@ -149,6 +164,7 @@ mod tests {
         let values = vec!["\"he\"".to_owned(), "9.0".to_owned()];
         let failed = Row {
             values,
+            part: Part { one_in: 9 },
             error,
             c,
             loss,
@@ -163,15 +179,22 @@ mod tests {
         results.push(failed.clone()).unwrap();
         let read = load(&keys).unwrap();
         assert_eq!(read.rows, [good.clone(), failed.clone()]);
-        assert_eq!(read.of(&failed.values), Some(&failed));
-        assert!(good.rank() < failed.rank() && read.of(&keys).is_none());
+        assert_eq!(read.of(&failed.values, failed.part), Some(&failed));
+        assert_eq!(read.last_of(&failed.values), Some(&failed));
+        assert!(read.of(&failed.values, Part::ALL).is_none() && read.last_of(&keys).is_none());
+        assert!(good.rank() < failed.rank());
         let unlabelled = Row { error: None, c: None, ..good.clone() };
         assert_eq!((unlabelled.rank(), good.rank()), (2.5, 0.0123));
         // As versions before 0.2 wrote it.
         let text = std::fs::read_to_string(&path).unwrap();
-        let old: String =
-            text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect();
-        std::fs::write(&path, old).unwrap();
+        let without_last = |text: String| -> String {
+            text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect()
+        };
+        let failed = Row { part: Part::ALL, ..failed };
+        let old = without_last(text);
+        std::fs::write(&path, &old).unwrap();
+        assert_eq!(load(&keys).unwrap().rows, [good.clone(), failed.clone()]);
+        std::fs::write(&path, without_last(old)).unwrap();
         let before = Row { held_out_loss: None, ..good };
         assert_eq!(load(&keys).unwrap().rows, [before, failed]);
         assert!(load(&keys[..1]).unwrap_err().to_string().contains("over other keys"));

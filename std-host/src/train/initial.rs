@@ -1,16 +1,16 @@
 //! The weights that training begins with: random ones, or patches of the training samples.
 //!
-//! `initial = "patches"` is for a single convolution, or a single fully-connected layer, whose patches are
-//! whole samples:
+//! `initial = "patches"` is for the first layer of an autoencoder; those above it begin at random. Of a
+//! fully-connected layer, patches are whole samples:
 //!
 //! 1. Patches of the size of the layer's kernel are cut at random places of random training samples. Flat
 //!    patches are skipped.
 //! 2. A filter is a patch minus the mean of the layer's receptive fields, scaled to the average norm of
-//!    [`Initial::He`]'s random filters.
-//! 3. The filter's bias makes it active in a share of the receptive fields that equals the lifetime sparsity
-//!    rate (in half of them without lifetime sparsity).
-//! 4. If the decoder's kernel is as large as the encoder's, the filter's atom is the same patch, with the
-//!    norm of He's atoms.
+//!    [`Initial::He`]'s random filters; if its decoder is tied to it, to a smaller norm.
+//! 3. The filter's bias makes it active in a share of the receptive fields. If the layer is the only one, that
+//!    is the lifetime sparsity rate; without lifetime sparsity, and with layers above, it is a half.
+//! 4. If the layer is the only one, and the decoder's kernel as large as its own, the filter's atom is the
+//!    same patch, with the norm of He's atoms.
 //!
 //! The receptive fields include those that reach over the border, with their zeros, so that no filter
 //! responds to the border itself.
@@ -27,7 +27,7 @@ use wta_core::{Layer, Network, Random, Role};
 
 use super::set::TrainingSet;
 use crate::error::Result;
-use crate::recipe::Resolved;
+use crate::recipe::{Architecture, Resolved};
 
 /// The norm of a filter: that of `n` numbers with a standard deviation of `sqrt(2 / n)`.
 const FILTER_NORM: f32 = SQRT_2;
@@ -35,8 +35,16 @@ const FILTER_NORM: f32 = SQRT_2;
 /// The norm of an atom. Units with larger atoms tend to die ([`wta_core::Initial::He`]).
 const ATOM_NORM: f32 = 0.01;
 
+/// The norm of a filter that is an atom, too. The responses and what is made of them have its square: with a
+/// hundred active units, a sample that they all resemble comes back as large as it was.
+const TIED_NORM: f32 = 0.1;
+
 /// The number of receptive fields from which the mean and the biases are computed.
-const FIELDS: usize = 2_000;
+pub(super) const FIELDS: usize = 2_000;
+
+/// The least probability of a visible unit at the beginning. One that is never on would have a bias without
+/// bounds.
+const RAREST: f64 = 0.001;
 
 /// The number of samples that are loaded at a time.
 const BLOCK: usize = 64;
@@ -57,20 +65,45 @@ pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [
     let (recipe, network) = (resolved.recipe(), resolved.network());
     let seed = recipe.training.seed;
     network.initialise(resolved.initial(), seed, parameters)?;
+    if let Architecture::Rbm { mean_bias: true, .. } = recipe.network {
+        let biases = parameters.get_mut(network.decoder_bias_start()..).unwrap_or_default();
+        biases.copy_from_slice(&log_odds(&mean_of_all(set, network.input().len())?));
+    }
     if recipe.starts_from_patches()
         && let Some(layer) = network.layer(0)
     {
         let mut random = Random::stream(seed, STREAM);
         let patches = cut(&layer, set, Place::Inside, layer.conv.maps, &mut random)?;
         let fields = cut(&layer, set, Place::Anywhere, FIELDS, &mut random)?;
-        imprint(&network, &layer, &patches, &fields, recipe.sparsity.lifetime.unwrap_or(0.5), parameters);
+        let share = recipe.sparsity.lifetime.filter(|_| network.depth() == 1).unwrap_or(0.5);
+        imprint(&network, &layer, &patches, &fields, share, parameters);
     }
     Ok(())
 }
 
+/// The mean of all samples.
+fn mean_of_all(set: &dyn TrainingSet, len: usize) -> Result<Vec<f64>> {
+    let (mut sums, mut samples) = (vec![0.0f64; len], vec![0.0; BLOCK.min(set.len()) * len]);
+    let all: Vec<usize> = (0..set.len()).collect();
+    for chosen in all.chunks(BLOCK) {
+        let samples = samples.get_mut(..chosen.len() * len).unwrap_or_default();
+        set.write(chosen, samples)?;
+        for sample in samples.chunks_exact(len) {
+            sums.iter_mut().zip(sample).for_each(|(sum, v)| *sum += f64::from(*v));
+        }
+    }
+    Ok(sums.into_iter().map(|sum| sum / set.len().max(1) as f64).collect())
+}
+
+/// The bias with which a unit is on with each of these probabilities.
+fn log_odds(probabilities: &[f64]) -> Vec<f32> {
+    let bounded = probabilities.iter().map(|p| p.clamp(RAREST, 1.0 - RAREST));
+    bounded.map(|p| (p / (1.0 - p)).ln() as f32).collect()
+}
+
 /// The places where patches are cut.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+pub(super) enum Place {
     /// Anywhere inside the sample; flat patches are skipped.
     Inside,
     /// At the layer's receptive fields, which include its border of zeros.
@@ -97,7 +130,7 @@ impl Place {
 }
 
 /// At most `count` patches of the layer's kernel, one after the other; fewer if almost all are flat.
-fn cut(
+pub(super) fn cut(
     layer: &Layer,
     set: &dyn TrainingSet,
     place: Place,
@@ -153,8 +186,11 @@ fn imprint(
         patches.par_chunks_exact(len).map(|patch| difference(patch, &mean)).collect();
     for region in &network.regions() {
         let scale = match region.role {
-            Role::Filters { .. } => FILTER_NORM,
-            Role::Atoms if network.decoder().conv.kernel == layer.conv.kernel => ATOM_NORM,
+            Role::Filters { layer: 0 } if network.is_tied() => TIED_NORM,
+            Role::Filters { layer: 0 } => FILTER_NORM,
+            Role::Atoms if network.depth() == 1 && network.decoder().conv.kernel == layer.conv.kernel => {
+                ATOM_NORM
+            }
             _ => continue,
         };
         let weights = parameters.get_mut(region.range.clone()).unwrap_or_default();
@@ -171,7 +207,7 @@ fn imprint(
     });
 }
 
-fn mean(rows: &[f32], len: usize) -> Vec<f32> {
+pub(super) fn mean(rows: &[f32], len: usize) -> Vec<f32> {
     let mut sums = vec![0.0_f64; len];
     for row in rows.chunks_exact(len) {
         sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
@@ -181,7 +217,7 @@ fn mean(rows: &[f32], len: usize) -> Vec<f32> {
 }
 
 /// The patch minus the mean, scaled to a norm of 1; `None` if it equals the mean.
-fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
+pub(super) fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
     let rest: Vec<f32> = patch.iter().zip(mean).map(|(v, mean)| v - mean).collect();
     let norm = rest.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
     let scale = (1.0 / norm) as f32;
@@ -189,14 +225,14 @@ fn difference(patch: &[f32], mean: &[f32]) -> Option<Vec<f32>> {
 }
 
 /// The number that this share of the responses exceeds, if all responses differ; at least one exceeds it.
-fn exceeded_by(share: f32, mut responses: Vec<f32>) -> f32 {
+pub(super) fn exceeded_by(share: f32, mut responses: Vec<f32>) -> f32 {
     let Some(last) = responses.len().checked_sub(1) else { return 0.0 };
     let above = ((share * responses.len() as f32).round() as usize).max(1).min(last);
     *responses.select_nth_unstable_by(above, |a, b| b.total_cmp(a)).1
 }
 
 /// A dot product in sixteen partial sums, which the compiler can compute side by side.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let mut sums = [0.0; 16];
     for (a, b) in a.iter().zip(b) {
@@ -378,6 +414,47 @@ mod tests {
             let likeness =
                 |sample: &Vec<f32>| dot(filter, &difference(sample, &mean).unwrap()) / norm(filter);
             assert!(samples.iter().map(likeness).fold(-1.0, f32::max) > 0.999);
+        }
+    }
+
+    #[test]
+    fn of_a_deep_encoder_the_first_layer_alone_begins_with_patches() {
+        let deep = recipe(
+            r#"kind = "convolutional", encoder = [{ maps = 8, kernel = [3, 2] }, { maps = 4, kernel = [3, 2] }], decoder_kernel = [3, 2]"#,
+        );
+        let (network, parameters) = initial(&deep, &Noisy(2_000));
+        let mut random = vec![0.0; network.parameters_len()];
+        network.initialise(Initial::He, 1, &mut random).unwrap();
+        let (found, random) =
+            (Parameters::new(network, &parameters).unwrap(), Parameters::new(network, &random).unwrap());
+        assert_eq!(found.filters(1).weights, random.filters(1).weights);
+        assert_eq!(found.filters(1).bias, random.filters(1).bias);
+        assert_eq!(found.atoms(), random.atoms());
+        let first = found.filters(0);
+        let (patches, fields) = (all_patches(200), all_fields(200));
+        let mean = mean(&all_fields(2_000).concat(), 12);
+        for (filter, bias) in first.weights.chunks_exact(12).zip(first.bias) {
+            assert!((norm(filter) - SQRT_2).abs() < 1e-5);
+            let share = fields.iter().filter(|field| dot(filter, field) + bias > 0.0).count() as f32;
+            // A fifth of the samples is flat, with one response to all of them.
+            assert!((0.25..0.6).contains(&(share / fields.len() as f32)), "half of the fields");
+            let likeness = |patch: &Vec<f32>| dot(filter, &difference(patch, &mean).unwrap()) / norm(filter);
+            assert!(patches.iter().map(likeness).fold(-1.0, f32::max) > 0.8, "some patch");
+        }
+    }
+
+    #[test]
+    fn filters_that_are_atoms_are_small_patches() {
+        for network in [
+            r#"kind = "fully-connected", units = [7], tied = true"#,
+            r#"kind = "convolutional", encoder = [{ maps = 8, kernel = 3 }], decoder_kernel = 3, tied = true"#,
+        ] {
+            let (network, parameters) = initial(&recipe(network), &Noisy(100));
+            let view = Parameters::new(network, &parameters).unwrap();
+            let len = network.layer(0).unwrap().filter_len();
+            for filter in view.filters(0).weights.chunks_exact(len) {
+                assert!((norm(filter) - TIED_NORM).abs() < 1e-5);
+            }
         }
     }
 

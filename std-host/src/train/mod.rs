@@ -9,6 +9,7 @@ mod images;
 mod initial;
 mod options;
 mod probabilities;
+mod revive;
 mod session;
 mod set;
 mod stacked;

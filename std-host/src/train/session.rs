@@ -11,6 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::held_out::{Partition, Subset, measure, variance};
 use super::initial::initialise;
 use super::options::Outcome;
+use super::revive::revive;
 use super::set::TrainingSet;
 use super::step::BatchTrainer;
 use crate::error::{Error, Interrupted, Result};
@@ -271,7 +272,12 @@ impl<'a> Session<'a> {
             observer.advance(1);
 
             if place + 1 == batches {
+                let dead = self.dead();
                 let row = self.end_epoch(epoch + 1, batches, epoch_start, &held_out)?;
+                if recipe.training.revive && !dead.is_empty() && !self.is_done() {
+                    let BatchTrainer { parameters, moments, .. } = &mut self.trainer;
+                    revive(self.resolved, set, epoch + 1, &dead, parameters, moments)?;
+                }
                 epoch_start = Instant::now();
                 observer.epoch(&row, epochs);
                 self.epochs.push(row);
@@ -349,6 +355,12 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The maps without a survivor in the epoch so far.
+    fn dead(&self) -> Vec<usize> {
+        let counts = self.survived.iter().enumerate();
+        counts.filter(|(_, count)| **count == 0).map(|(map, _)| map).collect()
+    }
+
     fn end_epoch(
         &mut self,
         epoch: u64,
@@ -357,7 +369,7 @@ impl<'a> Session<'a> {
         held_out: &dyn TrainingSet,
     ) -> Result<EpochMetrics> {
         let loss = self.epoch_loss / batches as f64;
-        let dead = self.survived.iter().filter(|count| **count == 0).count();
+        let dead = self.dead().len();
         let samples = (batches * self.training.batch) as f64;
         let survived: u64 = self.survived.iter().sum();
         let measures = if held_out.is_empty() {

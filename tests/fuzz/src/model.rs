@@ -9,7 +9,7 @@ use wta_core::int8::{Int8Classifier, Int8Extractor, Int8Svm, Portable, packed_le
 use wta_core::model::{
     AVERAGE, BELOW, CLASS_NAMES, INT8_BIASES, INT8_FEATURE_SCALE, INT8_INPUT_STEP, INT8_MULTIPLIERS,
     INT8_SVM_BIASES, INT8_SVM_SCALES, INT8_SVM_WEIGHTS, INT8_WEIGHTS, PARAMETERS, PLANAR, PREPROCESSED,
-    PREPROCESSING, SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, WHOLE_STACK,
+    PREPROCESSING, SQRT_FEATURES, STACKED, STEPPED, SVM_BIASES, SVM_WEIGHTS, TIED, TRIANGLE, WHOLE_STACK,
 };
 use wta_core::preprocess::{CHANNELS, CONTRAST, LOCAL_CONTRAST, NUMBERS, UNIFORM, WHITENING};
 use wta_core::{
@@ -222,7 +222,8 @@ fn integer_pipeline(model: &Model<'_>, results: &mut Vec<u32>) {
 pub fn seeds() -> Vec<Vec<u8>> {
     let plain = convolutional();
     let averaged = Contents { pool: plain.pool.average(), flags: SQRT_FEATURES | AVERAGE, ..plain.clone() };
-    let contents = [plain, averaged, quantised(), stacked(), preprocessed(), whole_stack()];
+    let triangle = Contents { pool: plain.pool.triangle(), flags: TRIANGLE, ..plain.clone() };
+    let contents = [plain, averaged, triangle, quantised(), stacked(), preprocessed(), whole_stack()];
     let written = contents.iter().map(Contents::write);
     let motions = include_bytes!("../../../fixtures/models/motions.wta").to_vec();
     written.chain([training(), motions]).collect()

@@ -410,6 +410,7 @@ fn written(network: &wta_network, parameters: &[f32], bytes: &mut Bytes<'_>) -> 
         stride: size(bytes),
         root: bytes.one_in(2),
         average: bytes.one_in(2),
+        triangle: bytes.one_in(2),
     };
     let pooling = if bytes.one_in(2) { null() } else { &raw const pooling };
     let (numbers, len) = (parameters.as_ptr(), parameters.len());

@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     if let Some(c) = &arguments.c {
         svm.c.clone_from(c);
     }
-    let pool = pool.map(|pool| pool.over(trained.network().code()));
+    let pool = pool.map(|pool| pool.over(trained.resolved.encoding().code()));
     let encoding = Encoding { isa: context.isa, pool, power: arguments.power };
     let (labels, draws) = (arguments.labels, usize::from(arguments.draws));
     let plan = Plan { labels, draws, seed: arguments.seed, svm: &svm };

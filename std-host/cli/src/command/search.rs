@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use clap::Args;
 use wta::data::Split;
-use wta::search::{Axis, Row, Search, settings};
+use wta::search::{Axis, Halving, Part, Row, Search, settings, some};
 use wta::train::Options;
 
 use crate::context::Context;
@@ -26,7 +26,8 @@ Examples:
   wta search mnist-fc2000 --data ~/data --run runs/search --set training.rate=1e-3,2e-3 --set sparsity.lifetime=0.05,0.1
   wta search my.toml --data ~/data --run runs/schedules --epochs 3 --set 'training.schedule=\"constant\",\"linear\"'
   wta search cifar10-stacked --data ~/data --run runs/pools --set sparsity.lifetime=0.05,0.1 --set features.pool.kernel=2,3
-  wta search digits-demo --run runs/maps --set network.encoder.0.maps=8,16,32"
+  wta search digits-demo --run runs/maps --set network.encoder.0.maps=8,16,32
+  wta search mnist-conv16 --data ~/data --run runs/rates --rungs 3 --tries 9 --set training.rate=3e-4,1e-3,3e-3 --set sparsity.lifetime=0.05,0.1,0.2,0.4"
 )]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
@@ -41,6 +42,14 @@ pub(crate) struct Arguments {
     /// A key of the recipe and the values to try, as in TOML; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE,...", required = true)]
     sets: Vec<String>,
+    /// Successive halving in N rungs, up to 8: all combinations on a part of the work (with 3 rungs a ninth),
+    /// the best third of them on three times as much, and so on to all of it. Epochs are saved first, then
+    /// samples.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    rungs: usize,
+    /// Try only N of the combinations, drawn by the seed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    tries: Option<u32>,
     /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -52,13 +61,24 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let axes = arguments.sets.iter().map(|text| Axis::parse(text)).collect::<wta::Result<Vec<_>>>()?;
     let base = resolve(&arguments.recipe, arguments.epochs, arguments.seed)?;
+    let halving = Halving::new(arguments.rungs)?;
     let mut search = Search::open(&arguments.run, &base, &axes)?;
+    if let Some(tries) = arguments.tries {
+        let all = std::mem::take(&mut search.combinations);
+        search.combinations = some(all, tries as usize, base.training.seed);
+    }
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let samples = samples(&base, data, Split::Train, &bar)?;
     let patches = patches(&base, data, &bar)?;
     let all = search.combinations.len();
     let options = Options { isa: context.isa, patches: patches.as_ref(), ..Options::default() };
-    search.run(&samples, options, &bar, |index, row| {
+    let mut part = Part::ALL;
+    search.run(&samples, halving, options, &bar, |index, row| {
+        if row.part != part {
+            part = row.part;
+            let rung = if part == Part::ALL { "all".to_owned() } else { format!("1/{}", part.one_in) };
+            print(&format!("on {rung} of the work:\n"))?;
+        }
         print(&format!("{}/{all}  {}: {}\n", index + 1, settings(&axes, &row.values), outcome(row)))
     })?;
     let labelled = samples.labels().is_some();
@@ -69,8 +89,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
             (None, Some(loss)) => format!("{loss:.4}"),
             (None, None) => "-".to_owned(),
         };
-        text += &format!("{result:>14}  {}\n", settings(&axes, &row.values));
+        let part = if row.part == Part::ALL { String::new() } else { format!("  (1/{})", row.part.one_in) };
+        text += &format!("{result:>14}  {}{part}\n", settings(&axes, &row.values));
     }
+    let trainings = search.results.rows.len();
+    text += &format!("\n{trainings} trainings, {:.2} hours\n", search.seconds() / 3600.0);
     print(&text)
 }
 

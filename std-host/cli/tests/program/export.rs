@@ -9,7 +9,7 @@ use crate::support::{Folder, floats, npy, shrunken_mnist, write_npy, wta};
 use safetensors::SafeTensors;
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Encoder, Int8Pipeline, Method, Model, Pipeline, Scalar, Svm, extractor_len, novelty_len,
+    Encoder, Int8Pipeline, Method, Model, Pipeline, Scalar, Svm, Threshold, extractor_len, novelty_len,
     stream_training_len,
 };
 use wta_tests::{Cross, emulator, require};
@@ -205,6 +205,49 @@ fn a_classifier_brings_its_pooling_along() {
     wta(&["export", "--run", &run, "--out", &out]).succeeds();
     assert_eq!(Flash::read(&out).model().pool(), wta_core::Pool::square(4, 3).average());
     wta(&["export", "--run", &run, "--out", &out, "--int8"]).fails("no average pooling");
+}
+
+/// Both signs are twice the maps for a device, and the threshold is a flag.
+#[test]
+fn both_signs_and_a_threshold_go_along() {
+    let folder = Folder::new();
+    let more = "root = true\nsigns = \"both\"\nthreshold = \"triangle\"";
+    let (recipe, run) = (folder.write("recipe.toml", &CONV.replace("root = true", more)), folder.path("run"));
+    let (out, file, back) = (folder.path("model.wta"), folder.path("features.npy"), folder.path("back"));
+    wta(&["train", &recipe, "--run", &run]).succeeds();
+    wta(&["eval", "--run", &run, "--isa", "scalar"]).succeeds();
+    wta(&["encode", "--run", &run, "--split", "test", "--out", &file, "--isa", "scalar"]).succeeds();
+    let small = folder.path("int8.wta");
+    wta(&["export", "--run", &run, "--out", &out]).succeeds();
+    wta(&["export", "--run", &run, "--out", &small, "--int8"]).succeeds();
+    let (flash, quantised) = (Flash::read(&out), Flash::read(&small));
+    let (model, quantised) = (flash.model(), quantised.model());
+    assert_eq!((model.network().code().channels, model.pool().threshold), (16, Threshold::Triangle));
+    let (mut memory, mut found) = (vec![0.0; Pipeline::memory_len(&model)], vec![0.0; model.features()]);
+    let mut words = vec![0; Int8Pipeline::<Portable>::memory_len(&quantised)];
+    let mut integers = vec![0; model.features()];
+    let expected = npy(&file);
+    let pixels = test_digits(&folder);
+    let (mut off, mut all, mut halves) = (0.0, 0.0, [0.0f32; 2]);
+    for (pixels, expected) in pixels.chunks_exact(784).zip(expected.chunks_exact(model.features())).take(50) {
+        let expected = channels_last(16, expected);
+        Pipeline::new(model, &mut memory).unwrap().features(pixels, &mut found).unwrap();
+        assert_eq!(found, expected);
+        Int8Pipeline::new(Portable, quantised, &mut words).unwrap().features(pixels, &mut integers).unwrap();
+        let scale = quantised.int8_feature_scale().unwrap();
+        for (index, (integer, float)) in integers.iter().zip(&expected).enumerate() {
+            off += (f32::from(*integer) * scale - float).powi(2);
+            all += float * float;
+            halves[index % 16 / 8] += float;
+        }
+    }
+    assert!(off < 0.02 * all, "in 8 bits: {off} of {all}");
+    assert!(halves.iter().all(|half| *half > 0.0), "both signs are there: {halves:?}");
+    // As a run again, it is a network of 16 maps.
+    let again = folder.path("again.npy");
+    wta(&["import", &out, "--run", &back]).succeeds();
+    wta(&["encode", "--run", &back, "--split", "test", "--out", &again, "--isa", "scalar"]).succeeds();
+    assert_eq!(npy(&again), expected);
 }
 
 /// Three layers, two of them below the other.

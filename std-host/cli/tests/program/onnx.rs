@@ -130,6 +130,15 @@ fn graphs_of_images_give_the_features_and_scores_of_the_program() {
             "mean",
             format!("{CONV}[features]\nroot = true\npool = {{ kernel = 4, stride = 3, average = true }}\n"),
         ),
+        ("both", format!("{CONV}[features]\nsigns = 'both'\npool = {{ kernel = 4, stride = 3 }}\n")),
+        (
+            "triangle",
+            format!(
+                "{CONV}[features]\nroot = true\nsigns = 'both'\nthreshold = 'triangle'\npool = {{ kernel = 4, \
+                 stride = 3, average = true }}\n"
+            ),
+        ),
+        ("dense-both", format!("{dense}[features]\nsigns = 'both'\nthreshold = 'triangle'\n")),
         ("root", format!("{CONV}[features]\nroot = true\npool = {{ kernel = 4, stride = 3 }}\n")),
         ("dense", dense.to_owned()),
         ("contrast", with("step = 'contrast'\nregulariser = 0.0")),
@@ -142,6 +151,7 @@ fn graphs_of_images_give_the_features_and_scores_of_the_program() {
             "zca",
             with("step = 'contrast'\nregulariser = 1e-4\n[[preprocess]]\nstep = 'zca'\nregulariser = 0.1"),
         ),
+        ("patch-zca", with("step = 'zca'\nregulariser = 0.1\npatch = [3, 4]")),
         ("dense-zca", format!("[[preprocess]]\nstep = 'zca'\nregulariser = 0.1\n{dense}")),
         ("stack", format!("{}svm = {{ c = [1.0] }}\n{below}", layer(""))),
         ("all-layers", format!("{}svm = {{ c = [1.0], lower_layers = 0.5 }}\n{below}", layer(""))),

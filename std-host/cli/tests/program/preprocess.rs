@@ -28,6 +28,14 @@ below.features = { pool = { kernel = 5, stride = 3 } }
 fn neither_threads_nor_memory_nor_interruptions_change_what_is_learnt() {
     let folder = Folder::new();
     let (recipe, data) = (folder.write("stack.toml", STACK), shrunken_mnist(&folder));
+    let patches = folder.write("patches.toml", &STACK.replace("samples = 150", "samples = 150, patch = 5"));
+    let of = |run: &str, threads: &str| {
+        let run = folder.path(run);
+        wta(&["train", &patches, "--data", &data, "--run", &run, "--threads", threads])
+            .succeeds()
+            .value_after("weights checksum: ")
+    };
+    assert_eq!(of("patches-one", "1"), of("patches-two", "2"));
     let checksum = |run: &str, more: &[&str]| {
         let run = folder.path(run);
         let arguments = [&["train", &recipe, "--data", &data, "--run", &run][..], more].concat();

@@ -472,7 +472,10 @@ fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
         wta(&[&arguments[..], &["training.rate=2e-3,1e6", "--set", "svm.c=[10.0]"]].concat()).succeeds();
     assert!(out.stdout.contains("1/2  training.rate = 0.002, svm.c = [10.0]: held-out error "), "{out:?}");
     assert!(out.stdout.contains("2/2  training.rate = 1000000.0, svm.c = [10.0]: step "), "{out:?}");
-    assert!(out.stdout.trim_end().ends_with("-  training.rate = 1000000.0, svm.c = [10.0]"), "{out:?}");
+    assert!(
+        out.stdout.contains("-  training.rate = 1000000.0, svm.c = [10.0]\n\n2 trainings, 0.0"),
+        "{out:?}"
+    );
     let rows = search_results(&folder, "search");
     assert_eq!((rows.len(), &rows[0][0][..], &rows[1][2][..]), (2, "0.002", ""), "{rows:?}");
     assert!(rows[1][6].contains("training diverged"), "{rows:?}");
@@ -483,7 +486,7 @@ fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
     let out = wta(&more).succeeds();
     let after = fs::read_to_string(folder.path("search/search.csv")).unwrap();
     assert!(after.starts_with(&before) && after.lines().count() == 4, "{before}\n{after}");
-    let table = out.stdout.rsplit_once("held-out error\n").unwrap().1;
+    let table = out.stdout.rsplit_once("held-out error\n").unwrap().1.split_once("\n\n").unwrap().0;
     let order: Vec<&str> = table.lines().map(|line| line.split(['=', ',']).nth(1).unwrap().trim()).collect();
     assert_eq!(order, ["0.002", "0.000001", "1000000.0"], "{table}");
 
@@ -504,6 +507,47 @@ fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
     wta(&["search", "digits-demo", "--run", &run, "--set", "svm.c=[1.0]"]).fails("is a run folder");
 }
 
+/// Of four settings, two go on from a third of the epochs; of three, one from a third of the images.
+#[test]
+fn a_search_by_halves_spends_its_time_on_the_best() {
+    let folder = Folder::new();
+    let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
+    let rates = "training.rate=1e-7,2e-3,1e6,4e-3";
+    let search = |name: &str, more: &[&str]| {
+        let run = folder.path(name);
+        let words = ["search", &recipe, "--data", &data, "--run", &run, "--set", rates, "--rungs", "2"];
+        wta(&[&words[..], more].concat()).succeeds().stdout
+    };
+    let out = search("epochs", &[]);
+    let rows = search_results(&folder, "epochs");
+    assert_eq!(rows.len(), 4 + 2, "{out}");
+    let of = |one_in: &str| {
+        let rows = rows.iter().filter(|row| row.last().unwrap() == one_in);
+        rows.map(|row| row[0].as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("3"), ["0.0000001", "0.002", "1000000.0", "0.004"]);
+    let last = of("1");
+    assert!(last.len() == 2 && !last.contains(&"1000000.0"), "{rows:?}");
+    assert!(out.contains("on 1/3 of the work:") && out.contains("on all of the work:"), "{out}");
+    assert!(out.contains("\n\n6 trainings, ") && out.contains("1000000.0  (1/3)"), "{out}");
+    // Its result on all of the work is that of a search without rungs.
+    let alone = folder.path("alone");
+    let set = format!("training.rate={}", last[0]);
+    wta(&["search", &recipe, "--data", &data, "--run", &alone, "--set", &set]).succeeds();
+    let whole = rows.iter().find(|row| row[0] == last[0] && row.last().unwrap() == "1").unwrap();
+    assert_eq!(&search_results(&folder, "alone")[0], whole);
+    // Nothing is done again.
+    assert_eq!(search("epochs", &[]), out);
+
+    // One epoch cannot be divided.
+    let out = search("images", &["--epochs", "1", "--tries", "3"]);
+    let rows = search_results(&folder, "images");
+    assert_eq!(rows.len(), 3 + 1, "{out}");
+    let run = folder.path("x");
+    wta(&["search", &recipe, "--data", &data, "--run", &run, "--set", rates, "--rungs", "9"])
+        .fails("1 to 8 rungs");
+}
+
 #[cfg(unix)]
 #[test]
 fn without_labels_a_search_ranks_by_the_loss_that_training_reports_of_held_out_samples() {
@@ -519,7 +563,7 @@ fn without_labels_a_search_ranks_by_the_loss_that_training_reports_of_held_out_s
         ["search", &recipe, "--data", &data, "--run", &search, "--set", "training.rate=1e-6,1e-2"];
     let out = wta(&arguments).succeeds();
     assert!(out.stdout.contains("1/2  training.rate = 0.000001: held-out loss "), "{out:?}");
-    let table = out.stdout.rsplit_once("held-out loss\n").unwrap().1;
+    let table = out.stdout.rsplit_once("held-out loss\n").unwrap().1.split_once("\n\n").unwrap().0;
     let order: Vec<&str> = table.lines().map(|line| line.split('=').nth(1).unwrap().trim()).collect();
     assert_eq!(order, ["0.01", "0.000001"], "{table}");
     assert_eq!(wta(&arguments).succeeds().stdout, out.stdout, "what is finished is not done again");
@@ -531,7 +575,9 @@ fn without_labels_a_search_ranks_by_the_loss_that_training_reports_of_held_out_s
     let mut lines = metrics.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let column = lines.next().unwrap().iter().position(|name| *name == "held_out_loss").unwrap();
     let rows = search_results(&folder, "search");
-    let loss = rows.iter().find(|row| row[0] == "0.01").unwrap().last().unwrap();
+    let row = rows.iter().find(|row| row[0] == "0.01").unwrap();
+    let (loss, one_in) = (&row[row.len() - 2], &row[row.len() - 1]);
+    assert_eq!(one_in, "1");
     assert_eq!(lines.next_back().unwrap()[column].parse::<f64>().unwrap(), loss.parse::<f64>().unwrap());
 }
 

@@ -1,6 +1,6 @@
 //! The layers of a network, its pooling and its roots as operators.
 
-use wta_core::{Layer, Parameters, Pool, PoolKind, Shape};
+use wta_core::{Layer, Parameters, Pool, PoolKind, Shape, Threshold};
 
 use super::graph::{Convolution, Graph, Layout, Stream};
 use super::message::{Attribute, Element};
@@ -22,8 +22,8 @@ pub(super) fn add(
     (pool, features): (Pool, Shape),
     int8: Option<&Quantized>,
 ) -> Result<Stream> {
-    let network = trained.network();
-    let parameters = Parameters::from_outside(network, &trained.parameters)?;
+    let (network, parameters) = trained.encoding();
+    let parameters = Parameters::from_outside(network, &parameters)?;
     let dense = network.is_fully_connected();
     if dense {
         stream = graph.flat(stream);
@@ -44,6 +44,13 @@ pub(super) fn add(
         if let Some(scale) = int8.and_then(|int8| int8.activation_scale(index)) {
             stream = quantized(graph, stream, Activations { scale, of: Element::U8 }, None);
         }
+    }
+    if pool.threshold == Threshold::Triangle {
+        // Over the maps, which are the second axis of both layouts.
+        let attributes = vec![Attribute::ints("axes", [1]), Attribute::int("keepdims", 1)];
+        let mean = graph.add("ReduceMean", &[&stream.name], attributes);
+        let above = graph.add("Sub", &[&stream.name, &mean], Vec::new());
+        stream = graph.map("Relu", Stream { name: above, ..stream }, &[]);
     }
     let root = trained.recipe().features.root;
     // Means are of roots. Of the largest it does not matter, and there are fewer after pooling.

@@ -41,8 +41,8 @@ pub(super) struct Limits {
 /// so.
 pub(super) fn limits(trained: &Trained, pool: Pool, images: &Samples<'_>) -> Result<Limits> {
     let isa = Isa::detect();
-    let (network, root) = (trained.network(), trained.recipe().features.root);
-    let parameters = Parameters::from_outside(network, &trained.parameters)?;
+    let ((network, parameters), root) = (trained.encoding(), trained.recipe().features.root);
+    let parameters = Parameters::from_outside(network, &parameters)?;
     let activations = Activations { parameters, pool };
     let inputs = NetworkInputs::new(isa, trained)?;
     let step = (images.len() / IMAGES).max(1);

@@ -92,7 +92,8 @@ impl Quantized {
             }
             None => None,
         };
-        let parameters = Parameters::from_outside(trained.network(), &trained.parameters)?;
+        let (network, parameters) = trained.encoding();
+        let parameters = Parameters::from_outside(network, &parameters)?;
         let Limits { input, byte_input, layers: limits } = calibrate::limits(trained, pool, images)?;
         let plain = images.are_bytes() && trained.preprocess.is_none();
         let step = (input / MAX_ACTIVATION).max(f64::from(f32::MIN_POSITIVE)) as f32;
@@ -103,7 +104,7 @@ impl Quantized {
             None if plain => (1.0 / f64::from(trained.recipe().data.divide_by), None),
             None => (f64::from(step), Some(step)),
         };
-        let (network, pool) = turned(trained.network(), pool);
+        let (network, pool) = turned(network, pool);
         let root = trained.recipe().features.root;
         let (mut all, mut scales) = (QuantizedFilters::default(), Vec::new());
         for (index, (layer, limit)) in network.layers().zip(limits).enumerate() {

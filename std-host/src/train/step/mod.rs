@@ -87,7 +87,8 @@ impl<K: Kernels> BatchTrainer<K> {
         gibbs.check(&network, &training)?;
         let common = Common { kernels, network, training };
         let method = Method::Rbm(Box::new(rbm::RbmWorkspace::new(&common, gibbs)));
-        Ok(Self::of(common, method))
+        let moments = Aligned::zeros(gibbs.moments_len(&network, training.batch));
+        Ok(Self { moments, ..Self::of(common, method) })
     }
 
     fn of(common: Common<K>, method: Method) -> Self {
@@ -367,17 +368,20 @@ mod tests {
         }
     }
 
-    fn rbm_cases() -> [(Network, TrainingConfig, ContrastiveDivergence); 4] {
+    fn rbm_cases() -> [(Network, TrainingConfig, ContrastiveDivergence); 6] {
         let momentum = Method::Sgd { momentum: 0.9 };
         let wta = training(Selection::Lifetime { rate: 0.3 }, Size::ONE, momentum);
         let plain = training(Selection::All, Size::ONE, momentum);
         let network = |inputs, units| Network::fully_connected(inputs, &[units]).unwrap().tied().unwrap();
-        let gibbs = |steps| ContrastiveDivergence { steps, seed: 8 };
+        let gibbs = |steps| ContrastiveDivergence { steps, persistent: false, seed: 8 };
+        let persistent = |steps| ContrastiveDivergence { persistent: true, ..gibbs(steps) };
         [
             (network(37, 50), plain, gibbs(1)),
             (network(133, 61), wta, gibbs(1)),
             (network(290, 24), wta, gibbs(3)),
             (network(16, 9), TrainingConfig { batch: 70, ..plain }, gibbs(2)),
+            (network(37, 50), wta, persistent(1)),
+            (network(290, 24), plain, persistent(2)),
         ]
     }
 
@@ -387,7 +391,8 @@ mod tests {
         (network, training, gibbs): (Network, TrainingConfig, ContrastiveDivergence),
     ) -> (Vec<f32>, Vec<f32>) {
         let len = wta_core::rbm_training_len(&network, training.batch);
-        let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
+        let moments_len = gibbs.moments_len(&network, training.batch);
+        let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; moments_len]);
         network.initialise(Initial::He, 5, &mut parameters).unwrap();
         let more = wta_core::RbmTrainer::kernels_len(kernels, &network, training.batch);
         let (mut floats, mut indices) = (vec![0.0; len.floats + more], vec![0; len.indices]);

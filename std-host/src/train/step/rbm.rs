@@ -107,11 +107,18 @@ impl RbmWorkspace {
         let (data, _) = self.visible.split_at(training.batch * inputs);
         hidden(kernels, &rbm, state.bad, training.batch, data, &mut self.prepared, keep, &mut self.positive)?;
         let mut loss = 0.0;
-        for phase in 0..self.gibbs.steps {
+        let persistent = self.gibbs.persistent;
+        for phase in 0..self.gibbs.steps.saturating_add(usize::from(persistent)) {
             self.sample(kernels, state.step, phase);
             let error = self.reconstruct(&rbm, state.bad, training.batch)?;
             if phase == 0 {
                 loss = error;
+                if persistent {
+                    // From here on, the chains are reconstructed, and not the data.
+                    let (data, model) = self.visible.split_at_mut(training.batch * inputs);
+                    let chains = state.moments.get(network.parameters_len()..).unwrap_or_default();
+                    model.copy_from_slice(if state.step == 0 { data } else { chains });
+                }
             }
             let (_, model) = self.visible.split_at(training.batch * inputs);
             hidden(
@@ -124,6 +131,16 @@ impl RbmWorkspace {
                 None,
                 &mut self.negative,
             )?;
+        }
+        if persistent {
+            let (_, model) = self.visible.split_at(training.batch * inputs);
+            let chains = state.moments.get_mut(network.parameters_len()..).unwrap_or_default();
+            // The chain of a bad image waits, as the image has no part in the step.
+            for (image, (chain, model)) in chains.chunks_mut(inputs).zip(model.chunks(inputs)).enumerate() {
+                if !is_bad(state.bad, image) {
+                    chain.copy_from_slice(model);
+                }
+            }
         }
         self.update(state);
         Ok(0.5 * loss * scale)
@@ -262,7 +279,8 @@ impl RbmWorkspace {
         let (weights, biases) = state.parameters.split_at_mut(units * inputs);
         let (hidden_bias, visible_bias) = biases.split_at_mut(units);
         let (weights_velocity, biases) = state.moments.split_at_mut(units * inputs);
-        let (hidden_velocity, visible_velocity) = biases.split_at_mut(units);
+        let (hidden_velocity, rest) = biases.split_at_mut(units);
+        let visible_velocity = rest.get_mut(..inputs).unwrap_or_default();
         update.apply(kernels, false, &self.visible_gradient, visible_velocity, &mut [], visible_bias);
 
         let width = Rbm::width(kernels, batch);

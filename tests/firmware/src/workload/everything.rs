@@ -349,7 +349,7 @@ fn train_rbm(memory: &mut Memory, _: &[u8]) -> Result<()> {
     TIED.initialise(Initial::He, 1, parameters)?;
     moments.fill(0.0);
     let scratch = scratch(&LEN, floats, indices, cuts);
-    let divergence = ContrastiveDivergence { steps: 1, seed: 1 };
+    let divergence = ContrastiveDivergence { steps: 1, persistent: false, seed: 1 };
     let mut trainer = RbmTrainer::new(Scalar, TIED, PLAIN, divergence, 0, parameters, moments, scratch)?;
     trainer.step(runs(images, PIXELS)).map(drop)
 }
@@ -361,7 +361,7 @@ fn rbm(memory: &mut Memory, _: &[u8]) -> Result<()> {
     let (code, rest) = memory.numbers.split_at_mut_checked(UNITS).unwrap_or_default();
     rbm.encode(&[], image, part(rest, UNITS), code)?;
     rbm.decode(code, part(rest, PIXELS))?;
-    let draws = ContrastiveDivergence { steps: 1, seed: 1 }.draws(0, 0, 0);
+    let draws = ContrastiveDivergence { steps: 1, persistent: false, seed: 1 }.draws(0, 0, 0);
     sample(draws, code, 1, 0, &mut memory.indices);
     Ok(())
 }
