@@ -34,34 +34,46 @@ impl Threshold {
     /// The mean is the sum of eight partial sums, of every eighth map each, divided by their number: the same
     /// bits on every machine.
     pub fn apply(self, maps: usize, code: &mut [f32]) {
-        if self == Self::None {
-            return;
-        }
-        for position in runs_mut(code, maps) {
-            let mean = sum(position) / position.len() as f32;
-            position.iter_mut().for_each(|activation| {
-                let above = *activation - mean;
-                *activation = if above > 0.0 { above } else { 0.0 };
-            });
+        if self == Self::Triangle {
+            triangle(maps, code);
         }
     }
 
     /// The same for quantised activations. The mean is rounded to the nearest, halves upwards.
     pub fn apply_int8(self, maps: usize, code: &mut [i16]) {
-        if self == Self::None {
-            return;
+        if self == Self::Triangle {
+            triangle_int8(maps, code);
         }
-        for position in runs_mut(code, maps) {
-            let count = position.len() as i64;
-            let sum: i64 = position.iter().map(|activation| i64::from(*activation)).sum();
-            // At least one activation, each at most 255, so that the mean is an activation, too.
-            let mean = sum.saturating_mul(2).saturating_add(count) / count.saturating_mul(2).max(1);
-            let mean = mean.clamp(0, 255) as i16;
-            position.iter_mut().for_each(|activation| {
-                let above = activation.saturating_sub(mean);
-                *activation = if above > 0 { above } else { 0 };
-            });
-        }
+    }
+}
+
+// Not inlined: who has no threshold should not pay for it with stack.
+
+#[inline(never)]
+fn triangle(maps: usize, code: &mut [f32]) {
+    for position in runs_mut(code, maps) {
+        let mean = sum(position) / position.len() as f32;
+        position.iter_mut().for_each(|activation| {
+            let above = *activation - mean;
+            *activation = if above > 0.0 { above } else { 0.0 };
+        });
+    }
+}
+
+#[inline(never)]
+fn triangle_int8(maps: usize, code: &mut [i16]) {
+    for position in runs_mut(code, maps) {
+        // A position of so many maps that these saturated would fit no device.
+        let count = position.len() as u32;
+        let sum = position
+            .iter()
+            .fold(0u32, |sum, activation| sum.saturating_add(u32::from(activation.unsigned_abs())));
+        let twice = sum.saturating_mul(2).saturating_add(count);
+        let mean = twice.checked_div(count.saturating_mul(2)).unwrap_or(0).min(255) as i16;
+        position.iter_mut().for_each(|activation| {
+            let above = activation.saturating_sub(mean);
+            *activation = if above > 0 { above } else { 0 };
+        });
     }
 }
 

@@ -176,7 +176,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
     /// the next layer, or, where that is the code's, to be pooled.
     #[inline(never)]
     fn produce(&mut self, index: usize) -> Option<bool> {
-        let Self { kernels, network, windows, rows, scratch, code, .. } = self;
+        let Self { kernels, network, windows, rows, scratch, code, pooling } = self;
         let (layer, filters) = network.layer(index)?;
         let (window, above) = windows.get_mut(index..)?.split_first_mut()?;
         if !window.completes_row(&layer) {
@@ -194,6 +194,7 @@ impl<'a, K: Int8Kernels> Int8Extractor<'a, K> {
                 let output = layer.output();
                 let row = part_mut(code, 0, output.width.saturating_mul(output.channels));
                 kernels.convolve(&fields, &filters, window.rows_mut(&layer, rows), scratch, row);
+                pooling.pool.threshold.apply_int8(output.channels, row);
                 Some(true)
             }
         }
@@ -224,7 +225,6 @@ impl<K: Int8Kernels> Pooling<'_, K> {
 
     /// Receives the next row of a code of this shape, and emits the pooled rows that it completes.
     fn row(&mut self, maps: Shape, code: &mut [i16], sink: &mut impl FnMut(usize, &[i16])) {
-        self.pool.threshold.apply_int8(maps.channels, code);
         if pooled_rows(&self.pool) == 0 {
             if self.sqrt_features {
                 sqrt_all(code);

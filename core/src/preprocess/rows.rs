@@ -3,7 +3,7 @@
 use crate::error::{Result, expect_len};
 use crate::memory::{part, part_mut, quotient};
 use crate::preprocess::mirror::{border, mirrored};
-use crate::preprocess::steps::{MAX_STEPS, Preprocessing, Step, bordered};
+use crate::preprocess::steps::{Filter, MAX_STEPS, Preprocessing, Step, bordered};
 use crate::runs::runs;
 use crate::shape::{Shape, Size};
 use crate::stream::Rows;
@@ -53,18 +53,13 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
                     let factor = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
                     part_mut(&mut self.contrasts, index, 1).fill((mean, factor));
                 }
-                Step::Filter(kernel, means, _) => {
+                Step::Filter(numbers) => {
                     let held_len = step.held_len(steps.shape());
                     for y in 0..rows {
                         self.after(index, y, row);
-                        let sample = part_mut(self.memory, held, held_len);
-                        for (place, value) in (y * row.len()..).zip(&*row) {
-                            let (at, channel) = inside(steps.shape(), kernel, steps.order(place));
-                            let mean = means.get(channel).copied().unwrap_or(0.0);
-                            part_mut(sample, at, 1).fill(value - mean);
-                        }
+                        hold(&steps, numbers, y * row.len(), row, part_mut(self.memory, held, held_len));
                     }
-                    mirror(steps.shape(), kernel, part_mut(self.memory, held, held_len));
+                    mirror(&steps, numbers, part_mut(self.memory, held, held_len));
                     held += held_len;
                 }
                 Step::Whitening(..) | Step::LocalContrast(_) => {
@@ -145,11 +140,7 @@ impl<'a, R: Rows> Preprocessed<'a, R> {
                         *v = local_contrast(steps.shape(), weights, sample, steps.order(place));
                     }
                 }
-                Step::Filter(kernel, _, filters) => {
-                    for (place, v) in (start..).zip(&mut *to) {
-                        *v = filtered(steps.shape(), kernel, filters, sample, steps.order(place));
-                    }
-                }
+                Step::Filter(numbers) => filter(&steps, numbers, sample, start, to),
             }
         }
     }
@@ -160,6 +151,8 @@ fn moved(v: f32, index: usize, means: &[f32], factors: &[f32]) -> f32 {
     (v - at(means)) * at(factors)
 }
 
+// What a filter needs is not inlined: steps of other kinds should not pay for it with stack.
+
 /// Where number `order` of a sample lies in the sample with its border, and its channel.
 fn inside(shape: Shape, kernel: Size, order: usize) -> (usize, usize) {
     let position = quotient(order, shape.channels);
@@ -167,19 +160,30 @@ fn inside(shape: Shape, kernel: Size, order: usize) -> (usize, usize) {
     let y = quotient(position, shape.width);
     let x = position.saturating_sub(y.saturating_mul(shape.width));
     let (y, x) = (y.saturating_add(border(kernel.height)), x.saturating_add(border(kernel.width)));
-    let width = bordered(shape, kernel).width;
-    (
-        (y.saturating_mul(width).saturating_add(x)).saturating_mul(shape.channels).saturating_add(channel),
-        channel,
-    )
+    let pixel = y.saturating_mul(bordered(shape, kernel).width).saturating_add(x);
+    (pixel.saturating_mul(shape.channels).saturating_add(channel), channel)
+}
+
+/// Puts a row less the means into the sample with its border. The row begins with number `start`.
+#[inline(never)]
+fn hold(steps: &Preprocessing<'_>, numbers: &[f32], start: usize, row: &[f32], sample: &mut [f32]) {
+    let Filter { kernel, means, .. } = Filter::of(numbers, steps.shape().channels);
+    for (place, value) in (start..).zip(row) {
+        let (at, channel) = inside(steps.shape(), kernel, steps.order(place));
+        let mean = means.get(channel).copied().unwrap_or(0.0);
+        part_mut(sample, at, 1).fill(value - mean);
+    }
 }
 
 /// Fills the border of a sample with its mirror image.
-fn mirror(shape: Shape, kernel: Size, sample: &mut [f32]) {
+#[inline(never)]
+fn mirror(steps: &Preprocessing<'_>, numbers: &[f32], sample: &mut [f32]) {
+    let shape = steps.shape();
+    let Filter { kernel, .. } = Filter::of(numbers, shape.channels);
     let whole = bordered(shape, kernel);
     let (above, before) = (border(kernel.height), border(kernel.width));
     let at =
-        |y: usize, x: usize| (y.saturating_mul(whole.width).saturating_add(x)).saturating_mul(shape.channels);
+        |y: usize, x: usize| y.saturating_mul(whole.width).saturating_add(x).saturating_mul(shape.channels);
     for y in 0..whole.height {
         for x in 0..whole.width {
             let from_y = mirrored(y, above, shape.height).saturating_add(above);
@@ -195,20 +199,25 @@ fn mirror(shape: Shape, kernel: Size, sample: &mut [f32]) {
     }
 }
 
-/// Number `order` of a sample, filtered; `sample` has its border.
-fn filtered(shape: Shape, kernel: Size, filters: &[f32], sample: &[f32], order: usize) -> f32 {
-    let (place, channel) = inside(shape, kernel, order);
+/// Writes a row that begins with number `start`, filtered; `sample` has its border.
+#[inline(never)]
+fn filter(steps: &Preprocessing<'_>, numbers: &[f32], sample: &[f32], start: usize, to: &mut [f32]) {
+    let shape = steps.shape();
+    let Filter { kernel, filters, .. } = Filter::of(numbers, shape.channels);
     let row_len = bordered(shape, kernel).width.saturating_mul(shape.channels);
     let line_len = kernel.width.saturating_mul(shape.channels);
-    // The number lies in the middle of its field.
-    let middle =
-        border(kernel.height).saturating_mul(row_len).saturating_add(border(kernel.width) * shape.channels);
-    let first = place.saturating_sub(channel).saturating_sub(middle);
     let filter_len = line_len.saturating_mul(kernel.height);
-    let filter = part(filters, channel.saturating_mul(filter_len), filter_len);
-    runs(filter, line_len).enumerate().fold(0.0, |sum, (line, filter)| {
-        dot(sum, part(sample, first.saturating_add(line.saturating_mul(row_len)), line_len), filter)
-    })
+    // A number lies in the middle of its field.
+    let before = border(kernel.width).saturating_mul(shape.channels);
+    let middle = border(kernel.height).saturating_mul(row_len).saturating_add(before);
+    for (place, v) in (start..).zip(&mut *to) {
+        let (at, channel) = inside(shape, kernel, steps.order(place));
+        let first = at.saturating_sub(channel).saturating_sub(middle);
+        let filter = part(filters, channel.saturating_mul(filter_len), filter_len);
+        *v = runs(filter, line_len).enumerate().fold(0.0, |sum, (line, filter)| {
+            dot(sum, part(sample, first.saturating_add(line.saturating_mul(row_len)), line_len), filter)
+        });
+    }
 }
 
 /// `(x - m) / sqrt(1 + m2)`: `m` and `m2` are the weighted means of `x` and `x^2` around number `order`.

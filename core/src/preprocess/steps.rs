@@ -47,20 +47,20 @@ pub(super) enum Step<'a> {
     /// Means and matrix.
     Whitening(&'a [f32], &'a [f32]),
     LocalContrast(&'a [f32]),
-    /// Kernel, means and filters.
-    Filter(Size, &'a [f32], &'a [f32]),
+    /// The numbers of [`Filter::of`].
+    Filter(&'a [f32]),
 }
 
 impl Step<'_> {
     /// Whether the step needs a whole sample in memory.
     pub(super) const fn holds(&self) -> bool {
-        matches!(self, Self::Whitening(..) | Self::LocalContrast(_) | Self::Filter(..))
+        matches!(self, Self::Whitening(..) | Self::LocalContrast(_) | Self::Filter(_))
     }
 
     /// Numbers of memory that the step needs: a whole sample, for a filter with its border.
-    pub(super) const fn held_len(&self, sample: Shape) -> usize {
+    pub(super) fn held_len(&self, sample: Shape) -> usize {
         match self {
-            Self::Filter(kernel, ..) => bordered(sample, *kernel).len(),
+            Self::Filter(numbers) => bordered(sample, filter_size(numbers).unwrap_or(Size::ONE)).len(),
             Self::Whitening(..) | Self::LocalContrast(_) => sample.len(),
             Self::Uniform(..) | Self::Channels(..) | Self::Numbers(..) | Self::Contrast(_) => 0,
         }
@@ -73,7 +73,28 @@ pub(super) const fn bordered(sample: Shape, kernel: Size) -> Shape {
     Shape::new(sample.channels, sample.height.saturating_add(more), sample.width.saturating_add(wider))
 }
 
+/// Whitening by convolution.
+#[derive(Clone, Copy)]
+pub(super) struct Filter<'a> {
+    pub(super) kernel: Size,
+    /// One for each channel.
+    pub(super) means: &'a [f32],
+    /// For each channel, rows, columns and channels.
+    pub(super) filters: &'a [f32],
+}
+
+impl<'a> Filter<'a> {
+    /// The parts of the numbers of a [`FILTER`].
+    pub(super) fn of(numbers: &'a [f32], channels: usize) -> Self {
+        let kernel = filter_size(numbers).unwrap_or(Size::ONE);
+        let rest = numbers.get(2..).unwrap_or_default();
+        let (means, filters) = rest.split_at_checked(channels).unwrap_or_default();
+        Self { kernel, means, filters }
+    }
+}
+
 /// The filters' size, if these numbers are those of a [`FILTER`].
+#[inline(never)]
 fn filter_size(numbers: &[f32]) -> Option<Size> {
     let (&[height, width], _) = numbers.split_first_chunk()?;
     let side = |number: f32| {
@@ -189,7 +210,7 @@ impl<'a> Preprocessing<'a> {
 
     /// The steps in their order.
     pub(super) fn steps(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let (mut rest, len, channels) = (self.words, self.shape.len(), self.shape.channels);
+        let (mut rest, len) = (self.words, self.shape.len());
         let halves = |numbers: &'a [f32]| numbers.split_at_checked(numbers.len() / 2).unwrap_or_default();
         (0..self.count).filter_map(move |_| {
             let (kind, numbers) = next(&mut rest)?;
@@ -209,12 +230,7 @@ impl<'a> Preprocessing<'a> {
                     Step::Whitening(means, matrix)
                 }
                 LOCAL_CONTRAST => Step::LocalContrast(numbers),
-                FILTER => {
-                    let size = filter_size(numbers).unwrap_or(Size::ONE);
-                    let (means, filters) =
-                        numbers.get(2..).unwrap_or_default().split_at_checked(channels).unwrap_or_default();
-                    Step::Filter(size, means, filters)
-                }
+                FILTER => Step::Filter(numbers),
                 _ => Step::Contrast(first),
             })
         })

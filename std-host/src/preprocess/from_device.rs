@@ -71,8 +71,8 @@ fn step(kind: u32, numbers: Vec<f32>, shape: Shape) -> Result<(Step, PreprocessR
     })
 }
 
-/// Whitening by filters: that of patches of which only the middle pixel is whitened, which is all that is ever
-/// used.
+/// Whitening by filters: that of patches of which only the middle pixel is whitened, which is all that is
+/// ever used.
 fn filter(numbers: &[f32], channels: usize) -> (Step, PreprocessRecipe) {
     let side = |index: usize| numbers.get(index).map_or(1, |side| *side as usize);
     let patch = Shape::new(channels, side(0), side(1));

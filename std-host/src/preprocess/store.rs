@@ -2,8 +2,8 @@
 //!
 //! Tensors are named after the step's index in the recipe, from 0: `1.zca.mean` and `1.zca.matrix`,
 //! `2.standardise.mean` and `2.standardise.factor`. Means and factors have the shape of an image, `[rows,
-//! columns, channels]`, or of a patch; those per channel `[channels]`, those of all numbers `[1]`. A matrix has a row and a
-//! column for each number of an image or a patch, in the same order.
+//! columns, channels]`, or of a patch; those per channel `[channels]`, those of all numbers `[1]`. A matrix
+//! has a row and a column for each number of an image or a patch, in the same order.
 
 use std::path::Path;
 use std::sync::Arc;

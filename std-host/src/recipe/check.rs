@@ -3,7 +3,9 @@
 
 use wta_core::{Shape, Size};
 
+use super::features::ThresholdRecipe;
 use super::network::{Architecture, InitialRecipe};
+use super::signs::Signs;
 use super::tables::Recipe;
 use super::training::{OptimizerRecipe, ScheduleRecipe};
 use crate::error::{Error, Result};
@@ -315,6 +317,14 @@ impl Recipe {
         }
         if self.below.as_ref().is_some_and(|below| below.gibbs().is_none()) {
             return refuse("below", "an RBM learns from probabilities: below must be an RBM, too");
+        }
+        for (key, is_set) in [
+            ("features.signs", self.features.signs != Signs::Positive),
+            ("features.threshold", self.features.threshold != ThresholdRecipe::None),
+        ] {
+            if is_set {
+                return refuse(key, format!("an RBM's features are probabilities: leave {key} out"));
+            }
         }
         if self.features.pool.is_some() {
             return refuse("features.pool", "an RBM has no feature maps to pool: leave features.pool out");

@@ -1,9 +1,9 @@
 //! Both signs of a response: a filter and its negative, as two maps.
 //!
-//! A patch and its photographic negative are two patterns. A map's ReLU keeps one of them and loses the other.
-//! With [`Signs::Both`], features are those of a network whose last layer has each filter twice: as it is, and
-//! negated, with the same bias. Nothing else needs to know of it: it is encoded, exported and quantised like
-//! any other network.
+//! A patch and its photographic negative are two patterns. A map's ReLU keeps one of them and loses the
+//! other. With [`Signs::Both`], features are those of a network whose last layer has each filter twice: as it
+//! is, and negated, with the same bias. Nothing else needs to know of it: it is encoded, exported and
+//! quantised like any other network.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

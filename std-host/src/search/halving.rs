@@ -65,8 +65,8 @@ impl Part {
     /// All of it.
     pub const ALL: Self = Self { one_in: 1 };
 
-    /// The recipe with its part of the epochs, at least one where there are any, and the number of samples, of
-    /// `samples`, that make up for the epochs that could not be saved.
+    /// The recipe with its part of the epochs, at least one where there are any, and the number of samples,
+    /// of `samples`, that make up for the epochs that could not be saved.
     pub fn of(self, recipe: &Recipe, samples: usize) -> (Recipe, usize) {
         let mut recipe = recipe.clone();
         let layers = recipe.layers().into_iter();

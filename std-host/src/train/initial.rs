@@ -7,8 +7,8 @@
 //!    patches are skipped.
 //! 2. A filter is a patch minus the mean of the layer's receptive fields, scaled to the average norm of
 //!    [`Initial::He`]'s random filters; if its decoder is tied to it, to a smaller norm.
-//! 3. The filter's bias makes it active in a share of the receptive fields. If the layer is the only one, that
-//!    is the lifetime sparsity rate; without lifetime sparsity, and with layers above, it is a half.
+//! 3. The filter's bias makes it active in a share of the receptive fields. If the layer is the only one,
+//!    that is the lifetime sparsity rate; without lifetime sparsity, and with layers above, it is a half.
 //! 4. If the layer is the only one, and the decoder's kernel as large as its own, the filter's atom is the
 //!    same patch, with the norm of He's atoms.
 //!
@@ -455,6 +455,25 @@ mod tests {
             for filter in view.filters(0).weights.chunks_exact(len) {
                 assert!((norm(filter) - TIED_NORM).abs() < 1e-5);
             }
+        }
+    }
+
+    #[test]
+    fn visible_biases_begin_at_the_log_odds_of_the_mean() {
+        let mut rbm = recipe::load("mnist-rbm").unwrap();
+        let first = initial(&rbm, &Noisy(100));
+        assert!(first.1[first.0.decoder_bias_start()..].iter().all(|bias| *bias == 0.0));
+        if let Architecture::Rbm { mean_bias, .. } = &mut rbm.network {
+            *mean_bias = true;
+        }
+        let (network, parameters) = initial(&rbm, &Noisy(100));
+        let start = network.decoder_bias_start();
+        assert_eq!(parameters[..start], first.1[..start], "all else is as it was");
+        let samples: Vec<f32> = (0..100).flat_map(Noisy::sample).collect();
+        for (index, bias) in parameters[start..].iter().enumerate() {
+            let numbers = samples.iter().skip(index).step_by(SHAPE.len());
+            let mean = (numbers.sum::<f32>() / 100.0).clamp(0.001, 0.999);
+            assert!((1.0 / (1.0 + (-bias).exp()) - mean).abs() < 1e-4, "{index}");
         }
     }
 

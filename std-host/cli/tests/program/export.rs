@@ -244,10 +244,15 @@ fn both_signs_and_a_threshold_go_along() {
     assert!(off < 0.02 * all, "in 8 bits: {off} of {all}");
     assert!(halves.iter().all(|half| *half > 0.0), "both signs are there: {halves:?}");
     // As a run again, it is a network of 16 maps.
-    let again = folder.path("again.npy");
+    let again = folder.path("again.wta");
     wta(&["import", &out, "--run", &back]).succeeds();
-    wta(&["encode", "--run", &back, "--split", "test", "--out", &again, "--isa", "scalar"]).succeeds();
-    assert_eq!(npy(&again), expected);
+    wta(&["export", "--run", &back, "--out", &again]).succeeds();
+    let again = Flash::read(&again);
+    let again = again.model();
+    assert_eq!((again.network(), again.pool()), (model.network(), model.pool()));
+    let mut memory = vec![0.0; Pipeline::memory_len(&again)];
+    Pipeline::new(again, &mut memory).unwrap().features(&pixels[..784], &mut found).unwrap();
+    assert_eq!(found, channels_last(16, &expected[..found.len()]));
 }
 
 /// Three layers, two of them below the other.

@@ -37,8 +37,11 @@ fn with(folder: &Folder, name: &str, from: &str, to: &str) -> String {
 fn threads_and_interruptions_do_not_change_the_weights() {
     let folder = Folder::new();
     let data = shrunken_mnist(&folder);
-    for (kind, sparsity) in [("wta", "lifetime = 0.3"), ("plain", "")] {
-        let recipe = with(&folder, &format!("{kind}.toml"), "lifetime = 0.3", sparsity);
+    let two = "gibbs_steps = 2";
+    let persistent = "gibbs_steps = 1\npersistent = true\nmean_bias = true";
+    for (kind, from, to) in [("wta", two, two), ("plain", "lifetime = 0.3", ""), ("chains", two, persistent)]
+    {
+        let recipe = with(&folder, &format!("{kind}.toml"), from, to);
         let checksum = |run: &str, more: &[&str]| {
             let run = folder.path(&format!("{kind}-{run}"));
             let arguments = [&["train", &recipe, "--data", &data, "--run", &run][..], more].concat();
@@ -56,7 +59,9 @@ fn threads_and_interruptions_do_not_change_the_weights() {
         let losses: Vec<f64> =
             metrics.lines().skip(1).map(|row| row.split(',').nth(1).unwrap().parse().unwrap()).collect();
         assert_eq!(losses.len(), 6, "{metrics}");
-        assert!(losses[5] < 0.6 * losses[0], "the reconstruction error falls: {metrics}");
+        // From the mean, there is less to fall.
+        let share = if kind == "chains" { 1.0 } else { 0.6 };
+        assert!(losses[5] < share * losses[0], "the reconstruction error falls: {kind}, {metrics}");
     }
 }
 
@@ -121,6 +126,10 @@ fn what_makes_no_sense_for_an_rbm_is_refused_in_one_sentence() {
         ("hidden = 90", "units = [90]", "units"),
         ("set = \"mnist\"", "set = \"mnist\"\ndivide_by = 1", "between 0 and 1"),
         ("[svm]", "[features]\npool = { kernel = 2, stride = 2 }\n[svm]", "leave features.pool out"),
+        ("[svm]", "[features]\nsigns = \"both\"\n[svm]", "leave features.signs out"),
+        ("[svm]", "[features]\nthreshold = \"triangle\"\n[svm]", "leave features.threshold out"),
+        ("decay = 2e-4", "decay = 2e-4\nrevive = true", "training.revive is for autoencoders"),
+        ("{ normal = 0.01 }", "\"patches\"", "an RBM begins with small random weights"),
         ("name = \"small\"", "name = \"small\"\nbelow = \"mnist-fc1000\"", "must be an RBM"),
     ] {
         let recipe = with(&folder, "wrong.toml", from, to);

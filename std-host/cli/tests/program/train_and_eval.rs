@@ -507,6 +507,41 @@ fn a_search_ranks_combinations_by_the_held_out_error_that_eval_prints() {
     wta(&["search", "digits-demo", "--run", &run, "--set", "svm.c=[1.0]"]).fails("is a run folder");
 }
 
+/// Most units of a code as sparse as this never win; those that begin again do.
+#[test]
+fn dead_units_begin_again_whatever_the_threads_and_interruptions() {
+    let folder = Folder::new();
+    let data = shrunken_mnist(&folder);
+    let network = "kind = \"fully-connected\"\nunits = [60]\ntied = true\ninitial = { normal = 0.05 }\n";
+    let text = SMALL.replace(
+        "kind = \"convolutional\"\nencoder = [{ maps = 8, kernel = 5 }]\ndecoder_kernel = 7\ninitial = \"he\"\n",
+        network,
+    );
+    let text = text.replace("lifetime = 0.2", "per-sample = 1").replace("epochs = 3", "epochs = 6");
+    let text = text.replace("pool = { kernel = 5, stride = 3 }", "root = true");
+    let plain = folder.write("plain.toml", &text);
+    let revived = folder.write("revived.toml", &text.replace("rate = 2e-3", "rate = 2e-3\nrevive = true"));
+    let trained = |recipe: &str, run: &str, more: &[&str]| {
+        let path = folder.path(run);
+        let words = ["train", recipe, "--data", &data, "--run", &path];
+        let sum = wta(&[&words[..], more].concat()).succeeds().value_after("weights checksum: ");
+        let metrics = fs::read_to_string(folder.path(&format!("{run}/metrics.csv"))).unwrap();
+        let mut lines = metrics.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let column = lines.next().unwrap().iter().position(|name| *name == "dead_share").unwrap();
+        (sum, lines.map(|line| line[column].parse::<f64>().unwrap()).collect::<Vec<_>>())
+    };
+    let (_, dead) = trained(&plain, "plain", &[]);
+    let (one, fewer) = trained(&revived, "one", &["--threads", "1"]);
+    assert!(dead[5] > 0.2 && fewer[5] < 0.5 * dead[5], "{dead:?}, {fewer:?}");
+    assert_eq!(dead[0], fewer[0], "the first epoch is the same");
+    assert_eq!(one, trained(&revived, "two", &["--threads", "2"]).0);
+    let run = folder.path("killed");
+    for milliseconds in [40, 80, 160] {
+        wta(&["train", &revived, "--data", &data, "--run", &run, "--resume"]).killed_after(milliseconds);
+    }
+    assert_eq!((one, fewer), trained(&revived, "killed", &["--resume"]));
+}
+
 /// Of four settings, two go on from a third of the epochs; of three, one from a third of the images.
 #[test]
 fn a_search_by_halves_spends_its_time_on_the_best() {
