@@ -308,8 +308,9 @@ fn smooth(images: usize, side: usize) -> Dataset {
         };
         let (first, second): (Vec<f32>, Vec<f32>) =
             (0..side * side).map(|place| (blurred(0, place), blurred(1, place))).unzip();
-        let mixed: Vec<f32> = first.iter().zip(&second).map(|(a, b)| a + 0.5 * b).collect();
-        first.into_iter().chain(mixed).map(|v| (127.5 + 10.0 * v) as u8).collect::<Vec<u8>>()
+        // Colour beside colour.
+        let pixels = first.iter().zip(&second).flat_map(|(a, b)| [*a, a + 0.5 * b]);
+        pixels.map(|v| (127.5 + 10.0 * v) as u8).collect::<Vec<u8>>()
     });
     Dataset::from_bytes(Shape::new(2, side, side), pixels.collect::<Vec<u8>>()).unwrap()
 }
