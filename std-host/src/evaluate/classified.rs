@@ -65,8 +65,7 @@ impl Classified {
         let Ok(pool) = origin.pool.parse::<PoolRecipe>() else {
             return Err(Error::classifier(source, "does not say which features the classifier is for"));
         };
-        let own = trained.resolved.pool();
-        let (pool, classes) = (Pool { threshold: own.threshold, ..pool.pool() }, origin.classes);
+        let (pool, classes) = (trained.resolved.pooled(pool.pool()), origin.classes);
         if origin.weights != format!("{:08x}", trained.checksum()) {
             return Err(Error::classifier(
                 path,
@@ -80,7 +79,7 @@ impl Classified {
             ));
         }
         let code = trained.resolved.encoding().code();
-        let last = if pool == own {
+        let last = if pool == trained.resolved.pool() {
             trained.resolved.features()
         } else {
             pool.check(code)?;

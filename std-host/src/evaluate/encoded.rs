@@ -108,8 +108,7 @@ impl Encoded {
         }
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
-        let own = trained.resolved.pool();
-        let pool = how.pool.map_or(own, |pool| Pool { threshold: own.threshold, ..pool });
+        let pool = how.pool.map_or(trained.resolved.pool(), |pool| trained.resolved.pooled(pool));
         let encoder = match how.pool {
             Some(pool) => encoder.pooled(pool)?,
             None => encoder,

@@ -120,6 +120,11 @@ impl Resolved {
         self.pool
     }
 
+    /// Another pooling of the code, with the threshold of this recipe.
+    pub fn pooled(&self, pool: Pool) -> Pool {
+        Pool { threshold: self.pool.threshold, ..pool }
+    }
+
     /// The shape of an image's features: the code after pooling.
     pub fn features(&self) -> Shape {
         self.features

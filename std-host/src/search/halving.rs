@@ -119,12 +119,11 @@ mod tests {
     #[test]
     fn epochs_are_saved_before_samples() {
         let mut recipe = recipe::load("digits-demo").unwrap();
-        let of = |epochs: usize, one_in: usize| {
+        let mut of = |epochs: usize, one_in: usize| {
             recipe.training.epochs = epochs;
             let (part, samples) = Part { one_in }.of(&recipe, 900);
             (part.training.epochs, samples)
         };
-        let mut of = of;
         assert_eq!([of(18, 1), of(18, 9), of(20, 3)], [(18, 900), (2, 900), (7, 900)]);
         assert_eq!([of(2, 3), of(1, 3), of(1, 9)], [(1, 600), (1, 300), (1, 100)]);
         assert_eq!([of(0, 3), of(1, 729)], [(0, 300), (1, recipe.training.batch)]);
