@@ -411,7 +411,7 @@ fn descriptions_that_cannot_be_are_refused() {
     refused(
         &contents,
         &[
-            (&field(20, 256), "unknown flags"),
+            (&field(20, 1 << 31), "unknown flags"),
             (&field(20, 32), "flags of this model.wta and its sections disagree"),
             (&field(20, TIED), "tied weights need one encoder layer"),
             (&field(24, nan), "scale"),
