@@ -6,6 +6,7 @@ use wta_core::{Pool, Shape, expect_finite};
 use wta_simd::Isa;
 
 use super::banded::Banded;
+use super::lower::LowerFeatures;
 use super::stage::{Scratch, Stage};
 use crate::error::{Error, Result};
 use crate::memory::block::block_len;
@@ -43,6 +44,8 @@ pub struct FeatureEncoder {
     preprocessor: Preprocessor,
     /// The factor of each stage's features, if the features of all layers are given out.
     factors: Option<Vec<f32>>,
+    /// How the features of all stages but the last are given out then.
+    lower: LowerFeatures,
     /// The number of images that a thread encodes at a time.
     block: usize,
     /// Empty if images are large.
@@ -75,7 +78,8 @@ impl FeatureEncoder {
         let whole = |stage| Scratch::new(isa, stage, block);
         let scratch = PerThread::new(|| stages.iter().filter(|_| !is_large).map(whole).collect());
         let preprocessor = trained.preprocessor(isa)?;
-        Ok(Self { isa, preprocessor, factors: None, block, scratch, bands, stages })
+        let lower = LowerFeatures::new(trained.recipe().svm.lower_pool);
+        Ok(Self { isa, preprocessor, factors: None, lower, block, scratch, bands, stages })
     }
 
     /// The same encoder with another pooling; in a stack, the pooling of the last layer's maps. The threshold
@@ -95,12 +99,16 @@ impl FeatureEncoder {
 
     /// The same encoder, but for the features of all layers of a stack, from the lowest up, one after the
     /// other. The last layer's features are scaled so that their norm is 1 on the average of some of these
-    /// samples. Each other layer's norm is `weight` times that of the layer above.
+    /// samples. Each other layer's norm is `weight` times that of the layer above; its features are pooled
+    /// once more as the recipe's `svm.lower_pool` says.
     ///
     /// # Errors
     ///
-    /// As for [`FeatureEncoder::encode`].
+    /// As for [`FeatureEncoder::encode`]; also if a layer's features cannot be pooled like this.
     pub fn all_layers(mut self, samples: &Samples<'_>, weight: f32) -> Result<Self> {
+        for stage in self.below_the_last() {
+            self.lower.check(stage.shape())?;
+        }
         self.factors = Some(vec![1.0; self.stages.len()]);
         let len = self.shape().len();
         let mut norms = vec![0.0f64; self.stages.len()];
@@ -110,8 +118,8 @@ impl FeatureEncoder {
             self.encode(samples, indices, &mut features)?;
             for image in features.chunks_exact(len.max(1)) {
                 let mut rest = image;
-                for (stage, norm) in self.stages.iter().zip(&mut norms) {
-                    let (mine, above) = rest.split_at(stage.shape().len().min(rest.len()));
+                for (shape, norm) in self.given().into_iter().zip(&mut norms) {
+                    let (mine, above) = rest.split_at(shape.len().min(rest.len()));
                     *norm += mine.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
                     rest = above;
                 }
@@ -128,7 +136,7 @@ impl FeatureEncoder {
     /// The shape of one image's features: a plain vector if they are those of all layers.
     pub fn shape(&self) -> Shape {
         match self.factors {
-            Some(_) => Shape::vector(self.stages.iter().map(|stage| stage.shape().len()).sum()),
+            Some(_) => Shape::vector(self.given().iter().map(Shape::len).sum()),
             None => self.stages.last().map_or(Shape::vector(0), Stage::shape),
         }
     }
@@ -146,10 +154,21 @@ impl FeatureEncoder {
         Err(Error::Invalid("the classifier is for other features than the network has".to_owned()))
     }
 
+    /// All stages but the last.
+    fn below_the_last(&self) -> &[Stage] {
+        self.stages.split_last().map_or(&[], |(_, below)| below)
+    }
+
+    /// The shape of each stage's features as they are given out with those of all layers.
+    fn given(&self) -> Vec<Shape> {
+        let below = self.below_the_last().iter().map(|stage| self.lower.shape(stage.shape()));
+        below.chain(self.stages.last().map(Stage::shape)).collect()
+    }
+
     /// The features of one image, layer by layer.
     pub fn columns(&self) -> Columns {
         let layers = match self.factors {
-            Some(_) => self.stages.iter().map(Stage::shape).collect(),
+            Some(_) => self.given(),
             None => vec![self.shape()],
         };
         Columns { layers, factors: self.factors.clone() }
@@ -263,10 +282,16 @@ impl FeatureEncoder {
             let height = banded.height(self.stages.len().saturating_sub(1));
             return banded.write(self.stages.len().saturating_sub(1), pixels, 0..height, features);
         };
-        let mut rest = features;
-        for (index, (stage, factor)) in self.stages.iter().zip(factors).enumerate() {
-            let (mine, above) = rest.split_at_mut(stage.shape().len().min(rest.len()));
-            banded.write(index, pixels, 0..banded.height(index), mine)?;
+        let (mut rest, given) = (features, self.given());
+        for (index, ((stage, factor), given)) in self.stages.iter().zip(factors).zip(given).enumerate() {
+            let (mine, above) = rest.split_at_mut(given.len().min(rest.len()));
+            if given == stage.shape() {
+                banded.write(index, pixels, 0..banded.height(index), mine)?;
+            } else {
+                let mut whole = zeros(stage.shape().len(), || "the features of a layer".to_owned())?;
+                banded.write(index, pixels, 0..banded.height(index), &mut whole)?;
+                self.lower.write(self.isa, stage.shape(), &whole, mine)?;
+            }
             mine.iter_mut().for_each(|v| *v *= factor);
             rest = above;
         }
@@ -299,12 +324,19 @@ impl FeatureEncoder {
             mine.features = made;
             done?;
             if let Some(factors) = &self.factors {
-                let start: usize = self.stages.iter().take(index).map(|stage| stage.shape().len()).sum();
+                let given = self.given();
+                let start: usize = given.iter().take(index).map(|shape| shape.len()).sum();
+                let len = given.get(index).map_or(0, |shape| shape.len());
                 let factor = factors.get(index).copied().unwrap_or(1.0);
                 let rows = features.chunks_exact_mut(self.shape().len());
                 for (row, made) in rows.zip(mine.features.chunks_exact(stage.shape().len())) {
-                    let mine = row.iter_mut().skip(start);
-                    mine.zip(made).for_each(|(to, v)| *to = v * factor);
+                    let row = row.get_mut(start..start + len).unwrap_or_default();
+                    if index == last {
+                        row.copy_from_slice(made);
+                    } else {
+                        self.lower.write(self.isa, stage.shape(), made, row)?;
+                    }
+                    row.iter_mut().for_each(|v| *v *= factor);
                 }
             }
             below = Some((mine, stage.shape().len()));

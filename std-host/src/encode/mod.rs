@@ -8,6 +8,7 @@ mod encoder;
 mod features;
 mod inputs;
 mod link;
+mod lower;
 mod npy;
 mod prepared;
 mod sparse_encoder;

@@ -102,21 +102,37 @@ impl Stage {
         if self.root && self.roots_first() {
             roots(codes);
         }
-        let pooled = features.chunks_exact_mut(self.shape().len());
-        let all = self.all_windows();
-        for (code, features) in codes.chunks_exact(network.code_len()).zip(pooled) {
-            if all == self.shape {
-                self.pool.run(isa, network.code(), code, features)?;
-                continue;
-            }
-            self.pool.run(isa, network.code(), code, &mut scratch.windows)?;
-            let rows = scratch.windows.chunks_exact(all.width * all.channels);
-            for (to, from) in features.chunks_exact_mut(self.shape.width * all.channels).zip(rows) {
-                to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
-            }
+        let pictures = features.chunks_exact_mut(self.shape.len());
+        for (code, features) in codes.chunks_exact(network.code_len()).zip(pictures) {
+            pooled(isa, self.pool, network.code(), code, self.shape, &mut scratch.windows, features)?;
         }
         Ok(())
     }
+}
+
+/// Pools one image's maps, of the shape `from`. If `shape`, which the pooled ones are to have, has fewer rows
+/// and columns than there are windows, the last windows are left out; `windows` is memory for all of them
+/// then, and grows when it must.
+pub(super) fn pooled(
+    isa: Isa,
+    pool: Pool,
+    from: Shape,
+    maps: &[f32],
+    shape: Shape,
+    windows: &mut Vec<f32>,
+    to: &mut [f32],
+) -> Result<()> {
+    let all = pool.output(from);
+    if all == shape {
+        return Ok(pool.run(isa, from, maps, to)?);
+    }
+    windows.resize(all.len(), 0.0);
+    pool.run(isa, from, maps, windows)?;
+    let rows = windows.chunks_exact(all.width * all.channels);
+    for (to, from) in to.chunks_exact_mut(shape.width * all.channels).zip(rows) {
+        to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
+    }
+    Ok(())
 }
 
 /// Square roots in place of the numbers.

@@ -276,6 +276,12 @@ impl Recipe {
         if self.svm.lower_layers > 0.0 && self.below.is_none() {
             return refuse("svm.lower_layers", "svm.lower_layers is for stacks, but there is no below");
         }
+        if self.svm.lower_pool.is_some() && self.svm.lower_layers == 0.0 {
+            return refuse(
+                "svm.lower_pool",
+                "svm.lower_pool is for the features of the layers below: set svm.lower_layers, too",
+            );
+        }
         if !(self.svm.held_out > 0.0 && self.svm.held_out < 1.0) {
             return must("svm.held_out", "be more than 0 and less than 1");
         }

@@ -119,7 +119,7 @@ impl PoolRecipe {
     }
 
     /// The shape after pooling.
-    pub(super) fn output(self, code: Shape) -> Shape {
+    pub(crate) fn output(self, code: Shape) -> Shape {
         let pool = self.over(code);
         let all = pool.output(code);
         if !self.whole {

@@ -48,6 +48,6 @@ pub use resolved::Resolved;
 pub use schema::schema;
 pub use signs::Signs;
 pub use sparsity::SparsityRecipe;
-pub use svm::SvmRecipe;
+pub use svm::{SvmRecipe, SvmScale};
 pub use tables::Recipe;
 pub use training::{BadSamplesRecipe, CorruptionRecipe, OptimizerRecipe, ScheduleRecipe, TrainingRecipe};

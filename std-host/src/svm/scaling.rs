@@ -1,8 +1,12 @@
 //! Bringing features to a common scale: factors but no offsets, so zeros stay zeros.
 
+use super::lanes::Entry;
 use super::model::Model;
 use super::rows::Rows;
 use crate::error::{Error, Result};
+
+/// The least deviation of a feature that [`Scaling::per_feature`] lifts to the others', as a share of theirs.
+const LEAST_DEVIATION: f64 = 0.1;
 
 /// Positive factors for the features, computed from the training rows and applied to all sets.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,15 +26,37 @@ impl Scaling {
         Self::Global(reciprocal(sum / rows.len() as f64))
     }
 
-    /// Factors that bring each feature's root mean square over `rows` to `1 / sqrt(features)`, so that rows
-    /// have a norm of about 1. A feature that is always zero gets the factor 1.
+    /// Factors that bring each feature's standard deviation over `rows` to the same, and the average norm of
+    /// the rows to 1. Nothing is shifted.
+    ///
+    /// A feature that is hardly ever more than 0 would be blown up with its noise. So a deviation counts as at
+    /// least a tenth of the features' average one (their root mean square). A feature that never changes gets
+    /// the factor of that least deviation.
     pub fn per_feature(rows: &Rows) -> Self {
-        let mut sums = vec![0.0f64; rows.features()];
+        let count = rows.len().max(1) as f64;
+        // Of the numbers, and of their squares.
+        let mut sums = vec![[0.0f64; 2]; rows.features()];
         for entry in rows.entries() {
-            sums[entry.index as usize] += f64::from(entry.value) * f64::from(entry.value);
+            let value = f64::from(entry.value);
+            let [sum, squares] = &mut sums[entry.index as usize];
+            *sum += value;
+            *squares += value * value;
         }
-        let target = rows.features() as f64 / rows.len() as f64;
-        Self::PerFeature(sums.iter().map(|sum| reciprocal((sum * target).sqrt())).collect())
+        let variances: Vec<f64> = sums
+            .iter()
+            .map(|[sum, squares]| (squares / count - (sum / count) * (sum / count)).max(0.0))
+            .collect();
+        let least =
+            LEAST_DEVIATION * LEAST_DEVIATION * variances.iter().sum::<f64>() / variances.len() as f64;
+        let factors: Vec<f64> =
+            variances.iter().map(|v| f64::from(reciprocal(v.max(least).sqrt()))).collect();
+        let mut norms = 0.0;
+        for row in 0..rows.len() {
+            let square = |entry: &Entry| (f64::from(entry.value) * factors[entry.index as usize]).powi(2);
+            norms += rows.row(row).iter().map(square).sum::<f64>().sqrt();
+        }
+        let common = f64::from(reciprocal(norms / count));
+        Self::PerFeature(factors.iter().map(|factor| (factor * common) as f32).collect())
     }
 
     /// Multiplies `rows` by the factors.
@@ -127,15 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn per_feature_scaling_equalises_and_keeps_empty_features() {
-        let mut rows = Rows::from_dense(3, &[3.0, 0.0, 100.0, 4.0, 0.0, 0.0]).unwrap();
+    fn per_feature_scaling_equalises_deviations_and_keeps_rare_features_small() {
+        // Deviations of 1, 50, 0 and less than a hundredth of the average.
+        let matrix = [3.0, 100.0, 7.0, 0.1, 5.0, 0.0, 7.0, 0.0];
+        let mut rows = Rows::from_dense(4, &matrix).unwrap();
         let scaling = Scaling::per_feature(&rows);
         scaling.apply(&mut rows).unwrap();
-        let square = |row: usize, k: usize| values(&rows, row)[k].powi(2);
-        assert!((square(0, 0) + square(1, 0) - 2.0 / 3.0).abs() < 1e-6);
-        assert!((square(0, 1) - 2.0 / 3.0).abs() < 1e-6);
+        let norm = |row: usize| rows.squared_norm(row).sqrt();
+        assert!((norm(0) + norm(1) - 2.0).abs() < 1e-6);
         let Scaling::PerFeature(factors) = scaling else { panic!("per feature") };
-        assert_eq!(factors[1], 1.0);
+        let average = ((1.0f64 + 2500.0 + 0.05 * 0.05) / 4.0).sqrt();
+        let deviations = [1.0, 50.0, 0.0, 0.05];
+        for (factor, deviation) in factors.iter().zip(deviations) {
+            let expected = f64::from(factors[1]) * 50.0 / f64::max(deviation, LEAST_DEVIATION * average);
+            assert!((f64::from(*factor) / expected - 1.0).abs() < 1e-5, "{deviation}: {factor}");
+        }
     }
 
     #[test]
