@@ -23,7 +23,7 @@ pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
     let Some(folder) = runs.settings.data else {
         let colour = match runs.settings.set.rehearsal {
             Rehearsal::Mnist => "",
-            Rehearsal::Cifar10 => ", in colour",
+            Rehearsal::Cifar10 => " in colour, whitened by patches",
         };
         return Ok(format!(
             "A rehearsal: one epoch and two values of C each, on a few of the bundled digits{colour}, {} to train and {} to test, which \

@@ -6,12 +6,12 @@ use wta::Isa;
 
 use super::rows::PaperSet;
 use crate::error::{Error, Result};
-use wta::Observer;
 use wta::data::{self, Split};
 use wta::picture;
 use wta::preprocess::Samples;
-use wta::recipe::{self, Recipe};
+use wta::recipe::{self, PreprocessRecipe, Recipe};
 use wta::run::{Run, Trained};
+use wta::{Extent, Observer};
 
 use wta::train::{Options, train_into};
 
@@ -87,6 +87,12 @@ impl PaperRuns<'_> {
             let mut layer = Some(&mut recipe);
             while let Some(recipe) = layer {
                 recipe.svm.c = self.tried(&recipe.svm.c);
+                for step in &mut recipe.preprocess {
+                    // Eigenvectors of whole colour images take longer than everything else.
+                    if let PreprocessRecipe::Zca { patch, .. } = step {
+                        *patch = Some(Extent::Square(5));
+                    }
+                }
                 layer = recipe.below.as_deref_mut();
             }
         }
