@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{DRAWS, FEW_LABELS, FEW_LABELS_C, POWER, Source};
+use super::rows::{DRAWS, FEW_LABELS_C, POWER, Source};
 use super::runs::PaperRuns;
 use crate::error::Result;
 use wta::data::Split;
@@ -95,7 +95,8 @@ impl Task {
 /// The tasks of all entries; a rehearsal takes only the shortest.
 fn tasks(runs: &PaperRuns<'_>) -> Vec<Task> {
     let most = if runs.is_rehearsal() { REHEARSED } else { usize::MAX };
-    let tasks = FEW_LABELS.iter().filter(|few| few.labels <= most).filter_map(|few| match few.source {
+    let few_labels = runs.settings.set.few_labels.iter();
+    let tasks = few_labels.filter(|few| few.labels <= most).filter_map(|few| match few.source {
         Source::Pooled { recipe, pool } => Some(Task { labels: few.labels, recipe, pool }),
         Source::Row(_) => None,
     });

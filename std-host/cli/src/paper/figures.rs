@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use wta_core::{Pool, Shape, Size};
 
+use super::rows::Figure;
 use super::runs::{Finished, PaperRuns};
 use crate::error::{Error, Result};
 use wta::data::Split;
@@ -32,21 +33,6 @@ const RBM_UNITS: usize = 256;
 /// The maps of Figure 5's second layer that are shown.
 const SECOND_MAPS: usize = 48;
 
-/// A figure of the paper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Figure {
-    /// Dictionaries of FC-WTA at several lifetime rates.
-    One,
-    /// RBM against WTA-RBM.
-    Three,
-    /// Convolutional dropout against CONV-WTA.
-    Four,
-    /// A digit on its way through CONV-WTA.
-    Five,
-    /// Dictionaries of a deep CONV-WTA at several lifetime rates.
-    Six,
-}
-
 /// A picture with its caption.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Panel {
@@ -65,29 +51,6 @@ struct Drawn {
 }
 
 impl Figure {
-    pub(super) const ALL: [Self; 5] = [Self::One, Self::Three, Self::Four, Self::Five, Self::Six];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::One => "figure-1",
-            Self::Three => "figure-3",
-            Self::Four => "figure-4",
-            Self::Five => "figure-5",
-            Self::Six => "figure-6",
-        }
-    }
-
-    /// Its title.
-    pub(super) const fn title(self) -> &'static str {
-        match self {
-            Self::One => "Figure 1: FC-WTA, 1000 units, by lifetime sparsity",
-            Self::Three => "Figure 3: filters of an RBM and of a WTA-RBM",
-            Self::Four => "Figure 4: filters of a convolutional dropout autoencoder and of CONV-WTA",
-            Self::Five => "Figure 5: a digit in CONV-WTA with 16 maps, and in a second layer of 128",
-            Self::Six => "Figure 6: 64conv5-64conv5-64conv5-64deconv11, by lifetime sparsity",
-        }
-    }
-
     /// The recipes of the networks that it shows. Each is trained in the folder of its name.
     fn recipes(self, runs: &PaperRuns<'_>) -> Result<Vec<Recipe>> {
         let seed = runs.settings.seed;
@@ -118,6 +81,7 @@ impl Figure {
                 .collect(),
             Self::Four => ["mnist-conv-dropout", "mnist-conv16"].into_iter().map(recipe).collect(),
             Self::Five => ["mnist-conv16", "mnist-conv16-stacked"].into_iter().map(recipe).collect(),
+            Self::Dictionary => Ok(vec![recipe("cifar10-conv64")?]),
             Self::Six => {
                 let name = "mnist-conv64x3";
                 Ok(vec![recipe(name)?, with_lifetime(name, 20)?, with_lifetime(name, 5)?])

@@ -1,12 +1,11 @@
-//! `paper-mnist.md`: our results beside the paper's.
+//! `paper-mnist.md` and its like: our results beside the paper's.
 
 use std::fmt::Write as _;
 
 use super::few_labels::{self, Entry};
-use super::figures::Figure;
 use super::rehearsal;
 use super::row::{Outcome, Task, main_rows, seed_rows};
-use super::rows::{DRAWS, FEW_LABELS, ROWS, SEEDED, Source};
+use super::rows::{DRAWS, PaperSet, Rehearsal, Source};
 use super::runs::PaperRuns;
 use crate::error::Result;
 use wta::data::inventory;
@@ -14,24 +13,35 @@ use wta::evaluate;
 use wta::files::atomic;
 
 /// The file's name.
-const FILE: &str = "paper-mnist.md";
+pub(crate) fn file(set: &PaperSet) -> String {
+    format!("paper-{}.md", set.name)
+}
 
 /// The data set and the checksums of its files, in Markdown.
 pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
+    let title = runs.settings.set.title;
     let Some(folder) = runs.settings.data else {
+        let colour = match runs.settings.set.rehearsal {
+            Rehearsal::Mnist => "",
+            Rehearsal::Cifar10 => " in colour, whitened by patches",
+        };
         return Ok(format!(
-            "A rehearsal: one epoch and two values of C each, on a few of the bundled digits, {} to train and {} to test, which are MNIST's \
-             files in `{}/`; the paper's figures are for all of MNIST.\n",
+            "A rehearsal: one epoch and two values of C each, on a few of the bundled digits{colour}, {} to train and {} to test, which \
+             are {title}'s files in `{}/`; the paper's figures are for all of {title}.\n",
             rehearsal::TRAIN,
             rehearsal::TEST,
             rehearsal::FOLDER
         ));
     };
     let entries = inventory::inventory(folder)?;
-    let mut text = String::from("MNIST, MD5 of the files' content:\n\n");
-    for entry in entries.iter().filter(|entry| entry.set == "MNIST") {
+    let mut text = format!("{title}, MD5 of the files' content:\n\n");
+    for entry in entries.iter().filter(|entry| entry.set == title) {
         let name = entry.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let verdict = if entry.state == inventory::State::Good { "as published" } else { "NOT as published" };
+        let verdict = match entry.state {
+            inventory::State::Good => "as published",
+            inventory::State::Plausible => "none is published; size and form are as published",
+            _ => "NOT as published",
+        };
         let _ = writeln!(text, "- `{name}`: {} ({verdict})", entry.md5().unwrap_or("unknown"));
     }
     Ok(text)
@@ -40,17 +50,19 @@ pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
 /// Writes a report of all results so far.
 pub(super) fn write(runs: &PaperRuns<'_>, data: &str) -> Result<()> {
     let text = text(runs, data)?;
-    Ok(atomic::replace(&runs.file(FILE), |to| to.write_all(text.as_bytes()))?)
+    Ok(atomic::replace(&runs.file(&file(runs.settings.set)), |to| to.write_all(text.as_bytes()))?)
 }
 
 fn text(runs: &PaperRuns<'_>, data: &str) -> Result<String> {
     let settings = &runs.settings;
+    let PaperSet { name, title, note, .. } = settings.set;
+    let more = settings.seeds.map_or_else(String::new, |count| format!(" --seeds {count}"));
     let mut text = format!(
-        "# The paper's MNIST tables and figures\n\n\
-         Makhzani and Frey, \"Winner-Take-All Autoencoders\", NIPS 2015. Made by `wta paper mnist --seed {}`, {}, {} \
+        "# The paper's {title} tables and figures\n\n\
+         Makhzani and Frey, \"Winner-Take-All Autoencoders\", NIPS 2015. Made by `wta paper {name} --seed {}{more}`, {}, {} \
          threads. Each network was trained and evaluated as by `wta train RECIPE --seed SEED` and `wta eval --seed \
          SEED`. C was chosen on held-out training images; the test labels were used for nothing but the errors here.\n\n\
-         {data}\n## All labels\n\n",
+         {data}\n## All labels\n\n{note}",
         settings.seed,
         settings.isa,
         rayon::current_num_threads(),
@@ -67,7 +79,7 @@ fn rows(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
         "| recipe | network | paper | ours | | held-out | C | train | eval | peak memory | dead | seed | weights | made \
          with |\n| --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |\n",
     );
-    for (row, task) in ROWS.iter().zip(main_rows(runs.settings.seed)) {
+    for (row, task) in runs.settings.set.rows.iter().zip(main_rows(&runs.settings)) {
         let outcome = task.outcome(runs)?;
         let start = format!("| {} | {} | {:.2}% |", row.recipe, row.network, row.paper);
         match outcome {
@@ -111,12 +123,15 @@ fn details(outcome: &Outcome) -> String {
 }
 
 fn seeds(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
+    let others = seed_rows(&runs.settings);
+    if others.is_empty() {
+        return Ok(());
+    }
     text.push_str(
         "\n## Other seeds\n\n| recipe | test errors by seed | spread | mean |\n| --- | --- | ---: | ---: |\n",
     );
-    let seed = runs.settings.seed;
-    let tasks: Vec<Task> = main_rows(seed).chain(seed_rows(seed)).collect();
-    for recipe in SEEDED {
+    let tasks: Vec<Task> = main_rows(&runs.settings).into_iter().chain(others).collect();
+    for recipe in runs.settings.seeded() {
         let mut errors = Vec::new();
         let mut cells = Vec::new();
         for task in tasks.iter().filter(|task| task.recipe == recipe) {
@@ -141,6 +156,9 @@ fn seeds(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
 }
 
 fn few_labels(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
+    if runs.settings.set.few_labels.is_empty() {
+        return Ok(());
+    }
     let _ = write!(
         text,
         "\n## Few labels\n\nFeatures learnt from all images; the SVM fitted to N labels, as many of each class; mean and \
@@ -149,16 +167,18 @@ fn few_labels(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
          --- | --- |\n"
     );
     let known = few_labels::entries(runs)?;
-    for few in FEW_LABELS {
+    for few in runs.settings.set.few_labels {
         let _ = write!(text, "| {} | {:.2}% | ", few.labels, few.paper);
         let cells = match few.source {
-            Source::Row(recipe) => match main_rows(runs.settings.seed).find(|task| task.recipe == recipe) {
-                Some(task) => task.outcome(runs)?.map(|outcome| {
-                    let (error, verdict) = (outcome.test_error, verdict(outcome.test_error, few.paper));
-                    format!("{} | {verdict} | the row {recipe} | | {}", percent(error), outcome.c)
-                }),
-                None => None,
-            },
+            Source::Row(recipe) => {
+                match main_rows(&runs.settings).iter().find(|task| task.recipe == recipe) {
+                    Some(task) => task.outcome(runs)?.map(|outcome| {
+                        let (error, verdict) = (outcome.test_error, verdict(outcome.test_error, few.paper));
+                        format!("{} | {verdict} | the row {recipe} | | {}", percent(error), outcome.c)
+                    }),
+                    None => None,
+                }
+            }
             Source::Pooled { .. } => {
                 known.iter().find(|entry| entry.labels == few.labels).map(|entry| few_cells(entry, few.paper))
             }
@@ -186,7 +206,7 @@ fn few_cells(entry: &Entry, paper: f64) -> String {
 }
 
 fn figures(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
-    for figure in Figure::ALL {
+    for figure in runs.settings.set.figures {
         let Some(panels) = figure.panels(runs)? else { continue };
         let _ = writeln!(text, "\n## {}\n", figure.title());
         for panel in panels {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{ROWS, SEEDED, SEEDS};
-use super::runs::PaperRuns;
+use super::rows::{Row, SEEDS};
+use super::runs::{PaperRuns, Settings, of_seed};
 use crate::error::Result;
 use wta::data::Split;
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
@@ -43,18 +43,18 @@ pub(super) struct Outcome {
 }
 
 /// The rows of the first table.
-pub(super) fn main_rows(seed: u64) -> impl Iterator<Item = Task> {
-    ROWS.iter().map(move |row| Task { recipe: row.recipe, seed, name: row.recipe.to_owned() })
+pub(super) fn main_rows(settings: &Settings<'_>) -> Vec<Task> {
+    let seed = settings.seed;
+    let task = |row: &Row| Task { recipe: row.recipe, seed, name: row.recipe.to_owned() };
+    settings.set.rows.iter().map(task).collect()
 }
 
 /// The rows of the second table that are not in the first.
-pub(super) fn seed_rows(first: u64) -> impl Iterator<Item = Task> {
-    let seeds = move |recipe| (1..SEEDS).map(move |more| (recipe, first.wrapping_add(more)));
-    SEEDED.iter().flat_map(move |recipe| seeds(*recipe)).map(|(recipe, seed)| Task {
-        recipe,
-        seed,
-        name: format!("{recipe}-seed{seed}"),
-    })
+pub(super) fn seed_rows(settings: &Settings<'_>) -> Vec<Task> {
+    let seeds = (1..settings.seeds.unwrap_or(SEEDS)).map(|more| settings.seed.wrapping_add(more));
+    let task = |recipe, seed| Task { recipe, seed, name: of_seed(recipe, seed) };
+    // One recipe after the other: those below a stack come before it.
+    settings.seeded().iter().flat_map(|recipe| seeds.clone().map(|seed| task(*recipe, seed))).collect()
 }
 
 /// A row to make.

@@ -4,34 +4,55 @@ use std::path::{Path, PathBuf};
 
 use wta::Isa;
 
+use super::rows::PaperSet;
 use crate::error::{Error, Result};
-use wta::Observer;
 use wta::data::{self, Split};
 use wta::picture;
 use wta::preprocess::Samples;
-use wta::recipe::{self, Recipe};
+use wta::recipe::{self, PreprocessRecipe, Recipe};
 use wta::run::{Run, Trained};
+use wta::{Extent, Observer};
 
 use wta::train::{Options, train_into};
 
 /// The settings of the reproduction.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings<'a> {
+    /// The data set whose results are reproduced.
+    pub set: &'static PaperSet,
     /// The folder of the reproduction.
     pub folder: &'a Path,
-    /// The folder that holds `mnist/`; without one, this is a rehearsal on a few of the bundled digits, with
-    /// one epoch and two values of C each.
+    /// The folder that holds the data set's; without one, this is a rehearsal on a few of the bundled digits,
+    /// with one epoch and two values of C each.
     pub data: Option<&'a Path>,
     /// The seed of the networks and the SVMs.
     pub seed: u64,
+    /// The number of seeds that every row is trained with; without one, the set's `seeded` recipes are trained
+    /// with [`super::rows::SEEDS`].
+    pub seeds: Option<u64>,
     /// The instruction set.
     pub isa: Isa,
+}
+
+impl Settings<'_> {
+    /// The recipes that are trained with several seeds.
+    pub(super) fn seeded(&self) -> Vec<&'static str> {
+        match self.seeds {
+            Some(_) => self.set.rows.iter().map(|row| row.recipe).collect(),
+            None => self.set.seeded.to_vec(),
+        }
+    }
+}
+
+/// The name of the run folder of a recipe with another seed than the first.
+pub(super) fn of_seed(recipe: &str, seed: u64) -> String {
+    format!("{recipe}-seed{seed}")
 }
 
 /// Trains recipes in the run folders of the reproduction.
 pub(super) struct PaperRuns<'a> {
     pub(super) settings: Settings<'a>,
-    /// The folder that holds `mnist/`, also of a rehearsal.
+    /// The folder that holds the data set's, also of a rehearsal.
     pub(super) data: PathBuf,
     pub(super) observer: &'a dyn Observer,
 }
@@ -66,6 +87,12 @@ impl PaperRuns<'_> {
             let mut layer = Some(&mut recipe);
             while let Some(recipe) = layer {
                 recipe.svm.c = self.tried(&recipe.svm.c);
+                for step in &mut recipe.preprocess {
+                    // Eigenvectors of whole colour images take longer than everything else.
+                    if let PreprocessRecipe::Zca { patch, .. } = step {
+                        *patch = Some(Extent::Square(5));
+                    }
+                }
                 layer = recipe.below.as_deref_mut();
             }
         }
@@ -116,14 +143,19 @@ impl PaperRuns<'_> {
     }
 
     /// If a run of this very recipe exists, copies it to where a stack expects its lower layer, because
-    /// training would give the same bits again.
+    /// training would give the same bits again; otherwise looks for the layer below that one.
     fn reuse(&self, recipe: &Recipe, to: &Run) -> Result<()> {
-        let run = self.run(&recipe.name);
-        if to.exists() || !run.exists() || run.recipe()? != *recipe {
+        if to.exists() {
             return Ok(());
         }
-        self.observer.note(&format!("the layer below is {}: copied, not trained again", recipe.name));
-        Ok(run.copy_training(to)?)
+        for name in [recipe.name.clone(), of_seed(&recipe.name, recipe.training.seed)] {
+            let run = self.run(&name);
+            if run.exists() && run.recipe()? == *recipe {
+                self.observer.note(&format!("the layer below is {name}: copied, not trained again"));
+                return Ok(run.copy_training(to)?);
+            }
+        }
+        recipe.below.as_ref().map_or(Ok(()), |below| self.reuse(below, &to.below()))
     }
 }
 

@@ -1,12 +1,18 @@
-//! `wta paper mnist`, rehearsed on a few of the bundled digits.
+//! `wta paper`, rehearsed on a few of the bundled digits.
 
 use std::fs;
 
 use crate::support::{Folder, wta};
 
-/// A rehearsal of some rows in the folder `paper`.
+/// A rehearsal of some of MNIST's rows in the folder `paper`.
 fn rehearse(folder: &Folder, only: &str) -> crate::support::Run {
     wta(&["paper", "mnist", "--quick", "--run", &folder.path("paper"), "--only", only])
+}
+
+/// A rehearsal of some of CIFAR-10's rows in the folder `paper`, with two seeds.
+fn rehearse_cifar10(folder: &Folder, only: &str) -> crate::support::Run {
+    let run = folder.path("paper");
+    wta(&["paper", "cifar10", "--quick", "--run", &run, "--only", only, "--seeds", "2"])
 }
 
 /// The cells of the table's row that begins with `name`.
@@ -122,4 +128,74 @@ fn few_labels_come_from_the_row_s_network() {
     assert_eq!(alone.value_after("test error: "), format!("{line} over 2 draws"));
     let again = rehearse(&folder, "few-labels").succeeds();
     assert_eq!(again.value_after("few-labels: "), "finished before");
+}
+
+#[test]
+fn cifar10_has_its_own_rows_and_a_dictionary() {
+    let folder = Folder::new();
+    let rows = "cifar10-conv64,cifar10-conv64-seed2,dictionary";
+    let first = rehearse_cifar10(&folder, rows).succeeds();
+    assert!(first.stdout.contains("paper-cifar10.md"), "{first:?}");
+    let report = fs::read_to_string(folder.path("paper/paper-cifar10.md")).unwrap();
+    let row = cells(&report, "cifar10-conv64");
+    let error = first.value_after("cifar10-conv64: test error ");
+    let number: f64 = error.trim_end_matches('%').parse().unwrap();
+    let verdict = if number <= 31.1 { "met" } else { "missed" };
+    assert_eq!((row[3].as_str(), &row[4], row[5].as_str()), ("31.10%", &error, verdict), "{row:?}");
+    for (name, paper) in [("conv256", "27.70%"), ("stacked", "22.10%"), ("deep", "19.90%")] {
+        let row = cells(&report, &format!("cifar10-{name}"));
+        assert_eq!((row[3].as_str(), row[4].as_str()), (paper, "not yet"));
+    }
+    assert!(report.contains("`wta paper cifar10 --seed 1 --seeds 2`"), "{report}");
+    assert!(report.contains("CIFAR-10's files in `digits/`") && !report.contains("Few labels"), "{report}");
+    // Every row has the seeds asked for.
+    let other = first.value_after("cifar10-conv64-seed2: test error ");
+    let seeds = &report[report.find("## Other seeds").unwrap()..];
+    assert_eq!(cells(seeds, "cifar10-conv64")[2], format!("1: {error}, 2: {other}"));
+    assert_eq!(cells(seeds, "cifar10-deep")[2], "1: not yet, 2: not yet");
+    assert!(report.contains("(pictures/dictionarya.png)"), "{report}");
+    assert!(fs::read(folder.path("paper/pictures/dictionarya.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(folder.exists("paper/cifar10-conv64/dictionary.png"));
+
+    // The files are CIFAR-10's in form, and the row is what training and evaluating alone give.
+    let (run, data) = (folder.path("alone"), folder.path("paper/digits"));
+    let recipe = folder.path("paper/cifar10-conv64/recipe.toml");
+    let trained = wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
+    assert_eq!(trained.value_after("weights checksum: "), row[13], "{row:?}");
+    let evaluated = wta(&["eval", "--run", &run, "--data", &data]).succeeds();
+    assert_eq!(evaluated.value_after("test error: "), error);
+
+    // The same command again has nothing to do, and changes nothing.
+    let again = rehearse_cifar10(&folder, rows).succeeds();
+    assert_eq!(again.value_after("cifar10-conv64: "), format!("test error {error} (finished before)"));
+    assert_eq!(again.value_after("dictionary: "), "finished before");
+    assert_eq!(report, fs::read_to_string(folder.path("paper/paper-cifar10.md")).unwrap());
+
+    rehearse_cifar10(&folder, "mnist-conv16").fails("the rows are cifar10-conv64, cifar10-conv256");
+    wta(&["paper", "cifar10", "--data", &folder.path("none"), "--run", &folder.path("x")])
+        .fails("is not a folder; give the one that holds cifar-10-batches-bin/");
+}
+
+#[test]
+fn a_killed_rehearsal_of_cifar10_goes_on_to_the_same_table() {
+    let folder = Folder::new();
+    let row = || {
+        let report = fs::read_to_string(folder.path("paper/paper-cifar10.md")).unwrap();
+        let row = cells(&report, "cifar10-conv64");
+        // Not the times, the memory.
+        [&row[4], &row[6], &row[7], &row[13]].map(String::clone)
+    };
+    rehearse_cifar10(&folder, "cifar10-conv64").succeeds();
+    let expected = row();
+    fs::remove_dir_all(folder.path("paper")).unwrap();
+    rehearse_cifar10(&folder, "cifar10-conv64").killed_after(1500);
+    #[cfg(unix)]
+    {
+        let started = || folder.exists("paper/cifar10-conv64/recipe.toml");
+        let out = rehearse_cifar10(&folder, "cifar10-conv64").interrupted_when(started);
+        assert_eq!(out.code, Some(130), "{out:?}");
+        assert!(out.stderr.contains("the same command goes on from there"), "{out:?}");
+    }
+    rehearse_cifar10(&folder, "cifar10-conv64").succeeds();
+    assert_eq!(row(), expected);
 }
