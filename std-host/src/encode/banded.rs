@@ -214,12 +214,12 @@ impl<'a> Banded<'a> {
         let parameters = Parameters::new(network, &stage.parameters)?;
         let encoder = Encoder::prepared(self.isa, parameters, &stage.stage.prepared)?;
         let inputs = aligned(&mut mine.inputs, network.inputs_len());
-        let codes = aligned(&mut mine.codes, network.code_len());
+        let codes = aligned(&mut mine.codes, stage.stage.signs.code(network.code()).len());
         let scratch = aligned(&mut mine.scratch, Encoder::scratch_len(self.isa, &network));
         // The place in the whole image, also in errors.
         encoder.load(images, 0, pixels, inputs).map_err(|error| error.map_index(|index| start + index))?;
         encoder.hidden(images, inputs, scratch)?;
-        Ok(encoder.top(images, inputs, scratch, codes)?)
+        stage.stage.top(&encoder, images, inputs, scratch, codes)
     }
 }
 
@@ -240,7 +240,7 @@ impl<'a> BandedStage<'a> {
             true => (stage.network.turned(), stage.pool.turned(), stage.shape.turned()),
             false => (stage.network, stage.pool, stage.shape),
         };
-        let layers = Layers::new(isa, &network)?;
+        let layers = Layers::new(isa, &network, stage.signs)?;
         let mut parameters = stage.parameters.get(..network.encoder_len()).unwrap_or_default().to_vec();
         parameters.resize(layers.whole().parameters_len(), 0.0);
         let rows = layers.rows_within(most)?;

@@ -1,17 +1,20 @@
 //! One layer of a stack during encoding.
 
-use wta_core::{Encoder, Network, Parameters, Pool, PoolKind, Rbm, Shape};
+use wta_core::{Encoder, Kernels, Network, Parameters, Pool, PoolKind, Rbm, Shape};
 use wta_simd::Isa;
 
 use super::link::LayerLink;
 use super::prepared::prepared;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
+use crate::recipe::{Features, Signs};
 use crate::run::Trained;
 
 /// One layer of a stack.
 pub(super) struct Stage {
+    /// The trained network; [`Stage::code`] may be of more maps.
     pub(super) network: Network,
+    pub(super) signs: Signs,
     pub(super) parameters: Vec<f32>,
     pub(super) prepared: Aligned,
     pub(super) pool: Pool,
@@ -26,7 +29,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(isa: Isa, trained: &Trained) -> Result<Self> {
-        let (network, parameters) = trained.encoding();
+        let (network, parameters) = (trained.network(), trained.parameters.clone());
         let checked = Parameters::from_outside(network, &parameters)?;
         let is_rbm = trained.recipe().gibbs().is_some();
         let prepared = prepared(isa, checked, is_rbm)?;
@@ -34,19 +37,39 @@ impl Stage {
             .below
             .as_ref()
             .map(|below| LayerLink::new(below.trained.features(), &network, below.scale));
-        let (pool, root) = (trained.resolved.pool(), trained.recipe().features.root);
-        let shape = trained.features();
-        Ok(Self { network, parameters, prepared, pool, shape, root, is_rbm, link })
+        let (pool, shape) = (trained.resolved.pool(), trained.features());
+        let Features { root, signs, .. } = trained.recipe().features;
+        Ok(Self { network, signs, parameters, prepared, pool, shape, root, is_rbm, link })
     }
 
     pub(super) fn shape(&self) -> Shape {
         self.shape
     }
 
+    /// The shape of the dense code.
+    pub(super) fn code(&self) -> Shape {
+        self.signs.code(self.network.code())
+    }
+
+    /// Runs the last layer over a block whose hidden maps are filled: the dense codes.
+    pub(super) fn top<K: Kernels>(
+        &self,
+        encoder: &Encoder<'_, K>,
+        images: usize,
+        inputs: &[f32],
+        scratch: &mut [f32],
+        codes: &mut [f32],
+    ) -> Result<()> {
+        Ok(match self.signs {
+            Signs::Positive => encoder.top(images, inputs, scratch, codes)?,
+            Signs::Both => encoder.top_both_signs(images, inputs, scratch, codes)?,
+        })
+    }
+
     /// The numbers of memory that encoding one whole image takes.
     pub(super) fn numbers(&self) -> usize {
         let network = &self.network;
-        let all = [network.input().len(), network.inputs_len(), network.code_len(), self.shape.len()];
+        let all = [network.input().len(), network.inputs_len(), self.code().len(), self.shape.len()];
         all.into_iter().fold(0, usize::saturating_add)
     }
 
@@ -57,7 +80,7 @@ impl Stage {
 
     /// The shape of the pooled features with all windows, including those that the border cuts.
     fn all_windows(&self) -> Shape {
-        self.pool.output(self.network.code())
+        self.pool.output(self.code())
     }
 
     /// The features of the images in `scratch.pixels`.
@@ -83,7 +106,7 @@ impl Stage {
 
     /// Encodes the images in `scratch.pixels` and pools their codes.
     fn encode(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
-        let network = self.network;
+        let (network, code) = (self.network, self.code());
         if self.is_rbm {
             let rbm = Rbm::new(isa, Parameters::new(network, &self.parameters)?)?;
             let pixels = scratch.pixels.get(..images * network.input().len()).unwrap_or_default();
@@ -92,24 +115,24 @@ impl Stage {
         }
         let encoder = Encoder::prepared(isa, Parameters::new(network, &self.parameters)?, &self.prepared)?;
         let inputs = scratch.inputs.get_mut(..images * network.inputs_len()).unwrap_or_default();
-        let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
+        let codes = scratch.codes.get_mut(..images * code.len()).unwrap_or_default();
         for (image, pixels) in scratch.pixels.chunks_exact(network.input().len()).take(images).enumerate() {
             encoder.load(images, image, pixels, inputs)?;
         }
         encoder.hidden(images, inputs, &mut scratch.encoding)?;
-        encoder.top(images, inputs, &mut scratch.encoding, codes)?;
-        self.pool.threshold.apply(network.code().channels, codes);
+        self.top(&encoder, images, inputs, &mut scratch.encoding, codes)?;
+        self.pool.threshold.apply(code.channels, codes);
         if self.root && self.roots_first() {
             roots(codes);
         }
         let pooled = features.chunks_exact_mut(self.shape().len());
         let all = self.all_windows();
-        for (code, features) in codes.chunks_exact(network.code_len()).zip(pooled) {
+        for (maps, features) in codes.chunks_exact(code.len()).zip(pooled) {
             if all == self.shape {
-                self.pool.run(isa, network.code(), code, features)?;
+                self.pool.run(isa, code, maps, features)?;
                 continue;
             }
-            self.pool.run(isa, network.code(), code, &mut scratch.windows)?;
+            self.pool.run(isa, code, maps, &mut scratch.windows)?;
             let rows = scratch.windows.chunks_exact(all.width * all.channels);
             for (to, from) in features.chunks_exact_mut(self.shape.width * all.channels).zip(rows) {
                 to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
@@ -153,7 +176,7 @@ impl Scratch {
         Self {
             pixels: vec![0.0; block * network.input().len()],
             inputs: Aligned::zeros(block * network.inputs_len()),
-            codes: Aligned::zeros(block * network.code_len()),
+            codes: Aligned::zeros(block * stage.code().len()),
             encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
             windows: if stage.all_windows() == stage.shape {
                 Vec::new()
