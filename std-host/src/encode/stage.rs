@@ -5,6 +5,7 @@ use wta_simd::Isa;
 
 use super::link::LayerLink;
 use super::prepared::prepared;
+use super::windows::Windows;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::recipe::{Features, Signs};
@@ -78,11 +79,6 @@ impl Stage {
         !self.is_rbm && !self.network.is_fully_connected()
     }
 
-    /// The shape of the pooled features with all windows, including those that the border cuts.
-    fn all_windows(&self) -> Shape {
-        self.pool.output(self.code())
-    }
-
     /// The features of the images in `scratch.pixels`.
     pub(super) fn run(
         &self,
@@ -104,6 +100,14 @@ impl Stage {
         self.pool.kind == PoolKind::Average && !self.is_rbm
     }
 
+    /// What becomes of positions of the code before they are pooled.
+    pub(super) fn before_pooling(&self, maps: usize, code: &mut [f32]) {
+        self.pool.threshold.apply(maps, code);
+        if self.root && self.roots_first() {
+            roots(code);
+        }
+    }
+
     /// Encodes the images in `scratch.pixels` and pools their codes.
     fn encode(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
         let (network, code) = (self.network, self.code());
@@ -121,22 +125,15 @@ impl Stage {
         }
         encoder.hidden(images, inputs, &mut scratch.encoding)?;
         self.top(&encoder, images, inputs, &mut scratch.encoding, codes)?;
-        self.pool.threshold.apply(code.channels, codes);
-        if self.root && self.roots_first() {
-            roots(codes);
-        }
-        let pooled = features.chunks_exact_mut(self.shape().len());
-        let all = self.all_windows();
-        for (maps, features) in codes.chunks_exact(code.len()).zip(pooled) {
-            if all == self.shape {
-                self.pool.run(isa, code, maps, features)?;
-                continue;
+        let (row, shape) = ((code.width * code.channels).max(1), self.shape);
+        for (maps, features) in codes.chunks_exact_mut(code.len()).zip(features.chunks_exact_mut(shape.len()))
+        {
+            let mut windows = Windows::new(isa, self.pool, code, shape, 0..shape.height, features);
+            for (y, row) in maps.chunks_exact_mut(row).enumerate() {
+                self.before_pooling(code.channels, row);
+                windows.add(y, row);
             }
-            self.pool.run(isa, code, maps, &mut scratch.windows)?;
-            let rows = scratch.windows.chunks_exact(all.width * all.channels);
-            for (to, from) in features.chunks_exact_mut(self.shape.width * all.channels).zip(rows) {
-                to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
-            }
+            windows.finish();
         }
         Ok(())
     }
@@ -154,8 +151,6 @@ pub(super) struct Scratch {
     codes: Aligned,
     /// The encoder's scratch memory.
     encoding: Aligned,
-    /// One image's pooled code, if some windows are left out afterwards.
-    windows: Vec<f32>,
     /// The features of the block.
     pub(super) features: Vec<f32>,
 }
@@ -169,7 +164,6 @@ impl Scratch {
                 inputs: Aligned::default(),
                 codes: Aligned::default(),
                 encoding: Aligned::zeros(block * Rbm::width(isa, network.code_len())),
-                windows: Vec::new(),
                 features: vec![0.0; block * stage.shape().len()],
             };
         }
@@ -178,11 +172,6 @@ impl Scratch {
             inputs: Aligned::zeros(block * network.inputs_len()),
             codes: Aligned::zeros(block * stage.code().len()),
             encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
-            windows: if stage.all_windows() == stage.shape {
-                Vec::new()
-            } else {
-                vec![0.0; stage.all_windows().len()]
-            },
             features: vec![0.0; block * stage.shape().len()],
         }
     }
