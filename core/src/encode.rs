@@ -231,7 +231,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
         let padded = layer.padded();
         let to = part_mut(upper, 0, images * padded.len());
         runs_mut(to, padded.len()).for_each(|map| padded.clear_border(map));
-        self.run(below, images, from, scratch, to);
+        self.run::<false>(below, images, from, scratch, to);
         Ok(())
     }
 
@@ -243,40 +243,103 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// [`Error::Length`] unless `codes` is `images` times [`Network::code_len`] long, and `inputs` and
     /// `scratch` as for [`Encoder::hidden`].
     pub fn top(&self, images: usize, inputs: &[f32], scratch: &mut [f32], codes: &mut [f32]) -> Result<()> {
+        self.top_of::<false>(images, inputs, scratch, codes)
+    }
+
+    /// [`Encoder::top`] of each filter and of its negative: the codes of a network whose last layer has the
+    /// negated filters, with the same biases, behind its own. At each position, `max(0, w x + b)` of all
+    /// filters `w` comes first, with the bits of [`Encoder::top`], then `max(0, -w x + b)` of all, from the
+    /// same products ([`Kernels::convolve_both_signs`]).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encoder::top`], but that `codes` is twice as long.
+    pub fn top_both_signs(
+        &self,
+        images: usize,
+        inputs: &[f32],
+        scratch: &mut [f32],
+        codes: &mut [f32],
+    ) -> Result<()> {
+        self.top_of::<true>(images, inputs, scratch, codes)
+    }
+
+    // A constant, here and below, so that a program without both signs does not hold their code.
+    fn top_of<const BOTH: bool>(
+        &self,
+        images: usize,
+        inputs: &[f32],
+        scratch: &mut [f32],
+        codes: &mut [f32],
+    ) -> Result<()> {
         let network = self.parameters.network_ref();
         expect_len("layer inputs", images.saturating_mul(network.inputs_len()), inputs.len())?;
         expect_len("scratch", Self::scratch_len(self.kernels, network), scratch.len())?;
-        expect_len("codes", images.saturating_mul(network.code_len()), codes.len())?;
+        let code_len = network.code_len().saturating_mul(signs(BOTH));
+        expect_len("codes", images.saturating_mul(code_len), codes.len())?;
         let last = network.depth() - 1;
         let start = images * network.input_start(last);
-        self.run(last, images, part(inputs, start, inputs.len() - start), scratch, codes);
+        self.run::<BOTH>(last, images, part(inputs, start, inputs.len() - start), scratch, codes);
         Ok(())
     }
 
-    /// Layer `index` over a block: `from` holds its padded inputs, `to` takes the next layer's.
-    fn run(&self, index: usize, images: usize, from: &[f32], scratch: &mut [f32], to: &mut [f32]) {
+    /// Layer `index` over a block: `from` holds its padded inputs, `to` takes the next layer's, or of the
+    /// last layer the code, which may be of both signs.
+    fn run<const BOTH: bool>(
+        &self,
+        index: usize,
+        images: usize,
+        from: &[f32],
+        scratch: &mut [f32],
+        to: &mut [f32],
+    ) {
         let network = self.parameters.network_ref();
         let Some(layer) = network.layer(index) else { return };
-        let (fields, filters, output_layout) =
-            (layer.receptive_fields(), self.filters(index), network.output_layout(index));
+        let (fields, filters) = (layer.receptive_fields(), self.filters(index));
+        let OutputLayout { start, row_stride, step } = network.output_layout(index);
+        let output_layout =
+            OutputLayout { start, row_stride: row_stride * signs(BOTH), step: step * signs(BOTH) };
         if fields.positions() == 1 && layer.input.positions() == 1 {
             // Fully connected: the images of the block are the positions of one wide convolution.
             let fields = ReceptiveFields { width: images, step_right: layer.padded().len(), ..fields };
-            let output_layout = OutputLayout { step: layer.conv.maps, ..output_layout };
-            self.kernels.convolve(&fields, filters, from, output_layout, to);
+            let output_layout = OutputLayout { step: layer.conv.maps * signs(BOTH), ..output_layout };
+            if BOTH {
+                self.kernels.convolve_both_signs(&fields, filters, from, output_layout, to);
+            } else {
+                self.kernels.convolve(&fields, filters, from, output_layout, to);
+            }
             return;
         }
         let to_len = match network.layer(index + 1) {
             Some(next) => next.padded().len(),
-            None => network.code_len(),
+            None => network.code_len() * signs(BOTH),
         };
         let tiled = tiling(self.kernels, &layer).is_some();
         for (from, to) in runs(from, layer.padded().len()).zip(runs_mut(to, to_len)) {
-            if tiled {
-                self.kernels.convolve_tiles(&fields, filters, from, output_layout, scratch, to);
-            } else {
-                self.kernels.convolve(&fields, filters, from, output_layout, to);
+            match (tiled, BOTH) {
+                (true, false) => {
+                    self.kernels.convolve_tiles(&fields, filters, from, output_layout, scratch, to);
+                }
+                (false, false) => self.kernels.convolve(&fields, filters, from, output_layout, to),
+                (true, true) => {
+                    self.kernels.convolve_tiles_both_signs(
+                        &fields,
+                        filters,
+                        from,
+                        output_layout,
+                        scratch,
+                        to,
+                    );
+                }
+                (false, true) => {
+                    self.kernels.convolve_both_signs(&fields, filters, from, output_layout, to);
+                }
             }
         }
     }
+}
+
+/// How many maps of a code a filter has.
+const fn signs(both: bool) -> usize {
+    if both { 2 } else { 1 }
 }

@@ -89,6 +89,20 @@ pub trait Kernels: Copy + Send + Sync {
         out: &mut [f32],
     );
 
+    /// [`convolve`](Self::convolve) of each filter and of its negative: behind a position's outputs come as
+    /// many more, `max(0, bias - <filter, receptive field>)`, from the same products.
+    ///
+    /// The first half has the bits of `convolve`. So has the second of negated filters, where the bias is 0;
+    /// elsewhere kernels may take it from the sum with the bias, and round once more.
+    fn convolve_both_signs(
+        self,
+        fields: &ReceptiveFields,
+        filters: Filters<'_>,
+        map: &[f32],
+        output_layout: OutputLayout,
+        out: &mut [f32],
+    );
+
     /// The maps in a panel of prepared filters: any whole number of panels can be prepared by itself.
     fn panel_maps(self) -> usize {
         1
@@ -125,6 +139,21 @@ pub trait Kernels: Copy + Send + Sync {
     ) {
         let _ = scratch;
         self.convolve(fields, filters, map, output_layout, out);
+    }
+
+    /// [`convolve_both_signs`](Self::convolve_both_signs) by tiles. The first half has the bits of
+    /// [`convolve_tiles`](Self::convolve_tiles).
+    fn convolve_tiles_both_signs(
+        self,
+        fields: &ReceptiveFields,
+        filters: Filters<'_>,
+        map: &[f32],
+        output_layout: OutputLayout,
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let _ = scratch;
+        self.convolve_both_signs(fields, filters, map, output_layout, out);
     }
 
     /// The maxima of a layer's maps, tile by tile, without the maps: each within the map's slack of what

@@ -55,6 +55,32 @@ impl Kernels for Scalar {
         }
     }
 
+    /// Both halves have the bits of [`convolve`](Kernels::convolve): rounding does not depend on a sign, so
+    /// that a sum of negated products is the negative of the sum from the negated bias.
+    fn convolve_both_signs(
+        self,
+        fields: &ReceptiveFields,
+        filters: Filters<'_>,
+        map: &[f32],
+        output_layout: OutputLayout,
+        out: &mut [f32],
+    ) {
+        let maps = filters.bias.len();
+        let both = maps.saturating_mul(2);
+        if fields.width == 0 || !output_layout.is_apart(fields.height, fields.width, both) {
+            return;
+        }
+        for y in 0..fields.height {
+            for x in 0..fields.width {
+                let outputs = out.get_mut(output_layout.at(y, x)..).unwrap_or_default();
+                let Some(outputs) = outputs.get_mut(..both) else { return };
+                for (sign, outputs) in [1.0, -1.0].into_iter().zip(runs_mut(outputs, maps)) {
+                    signed_outputs(sign, fields, fields.offset(y, x), filters, map, outputs);
+                }
+            }
+        }
+    }
+
     fn activations(
         self,
         fields: &ReceptiveFields,
@@ -212,6 +238,29 @@ fn products(weights: &[f32], bias: &[f32], images: &[f32], out: &mut [f32], fini
 
 fn relu(sum: f32) -> f32 {
     if sum > 0.0 { sum } else { 0.0 }
+}
+
+/// The outputs of a position, of filters times `sign`, which is 1 or -1.
+fn signed_outputs(
+    sign: f32,
+    fields: &ReceptiveFields,
+    at: usize,
+    filters: Filters<'_>,
+    map: &[f32],
+    outputs: &mut [f32],
+) {
+    let (biases, last_biases) = filters.bias.as_chunks::<TOGETHER>();
+    let (outs, last_outs) = outputs.as_chunks_mut::<TOGETHER>();
+    let field_len = fields.len().max(1);
+    let together = runs(filters.weights, field_len.saturating_mul(TOGETHER));
+    let last = runs(filters.weights, field_len).skip(TOGETHER * biases.len());
+    for ((out, bias), filters) in outs.iter_mut().zip(biases).zip(together) {
+        let start = bias.map(|bias| sign * bias);
+        *out = sum_fields(start, fields, at, map, filters).map(|sum| relu(sign * sum));
+    }
+    for ((out, bias), filter) in last_outs.iter_mut().zip(last_biases).zip(last) {
+        *out = relu(sign * sum_field(sign * bias, fields, at, map, filter));
+    }
 }
 
 /// [`sum_field`] of filters that lie one after the other.

@@ -150,6 +150,17 @@ impl Kernels for Isa {
         on!(self, k => k.convolve(fields, filters, map, output_layout, out))
     }
 
+    fn convolve_both_signs(
+        self,
+        fields: &ReceptiveFields,
+        filters: Filters<'_>,
+        map: &[f32],
+        output_layout: OutputLayout,
+        out: &mut [f32],
+    ) {
+        on!(self, k => k.convolve_both_signs(fields, filters, map, output_layout, out))
+    }
+
     fn panel_maps(self) -> usize {
         on!(self, k => k.panel_maps())
     }
@@ -172,6 +183,18 @@ impl Kernels for Isa {
         out: &mut [f32],
     ) {
         on!(self, k => k.convolve_tiles(fields, filters, map, output_layout, scratch, out))
+    }
+
+    fn convolve_tiles_both_signs(
+        self,
+        fields: &ReceptiveFields,
+        filters: Filters<'_>,
+        map: &[f32],
+        output_layout: OutputLayout,
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        on!(self, k => k.convolve_tiles_both_signs(fields, filters, map, output_layout, scratch, out))
     }
 
     fn screen(

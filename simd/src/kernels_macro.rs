@@ -28,6 +28,52 @@ macro_rules! kernel {
     };
 }
 
+/// A convolution by tiles, with `$signs` outputs of each filter (`$both`: 2, else 1), where its operands fit,
+/// and otherwise what `Scalar` does by `$direct`.
+macro_rules! tiles_kernel {
+    (
+        $features:literal,
+        fn $name:ident;
+        $vector:ty, $tile:literal, $both:literal, $signs:literal;
+        or $direct:ident
+    ) => {
+        fn $name(
+            self,
+            fields: &ReceptiveFields,
+            filters: Filters<'_>,
+            map: &[f32],
+            output_layout: OutputLayout,
+            scratch: &mut [f32],
+            out: &mut [f32],
+        ) {
+            use $crate::generic::convolve::outputs_fit;
+            use $crate::generic::winograd::{Plan, TiledLayer};
+            #[target_feature(enable = $features)]
+            fn run(
+                layer: &TiledLayer<'_>,
+                output_layout: OutputLayout,
+                scratch: &mut [f32],
+                out: &mut [f32],
+            ) {
+                // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
+                unsafe { layer.convolve::<$vector, $tile, $both>(output_layout, scratch, out) }
+            }
+            let Filters { prepared, bias, .. } = filters;
+            let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
+            let outputs = bias.len().saturating_mul($signs);
+            let fits = |layer: &TiledLayer<'_>| {
+                layer.fits(scratch.len()) && outputs_fit(fields, outputs, output_layout, out.len())
+            };
+            let layer = plan.as_ref().map(|plan| TiledLayer { plan, fields, prepared, bias, map });
+            let Some(layer) = layer.filter(fits) else {
+                return Scalar.$direct(fields, filters, map, output_layout, out);
+            };
+            // SAFETY: the token proves the instruction set.
+            unsafe { run(&layer, output_layout, scratch, out) }
+        }
+    };
+}
+
 /// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile`
 /// positions, and products of 6 units by `$vectors` registers of images. `$features` is what the token's
 /// existence proves the processor to have.
@@ -51,16 +97,50 @@ macro_rules! implement_kernels {
                     output_layout: OutputLayout,
                     out: &mut [f32],
                 );
-                where $crate::generic::convolve::fits(
+                where ($crate::generic::convolve::fits(
                     fields,
                     filters.bias.len(),
                     filters.prepared.len(),
                     map.len(),
+                    <$vector as Vector>::LANES,
+                ) && $crate::generic::convolve::outputs_fit(
+                    fields,
+                    filters.bias.len(),
                     output_layout,
                     out.len(),
-                    <$vector as Vector>::LANES,
+                ));
+                $crate::generic::convolve::convolve::<$vector, $tile, false>(
+                    fields,
+                    filters.prepared,
+                    filters.bias,
+                    map,
+                    output_layout,
+                    out,
+                )
+            }
+
+            kernel! {
+                $features,
+                fn convolve_both_signs(
+                    fields: &ReceptiveFields,
+                    filters: Filters<'_>,
+                    map: &[f32],
+                    output_layout: OutputLayout,
+                    out: &mut [f32],
                 );
-                $crate::generic::convolve::convolve::<$vector, $tile>(
+                where ($crate::generic::convolve::fits(
+                    fields,
+                    filters.bias.len(),
+                    filters.prepared.len(),
+                    map.len(),
+                    <$vector as Vector>::LANES,
+                ) && $crate::generic::convolve::outputs_fit(
+                    fields,
+                    filters.bias.len().saturating_mul(2),
+                    output_layout,
+                    out.len(),
+                ));
+                $crate::generic::convolve::convolve::<$vector, $tile, true>(
                     fields,
                     filters.prepared,
                     filters.bias,
@@ -94,37 +174,18 @@ macro_rules! implement_kernels {
                 unsafe { run(&plan, weights, prepared) }
             }
 
-            fn convolve_tiles(
-                self,
-                fields: &ReceptiveFields,
-                filters: Filters<'_>,
-                map: &[f32],
-                output_layout: OutputLayout,
-                scratch: &mut [f32],
-                out: &mut [f32],
-            ) {
-                use $crate::generic::winograd::{Plan, TiledLayer, outputs_fit};
-                #[target_feature(enable = $features)]
-                fn convolve_tiles(
-                    layer: &TiledLayer<'_>,
-                    output_layout: OutputLayout,
-                    scratch: &mut [f32],
-                    out: &mut [f32],
-                ) {
-                    // SAFETY: the caller has checked that all fits, and the instruction set is enabled here.
-                    unsafe { layer.convolve::<$vector, $tile>(output_layout, scratch, out) }
-                }
-                let Filters { prepared, bias, .. } = filters;
-                let plan = Plan::new(fields, bias.len(), <$vector as Vector>::LANES);
-                let fits = |layer: &TiledLayer<'_>| {
-                    layer.fits(scratch.len()) && outputs_fit(fields, bias.len(), output_layout, out.len())
-                };
-                let layer = plan.as_ref().map(|plan| TiledLayer { plan, fields, prepared, bias, map });
-                let Some(layer) = layer.filter(fits) else {
-                    return Scalar.convolve(fields, filters, map, output_layout, out);
-                };
-                // SAFETY: the token proves the instruction set.
-                unsafe { convolve_tiles(&layer, output_layout, scratch, out) }
+            tiles_kernel! {
+                $features,
+                fn convolve_tiles;
+                $vector, $tile, false, 1;
+                or convolve
+            }
+
+            tiles_kernel! {
+                $features,
+                fn convolve_tiles_both_signs;
+                $vector, $tile, true, 2;
+                or convolve_both_signs
             }
 
             fn screen(

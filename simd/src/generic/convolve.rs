@@ -4,7 +4,7 @@
 //! weight of `LANES` filters. A tile is `M` positions by `N` panels, held in registers. A field's rows are
 //! contiguous in the padded map, so the tile walks them with one broadcast per position and weight. Bias and
 //! ReLU happen in registers. A sum starts from the bias and adds the products in the order of the filter,
-//! fused.
+//! fused. Twice the bias less the sum is the negated filter's.
 
 use wta_core::{OutputLayout, ReceptiveFields};
 
@@ -38,35 +38,43 @@ pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared:
     }
 }
 
-/// Whether all that [`convolve`] touches lies inside its slices.
+/// Whether all that [`convolve`] reads lies inside its slices.
 pub(crate) fn fits(
     fields: &ReceptiveFields,
     filters: usize,
     prepared: usize,
     map: usize,
-    output_layout: OutputLayout,
-    out: usize,
     lanes: usize,
 ) -> bool {
-    // Both bound the work by the slices' lengths.
-    let apart = fields.is_apart() && output_layout.is_apart(fields.height, fields.width, filters);
-    if fields.positions() == 0 || !apart {
+    // This bounds the work by the slices' lengths, as the outputs do.
+    if fields.positions() == 0 || !fields.is_apart() {
         return false;
     }
     // All of this saturates: a description beyond all memory ends beyond every slice.
-    let (bottom, right) = (fields.height - 1, fields.width - 1);
-    fields.offset(bottom, right).saturating_add(fields.extent()) <= map
-        && output_layout.at(bottom, right).saturating_add(filters) <= out
+    fields.offset(fields.height - 1, fields.width - 1).saturating_add(fields.extent()) <= map
         && prepared_len(filters, fields.len(), lanes) <= prepared
 }
 
-/// See [`Kernels::convolve`](wta_core::Kernels::convolve); `M` is the most positions of a tile.
+/// Whether so many outputs for each position have a place of their own inside a slice of `out` numbers.
+pub(crate) fn outputs_fit(
+    fields: &ReceptiveFields,
+    outputs: usize,
+    output_layout: OutputLayout,
+    out: usize,
+) -> bool {
+    let last = output_layout.at(fields.height.saturating_sub(1), fields.width.saturating_sub(1));
+    output_layout.is_apart(fields.height, fields.width, outputs) && last.saturating_add(outputs) <= out
+}
+
+/// See [`Kernels::convolve`](wta_core::Kernels::convolve) and, with `BOTH`,
+/// [`Kernels::convolve_both_signs`](wta_core::Kernels::convolve_both_signs); `M` is the most positions of a
+/// tile.
 ///
 /// # Safety
 ///
-/// [`fits`] must hold, `bias` has one number per filter, and `V`'s instruction set is enabled.
+/// [`fits`] and, for all outputs, [`outputs_fit`] must hold, `bias` has one number per filter, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
+pub(crate) unsafe fn convolve<V: Vector, const M: usize, const BOTH: bool>(
     fields: &ReceptiveFields,
     prepared: &[f32],
     bias: &[f32],
@@ -90,18 +98,18 @@ pub(crate) unsafe fn convolve<V: Vector, const M: usize>(
             // same numbers are computed again, which is cheaper than a narrow tile.
             let start = if left >= M || positions < M { position } else { positions - M };
             let tile = Tile { fields, map, output_layout, position: start, first, bias, weights };
-            // SAFETY: the tile's positions lie below `positions`; `fits` covers all their fields and outputs.
+            // SAFETY: the tile's positions lie below `positions`; what fits covers all their fields and outputs.
             let done = unsafe {
                 if positions - start >= M {
-                    if wide { tile.run::<V, M, 2>(out) } else { tile.run::<V, M, 1>(out) }
+                    if wide { tile.run::<V, M, 2, BOTH>(out) } else { tile.run::<V, M, 1, BOTH>(out) }
                 } else if left >= 4 {
-                    if wide { tile.run::<V, 4, 2>(out) } else { tile.run::<V, 4, 1>(out) }
+                    if wide { tile.run::<V, 4, 2, BOTH>(out) } else { tile.run::<V, 4, 1, BOTH>(out) }
                 } else if left >= 2 {
-                    if wide { tile.run::<V, 2, 2>(out) } else { tile.run::<V, 2, 1>(out) }
+                    if wide { tile.run::<V, 2, 2, BOTH>(out) } else { tile.run::<V, 2, 1, BOTH>(out) }
                 } else if wide {
-                    tile.run::<V, 1, 2>(out)
+                    tile.run::<V, 1, 2, BOTH>(out)
                 } else {
-                    tile.run::<V, 1, 1>(out)
+                    tile.run::<V, 1, 1, BOTH>(out)
                 }
             };
             position = start + done;
@@ -130,7 +138,10 @@ impl Tile<'_> {
     ///
     /// As for [`convolve`]; positions `position..position + M` exist, and `weights` points to `N` panels.
     #[inline(always)]
-    unsafe fn run<V: Vector, const M: usize, const N: usize>(&self, out: &mut [f32]) -> usize {
+    unsafe fn run<V: Vector, const M: usize, const N: usize, const BOTH: bool>(
+        &self,
+        out: &mut [f32],
+    ) -> usize {
         let fields = self.fields;
         let panel_len = V::LANES * fields.len();
         let filters = self.bias.len();
@@ -156,17 +167,46 @@ impl Tile<'_> {
                 V::add_products(&mut accumulators, &at, inputs, weights, panel_len);
                 weights = weights.add(fields.row_len * V::LANES);
             }
-            // A copy, so that the loop below, which is not unrolled, does not keep the sums above in memory.
+            self.store(&accumulators, 0, out);
+            if BOTH {
+                for n in 0..N {
+                    let bias = load_part::<V>(self.bias, self.first + n * V::LANES);
+                    for row in accumulators.iter_mut() {
+                        row[n] = bias.add(bias).sub(row[n]);
+                    }
+                }
+                self.store(&accumulators, filters, out);
+            }
+        }
+        M
+    }
+
+    /// Writes the activations of these sums; `before` outputs of each position come before them.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Tile::run`]; each position has `before + filters` outputs.
+    #[inline(always)]
+    unsafe fn store<V: Vector, const M: usize, const N: usize>(
+        &self,
+        sums: &[[V; N]; M],
+        before: usize,
+        out: &mut [f32],
+    ) {
+        let filters = self.bias.len();
+        // SAFETY: the caller's promise.
+        unsafe {
+            // A copy, so that the loop below, which is not unrolled, does not keep the sums in memory.
             let mut activations = [[V::splat(0.0); N]; M];
             for m in 0..M {
                 for n in 0..N {
-                    activations[m][n] = accumulators[m][n].max(V::splat(0.0));
+                    activations[m][n] = sums[m][n].max(V::splat(0.0));
                 }
             }
             for (m, row) in activations.iter().enumerate() {
                 let position = self.position + m;
-                let (y, x) = (position / fields.width, position % fields.width);
-                let to = self.output_layout.at(y, x);
+                let (y, x) = (position / self.fields.width, position % self.fields.width);
+                let to = self.output_layout.at(y, x) + before;
                 for (n, activation) in row.iter().enumerate() {
                     let first = self.first + n * V::LANES;
                     let count = V::LANES.min(filters - first);
@@ -181,6 +221,5 @@ impl Tile<'_> {
                 }
             }
         }
-        M
     }
 }

@@ -119,6 +119,8 @@ fn convolutions_of_absurd_layers() {
         let unprepared = Filters { weights: &weights, bias: &bias, prepared: &[] };
         let mut expected = out.to_vec();
         Scalar.convolve(&fields, unprepared, &map, output_layout, &mut expected);
+        let mut expected_both = out.to_vec();
+        Scalar.convolve_both_signs(&fields, unprepared, &map, output_layout, &mut expected_both);
         for isa in isas() {
             let _ = isa.prepared_len(numbers.maps, numbers.first);
             isa.tiling(&fields, numbers.maps);
@@ -131,6 +133,10 @@ fn convolutions_of_absurd_layers() {
             found.expect_fences();
             prepared.expect_fences();
             prop_assert_eq!(&*found, &*expected, "{}", isa);
+            let mut found = out.clone();
+            isa.convolve_both_signs(&fields, filters, &map, output_layout, &mut found);
+            found.expect_fences();
+            prop_assert_eq!(&*found, &*expected_both, "{}", isa);
 
             let tiling = isa.tiling(&fields, maps);
             let mut prepared = draw(tiling.map_or(30, |tiling| tiling.prepared_len), &mut random);
@@ -143,6 +149,12 @@ fn convolutions_of_absurd_layers() {
             found.expect_fences();
             if tiling.is_none() {
                 prop_assert_eq!(&*found, &*expected, "{}", isa);
+            }
+            let mut found = out.clone();
+            isa.convolve_tiles_both_signs(&fields, filters, &map, output_layout, &mut scratch, &mut found);
+            found.expect_fences();
+            if tiling.is_none() {
+                prop_assert_eq!(&*found, &*expected_both, "{}", isa);
             }
             let len = tiling.map_or(30, |tiling| tiling.tiles().saturating_mul(maps));
             let mut maxima = draw(len, &mut random);

@@ -45,6 +45,26 @@ proptest! {
     }
 
     #[test]
+    fn short_convolution_of_both_signs(layer in geometries()) {
+        let layer = layer.both_signs();
+        let mut random = layer.random();
+        let (fields, maps) = (&layer.fields, layer.maps);
+        let map = cut(&Kind::Whole.draw(layer.map_len(), &mut random), &mut random);
+        let weights = Kind::Whole.draw(maps * fields.len(), &mut random);
+        let bias = cut(&Kind::Whole.draw(maps, &mut random), &mut random);
+        let out = cut(&Kind::Whole.draw(layer.out_len() + maps, &mut random), &mut random);
+        for isa in isas() {
+            let prepared = cut(&prepare(isa, &weights, maps, fields, &mut random), &mut random);
+            let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
+            let (mut found, mut expected) = (out.clone(), out.to_vec());
+            isa.convolve_both_signs(fields, filters, &map, layer.output_layout, &mut found);
+            found.expect_fences();
+            Scalar.convolve_both_signs(fields, filters, &map, layer.output_layout, &mut expected);
+            prop_assert_eq!(&*found, &*expected, "{}", isa);
+        }
+    }
+
+    #[test]
     fn short_packing(layer in geometries()) {
         let mut random = layer.random();
         let len = layer.fields.len();
@@ -142,11 +162,13 @@ fn run_all(fields: &ReceptiveFields, output_layout: OutputLayout, first: usize) 
         let mut out = numbers.clone();
         let filters = Filters { weights: &numbers, bias: &numbers, prepared: &numbers };
         isa.convolve(fields, filters, &numbers, output_layout, &mut out);
+        isa.convolve_both_signs(fields, filters, &numbers, output_layout, &mut out);
         isa.field_dot(fields, 0, &numbers, &numbers);
         isa.tiling(fields, filters.bias.len());
         isa.tiling(fields, usize::MAX);
         isa.prepare_tiles(fields, &numbers, &mut out);
         isa.convolve_tiles(fields, filters, &numbers, output_layout, &mut [0.0; 64], &mut out);
+        isa.convolve_tiles_both_signs(fields, filters, &numbers, output_layout, &mut [0.0; 64], &mut out);
         let (mut maxima, mut best, mut slack) = ([0.0; 64], [0.0; 64], [0.0; 64]);
         let screened = Screened { maxima: &mut maxima, best: &mut best, slack: &mut slack };
         isa.screen(fields, filters, &numbers, &mut [0.0; 64], screened);

@@ -150,6 +150,13 @@ impl Geometry {
         start + (self.fields.height - 1) * row_stride + (self.fields.width - 1) * step + self.maps
     }
 
+    /// The same layer with room for the outputs of both signs.
+    pub(crate) fn both_signs(self) -> Self {
+        let OutputLayout { start, row_stride, step } = self.output_layout;
+        let row_stride = row_stride + self.fields.width * self.maps;
+        Self { output_layout: OutputLayout { start, row_stride, step: step + self.maps }, ..self }
+    }
+
     /// Some positions in random order, each at most once.
     pub(crate) fn some_positions(&self, random: &mut Random) -> Vec<u32> {
         let mut positions: Vec<u32> = (0..self.fields.positions() as u32).collect();

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use wta_core::{Filters, Kernels, Scalar};
+use wta_simd::Isa;
 
-use crate::inputs::{Fenced, Kind, convolve, geometries, kinds, magnitudes};
+use crate::inputs::{Fenced, Kind, convolve, geometries, kinds, magnitudes, prepare};
 use crate::{cases, isas};
 
 /// How far a sum may be from the scalar kernels', relative to the sum of its terms' magnitudes.
@@ -54,6 +55,55 @@ proptest! {
         for isa in isas() {
             let found = convolve(isa, (fields, layer.output_layout), (&weights, &bias), &map, &out);
             expect_close(isa, kind, &found, &expected, &terms);
+        }
+    }
+
+    #[test]
+    fn convolution_of_both_signs(layer in geometries(), kind in kinds()) {
+        let layer = layer.both_signs();
+        let mut random = layer.random();
+        let (fields, layout, maps) = (&layer.fields, layer.output_layout, layer.maps);
+        let map = kind.draw(layer.map_len(), &mut random);
+        let weights = kind.draw(maps * fields.len(), &mut random);
+        let mut bias = kind.draw(maps, &mut random);
+        bias.iter_mut().for_each(|bias| match random.below(4) {
+            0 => *bias = 0.0,
+            1 => *bias = -0.0,
+            _ => {}
+        });
+        let untouched = vec![-7.0; layer.out_len() + maps];
+        let out = Fenced::new(&untouched, &mut random);
+
+        // The definition: a network of twice the filters.
+        let negated: Vec<f32> = weights.iter().map(|v| -v).collect();
+        let (doubled, biases) = ([&weights[..], &negated].concat(), [&bias[..], &bias].concat());
+        let mut expected = untouched.clone();
+        let filters = Filters { weights: &doubled, bias: &biases, prepared: &[] };
+        Scalar.convolve(fields, filters, &map, layout, &mut expected);
+        let mut terms = vec![0.0; untouched.len()];
+        let (doubled, biases) = (magnitudes(&doubled), magnitudes(&biases));
+        let filters = Filters { weights: &doubled, bias: &biases, prepared: &[] };
+        Scalar.convolve(fields, filters, &magnitudes(&map), layout, &mut terms);
+        for isa in isas() {
+            let prepared = prepare(isa, &weights, maps, fields, &mut random);
+            let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
+            let mut found = out.clone();
+            isa.convolve_both_signs(fields, filters, &map, layout, &mut found);
+            found.expect_fences();
+            expect_close(isa, kind, &found, &expected, &terms);
+
+            let positive = convolve(isa, (fields, layout), (&weights, &bias), &map, &out);
+            let negative = convolve(isa, (fields, layout), (&negated, &bias), &map, &out);
+            for (y, x) in (0..fields.height).flat_map(|y| (0..fields.width).map(move |x| (y, x))) {
+                let at = layout.at(y, x);
+                for (m, bias) in bias.iter().enumerate() {
+                    let (first, second) = (found[at + m].to_bits(), found[at + maps + m].to_bits());
+                    prop_assert_eq!(first, positive[at + m].to_bits(), "{}", isa);
+                    if *bias == 0.0 || isa == Isa::Scalar {
+                        prop_assert_eq!(second, negative[at + m].to_bits(), "{}", isa);
+                    }
+                }
+            }
         }
     }
 

@@ -128,6 +128,36 @@ proptest! {
         }
     }
 
+    /// Both halves have the bits of a convolution of their own, whatever the bias.
+    #[test]
+    fn both_signs(case in layers()) {
+        let mut random = Random::new(case.seed);
+        let (map, weights, bias) = case.draw(&mut random);
+        let layer = case.network().top();
+        let (fields, output, maps) = (layer.receptive_fields(), layer.output(), case.maps);
+        let row_stride = output.width * 2 * maps;
+        let output_layout = OutputLayout { start: 0, row_stride, step: 2 * maps };
+        let negated: Vec<f32> = weights.iter().map(|v| -v).collect();
+        for isa in isas() {
+            let Some(tiling) = isa.tiling(&fields, maps) else { continue };
+            let mut scratch = Fenced::new(&vec![f32::NAN; tiling.scratch_len], &mut random);
+            let mut prepared = vec![f32::NAN; tiling.prepared_len];
+            let mut expected = vec![0.0; 2 * output.len()];
+            for (weights, half) in [(&weights[..], 0), (&negated, maps)] {
+                isa.prepare_tiles(&fields, weights, &mut prepared);
+                let filters = Filters { weights, bias: &bias, prepared: &prepared };
+                let layout = OutputLayout { start: half, ..output_layout };
+                isa.convolve_tiles(&fields, filters, &map, layout, &mut scratch, &mut expected);
+            }
+            isa.prepare_tiles(&fields, &weights, &mut prepared);
+            let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
+            let mut found = Fenced::new(&vec![f32::NAN; 2 * output.len()], &mut random);
+            isa.convolve_tiles_both_signs(&fields, filters, &map, output_layout, &mut scratch, &mut found);
+            [&found, &scratch].into_iter().for_each(Fenced::expect_fences);
+            prop_assert_eq!(bits(&found), bits(&expected), "{}", isa);
+        }
+    }
+
     #[test]
     fn activations_are_dot_products(case in layers(), count in 1usize..40) {
         let mut random = Random::new(case.seed);
@@ -310,6 +340,10 @@ fn short_slices_are_left_alone() {
             // The last position needs the missing input, or is the missing output.
             let whole = expected.len() - maps;
             assert!(out[..whole] == expected[..whole], "{isa}, {part}");
+            // The layout has no room for both signs.
+            out.fill(-1.0);
+            isa.convolve_tiles_both_signs(&fields, filters, &map, output_layout, &mut scratch, &mut out);
+            assert!(out.iter().all(|v| *v == -1.0), "{isa}, {part}");
         }
     }
 }

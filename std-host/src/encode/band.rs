@@ -16,6 +16,7 @@ use wta_core::{Conv, Encoder, Kernels, Layer, MAX_LAYERS, Network, Shape, Size};
 use wta_simd::Isa;
 
 use crate::error::Result;
+use crate::recipe::Signs;
 
 /// How many more rows below are tried before a band grows by more.
 const TRIES: usize = 8;
@@ -34,6 +35,7 @@ pub(super) struct Band {
 pub(super) struct Layers {
     isa: Isa,
     whole: Network,
+    signs: Signs,
     /// The side of each layer's tiles, 1 where it is not computed by tiles.
     sides: Vec<usize>,
     /// The rows of the input of which a band's first one is a multiple: strides and tiles begin there.
@@ -43,12 +45,12 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// The layers of a network for images of this shape.
+    /// The layers of a network for images of this shape, for features of these signs.
     ///
     /// # Errors
     ///
     /// [`Error::Core`](crate::Error::Core) if the layers do not fit such images.
-    pub(super) fn new(isa: Isa, network: &Network) -> Result<Self> {
+    pub(super) fn new(isa: Isa, network: &Network, signs: Signs) -> Result<Self> {
         let whole = with_rows(network, network.input().height)?;
         let (mut sides, mut align, mut stride) = (Vec::new(), 1usize, 1usize);
         for layer in whole.layers() {
@@ -57,12 +59,12 @@ impl Layers {
             align = common_multiple(align, stride.saturating_mul(side));
             sides.push(side.max(1));
         }
-        Ok(Self { isa, whole, sides, align, stride })
+        Ok(Self { isa, whole, signs, sides, align, stride })
     }
 
     /// The whole code's shape.
     pub(super) fn code(&self) -> Shape {
-        self.whole.code()
+        self.signs.code(self.whole.code())
     }
 
     /// The network over the whole input, with the decoder of a band's.
@@ -95,7 +97,7 @@ impl Layers {
     /// The numbers that encoding a band needs, its input included.
     fn numbers(&self, band: &Band) -> usize {
         let network = &band.network;
-        let own = network.input().len() + network.inputs_len() + network.code_len();
+        let own = network.input().len() + network.inputs_len() + self.signs.code(network.code()).len();
         own.saturating_add(Encoder::scratch_len(self.isa, network))
     }
 

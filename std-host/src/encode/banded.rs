@@ -4,11 +4,12 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use wta_core::{Encoder, Kernels, Parameters, Pool, PoolKind, Shape};
+use wta_core::{Encoder, Parameters, Pool, Shape};
 use wta_simd::Isa;
 
 use super::band::{Band, Layers};
 use super::stage::{Scratch, Stage, roots};
+use super::windows::Windows;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::memory::reserve::zeros;
@@ -149,8 +150,7 @@ impl<'a> Banded<'a> {
         };
         let (pool, code) = (stage.pool, layers.code());
         let code_row = (code.width * code.channels).max(1);
-        let mut windows = Windows { isa: self.isa, pool, code, wanted: wanted.clone(), features, stage };
-        windows.start();
+        let mut windows = Windows::new(self.isa, pool, code, stage.shape, wanted.clone(), features);
         let first = wanted.start * pool.stride.height;
         let end = (wanted.end.saturating_sub(1) * pool.stride.height + pool.kernel.height).min(code.height);
         let mut at = first;
@@ -161,15 +161,16 @@ impl<'a> Banded<'a> {
             let band = layers.band(at..to)?;
             self.code(index, image, &band, mine, below)?;
             let codes = mine.codes.get_mut((at - band.first) * code_row..(to - band.first) * code_row);
-            let codes = codes.unwrap_or_default();
-            pool.threshold.apply(code.channels, codes);
-            if stage.stage.root && stage.stage.roots_first() {
-                roots(codes);
+            for (row, y) in codes.unwrap_or_default().chunks_exact_mut(code_row).zip(at..to) {
+                stage.stage.before_pooling(code.channels, row);
+                windows.add(y, row);
             }
-            codes.chunks_exact(code_row).zip(at..to).for_each(|(row, y)| windows.add(y, row));
             at = to;
         }
         windows.finish();
+        if stage.stage.root && !stage.stage.roots_first() {
+            roots(features);
+        }
         Ok(())
     }
 
@@ -214,12 +215,12 @@ impl<'a> Banded<'a> {
         let parameters = Parameters::new(network, &stage.parameters)?;
         let encoder = Encoder::prepared(self.isa, parameters, &stage.stage.prepared)?;
         let inputs = aligned(&mut mine.inputs, network.inputs_len());
-        let codes = aligned(&mut mine.codes, network.code_len());
+        let codes = aligned(&mut mine.codes, stage.stage.signs.code(network.code()).len());
         let scratch = aligned(&mut mine.scratch, Encoder::scratch_len(self.isa, &network));
         // The place in the whole image, also in errors.
         encoder.load(images, 0, pixels, inputs).map_err(|error| error.map_index(|index| start + index))?;
         encoder.hidden(images, inputs, scratch)?;
-        Ok(encoder.top(images, inputs, scratch, codes)?)
+        stage.stage.top(&encoder, images, inputs, scratch, codes)
     }
 }
 
@@ -240,7 +241,7 @@ impl<'a> BandedStage<'a> {
             true => (stage.network.turned(), stage.pool.turned(), stage.shape.turned()),
             false => (stage.network, stage.pool, stage.shape),
         };
-        let layers = Layers::new(isa, &network)?;
+        let layers = Layers::new(isa, &network, stage.signs)?;
         let mut parameters = stage.parameters.get(..network.encoder_len()).unwrap_or_default().to_vec();
         parameters.resize(layers.whole().parameters_len(), 0.0);
         let rows = layers.rows_within(most)?;
@@ -253,78 +254,6 @@ impl<'a> BandedStage<'a> {
         let (kernel, stride) = (self.pool.kernel.height.max(1), self.pool.stride.height.max(1));
         let of_band = self.rows.checked_sub(kernel).map_or(1, |more| more / stride + 1);
         of_band.max(4 * kernel.saturating_sub(stride).div_ceil(stride)).max(1)
-    }
-}
-
-/// Rows of windows into which the code is pooled row by row, in the order of [`Pool::run`].
-struct Windows<'a, 'f> {
-    isa: Isa,
-    pool: Pool,
-    code: Shape,
-    /// The rows of windows.
-    wanted: Range<usize>,
-    features: &'f mut [f32],
-    stage: &'a BandedStage<'a>,
-}
-
-impl Windows<'_, '_> {
-    fn is_none(&self) -> bool {
-        let Pool { kernel, stride, .. } = self.pool;
-        (kernel.area(), stride.area()) == (1, 1)
-    }
-
-    fn row(&self) -> usize {
-        (self.stage.shape.width * self.stage.shape.channels).max(1)
-    }
-
-    fn start(&mut self) {
-        self.features.fill(match self.pool.kind {
-            PoolKind::Max => f32::NEG_INFINITY,
-            PoolKind::Average => 0.0,
-        });
-    }
-
-    /// Pools row `y` of the code.
-    fn add(&mut self, y: usize, row: &[f32]) {
-        let (len, channels) = (self.row(), self.code.channels.max(1));
-        let Pool { kernel, stride, kind, .. } = self.pool;
-        let first = (y + 1).saturating_sub(kernel.height).div_ceil(stride.height).max(self.wanted.start);
-        let last = (y / stride.height + 1).min(self.wanted.end);
-        let (isa, is_none) = (self.isa, self.is_none());
-        let rows = self.features.chunks_exact_mut(len).skip(first - self.wanted.start);
-        for windows in rows.take(last.saturating_sub(first)) {
-            if is_none {
-                windows.iter_mut().zip(row).for_each(|(to, v)| *to = *v);
-                continue;
-            }
-            for (x, window) in windows.chunks_exact_mut(channels).enumerate() {
-                for position in row.chunks_exact(channels).skip(x * stride.width).take(kernel.width) {
-                    match kind {
-                        PoolKind::Max => isa.max(position, window),
-                        PoolKind::Average => window.iter_mut().zip(position).for_each(|(to, v)| *to += *v),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Finishes all windows.
-    fn finish(&mut self) {
-        let (len, channels) = (self.row(), self.code.channels.max(1));
-        let Pool { kernel, stride, kind, .. } = self.pool;
-        let left = |len: usize, start: usize, window: usize| len.saturating_sub(start).min(window);
-        if kind == PoolKind::Average && !self.is_none() {
-            for (windows, y) in self.features.chunks_exact_mut(len).zip(self.wanted.clone()) {
-                let rows = left(self.code.height, y * stride.height, kernel.height);
-                for (x, window) in windows.chunks_exact_mut(channels).enumerate() {
-                    let positions = (rows * left(self.code.width, x * stride.width, kernel.width)) as f32;
-                    window.iter_mut().for_each(|sum| *sum /= positions);
-                }
-            }
-        }
-        if self.stage.stage.root && !self.stage.stage.roots_first() {
-            roots(self.features);
-        }
     }
 }
 

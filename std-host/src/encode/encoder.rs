@@ -90,9 +90,9 @@ impl FeatureEncoder {
     /// [`Error::Core`](crate::Error::Core) if the network's maps cannot be pooled like this.
     pub fn pooled(mut self, pool: Pool) -> Result<Self> {
         if let Some(last) = self.stages.last_mut() {
-            pool.check(last.network.code())?;
+            pool.check(last.code())?;
             last.pool = Pool { threshold: last.pool.threshold, ..pool };
-            last.shape = pool.output(last.network.code());
+            last.shape = pool.output(last.code());
         }
         Ok(self)
     }
@@ -290,7 +290,7 @@ impl FeatureEncoder {
             } else {
                 let mut whole = zeros(stage.shape().len(), || "the features of a layer".to_owned())?;
                 banded.write(index, pixels, 0..banded.height(index), &mut whole)?;
-                self.lower.write(self.isa, stage.shape(), &whole, mine)?;
+                self.lower.write(self.isa, stage.shape(), &whole, mine);
             }
             mine.iter_mut().for_each(|v| *v *= factor);
             rest = above;
@@ -334,7 +334,7 @@ impl FeatureEncoder {
                     if index == last {
                         row.copy_from_slice(made);
                     } else {
-                        self.lower.write(self.isa, stage.shape(), made, row)?;
+                        self.lower.write(self.isa, stage.shape(), made, row);
                     }
                     row.iter_mut().for_each(|v| *v *= factor);
                 }
@@ -383,6 +383,63 @@ mod tests {
         let mut pooled = vec![0.0; layer.features().len()];
         layer.resolved.pool().run(Scalar, network.code(), &code, &mut pooled).unwrap();
         pooled
+    }
+
+    /// Codes of both signs are those of the doubled network, with the scalar kernels to the bit, and do not
+    /// depend on the samples and threads beside them.
+    #[test]
+    fn both_signs_are_the_doubled_network_in_any_company() {
+        let conv = "kind = 'convolutional', encoder = [{ maps = 6, kernel = 3 }, { maps = 11, kernel = [5, 4], \
+                    stride = [1, 2] }], decoder_kernel = 3, initial = 'he'";
+        let tiles = "kind = 'convolutional', encoder = [{ maps = 40, kernel = 3 }, { maps = 40, kernel = 5 }], \
+                     decoder_kernel = 3, initial = 'he'";
+        let dense = "kind = 'fully-connected', units = [19, 13], initial = 'he'";
+        for (network, pool) in [
+            (conv, "pool = { kernel = 3, stride = 2, average = true },"),
+            (tiles, "pool = { kernel = 4, stride = 4 },"),
+            (dense, ""),
+        ] {
+            let text = format!(
+                "name = 'x'\nabout = 'x'\ndata = {{ set = 'mnist' }}\nsparsity = {{ lifetime = 0.5 }}\n\
+                 network = {{ {network} }}\n\
+                 training = {{ epochs = 1, batch = 2, optimizer = 'adam', rate = 1e-3 }}\n\
+                 features = {{ {pool} signs = 'both', threshold = 'triangle' }}\n"
+            );
+            let recipe = recipe::parse(&text, "test").unwrap();
+            let (shape, count) = (Shape::new(1, 14, 13), 61);
+            let mut random = Random::new(9);
+            let pixels: Vec<f32> = (0..count * shape.len()).map(|_| random.uniform()).collect();
+            let dataset = Dataset::from_floats(shape, pixels).unwrap();
+            let samples = Samples::new(&recipe, dataset).unwrap();
+            let mut trained = trained(&recipe, shape, None);
+            // Biases of both signs.
+            trained.parameters.iter_mut().for_each(|v| *v += 0.1 * (random.uniform() - 0.5));
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<u32>>();
+            let raw = Preprocessor::new(Isa::detect(), &Preprocess::none(shape));
+            for isa in Isa::all_available() {
+                let encoder = FeatureEncoder::new(isa, &trained).unwrap();
+                let len = encoder.shape().len();
+                let all: Vec<usize> = (0..count).collect();
+                let mut together = vec![0.0; count * len];
+                let threads = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+                threads.install(|| encoder.encode(&samples, &all, &mut together)).unwrap();
+                let thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+                for (index, found) in together.chunks_exact(len).enumerate() {
+                    let mut alone = vec![0.0; len];
+                    thread.install(|| encoder.encode(&samples, &[index], &mut alone)).unwrap();
+                    assert_eq!(bits(&alone), bits(found), "{isa}, {network}");
+                    let mut input = vec![0.0; shape.len()];
+                    samples.write_all(&raw, &[index], &mut input).unwrap();
+                    let expected = by_definition(&trained, &input);
+                    if isa == Isa::Scalar {
+                        assert_eq!(bits(found), bits(&expected), "{network}");
+                    }
+                    for (found, expected) in found.iter().zip(&expected) {
+                        assert!((found - expected).abs() < 1e-4, "{isa}, {network}: {found} {expected}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

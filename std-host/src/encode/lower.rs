@@ -4,7 +4,7 @@
 use wta_core::{Pool, Shape};
 use wta_simd::Isa;
 
-use super::stage::pooled;
+use super::windows::Windows;
 use crate::error::Result;
 use crate::recipe::PoolRecipe;
 
@@ -36,17 +36,17 @@ impl LowerFeatures {
     }
 
     /// Writes the features of one image, of this shape, as they are given out.
-    ///
-    /// # Errors
-    ///
-    /// As for [`LowerFeatures::check`].
-    pub(super) fn write(self, isa: Isa, shape: Shape, features: &[f32], to: &mut [f32]) -> Result<()> {
+    pub(super) fn write(self, isa: Isa, shape: Shape, features: &[f32], to: &mut [f32]) {
         let Some(pool) = self.over(shape) else {
             to.copy_from_slice(features);
-            return Ok(());
+            return;
         };
-        let mut windows = Vec::new();
-        pooled(isa, pool, shape, features, self.shape(shape), &mut windows, to)
+        let given = self.shape(shape);
+        let mut windows = Windows::new(isa, pool, shape, given, 0..given.height, to);
+        for (y, row) in features.chunks_exact((shape.width * shape.channels).max(1)).enumerate() {
+            windows.add(y, row);
+        }
+        windows.finish();
     }
 
     fn over(self, features: Shape) -> Option<Pool> {
@@ -64,7 +64,7 @@ mod tests {
         let features: Vec<f32> = (0..24).map(|i| (i * i % 11) as f32).collect();
         let alone = LowerFeatures::new(None);
         let mut same = [0.0; 24];
-        alone.write(Isa::detect(), shape, &features, &mut same).unwrap();
+        alone.write(Isa::detect(), shape, &features, &mut same);
         assert_eq!((alone.shape(shape), &same[..]), (shape, &features[..]));
         assert_eq!(LowerFeatures::new(Some(PoolRecipe::NONE)).shape(shape), shape);
         for (text, rows) in [("2/2,average", 2), ("2/2,average,whole", 1)] {
@@ -72,7 +72,7 @@ mod tests {
             lower.check(shape).unwrap();
             assert_eq!(lower.shape(shape), Shape::new(2, rows, 2));
             let mut found = vec![0.0; lower.shape(shape).len()];
-            lower.write(Isa::detect(), shape, &features, &mut found).unwrap();
+            lower.write(Isa::detect(), shape, &features, &mut found);
             // A window's mean, over the part of it that lies on the map.
             for (index, found) in found.iter().enumerate() {
                 let (row, column, map) = (index / 4, index / 2 % 2, index % 2);

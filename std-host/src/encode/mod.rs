@@ -13,6 +13,7 @@ mod npy;
 mod prepared;
 mod sparse_encoder;
 mod stage;
+mod windows;
 mod written;
 
 pub use csr::write_csr;

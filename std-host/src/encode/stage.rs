@@ -1,17 +1,21 @@
 //! One layer of a stack during encoding.
 
-use wta_core::{Encoder, Network, Parameters, Pool, PoolKind, Rbm, Shape};
+use wta_core::{Encoder, Kernels, Network, Parameters, Pool, PoolKind, Rbm, Shape};
 use wta_simd::Isa;
 
 use super::link::LayerLink;
 use super::prepared::prepared;
+use super::windows::Windows;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
+use crate::recipe::{Features, Signs};
 use crate::run::Trained;
 
 /// One layer of a stack.
 pub(super) struct Stage {
+    /// The trained network; [`Stage::code`] may be of more maps.
     pub(super) network: Network,
+    pub(super) signs: Signs,
     pub(super) parameters: Vec<f32>,
     pub(super) prepared: Aligned,
     pub(super) pool: Pool,
@@ -26,7 +30,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(isa: Isa, trained: &Trained) -> Result<Self> {
-        let (network, parameters) = trained.encoding();
+        let (network, parameters) = (trained.network(), trained.parameters.clone());
         let checked = Parameters::from_outside(network, &parameters)?;
         let is_rbm = trained.recipe().gibbs().is_some();
         let prepared = prepared(isa, checked, is_rbm)?;
@@ -34,30 +38,45 @@ impl Stage {
             .below
             .as_ref()
             .map(|below| LayerLink::new(below.trained.features(), &network, below.scale));
-        let (pool, root) = (trained.resolved.pool(), trained.recipe().features.root);
-        let shape = trained.features();
-        Ok(Self { network, parameters, prepared, pool, shape, root, is_rbm, link })
+        let (pool, shape) = (trained.resolved.pool(), trained.features());
+        let Features { root, signs, .. } = trained.recipe().features;
+        Ok(Self { network, signs, parameters, prepared, pool, shape, root, is_rbm, link })
     }
 
     pub(super) fn shape(&self) -> Shape {
         self.shape
     }
 
+    /// The shape of the dense code.
+    pub(super) fn code(&self) -> Shape {
+        self.signs.code(self.network.code())
+    }
+
+    /// Runs the last layer over a block whose hidden maps are filled: the dense codes.
+    pub(super) fn top<K: Kernels>(
+        &self,
+        encoder: &Encoder<'_, K>,
+        images: usize,
+        inputs: &[f32],
+        scratch: &mut [f32],
+        codes: &mut [f32],
+    ) -> Result<()> {
+        Ok(match self.signs {
+            Signs::Positive => encoder.top(images, inputs, scratch, codes)?,
+            Signs::Both => encoder.top_both_signs(images, inputs, scratch, codes)?,
+        })
+    }
+
     /// The numbers of memory that encoding one whole image takes.
     pub(super) fn numbers(&self) -> usize {
         let network = &self.network;
-        let all = [network.input().len(), network.inputs_len(), network.code_len(), self.shape.len()];
+        let all = [network.input().len(), network.inputs_len(), self.code().len(), self.shape.len()];
         all.into_iter().fold(0, usize::saturating_add)
     }
 
     /// Whether a part of the image is enough for a part of the features.
     pub(super) fn has_bands(&self) -> bool {
         !self.is_rbm && !self.network.is_fully_connected()
-    }
-
-    /// The shape of the pooled features with all windows, including those that the border cuts.
-    fn all_windows(&self) -> Shape {
-        self.pool.output(self.network.code())
     }
 
     /// The features of the images in `scratch.pixels`.
@@ -81,9 +100,17 @@ impl Stage {
         self.pool.kind == PoolKind::Average && !self.is_rbm
     }
 
+    /// What becomes of positions of the code before they are pooled.
+    pub(super) fn before_pooling(&self, maps: usize, code: &mut [f32]) {
+        self.pool.threshold.apply(maps, code);
+        if self.root && self.roots_first() {
+            roots(code);
+        }
+    }
+
     /// Encodes the images in `scratch.pixels` and pools their codes.
     fn encode(&self, isa: Isa, images: usize, scratch: &mut Scratch, features: &mut [f32]) -> Result<()> {
-        let network = self.network;
+        let (network, code) = (self.network, self.code());
         if self.is_rbm {
             let rbm = Rbm::new(isa, Parameters::new(network, &self.parameters)?)?;
             let pixels = scratch.pixels.get(..images * network.input().len()).unwrap_or_default();
@@ -92,47 +119,24 @@ impl Stage {
         }
         let encoder = Encoder::prepared(isa, Parameters::new(network, &self.parameters)?, &self.prepared)?;
         let inputs = scratch.inputs.get_mut(..images * network.inputs_len()).unwrap_or_default();
-        let codes = scratch.codes.get_mut(..images * network.code_len()).unwrap_or_default();
+        let codes = scratch.codes.get_mut(..images * code.len()).unwrap_or_default();
         for (image, pixels) in scratch.pixels.chunks_exact(network.input().len()).take(images).enumerate() {
             encoder.load(images, image, pixels, inputs)?;
         }
         encoder.hidden(images, inputs, &mut scratch.encoding)?;
-        encoder.top(images, inputs, &mut scratch.encoding, codes)?;
-        self.pool.threshold.apply(network.code().channels, codes);
-        if self.root && self.roots_first() {
-            roots(codes);
-        }
-        let pictures = features.chunks_exact_mut(self.shape.len());
-        for (code, features) in codes.chunks_exact(network.code_len()).zip(pictures) {
-            pooled(isa, self.pool, network.code(), code, self.shape, &mut scratch.windows, features)?;
+        self.top(&encoder, images, inputs, &mut scratch.encoding, codes)?;
+        let (row, shape) = ((code.width * code.channels).max(1), self.shape);
+        for (maps, features) in codes.chunks_exact_mut(code.len()).zip(features.chunks_exact_mut(shape.len()))
+        {
+            let mut windows = Windows::new(isa, self.pool, code, shape, 0..shape.height, features);
+            for (y, row) in maps.chunks_exact_mut(row).enumerate() {
+                self.before_pooling(code.channels, row);
+                windows.add(y, row);
+            }
+            windows.finish();
         }
         Ok(())
     }
-}
-
-/// Pools one image's maps, of the shape `from`. If `shape`, which the pooled ones are to have, has fewer rows
-/// and columns than there are windows, the last windows are left out; `windows` is memory for all of them
-/// then, and grows when it must.
-pub(super) fn pooled(
-    isa: Isa,
-    pool: Pool,
-    from: Shape,
-    maps: &[f32],
-    shape: Shape,
-    windows: &mut Vec<f32>,
-    to: &mut [f32],
-) -> Result<()> {
-    let all = pool.output(from);
-    if all == shape {
-        return Ok(pool.run(isa, from, maps, to)?);
-    }
-    windows.resize(all.len(), 0.0);
-    pool.run(isa, from, maps, windows)?;
-    let rows = windows.chunks_exact(all.width * all.channels);
-    for (to, from) in to.chunks_exact_mut(shape.width * all.channels).zip(rows) {
-        to.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
-    }
-    Ok(())
 }
 
 /// Square roots in place of the numbers.
@@ -147,8 +151,6 @@ pub(super) struct Scratch {
     codes: Aligned,
     /// The encoder's scratch memory.
     encoding: Aligned,
-    /// One image's pooled code, if some windows are left out afterwards.
-    windows: Vec<f32>,
     /// The features of the block.
     pub(super) features: Vec<f32>,
 }
@@ -162,20 +164,14 @@ impl Scratch {
                 inputs: Aligned::default(),
                 codes: Aligned::default(),
                 encoding: Aligned::zeros(block * Rbm::width(isa, network.code_len())),
-                windows: Vec::new(),
                 features: vec![0.0; block * stage.shape().len()],
             };
         }
         Self {
             pixels: vec![0.0; block * network.input().len()],
             inputs: Aligned::zeros(block * network.inputs_len()),
-            codes: Aligned::zeros(block * network.code_len()),
+            codes: Aligned::zeros(block * stage.code().len()),
             encoding: Aligned::zeros(Encoder::scratch_len(isa, network)),
-            windows: if stage.all_windows() == stage.shape {
-                Vec::new()
-            } else {
-                vec![0.0; stage.all_windows().len()]
-            },
             features: vec![0.0; block * stage.shape().len()],
         }
     }

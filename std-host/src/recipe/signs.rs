@@ -2,12 +2,13 @@
 //!
 //! A patch and its photographic negative are two patterns. A map's ReLU keeps one of them and loses the
 //! other. With [`Signs::Both`], features are those of a network whose last layer has each filter twice: as it
-//! is, and negated, with the same bias. Nothing else needs to know of it: it is encoded, exported and
-//! quantised like any other network.
+//! is, and negated, with the same bias. It is exported and quantised like any other network. The host's
+//! encoder computes its codes from the trained network
+//! ([`Encoder::top_both_signs`](wta_core::Encoder::top_both_signs)), with half of its products.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::{Conv, Network, Role};
+use wta_core::{Conv, Network, Role, Shape};
 
 /// `"positive"` or `"both"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +44,12 @@ impl Signs {
         if network.is_tied() { doubled.tied() } else { Ok(doubled) }
     }
 
+    /// The shape of the code of [`Signs::network`], of that of a network.
+    pub fn code(self, code: Shape) -> Shape {
+        let signs = if self == Self::Positive { 1 } else { 2 };
+        Shape { channels: code.channels.saturating_mul(signs), ..code }
+    }
+
     /// The parameters of [`Signs::network`], of those of `network`. Atoms are negated with their filters.
     pub fn parameters(self, network: &Network, parameters: &[f32]) -> Vec<f32> {
         if self == Self::Positive {
@@ -66,19 +73,22 @@ impl Signs {
 
 #[cfg(test)]
 mod tests {
-    use wta_core::{Encoder, Initial, Parameters, Scalar, Shape, Size};
+    use wta_core::{Encoder, Initial, Parameters, Scalar, Size};
 
     use super::*;
 
-    /// The dense code of an image.
-    fn code(network: Network, parameters: &[f32], image: &[f32]) -> Vec<f32> {
+    /// The dense code of an image, of both signs by the encoder if that is asked for.
+    fn code(network: Network, parameters: &[f32], image: &[f32], signs: Signs) -> Vec<f32> {
         let parameters = Parameters::new(network, parameters).unwrap();
         let encoder = Encoder::new(Scalar, parameters, &mut []).unwrap();
         let mut inputs = vec![0.0; network.inputs_len()];
-        let mut code = vec![0.0; network.code_len()];
+        let mut code = vec![0.0; signs.code(network.code()).len()];
         encoder.load(1, 0, image, &mut inputs).unwrap();
         encoder.hidden(1, &mut inputs, &mut []).unwrap();
-        encoder.top(1, &inputs, &mut [], &mut code).unwrap();
+        match signs {
+            Signs::Positive => encoder.top(1, &inputs, &mut [], &mut code).unwrap(),
+            Signs::Both => encoder.top_both_signs(1, &inputs, &mut [], &mut code).unwrap(),
+        }
         code
     }
 
@@ -96,7 +106,12 @@ mod tests {
             assert_eq!(both.len(), doubled.parameters_len());
             assert_eq!(doubled.is_tied(), network.is_tied());
             let image: Vec<f32> = (0..network.input().len()).map(|i| (i as f32 * 0.7).cos()).collect();
-            let (plain, found) = (code(network, &parameters, &image), code(doubled, &both, &image));
+            let plain = code(network, &parameters, &image, Signs::Positive);
+            let found = code(doubled, &both, &image, Signs::Positive);
+            // The encoder gives the bits of the doubled network.
+            assert_eq!(Signs::Both.code(network.code()), doubled.code());
+            let bits = |code: &[f32]| code.iter().map(|v| v.to_bits()).collect::<Vec<u32>>();
+            assert_eq!(bits(&code(network, &parameters, &image, Signs::Both)), bits(&found));
             // The negative activations are those of a network whose last filters are negated.
             let mut negated = parameters.clone();
             let last = network.depth() - 1;
@@ -105,7 +120,7 @@ mod tests {
                     negated[region.range.clone()].iter_mut().for_each(|v| *v = -*v);
                 }
             }
-            let negative = code(network, &negated, &image);
+            let negative = code(network, &negated, &image, Signs::Positive);
             let maps = network.code().channels;
             for (position, found) in found.chunks(2 * maps).enumerate() {
                 let at = position * maps..(position + 1) * maps;

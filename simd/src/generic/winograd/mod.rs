@@ -18,5 +18,5 @@ mod prepare;
 mod tiles;
 mod transform;
 
-pub(crate) use plan::{Plan, TiledLayer, outputs_fit};
+pub(crate) use plan::{Plan, TiledLayer};
 pub(crate) use prepare::prepare;

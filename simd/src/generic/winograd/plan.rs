@@ -1,6 +1,6 @@
 //! How a layer is cut up into tiles, and what memory that takes.
 
-use wta_core::{OutputLayout, ReceptiveFields, Tiling};
+use wta_core::{ReceptiveFields, Tiling};
 
 use crate::generic::winograd::transform::{KERNEL, POINTS, SIDE};
 
@@ -119,17 +119,6 @@ impl Plan {
         let Tiling { prepared_len, scratch_len, .. } = self.tiling();
         last.saturating_add(fields.extent()) <= map && prepared_len <= prepared && scratch_len <= scratch
     }
-}
-
-/// Whether the outputs of a layer lie inside a slice of `out` numbers.
-pub(crate) fn outputs_fit(
-    fields: &ReceptiveFields,
-    filters: usize,
-    output_layout: OutputLayout,
-    out: usize,
-) -> bool {
-    let last = output_layout.at(fields.height.saturating_sub(1), fields.width.saturating_sub(1));
-    output_layout.is_apart(fields.height, fields.width, filters) && last.saturating_add(filters) <= out
 }
 
 /// What a layer is computed from, tile by tile.

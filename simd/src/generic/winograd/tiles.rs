@@ -43,14 +43,15 @@ struct Place {
 }
 
 impl TiledLayer<'_> {
-    /// `max(0, bias + <filter, field>)` for every position and filter.
+    /// `max(0, bias + <filter, field>)` for every position and filter; with `BOTH`, behind those of a
+    /// position, the same of the negated filters.
     ///
     /// # Safety
     ///
-    /// [`TiledLayer::fits`] and [`outputs_fit`] hold, `V`'s lanes are the plan's, and its instruction set is
+    /// [`TiledLayer::fits`] and, for all outputs, [`outputs_fit`](crate::generic::convolve::outputs_fit) hold, `V`'s lanes are the plan's, and its instruction set is
     /// enabled.
     #[inline(always)]
-    pub(crate) unsafe fn convolve<V: Vector, const MAX: usize>(
+    pub(crate) unsafe fn convolve<V: Vector, const MAX: usize, const BOTH: bool>(
         &self,
         output_layout: OutputLayout,
         scratch: &mut [f32],
@@ -60,12 +61,15 @@ impl TiledLayer<'_> {
         // SAFETY: the caller's promise; rows and columns of a place lie inside the map.
         unsafe {
             let zero = V::splat(0.0);
-            let write = |place: Place, outputs: [[V; SIDE]; SIDE]| {
-                for (y, row) in outputs.iter().enumerate().take(place.rows) {
-                    for (x, output) in row.iter().enumerate().take(place.columns) {
+            let write = |place: Place, bias: V, sums: [[V; SIDE]; SIDE]| {
+                for (y, row) in sums.iter().enumerate().take(place.rows) {
+                    for (x, sum) in row.iter().enumerate().take(place.columns) {
                         let to = output_layout.at(place.y + y, place.x + x) + place.first;
-                        let to = out.get_unchecked_mut(to..to + place.count);
-                        store_part(output.max(zero), to);
+                        store_part(sum.add(bias).max(zero), out.get_unchecked_mut(to..to + place.count));
+                        if BOTH {
+                            let to = to + self.plan.filters;
+                            store_part(bias.sub(*sum).max(zero), out.get_unchecked_mut(to..to + place.count));
+                        }
                     }
                 }
             };
@@ -93,11 +97,11 @@ impl TiledLayer<'_> {
         best.fill(0.0);
         // SAFETY: the caller's promise; tiles and maps of a place exist.
         unsafe {
-            let keep = |place: Place, outputs: [[V; SIDE]; SIDE]| {
+            let keep = |place: Place, bias: V, sums: [[V; SIDE]; SIDE]| {
                 let mut largest = V::splat(0.0);
-                for row in outputs.iter().take(place.rows) {
-                    for output in row.iter().take(place.columns) {
-                        largest = output.max(largest);
+                for row in sums.iter().take(place.rows) {
+                    for sum in row.iter().take(place.columns) {
+                        largest = sum.add(bias).max(largest);
                     }
                 }
                 let at = place.tile * self.plan.filters + place.first;
@@ -110,7 +114,8 @@ impl TiledLayer<'_> {
         }
     }
 
-    /// Computes all tiles, block by block, and hands the outputs of each tile and panel to `consume`.
+    /// Computes all tiles, block by block, and hands the biases of each panel and the sums of
+    /// each of its tiles to `consume`.
     ///
     /// # Safety
     ///
@@ -119,7 +124,7 @@ impl TiledLayer<'_> {
     unsafe fn run<V: Vector, const MAX: usize, const NORMS: bool>(
         &self,
         scratch: &mut Scratch<'_>,
-        mut consume: impl FnMut(Place, [[V; SIDE]; SIDE]),
+        mut consume: impl FnMut(Place, V, [[V; SIDE]; SIDE]),
     ) {
         let plan = self.plan;
         let tiles = plan.down * plan.across;
@@ -151,8 +156,8 @@ impl TiledLayer<'_> {
                     let bias = unsafe { load_part::<V>(self.bias, map) };
                     for tile in 0..count {
                         // SAFETY: the sums of the tile were just computed.
-                        let outputs = unsafe { self.transform_output::<V>(scratch, tile, n, bias) };
-                        consume(self.place(first + tile, map), outputs);
+                        let sums = unsafe { self.transform_output::<V>(scratch, tile, n) };
+                        consume(self.place(first + tile, map), bias, sums);
                     }
                 }
                 panel += 2;
@@ -270,7 +275,7 @@ impl TiledLayer<'_> {
         }
     }
 
-    /// The outputs of a tile of the block, panel `n` of the pair, bias added.
+    /// The outputs of a tile of the block, panel `n` of the pair, without their bias.
     ///
     /// # Safety
     ///
@@ -281,7 +286,6 @@ impl TiledLayer<'_> {
         scratch: &Scratch<'_>,
         tile: usize,
         n: usize,
-        bias: V,
     ) -> [[V; SIDE]; SIDE] {
         let stride = self.plan.sums_stride();
         // SAFETY: `AREA` matrices of `block` rows of two vectors.
@@ -292,12 +296,9 @@ impl TiledLayer<'_> {
                 let column = load_column(from.add(x * stride), POINTS * stride);
                 *half = transform::output(column);
             }
-            let mut outputs = [[bias; SIDE]; SIDE];
+            let mut outputs = [[V::splat(0.0); SIDE]; SIDE];
             for (y, row) in outputs.iter_mut().enumerate() {
-                let sums = transform::output(transform::row(&half, y));
-                for (output, sum) in row.iter_mut().zip(sums) {
-                    *output = sum.add(bias);
-                }
+                *row = transform::output(transform::row(&half, y));
             }
             outputs
         }
