@@ -285,7 +285,7 @@ mod tests {
     use crate::preprocess::{Preprocess, Samples};
     use crate::recipe::{self, Recipe};
     use crate::run::{Below, Trained};
-    use wta_core::{Initial, Random};
+    use wta_core::{Initial, Kernels, Random};
 
     /// A number from `least` to `most`.
     fn between(random: &mut Random, least: u32, most: u32) -> u32 {
