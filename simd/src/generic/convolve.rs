@@ -72,7 +72,8 @@ pub(crate) fn outputs_fit(
 ///
 /// # Safety
 ///
-/// [`fits`] and, for all outputs, [`outputs_fit`] must hold, `bias` has one number per filter, and `V`'s instruction set is enabled.
+/// [`fits`] and, for all outputs, [`outputs_fit`] must hold, `bias` has one number per filter, and `V`'s
+/// instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn convolve<V: Vector, const M: usize, const BOTH: bool>(
     fields: &ReceptiveFields,
@@ -98,7 +99,7 @@ pub(crate) unsafe fn convolve<V: Vector, const M: usize, const BOTH: bool>(
             // same numbers are computed again, which is cheaper than a narrow tile.
             let start = if left >= M || positions < M { position } else { positions - M };
             let tile = Tile { fields, map, output_layout, position: start, first, bias, weights };
-            // SAFETY: the tile's positions lie below `positions`; what fits covers all their fields and outputs.
+            // SAFETY: the tile's positions lie below `positions`; what fits covers their fields and outputs.
             let done = unsafe {
                 if positions - start >= M {
                     if wide { tile.run::<V, M, 2, BOTH>(out) } else { tile.run::<V, M, 1, BOTH>(out) }

@@ -61,10 +61,11 @@ impl Stage {
         scratch: &mut [f32],
         codes: &mut [f32],
     ) -> Result<()> {
-        Ok(match self.signs {
+        match self.signs {
             Signs::Positive => encoder.top(images, inputs, scratch, codes)?,
             Signs::Both => encoder.top_both_signs(images, inputs, scratch, codes)?,
-        })
+        }
+        Ok(())
     }
 
     /// The numbers of memory that encoding one whole image takes.

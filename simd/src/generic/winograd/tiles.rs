@@ -48,8 +48,8 @@ impl TiledLayer<'_> {
     ///
     /// # Safety
     ///
-    /// [`TiledLayer::fits`] and, for all outputs, [`outputs_fit`](crate::generic::convolve::outputs_fit) hold, `V`'s lanes are the plan's, and its instruction set is
-    /// enabled.
+    /// [`TiledLayer::fits`] and, for all outputs, [`outputs_fit`](crate::generic::convolve::outputs_fit)
+    /// hold, `V`'s lanes are the plan's, and its instruction set is enabled.
     #[inline(always)]
     pub(crate) unsafe fn convolve<V: Vector, const MAX: usize, const BOTH: bool>(
         &self,
