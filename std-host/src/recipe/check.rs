@@ -129,7 +129,12 @@ impl Recipe {
     /// The pooling's windows; whether they fit the code is seen when the images are known.
     fn check_pool(&self) -> Checked {
         let large = self.large.unwrap_or_default();
-        for (key, pool) in [("features.pool", self.features.pool), ("large.pool", large.pool)] {
+        let pools = [
+            ("features.pool", self.features.pool),
+            ("large.pool", large.pool),
+            ("svm.lower_pool", self.svm.lower_pool),
+        ];
+        for (key, pool) in pools {
             if let Some(pool) = pool {
                 sides_at_least_1(&format!("{key}.kernel"), pool.kernel)?;
                 sides_at_least_1(&format!("{key}.stride"), pool.stride)?;
