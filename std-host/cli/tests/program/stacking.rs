@@ -118,6 +118,7 @@ fn a_stack_is_encoded_classified_and_shown() {
     fs::write(&recipe, text.replacen("[svm]", "[svm]\nlower_layers = 0.5", 1)).unwrap();
     let out = wta(&["eval", "--run", &run, "--data", &data]).succeeds();
     assert!(out.stdout.contains("924 features"), "{out:?}");
+    wta(&["export", "--run", &run, "--out", &folder.path("model.wta")]).fails("leave svm.lower_layers out");
     // The lower ones pooled once more: 6 x 2 x 2, 12 x 1 x 1 and 24.
     let pooled = "[svm]\nlower_layers = 0.5\nlower_pool = { kernel = 5, stride = 5 }\nscale = \"feature\"";
     fs::write(&recipe, text.replacen("[svm]", pooled, 1)).unwrap();
@@ -126,8 +127,9 @@ fn a_stack_is_encoded_classified_and_shown() {
     let too_large = pooled.replace("kernel = 5", "kernel = 50");
     fs::write(&recipe, text.replacen("[svm]", &too_large, 1)).unwrap();
     wta(&["eval", "--run", &run, "--data", &data]).fails("pool");
+    // The classifier of pooled features is none of the others.
     fs::write(&recipe, text.replacen("[svm]", "[svm]\nlower_layers = 0.5", 1)).unwrap();
-    wta(&["export", "--run", &run, "--out", &folder.path("model.wta")]).fails("leave svm.lower_layers out");
+    wta(&["export", "--run", &run, "--out", &folder.path("model.wta")]).fails("features of other settings");
     // A layer is a run like any other.
     wta(&["eval", "--run", &middle, "--data", &data]).succeeds();
 
