@@ -29,9 +29,9 @@ impl Scaling {
     /// Factors that bring each feature's standard deviation over `rows` to the same, and the average norm of
     /// the rows to 1. Nothing is shifted.
     ///
-    /// A feature that is hardly ever more than 0 would be blown up with its noise. So a deviation counts as at
-    /// least a tenth of the features' average one (their root mean square). A feature that never changes gets
-    /// the factor of that least deviation.
+    /// A feature that is hardly ever more than 0 would be blown up with its noise. So a deviation counts as
+    /// at least a tenth of the features' average one (their root mean square). A feature that never changes
+    /// gets the factor of that least deviation.
     pub fn per_feature(rows: &Rows) -> Self {
         let count = rows.len().max(1) as f64;
         // Of the numbers, and of their squares.

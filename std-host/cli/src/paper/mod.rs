@@ -2,8 +2,9 @@
 //! folder.
 //!
 //! [`rows`] lists the work for each set. Each network is trained and evaluated in a run folder of its own,
-//! just as by `wta train` and `wta eval`. Finished work is not repeated, and an interrupted training continues
-//! from its checkpoint. After each piece of work, `paper-SET.md` is written with all results so far.
+//! just as by `wta train` and `wta eval`. Finished work is not repeated, and an interrupted training
+//! continues from its checkpoint. After each piece of work, `paper-SET.md` is written with all results so
+//! far.
 
 mod few_labels;
 mod figures;

@@ -27,8 +27,8 @@ pub(crate) struct Settings<'a> {
     pub data: Option<&'a Path>,
     /// The seed of the networks and the SVMs.
     pub seed: u64,
-    /// The number of seeds that every row is trained with; without one, the set's `seeded` recipes are trained
-    /// with [`super::rows::SEEDS`].
+    /// The number of seeds that every row is trained with; without one, the set's `seeded` recipes are
+    /// trained with [`super::rows::SEEDS`].
     pub seeds: Option<u64>,
     /// The instruction set.
     pub isa: Isa,
