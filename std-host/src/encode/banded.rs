@@ -8,7 +8,7 @@ use wta_core::{Encoder, Parameters, Pool, Shape};
 use wta_simd::Isa;
 
 use super::band::{Band, Layers};
-use super::stage::{Scratch, Stage, roots};
+use super::stage::{Scratch, Stage};
 use super::windows::Windows;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
@@ -168,9 +168,7 @@ impl<'a> Banded<'a> {
             at = to;
         }
         windows.finish();
-        if stage.stage.root && !stage.stage.roots_first() {
-            roots(features);
-        }
+        stage.stage.after_pooling(features);
         Ok(())
     }
 
@@ -405,6 +403,11 @@ mod tests {
             if case % 3 == 0 && features.positions() > 1 {
                 let below = layer_below(&text);
                 let (mine, _) = layer(&mut random, "", features, 1);
+                // The shape of its features does not tell that they are pooled once more.
+                let side = |len: usize| len.min(3);
+                let (rows, columns) = (side(features.height), side(features.width));
+                let svm = "svm.lower_layers = 1.0\nsvm.lower_pool";
+                let mine = format!("{mine}{svm} = {{ kernel = [{rows}, {columns}], stride = 1 }}\n");
                 upper_text = format!("{mine}{below}");
                 upper = recipe::parse(&upper_text, "test").unwrap();
                 samples = Samples::new(&upper, &dataset).unwrap();

@@ -106,8 +106,8 @@ impl FeatureEncoder {
     ///
     /// As for [`FeatureEncoder::encode`]; also if a layer's features cannot be pooled like this.
     pub fn all_layers(mut self, samples: &Samples<'_>, weight: f32) -> Result<Self> {
-        for stage in self.below_the_last() {
-            self.lower.check(stage.shape())?;
+        for (index, stage) in self.stages.iter().enumerate() {
+            self.lower_at(index).check(stage.shape())?;
         }
         self.factors = Some(vec![1.0; self.stages.len()]);
         let len = self.shape().len();
@@ -118,7 +118,7 @@ impl FeatureEncoder {
             self.encode(samples, indices, &mut features)?;
             for image in features.chunks_exact(len.max(1)) {
                 let mut rest = image;
-                for (shape, norm) in self.given().into_iter().zip(&mut norms) {
+                for (shape, norm) in self.given().zip(&mut norms) {
                     let (mine, above) = rest.split_at(shape.len().min(rest.len()));
                     *norm += mine.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
                     rest = above;
@@ -136,7 +136,7 @@ impl FeatureEncoder {
     /// The shape of one image's features: a plain vector if they are those of all layers.
     pub fn shape(&self) -> Shape {
         match self.factors {
-            Some(_) => Shape::vector(self.given().iter().map(Shape::len).sum()),
+            Some(_) => Shape::vector(self.given().map(|shape| shape.len()).sum()),
             None => self.stages.last().map_or(Shape::vector(0), Stage::shape),
         }
     }
@@ -154,21 +154,20 @@ impl FeatureEncoder {
         Err(Error::Invalid("the classifier is for other features than the network has".to_owned()))
     }
 
-    /// All stages but the last.
-    fn below_the_last(&self) -> &[Stage] {
-        self.stages.split_last().map_or(&[], |(_, below)| below)
+    /// How a stage's features are given out with those of all layers: the last one's as they are.
+    fn lower_at(&self, index: usize) -> LowerFeatures {
+        if index + 1 < self.stages.len() { self.lower } else { LowerFeatures::AS_THEY_ARE }
     }
 
     /// The shape of each stage's features as they are given out with those of all layers.
-    fn given(&self) -> Vec<Shape> {
-        let below = self.below_the_last().iter().map(|stage| self.lower.shape(stage.shape()));
-        below.chain(self.stages.last().map(Stage::shape)).collect()
+    fn given(&self) -> impl Iterator<Item = Shape> + '_ {
+        self.stages.iter().enumerate().map(|(index, stage)| self.lower_at(index).shape(stage.shape()))
     }
 
     /// The features of one image, layer by layer.
     pub fn columns(&self) -> Columns {
         let layers = match self.factors {
-            Some(_) => self.given(),
+            Some(_) => self.given().collect(),
             None => vec![self.shape()],
         };
         Columns { layers, factors: self.factors.clone() }
@@ -282,15 +281,16 @@ impl FeatureEncoder {
             let height = banded.height(self.stages.len().saturating_sub(1));
             return banded.write(self.stages.len().saturating_sub(1), pixels, 0..height, features);
         };
-        let (mut rest, given) = (features, self.given());
-        for (index, ((stage, factor), given)) in self.stages.iter().zip(factors).zip(given).enumerate() {
-            let (mine, above) = rest.split_at_mut(given.len().min(rest.len()));
-            if given == stage.shape() {
+        let mut rest = features;
+        for (index, (stage, factor)) in self.stages.iter().zip(factors).enumerate() {
+            let (lower, shape) = (self.lower_at(index), stage.shape());
+            let (mine, above) = rest.split_at_mut(lower.shape(shape).len().min(rest.len()));
+            if lower == LowerFeatures::AS_THEY_ARE {
                 banded.write(index, pixels, 0..banded.height(index), mine)?;
             } else {
-                let mut whole = zeros(stage.shape().len(), || "the features of a layer".to_owned())?;
+                let mut whole = zeros(shape.len(), || "the features of a layer".to_owned())?;
                 banded.write(index, pixels, 0..banded.height(index), &mut whole)?;
-                self.lower.write(self.isa, stage.shape(), &whole, mine);
+                lower.write(self.isa, shape, &whole, mine);
             }
             mine.iter_mut().for_each(|v| *v *= factor);
             rest = above;
@@ -305,6 +305,8 @@ impl FeatureEncoder {
         let lowest = self.stages.first().map_or(1, |stage| stage.network.input().len().max(1));
         let images = pixels.len() / lowest;
         let last = self.stages.len().saturating_sub(1);
+        // Where the stage's features begin among those of all layers.
+        let mut start = 0;
         for (index, (stage, mine)) in self.stages.iter().zip(&mut scratch).enumerate() {
             let rows = mine.pixels.chunks_exact_mut(stage.network.input().len());
             match (&below, &stage.link) {
@@ -324,20 +326,16 @@ impl FeatureEncoder {
             mine.features = made;
             done?;
             if let Some(factors) = &self.factors {
-                let given = self.given();
-                let start: usize = given.iter().take(index).map(|shape| shape.len()).sum();
-                let len = given.get(index).map_or(0, |shape| shape.len());
+                let (lower, shape) = (self.lower_at(index), stage.shape());
+                let end = start + lower.shape(shape).len();
                 let factor = factors.get(index).copied().unwrap_or(1.0);
                 let rows = features.chunks_exact_mut(self.shape().len());
-                for (row, made) in rows.zip(mine.features.chunks_exact(stage.shape().len())) {
-                    let row = row.get_mut(start..start + len).unwrap_or_default();
-                    if index == last {
-                        row.copy_from_slice(made);
-                    } else {
-                        self.lower.write(self.isa, stage.shape(), made, row);
-                    }
+                for (row, made) in rows.zip(mine.features.chunks_exact(shape.len())) {
+                    let row = row.get_mut(start..end).unwrap_or_default();
+                    lower.write(self.isa, shape, made, row);
                     row.iter_mut().for_each(|v| *v *= factor);
                 }
+                start = end;
             }
             below = Some((mine, stage.shape().len()));
         }

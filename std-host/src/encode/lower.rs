@@ -9,13 +9,16 @@ use crate::error::Result;
 use crate::recipe::PoolRecipe;
 
 /// The features of the lower layers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LowerFeatures {
     /// The second pooling.
     pool: Option<PoolRecipe>,
 }
 
 impl LowerFeatures {
+    /// Not pooled once more.
+    pub(super) const AS_THEY_ARE: Self = Self { pool: None };
+
     /// Features as they are, or pooled once more.
     pub(super) fn new(pool: Option<PoolRecipe>) -> Self {
         Self { pool: pool.filter(|pool| *pool != PoolRecipe::NONE) }

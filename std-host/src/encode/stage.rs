@@ -89,9 +89,7 @@ impl Stage {
         features: &mut [f32],
     ) -> Result<()> {
         self.encode(isa, images, scratch, features)?;
-        if self.root && !self.roots_first() {
-            roots(features.get_mut(..images * self.shape().len()).unwrap_or_default());
-        }
+        self.after_pooling(features.get_mut(..images * self.shape().len()).unwrap_or_default());
         Ok(())
     }
 
@@ -106,6 +104,13 @@ impl Stage {
         self.pool.threshold.apply(maps, code);
         if self.root && self.roots_first() {
             roots(code);
+        }
+    }
+
+    /// What becomes of features after they are pooled.
+    pub(super) fn after_pooling(&self, features: &mut [f32]) {
+        if self.root && !self.roots_first() {
+            roots(features);
         }
     }
 
@@ -141,7 +146,7 @@ impl Stage {
 }
 
 /// Square roots in place of the numbers.
-pub(super) fn roots(features: &mut [f32]) {
+fn roots(features: &mut [f32]) {
     features.iter_mut().for_each(|feature| *feature = feature.sqrt());
 }
 
