@@ -22,8 +22,7 @@ impl Scaling {
     ///
     /// With it, `C` means about the same for any features.
     pub fn unit_average_norm(rows: &Rows) -> Self {
-        let sum: f64 = (0..rows.len()).map(|row| rows.squared_norm(row).sqrt()).sum();
-        Self::Global(reciprocal(sum / rows.len() as f64))
+        Self::Global(reciprocal(average_norm(rows, |_| 1.0)))
     }
 
     /// Factors that bring each feature's standard deviation over `rows` to the same, and the average norm of
@@ -50,12 +49,7 @@ impl Scaling {
             LEAST_DEVIATION * LEAST_DEVIATION * variances.iter().sum::<f64>() / variances.len() as f64;
         let factors: Vec<f64> =
             variances.iter().map(|v| f64::from(reciprocal(v.max(least).sqrt()))).collect();
-        let mut norms = 0.0;
-        for row in 0..rows.len() {
-            let square = |entry: &Entry| (f64::from(entry.value) * factors[entry.index as usize]).powi(2);
-            norms += rows.row(row).iter().map(square).sum::<f64>().sqrt();
-        }
-        let common = f64::from(reciprocal(norms / count));
+        let common = f64::from(reciprocal(average_norm(rows, |feature| factors[feature])));
         Self::PerFeature(factors.iter().map(|factor| (factor * common) as f32).collect())
     }
 
@@ -127,6 +121,16 @@ pub fn raise(rows: &mut Rows, power: f32) -> Result<()> {
         entry.value = raised;
     }
     Ok(())
+}
+
+/// The average Euclidean norm of rows whose features are multiplied by these factors.
+fn average_norm(rows: &Rows, factor: impl Fn(usize) -> f64) -> f64 {
+    let square = |entry: &Entry| {
+        let scaled = f64::from(entry.value) * factor(entry.index as usize);
+        scaled * scaled
+    };
+    let norm = |row| rows.row(row).iter().map(square).sum::<f64>().sqrt();
+    (0..rows.len()).map(norm).sum::<f64>() / rows.len() as f64
 }
 
 /// `1 / size` as a factor, or 1 if that is not a positive finite number.
