@@ -28,6 +28,42 @@ macro_rules! kernel {
     };
 }
 
+/// A direct convolution, with `$signs` outputs of each filter (`$both`: 2, else 1).
+macro_rules! convolve_kernel {
+    ($features:literal, fn $name:ident; $vector:ty, $tile:literal, $both:literal, $signs:literal) => {
+        kernel! {
+            $features,
+            fn $name(
+                fields: &ReceptiveFields,
+                filters: Filters<'_>,
+                map: &[f32],
+                output_layout: OutputLayout,
+                out: &mut [f32],
+            );
+            where ($crate::generic::convolve::fits(
+                fields,
+                filters.bias.len(),
+                filters.prepared.len(),
+                map.len(),
+                <$vector as Vector>::LANES,
+            ) && $crate::generic::convolve::outputs_fit(
+                fields,
+                filters.bias.len().saturating_mul($signs),
+                output_layout,
+                out.len(),
+            ));
+            $crate::generic::convolve::convolve::<$vector, $tile, $both>(
+                fields,
+                filters.prepared,
+                filters.bias,
+                map,
+                output_layout,
+                out,
+            )
+        }
+    };
+}
+
 /// A convolution by tiles, with `$signs` outputs of each filter (`$both`: 2, else 1), where its operands fit,
 /// and otherwise what `Scalar` does by `$direct`.
 macro_rules! tiles_kernel {
@@ -88,67 +124,9 @@ macro_rules! implement_kernels {
                 $crate::generic::convolve::prepare(weights, field_len, <$vector as Vector>::LANES, prepared);
             }
 
-            kernel! {
-                $features,
-                fn convolve(
-                    fields: &ReceptiveFields,
-                    filters: Filters<'_>,
-                    map: &[f32],
-                    output_layout: OutputLayout,
-                    out: &mut [f32],
-                );
-                where ($crate::generic::convolve::fits(
-                    fields,
-                    filters.bias.len(),
-                    filters.prepared.len(),
-                    map.len(),
-                    <$vector as Vector>::LANES,
-                ) && $crate::generic::convolve::outputs_fit(
-                    fields,
-                    filters.bias.len(),
-                    output_layout,
-                    out.len(),
-                ));
-                $crate::generic::convolve::convolve::<$vector, $tile, false>(
-                    fields,
-                    filters.prepared,
-                    filters.bias,
-                    map,
-                    output_layout,
-                    out,
-                )
-            }
+            convolve_kernel! { $features, fn convolve; $vector, $tile, false, 1 }
 
-            kernel! {
-                $features,
-                fn convolve_both_signs(
-                    fields: &ReceptiveFields,
-                    filters: Filters<'_>,
-                    map: &[f32],
-                    output_layout: OutputLayout,
-                    out: &mut [f32],
-                );
-                where ($crate::generic::convolve::fits(
-                    fields,
-                    filters.bias.len(),
-                    filters.prepared.len(),
-                    map.len(),
-                    <$vector as Vector>::LANES,
-                ) && $crate::generic::convolve::outputs_fit(
-                    fields,
-                    filters.bias.len().saturating_mul(2),
-                    output_layout,
-                    out.len(),
-                ));
-                $crate::generic::convolve::convolve::<$vector, $tile, true>(
-                    fields,
-                    filters.prepared,
-                    filters.bias,
-                    map,
-                    output_layout,
-                    out,
-                )
-            }
+            convolve_kernel! { $features, fn convolve_both_signs; $vector, $tile, true, 2 }
 
             fn panel_maps(self) -> usize {
                 <$vector as Vector>::LANES
