@@ -17,7 +17,8 @@ fn main() -> wta::Result<()> {
     let scaling = Scaling::unit_average_norm(&rows);
     scaling.apply(&mut rows)?;
 
-    let search = Search { grid: vec![0.1, 1.0, 10.0], hold_out: HoldOut::Share(0.2), stop: Stop::Gap(1e-2) };
+    let search =
+        Search { grid: vec![0.1, 1.0, 10.0], hold_out: HoldOut::Share(0.2), views: 1, stop: Stop::Gap(1e-2) };
     let (mut model, report, choice) = choose_and_fit(&rows, &labels, 3, &search, &Options::default(), &())?;
     println!("C = {}, {:.2}% of the held-out examples are wrong", choice.c, 100.0 * choice.held_out_error());
     println!("all classes solved: {}", report.converged());

@@ -97,6 +97,49 @@ fn the_classifier_is_the_one_of_an_evaluation() {
 }
 
 #[test]
+fn a_classifier_learns_from_views_that_the_samples_do_not_show() {
+    let (train, test) = digits();
+    let mut recipe = recipe();
+    recipe.svm.c = vec![0.1, 1.0];
+    let trained = recipe.train(&train, &()).unwrap();
+    // The same pixels, mirrored and moved down by two rows.
+    let changed = |from: fn(usize, usize) -> Option<(usize, usize)>| {
+        let mut pixels = vec![0.0; 784 * test.len()];
+        for (index, image) in pixels.chunks_exact_mut(784).enumerate() {
+            let mut whole = [0.0; 784];
+            test.write(index, 1.0, &mut whole).unwrap();
+            for (place, pixel) in image.iter_mut().enumerate() {
+                *pixel = from(place / 28, place % 28).map_or(0.0, |(row, column)| whole[row * 28 + column]);
+            }
+        }
+        Dataset::from_floats(test.shape(), pixels).unwrap().with_labels(test.labels.clone().unwrap()).unwrap()
+    };
+    let mirrored = changed(|row, column| Some((row, 27 - column)));
+    let moved = changed(|row, column| Some((row.checked_sub(2)?, column)));
+    let tried = |mirror, shift, test: &Dataset, labels| {
+        let mut trained = trained.clone();
+        let mut recipe = recipe.clone();
+        (recipe.svm.mirror, recipe.svm.shift) = (mirror, shift);
+        trained.resolved = std::sync::Arc::new(recipe.resolve(train.shape()).unwrap());
+        let samples = (Samples::new(&recipe, &train).unwrap(), Samples::new(&recipe, test).unwrap());
+        let encoded = Encoded::new(&trained, &samples.0, Some(&samples.1), Encoding::default(), &()).unwrap();
+        let plan = Plan { labels, draws: 1, seed: 1, svm: &recipe.svm };
+        let evaluation = evaluate(&encoded, plan, &()).unwrap();
+        // Views are no further labels.
+        assert_eq!((encoded.train.image_labels().len(), evaluation.labels), (600, labels.unwrap_or(600)));
+        (encoded.train.views, evaluation.test_error)
+    };
+    let cases =
+        [(true, 0, 2, &mirrored, None), (false, 2, 5, &moved, None), (true, 2, 10, &mirrored, Some(200))];
+    for (mirror, shift, views, test, labels) in cases {
+        let (one, without) = tried(false, 0, test, labels);
+        let (found, with) = tried(mirror, shift, test, labels);
+        assert_eq!((one, found), (1, views));
+        assert!(with < without - 0.03, "{with} for {without}: {mirror}, {shift}, {labels:?}");
+    }
+}
+
+#[test]
 fn firmware_gets_what_the_run_folder_would_export() {
     let (train, _) = digits();
     let trained = recipe().train(&train, &()).unwrap();

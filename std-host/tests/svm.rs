@@ -222,7 +222,7 @@ fn choosing_c_finds_the_fewest_errors_and_ends_where_training_from_zero_does() {
     Scaling::unit_average_norm(&rows).apply(&mut rows).unwrap();
     let options = options(Stop::Gap(1e-5));
     for (hold_out, held_out, problems) in [(HoldOut::Share(0.25), 150, 5), (HoldOut::Folds(5), 600, 21)] {
-        let search = Search { grid: vec![0.001, 0.1, 1.0, 30.0], hold_out, stop: Stop::Gap(1e-2) };
+        let search = Search { grid: vec![0.001, 0.1, 1.0, 30.0], hold_out, views: 1, stop: Stop::Gap(1e-2) };
         let listener = Listener::default();
         let (model, report, choice) =
             choose_and_fit(&rows, &labels, 3, &search, &options, &listener).unwrap();
@@ -242,6 +242,38 @@ fn choosing_c_finds_the_fewest_errors_and_ends_where_training_from_zero_does() {
         assert_eq!(choose(&rows, &labels, 3, &search, &options, &()).unwrap(), choice);
         let again = choose_and_fit(&rows, &labels, 3, &search, &options, &()).unwrap();
         assert_eq!((again.0, again.2), (model, choice));
+    }
+}
+
+#[test]
+fn an_example_is_held_out_with_all_its_views_and_counted_once() {
+    // A feature of its own for each example: what is held out is classified by chance,
+    // unless the training knows another view of it.
+    let (examples, views) = (200, 3);
+    let labels: Vec<u16> = (0..examples).map(|example| (example % 2) as u16).collect();
+    let mut rows = Rows::new(examples).unwrap();
+    for row in 0..views * examples {
+        rows.push_sparse(&[(row % examples) as u32], &[1.0]).unwrap();
+    }
+    let labels = labels.repeat(views);
+    let options = Options::default();
+    for (hold_out, held_out) in [(HoldOut::Share(0.25), 50), (HoldOut::Folds(4), 200)] {
+        let errors = |views| {
+            let search = Search { grid: vec![1.0, 10.0], hold_out, views, ..Search::default() };
+            let (model, _, choice) = choose_and_fit(&rows, &labels, 2, &search, &options, &()).unwrap();
+            // The final training has all rows.
+            assert_eq!(model.error_rate(&rows, &labels).unwrap(), 0.0);
+            (choice.held_out, choice.held_out_error())
+        };
+        let (count, error) = errors(views);
+        assert!(count == held_out && error > 0.3, "{count}, {error}");
+        let (count, error) = errors(1);
+        assert!(count == views * held_out && error < 0.2, "{count}, {error}");
+    }
+    for views in [0, 7] {
+        let search = Search { views, ..Search::default() };
+        let error = choose(&rows, &labels, 2, &search, &options, &()).unwrap_err().to_string();
+        assert!(error.contains(&format!("600 rows are not {views} views")), "{error}");
     }
 }
 

@@ -50,7 +50,7 @@ impl Trained {
             rows,
             labels,
             encoded.classes.len(),
-            &search(plan, labels.len()),
+            &search(plan, labels.len(), encoded.train.views),
             &options(plan, SEED),
             observer,
         )?;

@@ -11,7 +11,7 @@ use crate::data::Classes;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
-use crate::preprocess::Samples;
+use crate::preprocess::{Samples, View};
 use crate::recipe::SvmScale;
 use crate::run::Trained;
 use crate::svm::file::Origin;
@@ -29,12 +29,22 @@ pub struct Encoding {
     pub power: f32,
 }
 
-/// The features of one split, one row for each image, and the images' labels.
+/// The features of one split and the images' labels.
 pub struct Part {
-    /// Scaled features.
+    /// Scaled features, one row for each view of each image: all images as they are, then all in the next view.
     pub rows: Rows,
     /// One for each row.
     pub labels: Vec<u16>,
+    /// The number of views of an image: more than 1 of training images if the recipe's `svm.mirror` or
+    /// `svm.shift` says so.
+    pub views: usize,
+}
+
+impl Part {
+    /// The labels of the images, one for each.
+    pub fn image_labels(&self) -> &[u16] {
+        self.labels.get(..self.labels.len() / self.views.max(1)).unwrap_or_default()
+    }
 }
 
 /// The features of a data set, encoded once for any number of evaluations.
@@ -108,6 +118,7 @@ impl Encoded {
         if !(how.power > 0.0 && how.power <= 10.0) {
             return Err(Error::setting(Setting::Power, "must be more than 0 and at most 10"));
         }
+        let views = View::all(&trained.recipe().svm, train.form(), train.image_shape())?;
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
         let pool = how.pool.map_or(trained.resolved.pool(), |pool| trained.resolved.pooled(pool));
@@ -117,9 +128,10 @@ impl Encoded {
         };
         let weight = trained.recipe().svm.lower_layers;
         let encoder = if weight > 0.0 { encoder.all_layers(train, weight)? } else { encoder };
-        observer.begin("encode", (train.len() + test.map_or(0, Samples::len)) as u64);
-        let mut train_rows = rows(&encoder, train, observer)?;
-        let mut test_rows = test.map(|test| rows(&encoder, test, observer)).transpose()?;
+        observer.begin("encode", (views.len() * train.len() + test.map_or(0, Samples::len)) as u64);
+        let mut train_rows = rows(&encoder, train, &views, observer)?;
+        let mut test_rows =
+            test.map(|test| rows(&encoder, test, &[View::default()], observer)).transpose()?;
         if how.power != 1.0 {
             svm::raise(&mut train_rows, how.power)?;
             test_rows.as_mut().map(|rows| svm::raise(rows, how.power)).transpose()?;
@@ -133,8 +145,8 @@ impl Encoded {
         observer.end();
         let origin = origin_of(trained, pool, how.power, train.classes().names());
         Ok(Self {
-            train: Part { rows: train_rows, labels: train_labels },
-            test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels }),
+            train: Part { rows: train_rows, labels: train_labels.repeat(views.len()), views: views.len() },
+            test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels, views: 1 }),
             classes: train.classes().clone(),
             encoder,
             scaling,
@@ -163,18 +175,25 @@ fn no_common_class(train: &[u16], test: &[u16], classes: &Classes) -> String {
     )
 }
 
-/// The features of all samples.
-fn rows(encoder: &FeatureEncoder, samples: &Samples<'_>, observer: &dyn Observer) -> Result<Rows> {
+/// The features of all samples, view by view.
+fn rows(
+    encoder: &FeatureEncoder,
+    samples: &Samples<'_>,
+    views: &[View],
+    observer: &dyn Observer,
+) -> Result<Rows> {
     let len = encoder.shape().len();
     let mut rows = Rows::new(len)?;
-    encoder.run(samples, |features| {
-        let block: Vec<&[f32]> = features.chunks_exact(len).collect();
-        rows.extend_dense(&block)?;
-        observer.advance(block.len() as u64);
-        if observer.should_stop() {
-            return Err(Error::Interrupted(Interrupted::Evaluation));
-        }
-        Ok(())
-    })?;
+    for view in views {
+        encoder.run(&samples.seen(*view), |features| {
+            let block: Vec<&[f32]> = features.chunks_exact(len).collect();
+            rows.extend_dense(&block)?;
+            observer.advance(block.len() as u64);
+            if observer.should_stop() {
+                return Err(Error::Interrupted(Interrupted::Evaluation));
+            }
+            Ok(())
+        })?;
+    }
     Ok(rows)
 }

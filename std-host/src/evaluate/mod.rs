@@ -41,14 +41,15 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     let Some(test) = &encoded.test else {
         return Err(Error::Invalid("the test images are not encoded, and there is no test error".to_owned()));
     };
-    plan.check(encoded.train.labels.len())?;
+    plan.check(encoded.train.image_labels().len())?;
     let start = Instant::now();
+    let views = encoded.train.views;
     let mut draws: Vec<Draw> = Vec::new();
     let mut first = None;
     for sample in samples(encoded, plan) {
         let (seed, rows, labels) = sample?;
         let (mut model, report, choice) = {
-            let (search, options) = (search(plan, labels.len()), options(plan, seed));
+            let (search, options) = (search(plan, labels.len(), views), options(plan, seed));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose_and_fit(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
@@ -63,9 +64,10 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         }
         if first.is_none() {
             let training_error = model.error_rate(&rows, &labels)?;
+            let used = labels.len() / views;
             encoded.scaling.fold_into(&mut model)?;
             let confusion = Confusion::new(encoded.classes.len(), &test.labels, &decisions);
-            first = Some((training_error, model, report.converged(), choice, labels.len(), confusion));
+            first = Some((training_error, model, report.converged(), choice, used, confusion));
         }
     }
     observer.end();
@@ -116,13 +118,14 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
 ///
 /// As for [`evaluate`], but the test images need not be encoded.
 pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Validation> {
-    plan.check(encoded.train.labels.len())?;
+    plan.check(encoded.train.image_labels().len())?;
+    let views = encoded.train.views;
     let mut draws = Vec::new();
     let mut first = None;
     for sample in samples(encoded, plan) {
         let (seed, rows, labels) = sample?;
         let choice = {
-            let (search, options) = (search(plan, labels.len()), options(plan, seed));
+            let (search, options) = (search(plan, labels.len(), views), options(plan, seed));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
@@ -136,7 +139,8 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     Ok(Validation { held_out: trials(&choice), draws, mean, sd })
 }
 
-/// The training rows and labels of each draw, with its seed; all rows if the plan has no number of labels.
+/// The training rows and labels of each draw, with its seed; all rows if the plan has no number of labels. A
+/// chosen image comes with all its views.
 fn samples<'a>(
     encoded: &'a Encoded,
     plan: Plan<'a>,
@@ -147,7 +151,10 @@ fn samples<'a>(
         let Some(count) = plan.labels else {
             return Ok((seed, Cow::Borrowed(&all.rows), Cow::Borrowed(&all.labels[..])));
         };
-        let chosen = labels::balanced(&all.labels, &encoded.classes, count, seed)?;
+        let images = all.image_labels().len();
+        let chosen = labels::balanced(all.image_labels(), &encoded.classes, count, seed)?;
+        let chosen: Vec<usize> =
+            (0..all.views).flat_map(|view| chosen.iter().map(move |image| view * images + image)).collect();
         let labels: Vec<u16> = chosen.iter().filter_map(|i| all.labels.get(*i).copied()).collect();
         Ok((seed, Cow::Owned(all.rows.select(&chosen)), Cow::Owned(labels)))
     })

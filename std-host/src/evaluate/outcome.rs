@@ -26,7 +26,7 @@ pub struct Draw {
 pub struct Evaluation {
     /// The share of test images that are classified wrongly.
     pub test_error: f64,
-    /// The share of the used training images that are classified wrongly.
+    /// The share of the used training images, in all their views, that are classified wrongly.
     pub training_error: f64,
     /// The C chosen.
     pub c: f64,

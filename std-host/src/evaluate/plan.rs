@@ -55,11 +55,12 @@ impl Plan<'_> {
     }
 }
 
-/// The search for C among so many labelled samples.
-pub(super) fn search(plan: Plan<'_>, samples: usize) -> svm::Search {
+/// The search for C among so many rows, which are so many views of each labelled sample.
+pub(super) fn search(plan: Plan<'_>, rows: usize, views: usize) -> svm::Search {
+    let samples = rows / views.max(1);
     let few = samples <= FEW_LABELS;
     let hold_out = if few { HoldOut::Folds(FOLDS.min(samples)) } else { HoldOut::Share(plan.svm.held_out) };
-    svm::Search { grid: plan.svm.c.clone(), hold_out, stop: svm::Stop::Gap(SEARCH_GAP) }
+    svm::Search { grid: plan.svm.c.clone(), hold_out, views, stop: svm::Stop::Gap(SEARCH_GAP) }
 }
 
 pub(super) fn options(plan: Plan<'_>, seed: u64) -> svm::Options {

@@ -21,6 +21,7 @@ mod local_contrast;
 mod samples;
 mod standardise;
 mod store;
+mod view;
 mod zca;
 mod zca_filter;
 
@@ -29,3 +30,4 @@ pub(crate) use arithmetic::Arithmetic;
 pub use fit::{fit, fit_on};
 pub use learnt::Preprocess;
 pub use samples::Samples;
+pub(crate) use view::View;

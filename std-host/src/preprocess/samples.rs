@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use wta_core::Shape;
 
 use super::apply::Preprocessor;
+use super::view::View;
 use crate::data::{Classes, Dataset, Form};
 use crate::error::{Error, Result};
 use crate::layout::planar;
@@ -22,6 +23,7 @@ pub struct Samples<'a> {
     scale: f32,
     shape: Shape,
     planar: bool,
+    view: View,
 }
 
 impl<'a> Samples<'a> {
@@ -41,7 +43,7 @@ impl<'a> Samples<'a> {
         reserve::expect(bytes, || format!("recipe {}: a sample of {} numbers", recipe.name, image.len()))?;
         let planar = recipe.layers().first().is_some_and(|lowest| lowest.is_fully_connected());
         let shape = if planar { Shape::vector(image.len()) } else { image };
-        Ok(Self { dataset, scale: 1.0 / recipe.data.divide_by, shape, planar })
+        Ok(Self { dataset, scale: 1.0 / recipe.data.divide_by, shape, planar, view: View::default() })
     }
 
     /// The number of images.
@@ -75,6 +77,11 @@ impl<'a> Samples<'a> {
     pub fn copy_of(&self, indices: &[usize]) -> Result<Samples<'static>> {
         let dataset = Cow::Owned(self.dataset.clone().into_owned());
         Samples { dataset, ..*self }.chosen(indices)
+    }
+
+    /// The same samples, seen like this.
+    pub(crate) fn seen(&self, view: View) -> Samples<'_> {
+        Samples { dataset: Cow::Borrowed(&*self.dataset), view, ..*self }
     }
 
     /// At most `most` indices, evenly spaced over the set.
@@ -132,8 +139,7 @@ impl<'a> Samples<'a> {
     ///
     /// As for [`Dataset::write`].
     pub(crate) fn write_raw(&self, indices: &[usize], to: &mut [f32]) -> Result<()> {
-        let samples = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
-        samples.try_for_each(|(to, index)| self.dataset.write(*index, 1.0, to))?;
+        self.write_shown(indices, 1.0, to)?;
         self.turn_planar(to);
         Ok(())
     }
@@ -162,9 +168,19 @@ impl<'a> Samples<'a> {
         indices: &[usize],
         to: &mut [f32],
     ) -> Result<()> {
-        let images = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
-        images.try_for_each(|(to, index)| self.dataset.write(*index, self.scale, to))?;
+        self.write_shown(indices, self.scale, to)?;
         preprocessor.apply(to);
         Ok(())
+    }
+
+    /// Writes the samples with these indices, times `scale`, as they are seen.
+    fn write_shown(&self, indices: &[usize], scale: f32, to: &mut [f32]) -> Result<()> {
+        let image = self.image_shape();
+        let samples = to.par_chunks_exact_mut(self.shape.len().max(1)).zip(indices);
+        samples.try_for_each_init(Vec::new, |copy, (to, index)| {
+            self.dataset.write(*index, scale, to)?;
+            self.view.show(image, to, copy);
+            Ok(())
+        })
     }
 }

@@ -258,7 +258,8 @@ mod tests {
             sparsity = { KEEP, grid = 2, start = 0.5, falling = 0.75 }
             corruption = { input = 0.25, hidden = 0.5 }
             features = { root = true, signs = 'both', threshold = 'triangle', pool = POOL }
-            svm = { c = [0.5, 1.5], lower_layers = 0.5, lower_pool = POOL, scale = 'feature', held_out = 0.25, gap = 0.5 }
+            svm = { c = [0.5, 1.5], lower_layers = 0.5, lower_pool = POOL, scale = 'feature', mirror = true,
+                    shift = 2, held_out = 0.25, gap = 0.5 }
             training = { epochs = 2, batch = 50, OPTIMIZER, rate = 0.5, decay = 0.5, seed = 7, held_out = 0.5, patience = 3,
                          clip_gradient = 0.5, clip_inputs = [-0.5, 1.5], limit_inputs = 9.5, bad_samples = 'skip', revive = true }
         ";

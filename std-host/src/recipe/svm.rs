@@ -31,6 +31,16 @@ pub struct SvmRecipe {
     #[schemars(extend("default" = "all"), example = &"feature")]
     #[serde(skip_serializing_if = "SvmScale::is_all")]
     pub scale: SvmScale,
+    /// Learn from the mirror image of each training sample, too: left and right change places. New samples are
+    /// classified as they are, so it costs a device nothing.
+    #[schemars(extend("default" = false), example = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
+    /// Learn from each training sample moved up, down, left and right by this many pixels, too; of a signal,
+    /// by this many time steps. 0 moves nothing. What comes in from outside repeats the border.
+    #[schemars(extend("default" = 0), example = 1)]
+    #[serde(skip_serializing_if = "is_none_moved")]
+    pub shift: u32,
     /// The share of the training data held out to choose C [default: a sixth].
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1), example = 0.2)]
     pub held_out: f64,
@@ -63,6 +73,11 @@ fn is_zero(number: &f32) -> bool {
     *number == 0.0
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as Serde calls it")]
+fn is_none_moved(shift: &u32) -> bool {
+    *shift == 0
+}
+
 impl Default for SvmRecipe {
     fn default() -> Self {
         Self {
@@ -70,6 +85,8 @@ impl Default for SvmRecipe {
             lower_layers: 0.0,
             lower_pool: None,
             scale: SvmScale::All,
+            mirror: false,
+            shift: 0,
             held_out: 1.0 / 6.0,
             gap: 1e-3,
         }

@@ -28,13 +28,21 @@ pub struct Search {
     pub grid: Vec<f64>,
     /// Where the errors are counted.
     pub hold_out: HoldOut,
+    /// The number of rows of each example: first all examples as they are, then all in another view, and so
+    /// on. An example is held out with all its views, and counted once, as it is.
+    pub views: usize,
     /// When a class counts as solved during the search; looser than for the final model.
     pub stop: Stop,
 }
 
 impl Default for Search {
     fn default() -> Self {
-        Self { grid: vec![0.1, 0.3, 1.0, 3.0, 10.0], hold_out: HoldOut::Share(0.15), stop: Stop::Gap(1e-2) }
+        Self {
+            grid: vec![0.1, 0.3, 1.0, 3.0, 10.0],
+            hold_out: HoldOut::Share(0.15),
+            views: 1,
+            stop: Stop::Gap(1e-2),
+        }
     }
 }
 
@@ -122,6 +130,33 @@ pub fn choose(
     Path::new(rows, labels, classes, search, options)?.walk(rows, labels, search, options, observer)
 }
 
+/// Which rows show the same example.
+struct Views {
+    examples: usize,
+    views: usize,
+}
+
+impl Views {
+    fn new(rows: usize, views: usize) -> Result<Self> {
+        if views == 0 || !rows.is_multiple_of(views) {
+            return Err(Error::Invalid(format!("{rows} rows are not {views} views of each example")));
+        }
+        Ok(Self { examples: rows / views, views })
+    }
+
+    /// Adds the other views of the examples `rows`.
+    fn add_to(&self, rows: &mut Vec<u32>) {
+        let first = rows.len();
+        for view in 1..self.views {
+            // The trainer has refused more rows than 32 bits number.
+            let offset = (view * self.examples) as u32;
+            rows.extend_from_within(..first);
+            let start = rows.len() - first;
+            rows[start..].iter_mut().for_each(|row| *row += offset);
+        }
+    }
+}
+
 /// The search through the grid, with each part held out in turn.
 struct Path<'a> {
     parts: Vec<Part<'a>>,
@@ -148,10 +183,13 @@ impl<'a> Path<'a> {
     ) -> Result<Self> {
         // The trainer checks the labels before they are used to make the parts.
         let first = Trainer::new(rows, labels, classes)?;
-        let splits = match search.hold_out {
-            HoldOut::Share(share) => vec![split(labels, classes, share, options.seed)?],
-            HoldOut::Folds(count) => folds(labels, classes, count, options.seed)?,
+        let views = Views::new(labels.len(), search.views)?;
+        let examples = &labels[..views.examples];
+        let mut splits = match search.hold_out {
+            HoldOut::Share(share) => vec![split(examples, classes, share, options.seed)?],
+            HoldOut::Folds(count) => folds(examples, classes, count, options.seed)?,
         };
+        splits.iter_mut().for_each(|(training, _)| views.add_to(training));
         let problems = search.grid.len() * splits.len() + 1;
         let mut first = Some(first);
         let parts = splits.into_iter().map(|(training, held_out)| {
