@@ -184,12 +184,25 @@ impl FeatureEncoder {
     /// # Errors
     ///
     /// As for [`FeatureEncoder::encode`]; also any error that `consume` returns.
-    pub fn run(&self, samples: &Samples<'_>, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+    pub fn run(&self, samples: &Samples<'_>, consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        self.run_on(samples, &(0..samples.len()).collect::<Vec<usize>>(), consume)
+    }
+
+    /// The same for the samples with these indices, in this order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`FeatureEncoder::run`].
+    pub fn run_on(
+        &self,
+        samples: &Samples<'_>,
+        indices: &[usize],
+        mut consume: impl FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
         let group = (FEATURES / self.shape().len().max(1)).clamp(1, GROUP);
         let mut features =
-            zeros(group.min(samples.len()) * self.shape().len(), || "the features".to_owned())?;
-        let all: Vec<usize> = (0..samples.len()).collect();
-        for group in all.chunks(group) {
+            zeros(group.min(indices.len()) * self.shape().len(), || "the features".to_owned())?;
+        for group in indices.chunks(group) {
             let features = features.get_mut(..group.len() * self.shape().len()).unwrap_or_default();
             self.encode(samples, group, features)?;
             consume(features)?;

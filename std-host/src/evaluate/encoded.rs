@@ -7,6 +7,8 @@ use wta_core::Pool;
 use wta_simd::Isa;
 
 use super::origin::origin_of;
+use super::plan::Drawn;
+use super::train_part::TrainPart;
 use crate::data::Classes;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Interrupted, Result, Setting};
@@ -27,24 +29,17 @@ pub struct Encoding {
     /// The power that each feature is raised to. 1 changes nothing; more than 1 gives strong responses more
     /// weight, which suits few labels.
     pub power: f32,
+    /// The labels that will be drawn ([`Plan::drawn`](super::Plan::drawn)), so that no other images are encoded
+    /// in several views; `None` for all.
+    pub drawn: Option<Drawn>,
 }
 
-/// The features of one split and the images' labels.
-pub struct Part {
-    /// Scaled features, one row for each view of each image: all images as they are, then all in the next view.
+/// The features of the test images and their labels.
+pub struct TestPart {
+    /// Scaled features, one row for each image.
     pub rows: Rows,
     /// One for each row.
     pub labels: Vec<u16>,
-    /// The number of views of an image: more than 1 of training images if the recipe's `svm.mirror` or
-    /// `svm.shift` says so.
-    pub views: usize,
-}
-
-impl Part {
-    /// The labels of the images, one for each.
-    pub fn image_labels(&self) -> &[u16] {
-        self.labels.get(..self.labels.len() / self.views.max(1)).unwrap_or_default()
-    }
 }
 
 /// The features of a data set, encoded once for any number of evaluations.
@@ -56,10 +51,10 @@ impl Part {
 /// Each feature other than 0 takes 8 bytes: 60,000 images with 51,200 features, a twentieth of them not 0,
 /// take 1.2 GB.
 pub struct Encoded {
-    /// The training images.
-    pub train: Part,
+    /// The training images; in several views if the recipe's `svm.mirror` or `svm.shift` says so.
+    pub train: TrainPart,
     /// The test images; `None` if only [`super::validate`] is called, which does not use them.
-    pub test: Option<Part>,
+    pub test: Option<TestPart>,
     /// The names of the classes.
     pub classes: Classes,
     /// The encoder of the features.
@@ -82,7 +77,7 @@ pub struct Encoded {
 
 impl Default for Encoding {
     fn default() -> Self {
-        Self { isa: Isa::detect(), pool: None, power: 1.0 }
+        Self { isa: Isa::detect(), pool: None, power: 1.0, drawn: None }
     }
 }
 
@@ -119,6 +114,11 @@ impl Encoded {
             return Err(Error::setting(Setting::Power, "must be more than 0 and at most 10"));
         }
         let views = View::all(&trained.recipe().svm, train.form(), train.image_shape())?;
+        let further = views.get(1..).unwrap_or_default();
+        let viewed = match how.drawn {
+            Some(drawn) if !further.is_empty() => drawn.images(&train_labels, train.classes())?,
+            _ => (0..train.len()).collect(),
+        };
         let start = Instant::now();
         let encoder = FeatureEncoder::new(how.isa, trained)?;
         let pool = how.pool.map_or(trained.resolved.pool(), |pool| trained.resolved.pooled(pool));
@@ -128,10 +128,22 @@ impl Encoded {
         };
         let weight = trained.recipe().svm.lower_layers;
         let encoder = if weight > 0.0 { encoder.all_layers(train, weight)? } else { encoder };
-        observer.begin("encode", (views.len() * train.len() + test.map_or(0, Samples::len)) as u64);
-        let mut train_rows = rows(&encoder, train, &views, observer)?;
-        let mut test_rows =
-            test.map(|test| rows(&encoder, test, &[View::default()], observer)).transpose()?;
+        let all = |samples: &Samples<'_>| (0..samples.len()).collect::<Vec<usize>>();
+        let count = train.len() + further.len() * viewed.len() + test.map_or(0, Samples::len);
+        observer.begin("encode", count as u64);
+        let mut train_rows = Rows::new(encoder.shape().len())?;
+        append(&encoder, train, &all(train), &mut train_rows, observer)?;
+        for view in further {
+            append(&encoder, &train.seen(*view), &viewed, &mut train_rows, observer)?;
+        }
+        let mut test_rows = match test {
+            Some(test) => {
+                let mut rows = Rows::new(encoder.shape().len())?;
+                append(&encoder, test, &all(test), &mut rows, observer)?;
+                Some(rows)
+            }
+            None => None,
+        };
         if how.power != 1.0 {
             svm::raise(&mut train_rows, how.power)?;
             test_rows.as_mut().map(|rows| svm::raise(rows, how.power)).transpose()?;
@@ -145,8 +157,8 @@ impl Encoded {
         observer.end();
         let origin = origin_of(trained, pool, how.power, train.classes().names());
         Ok(Self {
-            train: Part { rows: train_rows, labels: train_labels.repeat(views.len()), views: views.len() },
-            test: test_rows.zip(test_labels).map(|(rows, labels)| Part { rows, labels, views: 1 }),
+            train: TrainPart::new(train_rows, train_labels, viewed, views.len()),
+            test: test_rows.zip(test_labels).map(|(rows, labels)| TestPart { rows, labels }),
             classes: train.classes().clone(),
             encoder,
             scaling,
@@ -175,25 +187,22 @@ fn no_common_class(train: &[u16], test: &[u16], classes: &Classes) -> String {
     )
 }
 
-/// The features of all samples, view by view.
-fn rows(
+/// Appends the features of the samples with these indices.
+fn append(
     encoder: &FeatureEncoder,
     samples: &Samples<'_>,
-    views: &[View],
+    indices: &[usize],
+    rows: &mut Rows,
     observer: &dyn Observer,
-) -> Result<Rows> {
+) -> Result<()> {
     let len = encoder.shape().len();
-    let mut rows = Rows::new(len)?;
-    for view in views {
-        encoder.run(&samples.seen(*view), |features| {
-            let block: Vec<&[f32]> = features.chunks_exact(len).collect();
-            rows.extend_dense(&block)?;
-            observer.advance(block.len() as u64);
-            if observer.should_stop() {
-                return Err(Error::Interrupted(Interrupted::Evaluation));
-            }
-            Ok(())
-        })?;
-    }
-    Ok(rows)
+    encoder.run_on(samples, indices, |features| {
+        let block: Vec<&[f32]> = features.chunks_exact(len).collect();
+        rows.extend_dense(&block)?;
+        observer.advance(block.len() as u64);
+        if observer.should_stop() {
+            return Err(Error::Interrupted(Interrupted::Evaluation));
+        }
+        Ok(())
+    })
 }

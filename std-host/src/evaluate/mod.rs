@@ -13,18 +13,20 @@ mod origin;
 mod outcome;
 mod plan;
 mod predictor;
+mod train_part;
 
 use std::borrow::Cow;
 use std::time::Instant;
 
 pub use classified::Classified;
 pub use classifier::Classifier;
-pub use encoded::{Encoded, Encoding, Part};
+pub use encoded::{Encoded, Encoding, TestPart};
 pub use mistakes::{Confusion, Mistake};
 pub(crate) use origin::origin_of;
 pub use outcome::{Draw, Evaluation, Validation, spread};
-pub use plan::Plan;
+pub use plan::{Drawn, Plan};
 pub use predictor::Predictor;
+pub use train_part::TrainPart;
 
 use crate::error::{Error, Result};
 use crate::observer::{Observer, SvmProgress};
@@ -139,24 +141,21 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     Ok(Validation { held_out: trials(&choice), draws, mean, sd })
 }
 
-/// The training rows and labels of each draw, with its seed; all rows if the plan has no number of labels. A
-/// chosen image comes with all its views.
+/// The training rows and labels of each draw, with its seed; all rows if the plan has no number of labels. An
+/// image comes with all its views.
 fn samples<'a>(
     encoded: &'a Encoded,
     plan: Plan<'a>,
 ) -> impl Iterator<Item = Result<(u64, Cow<'a, Rows>, Cow<'a, [u16]>)>> {
     let all = &encoded.train;
-    (0..plan.draws).map(move |draw| {
-        let seed = plan.seed.wrapping_add(draw as u64);
+    Drawn::seeds(plan.draws, plan.seed).map(move |seed| {
         let Some(count) = plan.labels else {
-            return Ok((seed, Cow::Borrowed(&all.rows), Cow::Borrowed(&all.labels[..])));
+            let (rows, labels) = all.whole()?;
+            return Ok((seed, Cow::Borrowed(rows), Cow::Borrowed(labels)));
         };
-        let images = all.image_labels().len();
         let chosen = labels::balanced(all.image_labels(), &encoded.classes, count, seed)?;
-        let chosen: Vec<usize> =
-            (0..all.views).flat_map(|view| chosen.iter().map(move |image| view * images + image)).collect();
-        let labels: Vec<u16> = chosen.iter().filter_map(|i| all.labels.get(*i).copied()).collect();
-        Ok((seed, Cow::Owned(all.rows.select(&chosen)), Cow::Owned(labels)))
+        let (rows, labels) = all.chosen(&chosen)?;
+        Ok((seed, Cow::Owned(rows), Cow::Owned(labels)))
     })
 }
 

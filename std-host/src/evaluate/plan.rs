@@ -1,5 +1,9 @@
 //! How to evaluate: labels, draws, and the SVM's settings.
 
+use std::collections::BTreeSet;
+
+use super::labels::balanced;
+use crate::data::Classes;
 use crate::error::{Error, Result, Setting};
 use crate::recipe::SvmRecipe;
 use crate::svm::{self, HoldOut};
@@ -28,7 +32,36 @@ pub struct Plan<'a> {
     pub svm: &'a SvmRecipe,
 }
 
+/// Some labels for each of several draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    labels: usize,
+    draws: usize,
+    seed: u64,
+}
+
+impl Drawn {
+    /// The seed of each draw.
+    pub(super) fn seeds(draws: usize, seed: u64) -> impl Iterator<Item = u64> {
+        (0..draws).map(move |draw| seed.wrapping_add(draw as u64))
+    }
+
+    /// All images that are drawn, ascending.
+    pub(super) fn images(self, labels: &[u16], classes: &Classes) -> Result<Vec<usize>> {
+        let mut images = BTreeSet::new();
+        for seed in Self::seeds(self.draws, self.seed) {
+            images.extend(balanced(labels, classes, self.labels, seed)?);
+        }
+        Ok(images.into_iter().collect())
+    }
+}
+
 impl Plan<'_> {
+    /// What will be drawn, for [`Encoding`](super::Encoding); `None` if all labels are used.
+    pub fn drawn(&self) -> Option<Drawn> {
+        self.labels.map(|labels| Drawn { labels, draws: self.draws, seed: self.seed })
+    }
+
     /// `Ok` if it can be carried out with `images` labelled training images.
     ///
     /// # Errors

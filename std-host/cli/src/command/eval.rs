@@ -86,10 +86,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         svm.c.clone_from(c);
     }
     let pool = pool.map(|pool| pool.over(trained.resolved.encoding().code()));
-    let encoding = Encoding { isa: context.isa, pool, power: arguments.power };
     let (labels, draws) = (arguments.labels, usize::from(arguments.draws));
     let plan = Plan { labels, draws, seed: arguments.seed, svm: &svm };
     plan.check(train.len())?;
+    let encoding = Encoding { isa: context.isa, pool, power: arguments.power, drawn: plan.drawn() };
     let encoded = Encoded::new(&trained, &train, test.as_ref(), encoding, &bar)?;
     if arguments.validate {
         return report_validation(&validate(&encoded, plan, &bar)?);
