@@ -29,8 +29,8 @@ pub struct Encoding {
     /// The power that each feature is raised to. 1 changes nothing; more than 1 gives strong responses more
     /// weight, which suits few labels.
     pub power: f32,
-    /// The labels that will be drawn ([`Plan::drawn`](super::Plan::drawn)), so that no other images are encoded
-    /// in several views; `None` for all.
+    /// The labels that will be drawn ([`Plan::drawn`](super::Plan::drawn)), so that no other images are
+    /// encoded in several views; `None` for all.
     pub drawn: Option<Drawn>,
 }
 

@@ -5,8 +5,8 @@ use crate::svm::Rows;
 
 /// The features of the training images and their labels.
 pub struct TrainPart {
-    /// Scaled features: first all images as they are, then those of [`viewed`](Self::viewed) in the next view,
-    /// and so on.
+    /// Scaled features: first all images as they are, then those that are there in all views, in the next
+    /// view, and so on.
     pub rows: Rows,
     /// One for each row.
     pub labels: Vec<u16>,

@@ -31,8 +31,8 @@ pub struct SvmRecipe {
     #[schemars(extend("default" = "all"), example = &"feature")]
     #[serde(skip_serializing_if = "SvmScale::is_all")]
     pub scale: SvmScale,
-    /// Learn from the mirror image of each training sample, too: left and right change places. New samples are
-    /// classified as they are, so it costs a device nothing.
+    /// Learn from the mirror image of each training sample, too: left and right change places. New samples
+    /// are classified as they are, so it costs a device nothing.
     #[schemars(extend("default" = false), example = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mirror: bool,
