@@ -122,9 +122,19 @@ fn a_classifier_learns_from_views_that_the_samples_do_not_show() {
         (recipe.svm.mirror, recipe.svm.shift) = (mirror, shift);
         trained.resolved = std::sync::Arc::new(recipe.resolve(train.shape()).unwrap());
         let samples = (Samples::new(&recipe, &train).unwrap(), Samples::new(&recipe, test).unwrap());
-        let encoded = Encoded::new(&trained, &samples.0, Some(&samples.1), Encoding::default(), &()).unwrap();
         let plan = Plan { labels, draws: 1, seed: 1, svm: &recipe.svm };
+        let how = Encoding { drawn: plan.drawn(), ..Encoding::default() };
+        let encoded = Encoded::new(&trained, &samples.0, Some(&samples.1), how, &()).unwrap();
         let evaluation = evaluate(&encoded, plan, &()).unwrap();
+        // Only what is drawn is there in all views, and stands for nothing else.
+        let rows = 600 + (encoded.train.views - 1) * labels.unwrap_or(600);
+        assert_eq!((encoded.train.rows.len(), encoded.train.labels.len()), (rows, rows));
+        if rows > 600 && labels.is_some() {
+            for other in [Plan { seed: 2, ..plan }, Plan { labels: None, ..plan }] {
+                let error = evaluate(&encoded, other, &()).unwrap_err().to_string();
+                assert!(error.contains("other labels are drawn"), "{error}");
+            }
+        }
         // Views are no further labels.
         assert_eq!((encoded.train.image_labels().len(), evaluation.labels), (600, labels.unwrap_or(600)));
         (encoded.train.views, evaluation.test_error)

@@ -128,22 +128,10 @@ impl Encoded {
         };
         let weight = trained.recipe().svm.lower_layers;
         let encoder = if weight > 0.0 { encoder.all_layers(train, weight)? } else { encoder };
-        let all = |samples: &Samples<'_>| (0..samples.len()).collect::<Vec<usize>>();
         let count = train.len() + further.len() * viewed.len() + test.map_or(0, Samples::len);
         observer.begin("encode", count as u64);
-        let mut train_rows = Rows::new(encoder.shape().len())?;
-        append(&encoder, train, &all(train), &mut train_rows, observer)?;
-        for view in further {
-            append(&encoder, &train.seen(*view), &viewed, &mut train_rows, observer)?;
-        }
-        let mut test_rows = match test {
-            Some(test) => {
-                let mut rows = Rows::new(encoder.shape().len())?;
-                append(&encoder, test, &all(test), &mut rows, observer)?;
-                Some(rows)
-            }
-            None => None,
-        };
+        let mut train_rows = rows(&encoder, train, further, &viewed, observer)?;
+        let mut test_rows = test.map(|test| rows(&encoder, test, &[], &[], observer)).transpose()?;
         if how.power != 1.0 {
             svm::raise(&mut train_rows, how.power)?;
             test_rows.as_mut().map(|rows| svm::raise(rows, how.power)).transpose()?;
@@ -187,16 +175,17 @@ fn no_common_class(train: &[u16], test: &[u16], classes: &Classes) -> String {
     )
 }
 
-/// Appends the features of the samples with these indices.
-fn append(
+/// The features of all samples as they are, then those of the samples `viewed` in each of the further views.
+fn rows(
     encoder: &FeatureEncoder,
     samples: &Samples<'_>,
-    indices: &[usize],
-    rows: &mut Rows,
+    further: &[View],
+    viewed: &[usize],
     observer: &dyn Observer,
-) -> Result<()> {
+) -> Result<Rows> {
     let len = encoder.shape().len();
-    encoder.run_on(samples, indices, |features| {
+    let mut rows = Rows::new(len)?;
+    let mut append = |features: &[f32]| {
         let block: Vec<&[f32]> = features.chunks_exact(len).collect();
         rows.extend_dense(&block)?;
         observer.advance(block.len() as u64);
@@ -204,5 +193,10 @@ fn append(
             return Err(Error::Interrupted(Interrupted::Evaluation));
         }
         Ok(())
-    })
+    };
+    encoder.run(samples, &mut append)?;
+    for view in further {
+        encoder.run_on(&samples.seen(*view), viewed, &mut append)?;
+    }
+    Ok(rows)
 }

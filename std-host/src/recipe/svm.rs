@@ -39,7 +39,7 @@ pub struct SvmRecipe {
     /// Learn from each training sample moved up, down, left and right by this many pixels, too; of a signal,
     /// by this many time steps. 0 moves nothing. What comes in from outside repeats the border.
     #[schemars(extend("default" = 0), example = 1)]
-    #[serde(skip_serializing_if = "is_none_moved")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub shift: u32,
     /// The share of the training data held out to choose C [default: a sixth].
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1), example = 0.2)]
@@ -68,14 +68,8 @@ impl SvmScale {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as Serde calls it")]
-fn is_zero(number: &f32) -> bool {
-    *number == 0.0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as Serde calls it")]
-fn is_none_moved(shift: &u32) -> bool {
-    *shift == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 impl Default for SvmRecipe {
