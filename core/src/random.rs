@@ -5,6 +5,9 @@
 
 use crate::math;
 
+/// What a number adds to the state.
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// A SplitMix64 generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -28,11 +31,17 @@ impl Random {
 
     /// 64 random bits.
     pub const fn next_u64(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.state = self.state.wrapping_add(STEP);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
+    }
+
+    /// Skips so many of the numbers that [`next_u64`](Self::next_u64) gives, and [`uniform`](Self::uniform)
+    /// and [`below`](Self::below), in a time that does not depend on how many.
+    pub const fn skip(&mut self, count: u64) {
+        self.state = self.state.wrapping_add(count.wrapping_mul(STEP));
     }
 
     /// Uniform in `[0, 1)`, a multiple of `2^-24`.
@@ -80,6 +89,16 @@ mod tests {
             numbers,
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
+    }
+
+    #[test]
+    fn skipped_numbers_are_those_that_would_have_come() {
+        let (mut one, mut other) = (Random::new(8), Random::new(8));
+        for count in [0, 1, 2, 500] {
+            (0..count).for_each(|_| _ = one.next_u64());
+            other.skip(count);
+            assert_eq!(one.uniform(), other.uniform());
+        }
     }
 
     #[test]

@@ -163,13 +163,30 @@ impl<'a, K: Kernels> Rbm<'a, K> {
     /// [`Error::Diverged`] with the index of a visible unit's bias when its input is not finite or absurdly
     /// large.
     pub fn visible(&self, first: usize, active: &[u32], ones: &[f32], visible: &mut [f32]) -> Result<()> {
-        let len = visible.len();
-        for (to, bias) in visible.iter_mut().zip(part(self.parameters.decoder_bias(), first, len)) {
-            *to = *bias;
-        }
-        let inputs = self.visible_len();
+        self.visible_biases(first, visible);
+        self.add_visible(first, active, ones, visible);
+        self.finish_visible(first, visible)
+    }
+
+    /// The first step of [`Rbm::visible`]: the biases.
+    pub fn visible_biases(&self, first: usize, visible: &mut [f32]) {
+        let biases = part(self.parameters.decoder_bias(), first, visible.len());
+        visible.iter_mut().zip(biases).for_each(|(to, bias)| *to = *bias);
+    }
+
+    /// The second step of [`Rbm::visible`]: adds the weights of the `active` units, in their order. Several
+    /// calls add one after the other, also of RBMs that have some of the units each.
+    pub fn add_visible(&self, first: usize, active: &[u32], ones: &[f32], visible: &mut [f32]) {
         let weights = self.parameters.atoms().get(first..).unwrap_or(&[]);
-        self.kernels.weighted_row_sum(ones, active, weights, inputs, visible);
+        self.kernels.weighted_row_sum(ones, active, weights, self.visible_len(), visible);
+    }
+
+    /// The last step of [`Rbm::visible`]: the probabilities of these sums.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Rbm::visible`].
+    pub fn finish_visible(&self, first: usize, visible: &mut [f32]) -> Result<()> {
         expect_sane(self.parameters.network_ref().decoder_bias_start() + first, visible)?;
         visible.iter_mut().for_each(|v| *v = math::sigmoid(*v));
         Ok(())

@@ -116,6 +116,9 @@ pub enum Error {
         /// What the core said.
         source: wta_core::Error,
     },
+    /// Another process of the job is gone.
+    #[error("{0}")]
+    Lost(#[from] crate::ranks::Lost),
     /// The [`Observer`](crate::Observer) asked to stop.
     #[error("interrupted: {0}")]
     Interrupted(Interrupted),

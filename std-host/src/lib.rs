@@ -63,6 +63,7 @@ pub mod picture;
 pub mod preprocess;
 mod problem;
 pub mod profile;
+pub mod ranks;
 pub mod recipe;
 pub mod run;
 pub mod search;

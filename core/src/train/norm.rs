@@ -35,6 +35,16 @@ impl Norm {
     /// Of no number.
     pub const ZERO: Self = Self { scale: f32::from_bits(SCALES.0), squares: 0.0 };
 
+    /// The two numbers that it consists of, to send it to another process.
+    pub const fn numbers(self) -> [f32; 2] {
+        [self.scale, self.squares]
+    }
+
+    /// The norm that consists of these [`numbers`](Self::numbers).
+    pub const fn from_numbers([scale, squares]: [f32; 2]) -> Self {
+        Self { scale, squares }
+    }
+
     // Called for every row, from several places.
     /// Of a row of finite numbers.
     #[inline(never)]

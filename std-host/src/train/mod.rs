@@ -27,7 +27,7 @@ pub use initial::initialise;
 pub use options::{Options, Outcome};
 pub use set::TrainingSet;
 pub use stacked::StackedSet;
-pub use step::BatchTrainer;
+pub use step::{BatchTrainer, Whole};
 
 use crate::data::Dataset;
 use crate::error::{Error, Interrupted, Result};

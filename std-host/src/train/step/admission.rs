@@ -3,7 +3,17 @@
 use rayon::prelude::*;
 use wta_core::{Guard, admits_probabilities, has_subnormal};
 
+use super::portion::Portion;
 use crate::error::Result;
+
+/// What is said of an image.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Good,
+    Bad,
+    /// The step fails.
+    Refused,
+}
 
 /// Looks through batches, and keeps what it made of the last one.
 #[derive(Default)]
@@ -17,31 +27,52 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// The batch as it is to be trained on, and which of its images are bad (none, if there are none).
+    /// The batch as it is to be trained on, and which of its images are bad (none, if there are none). If the
+    /// processes have some images each, `batch` is this one's, and all learn which of all images are bad.
     pub(super) fn look<'a>(
         &'a mut self,
         guard: &Guard,
         are_probabilities: bool,
+        portion: &Portion,
         image_len: usize,
         batch: &'a [f32],
     ) -> Result<(&'a [f32], &'a [bool])> {
-        let admits = |(index, image): (usize, &[f32])| {
+        let admits = |index: usize, image: &[f32]| {
             if are_probabilities {
                 admits_probabilities(guard, index, image)
             } else {
                 guard.admits(index, image)
             }
         };
-        // Collected before the first error is looked for, so that it does not depend on the threads.
-        let admitted: Vec<_> = batch.par_chunks(image_len).enumerate().map(admits).collect();
-        let mut bad = Vec::with_capacity(admitted.len());
-        for admitted in admitted {
-            bad.push(!admitted?);
+        let own = portion.images_in_step();
+        let verdict = |(place, image)| match admits(own.start + place, image) {
+            Ok(true) => Verdict::Good,
+            Ok(false) => Verdict::Bad,
+            Err(_) => Verdict::Refused,
+        };
+        // All are collected before the first error is looked for, so that it does not depend on the threads.
+        let of_own: Vec<Verdict> = batch.par_chunks(image_len).enumerate().map(verdict).collect();
+        let mut verdicts = vec![0; portion.batch()];
+        let places = verdicts.iter_mut().skip(own.start);
+        places.zip(&of_own).for_each(|(to, verdict)| *to = *verdict as u8);
+        if own.len() < verdicts.len() {
+            portion.gather_images(&mut verdicts)?;
         }
-        let good = bad.iter().filter(|bad| !**bad).count();
-        self.skipped = bad.len() - good;
-        guard.expect_good(bad.len(), good)?;
-        self.bad = bad;
+        if let Some(refused) = verdicts.iter().position(|verdict| *verdict == Verdict::Refused as u8) {
+            // All refuse the same image in the same words.
+            let mut image = vec![0.0; image_len];
+            let of_own = batch.chunks_exact(image_len).nth(refused.wrapping_sub(own.start));
+            if let Some(of_own) = of_own {
+                image.copy_from_slice(of_own);
+            }
+            portion.spread_image(refused, &mut image)?;
+            admits(refused, &image)?;
+        }
+        self.bad.clear();
+        self.bad.extend(verdicts.iter().map(|verdict| *verdict != Verdict::Good as u8));
+        let good = self.bad.iter().filter(|bad| !**bad).count();
+        self.skipped = self.bad.len() - good;
+        guard.expect_good(self.bad.len(), good)?;
         if self.skipped == 0 {
             self.bad.clear();
         }
@@ -52,8 +83,8 @@ impl Admission {
         self.batch.resize(batch.len(), 0.0);
         let images = self.batch.par_chunks_mut(image_len).zip(batch.par_chunks(image_len)).enumerate();
         let bad = &self.bad;
-        images.for_each(|(index, (to, image))| {
-            if is_bad(bad, index) {
+        images.for_each(|(place, (to, image))| {
+            if is_bad(bad, own.start + place) {
                 to.fill(0.0);
             } else {
                 to.copy_from_slice(image);
@@ -61,6 +92,11 @@ impl Admission {
             }
         });
         Ok((&self.batch, &self.bad))
+    }
+
+    /// Takes over from another process how many images of the last batch were bad.
+    pub(super) fn set_skipped(&mut self, skipped: usize) {
+        self.skipped = skipped;
     }
 
     /// How many images of the last batch were bad.

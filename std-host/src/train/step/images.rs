@@ -6,6 +6,9 @@
 //! - *select*: ranges of maps in parallel. After a screening, the exact winners are found first.
 //! - *learn*: residuals and deltas image by image, then gradients by ranges of maps. Each range goes through
 //!   the images in order.
+//!
+//! Several processes have some images of the batch each. They gather the winners, so that all select the same;
+//! gradients go from process to process (`chain`); all update the same weights in the same way.
 
 use std::ops::Range;
 
@@ -13,15 +16,18 @@ use rayon::prelude::*;
 use wta_core::{
     Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Kernels, LayerGradient, Learner, Network, Norm,
     PaddedLayout, Parameters, Selection, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime,
-    apply_per_sample, expect_within, promises, select, survivors, thresholds,
+    apply_per_sample, expect_finite, expect_within, promises, survivors, thresholds,
 };
 
 use super::admission::is_bad;
+use super::chain::{Piece, chain};
+use super::portion::Portion;
 use super::shared::{Common, State, UPDATE_CHUNK, chunks_or_empty, clip, norm_of_rows, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
+use crate::ranks::{Ranks, spread};
 use crate::train::stopwatch::Phase;
 
 /// The maps whose gradient one task computes: one vector of the widest instruction set.
@@ -82,9 +88,12 @@ impl ImageState {
     }
 }
 
-/// All buffers of a step, except parameters and moments.
+/// All buffers of a step, except parameters and moments. What belongs to an image is there for this process's
+/// images, except the winners' values, which are there for the whole batch.
 pub(super) struct ImagesWorkspace {
-    network: Network,
+    windows: usize,
+    /// This process's images of a batch.
+    own: Range<usize>,
     gradient: Aligned,
     prepared: Aligned,
     inputs: Aligned,
@@ -102,10 +111,11 @@ pub(super) struct ImagesWorkspace {
 }
 
 impl ImagesWorkspace {
-    pub(super) fn new<K: Kernels>(common: &Common<K>) -> Self {
+    pub(super) fn new<K: Kernels>(common: &Common<K>, portion: &Portion) -> Self {
         let Common { kernels, network, training } = *common;
         let winners = training.sparsity.winners_len(&network);
-        let block = block_len(&network).min(training.batch);
+        let own = portion.images();
+        let block = block_len(&network).min(own.len());
         let image = || ImageState {
             residual: Aligned::zeros(network.residual_len()),
             deltas: vec![0.0; winners],
@@ -123,23 +133,26 @@ impl ImagesWorkspace {
             encoding: Aligned::zeros(Encoder::scratch_len(kernels, &network)),
         };
         Self {
-            network,
+            windows: training.sparsity.grid.area(),
             gradient: Aligned::zeros(network.parameters_len()),
             prepared: Aligned::zeros(Encoder::prepared_len(kernels, &network)),
-            inputs: Aligned::zeros(training.batch * network.inputs_len()),
-            screens: Aligned::zeros(training.batch * screens),
+            inputs: Aligned::zeros(own.len() * network.inputs_len()),
+            screens: Aligned::zeros(own.len() * screens),
             counts: vec![0; network.code().channels],
             thresholds: vec![0.0; network.code().channels],
             values: vec![0.0; training.batch * winners],
-            positions: vec![0; training.batch * winners],
+            positions: vec![0; own.len() * winners],
             cuts: vec![Cut { threshold: 0.0, ties_below: 0 }; network.code().channels],
-            images: (0..training.batch).map(|_| image()).collect(),
+            images: own.clone().map(|_| image()).collect(),
             scratch: PerThread::new(scratch),
+            own,
         }
     }
 
+    /// Counts the survivors of this process's images.
     pub(super) fn count_survivors(&self, counts: &mut [u64]) {
-        for row in self.values.chunks_exact(self.network.code().channels) {
+        let own = of_images(&self.own, self.cuts.len() * self.windows, &self.values);
+        for row in own.chunks_exact(self.cuts.len()) {
             for (count, value) in counts.iter_mut().zip(row) {
                 *count += u64::from(*value > 0.0);
             }
@@ -159,6 +172,7 @@ impl ImagesWorkspace {
         let Common { kernels, network, training } = state.common;
         let (image_len, winners_len) = (network.input().len(), training.sparsity.winners_len(&network));
         let (block, last) = (block_len(&network), network.depth() - 1);
+        let own = self.own.clone();
         let parameters = Parameters::new(network, state.parameters)?;
         state.stopwatch.time(Phase::Prepare, || -> Result<()> {
             let preparations = Encoder::preparations(kernels, parameters, &mut self.prepared)?;
@@ -169,15 +183,16 @@ impl ImagesWorkspace {
         let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
         let (scratch, stopwatch) = (&self.scratch, state.stopwatch);
         let (layout, corruption) = (input_layout(&network), training.corruption);
-        let screen_len = self.screens.len() / training.batch;
+        let screen_len = self.screens.len() / own.len();
+        let values = of_images_mut(&own, winners_len, &mut self.values);
         let blocks = self
             .inputs
             .par_chunks_mut(block * network.inputs_len())
-            .zip(self.values.par_chunks_mut(block * winners_len))
+            .zip(values.par_chunks_mut(block * winners_len))
             .zip(self.positions.par_chunks_mut(block * winners_len))
             .zip(batch.par_chunks(block * image_len));
         let screens = chunks_or_empty(&mut self.screens, block * screen_len);
-        let mut screens: Vec<_> = screens.take(training.batch.div_ceil(block)).collect();
+        let mut screens: Vec<_> = screens.take(own.len().div_ceil(block)).collect();
         blocks.zip(&mut screens).enumerate().try_for_each(
             |(first, ((((inputs, values), positions), pixels), screens))| -> Result<()> {
                 let images = pixels.len() / image_len;
@@ -187,7 +202,7 @@ impl ImagesWorkspace {
                             encoder.load(images, image, pixels, inputs)?;
                         }
                         let padded = inputs.chunks_exact_mut(layout.len()).take(images);
-                        for (image, padded) in (first * block..).zip(padded) {
+                        for (image, padded) in (own.start + first * block..).zip(padded) {
                             corruption.corrupt_input(state.step, image, &layout, padded);
                         }
                         wta_core::Result::Ok(())
@@ -224,20 +239,21 @@ impl ImagesWorkspace {
         )
     }
 
-    /// Finds the exact winners of a screened batch. With lifetime sparsity, those that cannot survive become
-    /// 0.
+    /// Finds the exact winners of this process's screened images. With lifetime sparsity, those that cannot
+    /// survive become 0.
     fn refine<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
-        let (last, maps) = (network.depth() - 1, network.code().channels);
+        let (last, maps, own) = (network.depth() - 1, network.code().channels, self.own.clone());
         let parameters = Parameters::new(network, state.parameters)?;
         let encoder = Encoder::prepared(kernels, parameters, &self.prepared)?;
-        let inputs = BatchInputs::new(network, training.batch, &self.inputs);
-        let screen_len = self.screens.len() / training.batch;
+        let inputs = BatchInputs::new(network, own.len(), &self.inputs);
+        let screen_len = self.screens.len() / own.len();
         let screens = || self.screens.par_chunks(screen_len).enumerate();
         // The values of bad images are 0 and stay so.
-        let is_good = |image: usize| !is_bad(state.bad, image);
+        let is_good = |image: usize| !is_bad(state.bad, own.start + image);
         let Selection::Lifetime { rate } = training.sparsity.selection else {
-            let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+            let values = of_images_mut(&own, maps, &mut self.values);
+            let rows = values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
             rows.zip(screens()).filter(|(_, (image, _))| is_good(*image)).try_for_each(
                 |((values, positions), (image, screen))| {
                     encoder.refine(inputs.of(last, image)?, screen, values, positions)
@@ -246,21 +262,26 @@ impl ImagesWorkspace {
             return Ok(());
         };
         let keep = survivors(rate, training.batch);
-        let rows = self.values.par_chunks_mut(maps);
+        let rows = of_images_mut(&own, maps, &mut self.values).par_chunks_mut(maps);
         rows.zip(screens())
             .filter(|(_, (image, _))| is_good(*image))
             .for_each(|(values, (_, screen))| promises(screen, values));
+        state.portion.gather_images(&mut self.values)?;
         cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
         let cuts = &self.cuts;
-        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        let values = of_images_mut(&own, maps, &mut self.values);
+        let rows = values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
         rows.zip(screens()).filter(|(_, (image, _))| is_good(*image)).try_for_each(
             |((values, positions), (image, screen))| {
-                encoder.refine_promising(image, inputs.of(last, image)?, screen, cuts, values, positions)
+                let input = inputs.of(last, image)?;
+                encoder.refine_promising(own.start + image, input, screen, cuts, values, positions)
             },
         )?;
+        state.portion.gather_images(&mut self.values)?;
         thresholds(&self.values, keep, &mut self.counts, &mut self.thresholds);
         let least = &self.thresholds;
-        let rows = self.values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
+        let values = of_images_mut(&own, maps, &mut self.values);
+        let rows = values.par_chunks_mut(maps).zip(self.positions.par_chunks_mut(maps));
         rows.zip(screens()).filter(|(_, (image, _))| is_good(*image)).try_for_each(
             |((values, positions), (image, screen))| {
                 encoder.refine_open(inputs.of(last, image)?, screen, least, values, positions)
@@ -273,6 +294,7 @@ impl ImagesWorkspace {
         let Common { kernels, network, training } = state.common;
         let sparsity = training.sparsity;
         let winners_len = sparsity.winners_len(&network);
+        let own = self.own.clone();
         let of_bad = self.values.chunks_exact_mut(winners_len).zip(state.bad).filter(|(_, bad)| **bad);
         of_bad.for_each(|(values, _)| values.fill(0.0));
         if !self.screens.is_empty() {
@@ -280,25 +302,31 @@ impl ImagesWorkspace {
         }
         state.stopwatch.time(Phase::Select, || {
             match sparsity.selection {
-                Selection::All => select(kernels, &network, &sparsity, &mut self.values, &mut self.cuts)?,
+                Selection::All => {
+                    expect_finite("candidates", of_images_mut(&own, winners_len, &mut self.values))?
+                }
                 Selection::PerSample { count } => {
-                    self.values
-                        .par_chunks_mut(winners_len)
-                        .try_for_each(|row| apply_per_sample(count, row))?;
+                    let rows = of_images_mut(&own, winners_len, &mut self.values).par_chunks_mut(winners_len);
+                    rows.try_for_each(|row| apply_per_sample(count, row))?;
                 }
                 Selection::Lifetime { rate } => {
+                    state.portion.gather_images(&mut self.values)?;
                     let windows = sparsity.grid.area();
                     let keep = survivors(rate, training.batch * windows);
                     cut_columns(kernels, &self.values, network.code().channels, keep, &mut self.cuts)?;
                     let cuts = &self.cuts;
-                    let rows = self.values.par_chunks_mut(winners_len).enumerate();
-                    rows.for_each(|(image, row)| apply_lifetime(cuts, image, windows, row));
+                    let rows = of_images_mut(&own, winners_len, &mut self.values)
+                        .par_chunks_mut(winners_len)
+                        .enumerate();
+                    rows.for_each(|(image, row)| apply_lifetime(cuts, own.start + image, windows, row));
                 }
             }
             let corruption = training.corruption;
             if corruption.hidden > 0.0 {
-                let rows = self.values.par_chunks_mut(winners_len).enumerate();
-                rows.for_each(|(image, row)| corruption.drop_hidden(state.step, image, row));
+                let rows = of_images_mut(&own, winners_len, &mut self.values)
+                    .par_chunks_mut(winners_len)
+                    .enumerate();
+                rows.for_each(|(image, row)| corruption.drop_hidden(state.step, own.start + image, row));
             }
             Ok(())
         })
@@ -309,8 +337,10 @@ impl ImagesWorkspace {
         let learner = Learner::new(kernels, Parameters::new(network, state.parameters)?);
         let winners_len = training.sparsity.winners_len(&network);
         let scale = 1.0 / training.batch as f32;
-        let (scratch, inputs) = (&self.scratch, BatchInputs::new(network, training.batch, &self.inputs));
-        let batch = BatchWinners { len: winners_len, values: &self.values, positions: &self.positions };
+        let own = self.own.clone();
+        let (scratch, inputs) = (&self.scratch, BatchInputs::new(network, own.len(), &self.inputs));
+        let values = of_images(&own, winners_len, &self.values);
+        let batch = BatchWinners { len: winners_len, values, positions: &self.positions };
         let last = network.depth() - 1;
         let (layout, image_len, corruption) =
             (input_layout(&network), network.input().len(), training.corruption);
@@ -318,7 +348,7 @@ impl ImagesWorkspace {
         let stopwatch = state.stopwatch;
 
         self.images.par_iter_mut().enumerate().try_for_each(|(index, image)| -> Result<()> {
-            if is_bad(state.bad, index) {
+            if is_bad(state.bad, own.start + index) {
                 image.clear();
                 return Ok(());
             }
@@ -359,55 +389,70 @@ impl ImagesWorkspace {
         })?;
 
         let images = &self.images;
+        let clear = |piece: &mut Piece<'_>| piece.runs.iter_mut().for_each(|run| run.fill(0.0));
         let mut gradients = Gradients::new(&network, &mut self.gradient)?;
         let (hidden, top) = gradients.layers.split_at_mut(last);
         if let Some(top) = top.first_mut() {
-            let atom_len = if network.is_tied() { 0 } else { network.decoder().filter_len() };
-            let tasks = map_tasks(top, network.top().filter_len());
-            let atoms = chunks_or_empty(gradients.atoms, MAPS_PER_TASK * atom_len);
-            let tasks: Vec<_> = tasks.into_iter().zip(atoms).collect();
-            let decoder_bias = &mut *gradients.decoder_bias;
-            let gradients = |((range, layer), atoms): (MapTask<'_>, _)| -> Result<()> {
-                let mut gradient = TopGradient { first: range.start, layer, atoms };
-                gradient.clear();
+            let mut pieces = map_pieces(top, network.top().filter_len());
+            if !network.is_tied() {
+                let atoms = gradients.atoms.chunks_mut(MAPS_PER_TASK * network.decoder().filter_len());
+                pieces.iter_mut().zip(atoms).for_each(|(piece, atoms)| piece.runs.push(atoms));
+            }
+            // After those of the maps, the piece of the decoder's biases.
+            pieces.push(Piece { first: network.code().channels, runs: vec![gradients.decoder_bias] });
+            let add = |piece: &mut Piece<'_>| -> Result<()> {
+                let mut none: [f32; 0] = [];
+                let (filters, bias, atoms): (_, _, &mut [f32]) = match &mut piece.runs[..] {
+                    [filters, bias, atoms] => (filters, bias, atoms),
+                    [filters, bias] => (filters, bias, &mut none),
+                    runs => {
+                        let biases = runs.iter_mut();
+                        let add = |to: &mut &mut [f32]| {
+                            for image in images {
+                                learner.decoder_bias_gradient(&image.residual, to);
+                            }
+                        };
+                        biases.for_each(add);
+                        return Ok(());
+                    }
+                };
+                let layer = LayerGradient { filters, bias };
+                let mut gradient = TopGradient { first: piece.first, layer, atoms };
                 for (index, image) in images.iter().enumerate() {
+                    let (deltas, residual) = (&image.deltas, &image.residual);
                     let input = inputs.of(last, index)?;
-                    learner.top_gradient(
-                        batch.of(index),
-                        &image.deltas,
-                        &image.residual,
-                        input,
-                        &mut gradient,
-                    );
+                    learner.top_gradient(batch.of(index), deltas, residual, input, &mut gradient);
                 }
                 Ok(())
             };
-            let bias_gradient = || {
-                decoder_bias.fill(0.0);
-                for image in images {
-                    learner.decoder_bias_gradient(&image.residual, decoder_bias);
-                }
-            };
-            stopwatch.time(Phase::Learn { layer: last }, || {
-                rayon::join(|| tasks.into_par_iter().try_for_each(gradients), bias_gradient).0
-            })?;
+            stopwatch.time(Phase::Learn { layer: last }, || chain(state.portion, &mut pieces, clear, add))?;
         }
         for (index, layer) in hidden.iter_mut().enumerate() {
             let filter_len = network.layer(index).map_or(1, |layer| layer.filter_len());
-            let tasks = map_tasks(layer, filter_len);
-            stopwatch.time(Phase::Learn { layer: index }, || {
-                tasks.into_par_iter().try_for_each(|(range, mut gradient)| -> Result<()> {
-                    gradient.clear();
-                    for (image, state) in images.iter().enumerate() {
-                        let Some(deltas) = state.hidden.get(index) else { continue };
-                        let input = inputs.of(index, image)?;
-                        learner.hidden_gradient(index, range.start, deltas.used(), input, &mut gradient);
-                    }
-                    Ok(())
-                })
-            })?;
+            let mut pieces = map_pieces(layer, filter_len);
+            let add = |piece: &mut Piece<'_>| -> Result<()> {
+                let [filters, bias] = &mut piece.runs[..] else { return Ok(()) };
+                let (first, mut gradient) = (piece.first, LayerGradient { filters, bias });
+                for (image, state) in images.iter().enumerate() {
+                    let Some(deltas) = state.hidden.get(index) else { continue };
+                    let input = inputs.of(index, image)?;
+                    learner.hidden_gradient(index, first, deltas.used(), input, &mut gradient);
+                }
+                Ok(())
+            };
+            stopwatch
+                .time(Phase::Learn { layer: index }, || chain(state.portion, &mut pieces, clear, add))?;
         }
-        Ok(self.images.iter().map(|image| image.loss).sum::<f32>() * scale)
+        drop(gradients);
+        let mut losses = vec![0.0; training.batch];
+        let of_own = losses.iter_mut().skip(own.start).zip(images);
+        of_own.for_each(|(loss, image)| *loss = image.loss);
+        if !state.portion.is_alone() {
+            let ranks = state.portion.ranks();
+            spread(ranks, ranks.size() - 1, &mut self.gradient)?;
+            state.portion.gather_images(&mut losses)?;
+        }
+        Ok(losses.iter().sum::<f32>() * scale)
     }
 
     fn update<K: Kernels>(&mut self, state: State<'_, K>) -> Result<()> {
@@ -519,13 +564,23 @@ fn input_layout(network: &Network) -> PaddedLayout {
     network.layer(0).map_or(network.decoder().padded(), |layer| layer.padded())
 }
 
-/// A range of maps with its part of a layer's gradient.
-type MapTask<'a> = (Range<usize>, LayerGradient<'a>);
-
-/// Splits a layer's gradient into ranges of maps.
-fn map_tasks<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<MapTask<'a>> {
+/// A layer's gradient in ranges of maps.
+fn map_pieces<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<Piece<'a>> {
     let filters = gradient.filters.chunks_mut(MAPS_PER_TASK * filter_len);
-    let tasks = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
-    let range = |task: usize, len: usize| task * MAPS_PER_TASK..task * MAPS_PER_TASK + len;
-    tasks.map(|(task, (filters, bias))| (range(task, bias.len()), LayerGradient { filters, bias })).collect()
+    let ranges = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
+    let piece = |(range, (filters, bias)): (usize, (_, _))| Piece {
+        first: range * MAPS_PER_TASK,
+        runs: vec![filters, bias],
+    };
+    ranges.map(piece).collect()
+}
+
+/// The rows of some images, each of `len` numbers.
+fn of_images<'a, T>(images: &Range<usize>, len: usize, rows: &'a [T]) -> &'a [T] {
+    rows.get(images.start * len..images.end * len).unwrap_or_default()
+}
+
+/// The rows of some images, each of `len` numbers.
+fn of_images_mut<'a, T>(images: &Range<usize>, len: usize, rows: &'a mut [T]) -> &'a mut [T] {
+    rows.get_mut(images.start * len..images.end * len).unwrap_or_default()
 }

@@ -10,31 +10,45 @@
 //! its terms in the same order. All large buffers are allocated once.
 
 mod admission;
+mod chain;
+mod collect;
 mod images;
+mod portion;
 mod rbm;
 mod shared;
 mod units;
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, bounded_loss, survivors};
+
+pub use collect::Whole;
 
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
+use crate::ranks::{Alone, Ranks};
 use crate::train::stopwatch::Stopwatch;
 use admission::Admission;
+use portion::{Portion, Spread};
 use shared::{Common, State};
 
-/// A network that is trained on all threads of the current rayon pool.
+/// A network that is trained on all threads of the current rayon pool, by one process or several.
 pub struct BatchTrainer<K> {
-    /// The flat parameter vector.
+    /// The flat parameter vector; of several processes that share the units, this one's part
+    /// ([`BatchTrainer::collect`]).
     pub parameters: Aligned,
-    /// The optimiser's moments.
+    /// The optimiser's moments, of as much.
     pub moments: Aligned,
     /// Steps done.
     pub step: u64,
     /// Measures the phases of a step, if the caller replaces it by one that is running.
     pub stopwatch: Stopwatch,
     common: Common<K>,
+    portion: Portion,
     admission: Admission,
+    /// The images of all processes, if all are needed.
+    gathered: Vec<f32>,
     method: Method,
 }
 
@@ -43,18 +57,90 @@ enum Method {
     Images(Box<images::ImagesWorkspace>),
     Units(Box<units::UnitsWorkspace>),
     Rbm(Box<rbm::RbmWorkspace>),
+    /// There are more processes than parts, and this one has none.
+    Idle,
 }
 
 impl<K: Kernels> BatchTrainer<K> {
     /// Allocates the memory to train `network`; parameters and moments are 0.
     pub fn new(kernels: K, network: Network, training: TrainingConfig) -> Self {
         let common = Common { kernels, network, training };
-        let by_unit = wta_core::Units::<K>::apply_to(&network);
-        let method = match unit_places(&training) {
-            Some(places) if by_unit => Method::Units(Box::new(units::UnitsWorkspace::new(&common, places))),
-            _ => Method::Images(Box::new(images::ImagesWorkspace::new(&common))),
+        let spread = if by_units(&common).is_some() { Spread::Units } else { Spread::Images };
+        Self::of(common, Portion::new(Arc::new(Alone), spread, network, training.batch), None)
+    }
+
+    /// Allocates the memory to train an RBM. Its parameters are those of the tied `network`; parameters and
+    /// moments are 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Core`](crate::Error::Core) if [`ContrastiveDivergence::check`] refuses it.
+    pub fn rbm(
+        kernels: K,
+        network: Network,
+        training: TrainingConfig,
+        gibbs: ContrastiveDivergence,
+    ) -> Result<Self> {
+        Self::among(Arc::new(Alone), kernels, network, training, Some(gibbs))
+    }
+
+    /// The same for one of several processes, which do every step together; `gibbs` is for an RBM.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchTrainer::rbm`].
+    pub fn among(
+        ranks: Arc<dyn Ranks>,
+        kernels: K,
+        network: Network,
+        training: TrainingConfig,
+        gibbs: Option<ContrastiveDivergence>,
+    ) -> Result<Self> {
+        if let Some(gibbs) = gibbs {
+            gibbs.check(&network, &training)?;
+        }
+        let whole = Common { kernels, network, training };
+        let is_by_units = gibbs.is_some() || by_units(&whole).is_some();
+        let spread = if is_by_units { Spread::Units } else { Spread::Images };
+        let portion = Portion::new(ranks, spread, network, training.batch);
+        let network = portion.network()?;
+        Ok(Self::of(Common { network, ..whole }, portion, gibbs))
+    }
+
+    fn of(common: Common<K>, portion: Portion, gibbs: Option<ContrastiveDivergence>) -> Self {
+        let Common { network, training, .. } = common;
+        let method = match (gibbs, by_units(&common)) {
+            _ if !portion.has_part() => Method::Idle,
+            (Some(gibbs), _) => Method::Rbm(Box::new(rbm::RbmWorkspace::new(&common, gibbs))),
+            (None, Some(places)) => {
+                Method::Units(Box::new(units::UnitsWorkspace::new(&common, &portion, places)))
+            }
+            (None, None) => Method::Images(Box::new(images::ImagesWorkspace::new(&common, &portion))),
         };
-        Self::of(common, method)
+        let (parameters, moments) = match gibbs {
+            _ if !portion.has_part() => (0, 0),
+            Some(gibbs) => (network.parameters_len(), gibbs.moments_len(&network, training.batch)),
+            None => {
+                let len = network.parameters_len();
+                (len, len * training.optimizer.method.moments())
+            }
+        };
+        Self {
+            parameters: Aligned::zeros(parameters),
+            moments: Aligned::zeros(moments),
+            step: 0,
+            stopwatch: Stopwatch::default(),
+            common,
+            portion,
+            admission: Admission::default(),
+            gathered: Vec::new(),
+            method,
+        }
+    }
+
+    /// Which images of a batch this process gives to [`BatchTrainer::step`]: all, if it is alone.
+    pub fn images(&self) -> Range<usize> {
+        self.portion.images()
     }
 
     /// Changes which winners survive from the next step on: another lifetime rate, or another number per
@@ -72,38 +158,6 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(())
     }
 
-    /// Allocates the memory to train an RBM. Its parameters are those of the tied `network`; parameters and
-    /// moments are 0.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Core`](crate::Error::Core) if [`ContrastiveDivergence::check`] refuses it.
-    pub fn rbm(
-        kernels: K,
-        network: Network,
-        training: TrainingConfig,
-        gibbs: ContrastiveDivergence,
-    ) -> Result<Self> {
-        gibbs.check(&network, &training)?;
-        let common = Common { kernels, network, training };
-        let method = Method::Rbm(Box::new(rbm::RbmWorkspace::new(&common, gibbs)));
-        let moments = Aligned::zeros(gibbs.moments_len(&network, training.batch));
-        Ok(Self { moments, ..Self::of(common, method) })
-    }
-
-    fn of(common: Common<K>, method: Method) -> Self {
-        let Common { network, training, .. } = common;
-        Self {
-            parameters: Aligned::zeros(network.parameters_len()),
-            moments: Aligned::zeros(network.parameters_len() * training.optimizer.method.moments()),
-            step: 0,
-            stopwatch: Stopwatch::default(),
-            common,
-            admission: Admission::default(),
-            method,
-        }
-    }
-
     /// The kernels.
     pub fn kernels(&self) -> K {
         self.common.kernels
@@ -112,33 +166,58 @@ impl<K: Kernels> BatchTrainer<K> {
     /// Does one step on a batch: images, one after the other. Returns the loss: half the squared error summed
     /// over an image, averaged over the batch, and `f32::MAX` for more than that.
     ///
+    /// One of several processes gives its [`BatchTrainer::images`] alone; all of them get the loss of the whole
+    /// batch.
+    ///
     /// # Errors
     ///
     /// As for [`wta_core::Trainer::step`] and [`wta_core::RbmTrainer::step`]. Parameters and moments are then
-    /// as before the step.
-    pub fn step(&mut self, batch: &[f32]) -> Result<f32> {
-        let expected = self.common.training.batch * self.common.network.input().len();
-        if batch.len() != expected {
-            return Err(wta_core::Error::Length { what: "batch", expected, found: batch.len() }.into());
+    /// as before the step. [`Error::Lost`](crate::Error::Lost) if another process is gone.
+    pub fn step(&mut self, images: &[f32]) -> Result<f32> {
+        let image_len = self.common.network.input().len();
+        let expected = self.portion.images().len() * image_len;
+        if images.len() != expected {
+            return Err(wta_core::Error::Length { what: "batch", expected, found: images.len() }.into());
         }
-        let (guard, image_len) = (self.common.training.guard, self.common.network.input().len());
+        let result = if self.portion.has_part() { self.step_together(images) } else { Ok(0.0) };
+        let skipped = self.admission.skipped();
+        let (result, skipped) = self.portion.tell_idle(result, skipped)?;
+        self.admission.set_skipped(skipped);
+        let loss = result?;
+        self.step += 1;
+        Ok(bounded_loss(loss))
+    }
+
+    fn step_together(&mut self, images: &[f32]) -> Result<f32> {
+        let Common { network, training, .. } = self.common;
+        let image_len = network.input().len();
+        let mut batch = images;
+        if self.portion.is_part() {
+            self.gathered.resize(training.batch * image_len, 0.0);
+            let own = self.portion.images();
+            let to = self.gathered.get_mut(own.start * image_len..own.end * image_len);
+            to.unwrap_or_default().copy_from_slice(images);
+            self.portion.gather_images(&mut self.gathered)?;
+            batch = &self.gathered;
+        }
         let are_probabilities = matches!(self.method, Method::Rbm(_));
-        let (batch, bad) = self.admission.look(&guard, are_probabilities, image_len, batch)?;
+        let (batch, bad) =
+            self.admission.look(&training.guard, are_probabilities, &self.portion, image_len, batch)?;
         let state = State {
             common: self.common,
             step: self.step,
             bad,
+            portion: &self.portion,
             parameters: &mut self.parameters,
             moments: &mut self.moments,
             stopwatch: &self.stopwatch,
         };
-        let loss = match &mut self.method {
-            Method::Images(images) => images.step(state, batch)?,
-            Method::Units(units) => units.step(state, batch)?,
-            Method::Rbm(chains) => chains.step(state, batch)?,
-        };
-        self.step += 1;
-        Ok(bounded_loss(loss))
+        match &mut self.method {
+            Method::Images(images) => images.step(state, batch),
+            Method::Units(units) => units.step(state, batch),
+            Method::Rbm(chains) => chains.step(state, batch),
+            Method::Idle => Ok(0.0),
+        }
     }
 
     /// How many images of the last step's batch were bad and skipped.
@@ -147,14 +226,22 @@ impl<K: Kernels> BatchTrainer<K> {
     }
 
     /// Adds the survivors of the last batch to `counts`: for each map, the number of images (and windows) in
-    /// which it survived; for an RBM, the number of images in which the unit was on in the positive phase.
+    /// which it survived; for an RBM, the number of images in which the unit was on in the positive phase. Of
+    /// several processes, each counts those of its images or units: their sums are those of one process.
     pub fn count_survivors(&self, counts: &mut [u64]) {
+        let first = self.portion.units().start;
         match &self.method {
             Method::Images(images) => images.count_survivors(counts),
-            Method::Units(units) => units.count_survivors(counts),
-            Method::Rbm(chains) => chains.count_survivors(counts),
+            Method::Units(units) => units.count_survivors(first, counts),
+            Method::Rbm(chains) => chains.count_survivors(first, counts),
+            Method::Idle => {}
         }
     }
+}
+
+/// For a network that is trained unit by unit, the number of images of a batch in which a unit can survive.
+fn by_units<K: Kernels>(common: &Common<K>) -> Option<usize> {
+    unit_places(&common.training).filter(|_| wta_core::Units::<K>::apply_to(&common.network))
 }
 
 /// The number of images of a batch in which a unit can survive, if it is the same for all units.
@@ -169,6 +256,7 @@ fn unit_places(training: &TrainingConfig) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranks::threads;
     use wta_core::{
         Conv, Corruption, Cut, Encoder, Guard, Initial, Method, Optimizer, Random, Scalar, Schedule,
         Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
@@ -265,8 +353,7 @@ mod tests {
         })
     }
 
-    #[test]
-    fn threads_do_not_change_a_bit_and_the_core_agrees() {
+    fn cases() -> Vec<(Network, TrainingConfig)> {
         let conv = Network::convolutional(
             Shape::new(2, 9, 8),
             &[
@@ -348,8 +435,12 @@ mod tests {
         let cases: Vec<_> =
             cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted).collect();
         let guarded = cases.clone().into_iter().map(guarded);
-        let cases = cases.into_iter().chain(guarded);
-        for (index, (network, training)) in cases.enumerate() {
+        cases.into_iter().chain(guarded).collect()
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit_and_the_core_agrees() {
+        for (index, (network, training)) in cases().into_iter().enumerate() {
             let (expected, expected_losses) = sequential(Scalar, network, training);
             let (scalar, losses) = parallel(Scalar, network, training, 3);
             assert!(scalar == expected, "case {index}: parallel scalar differs from the core");
@@ -514,6 +605,87 @@ mod tests {
             // Large but not too large: with smaller numbers the same step succeeds.
             trainer.parameters.fill(1.0);
             assert!(trainer.step(&[1e5; 120]).is_ok());
+        }
+    }
+
+    /// What several processes have after four steps, collected, with the sums of their counts of survivors.
+    /// After two steps, what they have is collected and given out anew.
+    fn together<K: Kernels>(
+        kernels: K,
+        (network, training): (Network, TrainingConfig),
+        gibbs: Option<ContrastiveDivergence>,
+        size: usize,
+    ) -> (Vec<f32>, Vec<f32>, Vec<u64>) {
+        let results = threads::run(size, |ranks| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1 + ranks.rank() % 2).build().unwrap();
+            let (is_first, ranks) = (ranks.rank() == 0, Arc::new(ranks));
+            pool.install(|| {
+                let of_all = Arc::<threads::ThreadRank>::clone(&ranks);
+                let mut trainer = BatchTrainer::among(of_all, kernels, network, training, gibbs).unwrap();
+                let mut parameters = vec![0.0; network.parameters_len()];
+                network.initialise(Initial::He, 5, &mut parameters).unwrap();
+                let len = parameters.len() * training.optimizer.method.moments();
+                let moments = vec![0.0; gibbs.map_or(len, |g| g.moments_len(&network, training.batch))];
+                let whole = Whole { parameters: parameters.into(), moments: moments.into() };
+                trainer.distribute(is_first.then_some(whole)).unwrap();
+                let (mut losses, mut counts) = (Vec::new(), vec![0; network.code().channels]);
+                for s in 0..4 {
+                    trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
+                    let (batch, len) = (batch(&network, s, &training), network.input().len());
+                    let images = trainer.images();
+                    losses.push(trainer.step(&batch[images.start * len..images.end * len]).unwrap());
+                    assert_eq!(trainer.last_skipped(), if training.guard == Guard::NONE { 0 } else { 4 });
+                    trainer.count_survivors(&mut counts);
+                    if s == 1 {
+                        let whole = trainer.collect().unwrap();
+                        let own = |numbers: &[f32]| std::borrow::Cow::Owned(numbers.to_vec());
+                        let whole = whole.map(|whole| Whole {
+                            parameters: own(&whole.parameters),
+                            moments: own(&whole.moments),
+                        });
+                        trainer.parameters.fill(f32::NAN);
+                        trainer.moments.fill(f32::NAN);
+                        trainer.distribute(whole).unwrap();
+                    }
+                }
+                let whole = trainer.collect().unwrap();
+                assert_eq!(whole.is_some(), is_first);
+                (whole.map(|whole| whole.parameters.into_owned()), losses, counts)
+            })
+        });
+        let mut sums = vec![0; network.code().channels];
+        for (_, losses, counts) in &results {
+            assert_eq!(*losses, results[0].1, "all know the loss of the whole batch");
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        let (parameters, losses, _) = results.into_iter().next().unwrap();
+        (parameters.unwrap(), losses, sums)
+    }
+
+    #[test]
+    fn several_processes_have_the_bits_of_one() {
+        let autoencoders = cases().into_iter().map(|case| (case, None));
+        let rbms =
+            rbm_cases().into_iter().map(|(network, training, gibbs)| ((network, training), Some(gibbs)));
+        let guarded_rbms = rbms.clone().map(|(case, gibbs)| (guarded(case), gibbs));
+        for (index, (case, gibbs)) in autoencoders.chain(rbms).chain(guarded_rbms).enumerate() {
+            for isa in wta_simd::Isa::all_available() {
+                let (expected, losses) = match gibbs {
+                    None => parallel(isa, case.0, case.1, 2),
+                    Some(gibbs) => rbm_parallel(isa, (case.0, case.1, gibbs), 2),
+                };
+                let (_, _, counts) = together(isa, case, gibbs, 1);
+                // More than images and units, too.
+                for size in [2, 3, 4, 7, 64] {
+                    let (found, found_losses, found_counts) = together(isa, case, gibbs, size);
+                    assert!(found == expected, "case {index}, {isa}, {size} processes");
+                    assert_eq!(
+                        (found_losses, found_counts),
+                        (losses.clone(), counts.clone()),
+                        "case {index}"
+                    );
+                }
+            }
         }
     }
 }

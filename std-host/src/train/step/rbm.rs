@@ -11,17 +11,24 @@
 //! The gradients of a task's units are one matrix product: the units' coefficients times the columns of all
 //! images. It updates the weights at once and is not stored. The sums are those of
 //! [`RbmTrainer`](wta_core::RbmTrainer), to the bit.
+//!
+//! Several processes have some hidden units each, with their weights and moments. All have the batch, the
+//! chains and the visible biases; a reconstruction goes from process to process (`chain`), and each adds the
+//! weights of its units that are on.
 
 use rayon::prelude::*;
 use wta_core::{
-    ContrastiveDivergence, Kernels, Norm, Parameters, Rbm, Selection, coefficients, expect_probabilities,
-    positive_survivors, sample,
+    ContrastiveDivergence, Error as CoreError, Kernels, Norm, Parameters, Rbm, Selection, coefficients,
+    expect_probabilities, positive_survivors, sample,
 };
 
 use super::admission::is_bad;
+use super::chain::{Piece, chain};
+use super::portion::Portion;
 use super::shared::{Common, State, clip, sum_of_norms};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
+use crate::ranks::{Ranks, spread};
 
 /// The units of one task: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
@@ -55,13 +62,6 @@ pub(super) struct RbmWorkspace {
     visible_gradient: Vec<f32>,
 }
 
-/// A range of pixels of some images' reconstructions.
-struct Reconstruction<'a> {
-    first_image: usize,
-    first_pixel: usize,
-    parts: Vec<&'a mut [f32]>,
-}
-
 impl RbmWorkspace {
     pub(super) fn new<K: Kernels>(common: &Common<K>, gibbs: ContrastiveDivergence) -> Self {
         let (kernels, batch) = (common.kernels, common.training.batch);
@@ -83,13 +83,24 @@ impl RbmWorkspace {
         }
     }
 
-    pub(super) fn count_survivors(&self, counts: &mut [u64]) {
-        for (to, count) in counts.iter_mut().zip(&self.on) {
+    /// Counts in how many images this process's units were on; `first` is the first of them.
+    pub(super) fn count_survivors(&self, first: usize, counts: &mut [u64]) {
+        for (to, count) in counts.iter_mut().skip(first).zip(&self.on) {
             *to += u64::from(*count);
         }
     }
 
     pub(super) fn step<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
+        let portion = state.portion;
+        self.step_of_own(state, batch).map_err(|error| match error {
+            Error::Core(CoreError::Diverged { index }) => {
+                CoreError::Diverged { index: portion.place_in_whole(index) }.into()
+            }
+            error => error,
+        })
+    }
+
+    fn step_of_own<K: Kernels>(&mut self, state: State<'_, K>, batch: &[f32]) -> Result<f32> {
         let Common { kernels, network, training } = state.common;
         let (inputs, scale) = (network.input().len(), 1.0 / training.batch as f32);
         let rbm = Rbm::new(kernels, Parameters::new(network, state.parameters)?)?;
@@ -109,8 +120,8 @@ impl RbmWorkspace {
         let mut loss = 0.0;
         let persistent = self.gibbs.persistent;
         for phase in 0..self.gibbs.steps.saturating_add(usize::from(persistent)) {
-            self.sample(kernels, state.step, phase);
-            let error = self.reconstruct(&rbm, state.bad, training.batch)?;
+            self.sample(kernels, state.step, phase, state.portion.units().start);
+            let error = self.reconstruct(&rbm, &state)?;
             if phase == 0 {
                 loss = error;
                 if persistent {
@@ -142,17 +153,19 @@ impl RbmWorkspace {
                 }
             }
         }
-        self.update(state);
+        self.update(state)?;
         Ok(0.5 * loss * scale)
     }
 
-    /// Draws the units that are on in each image.
-    fn sample<K: Kernels>(&mut self, kernels: K, step: u64, phase: usize) {
+    /// Draws which of this process's units are on in each image; `first` is the first of these units.
+    fn sample<K: Kernels>(&mut self, kernels: K, step: u64, phase: usize, first: usize) {
         let (gibbs, width) = (self.gibbs, Rbm::width(kernels, self.counts.len()));
         let probabilities = if phase == 0 { &self.positive } else { &self.negative };
         let images = self.active.par_chunks_mut(self.ones.len()).zip(&mut self.counts);
         images.enumerate().for_each(|(image, (active, count))| {
-            *count = sample(gibbs.draws(step, phase, image), probabilities, width, image, active);
+            let mut draws = gibbs.draws(step, phase, image);
+            draws.skip(first as u64);
+            *count = sample(draws, probabilities, width, image, active);
         });
         if phase > 0 {
             return;
@@ -168,38 +181,47 @@ impl RbmWorkspace {
     }
 
     /// Reconstructs all images from the units that are on, and returns the sum of the squared errors.
-    fn reconstruct<K: Kernels>(&mut self, rbm: &Rbm<'_, K>, bad: &[bool], batch: usize) -> Result<f32> {
+    fn reconstruct<K: Kernels>(&mut self, rbm: &Rbm<'_, K>, state: &State<'_, K>) -> Result<f32> {
         let (inputs, units) = (self.visible_gradient.len(), self.ones.len());
-        let (data, model) = self.visible.split_at_mut(batch * inputs);
-        let mut tasks: Vec<Reconstruction<'_>> = Vec::new();
-        let groups = batch.div_ceil(IMAGES_PER_TASK);
-        // The tasks of one range of pixels follow each other, so that a thread finds their weights in its
-        // cache.
-        for first_pixel in (0..inputs).step_by(PIXELS_PER_TASK) {
-            tasks.extend((0..groups).map(|group| Reconstruction {
-                first_image: group * IMAGES_PER_TASK,
-                first_pixel,
-                parts: Vec::with_capacity(IMAGES_PER_TASK),
-            }));
-        }
-        for (image, row) in model.chunks_exact_mut(inputs).enumerate() {
-            let of_image = tasks.iter_mut().skip(image / IMAGES_PER_TASK).step_by(groups);
-            for (task, part) in of_image.zip(row.chunks_mut(PIXELS_PER_TASK)) {
-                task.parts.push(part);
-            }
-        }
+        let (data, model) = self.visible.split_at_mut(state.common.training.batch * inputs);
         let (data, active, counts, ones) = (&*data, &self.active, &self.counts, &self.ones);
-        let errors = tasks.into_par_iter().map(|task| -> Result<f32> {
+        let add = |image: usize, first_pixel: usize, part: &mut [f32]| {
+            let count = counts.get(image).copied().unwrap_or(0);
+            let active = active.get(image * units..image * units + count).unwrap_or_default();
+            rbm.add_visible(first_pixel, active, ones.get(..count).unwrap_or_default(), part);
+        };
+        let is_alone = state.portion.is_alone();
+        if !is_alone {
+            chain(
+                state.portion,
+                &mut reconstructions(inputs, model),
+                |piece| {
+                    let (pixel, _) = places(piece.first, inputs);
+                    piece.runs.iter_mut().for_each(|run| rbm.visible_biases(pixel, run));
+                },
+                |piece| {
+                    let (pixel, image) = places(piece.first, inputs);
+                    (image..).zip(&mut piece.runs).for_each(|(image, run)| add(image, pixel, run));
+                    Ok(())
+                },
+            )?;
+            let ranks = state.portion.ranks();
+            spread(ranks, ranks.size() - 1, model)?;
+        }
+        let errors = reconstructions(inputs, model).into_par_iter().map(|piece| -> Result<f32> {
+            let (pixel, image) = places(piece.first, inputs);
             let mut sum = 0.0;
-            for (image, part) in (task.first_image..).zip(task.parts) {
-                let count = counts.get(image).copied().unwrap_or(0);
-                let active = active.get(image * units..image * units + count).unwrap_or_default();
-                if is_bad(bad, image) {
+            for (image, part) in (image..).zip(piece.runs) {
+                if is_bad(state.bad, image) {
                     part.fill(0.0);
                     continue;
                 }
-                rbm.visible(task.first_pixel, active, ones.get(..count).unwrap_or_default(), part)?;
-                let pixels = data.get(image * inputs + task.first_pixel..).unwrap_or_default();
+                if is_alone {
+                    rbm.visible_biases(pixel, part);
+                    add(image, pixel, part);
+                }
+                rbm.finish_visible(pixel, part)?;
+                let pixels = data.get(image * inputs + pixel..).unwrap_or_default();
                 sum += part.iter().zip(pixels).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
             }
             Ok(sum)
@@ -235,8 +257,8 @@ impl RbmWorkspace {
     }
 
     /// What the gradient is to be multiplied by, if it is clipped.
-    fn factor<K: Kernels>(&self, common: &Common<K>) -> Option<f32> {
-        let largest = common.training.guard.gradient_norm?;
+    fn factor<K: Kernels>(&self, common: &Common<K>, portion: &Portion) -> Result<Option<f32>> {
+        let Some(largest) = common.training.guard.gradient_norm else { return Ok(None) };
         let (inputs, width) = (self.visible_gradient.len(), Rbm::width(common.kernels, self.counts.len()));
         let tasks = self
             .positive
@@ -246,15 +268,18 @@ impl RbmWorkspace {
             || self.gradients(common.kernels),
             |gradients, (positive, negative)| {
                 gradients.fill(self, common.kernels, positive, negative);
-                let rows =
-                    gradients.rows(inputs).map(|(gradient, bias)| (Norm::of(gradient), Norm::of(&[bias])));
-                rows.collect::<Vec<_>>()
+                let rows = gradients.rows(inputs);
+                let norms = rows.map(|(gradient, bias)| [Norm::of(gradient), Norm::of(&[bias])]);
+                norms.map(|norms| norms.map(Norm::numbers)).collect::<Vec<_>>()
             },
         );
-        let norms: Vec<_> = norms.collect();
-        let of_filters = sum_of_norms(norms.iter().flatten().map(|(filter, _)| *filter));
-        let of_biases = sum_of_norms(norms.iter().flatten().map(|(_, bias)| *bias));
-        sum_of_norms([of_filters, of_biases, Norm::of(&self.visible_gradient)]).factor(largest)
+        let own: Vec<_> = norms.collect::<Vec<_>>().concat();
+        let norms = portion.gather_units(&own)?;
+        let of_part = |part: usize| {
+            sum_of_norms(norms.iter().filter_map(|norms| norms.get(part).copied()).map(Norm::from_numbers))
+        };
+        let norm = sum_of_norms([of_part(0), of_part(1), Norm::of(&self.visible_gradient)]);
+        Ok(norm.factor(largest))
     }
 
     /// Room for the gradients of a task's units.
@@ -269,11 +294,11 @@ impl RbmWorkspace {
         }
     }
 
-    fn update<K: Kernels>(&mut self, state: State<'_, K>) {
+    fn update<K: Kernels>(&mut self, state: State<'_, K>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let (inputs, units, batch) = (network.input().len(), network.code().channels, training.batch);
         self.turn(kernels);
-        let factor = self.factor(&state.common);
+        let factor = self.factor(&state.common, state.portion)?;
         clip(factor, &mut self.visible_gradient);
         let update = training.optimizer.update(state.step, training.steps);
         let (weights, biases) = state.parameters.split_at_mut(units * inputs);
@@ -313,7 +338,31 @@ impl RbmWorkspace {
                 }
             },
         );
+        Ok(())
     }
+}
+
+/// The images' reconstructions, in ranges of pixels of some images. The ranges of the same pixels follow each
+/// other, so that a thread finds their weights in its cache. The first number of a range says [`places`].
+fn reconstructions(inputs: usize, model: &mut [f32]) -> Vec<Piece<'_>> {
+    let groups = (model.len() / inputs).div_ceil(IMAGES_PER_TASK);
+    let ranges = (0..inputs).step_by(PIXELS_PER_TASK).flat_map(|pixel| {
+        let first = move |group: usize| group * IMAGES_PER_TASK * inputs + pixel;
+        (0..groups).map(move |group| Piece { first: first(group), runs: Vec::new() })
+    });
+    let mut ranges: Vec<_> = ranges.collect();
+    for (image, row) in model.chunks_exact_mut(inputs).enumerate() {
+        let of_image = ranges.iter_mut().skip(image / IMAGES_PER_TASK).step_by(groups);
+        for (range, part) in of_image.zip(row.chunks_mut(PIXELS_PER_TASK)) {
+            range.runs.push(part);
+        }
+    }
+    ranges
+}
+
+/// The pixel and the image at which a range begins.
+fn places(first: usize, inputs: usize) -> (usize, usize) {
+    (first % inputs, first / inputs)
 }
 
 /// The gradients of a task's units.

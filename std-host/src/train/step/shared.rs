@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use wta_core::{Network, Norm, TrainingConfig};
 
+use super::portion::Portion;
 use crate::train::stopwatch::Stopwatch;
 
 /// The number of parameters that one task updates.
@@ -24,6 +25,8 @@ pub(super) struct State<'a, K> {
     pub(super) moments: &'a mut [f32],
     /// Which images of the batch are bad; empty if none is.
     pub(super) bad: &'a [bool],
+    /// What of the work is this process's.
+    pub(super) portion: &'a Portion,
     pub(super) stopwatch: &'a Stopwatch,
 }
 

@@ -9,6 +9,9 @@
 //!       ▼ residuals ──deltas, by units──▶ update, by units: the unit's gradient, then its weights and moments
 //! ```
 //!
+//! Several processes have some units each, with their weights and moments. All have the batch and the decoder's
+//! biases; a reconstruction goes from process to process (`chain`), and each adds its units.
+//!
 //! The codes and the gradient of a unit live in the scratch memory of tasks, so that a step reads each weight
 //! only a few times and writes it once.
 
@@ -19,9 +22,12 @@ use wta_core::{
 };
 
 use super::admission::is_bad;
+use super::chain::{Piece, chain};
+use super::portion::Portion;
 use super::shared::{Common, State, clip, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
+use crate::ranks::{Ranks, any, each, spread};
 use crate::train::stopwatch::Phase;
 
 /// The units of one task: a few of the matrix product's tiles of 6.
@@ -31,7 +37,7 @@ const UNITS_PER_TASK: usize = 24;
 /// atoms fits into the second-level cache.
 const PIXELS_PER_TASK: usize = 128;
 
-/// All buffers of a step, except parameters and moments.
+/// All buffers of a step, except parameters and moments. Units are this process's.
 pub(super) struct UnitsWorkspace {
     /// The batch in panels.
     prepared: Aligned,
@@ -45,7 +51,7 @@ pub(super) struct UnitsWorkspace {
     counts: Vec<u32>,
     keep: usize,
     by_image: ByImage,
-    /// With hidden dropout: for each image, the factor of each unit's value.
+    /// With hidden dropout: for each image, the factor of the value of each of all processes' units.
     factors: Vec<f32>,
     decoder_bias: Vec<f32>,
 }
@@ -103,10 +109,11 @@ impl ByImage {
 
 impl UnitsWorkspace {
     /// Allocates the memory for units that survive in at most `keep` images each.
-    pub(super) fn new<K: Kernels>(common: &Common<K>, keep: usize) -> Self {
+    pub(super) fn new<K: Kernels>(common: &Common<K>, portion: &Portion, keep: usize) -> Self {
         let (network, batch) = (common.network, common.training.batch);
         let (inputs, units) = (network.input().len(), network.code().channels);
-        let factors = if common.training.corruption.hidden > 0.0 { batch * units } else { 0 };
+        let all_units = portion.whole().code().channels;
+        let factors = if common.training.corruption.hidden > 0.0 { batch * all_units } else { 0 };
         Self {
             prepared: Aligned::zeros(common.kernels.prepared_len(batch, inputs)),
             rows: Aligned::zeros(2 * batch * inputs),
@@ -130,8 +137,9 @@ impl UnitsWorkspace {
         self.deltas.resize(len, 0.0);
     }
 
-    pub(super) fn count_survivors(&self, counts: &mut [u64]) {
-        for (to, count) in counts.iter_mut().zip(&self.counts) {
+    /// Counts the survivors of this process's units, of which `first` is the first.
+    pub(super) fn count_survivors(&self, first: usize, counts: &mut [u64]) {
+        for (to, count) in counts.iter_mut().skip(first).zip(&self.counts) {
             *to += u64::from(*count);
         }
     }
@@ -183,11 +191,12 @@ impl UnitsWorkspace {
 
     /// Drops survivors and scales the others, before they are used any further.
     fn drop_hidden<K: Kernels>(&mut self, state: &State<'_, K>) {
-        let (corruption, units) = (state.common.training.corruption, self.counts.len());
+        let corruption = state.common.training.corruption;
+        let (all, first) = (state.portion.whole().code().channels, state.portion.units().start);
         if self.factors.is_empty() {
             return;
         }
-        self.factors.par_chunks_mut(units).enumerate().for_each(|(image, factors)| {
+        self.factors.par_chunks_mut(all).enumerate().for_each(|(image, factors)| {
             factors.fill(1.0);
             corruption.drop_hidden(state.step, image, factors);
         });
@@ -197,7 +206,7 @@ impl UnitsWorkspace {
             let mut kept = 0;
             for index in 0..*count as usize {
                 let (value, image) = (values[index], images[index]);
-                let factor = factors[image as usize * units + unit];
+                let factor = factors[image as usize * all + first + unit];
                 if factor > 0.0 {
                     (values[kept], images[kept]) = (factor * value, image);
                     kept += 1;
@@ -209,6 +218,14 @@ impl UnitsWorkspace {
 
     fn compete<K: Kernels>(&mut self, units: &Units<'_, K>, state: &State<'_, K>) -> Result<()> {
         let batch = state.common.training.batch;
+        let (own, all, first) =
+            (self.counts.len(), state.portion.whole().code().channels, state.portion.units().start);
+        let in_whole = |error| match error {
+            CoreError::NotFinite { what, index } => {
+                CoreError::NotFinite { what, index: index / own * all + first + index % own }
+            }
+            error => error,
+        };
         let places = UNITS_PER_TASK * self.keep;
         let width = Units::width(state.common.kernels, batch);
         let inputs = self.decoder_bias.len();
@@ -223,7 +240,8 @@ impl UnitsWorkspace {
                 |codes, (task, ((counts, values), images))| {
                     let codes = codes.get_mut(..counts.len() * width).unwrap_or_default();
                     let survivors = UnitSurvivors { values, images, counts };
-                    units.compete(task * UNITS_PER_TASK, batch, rows, prepared, codes, survivors)
+                    let first = task * UNITS_PER_TASK;
+                    units.compete(first, batch, rows, prepared, codes, survivors).map_err(in_whole)
                 },
             )?;
         Ok(())
@@ -236,32 +254,47 @@ impl UnitsWorkspace {
         let (inputs, scale) = (network.input().len(), 1.0 / training.batch as f32);
         let parameters = Parameters::new(network, state.parameters)?;
         let residuals = self.rows.get_mut(..training.batch * inputs).unwrap_or_default();
-        // For each range of pixels, that part of each image's residual.
-        let mut tasks: Vec<Vec<&mut [f32]>> = Vec::new();
-        tasks.resize_with(inputs.div_ceil(PIXELS_PER_TASK), || Vec::with_capacity(training.batch));
-        for residual in residuals.chunks_exact_mut(inputs) {
-            for (task, part) in tasks.iter_mut().zip(residual.chunks_mut(PIXELS_PER_TASK)) {
-                task.push(part);
-            }
-        }
         let by_image = &self.by_image;
-        let parts = tasks.into_par_iter().zip(self.decoder_bias.par_chunks_mut(PIXELS_PER_TASK)).enumerate();
+        let begin = |first: usize, residual: &mut [f32]| {
+            let bias = parameters.decoder_bias().get(first..).unwrap_or_default();
+            residual.iter_mut().zip(bias).for_each(|(to, bias)| *to = *bias);
+        };
+        let add = |image: usize, first: usize, residual: &mut [f32]| {
+            let (values, units) = by_image.of(image);
+            let atoms = parameters.atoms().get(first..).unwrap_or_default();
+            kernels.weighted_row_sum(values, units, atoms, inputs, residual);
+        };
+        let is_alone = state.portion.is_alone();
+        if !is_alone {
+            chain(
+                state.portion,
+                &mut ranges_of_pixels(inputs, residuals),
+                |piece| piece.runs.iter_mut().for_each(|run| begin(piece.first, run)),
+                |piece| {
+                    let of_images = piece.runs.iter_mut().enumerate();
+                    of_images.for_each(|(image, run)| add(image, piece.first, run));
+                    Ok(())
+                },
+            )?;
+            let ranks = state.portion.ranks();
+            spread(ranks, ranks.size() - 1, residuals)?;
+        }
+        let parts = ranges_of_pixels(inputs, residuals).into_par_iter();
+        let parts = parts.zip(self.decoder_bias.par_chunks_mut(PIXELS_PER_TASK));
         let sums: Vec<(f32, f32)> = parts
-            .map(|(task, (residuals, gradient))| {
-                let first = task * PIXELS_PER_TASK;
-                let bias = parameters.decoder_bias().get(first..first + gradient.len()).unwrap_or_default();
-                let atoms = parameters.atoms().get(first..).unwrap_or_default();
+            .map(|(piece, gradient)| {
                 let (mut loss, mut largest) = (0.0f32, 0.0f32);
                 gradient.fill(0.0);
-                for (image, residual) in residuals.into_iter().enumerate() {
+                for (image, residual) in piece.runs.into_iter().enumerate() {
                     if is_bad(state.bad, image) {
                         residual.fill(0.0);
                         continue;
                     }
-                    let (values, units) = by_image.of(image);
-                    residual.copy_from_slice(bias);
-                    kernels.weighted_row_sum(values, units, atoms, inputs, residual);
-                    let pixels = images.get(image * inputs + first..).unwrap_or_default();
+                    if is_alone {
+                        begin(piece.first, residual);
+                        add(image, piece.first, residual);
+                    }
+                    let pixels = images.get(image * inputs + piece.first..).unwrap_or_default();
                     let mut square = 0.0;
                     for ((residual, pixel), sum) in residual.iter_mut().zip(pixels).zip(gradient.iter_mut()) {
                         let error = *residual - pixel;
@@ -316,6 +349,8 @@ impl UnitsWorkspace {
                 let deltas = unit.deltas.iter().map(|delta| delta.abs()).sum::<f32>();
                 values * largest + deltas * pixel.max(1.0) < SAFE_GRADIENT
             });
+        let portion = state.portion;
+        let safe = !any(portion.ranks(), !safe)?;
         let bias_start = network.parameters_len() - inputs;
         let bias = expect_within(limit, bias_start, &self.decoder_bias);
         if safe && bias.is_ok() {
@@ -341,19 +376,23 @@ impl UnitsWorkspace {
         );
         let units: Vec<_> = units.collect();
         let refusals = units.iter().flat_map(|(_, refusals)| refusals.iter().copied()).chain([bias]);
-        let index =
-            |refusal| if let Err(CoreError::Diverged { index }) = refusal { Some(index) } else { None };
-        if let Some(index) = refusals.filter_map(index).min() {
-            return Err(CoreError::Diverged { index }.into());
+        let index = |refusal| match refusal {
+            Err(CoreError::Diverged { index }) => Some(portion.place_in_whole(index) as u64),
+            _ => None,
+        };
+        let first = refusals.filter_map(index).min().unwrap_or(u64::MAX);
+        let first = each(portion.ranks(), first)?.into_iter().min().unwrap_or(u64::MAX);
+        if first < u64::MAX {
+            return Err(CoreError::Diverged { index: first as usize }.into());
         }
-        let of_part = |part: fn(&[Norm; 3]) -> Norm| sum_of_norms(units.iter().map(|(norms, _)| part(norms)));
-        let norm = sum_of_norms([
-            of_part(|[filter, _, _]| *filter),
-            of_part(|[_, bias, _]| *bias),
-            of_part(|[_, _, atom]| *atom),
-            Norm::of(&self.decoder_bias),
-        ]);
-        Ok(clip.and_then(|largest| norm.factor(largest)))
+        let Some(largest) = clip else { return Ok(None) };
+        let own: Vec<_> = units.into_iter().map(|(norms, _)| norms.map(Norm::numbers)).collect();
+        let norms = portion.gather_units(&own)?;
+        let of_part = |part: usize| {
+            sum_of_norms(norms.iter().filter_map(|norms| norms.get(part).copied()).map(Norm::from_numbers))
+        };
+        let norm = sum_of_norms([of_part(0), of_part(1), of_part(2), Norm::of(&self.decoder_bias)]);
+        Ok(norm.factor(largest))
     }
 
     /// The survivors of each unit, in order.
@@ -400,6 +439,18 @@ impl UnitsWorkspace {
         update.apply(kernels, false, &self.decoder_bias, m, v, w);
         Ok(())
     }
+}
+
+/// For each range of pixels, that part of each image's residual.
+fn ranges_of_pixels(inputs: usize, residuals: &mut [f32]) -> Vec<Piece<'_>> {
+    let pieces = (0..inputs).step_by(PIXELS_PER_TASK).map(|first| Piece { first, runs: Vec::new() });
+    let mut pieces: Vec<_> = pieces.collect();
+    for residual in residuals.chunks_exact_mut(inputs) {
+        for (piece, part) in pieces.iter_mut().zip(residual.chunks_mut(PIXELS_PER_TASK)) {
+            piece.runs.push(part);
+        }
+    }
+    pieces
 }
 
 /// The survivors of one unit.
