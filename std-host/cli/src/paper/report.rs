@@ -8,6 +8,7 @@ use super::row::{Outcome, Task, main_rows, seed_rows};
 use super::rows::{DRAWS, PaperSet, Rehearsal, Source};
 use super::runs::PaperRuns;
 use crate::error::Result;
+use wta::Recipe;
 use wta::data::inventory;
 use wta::evaluate;
 use wta::files::atomic;
@@ -81,7 +82,8 @@ fn rows(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
     );
     for (row, task) in runs.settings.set.rows.iter().zip(main_rows(&runs.settings)) {
         let outcome = task.outcome(runs)?;
-        let start = format!("| {} | {} | {:.2}% |", row.recipe, row.network, row.paper);
+        let classifier = unlike_papers(&runs.recipe(row.recipe, task.seed)?);
+        let start = format!("| {} | {}{classifier} | {:.2}% |", row.recipe, row.network, row.paper);
         match outcome {
             None => {
                 let _ = writeln!(text, "{start} not yet | | | | | | | | | | |");
@@ -102,6 +104,18 @@ fn rows(runs: &PaperRuns<'_>, text: &mut String) -> Result<()> {
          row, data included.\n",
     );
     Ok(())
+}
+
+/// What a recipe's classifier has that the paper's have not, in brackets; nothing if it has nothing.
+fn unlike_papers(recipe: &Recipe) -> String {
+    let svm = &recipe.svm;
+    let parts = [
+        (svm.lower_layers > 0.0, "sees all layers"),
+        (svm.mirror, "learns from mirrored training images"),
+        (svm.shift > 0, "learns from moved training images"),
+    ];
+    let parts: Vec<&str> = parts.into_iter().filter_map(|(has, part)| has.then_some(part)).collect();
+    if parts.is_empty() { String::new() } else { format!(" (the classifier {})", parts.join(" and ")) }
 }
 
 /// The cells of a row from the held-out error on.

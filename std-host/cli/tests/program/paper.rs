@@ -121,6 +121,11 @@ fn few_labels_come_from_the_row_s_network() {
     assert!(row[5].contains("mnist-conv-stacked, pooled 4/3, to the power of 1.5, weights "), "{row:?}");
     assert_eq!(row[6].split(", ").count(), 2, "{row:?}");
     assert_eq!(cells(&report, "600")[3], "not yet");
+    // What the paper's classifiers do not have is said.
+    let unlike =
+        |recipe| cells(&report, recipe)[2].split_once(" (the classifier ").map(|(_, what)| what.to_owned());
+    let both = "sees all layers and learns from moved training images)";
+    assert_eq!((unlike("mnist-fc-stacked").as_deref(), unlike("mnist-fc2000")), (Some(both), None));
     // It is what evaluating alone gives.
     let (run, data) = (folder.path("paper/mnist-conv-stacked"), folder.path("paper/digits"));
     let draws = ["--labels", "300", "--draws", "2", "--pool", "4/3", "--power", "1.5", "--c", "3,10"];
