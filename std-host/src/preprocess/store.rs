@@ -90,13 +90,44 @@ impl Preprocess {
         let learnt = tensors.as_ref().and_then(|tensors| learnt_from(recipe, tensors));
         let fits = |learnt: &Shape| !recipe.is_fully_connected() && learnt.channels == image.channels;
         let shape = learnt.filter(fits).unwrap_or(image);
+        Self::build(recipe, shape, |index, name, shape| match &tensors {
+            Some(tensors) => tensors.get(&format!("{index}.{name}"), shape),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// What the steps have learnt: the shape of the samples, and the numbers one after the other.
+    pub(crate) fn numbers(&self) -> ([u64; 3], Vec<f32>) {
+        let Shape { channels, height, width } = self.shape;
+        let of_steps = self.steps.iter().flat_map(|step| match step {
+            Step::Contrast(_) | Step::LocalContrast(_) => [&[][..], &[]],
+            Step::Standardise(step) => [&step.mean[..], &step.factor],
+            Step::Zca(step) | Step::PatchZca(_, step) => [&step.mean[..], &step.matrix],
+        });
+        ([channels, height, width].map(|side| side as u64), of_steps.collect::<Vec<_>>().concat())
+    }
+
+    /// The steps that have learnt these [`numbers`](Self::numbers).
+    pub(crate) fn of_numbers(recipe: &Recipe, shape: [u64; 3], numbers: &[f32]) -> Result<Self> {
+        let [channels, height, width] = shape.map(|side| side as usize);
+        let mut rest = numbers;
+        Self::build(recipe, Shape::new(channels, height, width), |_, _, shape| {
+            let taken = rest.split_off(..shape.iter().product());
+            Ok(taken.unwrap_or_default().to_vec())
+        })
+    }
+
+    /// The steps of a recipe with what they have learnt: `learnt` gives the tensor of a step, a name and a
+    /// shape. They are asked for in the order of the file.
+    fn build(
+        recipe: &Recipe,
+        shape: Shape,
+        mut learnt: impl FnMut(usize, &str, &[usize]) -> Result<Vec<f32>>,
+    ) -> Result<Self> {
         let image = [shape.height, shape.width, shape.channels];
         let mut steps = Vec::new();
         for (index, step) in recipe.preprocess.iter().enumerate() {
-            let tensor = |name: &str, shape: &[usize]| match &tensors {
-                Some(tensors) => tensors.get(&format!("{index}.{name}"), shape),
-                None => Ok(Vec::new()),
-            };
+            let mut tensor = |name: &str, shape: &[usize]| learnt(index, name, shape);
             steps.push(match step {
                 PreprocessRecipe::Standardise { per, .. } => Step::Standardise(Standardise {
                     per: *per,

@@ -3,11 +3,13 @@
 //! [`train`] trains in memory. [`train_into`] trains into a run folder; after each epoch it writes the
 //! metrics, the model and a checkpoint, from which it can resume. Both give the same weights.
 
+mod books;
 mod checkpoint;
 mod held_out;
 mod images;
 mod initial;
 mod options;
+mod place;
 mod probabilities;
 mod revive;
 mod session;
@@ -15,6 +17,7 @@ mod set;
 mod stacked;
 mod step;
 pub mod stopwatch;
+mod team;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,8 +39,10 @@ use crate::preprocess::{self, Preprocess, Samples};
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Run, RunLock, SampleKind, Trained};
 use held_out::Partition;
+use place::Place;
 use probabilities::expect_probabilities;
-use session::{Place, Session};
+use session::Session;
+use team::Team;
 
 /// The indices of the samples that a recipe holds out of so many, ascending: the same in each training.
 ///
@@ -85,6 +90,9 @@ pub fn train_into(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
+    if !Team::of(&options).is_first() {
+        return train(recipe, samples, options, observer);
+    }
     train_locked(&locked(folder, observer)?, resume, recipe, samples, options, observer)
 }
 
@@ -133,8 +141,10 @@ fn run(
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
     let start = Instant::now();
+    let team = Team::of(&options);
+    let place = if team.is_first() { place } else { Place::Memory };
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
-    let result = layer.train(&place, options, observer);
+    let result = layer.train(&team, &place, options, observer);
     if let (Err(error), Some(run)) = (&result, place.run()) {
         forget(error, run);
     }
@@ -220,6 +230,7 @@ impl<'a> Layer<'a> {
 
     fn train(
         &self,
+        team: &Team,
         place: &Place,
         options: Options<'_>,
         observer: &dyn Observer,
@@ -233,8 +244,8 @@ impl<'a> Layer<'a> {
             run.save_sample(&kind)?;
         }
         match &self.below {
-            None => self.train_lowest(place, resumed, options, observer),
-            Some(below) => self.train_on(below, place, options, observer),
+            None => self.train_lowest(team, place, resumed, options, observer),
+            Some(below) => self.train_on(below, team, place, options, observer),
         }
     }
 
@@ -244,29 +255,37 @@ impl<'a> Layer<'a> {
     }
 
     /// A training that its run folder has already.
-    fn finished(&self, session: &Session<'_>) -> Result<Option<(Trained, Outcome)>> {
-        let Some(run) = session.finished_run() else { return Ok(None) };
-        let trained = Trained::load(run, Arc::clone(&self.resolved))?;
-        Ok(Some((trained, session.outcome()?)))
+    fn finished(&self, team: &Team, session: &Session<'_>) -> Result<Option<(Trained, Outcome)>> {
+        let run = session.finished_run();
+        if !team.first_says(run.is_some())? {
+            return Ok(None);
+        }
+        let outcome = session.finished_outcome()?;
+        let trained = match run {
+            Some(run) => Some(Trained::load(run, Arc::clone(&self.resolved))?),
+            None => None,
+        };
+        Ok(Some((team.firsts_trained(trained, &self.resolved)?, outcome)))
     }
 
     /// Trains on the images themselves.
     fn train_lowest(
         &self,
+        team: &Team,
         place: &Place,
         resumed: bool,
         options: Options<'_>,
         observer: &dyn Observer,
     ) -> Result<(Trained, Outcome)> {
-        let mut session = Session::start(&self.resolved, self.training, place, options.isa)?;
-        if let Some(finished) = self.finished(&session)? {
+        let mut session = Session::start(team, &self.resolved, self.training, place, options.isa)?;
+        if let Some(finished) = self.finished(team, &session)? {
             return Ok(finished);
         }
         session.begin_with(options.from)?;
         let (recipe, image) = (self.resolved.recipe(), self.samples.image_shape());
-        let preprocess = match place.folder() {
+        let learn = || match place.folder() {
             Some(folder) if resumed && Preprocess::is_saved(folder) => {
-                Preprocess::load(folder, recipe, image)?
+                Preprocess::load(folder, recipe, image)
             }
             folder => {
                 let learnt = match options.from {
@@ -280,11 +299,13 @@ impl<'a> Layer<'a> {
                     }
                 };
                 folder.map_or(Ok(()), |folder| learnt.save(folder))?;
-                learnt
+                Ok(learnt)
             }
         };
-        session.link_preprocess(preprocess.checksum())?;
-        if recipe.gibbs().is_some() {
+        let learnt = if team.is_first() { Some(learn()?) } else { None };
+        let preprocess = team.firsts_preprocess(learnt, recipe)?;
+        session.books.link_preprocess(preprocess.checksum())?;
+        if recipe.gibbs().is_some() && team.is_first() {
             expect_probabilities(&preprocess, self.samples, options.isa)?;
         }
         let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
@@ -297,6 +318,7 @@ impl<'a> Layer<'a> {
     fn train_on(
         &self,
         below: &Layer<'_>,
+        team: &Team,
         place: &Place,
         options: Options<'_>,
         observer: &dyn Observer,
@@ -304,20 +326,23 @@ impl<'a> Layer<'a> {
         let _below = place.lock_below(below.layers())?;
         let from = options.from.map(Run::below);
         let (trained, _) =
-            below.train(&place.below(), Options { from: from.as_ref(), ..options }, observer)?;
-        let mut session = Session::start(&self.resolved, self.training, place, options.isa)?;
-        if let Some(finished) = self.finished(&session)? {
+            below.train(team, &place.below(), Options { from: from.as_ref(), ..options }, observer)?;
+        let mut session = Session::start(team, &self.resolved, self.training, place, options.isa)?;
+        if let Some(finished) = self.finished(team, &session)? {
             return Ok(finished);
         }
         session.begin_with(options.from)?;
-        session.link_below(trained.checksum());
+        session.books.link_below(trained.checksum());
         let trained = match self.resolved.below() {
             Some(applied) => trained.applied(applied),
             None => trained,
         };
+        // Several processes compute the features of their own samples for every batch.
+        let memory = if team.is_alone() { options.memory } else { 0 };
+        let options = Options { memory, ..options };
         let input = StackedSet::new(&trained, &self.resolved, self.samples, options, observer)?;
         let scale = input.scale();
-        session.input_scale = Some(scale);
+        session.books.input_scale = Some(scale);
         let (parameters, outcome) = session.run(&input, &self.partition, observer)?;
         drop(input);
         let preprocess = Arc::clone(&trained.preprocess);

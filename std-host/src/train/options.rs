@@ -1,8 +1,11 @@
 //! The options of a training, and its outcome.
 
+use std::sync::Arc;
+
 use wta_simd::Isa;
 
 use crate::preprocess::Samples;
+use crate::ranks::Ranks;
 use crate::run::Run;
 
 /// The machine's resources that a training uses, and further inputs.
@@ -19,6 +22,10 @@ pub struct Options<'a> {
     /// those of the same layer. If its preprocessing steps are the recipe's, what they have learnt is kept,
     /// too.
     pub from: Option<&'a Run>,
+    /// The processes that train together; this one alone by default. All of them call with the same recipe,
+    /// samples and options, and get the same network, whose bits are those of one process. The first one has
+    /// the run folder; to the others it means nothing.
+    pub ranks: Option<&'a Arc<dyn Ranks>>,
 }
 
 impl Options<'_> {
@@ -28,7 +35,7 @@ impl Options<'_> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { isa: Isa::detect(), memory: Self::MEMORY, patches: None, from: None }
+        Self { isa: Isa::detect(), memory: Self::MEMORY, patches: None, from: None, ranks: None }
     }
 }
 

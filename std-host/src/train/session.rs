@@ -1,230 +1,121 @@
 //! The training of one layer: steps and epochs, from the beginning or from a checkpoint to the end.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::time::Instant;
 
-use wta_core::{Network, Random, TrainingConfig};
+use wta_core::{Random, TrainingConfig};
 use wta_simd::Isa;
 
+use super::books::{Books, Progress};
 use super::checkpoint::Checkpoint;
-use super::held_out::{Partition, Subset, measure, variance};
+use super::held_out::{Partition, Subset};
 use super::initial::initialise;
 use super::options::Outcome;
+use super::place::Place;
 use super::revive::revive;
 use super::set::TrainingSet;
-use super::step::BatchTrainer;
+use super::step::{BatchTrainer, Whole};
+use super::team::Team;
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
-use crate::observer::{EpochMetrics, Observer};
-use crate::recipe::{Recipe, Resolved};
-use crate::run::{Links, Run, RunLock, model};
-
-/// Where a training saves its results.
-pub(super) enum Place {
-    /// In memory: they are returned at the end.
-    Memory,
-    /// In a run folder.
-    Folder {
-        /// The folder.
-        run: Run,
-        /// Whether to continue from its checkpoint.
-        resume: bool,
-        /// Whether it is the folder of a layer below.
-        is_below: bool,
-    },
-}
-
-impl Place {
-    /// Begins a run, or opens the one to resume; `true` if it resumes.
-    pub(super) fn open(&self, recipe: &Recipe) -> Result<bool> {
-        match self {
-            Self::Memory => Ok(false),
-            Self::Folder { run, resume, .. } if *resume && run.exists() => run.go_on(recipe).map(|()| true),
-            Self::Folder { run, .. } => run.begin(recipe).map(|()| false),
-        }
-    }
-
-    /// The place of the layer below.
-    pub(super) fn below(&self) -> Self {
-        match self {
-            Self::Memory => Self::Memory,
-            Self::Folder { run, resume, .. } => {
-                Self::Folder { run: run.below(), resume: *resume, is_below: true }
-            }
-        }
-    }
-
-    /// Locks the folders of so many layers below, which nobody else may train while those on top learn from
-    /// them. For a layer that is below itself, that is done.
-    pub(super) fn lock_below(&self, layers: usize) -> Result<Vec<RunLock>> {
-        match self {
-            Self::Folder { run, is_below: false, .. } => {
-                let folders = std::iter::successors(Some(run.below()), |run| Some(run.below()));
-                folders.take(layers).map(|run| run.lock()).collect()
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// The folder, if there is one.
-    pub(super) fn folder(&self) -> Option<&Path> {
-        self.run().map(Run::folder)
-    }
-
-    /// The run, if there is one.
-    pub(super) fn run(&self) -> Option<&Run> {
-        match self {
-            Self::Memory => None,
-            Self::Folder { run, .. } => Some(run),
-        }
-    }
-
-    /// The run with the checkpoint to continue from, if there is one.
-    fn checkpointed(&self) -> Option<&Run> {
-        match self {
-            Self::Folder { run, resume: true, .. } if run.checkpoint().exists() => Some(run),
-            _ => None,
-        }
-    }
-}
+use crate::observer::Observer;
+use crate::recipe::Resolved;
+use crate::run::Run;
 
 /// The state of a layer's training.
 pub(super) struct Session<'a> {
     trainer: BatchTrainer<Isa>,
+    team: Team,
     resolved: &'a Resolved,
     training: TrainingConfig,
     place: &'a Place,
-    /// What the weights belong to, as far as it is known by now.
-    links: Links,
-    /// What the weights of the checkpoint that the training goes on from belong to.
-    began: Option<Links>,
-    /// The factor of the input of a stacked layer.
-    pub(super) input_scale: Option<f32>,
+    /// What is kept and saved; of several processes, by the first.
+    pub(super) books: Books<'a>,
     /// Whether the weights are those of another run, and not to be initialised.
     has_weights: bool,
-    /// The variance of the training samples, and of the held-out ones.
-    variances: [f64; 2],
-    /// The parameters of the best epoch, if training may end early.
-    best: Option<Vec<f32>>,
     epoch_loss: f64,
+    /// How often each map survived in the epoch so far. Of several processes, each has its own count, and the
+    /// first also what was counted before a resume.
     survived: Vec<u64>,
-    /// The finished epochs of a training in memory.
-    epochs: Vec<EpochMetrics>,
+    /// Whether the training is at its end; the first process decides.
+    is_done: bool,
 }
 
 impl<'a> Session<'a> {
     /// Starts at the run's checkpoint if there is one; otherwise at step 0, before the weights are
     /// initialised.
     pub(super) fn start(
+        team: &Team,
         resolved: &'a Resolved,
         training: TrainingConfig,
         place: &'a Place,
         isa: Isa,
     ) -> Result<Self> {
-        let network = resolved.network();
+        let (network, gibbs) = (resolved.network(), resolved.recipe().gibbs());
         let maps = network.code().channels;
-        let mut trainer = match resolved.recipe().gibbs() {
-            Some(gibbs) => BatchTrainer::rbm(isa, network, training, gibbs)?,
-            None => BatchTrainer::new(isa, network, training),
-        };
-        let mut epoch_loss = 0.0;
-        let mut survived = vec![0; maps];
-        let mut has_weights = false;
-        let mut began = None;
+        let mut trainer = BatchTrainer::among(team.ranks(), isa, network, training, gibbs)?;
+        let (mut epoch_loss, mut survived) = (0.0, vec![0; maps]);
+        let (mut began, mut whole) = (None, None);
         if let Some(run) = place.checkpointed() {
-            let path = run.checkpoint();
-            let (checkpoint, found) =
-                Checkpoint::load(&path, trainer.parameters.len(), trainer.moments.len(), maps)?;
+            let (path, moments) = (run.checkpoint(), trainer.whole_moments_len());
+            let (checkpoint, found) = Checkpoint::load(&path, network.parameters_len(), moments, maps)?;
             found.expect_recipe(&path, resolved.recipe())?;
             began = Some(found);
-            trainer.parameters.copy_from_slice(&checkpoint.parameters);
-            trainer.moments.copy_from_slice(&checkpoint.moments);
             trainer.step = checkpoint.step;
+            whole = Some(Whole { parameters: checkpoint.parameters, moments: checkpoint.moments });
             (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
-            // They count at the first step, too: of another run, or of a device.
-            has_weights = true;
         }
-        let (input_scale, epochs) = (None, Vec::new());
-        let links = Links { recipe: Some(resolved.recipe().identity()), ..Links::default() };
-        let (variances, best) = ([0.0; 2], None);
-        let mut session = Self {
+        // They count at the first step, too: of another run, or of a device.
+        let has_weights = team.first_says(whole.is_some())?;
+        if has_weights {
+            trainer.distribute(whole)?;
+            trainer.step = team.firsts(trainer.step)?;
+            epoch_loss = team.firsts(epoch_loss)?;
+        }
+        let books = Books::open(resolved, training, place, began, trainer.step)?;
+        let is_done = team.first_says(books.is_done(trainer.step))?;
+        let team = team.clone();
+        Ok(Self {
             trainer,
+            team,
             resolved,
             training,
             place,
-            links,
-            began,
-            input_scale,
+            books,
             has_weights,
-            variances,
-            best,
             epoch_loss,
             survived,
-            epochs,
-        };
-        session.epochs = session.metrics(session.trainer.step / session.batches())?;
-        Ok(session)
-    }
-
-    /// The steps of an epoch.
-    fn batches(&self) -> u64 {
-        (self.training.steps / (self.resolved.recipe().training.epochs as u64).max(1)).max(1)
+            is_done,
+        })
     }
 
     /// Begins with the weights of another run, unless a step has been done already.
     pub(super) fn begin_with(&mut self, from: Option<&Run>) -> Result<()> {
-        let Some(from) = from.filter(|_| self.trainer.step == 0) else { return Ok(()) };
-        let model = from.model(&self.resolved.network())?;
-        self.trainer.parameters.copy_from_slice(&model.parameters);
+        let from = from.filter(|_| self.trainer.step == 0);
+        let model = match from.filter(|_| self.team.is_first()) {
+            Some(from) => Some(from.model(&self.resolved.network())?),
+            None => None,
+        };
+        if !self.team.first_says(model.is_some())? {
+            return Ok(());
+        }
+        let moments = vec![0.0; self.trainer.whole_moments_len()].into();
+        let whole = model.map(|model| Whole { parameters: model.parameters.into(), moments });
+        self.trainer.distribute(whole)?;
         self.has_weights = true;
         // A resume must not begin with other weights.
         self.save_checkpoint()
     }
 
-    /// Takes note of the preprocessing's checksum, which has to be that of the checkpoint.
-    pub(super) fn link_preprocess(&mut self, checksum: Option<String>) -> Result<()> {
-        if let (Some(began), Some(run)) = (&self.began, self.place.run()) {
-            began.expect_preprocess(&run.checkpoint(), checksum.as_deref())?;
-        }
-        self.links.preprocess = checksum;
-        Ok(())
-    }
-
-    /// Takes note of the checksum of the layers below. They may have been trained on since the checkpoint.
-    pub(super) fn link_below(&mut self, checksum: u32) {
-        self.links.below = Some(format!("{checksum:08x}"));
-    }
-
-    /// The run, if its training is finished already.
+    /// The run, if its training is finished already. The first process knows.
     pub(super) fn finished_run(&self) -> Option<&'a Run> {
-        if self.is_done() { self.place.run().filter(|run| run.is_trained()) } else { None }
+        self.books.finished_run(self.trainer.step)
     }
 
-    fn is_done(&self) -> bool {
-        self.trainer.step >= self.training.steps || self.has_lost_patience()
-    }
-
-    /// Whether the held-out loss has not fallen for as many epochs as the recipe waits.
-    fn has_lost_patience(&self) -> bool {
-        let (Some(patience), Some(best)) = (self.resolved.recipe().training.patience, self.best_epoch())
-        else {
-            return false;
-        };
-        let at_end = self.trainer.step.is_multiple_of(self.batches());
-        at_end && self.epochs.len() - 1 - best >= patience
-    }
-
-    /// The index of the epoch with the smallest held-out loss, the first of several.
-    fn best_epoch(&self) -> Option<usize> {
-        let losses = self.epochs.iter().map(|row| row.held_out_loss).enumerate();
-        let losses = losses.filter_map(|(index, loss)| Some((index, loss?)));
-        losses.reduce(|best, next| if next.1 < best.1 { next } else { best }).map(|(index, _)| index)
-    }
-
-    /// Whether the weights of the best epoch are kept, and not the last ones.
-    fn keeps_best(&self) -> bool {
-        self.resolved.recipe().training.patience.is_some()
+    /// The outcome of a training that is finished already.
+    pub(super) fn finished_outcome(&self) -> Result<Outcome> {
+        let outcome = self.trainer.collect()?.map(|whole| self.books.outcome(&whole.parameters));
+        self.team.firsts_outcome(outcome.transpose()?)
     }
 
     /// Trains to the last step, and returns the parameters.
@@ -238,52 +129,42 @@ impl<'a> Session<'a> {
         let set = &Subset { set, indices: &partition.training };
         let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
         if self.trainer.step == 0 && !self.has_weights {
-            initialise(self.resolved, set, &mut self.trainer.parameters)?;
+            self.initialise(set)?;
         }
-        if self.is_done() {
+        if self.is_done {
             // No epoch is wanted: the initial weights are the result.
-            self.save(&network)?;
+            self.save()?;
+        }
+        if self.team.is_first() {
+            self.books.take_note_of(set, &held_out)?;
         }
         let batches = set.len() / training.batch;
-        let len = network.input().len();
-        self.variances = [variance(set, len)?, variance(&held_out, len)?];
-        if self.keeps_best() && self.best_epoch().is_some() {
-            // The model that a resumed training has kept so far.
-            self.best =
-                self.place.run().map(|run| run.model(&network)).transpose()?.map(|model| model.parameters);
-        }
         let epochs = recipe.training.epochs;
         observer.begin(&format!("train {}", recipe.name), batches as u64 * epochs as u64);
         observer.advance(self.trainer.step);
         let mut order: Vec<usize> = Vec::new();
-        let mut inputs = reserve::zeros(training.batch * network.input().len(), || "a batch".to_owned())?;
+        let own = self.trainer.images();
+        let mut inputs = reserve::zeros(own.len() * network.input().len(), || "a batch".to_owned())?;
         let mut epoch_start = Instant::now();
-        while !self.is_done() {
+        while !self.is_done {
             let epoch = self.trainer.step / batches as u64;
             let place = (self.trainer.step % batches as u64) as usize;
             if order.is_empty() || place == 0 {
                 order = (0..set.len()).collect();
                 Random::stream(recipe.training.seed, epoch + 1).shuffle(&mut order);
             }
-            let chosen = order.get(place * training.batch..(place + 1) * training.batch).unwrap_or_default();
+            let first = place * training.batch;
+            let chosen = order.get(first + own.start..first + own.end).unwrap_or_default();
             set.write(chosen, &mut inputs)?;
             self.trainer.set_selection(recipe.sparsity.keep_at(self.trainer.step, training.steps))?;
             self.step(&inputs)?;
             observer.advance(1);
 
             if place + 1 == batches {
-                let dead = self.dead();
-                let row = self.end_epoch(epoch + 1, batches, epoch_start, &held_out)?;
-                if recipe.training.revive && !dead.is_empty() && !self.is_done() {
-                    let BatchTrainer { parameters, moments, .. } = &mut self.trainer;
-                    revive(self.resolved, set, epoch + 1, &dead, parameters, moments)?;
-                }
+                self.end_epoch(set, &held_out, epoch_start, observer)?;
                 epoch_start = Instant::now();
-                observer.epoch(&row, epochs);
-                self.epochs.push(row);
-                self.save(&network)?;
             }
-            if observer.should_stop() && !self.is_done() {
+            if self.team.any_says(observer.should_stop())? && !self.is_done {
                 self.save_checkpoint()?;
                 observer.end();
                 let (step, steps) = (self.trainer.step, training.steps);
@@ -292,39 +173,30 @@ impl<'a> Session<'a> {
             }
         }
         observer.end();
-        if self.has_lost_patience()
-            && let Some(best) = self.best_epoch()
-        {
-            observer.note(&format!(
-                "the held-out loss has not fallen since epoch {}: training ends, and its weights are kept",
-                best + 1
-            ));
+        if let Some(line) = self.books.impatience(self.trainer.step) {
+            observer.note(&line);
         }
-        let outcome = self.outcome()?;
-        Ok((self.best.unwrap_or_else(|| self.trainer.parameters.to_vec()), outcome))
-    }
-
-    /// The outcome of a finished training.
-    pub(super) fn outcome(&self) -> Result<Outcome> {
-        let kept = if self.keeps_best() { self.best_epoch() } else { None };
-        let last = kept.map_or(self.epochs.last(), |best| self.epochs.get(best));
-        let parameters = match (&self.best, kept, self.place.run()) {
-            (Some(best), _, _) => model::checksum(best),
-            (None, Some(_), Some(run)) => model::checksum(&run.model(&self.resolved.network())?.parameters),
-            _ => model::checksum(&self.trainer.parameters),
+        let result = match self.trainer.collect()? {
+            Some(whole) => Some(self.books.result(whole.parameters)?),
+            None => None,
         };
-        Ok(Outcome {
-            checksum: parameters,
-            loss: last.map_or(f64::NAN, |row| row.loss),
-            held_out_loss: last.and_then(|row| row.held_out_loss),
-            dead_share: last.map_or(0.0, |row| row.dead_share),
-            seconds: 0.0,
-        })
+        let (parameters, outcome) = result.map_or((Vec::new(), None), |(p, outcome)| (p, Some(outcome)));
+        Ok((self.team.firsts_numbers(parameters)?, self.team.firsts_outcome(outcome)?))
     }
 
-    /// The metrics of the run's first epochs; none if the training is in memory.
-    fn metrics(&self, epochs: u64) -> Result<Vec<EpochMetrics>> {
-        self.place.run().map_or(Ok(Vec::new()), |run| run.metrics(epochs))
+    /// Gives the network its initial weights.
+    fn initialise(&mut self, set: &dyn TrainingSet) -> Result<()> {
+        if self.team.is_alone() {
+            return initialise(self.resolved, set, &mut self.trainer.parameters);
+        }
+        let mut whole = None;
+        if self.team.is_first() {
+            let mut parameters = vec![0.0; self.resolved.network().parameters_len()];
+            initialise(self.resolved, set, &mut parameters)?;
+            let moments = vec![0.0; self.trainer.whole_moments_len()];
+            whole = Some(Whole { parameters: parameters.into(), moments: moments.into() });
+        }
+        self.trainer.distribute(whole)
     }
 
     fn step(&mut self, pixels: &[f32]) -> Result<()> {
@@ -347,7 +219,7 @@ impl<'a> Session<'a> {
         match error {
             Error::Core(source) => Error::Diverged {
                 step: self.trainer.step + 1,
-                folder: self.place.run().filter(|run| run.is_trained()).map(|run| run.folder().to_path_buf()),
+                folder: self.books.trained_run().map(|run| run.folder().to_path_buf()),
                 largest: pixels.iter().fold(0.0, |largest, v| v.abs().max(largest)),
                 source,
             },
@@ -355,74 +227,57 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The maps without a survivor in the epoch so far.
-    fn dead(&self) -> Vec<usize> {
-        let counts = self.survived.iter().enumerate();
-        counts.filter(|(_, count)| **count == 0).map(|(map, _)| map).collect()
-    }
-
+    /// Ends an epoch: its figures, new weights for dead maps, the run's files.
     fn end_epoch(
         &mut self,
-        epoch: u64,
-        batches: usize,
-        start: Instant,
+        set: &dyn TrainingSet,
         held_out: &dyn TrainingSet,
-    ) -> Result<EpochMetrics> {
-        let loss = self.epoch_loss / batches as f64;
-        let dead = self.dead().len();
-        let samples = (batches * self.training.batch) as f64;
-        let survived: u64 = self.survived.iter().sum();
-        let measures = if held_out.is_empty() {
-            None
-        } else {
-            let (isa, batch) = (self.trainer.kernels(), self.training.batch);
-            Some(measure(isa, self.resolved, &self.trainer.parameters, held_out, batch)?)
-        };
-        let [variance, held_out_variance] = self.variances;
-        let share = |loss: f64, variance: f64| if variance > 0.0 { 2.0 * loss / variance } else { 0.0 };
-        let row = EpochMetrics {
-            epoch,
-            loss,
-            pixel_mse: 2.0 * loss / self.resolved.network().input().len() as f64,
-            dead_share: dead as f64 / self.survived.len() as f64,
-            unexplained: Some(share(loss, variance)),
-            active: Some(survived as f64 / samples),
-            held_out_loss: measures.map(|measures| measures.loss),
-            held_out_unexplained: measures.map(|measures| share(measures.loss, held_out_variance)),
-            held_out_active: measures.map(|measures| measures.active),
-            held_out_dead_share: measures.map(|measures| measures.dead_share),
-            rate: f64::from(self.training.optimizer.rate_at(self.trainer.step - 1, self.training.steps)),
-            seconds: start.elapsed().as_secs_f64(),
-        };
+        start: Instant,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let progress = self.progress()?;
+        let (recipe, step) = (self.resolved.recipe(), self.trainer.step);
+        let Self { trainer, books, .. } = self;
+        let mut revived = None;
+        if let Some(mut whole) = trainer.collect()? {
+            let row = books.end_epoch(trainer.kernels(), &progress, &whole.parameters, start, held_out)?;
+            let dead = progress.dead();
+            let revives = recipe.training.revive && !dead.is_empty() && !books.is_done(step);
+            if revives {
+                let (parameters, moments) = (whole.parameters.to_mut(), whole.moments.to_mut());
+                revive(self.resolved, set, row.epoch, &dead, parameters, moments)?;
+            }
+            observer.epoch(&row, recipe.training.epochs);
+            books.push(row);
+            let survived = vec![0; progress.survived.len()];
+            books.save(&whole, Progress { step, epoch_loss: 0.0, survived })?;
+            revived = revives.then(|| whole.into_owned());
+        }
         self.epoch_loss = 0.0;
         self.survived.fill(0);
-        Ok(row)
+        if self.team.first_says(revived.is_some())? {
+            self.trainer.distribute(revived)?;
+        }
+        self.is_done = self.team.first_says(self.books.is_done(step))?;
+        Ok(())
     }
 
-    /// Writes the run's files after an epoch.
-    fn save(&mut self, network: &Network) -> Result<()> {
-        let is_best = self.best_epoch().is_none_or(|best| best + 1 == self.epochs.len());
-        if self.keeps_best() && is_best {
-            self.best = Some(self.trainer.parameters.to_vec());
-        }
-        let Some(run) = self.place.run() else { return Ok(()) };
-        if is_best || !self.keeps_best() {
-            let path = run.file("model.safetensors");
-            model::save_linked(&path, network, &self.trainer.parameters, self.input_scale, &self.links)?;
-        }
-        run.save_metrics(&self.epochs)?;
-        self.save_checkpoint()
+    /// How far the training is.
+    fn progress(&self) -> Result<Progress> {
+        let survived = self.team.sums(&self.survived)?;
+        Ok(Progress { step: self.trainer.step, epoch_loss: self.epoch_loss, survived })
     }
 
+    /// Writes the run's files between two epochs.
+    fn save(&mut self) -> Result<()> {
+        let progress = self.progress()?;
+        let Self { trainer, books, .. } = self;
+        trainer.collect()?.map_or(Ok(()), |whole| books.save(&whole, progress))
+    }
+
+    /// Writes the checkpoint.
     fn save_checkpoint(&self) -> Result<()> {
-        let Some(run) = self.place.run() else { return Ok(()) };
-        let checkpoint = Checkpoint {
-            parameters: Cow::Borrowed(&self.trainer.parameters),
-            moments: Cow::Borrowed(&self.trainer.moments),
-            step: self.trainer.step,
-            epoch_loss: self.epoch_loss,
-            survived: self.survived.clone(),
-        };
-        checkpoint.save(&run.checkpoint(), &self.links)
+        let progress = self.progress()?;
+        self.trainer.collect()?.map_or(Ok(()), |whole| self.books.save_checkpoint(&whole, progress))
     }
 }

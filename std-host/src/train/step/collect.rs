@@ -18,7 +18,21 @@ pub struct Whole<'a> {
     pub moments: Cow<'a, [f32]>,
 }
 
+impl Whole<'_> {
+    /// The same vectors, which nobody else has.
+    pub(crate) fn into_owned(self) -> Whole<'static> {
+        let Self { parameters, moments } = self;
+        let own = |numbers: Cow<'_, [f32]>| Cow::Owned(numbers.into_owned());
+        Whole { parameters: own(parameters), moments: own(moments) }
+    }
+}
+
 impl<K: Kernels> BatchTrainer<K> {
+    /// The number of the whole network's moments.
+    pub fn whole_moments_len(&self) -> usize {
+        self.vectors() * self.portion.whole().parameters_len() + self.common_len()
+    }
+
     /// The parameters and moments of the whole network, at the first process; `None` at the others.
     ///
     /// # Errors
