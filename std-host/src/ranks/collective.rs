@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
-use super::{Lost, Ranks, part};
+use super::lost::Lost;
+use super::part::part;
+use super::process::Ranks;
 
 /// The bytes of one piece of what [`spread`] passes on. A piece is on its way to the next rank while the one
 /// after it comes in.
@@ -99,7 +101,8 @@ pub fn each<T: Pod>(ranks: &dyn Ranks, mine: T) -> Result<Vec<T>, Lost> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LostProblem, threads};
+    use super::super::lost::LostProblem;
+    use super::super::threads;
     use super::*;
 
     const SIZES: [usize; 7] = [1, 2, 3, 4, 7, 13, 64];

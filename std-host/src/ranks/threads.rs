@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use super::{Lost, LostProblem, Ranks};
+use super::lost::{Lost, LostProblem};
+use super::process::Ranks;
 
 /// A rank that is a thread.
 #[derive(Debug)]

@@ -57,7 +57,8 @@ pub(super) struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    /// The books of a training that is at its beginning, or goes on from a checkpoint that belongs to `began`.
+    /// The books of a training at its beginning, or one that goes on from a checkpoint that belongs to
+    /// `began`.
     pub(super) fn open(
         resolved: &'a Resolved,
         training: TrainingConfig,

@@ -6,10 +6,10 @@
 //! process 1              piece 0 ─▶ piece 1 ─▶ piece 2 ─▶ ...
 //! ```
 //!
-//! The first process begins a piece, adds its terms and sends the piece to the second, which adds its own, while
-//! the first is at the next piece. What the last process has is the sum that one process would have found: each
-//! number got the same terms in the same order. So gradients are summed over the images of a batch, and
-//! reconstructions over the units of a layer.
+//! The first process begins a piece, adds its terms and sends the piece to the second, which adds its own,
+//! while the first is at the next piece. What the last process has is the sum that one process would have
+//! found: each number got the same terms in the same order. So gradients are summed over the images of a
+//! batch, and reconstructions over the units of a layer.
 
 use rayon::prelude::*;
 

@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-use wta_core::Kernels;
-
-use super::BatchTrainer;
 use super::portion::Portion;
 use crate::error::Result;
 use crate::ranks::{Ranks, spread};
@@ -27,101 +24,96 @@ impl Whole<'_> {
     }
 }
 
-impl<K: Kernels> BatchTrainer<K> {
-    /// The number of the whole network's moments.
-    pub fn whole_moments_len(&self) -> usize {
-        self.vectors() * self.portion.whole().parameters_len() + self.common_len()
-    }
+/// A process's own vectors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own<'a> {
+    pub(super) parameters: &'a [f32],
+    pub(super) moments: &'a [f32],
+    /// How many vectors like the parameters the moments begin with. What follows, the chains of an RBM, all
+    /// processes have.
+    pub(super) vectors: usize,
+}
 
-    /// The parameters and moments of the whole network, at the first process; `None` at the others.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Lost`](crate::Error::Lost) if another process is gone.
-    pub fn collect(&self) -> Result<Option<Whole<'_>>> {
-        let (portion, ranks) = (&self.portion, self.portion.ranks());
-        if !portion.is_part() {
-            let (parameters, moments) = (Cow::Borrowed(&*self.parameters), Cow::Borrowed(&*self.moments));
-            return Ok((ranks.rank() == 0).then_some(Whole { parameters, moments }));
-        }
-        if ranks.rank() > 0 {
-            if portion.has_part() {
-                ranks.send(0, bytemuck::cast_slice(&self.parameters))?;
-                ranks.send(0, bytemuck::cast_slice(&self.moments))?;
-            }
-            return Ok(None);
-        }
-        let whole_len = portion.whole().parameters_len();
-        let mut parameters = vec![0.0; whole_len];
-        let mut moments = vec![0.0; self.vectors() * whole_len];
-        put(portion, 0, &self.parameters, &mut parameters);
-        put(portion, 0, &self.moments, &mut moments);
-        let (mut own, mut own_moments) = (Vec::new(), Vec::new());
-        for rank in 1..ranks.size() {
-            own.resize(part_len(portion, rank), 0.0);
-            own_moments.resize(self.vectors() * own.len() + self.common_len(), 0.0);
-            ranks.receive(rank, bytemuck::cast_slice_mut(&mut own))?;
-            ranks.receive(rank, bytemuck::cast_slice_mut(&mut own_moments))?;
-            put(portion, rank, &own, &mut parameters);
-            put(portion, rank, &own_moments, &mut moments);
-        }
-        moments.extend_from_slice(self.moments.get(self.moments.len() - self.common_len()..).unwrap_or(&[]));
-        Ok(Some(Whole { parameters: parameters.into(), moments: moments.into() }))
+impl Own<'_> {
+    /// How many of the moments all processes have.
+    pub(super) fn common_len(&self) -> usize {
+        self.moments.len().saturating_sub(self.vectors * self.parameters.len())
     }
+}
 
-    /// Gives each process its part of the parameters and moments that the first one has: the same vectors as
-    /// [`BatchTrainer::collect`] returns. The others give `None`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`BatchTrainer::collect`].
-    pub fn distribute(&mut self, whole: Option<Whole<'_>>) -> Result<()> {
-        let (vectors, common) = (self.vectors(), self.common_len());
-        let Self { portion, parameters, moments, .. } = self;
-        let ranks = portion.ranks();
-        if !portion.is_part() {
-            if let Some(whole) = whole {
-                parameters.copy_from_slice(&whole.parameters);
-                moments.copy_from_slice(&whole.moments);
-            }
-            if portion.has_part() {
-                spread(ranks, 0, parameters)?;
-                spread(ranks, 0, moments)?;
-            }
-            return Ok(());
+/// The vectors of the whole network, at the first process; `None` at the others.
+pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>) -> Result<Option<Whole<'a>>> {
+    let ranks = portion.ranks();
+    if !portion.is_part() {
+        let whole = Whole { parameters: own.parameters.into(), moments: own.moments.into() };
+        return Ok((ranks.rank() == 0).then_some(whole));
+    }
+    if ranks.rank() > 0 {
+        if portion.has_part() {
+            ranks.send(0, bytemuck::cast_slice(own.parameters))?;
+            ranks.send(0, bytemuck::cast_slice(own.moments))?;
         }
-        let Some(whole) = whole else {
-            if portion.has_part() {
-                ranks.receive(0, bytemuck::cast_slice_mut(parameters))?;
-                ranks.receive(0, bytemuck::cast_slice_mut(moments))?;
-            }
-            return Ok(());
-        };
-        let (of_weights, of_all) = whole.moments.split_at(whole.moments.len() - common);
-        for rank in (0..ranks.size()).rev() {
-            let own = take(portion, rank, 1, &whole.parameters);
-            let mut own_moments = take(portion, rank, vectors, of_weights);
-            own_moments.extend_from_slice(of_all);
-            if rank == 0 {
-                parameters.copy_from_slice(&own);
-                moments.copy_from_slice(&own_moments);
-            } else {
-                ranks.send(rank, bytemuck::cast_slice(&own))?;
-                ranks.send(rank, bytemuck::cast_slice(&own_moments))?;
-            }
+        return Ok(None);
+    }
+    let whole_len = portion.whole().parameters_len();
+    let mut parameters = vec![0.0; whole_len];
+    let mut moments = vec![0.0; own.vectors * whole_len];
+    put(portion, 0, own.parameters, &mut parameters);
+    put(portion, 0, own.moments, &mut moments);
+    let (mut others, mut others_moments) = (Vec::new(), Vec::new());
+    for rank in 1..ranks.size() {
+        others.resize(part_len(portion, rank), 0.0);
+        others_moments.resize(own.vectors * others.len() + own.common_len(), 0.0);
+        ranks.receive(rank, bytemuck::cast_slice_mut(&mut others))?;
+        ranks.receive(rank, bytemuck::cast_slice_mut(&mut others_moments))?;
+        put(portion, rank, &others, &mut parameters);
+        put(portion, rank, &others_moments, &mut moments);
+    }
+    let (_, common) = own.moments.split_at(own.moments.len() - own.common_len());
+    moments.extend_from_slice(common);
+    Ok(Some(Whole { parameters: parameters.into(), moments: moments.into() }))
+}
+
+/// Gives each process its part of the vectors that the first one has in `whole`.
+pub(super) fn distribute(
+    portion: &Portion,
+    whole: Option<Whole<'_>>,
+    vectors: usize,
+    parameters: &mut [f32],
+    moments: &mut [f32],
+) -> Result<()> {
+    let ranks = portion.ranks();
+    if !portion.has_part() {
+        return Ok(());
+    }
+    if !portion.is_part() {
+        if let Some(whole) = whole {
+            parameters.copy_from_slice(&whole.parameters);
+            moments.copy_from_slice(&whole.moments);
         }
-        Ok(())
+        spread(ranks, 0, parameters)?;
+        spread(ranks, 0, moments)?;
+        return Ok(());
     }
-
-    /// How many vectors like the parameters the moments are.
-    fn vectors(&self) -> usize {
-        self.common.training.optimizer.method.moments()
+    let Some(whole) = whole else {
+        ranks.receive(0, bytemuck::cast_slice_mut(parameters))?;
+        ranks.receive(0, bytemuck::cast_slice_mut(moments))?;
+        return Ok(());
+    };
+    let (of_weights, common) = whole.moments.split_at(vectors * whole.parameters.len());
+    for rank in (0..ranks.size()).rev() {
+        let own = take(portion, rank, 1, &whole.parameters);
+        let mut own_moments = take(portion, rank, vectors, of_weights);
+        own_moments.extend_from_slice(common);
+        if rank == 0 {
+            parameters.copy_from_slice(&own);
+            moments.copy_from_slice(&own_moments);
+        } else {
+            ranks.send(rank, bytemuck::cast_slice(&own))?;
+            ranks.send(rank, bytemuck::cast_slice(&own_moments))?;
+        }
     }
-
-    /// How many of the moments all processes have: the chains of an RBM.
-    fn common_len(&self) -> usize {
-        self.moments.len().saturating_sub(self.vectors() * self.parameters.len())
-    }
+    Ok(())
 }
 
 /// The length of a process's vector of parameters.

@@ -7,8 +7,8 @@
 //! - *learn*: residuals and deltas image by image, then gradients by ranges of maps. Each range goes through
 //!   the images in order.
 //!
-//! Several processes have some images of the batch each. They gather the winners, so that all select the same;
-//! gradients go from process to process (`chain`); all update the same weights in the same way.
+//! Several processes have some images of the batch each. They gather the winners, so that all select the
+//! same; gradients go from process to process (`chain`); all update the same weights in the same way.
 
 use std::ops::Range;
 

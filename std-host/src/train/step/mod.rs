@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, bounded_loss, survivors};
 
+use collect::Own;
 pub use collect::Whole;
 
 use crate::error::Result;
@@ -158,6 +159,37 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(())
     }
 
+    /// The parameters and moments of the whole network, at the first process; `None` at the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lost`](crate::Error::Lost) if another process is gone.
+    pub fn collect(&self) -> Result<Option<Whole<'_>>> {
+        collect::collect(&self.portion, self.own())
+    }
+
+    /// Gives each process its part of the parameters and moments that the first one has: the same vectors as
+    /// [`BatchTrainer::collect`] returns. The others give `None`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchTrainer::collect`].
+    pub fn distribute(&mut self, whole: Option<Whole<'_>>) -> Result<()> {
+        let vectors = self.own().vectors;
+        collect::distribute(&self.portion, whole, vectors, &mut self.parameters, &mut self.moments)
+    }
+
+    /// The number of the whole network's moments.
+    pub fn whole_moments_len(&self) -> usize {
+        let own = self.own();
+        own.vectors * self.portion.whole().parameters_len() + own.common_len()
+    }
+
+    fn own(&self) -> Own<'_> {
+        let vectors = self.common.training.optimizer.method.moments();
+        Own { parameters: &self.parameters, moments: &self.moments, vectors }
+    }
+
     /// The kernels.
     pub fn kernels(&self) -> K {
         self.common.kernels
@@ -166,8 +198,8 @@ impl<K: Kernels> BatchTrainer<K> {
     /// Does one step on a batch: images, one after the other. Returns the loss: half the squared error summed
     /// over an image, averaged over the batch, and `f32::MAX` for more than that.
     ///
-    /// One of several processes gives its [`BatchTrainer::images`] alone; all of them get the loss of the whole
-    /// batch.
+    /// One of several processes gives its [`BatchTrainer::images`] alone; all of them get the loss of the
+    /// whole batch.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@
 //!       ▼ residuals ──deltas, by units──▶ update, by units: the unit's gradient, then its weights and moments
 //! ```
 //!
-//! Several processes have some units each, with their weights and moments. All have the batch and the decoder's
-//! biases; a reconstruction goes from process to process (`chain`), and each adds its units.
+//! Several processes have some units each, with their weights and moments. All have the batch and the
+//! decoder's biases; a reconstruction goes from process to process (`chain`), and each adds its units.
 //!
 //! The codes and the gradient of a unit live in the scratch memory of tasks, so that a step reads each weight
 //! only a few times and writes it once.
