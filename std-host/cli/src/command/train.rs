@@ -58,7 +58,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let patches = patches(&recipe, data, &bar)?;
     let memory = (arguments.memory as usize) << 20;
     let from = arguments.from.as_ref().map(Run::new);
-    let options = Options { isa: context.isa, memory, patches: patches.as_ref(), from: from.as_ref() };
+    let options =
+        Options { isa: context.isa, memory, patches: patches.as_ref(), from: from.as_ref(), ranks: None };
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
     super::show::dictionary(&run, &trained)?;
     report(&outcome)?;
