@@ -670,11 +670,7 @@ mod tests {
                     trainer.count_survivors(&mut counts);
                     if s == 1 {
                         let whole = trainer.collect().unwrap();
-                        let own = |numbers: &[f32]| std::borrow::Cow::Owned(numbers.to_vec());
-                        let whole = whole.map(|whole| Whole {
-                            parameters: own(&whole.parameters),
-                            moments: own(&whole.moments),
-                        });
+                        let whole = whole.map(Whole::into_owned);
                         trainer.parameters.fill(f32::NAN);
                         trainer.moments.fill(f32::NAN);
                         trainer.distribute(whole).unwrap();

@@ -172,13 +172,18 @@ impl Portion {
         Ok(gather(&self.ranks, range, all)?)
     }
 
-    /// What each of all units has, in their order; `own` is what this process's have.
+    /// The rows of all units, in their order; `own` are those of this process's.
     pub(super) fn gather_units<T: bytemuck::Pod>(&self, own: &[T]) -> Result<Vec<T>> {
-        let mut all = vec![T::zeroed(); self.whole.code().channels];
-        if let Some(to) = all.get_mut(self.units()) {
+        let row = own.len() / self.units().len();
+        let range = |rank| {
+            let units = self.units_of(rank);
+            units.start * row..units.end * row
+        };
+        let mut all = vec![T::zeroed(); self.whole.code().channels * row];
+        if let Some(to) = all.get_mut(range(self.ranks.rank())) {
             to.copy_from_slice(own);
         }
-        gather(&self.ranks, |rank| self.units_of(rank), &mut all)?;
+        gather(&self.ranks, range, &mut all)?;
         Ok(all)
     }
 

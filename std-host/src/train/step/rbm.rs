@@ -25,7 +25,7 @@ use wta_core::{
 use super::admission::is_bad;
 use super::chain::{Piece, chain};
 use super::portion::Portion;
-use super::shared::{Common, State, clip, sum_of_norms};
+use super::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Ranks, spread};
@@ -269,16 +269,12 @@ impl RbmWorkspace {
             |gradients, (positive, negative)| {
                 gradients.fill(self, common.kernels, positive, negative);
                 let rows = gradients.rows(inputs);
-                let norms = rows.map(|(gradient, bias)| [Norm::of(gradient), Norm::of(&[bias])]);
-                norms.map(|norms| norms.map(Norm::numbers)).collect::<Vec<_>>()
+                rows.map(|(gradient, bias)| [Norm::of(gradient), Norm::of(&[bias])]).collect::<Vec<_>>()
             },
         );
-        let own: Vec<_> = norms.collect::<Vec<_>>().concat();
-        let norms = portion.gather_units(&own)?;
-        let of_part = |part: usize| {
-            sum_of_norms(norms.iter().filter_map(|norms| norms.get(part).copied()).map(Norm::from_numbers))
-        };
-        let norm = sum_of_norms([of_part(0), of_part(1), Norm::of(&self.visible_gradient)]);
+        let own = norms.collect::<Vec<_>>().concat();
+        let [filters, biases] = norms_of_parts(portion, &own)?;
+        let norm = sum_of_norms([filters, biases, Norm::of(&self.visible_gradient)]);
         Ok(norm.factor(largest))
     }
 

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use wta_core::{Network, Norm, TrainingConfig};
 
 use super::portion::Portion;
+use crate::error::Result;
 use crate::train::stopwatch::Stopwatch;
 
 /// The number of parameters that one task updates.
@@ -52,6 +53,17 @@ pub(super) fn sum_of_norms(norms: impl IntoIterator<Item = Norm>) -> Norm {
         sum.add(norm);
         sum
     })
+}
+
+/// The norms of the parts of a gradient by units: of each part, those of all processes' units, added in the
+/// units' order. `own` are the norms of this process's units.
+pub(super) fn norms_of_parts<const N: usize>(portion: &Portion, own: &[[Norm; N]]) -> Result<[Norm; N]> {
+    let numbers: Vec<[[f32; 2]; N]> = own.iter().map(|norms| norms.map(Norm::numbers)).collect();
+    let mut sums = [Norm::ZERO; N];
+    for norms in portion.gather_units(numbers.as_flattened())?.chunks_exact(N) {
+        sums.iter_mut().zip(norms).for_each(|(sum, norm)| sum.add(Norm::from_numbers(*norm)));
+    }
+    Ok(sums)
 }
 
 /// Multiplies a run of a gradient that is clipped.

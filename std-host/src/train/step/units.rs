@@ -24,7 +24,7 @@ use wta_core::{
 use super::admission::is_bad;
 use super::chain::{Piece, chain};
 use super::portion::Portion;
-use super::shared::{Common, State, clip, sum_of_norms};
+use super::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Ranks, any, each, spread};
@@ -386,12 +386,9 @@ impl UnitsWorkspace {
             return Err(CoreError::Diverged { index: first as usize }.into());
         }
         let Some(largest) = clip else { return Ok(None) };
-        let own: Vec<_> = units.into_iter().map(|(norms, _)| norms.map(Norm::numbers)).collect();
-        let norms = portion.gather_units(&own)?;
-        let of_part = |part: usize| {
-            sum_of_norms(norms.iter().filter_map(|norms| norms.get(part).copied()).map(Norm::from_numbers))
-        };
-        let norm = sum_of_norms([of_part(0), of_part(1), of_part(2), Norm::of(&self.decoder_bias)]);
+        let own: Vec<_> = units.into_iter().map(|(norms, _)| norms).collect();
+        let [filters, biases, atoms] = norms_of_parts(portion, &own)?;
+        let norm = sum_of_norms([filters, biases, atoms, Norm::of(&self.decoder_bias)]);
         Ok(norm.factor(largest))
     }
 
