@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
+use super::kind::Kind;
 use super::lost::Lost;
 use super::part::part;
 use super::process::Ranks;
@@ -23,6 +24,7 @@ const PIECE: usize = 1 << 16;
 /// [`Lost`] if another process is gone.
 pub fn gather<T: Pod>(
     ranks: &dyn Ranks,
+    kind: Kind,
     range: impl Fn(usize) -> Range<usize>,
     all: &mut [T],
 ) -> Result<(), Lost> {
@@ -39,12 +41,12 @@ pub fn gather<T: Pod>(
             message.extend_from_slice(all.get(range(other)).unwrap_or_default());
         }
         if !message.is_empty() {
-            ranks.send(to, bytemuck::cast_slice(&message))?;
+            ranks.send(to, kind, bytemuck::cast_slice(&message))?;
         }
         message.clear();
         message.resize(parts(from).map(|other| range(other).len()).sum(), T::zeroed());
         if !message.is_empty() {
-            ranks.receive(from, bytemuck::cast_slice_mut(&mut message))?;
+            ranks.receive(from, kind, bytemuck::cast_slice_mut(&mut message))?;
         }
         let mut rest = &message[..];
         for other in parts(from) {
@@ -64,15 +66,15 @@ pub fn gather<T: Pod>(
 /// # Errors
 ///
 /// [`Lost`] if another process is gone.
-pub fn spread<T: Pod>(ranks: &dyn Ranks, root: usize, values: &mut [T]) -> Result<(), Lost> {
+pub fn spread<T: Pod>(ranks: &dyn Ranks, kind: Kind, root: usize, values: &mut [T]) -> Result<(), Lost> {
     let (rank, size) = (ranks.rank(), ranks.size());
     let (next, before) = ((rank + 1) % size, (rank + size - 1) % size);
     for piece in bytemuck::cast_slice_mut::<T, u8>(values).chunks_mut(PIECE) {
         if rank != root {
-            ranks.receive(before, piece)?;
+            ranks.receive(before, kind, piece)?;
         }
         if next != root {
-            ranks.send(next, piece)?;
+            ranks.send(next, kind, piece)?;
         }
     }
     Ok(())
@@ -95,7 +97,7 @@ pub fn any(ranks: &dyn Ranks, mine: bool) -> Result<bool, Lost> {
 pub fn each<T: Pod>(ranks: &dyn Ranks, mine: T) -> Result<Vec<T>, Lost> {
     let size = ranks.size();
     let mut all = vec![mine; size];
-    gather(ranks, |rank| part(size, rank, size), &mut all)?;
+    gather(ranks, Kind::Word, |rank| part(size, rank, size), &mut all)?;
     Ok(all)
 }
 
@@ -116,7 +118,7 @@ mod tests {
                     let mut all = vec![0; count];
                     let mine = part(count, ranks.rank(), size);
                     all[mine.clone()].copy_from_slice(&expected[mine]);
-                    gather(&ranks, |rank| part(count, rank, size), &mut all).unwrap();
+                    gather(&ranks, Kind::Winners, |rank| part(count, rank, size), &mut all).unwrap();
                     all
                 });
                 assert!(found.iter().all(|all| *all == expected), "{size} ranks, {count} numbers");
@@ -131,7 +133,7 @@ mod tests {
                 let expected: Vec<f32> = (0..count).map(|number| number as f32).collect();
                 let found = threads::run(size, |ranks| {
                     let mut values = if ranks.rank() == root { expected.clone() } else { vec![-1.0; count] };
-                    spread(&ranks, root, &mut values).unwrap();
+                    spread(&ranks, Kind::Weights, root, &mut values).unwrap();
                     values
                 });
                 assert!(found.iter().all(|values| *values == expected), "{size} ranks, from {root}");
@@ -162,7 +164,7 @@ mod tests {
     fn a_message_of_another_length_is_refused() {
         let results = threads::run(2, |ranks| {
             let mut all = vec![0u8; 4 + ranks.rank()];
-            gather(&ranks, |rank| if rank == 0 { 0..2 } else { 2..4 + ranks.rank() }, &mut all)
+            gather(&ranks, Kind::Sums, |rank| if rank == 0 { 0..2 } else { 2..4 + ranks.rank() }, &mut all)
         });
         let problem = LostProblem::Length { expected: 2, found: 3 };
         assert_eq!(results[0], Err(Lost { rank: 1, problem }));

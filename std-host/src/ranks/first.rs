@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::kind::Kind;
 use super::lost::Lost;
 use super::process::Ranks;
 
@@ -39,11 +40,11 @@ impl Ranks for First {
         self.size
     }
 
-    fn send(&self, to: usize, message: &[u8]) -> Result<(), Lost> {
-        self.all.send(to, message)
+    fn send(&self, to: usize, kind: Kind, message: &[u8]) -> Result<(), Lost> {
+        self.all.send(to, kind, message)
     }
 
-    fn receive(&self, from: usize, message: &mut [u8]) -> Result<(), Lost> {
-        self.all.receive(from, message)
+    fn receive(&self, from: usize, kind: Kind, message: &mut [u8]) -> Result<(), Lost> {
+        self.all.receive(from, kind, message)
     }
 }

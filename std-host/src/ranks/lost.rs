@@ -1,5 +1,7 @@
 //! What can be wrong with another process of a job.
 
+use super::kind::Kind;
+
 /// Another process of the job is gone, or does not do what this one does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("process {rank} of the job {problem}")]
@@ -20,6 +22,14 @@ pub enum LostProblem {
     /// It reports that it could not do its part.
     #[error("has failed")]
     Failed,
+    /// It sent another message than the one that was awaited.
+    #[error("sent {found} and not {expected}: it runs another version or other settings")]
+    Kind {
+        /// What was awaited.
+        expected: Kind,
+        /// What it sent.
+        found: Kind,
+    },
     /// It sent a message of another length.
     #[error("sent {found} bytes and not {expected}: it runs another version or other settings")]
     Length {

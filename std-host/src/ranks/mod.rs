@@ -10,6 +10,7 @@
 
 mod collective;
 mod first;
+mod kind;
 mod lost;
 mod part;
 mod process;
@@ -17,6 +18,7 @@ pub mod threads;
 
 pub use collective::{any, each, gather, spread};
 pub use first::First;
+pub use kind::Kind;
 pub use lost::{Lost, LostProblem};
 pub use part::part;
 pub use process::{Alone, Ranks};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::kind::Kind;
 use super::lost::{Lost, LostProblem};
 
 /// The processes of a job, seen by one of them.
@@ -20,14 +21,14 @@ pub trait Ranks: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`Lost`] if the other process is gone.
-    fn send(&self, to: usize, message: &[u8]) -> Result<(), Lost>;
+    fn send(&self, to: usize, kind: Kind, message: &[u8]) -> Result<(), Lost>;
 
-    /// Waits for the next message from another process. It has the length of `message`.
+    /// Waits for the next message from another process. It is of this kind and has the length of `message`.
     ///
     /// # Errors
     ///
-    /// [`Lost`] if the other process is gone, or sent a message of another length.
-    fn receive(&self, from: usize, message: &mut [u8]) -> Result<(), Lost>;
+    /// [`Lost`] if the other process is gone, or sent another message.
+    fn receive(&self, from: usize, kind: Kind, message: &mut [u8]) -> Result<(), Lost>;
 }
 
 /// A job of one process.
@@ -43,11 +44,11 @@ impl Ranks for Alone {
         1
     }
 
-    fn send(&self, to: usize, _message: &[u8]) -> Result<(), Lost> {
+    fn send(&self, to: usize, _kind: Kind, _message: &[u8]) -> Result<(), Lost> {
         Err(Lost { rank: to, problem: LostProblem::Ended })
     }
 
-    fn receive(&self, from: usize, _message: &mut [u8]) -> Result<(), Lost> {
+    fn receive(&self, from: usize, _kind: Kind, _message: &mut [u8]) -> Result<(), Lost> {
         Err(Lost { rank: from, problem: LostProblem::Ended })
     }
 }
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn a_process_alone_has_nobody_to_talk_to() {
         assert_eq!((Alone.rank(), Alone.size()), (0, 1));
-        assert!(Alone.send(1, &[]).is_err() && Alone.receive(1, &mut []).is_err());
-        assert_eq!(Alone.send(1, &[]).unwrap_err().to_string(), "process 1 of the job has ended");
+        assert!(Alone.send(1, Kind::Word, &[]).is_err() && Alone.receive(1, Kind::Word, &mut []).is_err());
+        assert_eq!(Alone.send(1, Kind::Word, &[]).unwrap_err().to_string(), "process 1 of the job has ended");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use super::kind::Kind;
 use super::lost::{Lost, LostProblem};
 use super::process::Ranks;
 
@@ -12,8 +13,8 @@ use super::process::Ranks;
 #[derive(Debug)]
 pub struct ThreadRank {
     rank: usize,
-    to: Vec<Sender<Vec<u8>>>,
-    from: Vec<Mutex<Receiver<Vec<u8>>>>,
+    to: Vec<Sender<(Kind, Vec<u8>)>>,
+    from: Vec<Mutex<Receiver<(Kind, Vec<u8>)>>>,
 }
 
 impl Ranks for ThreadRank {
@@ -25,17 +26,20 @@ impl Ranks for ThreadRank {
         self.to.len()
     }
 
-    fn send(&self, to: usize, message: &[u8]) -> Result<(), Lost> {
+    fn send(&self, to: usize, kind: Kind, message: &[u8]) -> Result<(), Lost> {
         let ended = Lost { rank: to, problem: LostProblem::Ended };
         let Some(sender) = self.to.get(to) else { return Err(ended) };
-        sender.send(message.to_vec()).map_err(|_| ended)
+        sender.send((kind, message.to_vec())).map_err(|_| ended)
     }
 
-    fn receive(&self, from: usize, message: &mut [u8]) -> Result<(), Lost> {
+    fn receive(&self, from: usize, kind: Kind, message: &mut [u8]) -> Result<(), Lost> {
         let lost = |problem| Lost { rank: from, problem };
         let ended = || lost(LostProblem::Ended);
         let receiver = self.from.get(from).ok_or_else(ended)?.lock().map_err(|_| ended())?;
-        let received = receiver.recv().map_err(|_| ended())?;
+        let (found, received) = receiver.recv().map_err(|_| ended())?;
+        if found != kind {
+            return Err(lost(LostProblem::Kind { expected: kind, found }));
+        }
         if received.len() != message.len() {
             let (expected, found) = (message.len(), received.len());
             return Err(lost(LostProblem::Length { expected, found }));

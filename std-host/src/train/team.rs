@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use super::options::{Options, Outcome};
 use crate::error::Result;
 use crate::preprocess::Preprocess;
-use crate::ranks::{Alone, Ranks, any, gather, spread};
+use crate::ranks::{Alone, Kind, Ranks, any, gather, spread};
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Trained};
 
@@ -40,7 +40,7 @@ impl Team {
     /// The first process's value.
     pub(super) fn firsts<T: Pod>(&self, mine: T) -> Result<T> {
         let mut values = [mine];
-        spread(&*self.ranks, 0, &mut values)?;
+        spread(&*self.ranks, Kind::Word, 0, &mut values)?;
         let [value] = values;
         Ok(value)
     }
@@ -63,7 +63,7 @@ impl Team {
             numbers.clear();
             numbers.resize(len, T::zeroed());
         }
-        spread(&*self.ranks, 0, &mut numbers)?;
+        spread(&*self.ranks, Kind::Weights, 0, &mut numbers)?;
         Ok(numbers)
     }
 
@@ -78,7 +78,7 @@ impl Team {
         if let Some(own) = all.get_mut(self.ranks.rank() * len..).and_then(|all| all.get_mut(..len)) {
             own.copy_from_slice(mine);
         }
-        gather(&*self.ranks, |rank| rank * len..(rank + 1) * len, &mut all)?;
+        gather(&*self.ranks, Kind::Word, |rank| rank * len..(rank + 1) * len, &mut all)?;
         sums.fill(0);
         for counts in all.chunks_exact(len.max(1)) {
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);

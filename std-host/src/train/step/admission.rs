@@ -5,6 +5,7 @@ use wta_core::{Guard, admits_probabilities, has_subnormal};
 
 use super::portion::Portion;
 use crate::error::Result;
+use crate::ranks::Kind;
 
 /// What is said of an image.
 #[derive(Clone, Copy)]
@@ -56,7 +57,7 @@ impl Admission {
         let places = verdicts.iter_mut().skip(own.start);
         places.zip(&of_own).for_each(|(to, verdict)| *to = *verdict as u8);
         if own.len() < verdicts.len() {
-            portion.gather_images(&mut verdicts)?;
+            portion.gather_images(Kind::Word, &mut verdicts)?;
         }
         if let Some(refused) = verdicts.iter().position(|verdict| *verdict == Verdict::Refused as u8) {
             // All refuse the same image in the same words.

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::portion::Portion;
 use crate::error::Result;
-use crate::ranks::Ranks;
+use crate::ranks::{Kind, Ranks};
 
 /// A piece of the sums: some runs of numbers.
 pub(super) struct Piece<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Piece<'a> {
 impl Piece<'_> {
     fn receive(&mut self, ranks: &dyn Ranks, from: usize, message: &mut Vec<f32>) -> Result<()> {
         message.resize(self.runs.iter().map(|run| run.len()).sum(), 0.0);
-        ranks.receive(from, bytemuck::cast_slice_mut(message))?;
+        ranks.receive(from, Kind::Sums, bytemuck::cast_slice_mut(message))?;
         let mut rest = &message[..];
         for run in &mut self.runs {
             if let Some(numbers) = rest.split_off(..run.len()) {
@@ -40,7 +40,7 @@ impl Piece<'_> {
     fn send(&self, ranks: &dyn Ranks, to: usize, message: &mut Vec<f32>) -> Result<()> {
         message.clear();
         self.runs.iter().for_each(|run| message.extend_from_slice(run));
-        Ok(ranks.send(to, bytemuck::cast_slice(message))?)
+        Ok(ranks.send(to, Kind::Sums, bytemuck::cast_slice(message))?)
     }
 }
 
@@ -75,4 +75,27 @@ pub(super) fn chain<'a>(
         }
     }
     Ok(())
+}
+
+/// The pixels of a piece: whole vectors, and few enough that this part of all units' weights fits into the
+/// second-level cache.
+pub(super) const PIXELS: usize = 128;
+
+/// The pixels of some images, in pieces of [`PIXELS`] of so many images. The pieces of the same pixels follow
+/// each other, so that a thread finds their weights in its cache. A piece's first number is in the row of its
+/// first image.
+pub(super) fn pixel_pieces(len: usize, images: usize, rows: &mut [f32]) -> Vec<Piece<'_>> {
+    let groups = (rows.len() / len).div_ceil(images);
+    let pieces = (0..len).step_by(PIXELS).flat_map(|pixel| {
+        let first = move |group: usize| group * images * len + pixel;
+        (0..groups).map(move |group| Piece { first: first(group), runs: Vec::new() })
+    });
+    let mut pieces: Vec<_> = pieces.collect();
+    for (image, row) in rows.chunks_exact_mut(len).enumerate() {
+        let of_image = pieces.iter_mut().skip(image / images).step_by(groups);
+        for (piece, part) in of_image.zip(row.chunks_mut(PIXELS)) {
+            piece.runs.push(part);
+        }
+    }
+    pieces
 }

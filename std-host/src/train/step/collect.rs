@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::portion::Portion;
 use crate::error::Result;
-use crate::ranks::{Ranks, spread};
+use crate::ranks::{Kind, Ranks, spread};
 
 /// The parameters and the moments of the whole network.
 #[derive(Clone, Debug)]
@@ -50,8 +50,8 @@ pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>) -> Result<Option<Whol
     }
     if ranks.rank() > 0 {
         if portion.has_part() {
-            ranks.send(0, bytemuck::cast_slice(own.parameters))?;
-            ranks.send(0, bytemuck::cast_slice(own.moments))?;
+            ranks.send(0, Kind::Weights, bytemuck::cast_slice(own.parameters))?;
+            ranks.send(0, Kind::Weights, bytemuck::cast_slice(own.moments))?;
         }
         return Ok(None);
     }
@@ -64,8 +64,8 @@ pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>) -> Result<Option<Whol
     for rank in 1..ranks.size() {
         others.resize(part_len(portion, rank), 0.0);
         others_moments.resize(own.vectors * others.len() + own.common_len(), 0.0);
-        ranks.receive(rank, bytemuck::cast_slice_mut(&mut others))?;
-        ranks.receive(rank, bytemuck::cast_slice_mut(&mut others_moments))?;
+        ranks.receive(rank, Kind::Weights, bytemuck::cast_slice_mut(&mut others))?;
+        ranks.receive(rank, Kind::Weights, bytemuck::cast_slice_mut(&mut others_moments))?;
         put(portion, rank, &others, &mut parameters);
         put(portion, rank, &others_moments, &mut moments);
     }
@@ -91,13 +91,13 @@ pub(super) fn distribute(
             parameters.copy_from_slice(&whole.parameters);
             moments.copy_from_slice(&whole.moments);
         }
-        spread(ranks, 0, parameters)?;
-        spread(ranks, 0, moments)?;
+        spread(ranks, Kind::Weights, 0, parameters)?;
+        spread(ranks, Kind::Weights, 0, moments)?;
         return Ok(());
     }
     let Some(whole) = whole else {
-        ranks.receive(0, bytemuck::cast_slice_mut(parameters))?;
-        ranks.receive(0, bytemuck::cast_slice_mut(moments))?;
+        ranks.receive(0, Kind::Weights, bytemuck::cast_slice_mut(parameters))?;
+        ranks.receive(0, Kind::Weights, bytemuck::cast_slice_mut(moments))?;
         return Ok(());
     };
     let (of_weights, common) = whole.moments.split_at(vectors * whole.parameters.len());
@@ -109,8 +109,8 @@ pub(super) fn distribute(
             parameters.copy_from_slice(&own);
             moments.copy_from_slice(&own_moments);
         } else {
-            ranks.send(rank, bytemuck::cast_slice(&own))?;
-            ranks.send(rank, bytemuck::cast_slice(&own_moments))?;
+            ranks.send(rank, Kind::Weights, bytemuck::cast_slice(&own))?;
+            ranks.send(rank, Kind::Weights, bytemuck::cast_slice(&own_moments))?;
         }
     }
     Ok(())

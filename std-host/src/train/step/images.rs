@@ -27,7 +27,7 @@ use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
-use crate::ranks::{Ranks, spread};
+use crate::ranks::{Kind, Ranks, spread};
 use crate::train::stopwatch::Phase;
 
 /// The maps whose gradient one task computes: one vector of the widest instruction set.
@@ -266,7 +266,7 @@ impl ImagesWorkspace {
         rows.zip(screens())
             .filter(|(_, (image, _))| is_good(*image))
             .for_each(|(values, (_, screen))| promises(screen, values));
-        state.portion.gather_images(&mut self.values)?;
+        state.portion.gather_images(Kind::Winners, &mut self.values)?;
         cut_columns(kernels, &self.values, maps, keep, &mut self.cuts)?;
         let cuts = &self.cuts;
         let values = of_images_mut(&own, maps, &mut self.values);
@@ -277,7 +277,7 @@ impl ImagesWorkspace {
                 encoder.refine_promising(own.start + image, input, screen, cuts, values, positions)
             },
         )?;
-        state.portion.gather_images(&mut self.values)?;
+        state.portion.gather_images(Kind::Winners, &mut self.values)?;
         thresholds(&self.values, keep, &mut self.counts, &mut self.thresholds);
         let least = &self.thresholds;
         let values = of_images_mut(&own, maps, &mut self.values);
@@ -310,7 +310,7 @@ impl ImagesWorkspace {
                     rows.try_for_each(|row| apply_per_sample(count, row))?;
                 }
                 Selection::Lifetime { rate } => {
-                    state.portion.gather_images(&mut self.values)?;
+                    state.portion.gather_images(Kind::Winners, &mut self.values)?;
                     let windows = sparsity.grid.area();
                     let keep = survivors(rate, training.batch * windows);
                     cut_columns(kernels, &self.values, network.code().channels, keep, &mut self.cuts)?;
@@ -449,8 +449,8 @@ impl ImagesWorkspace {
         of_own.for_each(|(loss, image)| *loss = image.loss);
         if !state.portion.is_alone() {
             let ranks = state.portion.ranks();
-            spread(ranks, ranks.size() - 1, &mut self.gradient)?;
-            state.portion.gather_images(&mut losses)?;
+            spread(ranks, Kind::Totals, ranks.size() - 1, &mut self.gradient)?;
+            state.portion.gather_images(Kind::Word, &mut losses)?;
         }
         Ok(losses.iter().sum::<f32>() * scale)
     }

@@ -28,7 +28,7 @@ pub use collect::Whole;
 
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
-use crate::ranks::{Alone, Ranks};
+use crate::ranks::{Alone, Kind, Ranks};
 use crate::train::stopwatch::Stopwatch;
 use admission::Admission;
 use portion::{Portion, Spread};
@@ -229,7 +229,7 @@ impl<K: Kernels> BatchTrainer<K> {
             let own = self.portion.images();
             let to = self.gathered.get_mut(own.start * image_len..own.end * image_len);
             to.unwrap_or_default().copy_from_slice(images);
-            self.portion.gather_images(&mut self.gathered)?;
+            self.portion.gather_images(Kind::Images, &mut self.gathered)?;
             batch = &self.gathered;
         }
         let are_probabilities = matches!(self.method, Method::Rbm(_));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wta_core::{Guard, Network, Role};
 
 use crate::error::{Error, Result};
-use crate::ranks::{First, Lost, LostProblem, Ranks, gather, part, spread};
+use crate::ranks::{First, Kind, Lost, LostProblem, Ranks, gather, part, spread};
 
 /// How a step went.
 const DONE: u64 = 0;
@@ -107,7 +107,7 @@ impl Portion {
             return Ok(());
         }
         let root = (0..self.ranks.size()).find(|rank| self.images_of(*rank).contains(&index));
-        Ok(spread(&self.ranks, root.unwrap_or(0), image)?)
+        Ok(spread(&self.ranks, Kind::Images, root.unwrap_or(0), image)?)
     }
 
     /// Tells the processes that have no part how a step went: its loss, and how many images were skipped.
@@ -124,7 +124,7 @@ impl Portion {
             let loss = result.as_ref().map_or(0, |loss| loss.to_bits());
             told = [state, loss.into(), skipped as u64];
             for idle in (size + all.rank()..all.size()).step_by(size) {
-                let sent = all.send(idle, bytemuck::bytes_of(&told));
+                let sent = all.send(idle, Kind::Word, bytemuck::bytes_of(&told));
                 // What went wrong before says more.
                 if result.is_ok() {
                     sent?;
@@ -133,7 +133,7 @@ impl Portion {
             return Ok((result, skipped));
         }
         let teller = all.rank() % size;
-        all.receive(teller, bytemuck::bytes_of_mut(&mut told))?;
+        all.receive(teller, Kind::Word, bytemuck::bytes_of_mut(&mut told))?;
         let [state, loss, skipped] = told;
         let result = match state {
             DONE => Ok(f32::from_bits(loss as u32)),
@@ -163,13 +163,13 @@ impl Portion {
     }
 
     /// Gives every process that has a part the rows of all images. Each has its own images' in `all`.
-    pub(super) fn gather_images<T: bytemuck::Pod>(&self, all: &mut [T]) -> Result<()> {
+    pub(super) fn gather_images<T: bytemuck::Pod>(&self, kind: Kind, all: &mut [T]) -> Result<()> {
         let row = all.len() / self.batch;
         let range = |rank| {
             let images = self.images_of(rank);
             images.start * row..images.end * row
         };
-        Ok(gather(&self.ranks, range, all)?)
+        Ok(gather(&self.ranks, kind, range, all)?)
     }
 
     /// The rows of all units, in their order; `own` are those of this process's.
@@ -183,7 +183,7 @@ impl Portion {
         if let Some(to) = all.get_mut(range(self.ranks.rank())) {
             to.copy_from_slice(own);
         }
-        gather(&self.ranks, range, &mut all)?;
+        gather(&self.ranks, Kind::Word, range, &mut all)?;
         Ok(all)
     }
 

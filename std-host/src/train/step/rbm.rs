@@ -23,19 +23,15 @@ use wta_core::{
 };
 
 use super::admission::is_bad;
-use super::chain::{Piece, chain};
+use super::chain::{chain, pixel_pieces};
 use super::portion::Portion;
 use super::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
-use crate::ranks::{Ranks, spread};
+use crate::ranks::{Kind, Ranks, spread};
 
 /// The units of one task: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
-
-/// The pixels that one task reconstructs: for this range, the weights of all units fit into the second-level
-/// cache.
-const PIXELS_PER_TASK: usize = 128;
 
 /// The images whose pixels one task reconstructs.
 const IMAGES_PER_TASK: usize = 32;
@@ -194,7 +190,7 @@ impl RbmWorkspace {
         if !is_alone {
             chain(
                 state.portion,
-                &mut reconstructions(inputs, model),
+                &mut pixel_pieces(inputs, IMAGES_PER_TASK, model),
                 |piece| {
                     let (pixel, _) = places(piece.first, inputs);
                     piece.runs.iter_mut().for_each(|run| rbm.visible_biases(pixel, run));
@@ -206,26 +202,27 @@ impl RbmWorkspace {
                 },
             )?;
             let ranks = state.portion.ranks();
-            spread(ranks, ranks.size() - 1, model)?;
+            spread(ranks, Kind::Totals, ranks.size() - 1, model)?;
         }
-        let errors = reconstructions(inputs, model).into_par_iter().map(|piece| -> Result<f32> {
-            let (pixel, image) = places(piece.first, inputs);
-            let mut sum = 0.0;
-            for (image, part) in (image..).zip(piece.runs) {
-                if is_bad(state.bad, image) {
-                    part.fill(0.0);
-                    continue;
+        let errors =
+            pixel_pieces(inputs, IMAGES_PER_TASK, model).into_par_iter().map(|piece| -> Result<f32> {
+                let (pixel, image) = places(piece.first, inputs);
+                let mut sum = 0.0;
+                for (image, part) in (image..).zip(piece.runs) {
+                    if is_bad(state.bad, image) {
+                        part.fill(0.0);
+                        continue;
+                    }
+                    if is_alone {
+                        rbm.visible_biases(pixel, part);
+                        add(image, pixel, part);
+                    }
+                    rbm.finish_visible(pixel, part)?;
+                    let pixels = data.get(image * inputs + pixel..).unwrap_or_default();
+                    sum += part.iter().zip(pixels).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
                 }
-                if is_alone {
-                    rbm.visible_biases(pixel, part);
-                    add(image, pixel, part);
-                }
-                rbm.finish_visible(pixel, part)?;
-                let pixels = data.get(image * inputs + pixel..).unwrap_or_default();
-                sum += part.iter().zip(pixels).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-            }
-            Ok(sum)
-        });
+                Ok(sum)
+            });
         let errors: Vec<Result<f32>> = errors.collect();
         errors.into_iter().sum()
     }
@@ -336,24 +333,6 @@ impl RbmWorkspace {
         );
         Ok(())
     }
-}
-
-/// The images' reconstructions, in ranges of pixels of some images. The ranges of the same pixels follow each
-/// other, so that a thread finds their weights in its cache. The first number of a range says [`places`].
-fn reconstructions(inputs: usize, model: &mut [f32]) -> Vec<Piece<'_>> {
-    let groups = (model.len() / inputs).div_ceil(IMAGES_PER_TASK);
-    let ranges = (0..inputs).step_by(PIXELS_PER_TASK).flat_map(|pixel| {
-        let first = move |group: usize| group * IMAGES_PER_TASK * inputs + pixel;
-        (0..groups).map(move |group| Piece { first: first(group), runs: Vec::new() })
-    });
-    let mut ranges: Vec<_> = ranges.collect();
-    for (image, row) in model.chunks_exact_mut(inputs).enumerate() {
-        let of_image = ranges.iter_mut().skip(image / IMAGES_PER_TASK).step_by(groups);
-        for (range, part) in of_image.zip(row.chunks_mut(PIXELS_PER_TASK)) {
-            range.runs.push(part);
-        }
-    }
-    ranges
 }
 
 /// The pixel and the image at which a range begins.

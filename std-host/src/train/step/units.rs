@@ -22,20 +22,16 @@ use wta_core::{
 };
 
 use super::admission::is_bad;
-use super::chain::{Piece, chain};
+use super::chain::{PIXELS, chain, pixel_pieces};
 use super::portion::Portion;
 use super::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
-use crate::ranks::{Ranks, any, each, spread};
+use crate::ranks::{Kind, Ranks, any, each, spread};
 use crate::train::stopwatch::Phase;
 
 /// The units of one task: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
-
-/// The pixels of all images that one task reconstructs: whole vectors, and few enough that this part of all
-/// atoms fits into the second-level cache.
-const PIXELS_PER_TASK: usize = 128;
 
 /// All buffers of a step, except parameters and moments. Units are this process's.
 pub(super) struct UnitsWorkspace {
@@ -268,7 +264,7 @@ impl UnitsWorkspace {
         if !is_alone {
             chain(
                 state.portion,
-                &mut ranges_of_pixels(inputs, residuals),
+                &mut pixel_pieces(inputs, training.batch, residuals),
                 |piece| piece.runs.iter_mut().for_each(|run| begin(piece.first, run)),
                 |piece| {
                     let of_images = piece.runs.iter_mut().enumerate();
@@ -277,10 +273,10 @@ impl UnitsWorkspace {
                 },
             )?;
             let ranks = state.portion.ranks();
-            spread(ranks, ranks.size() - 1, residuals)?;
+            spread(ranks, Kind::Totals, ranks.size() - 1, residuals)?;
         }
-        let parts = ranges_of_pixels(inputs, residuals).into_par_iter();
-        let parts = parts.zip(self.decoder_bias.par_chunks_mut(PIXELS_PER_TASK));
+        let parts = pixel_pieces(inputs, training.batch, residuals).into_par_iter();
+        let parts = parts.zip(self.decoder_bias.par_chunks_mut(PIXELS));
         let sums: Vec<(f32, f32)> = parts
             .map(|(piece, gradient)| {
                 let (mut loss, mut largest) = (0.0f32, 0.0f32);
@@ -436,18 +432,6 @@ impl UnitsWorkspace {
         update.apply(kernels, false, &self.decoder_bias, m, v, w);
         Ok(())
     }
-}
-
-/// For each range of pixels, that part of each image's residual.
-fn ranges_of_pixels(inputs: usize, residuals: &mut [f32]) -> Vec<Piece<'_>> {
-    let pieces = (0..inputs).step_by(PIXELS_PER_TASK).map(|first| Piece { first, runs: Vec::new() });
-    let mut pieces: Vec<_> = pieces.collect();
-    for residual in residuals.chunks_exact_mut(inputs) {
-        for (piece, part) in pieces.iter_mut().zip(residual.chunks_mut(PIXELS_PER_TASK)) {
-            piece.runs.push(part);
-        }
-    }
-    pieces
 }
 
 /// The survivors of one unit.
