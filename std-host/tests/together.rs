@@ -10,7 +10,7 @@ use wta::preprocess::Samples;
 use wta::ranks::{Ranks, threads};
 use wta::run::Run;
 use wta::train::{Options, Outcome, train, train_into};
-use wta::{Dataset, Error, Observer, Recipe, Result, Shape, Trained, recipe};
+use wta::{Dataset, Error, Isa, Observer, Recipe, Result, Shape, Trained, recipe};
 
 /// Every kind of network, of sparsity and of what training does besides.
 const RECIPES: [(&str, &str); 13] = [
@@ -209,5 +209,47 @@ fn an_interrupted_training_goes_on_with_another_number_of_processes() {
         for result in together(3, |options, _| train_into(&run, true, &recipe, &samples, options, &())) {
             assert!(numbers(&result.unwrap().0) == numbers(&alone), "{name}");
         }
+    }
+}
+
+#[test]
+fn processes_that_differ_are_told_apart_at_the_start() {
+    let data = data();
+    let recipe = recipe_of(RECIPES[0].1);
+    let other_data = Dataset::from_floats(SHAPE, vec![0.25; 110 * SHAPE.len()]).unwrap();
+    let few = Dataset::from_floats(SHAPE, vec![0.25; 50 * SHAPE.len()]).unwrap();
+    let other_recipe = recipe_of(&RECIPES[0].1.replace("0.1", "0.2"));
+    // What the last of three processes has.
+    type Case<'a> = (&'a Dataset, &'a Recipe, bool, &'a str);
+    let cases: [Case<'_>; 5] = [
+        (&other_data, &recipe, false, "another checksum of the samples"),
+        (&few, &recipe, false, "another number of samples (50) than the first process (110)"),
+        (&data, &other_recipe, false, "another sparsity.lifetime (0.2) than the first process (0.1)"),
+        (&data, &recipe, true, "another instruction set (scalar)"),
+        (&data, &recipe, false, ""),
+    ];
+    for (data_of_last, recipe_of_last, is_scalar, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::new(folder.path().join("run"));
+        let results = together(3, |options, rank| {
+            let last = rank == 2;
+            let (data, recipe) = if last { (data_of_last, recipe_of_last) } else { (&data, &recipe) };
+            let samples = Samples::new(recipe, data).unwrap();
+            let isa = if last && is_scalar { Isa::Scalar } else { options.isa };
+            let options = Options { isa, ..options };
+            train_into(&run, false, recipe, &samples, options, &()).map_err(|error| error.to_string())
+        });
+        if expected.is_empty() || (is_scalar && Isa::detect() == Isa::Scalar) {
+            assert!(results.iter().all(|result| result.is_ok()));
+            continue;
+        }
+        for result in results {
+            let sentence = result.map(|_| ()).unwrap_err();
+            assert!(
+                sentence.starts_with("process 2 of the job has ") && sentence.contains(expected),
+                "{sentence}"
+            );
+        }
+        assert!(!run.exists(), "nothing is written");
     }
 }

@@ -39,6 +39,11 @@ impl Bar {
         progress
     }
 
+    /// A bar that shows nothing, but stops at Ctrl-C.
+    pub(crate) fn silent(stop: &'static Stop) -> Self {
+        Self::lines(Box::new(std::io::sink()), stop)
+    }
+
     /// Plain lines to a writer.
     fn lines(out: Box<dyn Write + Send>, stop: &'static Stop) -> Self {
         let plain = Plain { out, name: String::new(), done: 0, total: 0, last: Instant::now() };

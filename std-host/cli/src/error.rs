@@ -4,6 +4,10 @@
 use std::fmt;
 
 use wta::error::{Interrupted, RunProblem};
+use wta::ranks::LostProblem;
+
+/// What the library calls the instruction set.
+const ISA: &str = "instruction set";
 
 /// The result of a command.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -30,6 +34,14 @@ impl Error {
             }) => differences,
             _ => &[],
         }
+    }
+
+    /// Whether all processes of a job have ended alike, and none is to be waited for.
+    pub(crate) fn is_agreed(&self) -> bool {
+        matches!(
+            self,
+            Self::Library(wta::Error::Interrupted(Interrupted::Training { .. } | Interrupted::InMemory))
+        )
     }
 
     /// Whether Ctrl-C ended the command.
@@ -91,6 +103,9 @@ fn write_library(to: &mut fmt::Formatter<'_>, error: &wta::Error) -> fmt::Result
              as --shape 3x1x100",
             folder.display()
         ),
+        wta::Error::Lost(lost) if matches!(&lost.problem, LostProblem::Other { what, .. } if what == ISA) => {
+            write!(to, "{lost}, which changes the last bits; give all the same with --isa")
+        }
         wta::Error::Interrupted(interrupted) => {
             to.write_str("interrupted: ")?;
             write_interrupted(to, interrupted)

@@ -6,35 +6,72 @@
 //! at once. Even that loses no file, because each is replaced as a whole.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-/// The exit code after a signal.
-const INTERRUPTED: i32 = 130;
+/// The exit code after Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// The exit code of a job that the system ended and that can be put into the queue again.
+pub(crate) const REQUEUE: u8 = 75;
 
 /// How long the flag may go unseen.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The signals that stop a program, each with the exit code after it.
+#[derive(Clone, Copy)]
+pub(crate) struct Signals(&'static [(i32, u8)]);
+
+impl Signals {
+    /// Of a program that works alone.
+    pub(crate) const ALONE: Self = Self(&[
+        (SIGINT, INTERRUPTED),
+        (SIGTERM, INTERRUPTED),
+        #[cfg(unix)]
+        (signal_hook::consts::SIGHUP, INTERRUPTED),
+    ]);
+
+    /// Of a program that a queue starts, and that it warns before it takes the machines away.
+    pub(crate) const QUEUED: Self = Self(&[
+        (SIGINT, INTERRUPTED),
+        (SIGTERM, REQUEUE),
+        #[cfg(unix)]
+        (signal_hook::consts::SIGHUP, INTERRUPTED),
+        #[cfg(unix)]
+        (signal_hook::consts::SIGUSR1, REQUEUE),
+    ]);
+
+    fn code(self, signal: i32) -> u8 {
+        self.0.iter().find(|(known, _)| *known == signal).map_or(INTERRUPTED, |(_, code)| *code)
+    }
+}
+
 /// The flag, and whether anybody looks at it.
 pub(crate) struct Stop {
     flag: AtomicBool,
+    /// The exit code of the signal that set it; 0 if none did.
+    code: AtomicU8,
     /// Whether the work of the present phase has looked.
     looked: AtomicBool,
 }
 
 impl Stop {
     pub(crate) const fn new() -> Self {
-        Self { flag: AtomicBool::new(false), looked: AtomicBool::new(false) }
+        Self { flag: AtomicBool::new(false), code: AtomicU8::new(0), looked: AtomicBool::new(false) }
     }
 
     /// Whether to stop. Who asks once in a phase has to ask again and again.
     pub(crate) fn is_set(&self) -> bool {
         self.looked.store(true, Ordering::Relaxed);
         self.flag.load(Ordering::Relaxed)
+    }
+
+    /// The exit code of the signal that this process got; `None` if it got none.
+    pub(crate) fn code(&self) -> Option<u8> {
+        Some(self.code.load(Ordering::Relaxed)).filter(|code| *code != 0)
     }
 
     /// A phase of the work has begun or ended.
@@ -45,22 +82,21 @@ impl Stop {
 
 /// Has signals set `stop`. Signals that are ignored when the program starts, as SIGHUP under `nohup` and
 /// SIGINT in the background of a script, stay ignored.
-pub(crate) fn watch(stop: &'static Stop) -> io::Result<()> {
-    let mut signals = vec![SIGINT, SIGTERM];
-    #[cfg(unix)]
-    signals.push(signal_hook::consts::SIGHUP);
-    signals.retain(|signal| !is_ignored(*signal));
-    let mut signals = Signals::new(signals)?;
+pub(crate) fn watch(stop: &'static Stop, signals: Signals) -> io::Result<()> {
+    let watched = signals.0.iter().map(|(signal, _)| *signal).filter(|signal| !is_ignored(*signal));
+    let mut arriving = signal_hook::iterator::Signals::new(watched)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for _ in signals.forever() {
+        for signal in arriving.forever() {
+            let code = signals.code(signal);
+            stop.code.store(code, Ordering::Relaxed);
             if stop.flag.swap(true, Ordering::Relaxed) {
-                low_level::exit(INTERRUPTED);
+                low_level::exit(code.into());
             }
             std::thread::spawn(move || {
                 std::thread::sleep(PATIENCE);
                 if !stop.looked.load(Ordering::Relaxed) {
                     crate::print::say("wta: interrupted\n");
-                    low_level::exit(INTERRUPTED);
+                    low_level::exit(code.into());
                 }
             });
         }

@@ -22,6 +22,16 @@ pub enum LostProblem {
     /// It reports that it could not do its part.
     #[error("has failed")]
     Failed,
+    /// It differs from the first process in what all must have in common.
+    #[error("has another {what} ({theirs}) than the first process ({firsts})")]
+    Other {
+        /// What it is.
+        what: String,
+        /// The value that it has.
+        theirs: String,
+        /// The value of the first process.
+        firsts: String,
+    },
     /// It sent another message than the one that was awaited.
     #[error("sent {found} and not {expected}: it runs another version or other settings")]
     Kind {

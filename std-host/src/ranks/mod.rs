@@ -8,6 +8,7 @@
 //! Messages only move numbers: which rank adds which terms, and in which order, is decided above. That is how
 //! the results of several processes are those of one, bit for bit.
 
+mod agree;
 mod collective;
 mod first;
 mod kind;
@@ -16,6 +17,7 @@ mod part;
 mod process;
 pub mod threads;
 
+pub use agree::{Fact, agree};
 pub use collective::{any, each, gather, spread};
 pub use first::First;
 pub use kind::Kind;

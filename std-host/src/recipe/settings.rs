@@ -7,7 +7,7 @@ use toml::Value;
 use super::tables::Recipe;
 
 /// Every setting by its key.
-pub(super) fn settings(recipe: &Recipe) -> BTreeMap<String, String> {
+pub(crate) fn settings(recipe: &Recipe) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     // By way of the text, so that an `f32` is as short as it was written.
     let value: Option<Value> = recipe.to_toml().ok().and_then(|text| toml::from_str(&text).ok());

@@ -5,6 +5,7 @@
 
 mod books;
 mod checkpoint;
+mod common;
 mod held_out;
 mod images;
 mod initial;
@@ -142,6 +143,7 @@ fn run(
 ) -> Result<(Trained, Outcome)> {
     let start = Instant::now();
     let team = Team::of(&options);
+    common::expect_common(&*team.ranks(), recipe, samples, &options)?;
     let place = if team.is_first() { place } else { Place::Memory };
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
     let result = layer.train(&team, &place, options, observer);

@@ -58,9 +58,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let patches = patches(&recipe, data, &bar)?;
     let memory = (arguments.memory as usize) << 20;
     let from = arguments.from.as_ref().map(Run::new);
-    let options =
-        Options { isa: context.isa, memory, patches: patches.as_ref(), from: from.as_ref(), ranks: None };
+    let (patches, from, ranks) = (patches.as_ref(), from.as_ref(), context.ranks.as_ref());
+    let options = Options { isa: context.isa, memory, patches, from, ranks };
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
+    if !context.is_first() {
+        return Ok(());
+    }
     super::show::dictionary(&run, &trained)?;
     report(&outcome)?;
     print(&format!("run: {}\n", arguments.run.display()))

@@ -1,0 +1,109 @@
+//! The program `wta`; see `wta --help`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::bug;
+use crate::command;
+use crate::context::Context;
+use crate::error::Result;
+use crate::print;
+use crate::settings::Settings;
+use crate::signals::{INTERRUPTED, Signals, Stop};
+
+/// Winner-take-all autoencoders: learn sparse features from unlabelled images, and classify with them.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Examples:
+  wta demo                                                    train on the bundled digits
+  wta init ~/my-data > my.toml                                a first recipe for data of your own
+  wta recipes mnist-conv16 > my.toml                          start a recipe of your own
+  wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
+  wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
+  wta predict --run runs/fc2000 new.npy                       classes of new samples
+  wta detect --learn normal.wav --watch today.wav             faults of a machine, from normal recordings alone
+  wta show --run runs/fc2000                                  pictures of what was learnt
+  wta export --run runs/fc2000 --out model.wta                for firmware
+  wta profile mnist-fc2000                                    where the time of a training step goes"
+)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train on the bundled digits, print the test error, write the pictures; needs no files.
+    Demo(command::demo::Arguments),
+    /// Look at a file or a folder, and print a recipe for it.
+    Init(command::init::Arguments),
+    /// List the recipes, or print one.
+    Recipes(command::recipes::Arguments),
+    /// Train a recipe into a run folder.
+    Train(command::train::Arguments),
+    /// Write features, codes or reconstructions as .npy, or a sparse matrix.
+    Encode(command::encode::Arguments),
+    /// Train a linear SVM on the features and print its test error.
+    Eval(command::eval::Arguments),
+    /// Classify new pictures, arrays or recordings.
+    Predict(command::predict::Arguments),
+    /// Learn what is normal from recordings, and tell what is not in others.
+    Detect(command::detect::Arguments),
+    /// Write a trained network for firmware (model.wta, a Rust module, a C header) or as ONNX.
+    Export(command::export::Arguments),
+    /// Make a run of a model.wta, to evaluate it, to train it on and to export it.
+    Import(command::import::Arguments),
+    /// Try combinations of a recipe's settings, by their error or loss on held-out samples.
+    Search(command::search::Arguments),
+    /// Write pictures: dictionary, feature maps, reconstructions.
+    Show(command::show::Arguments),
+    /// Measure the phases of a training step, and encoding, against the machine's peak.
+    Profile(command::profile::Arguments),
+    /// Reproduce the paper's tables and figures; continues where it stopped.
+    Paper(command::paper::Arguments),
+    /// List the data sets in a folder, checked against published checksums.
+    Data(command::data::Arguments),
+}
+
+/// Set by Ctrl-C.
+static STOP: Stop = Stop::new();
+
+/// Runs the program `wta` with the arguments of this process.
+pub fn wta() -> ExitCode {
+    let program = Program::parse();
+    match bug::caught(|| run(program)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.details().iter().for_each(|line| print::say(&(print::one_line(line) + "\n")));
+            print::say(&(print::one_line(&format!("wta: {error}")) + "\n"));
+            ExitCode::from(if error.is_interruption() { INTERRUPTED } else { 1 })
+        }
+    }
+}
+
+fn run(program: Program) -> Result<()> {
+    let isa = program.settings.start(0, &STOP, Signals::ALONE)?;
+    let context = Context { isa, stop: &STOP, ranks: None };
+    match program.command {
+        Command::Demo(arguments) => command::demo::run(&arguments, &context),
+        Command::Recipes(arguments) => command::recipes::run(&arguments),
+        Command::Init(arguments) => command::init::run(&arguments, &context),
+        Command::Train(arguments) => command::train::run(&arguments, &context),
+        Command::Encode(arguments) => command::encode::run(&arguments, &context),
+        Command::Eval(arguments) => command::eval::run(&arguments, &context),
+        Command::Predict(arguments) => command::predict::run(&arguments, &context),
+        Command::Detect(arguments) => command::detect::run(&arguments, &context),
+        Command::Export(arguments) => command::export::run(&arguments, &context),
+        Command::Import(arguments) => command::import::run(&arguments),
+        Command::Search(arguments) => command::search::run(&arguments, &context),
+        Command::Show(arguments) => command::show::run(&arguments, &context),
+        Command::Profile(arguments) => command::profile::run(&arguments, &context),
+        Command::Paper(arguments) => command::paper::run(&arguments, &context),
+        Command::Data(arguments) => command::data::run(&arguments),
+    }
+}
