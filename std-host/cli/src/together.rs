@@ -61,7 +61,21 @@ struct Program {
 enum Command {
     /// Train a recipe into a run folder.
     Train(command::train::Arguments),
+    /// Measure training steps by 1, 2, 4, ... processes: the time to compute, to wait, and what is sent.
+    #[command(after_help = PROFILE)]
+    Profile(command::profile::Arguments),
 }
+
+/// The part of `profile --help` after the arguments.
+const PROFILE: &str = "\
+A process waits for a kind of messages while another one computes, or while they are on their way. kB are thousands of
+bytes, as this process sends them in a step. The efficiency is the speed-up divided by the number of processes.
+
+The cases are those of `wta profile`, as conv128 and fc2000.
+
+Examples:
+  mpirun -n 4 wta-mpi profile --case conv128
+  mpirun --hostfile boards wta-mpi profile mnist-fc2000 --threads 4 --steps 20 --json";
 
 /// Set by signals.
 static STOP: Stop = Stop::new();
@@ -100,6 +114,7 @@ fn run(program: Program, job: &Arc<dyn Job>) -> Result<()> {
     let context = Context { isa, stop: &STOP, ranks: Some(ranks) };
     match program.command {
         Command::Train(arguments) => command::train::run(&arguments, &context),
+        Command::Profile(arguments) => command::profile::run(&arguments, &context),
     }
 }
 

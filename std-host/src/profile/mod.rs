@@ -11,6 +11,7 @@ pub mod memory;
 pub mod peak;
 pub mod report;
 pub mod text;
+pub mod together;
 pub mod work;
 
 use std::time::{Duration, Instant};

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use clap::Args;
+use serde::Serialize;
 use wta::data::Split;
 use wta::profile::cases::{Case, cases};
-use wta::profile::report::NOTES;
+use wta::profile::report::{NOTES, Report};
+use wta::profile::together::{TogetherReport, profile_together};
 use wta::profile::{Settings, Subject, profile, text};
 use wta::recipe;
 
@@ -65,11 +67,25 @@ Examples:
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let settings = Settings { isa: context.isa, steps: arguments.steps };
-    let report = profile(&subject(arguments, context)?, settings, &context.bar())?;
-    if !arguments.json {
-        return print(&report.table());
+    let (subject, bar) = (subject(arguments, context)?, context.bar());
+    match &context.ranks {
+        None => {
+            let report = profile(&subject, settings, &bar)?;
+            tell(&report, Report::table, arguments)
+        }
+        Some(ranks) => {
+            let report = profile_together(&subject, settings, ranks, &bar)?;
+            report.map_or(Ok(()), |report| tell(&report, TogetherReport::table, arguments))
+        }
     }
-    let json = serde_json::to_string(&report)
+}
+
+/// Prints a report, as JSON if that is asked for.
+fn tell<R: Serialize>(report: &R, table: impl Fn(&R) -> String, arguments: &Arguments) -> Result<()> {
+    if !arguments.json {
+        return print(&table(report));
+    }
+    let json = serde_json::to_string(report)
         .map_err(|error| Error::Usage(format!("cannot write the profile as JSON: {error}")))?;
     print(&format!("{json}\n"))
 }
