@@ -4,6 +4,8 @@
 //! each benchmark runs once, so that none of them rots. Records of what was measured are in
 //! `benches/records/`. The networks are those of `wta profile --case`.
 
+pub mod cluster;
+
 use wta_core::Random;
 
 pub use wta::profile::cases::{BATCH, Case, INITIAL, SEED, cases, noise};

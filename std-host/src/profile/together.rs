@@ -295,12 +295,12 @@ mod tests {
     #[test]
     fn convolutions_send_their_gradient_twice_and_the_winners() {
         let (size, batch) = (3, 6);
-        let reports = found("conv16", size, batch);
+        let reports = found("conv128", size, batch);
         assert!(reports.iter().skip(1).all(Option::is_none));
         let report = reports[0].clone().unwrap();
         assert_eq!(report.sizes.iter().map(|size| size.processes).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(report.sizes[0].of[0].bytes(), 0.0);
-        let case = cases().unwrap().into_iter().find(|known| known.name == "conv16").unwrap();
+        let case = cases().unwrap().into_iter().find(|known| known.name == "conv128").unwrap();
         let gradient = 4.0 * case.network.parameters_len() as f64;
         let bytes = |rank: usize, kind: Kind| {
             report.sizes[2].of[rank].of(&kind.to_string()).map_or(0.0, |of| of.bytes)

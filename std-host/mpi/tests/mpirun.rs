@@ -1,0 +1,273 @@
+//! `wta-mpi` by `mpirun`, on this machine: the bits, signals, and processes that die.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_wta-mpi");
+
+/// How long nothing here takes.
+const LONG: Duration = Duration::from_secs(120);
+
+/// One layer with lifetime sparsity, spread by images; and units, spread by units.
+const CONVOLUTION: &str = "name = 'small'
+about = 'a test'
+data = { set = 'digits' }
+network = { kind = 'convolutional', encoder = [{ maps = 6, kernel = 5 }], decoder_kernel = 5, initial = 'he' }
+sparsity = { lifetime = 0.2 }
+training = { epochs = 12, batch = 50, optimizer = 'adam', rate = 1e-3 }
+";
+const UNITS: &str = "name = 'units'
+about = 'a test'
+data = { set = 'digits' }
+network = { kind = 'fully-connected', units = [90], initial = { normal = 0.01 }, tied = true }
+sparsity = { lifetime = 0.1 }
+training = { epochs = 30, batch = 50, optimizer = 'adam', rate = 1e-3 }
+";
+
+/// A folder with a recipe in it.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(recipe: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("mine.toml"), recipe).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `mpirun` of so many processes with these arguments.
+    fn mpirun(&self, processes: usize, arguments: &[&str]) -> Command {
+        let mut command = Command::new("mpirun");
+        command
+            .args(["--oversubscribe", "-n", &processes.to_string(), PROGRAM])
+            .args(arguments)
+            .current_dir(self.folder.path());
+        as_anybody(&mut command);
+        command
+    }
+
+    /// Trains into a run folder, to the end.
+    fn train(&self, processes: usize, run: &str, more: &[&str]) -> Output {
+        let arguments = [&["train", "mine.toml", "--threads", "1", "--run", run][..], more].concat();
+        self.mpirun(processes, &arguments).output().unwrap()
+    }
+
+    /// The same by one process, without `mpirun`.
+    fn train_alone(&self, run: &str, more: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        let arguments = [&["train", "mine.toml", "--threads", "1", "--run", run][..], more].concat();
+        command.args(arguments).current_dir(self.folder.path()).output().unwrap()
+    }
+
+    fn start(&self, processes: usize, run: &str, more: &[&str]) -> Child {
+        let arguments = [&["train", "mine.toml", "--threads", "1", "--run", run][..], more].concat();
+        let mut command = self.mpirun(processes, &arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Whether two runs have the same weights and checkpoints, byte for byte.
+    fn expect_same(&self, run: &str, other: &str) {
+        for file in ["model.safetensors", "checkpoint.safetensors"] {
+            let read = |run: &str| fs::read(self.path(run).join(file)).unwrap();
+            assert!(read(run) == read(other), "{file} of {run} and {other}");
+        }
+    }
+}
+
+/// Open MPI wants to be asked before the administrator uses it, as in containers.
+fn as_anybody(command: &mut Command) {
+    command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+/// The processes that train into this run, without `mpirun`.
+fn processes(run: &Path) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let (command, cwd) = (String::from_utf8_lossy(&command).into_owned(), entry.path().join("cwd"));
+        let is_ours = fs::read_link(cwd).is_ok_and(|cwd| Some(cwd.as_path()) == run.parent());
+        if is_ours && command.starts_with(PROGRAM) {
+            found.push(number);
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+fn signal(name: &str, process: u32) {
+    // It may have ended by now.
+    let _ = Command::new("kill").args([name, &process.to_string()]).stderr(Stdio::null()).status().unwrap();
+}
+
+/// Waits until something holds, but not for ever.
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < LONG, "waited for {what}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// Numbers that are always the same.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+#[test]
+fn any_number_of_processes_writes_the_files_of_one() {
+    for recipe in [CONVOLUTION, UNITS] {
+        let desk = Desk::new(recipe);
+        let alone = desk.train_alone("alone", &["--epochs", "2"]);
+        assert!(alone.status.success(), "{}", said(&alone));
+        for processes in [1, 2, 3, 4] {
+            let run = format!("by{processes}");
+            let output = desk.train(processes, &run, &["--epochs", "2"]);
+            assert!(output.status.success(), "{}", said(&output));
+            desk.expect_same("alone", &run);
+            // One of them speaks.
+            assert_eq!(said(&output).matches("weights checksum").count(), 1, "{}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_ends_all_and_another_number_goes_on_to_the_same_bits() {
+    let mut random = Numbers(20);
+    for (recipe, kills) in [(CONVOLUTION, 10), (UNITS, 10)] {
+        let desk = Desk::new(recipe);
+        assert!(desk.train_alone("alone", &[]).status.success());
+        let run = desk.path("run");
+        let mut resume: &[&str] = &[];
+        for kill in 0..kills {
+            let count = [3, 2, 4][kill % 3];
+            let job = desk.start(count, "run", resume);
+            wait_until("the processes", || processes(&run).len() == count || run.join("model.safetensors").exists());
+            sleep(Duration::from_millis(random.below(700)));
+            let started = processes(&run);
+            if let Some(process) = started.get(random.below(count as u64) as usize) {
+                signal("-KILL", *process);
+            }
+            let killed = Instant::now();
+            let output = job.wait_with_output().unwrap();
+            assert!(killed.elapsed() < Duration::from_secs(30), "the others went on");
+            assert!(output.status.success() || said(&output).contains("signal 9"), "{}", said(&output));
+            wait_until("the end of all", || processes(&run).is_empty());
+            if run.join("recipe.toml").exists() {
+                resume = &["--resume"];
+            }
+        }
+        let output = desk.train(3, "run", resume);
+        assert!(output.status.success(), "{}", said(&output));
+        desk.expect_same("alone", "run");
+    }
+}
+
+#[test]
+fn the_queues_warning_saves_and_has_a_code_of_its_own() {
+    let desk = Desk::new(CONVOLUTION);
+    assert!(desk.train_alone("alone", &[]).status.success());
+    let run = desk.path("run");
+    // To all processes, as SLURM and mpirun send it; then to one of them; then the other signal.
+    for (name, to_all, resume) in [("-USR1", true, false), ("-USR1", false, true), ("-TERM", true, true)] {
+        let more: &[&str] = if resume { &["--resume"] } else { &[] };
+        let epochs = || fs::read_to_string(run.join("metrics.csv")).map_or(0, |text| text.lines().count());
+        let before = epochs();
+        let job = desk.start(3, "run", more);
+        wait_until("an epoch", || epochs() > before);
+        let started = processes(&run);
+        assert_eq!(started.len(), 3);
+        started.iter().skip(1).take(if to_all { 3 } else { 1 }).for_each(|process| signal(name, *process));
+        if to_all {
+            signal(name, started[0]);
+        }
+        let output = job.wait_with_output().unwrap();
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(75), "{text}");
+        assert_eq!(text.matches("is saved in run; continue with --resume").count(), 1, "{text}");
+    }
+    assert!(desk.train_alone("run", &["--resume"]).status.success());
+    desk.expect_same("alone", "run");
+}
+
+/// Processes with different arguments: for each, those after `--run run`, and the recipe.
+fn different(desk: &Desk, recipes: [&str; 3], more: [&[&str]; 3]) -> Output {
+    let mut command = Command::new("mpirun");
+    command.arg("--oversubscribe").current_dir(desk.folder.path());
+    for (number, (recipe, more)) in recipes.iter().zip(more).enumerate() {
+        command.args((number > 0).then_some(":"));
+        command.args(["-n", "1", PROGRAM, "train", recipe, "--threads", "1", "--run", "run"]).args(more);
+    }
+    as_anybody(&mut command);
+    command.output().unwrap()
+}
+
+#[test]
+fn processes_that_differ_end_with_a_sentence_before_anything_is_written() {
+    let desk = Desk::new(CONVOLUTION);
+    fs::write(desk.path("other.toml"), CONVOLUTION.replace("1e-3", "2e-3")).unwrap();
+    let mine = ["mine.toml"; 3];
+    let none: &[&str] = &[];
+    let cases = [
+        (["mine.toml", "mine.toml", "other.toml"], [none; 3], "process 2 of the job has another training.rate (0.002)"),
+        (mine, [none, &["--isa", "scalar"], none], "process 1 of the job has another instruction set (scalar)"),
+        (["mine.toml", "mine.toml", "gone.toml"], [none; 3], "process 2 on "),
+        (["gone.toml", "gone.toml", "gone.toml"], [none; 3], "wta-mpi: gone.toml"),
+        (mine, [none, none, &["--seed", "9"]], "process 2 of the job has another training.seed (9)"),
+    ];
+    for (recipes, more, expected) in cases {
+        let output = different(&desk, recipes, more);
+        let text = said(&output);
+        assert!(!output.status.success() && text.contains(expected), "{expected}: {text}");
+        assert_eq!(text.matches("wta-mpi: ").count(), 1, "one sentence: {text}");
+        assert!(!desk.path("run").join("recipe.toml").exists());
+    }
+}
+
+#[test]
+fn what_the_first_process_cannot_do_ends_all() {
+    let desk = Desk::new(CONVOLUTION);
+    assert!(desk.train(2, "run", &["--epochs", "1"]).status.success());
+    let output = desk.train(3, "run", &["--epochs", "1"]);
+    let text = said(&output);
+    assert!(!output.status.success() && text.contains("holds a run already"), "{text}");
+    assert_eq!(text.matches("wta-mpi: ").count(), 1, "{text}");
+}
+
+#[test]
+fn help_and_wrong_flags_are_told_once() {
+    let desk = Desk::new(CONVOLUTION);
+    let output = desk.mpirun(3, &["--help"]).output().unwrap();
+    assert!(output.status.success() && said(&output).matches("Usage:").count() == 1, "{}", said(&output));
+    let output = desk.mpirun(3, &["train", "mine.toml"]).output().unwrap();
+    assert!(!output.status.success() && said(&output).matches("Usage:").count() == 1, "{}", said(&output));
+}
+
+#[test]
+fn a_profile_has_a_line_for_each_number_of_processes() {
+    let desk = Desk::new(CONVOLUTION);
+    let profile = ["profile", "--case", "conv16", "--batch", "10", "--steps", "2", "--threads", "1"];
+    let output = desk.mpirun(4, &profile).output().unwrap();
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("by 2 processes") && text.contains("by 4 processes"), "{text}");
+}
