@@ -14,6 +14,7 @@ mod kind;
 mod lost;
 mod part;
 mod process;
+mod team;
 pub mod threads;
 
 pub use collective::{any, each, gather, spread};
@@ -22,3 +23,4 @@ pub use kind::Kind;
 pub use lost::{Lost, LostProblem};
 pub use part::part;
 pub use process::{Alone, Ranks};
+pub(crate) use team::Team;
