@@ -79,7 +79,7 @@ impl Written for FeatureEncoder {
             let shape = self.shape();
             let positions = shape.positions().max(1);
             planar = zeros(shape.len(), || "the features".to_owned())?;
-            return self.each_part(samples, |_, position, features| {
+            return self.each_part(samples, 0..samples.len(), |_, position, features| {
                 let count = features.len() / shape.channels.max(1);
                 let maps = planar.chunks_exact_mut(positions).enumerate();
                 for (map, to) in maps {
@@ -102,7 +102,7 @@ impl Written for FeatureEncoder {
         samples: &Samples<'_>,
         consume: &mut dyn FnMut(Part<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.each_part(samples, |sample, position, values| consume(Part { sample, position, values }))
+        self.each_part(samples, 0..samples.len(), |sample, position, values| consume(Part { sample, position, values }))
     }
 
     fn has_parts(&self) -> bool {

@@ -8,6 +8,7 @@
 //! Messages only move numbers: which rank adds which terms, and in which order, is decided above. That is how
 //! the results of several processes are those of one, bit for bit.
 
+mod circulate;
 mod collective;
 mod first;
 mod kind;
@@ -17,6 +18,7 @@ mod process;
 mod team;
 pub mod threads;
 
+pub(crate) use circulate::{Form, circulate};
 pub use collective::{any, each, gather, spread};
 pub use first::First;
 pub use kind::Kind;

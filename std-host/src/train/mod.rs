@@ -337,9 +337,6 @@ impl<'a> Layer<'a> {
             Some(applied) => trained.applied(applied),
             None => trained,
         };
-        // Several processes compute the features of their own samples for every batch.
-        let memory = if team.is_alone() { options.memory } else { 0 };
-        let options = Options { memory, ..options };
         let input = StackedSet::new(&trained, &self.resolved, self.samples, options, observer)?;
         let scale = input.scale();
         session.books.input_scale = Some(scale);
