@@ -14,6 +14,7 @@ mod prepared;
 mod rows;
 mod sparse_encoder;
 mod stage;
+mod together;
 mod windows;
 mod written;
 
@@ -25,4 +26,5 @@ pub use link::LayerLink;
 pub use npy::write_npy;
 pub(crate) use rows::RowEncoder;
 pub use sparse_encoder::{SparseCodes, SparseEncoder};
+pub use together::Together;
 pub use written::{Part, Reconstruction, TrainedCode, Written};
