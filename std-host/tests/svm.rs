@@ -26,8 +26,8 @@ impl Observer for Listener {
     }
 }
 
-fn options(stop: Stop) -> Options {
-    Options { stop, max_epochs: 20_000, seed: 7 }
+fn options(stop: Stop) -> Options<'static> {
+    Options { stop, max_epochs: 20_000, seed: 7, ranks: None }
 }
 
 /// A small generator, so that examples do not depend on the trainer's.
@@ -160,7 +160,7 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 fn what_helps_is_told_when_the_epochs_run_out() {
     let (matrix, labels) = example(200, 9, 3, 4);
     let rows = Rows::from_dense(9, &matrix).unwrap();
-    let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, seed: 1 };
+    let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, seed: 1, ranks: None };
     let (model, report) = fit(&rows, &labels, 3, 10.0, &options, &()).unwrap();
     assert!(!report.converged());
     assert_eq!(
@@ -185,7 +185,7 @@ fn progress_is_heard_and_can_stop_training() {
     // Too hard to be solved before the first report, so that the wish to stop is heard.
     let (matrix, labels) = example(3000, 60, 5, 5);
     let rows = Rows::from_dense(60, &matrix).unwrap();
-    let options = Options { stop: Stop::Gradient(1e-12), max_epochs: usize::MAX, seed: 1 };
+    let options = Options { stop: Stop::Gradient(1e-12), max_epochs: usize::MAX, seed: 1, ranks: None };
     let stopping = Listener { stops: true, ..Listener::default() };
     let error = fit(&rows, &labels, 5, 1e6, &options, &stopping).unwrap_err();
     assert!(matches!(error, wta::error::Error::Interrupted(_)), "{error}");
@@ -194,7 +194,7 @@ fn progress_is_heard_and_can_stop_training() {
 #[test]
 fn bad_requests_get_one_sentence() {
     let rows = Rows::from_dense(1, &[1.0, 2.0, 3.0]).unwrap();
-    let message = |labels: &[u16], classes, c, options: Options| {
+    let message = |labels: &[u16], classes, c, options: Options<'_>| {
         fit(&rows, labels, classes, c, &options, &()).unwrap_err().to_string()
     };
     let good = Options::default();

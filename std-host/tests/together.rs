@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use wta::error::Interrupted;
 use wta::preprocess::Samples;
@@ -187,8 +187,8 @@ fn an_interrupted_training_goes_on_with_another_number_of_processes() {
                 match result {
                     Ok((trained, _)) => assert!(finished && numbers(&trained) == numbers(&alone), "{name}"),
                     Err(Error::Interrupted(Interrupted::Training { .. } | Interrupted::InMemory)) => {}
-                    // In a stack, whoever reads for itself.
-                    Err(Error::Interrupted(Interrupted::LayersBelow) | Error::Lost(_)) => {}
+                    // In a stack, while the features are encoded.
+                    Err(Error::Interrupted(Interrupted::LayersBelow)) => {}
                     Err(error) => panic!("{name}: {error}"),
                 }
             }
@@ -251,5 +251,43 @@ fn processes_that_differ_are_told_apart_at_the_start() {
             );
         }
         assert!(!run.exists(), "nothing is written");
+    }
+}
+
+/// Keeps the lines for people.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Observer for Notes {
+    fn note(&self, line: &str) {
+        self.0.lock().unwrap().push(line.to_owned());
+    }
+}
+
+#[test]
+fn the_features_below_a_stack_are_kept_by_all_or_computed_for_every_batch() {
+    let data = data();
+    for (name, text) in RECIPES.into_iter().filter(|(_, text)| text.contains("[below]")) {
+        let recipe = recipe_of(text);
+        let samples = Samples::new(&recipe, &data).unwrap();
+        let (alone, outcome) = train(&recipe, &samples, Options::default(), &()).unwrap();
+        for size in [1, 2, 5, 16] {
+            // The last one may be allowed nothing; then nobody keeps them.
+            for (all, last) in [(true, true), (true, false), (false, false)] {
+                let results = together(size, |options, rank| {
+                    let keeps = if rank == size - 1 { last } else { all };
+                    let options = Options { memory: if keeps { Options::MEMORY } else { 0 }, ..options };
+                    let notes = Notes::default();
+                    let (trained, found) = train(&recipe, &samples, options, &notes).unwrap();
+                    (trained, found, notes.0.into_inner().unwrap().join("\n"))
+                });
+                for (trained, found, notes) in results {
+                    assert!(numbers(&trained) == numbers(&alone), "{name}: {size} processes");
+                    assert_eq!(key(&found), key(&outcome), "{name}: {size} processes");
+                    assert_eq!(notes.contains("kept in memory"), all && last, "{name}: {notes}");
+                    assert_eq!(notes.contains("too many to keep"), !(all && last), "{name}: {notes}");
+                }
+            }
+        }
     }
 }

@@ -366,7 +366,7 @@ mod tests {
         if !all {
             let mut parts = vec![f32::NAN; whole.len()];
             encoder
-                .each_part(samples, |index, position, values| {
+                .each_part(samples, 0..samples.len(), |index, position, values| {
                     let start = index * encoder.shape().len() + position * encoder.shape().channels;
                     parts[start..start + values.len()].copy_from_slice(values);
                     Ok(())

@@ -1,6 +1,8 @@
 //! Encoding a whole data set block by block. The features of an image are its dense code (for an RBM, the
 //! hidden probabilities) or its square roots, pooled. A stack encodes layer after layer.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use wta_core::{Pool, Shape, expect_finite};
 use wta_simd::Isa;
@@ -113,7 +115,7 @@ impl FeatureEncoder {
         let len = self.shape().len();
         let mut norms = vec![0.0f64; self.stages.len()];
         let some = samples.spaced(NORM_SAMPLES);
-        for indices in some.chunks((FEATURES / len.max(1)).clamp(1, GROUP)) {
+        for indices in some.chunks(self.group()) {
             let mut features = zeros(indices.len() * len, || "the features".to_owned())?;
             self.encode(samples, indices, &mut features)?;
             for image in features.chunks_exact(len.max(1)) {
@@ -199,7 +201,7 @@ impl FeatureEncoder {
         indices: &[usize],
         mut consume: impl FnMut(&[f32]) -> Result<()>,
     ) -> Result<()> {
-        let group = (FEATURES / self.shape().len().max(1)).clamp(1, GROUP);
+        let group = self.group();
         let mut features =
             zeros(group.min(indices.len()) * self.shape().len(), || "the features".to_owned())?;
         for group in indices.chunks(group) {
@@ -208,6 +210,11 @@ impl FeatureEncoder {
             consume(features)?;
         }
         Ok(())
+    }
+
+    /// The number of images between two calls of a consumer.
+    pub(super) fn group(&self) -> usize {
+        (FEATURES / self.shape().len().max(1)).clamp(1, GROUP)
     }
 
     /// Encodes the samples with these indices, on all threads, and writes their features to `features`, one
@@ -253,7 +260,7 @@ impl FeatureEncoder {
         self.bands.is_some() && self.factors.is_none()
     }
 
-    /// Encodes all samples in order, part by part. `consume` gets a sample's index, the first position of the
+    /// Encodes some samples in order, part by part. `consume` gets a sample's index, the first position of the
     /// part, and the features from there on, with the maps side by side at each position. Without bands, a
     /// part is a whole image.
     ///
@@ -263,11 +270,12 @@ impl FeatureEncoder {
     pub(super) fn each_part(
         &self,
         samples: &Samples<'_>,
+        range: Range<usize>,
         mut consume: impl FnMut(usize, usize, &[f32]) -> Result<()>,
     ) -> Result<()> {
         let Some(bands) = self.bands.filter(|_| self.factors.is_none()) else {
-            let mut index = 0;
-            return self.run(samples, |features| {
+            let mut index = range.start;
+            return self.run_on(samples, &range.collect::<Vec<usize>>(), |features| {
                 for image in features.chunks_exact(self.shape().len().max(1)) {
                     consume(index, 0, image)?;
                     index += 1;
@@ -277,7 +285,7 @@ impl FeatureEncoder {
         };
         let banded = Banded::new(self.isa, &self.stages, bands.most, bands.least)?;
         let mut pixels = zeros(samples.shape().len(), || "the pixels of an image".to_owned())?;
-        for index in 0..samples.len() {
+        for index in range {
             samples.write_all(&self.preprocessor, &[index], &mut pixels)?;
             expect_finite("image", &pixels)?;
             let last = self.stages.len().saturating_sub(1);

@@ -11,8 +11,10 @@ mod link;
 mod lower;
 mod npy;
 mod prepared;
+mod rows;
 mod sparse_encoder;
 mod stage;
+mod together;
 mod windows;
 mod written;
 
@@ -22,5 +24,7 @@ pub use features::Features;
 pub use inputs::NetworkInputs;
 pub use link::LayerLink;
 pub use npy::write_npy;
+pub(crate) use rows::RowEncoder;
 pub use sparse_encoder::{SparseCodes, SparseEncoder};
+pub use together::Together;
 pub use written::{Part, Reconstruction, TrainedCode, Written};

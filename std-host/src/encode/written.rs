@@ -1,6 +1,8 @@
 //! What `wta encode` writes of each sample: its features, its code as sparse as in training, or its
 //! reconstruction.
 
+use std::ops::Range;
+
 use wta_core::Shape;
 use wta_simd::Isa;
 
@@ -24,7 +26,28 @@ pub trait Written {
     /// # Errors
     ///
     /// As for [`FeatureEncoder::encode`]; also any error that `consume` returns.
-    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
+    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        self.run_range(samples, 0..samples.len(), consume)
+    }
+
+    /// The same for the samples of a range. It gives what [`Written::run`] gives of them if it starts at a
+    /// multiple of [`Written::batch`], and ends at one or with the samples.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Written::run`].
+    fn run_range(
+        &self,
+        samples: &Samples<'_>,
+        range: Range<usize>,
+        consume: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()>;
+
+    /// The number of samples that are encoded together, as the numbers of one depend on the others; 1 if they
+    /// do not.
+    fn batch(&self) -> usize {
+        1
+    }
 
     /// Hands over the numbers of samples that are too large to be held whole, part by part.
     ///
@@ -73,13 +96,18 @@ impl Written for FeatureEncoder {
         dimensions(self.shape(), if self.gives_vectors() { Form::Vector } else { Form::Image })
     }
 
-    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+    fn run_range(
+        &self,
+        samples: &Samples<'_>,
+        range: Range<usize>,
+        consume: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
         let mut planar = Vec::new();
         if FeatureEncoder::has_parts(self) {
             let shape = self.shape();
             let positions = shape.positions().max(1);
             planar = zeros(shape.len(), || "the features".to_owned())?;
-            return self.each_part(samples, |_, position, features| {
+            return self.each_part(samples, range, |_, position, features| {
                 let count = features.len() / shape.channels.max(1);
                 let maps = planar.chunks_exact_mut(positions).enumerate();
                 for (map, to) in maps {
@@ -90,7 +118,7 @@ impl Written for FeatureEncoder {
                 if position + count == positions { consume(&planar) } else { Ok(()) }
             });
         }
-        self.run(samples, |features| {
+        self.run_on(samples, &range.collect::<Vec<usize>>(), |features| {
             planar.clear();
             planar.extend(channels_first(self.shape(), features));
             consume(&planar)
@@ -102,7 +130,9 @@ impl Written for FeatureEncoder {
         samples: &Samples<'_>,
         consume: &mut dyn FnMut(Part<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.each_part(samples, |sample, position, values| consume(Part { sample, position, values }))
+        self.each_part(samples, 0..samples.len(), |sample, position, values| {
+            consume(Part { sample, position, values })
+        })
     }
 
     fn has_parts(&self) -> bool {
@@ -135,10 +165,19 @@ impl Written for TrainedCode<'_> {
         dimensions(network.code(), if network.is_fully_connected() { Form::Vector } else { Form::Image })
     }
 
-    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+    fn batch(&self) -> usize {
+        self.batches.batch
+    }
+
+    fn run_range(
+        &self,
+        samples: &Samples<'_>,
+        range: Range<usize>,
+        consume: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
         let code = self.trained.network().code();
         let mut dense = zeros(code.len(), || "the numbers of a code".to_owned())?;
-        self.batches.run(samples, |inputs| {
+        self.batches.run(samples, range, |inputs| {
             let codes = self.batches.encoder.encode(inputs)?;
             for sample in 0..codes.len() {
                 dense.fill(0.0);
@@ -186,9 +225,18 @@ impl Written for Reconstruction<'_> {
         dimensions(self.input, self.form)
     }
 
-    fn run(&self, samples: &Samples<'_>, consume: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+    fn batch(&self) -> usize {
+        self.batches.batch
+    }
+
+    fn run_range(
+        &self,
+        samples: &Samples<'_>,
+        range: Range<usize>,
+        consume: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
         let mut made = Vec::new();
-        self.batches.run(samples, |inputs| {
+        self.batches.run(samples, range, |inputs| {
             // The earlier ones go first, so that there are never two.
             made = Vec::new();
             made = zeros(inputs.len(), || "the reconstructions of a batch".to_owned())?;
@@ -218,8 +266,13 @@ impl<'a> Batches<'a> {
         Ok(Self { inputs: NetworkInputs::new(isa, trained)?, encoder, batch })
     }
 
-    fn run(&self, samples: &Samples<'_>, mut consume: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
-        let all: Vec<usize> = (0..samples.len()).collect();
+    fn run(
+        &self,
+        samples: &Samples<'_>,
+        range: Range<usize>,
+        mut consume: impl FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let all: Vec<usize> = range.collect();
         all.chunks(self.batch).try_for_each(|indices| consume(&self.inputs.of(samples, indices)?))
     }
 }

@@ -51,7 +51,7 @@ impl Trained {
             labels,
             encoded.classes.len(),
             &search(plan, labels.len(), encoded.train.views),
-            &options(plan, SEED),
+            &options(plan, SEED, None),
             observer,
         )?;
         observer.end();

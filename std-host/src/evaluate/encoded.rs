@@ -1,6 +1,7 @@
 //! A data set's features, ready for the SVM.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use wta_core::Pool;
@@ -10,10 +11,11 @@ use super::origin::origin_of;
 use super::plan::Drawn;
 use super::train_part::TrainPart;
 use crate::data::Classes;
-use crate::encode::FeatureEncoder;
+use crate::encode::{FeatureEncoder, RowEncoder};
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
 use crate::preprocess::{Samples, View};
+use crate::ranks::{Ranks, Team};
 use crate::recipe::SvmScale;
 use crate::run::Trained;
 use crate::svm::file::Origin;
@@ -21,7 +23,7 @@ use crate::svm::{self, Rows, Scaling};
 
 /// How to encode.
 #[derive(Clone, Copy, Debug)]
-pub struct Encoding {
+pub struct Encoding<'a> {
     /// The instruction set.
     pub isa: Isa,
     /// The pooling, if it is not the recipe's.
@@ -32,6 +34,10 @@ pub struct Encoding {
     /// The labels that will be drawn ([`Plan::drawn`](super::Plan::drawn)), so that no other images are
     /// encoded in several views; `None` for all.
     pub drawn: Option<Drawn>,
+    /// The processes that encode together, and then evaluate together; this one alone by default. All of them
+    /// make the same calls with the same arguments, and get the same results, whose bits are those of one
+    /// process. Each encodes a part of the images and then has the features of all.
+    pub ranks: Option<&'a Arc<dyn Ranks>>,
 }
 
 /// The features of the test images and their labels.
@@ -69,15 +75,17 @@ pub struct Encoded {
     pub checksum: u32,
     /// What a classifier of these features belongs to.
     pub(super) origin: Origin,
+    /// The processes that evaluate together.
+    pub(super) ranks: Option<Arc<dyn Ranks>>,
     /// The instruction set.
     pub isa: Isa,
     /// The time to encode, in seconds.
     pub seconds: f64,
 }
 
-impl Default for Encoding {
+impl Default for Encoding<'_> {
     fn default() -> Self {
-        Self { isa: Isa::detect(), pool: None, power: 1.0, drawn: None }
+        Self { isa: Isa::detect(), pool: None, power: 1.0, drawn: None, ranks: None }
     }
 }
 
@@ -87,12 +95,13 @@ impl Encoded {
     /// # Errors
     ///
     /// One sentence if the data have no labels, the training and test images differ in size, the pooling does
-    /// not fit, or the power is out of range; [`Error::Interrupted`] if the observer stops it.
+    /// not fit, or the power is out of range; [`Error::Interrupted`] if the observer of any process stops it,
+    /// [`Error::Lost`] if another process has an error or is gone.
     pub fn new(
         trained: &Trained,
         train: &Samples<'_>,
         test: Option<&Samples<'_>>,
-        how: Encoding,
+        how: Encoding<'_>,
         observer: &dyn Observer,
     ) -> Result<Self> {
         let labels_of = |samples: &Samples<'_>| {
@@ -130,8 +139,10 @@ impl Encoded {
         let encoder = if weight > 0.0 { encoder.all_layers(train, weight)? } else { encoder };
         let count = train.len() + further.len() * viewed.len() + test.map_or(0, Samples::len);
         observer.begin("encode", count as u64);
-        let mut train_rows = rows(&encoder, train, further, &viewed, observer)?;
-        let mut test_rows = test.map(|test| rows(&encoder, test, &[], &[], observer)).transpose()?;
+        let (team, interrupted) = (&Team::of(how.ranks), Interrupted::Evaluation);
+        let by = RowEncoder { encoder: &encoder, team, observer, interrupted };
+        let mut train_rows = rows(&by, train, further, &viewed)?;
+        let mut test_rows = test.map(|test| rows(&by, test, &[], &[])).transpose()?;
         if how.power != 1.0 {
             svm::raise(&mut train_rows, how.power)?;
             test_rows.as_mut().map(|rows| svm::raise(rows, how.power)).transpose()?;
@@ -154,6 +165,7 @@ impl Encoded {
             power: how.power,
             checksum: trained.checksum(),
             origin,
+            ranks: how.ranks.cloned(),
             isa: how.isa,
             seconds: start.elapsed().as_secs_f64(),
         })
@@ -176,27 +188,11 @@ fn no_common_class(train: &[u16], test: &[u16], classes: &Classes) -> String {
 }
 
 /// The features of all samples as they are, then those of the samples `viewed` in each of the further views.
-fn rows(
-    encoder: &FeatureEncoder,
-    samples: &Samples<'_>,
-    further: &[View],
-    viewed: &[usize],
-    observer: &dyn Observer,
-) -> Result<Rows> {
-    let len = encoder.shape().len();
-    let mut rows = Rows::new(len)?;
-    let mut append = |features: &[f32]| {
-        let block: Vec<&[f32]> = features.chunks_exact(len).collect();
-        rows.extend_dense(&block)?;
-        observer.advance(block.len() as u64);
-        if observer.should_stop() {
-            return Err(Error::Interrupted(Interrupted::Evaluation));
-        }
-        Ok(())
-    };
-    encoder.run(samples, &mut append)?;
+fn rows(by: &RowEncoder<'_>, samples: &Samples<'_>, further: &[View], viewed: &[usize]) -> Result<Rows> {
+    let mut rows = Rows::new(by.encoder.shape().len())?;
+    by.append(samples, &(0..samples.len()).collect::<Vec<usize>>(), &mut rows)?;
     for view in further {
-        encoder.run_on(&samples.seen(*view), viewed, &mut append)?;
+        by.append(&samples.seen(*view), viewed, &mut rows)?;
     }
     Ok(rows)
 }

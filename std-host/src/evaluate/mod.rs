@@ -38,7 +38,8 @@ use plan::{no_draw, options, search};
 /// # Errors
 ///
 /// One sentence if the test images are not encoded, there are fewer labels than asked for, or several draws
-/// are asked for without a number of labels; [`Error::Interrupted`] if the observer stops it.
+/// are asked for without a number of labels; [`Error::Interrupted`] if the observer stops it, that of any of
+/// several processes ([`Encoding::ranks`]); [`Error::Lost`] if one of these is gone.
 pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Evaluation> {
     let Some(test) = &encoded.test else {
         return Err(Error::Invalid("the test images are not encoded, and there is no test error".to_owned()));
@@ -51,7 +52,8 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     for sample in samples(encoded, plan) {
         let (seed, rows, labels) = sample?;
         let (mut model, report, choice) = {
-            let (search, options) = (search(plan, labels.len(), views), options(plan, seed));
+            let (search, options) =
+                (search(plan, labels.len(), views), options(plan, seed, encoded.ranks.as_ref()));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose_and_fit(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };
@@ -127,7 +129,8 @@ pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
     for sample in samples(encoded, plan) {
         let (seed, rows, labels) = sample?;
         let choice = {
-            let (search, options) = (search(plan, labels.len(), views), options(plan, seed));
+            let (search, options) =
+                (search(plan, labels.len(), views), options(plan, seed, encoded.ranks.as_ref()));
             let observer = InDraw::new(observer, draws.len(), plan.draws);
             svm::choose(&rows, &labels, encoded.classes.len(), &search, &options, &observer)?
         };

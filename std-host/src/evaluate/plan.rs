@@ -1,10 +1,12 @@
 //! How to evaluate: labels, draws, and the SVM's settings.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::labels::balanced;
 use crate::data::Classes;
 use crate::error::{Error, Result, Setting};
+use crate::ranks::Ranks;
 use crate::recipe::SvmRecipe;
 use crate::svm::{self, HoldOut};
 
@@ -96,8 +98,8 @@ pub(super) fn search(plan: Plan<'_>, rows: usize, views: usize) -> svm::Search {
     svm::Search { grid: plan.svm.c.clone(), hold_out, views, stop: svm::Stop::Gap(SEARCH_GAP) }
 }
 
-pub(super) fn options(plan: Plan<'_>, seed: u64) -> svm::Options {
-    svm::Options { stop: svm::Stop::Gap(plan.svm.gap), seed, ..Default::default() }
+pub(super) fn options<'a>(plan: Plan<'_>, seed: u64, ranks: Option<&'a Arc<dyn Ranks>>) -> svm::Options<'a> {
+    svm::Options { stop: svm::Stop::Gap(plan.svm.gap), seed, ranks, ..Default::default() }
 }
 
 pub(super) fn no_draw() -> Error {

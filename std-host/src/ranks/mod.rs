@@ -9,6 +9,7 @@
 //! the results of several processes are those of one, bit for bit.
 
 mod agree;
+mod circulate;
 mod collective;
 mod first;
 mod kind;
@@ -16,9 +17,11 @@ mod lost;
 mod metered;
 mod part;
 mod process;
+mod team;
 pub mod threads;
 
 pub use agree::{Fact, agree};
+pub(crate) use circulate::{Form, circulate};
 pub use collective::{any, each, gather, spread};
 pub use first::First;
 pub use kind::Kind;
@@ -26,3 +29,4 @@ pub use lost::{Lost, LostProblem};
 pub use metered::{Messages, Metered, Traffic};
 pub use part::part;
 pub use process::{Alone, Ranks};
+pub(crate) use team::Team;

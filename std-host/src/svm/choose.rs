@@ -9,6 +9,7 @@ use super::rows::Rows;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
+use crate::ranks::Team;
 
 /// The examples on which the errors of a value of `C` are counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,13 +95,13 @@ pub fn choose_and_fit(
     labels: &[u16],
     classes: usize,
     search: &Search,
-    options: &Options,
+    options: &Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Model, Report, Choice)> {
     check_grid(&search.grid)?;
     let (mut trainer, choice, problems) = if let [c] = search.grid[..] {
         let nothing = Choice { c, trials: Vec::new(), held_out: 0, at_edge: false };
-        (Trainer::new(rows, labels, classes)?, nothing, 1)
+        (Trainer::new(rows, labels, classes, &Team::of(options.ranks))?, nothing, 1)
     } else {
         let mut path = Path::new(rows, labels, classes, search, options)?;
         let choice = path.walk(rows, labels, search, options, observer)?;
@@ -109,7 +110,7 @@ pub fn choose_and_fit(
     };
     let all = trainer.all_rows();
     let report = trainer.solve(&all, choice.c, options, (problems - 1, problems), observer)?;
-    Ok((trainer.model(), report, choice))
+    Ok((trainer.model()?, report, choice))
 }
 
 /// Tries the values of `C` on held-out examples, without training on all examples afterwards. A grid of one
@@ -123,7 +124,7 @@ pub fn choose(
     labels: &[u16],
     classes: usize,
     search: &Search,
-    options: &Options,
+    options: &Options<'_>,
     observer: &dyn Observer,
 ) -> Result<Choice> {
     check_grid(&search.grid)?;
@@ -179,10 +180,11 @@ impl<'a> Path<'a> {
         labels: &'a [u16],
         classes: usize,
         search: &Search,
-        options: &Options,
+        options: &Options<'_>,
     ) -> Result<Self> {
         // The trainer checks the labels before they are used to make the parts.
-        let first = Trainer::new(rows, labels, classes)?;
+        let team = Team::of(options.ranks);
+        let first = Trainer::new(rows, labels, classes, &team)?;
         let views = Views::new(labels.len(), search.views)?;
         let examples = &labels[..views.examples];
         let mut splits = match search.hold_out {
@@ -193,7 +195,7 @@ impl<'a> Path<'a> {
         let problems = search.grid.len() * splits.len() + 1;
         let mut first = Some(first);
         let parts = splits.into_iter().map(|(training, held_out)| {
-            let trainer = first.take().map_or_else(|| Trainer::new(rows, labels, classes), Ok)?;
+            let trainer = first.take().map_or_else(|| Trainer::new(rows, labels, classes, &team), Ok)?;
             Ok(Part { trainer, training, held_out })
         });
         Ok(Self { parts: parts.collect::<Result<_>>()?, best: None, problems })
@@ -204,7 +206,7 @@ impl<'a> Path<'a> {
         rows: &Rows,
         labels: &[u16],
         search: &Search,
-        options: &Options,
+        options: &Options<'_>,
         observer: &dyn Observer,
     ) -> Result<Choice> {
         let loose = Options { stop: search.stop, ..*options };
@@ -216,7 +218,7 @@ impl<'a> Path<'a> {
             for part in &mut self.parts {
                 let place = (problem, self.problems);
                 let report = part.trainer.solve(&part.training, c, &loose, place, observer)?;
-                trial.errors += part.trainer.model().errors_among(rows, labels, &part.held_out);
+                trial.errors += part.trainer.model()?.errors_among(rows, labels, &part.held_out);
                 trial.converged &= report.converged();
                 problem += 1;
             }

@@ -1,10 +1,13 @@
-//! Training: groups of classes run side by side on rayon's threads.
+//! Training: groups of classes run side by side on rayon's threads, and in several processes.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use wta_simd::Isa;
 
+use super::gathered::{gather_model, gather_summaries};
 use super::group::{Group, Task};
 use super::lanes::LANES;
 use super::model::{MOST_CLASSES, Model, check_labels};
@@ -12,24 +15,29 @@ use super::rows::Rows;
 use super::stop::Stop;
 use crate::error::{Error, Interrupted, Result};
 use crate::observer::{Observer, SvmProgress};
+use crate::ranks::{Ranks, Team, part};
 
 /// How often progress is reported and the observer may stop the training.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// How to train.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
     /// When a class counts as solved.
     pub stop: Stop,
     /// The most passes over the active rows. A class that is not solved by then is reported as such.
     pub max_epochs: usize,
     /// Determines the order of the rows, and so the last bits of the result.
     pub seed: u64,
+    /// The processes that train together; this one alone by default. All of them call with the same rows,
+    /// labels and options, and get the same model, whose bits are those of one process. Each trains some
+    /// groups of up to eight classes; processes beyond the number of groups wait.
+    pub ranks: Option<&'a Arc<dyn Ranks>>,
 }
 
-impl Default for Options {
+impl Default for Options<'_> {
     fn default() -> Self {
-        Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1 }
+        Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1, ranks: None }
     }
 }
 
@@ -96,19 +104,20 @@ impl Report {
 /// # Errors
 ///
 /// If the shapes do not match, a label is out of range, fewer than two classes occur, `c` or an option is out
-/// of range, or the observer stops the training.
+/// of range, or the observer stops the training, of any of several processes;
+/// [`Error::Lost`] if another process is gone.
 pub fn fit(
     rows: &Rows,
     labels: &[u16],
     classes: usize,
     c: f64,
-    options: &Options,
+    options: &Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Model, Report)> {
-    let mut trainer = Trainer::new(rows, labels, classes)?;
+    let mut trainer = Trainer::new(rows, labels, classes, &Team::of(options.ranks))?;
     let all = trainer.all_rows();
     let report = trainer.solve(&all, c, options, (0, 1), observer)?;
-    Ok((trainer.model(), report))
+    Ok((trainer.model()?, report))
 }
 
 /// A series of problems on the same rows, each started from the solution of the one before.
@@ -117,12 +126,15 @@ pub(super) struct Trainer<'a> {
     labels: &'a [u16],
     classes: usize,
     norms: Vec<f32>,
+    /// The processes that train together.
+    team: Team,
+    /// The groups that this process trains.
     groups: Vec<Group>,
 }
 
 impl<'a> Trainer<'a> {
     /// Checks the training set; all weights and dual variables start at zero.
-    pub(super) fn new(rows: &'a Rows, labels: &'a [u16], classes: usize) -> Result<Self> {
+    pub(super) fn new(rows: &'a Rows, labels: &'a [u16], classes: usize, team: &Team) -> Result<Self> {
         check_labels(rows, labels)?;
         if !(2..=MOST_CLASSES).contains(&classes) {
             return Err(Error::Invalid(format!("the SVM takes 2 to {MOST_CLASSES} classes, got {classes}")));
@@ -149,12 +161,12 @@ impl<'a> Trainer<'a> {
                 "the features of row {row} have a norm above 1e6, too large to train on: scale them first"
             )));
         }
-        let groups = group_sizes(classes).scan(0, |first, count| {
-            let group = Group::new(*first, count, rows);
-            *first += count;
-            Some(group)
+        let own = part(group_count(classes), team.rank(), team.size());
+        let groups = own.map(|group| {
+            let first = first_class(classes, group);
+            Group::new(first, first_class(classes, group + 1) - first, rows)
         });
-        Ok(Self { rows, labels, classes, norms, groups: groups.collect() })
+        Ok(Self { rows, labels, classes, norms, groups: groups.collect(), team: team.clone() })
     }
 
     /// The indices of all rows, for [`solve`](Self::solve).
@@ -169,7 +181,7 @@ impl<'a> Trainer<'a> {
         &mut self,
         members: &[u32],
         c: f64,
-        options: &Options,
+        options: &Options<'_>,
         place: (usize, usize),
         observer: &dyn Observer,
     ) -> Result<Report> {
@@ -190,37 +202,55 @@ impl<'a> Trainer<'a> {
         let task = Task { isa, rows, labels, norms, members, c, stop, max_epochs, seed };
         self.groups.par_iter_mut().for_each(|group| group.begin(&task));
         loop {
-            // The clock decides how many steps fit into a round, but not what the steps compute.
+            // The clock decides how many steps fit into a round, but not what the steps compute. So a process
+            // that has less to do in a round waits for the others.
             self.groups.par_iter_mut().for_each(|group| {
                 let start = Instant::now();
                 while !group.is_done() && start.elapsed() < REPORT_EVERY {
                     group.step(&task);
                 }
             });
-            let classes_done = self.groups.iter().map(Group::classes_done).sum();
+            let done: usize = self.groups.iter().map(Group::classes_done).sum();
             let epochs = self.groups.iter().map(Group::epochs).max().unwrap_or(0);
+            let all = self.team.each([done as u64, epochs as u64])?;
+            let classes_done = all.iter().map(|[done, _]| *done as usize).sum();
+            let epochs = all.iter().map(|[_, epochs]| *epochs as usize).max().unwrap_or(0);
             let (problem, problems) = place;
             let progress = SvmProgress { c, problem, problems, epochs, classes_done, classes: self.classes };
             observer.svm(&progress);
             if classes_done == self.classes {
                 return self.report(members);
             }
-            if observer.should_stop() {
+            if self.team.any_says(observer.should_stop())? {
                 let classes = self.classes;
                 return Err(Error::Interrupted(Interrupted::Svm { epochs, classes_done, classes }));
             }
         }
     }
 
-    /// The solution of the last problem.
-    pub(super) fn model(&self) -> Model {
-        let features = self.rows.features();
-        let mut weights = Vec::with_capacity(self.classes * features);
-        let mut bias = Vec::with_capacity(self.classes);
+    /// The solution of the last problem. All processes have to ask for it.
+    pub(super) fn model(&self) -> Result<Model> {
+        let (classes, features) = (self.classes, self.rows.features());
+        let mut weights = Vec::with_capacity(classes * features);
+        let mut bias = Vec::with_capacity(classes);
+        // What other processes have trained comes to its place.
+        let first = self.classes_of(self.team.rank()).start;
+        weights.resize(first * features, 0.0);
+        bias.resize(first, 0.0);
         for group in &self.groups {
             group.append_to(&mut weights, &mut bias);
         }
-        Model { classes: self.classes, features, weights, bias }
+        weights.resize(classes * features, 0.0);
+        bias.resize(classes, 0.0);
+        let mut model = Model { classes, features, weights, bias };
+        gather_model(&self.team, |rank| self.classes_of(rank), &mut model)?;
+        Ok(model)
+    }
+
+    /// The classes that a process trains.
+    fn classes_of(&self, rank: usize) -> Range<usize> {
+        let groups = part(group_count(self.classes), rank, self.team.size());
+        first_class(self.classes, groups.start)..first_class(self.classes, groups.end)
     }
 
     /// The solution of the last problem, for [`restore`](Self::restore).
@@ -238,8 +268,9 @@ impl<'a> Trainer<'a> {
         for &row in members {
             examples[usize::from(self.labels[row as usize])] += 1;
         }
-        let summaries = self.groups.iter().flat_map(Group::summaries);
-        let classes = summaries.zip(examples).map(|(summary, examples)| ClassReport {
+        let mine = self.groups.iter().flat_map(Group::summaries).copied();
+        let summaries = gather_summaries(&self.team, |rank| self.classes_of(rank), self.classes, mine)?;
+        let classes = summaries.into_iter().zip(examples).map(|(summary, examples)| ClassReport {
             primal: summary.primal,
             dual: summary.dual,
             violation: summary.violation,
@@ -266,9 +297,13 @@ pub(super) fn check_penalty(c: f64) -> Result<()> {
     Err(Error::Invalid(format!("the SVM's C must be between 1e-9 and 1e9, got {c}")))
 }
 
-/// The number of classes in each group: as even as possible, and at least two groups if a second thread
-/// helps. It depends on the number of classes alone, so the result does not depend on the threads.
-fn group_sizes(classes: usize) -> impl Iterator<Item = usize> {
-    let groups = classes.div_ceil(LANES).max(if classes > 3 { 2 } else { 1 });
-    (0..groups).map(move |group| (group + 1) * classes / groups - group * classes / groups)
+/// The number of groups: at least two if a second thread helps. It depends on the number of classes alone, so
+/// the result depends neither on the threads nor on the processes.
+fn group_count(classes: usize) -> usize {
+    classes.div_ceil(LANES).max(if classes > 3 { 2 } else { 1 })
+}
+
+/// The first class of a group; groups are as even as possible.
+fn first_class(classes: usize, group: usize) -> usize {
+    group * classes / group_count(classes)
 }

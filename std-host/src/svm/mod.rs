@@ -9,12 +9,14 @@
 //!
 //! It is faster than LIBLINEAR for two reasons: up to eight classes are trained in lockstep on each pass over
 //! a row, in `f32` (see [`lanes`]), and groups of classes run side by side. The number of rayon's threads
-//! does not change a bit of the result.
+//! does not change a bit of the result, nor does the number of processes that train together
+//! ([`Options::ranks`]), over which the groups are spread.
 
 mod choose;
 mod columns;
 pub mod file;
 mod fit;
+mod gathered;
 mod group;
 pub mod lanes;
 mod model;
@@ -25,6 +27,7 @@ mod stop;
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
 pub use columns::Columns;
 pub use fit::{ClassReport, Options, Report, fit};
+pub(crate) use gathered::append_all;
 pub use lanes::Entry;
 pub(crate) use model::best;
 pub use model::{Decision, Model};

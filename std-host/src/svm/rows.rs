@@ -83,7 +83,7 @@ impl Rows {
         let parts: Vec<_> = parts.into_iter().collect::<Result<_>>()?;
         for (entries, ends) in parts {
             let start = self.entries.len();
-            reserve::grow(&mut self.entries, entries.len(), || "the features of all samples".to_owned())?;
+            self.reserve(entries.len())?;
             self.entries.extend_from_slice(&entries);
             self.starts.extend(ends.iter().map(|end| start + end));
         }
@@ -127,6 +127,37 @@ impl Rows {
         }
         self.starts.push(self.entries.len());
         Ok(())
+    }
+
+    /// Makes room for so many further non-zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is none.
+    pub(super) fn reserve(&mut self, nonzeros: usize) -> Result<()> {
+        reserve::grow(&mut self.entries, nonzeros, || "the features of all samples".to_owned())
+    }
+
+    /// Appends rows with so many non-zeros each, which `fill` writes one row after the other; on an error
+    /// nothing is appended. What is written must be as the pushes want it.
+    pub(super) fn extend_in_place<E>(
+        &mut self,
+        lengths: &[u32],
+        fill: impl FnOnce(&mut [Entry]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let (start, rows) = (self.entries.len(), self.starts.len());
+        let mut end = start;
+        for len in lengths {
+            end += *len as usize;
+            self.starts.push(end);
+        }
+        self.entries.resize(end, Entry { index: 0, value: 0.0 });
+        let filled = fill(self.entries.get_mut(start..).unwrap_or_default());
+        if filled.is_err() {
+            self.entries.truncate(start);
+            self.starts.truncate(rows);
+        }
+        filled
     }
 
     /// The rows with the indices `chosen`, in that order; indices beyond the last row are skipped.

@@ -30,7 +30,6 @@ pub(super) fn expect_common(
     if let Some(patches) = options.patches {
         facts.extend(of_samples("samples of the layers below", patches)?);
     }
-    facts.push(Fact::new("memory for samples", options.memory));
     Ok(agree(ranks, &facts)?)
 }
 

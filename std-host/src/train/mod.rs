@@ -37,13 +37,13 @@ use crate::data::Dataset;
 use crate::error::{Error, Interrupted, Result};
 use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
+use crate::ranks::Team;
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Run, RunLock, SampleKind, Trained};
 use held_out::Partition;
 use place::Place;
 use probabilities::expect_probabilities;
 use session::Session;
-use team::Team;
 
 /// The indices of the samples that a recipe holds out of so many, ascending: the same in each training.
 ///
@@ -91,7 +91,7 @@ pub fn train_into(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
-    if !Team::of(&options).is_first() {
+    if !Team::of(options.ranks).is_first() {
         return train(recipe, samples, options, observer);
     }
     train_locked(&locked(folder, observer)?, resume, recipe, samples, options, observer)
@@ -142,7 +142,7 @@ fn run(
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
     let start = Instant::now();
-    let team = Team::of(&options);
+    let team = Team::of(options.ranks);
     common::expect_common(&*team.ranks(), recipe, samples, &options)?;
     let place = if team.is_first() { place } else { Place::Memory };
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
@@ -339,9 +339,6 @@ impl<'a> Layer<'a> {
             Some(applied) => trained.applied(applied),
             None => trained,
         };
-        // Several processes compute the features of their own samples for every batch.
-        let memory = if team.is_alone() { options.memory } else { 0 };
-        let options = Options { memory, ..options };
         let input = StackedSet::new(&trained, &self.resolved, self.samples, options, observer)?;
         let scale = input.scale();
         session.books.input_scale = Some(scale);

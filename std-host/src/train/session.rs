@@ -15,10 +15,10 @@ use super::place::Place;
 use super::revive::revive;
 use super::set::TrainingSet;
 use super::step::{BatchTrainer, Whole};
-use super::team::Team;
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
 use crate::observer::Observer;
+use crate::ranks::Team;
 use crate::recipe::Resolved;
 use crate::run::Run;
 

@@ -7,10 +7,11 @@ use rayon::prelude::*;
 
 use super::options::Options;
 use super::set::TrainingSet;
-use crate::encode::{FeatureEncoder, LayerLink};
-use crate::error::{Error, Interrupted, Result};
+use crate::encode::{FeatureEncoder, LayerLink, RowEncoder};
+use crate::error::{Interrupted, Result};
 use crate::observer::Observer;
 use crate::preprocess::Samples;
+use crate::ranks::Team;
 use crate::recipe::Resolved;
 use crate::run::Trained;
 use crate::svm::Rows;
@@ -29,11 +30,13 @@ pub struct StackedSet<'a> {
 
 impl<'a> StackedSet<'a> {
     /// The features of `below` for all samples, kept if they take at most [`Options::memory`] bytes. `above`
-    /// is the layer that learns from them.
+    /// is the layer that learns from them. Several processes ([`Options::ranks`]) encode a part each, and each
+    /// keeps the features of all.
     ///
     /// # Errors
     ///
-    /// As for [`FeatureEncoder::encode`]; [`Error::Interrupted`] if the observer stops it.
+    /// As for [`FeatureEncoder::encode`]; [`Error::Interrupted`](crate::Error::Interrupted) if the observer of
+    /// any process stops it, [`Error::Lost`](crate::Error::Lost) if another process has an error or is gone.
     pub fn new(
         below: &Trained,
         above: &Resolved,
@@ -56,22 +59,17 @@ impl<'a> StackedSet<'a> {
         let mut rows = Rows::new(shape.len())?;
         rows.extend_dense(&features.chunks_exact(shape.len()).collect::<Vec<_>>())?;
         let expected = rows.bytes() / some.len().max(1) * samples.len();
-        let kept = if expected <= memory {
+        // A process may be allowed less than the others; all do the same.
+        let team = &Team::of(options.ranks);
+        let kept = if team.any_says(expected > memory)? {
+            None
+        } else {
             observer.begin(&format!("encode by {}", below.recipe().name), samples.len() as u64);
             let mut rows = Rows::new(shape.len())?;
-            encoder.run(samples, |features| {
-                if observer.should_stop() {
-                    return Err(Error::Interrupted(Interrupted::LayersBelow));
-                }
-                let group: Vec<&[f32]> = features.chunks_exact(shape.len()).collect();
-                rows.extend_dense(&group)?;
-                observer.advance(group.len() as u64);
-                Ok(())
-            })?;
+            let by = RowEncoder { encoder: &encoder, team, observer, interrupted: Interrupted::LayersBelow };
+            by.append(samples, &(0..samples.len()).collect::<Vec<usize>>(), &mut rows)?;
             observer.end();
             Some(rows)
-        } else {
-            None
         };
         observer.note(&format!(
             "features of {}: {} MiB compressed, {}",

@@ -1,91 +1,16 @@
-//! The processes that train together. The first of them decides, reads and writes; the others learn what it
-//! decided, and do their part of the steps.
+//! What the first of the processes that train together tells the others: what preprocessing has learnt,
+//! networks, outcomes.
 
 use std::sync::Arc;
 
-use bytemuck::Pod;
-
-use super::options::{Options, Outcome};
+use super::options::Outcome;
 use crate::error::Result;
 use crate::preprocess::Preprocess;
-use crate::ranks::{Alone, Kind, Ranks, any, gather, spread};
+use crate::ranks::Team;
 use crate::recipe::{Recipe, Resolved};
 use crate::run::{Below, Trained};
 
-/// The processes that train together.
-#[derive(Clone, Debug)]
-pub(super) struct Team {
-    ranks: Arc<dyn Ranks>,
-}
-
 impl Team {
-    pub(super) fn of(options: &Options<'_>) -> Self {
-        Self { ranks: options.ranks.map_or_else(|| Arc::new(Alone) as Arc<dyn Ranks>, Arc::clone) }
-    }
-
-    pub(super) fn ranks(&self) -> Arc<dyn Ranks> {
-        Arc::clone(&self.ranks)
-    }
-
-    /// Whether this is the process that decides.
-    pub(super) fn is_first(&self) -> bool {
-        self.ranks.rank() == 0
-    }
-
-    /// Whether it is the only one.
-    pub(super) fn is_alone(&self) -> bool {
-        self.ranks.size() == 1
-    }
-
-    /// The first process's value.
-    pub(super) fn firsts<T: Pod>(&self, mine: T) -> Result<T> {
-        let mut values = [mine];
-        spread(&*self.ranks, Kind::Word, 0, &mut values)?;
-        let [value] = values;
-        Ok(value)
-    }
-
-    /// Whether the first process says yes.
-    pub(super) fn first_says(&self, mine: bool) -> Result<bool> {
-        Ok(self.firsts(u8::from(mine))? == 1)
-    }
-
-    /// Whether any process says yes.
-    pub(super) fn any_says(&self, mine: bool) -> Result<bool> {
-        Ok(any(&*self.ranks, mine)?)
-    }
-
-    /// The first process's numbers; the others give anything.
-    pub(super) fn firsts_numbers<T: Pod>(&self, mine: Vec<T>) -> Result<Vec<T>> {
-        let len = self.firsts(mine.len() as u64)? as usize;
-        let mut numbers = mine;
-        if !self.is_first() {
-            numbers.clear();
-            numbers.resize(len, T::zeroed());
-        }
-        spread(&*self.ranks, Kind::Weights, 0, &mut numbers)?;
-        Ok(numbers)
-    }
-
-    /// The sums of the processes' counts.
-    pub(super) fn sums(&self, mine: &[u64]) -> Result<Vec<u64>> {
-        let mut sums = mine.to_vec();
-        if self.is_alone() {
-            return Ok(sums);
-        }
-        let (size, len) = (self.ranks.size(), mine.len());
-        let mut all = vec![0; size * len];
-        if let Some(own) = all.get_mut(self.ranks.rank() * len..).and_then(|all| all.get_mut(..len)) {
-            own.copy_from_slice(mine);
-        }
-        gather(&*self.ranks, Kind::Word, |rank| rank * len..(rank + 1) * len, &mut all)?;
-        sums.fill(0);
-        for counts in all.chunks_exact(len.max(1)) {
-            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        }
-        Ok(sums)
-    }
-
     /// What the first process's preprocessing has learnt.
     pub(super) fn firsts_preprocess(&self, mine: Option<Preprocess>, recipe: &Recipe) -> Result<Preprocess> {
         let (shape, numbers) = mine.as_ref().map_or(([0; 3], Vec::new()), Preprocess::numbers);

@@ -1,5 +1,6 @@
 //! `wta encode`.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -150,19 +151,24 @@ impl Written for Watched<'_> {
         self.written.dimensions()
     }
 
-    fn run(
+    fn run_range(
         &self,
         samples: &Samples<'_>,
+        range: Range<usize>,
         consume: &mut dyn FnMut(&[f32]) -> wta::Result<()>,
     ) -> wta::Result<()> {
         let len = self.dimensions().iter().product::<usize>().max(1);
-        self.bar.begin("encode", samples.len() as u64);
-        let done = self.written.run(samples, &mut |values| {
+        self.bar.begin("encode", range.len() as u64);
+        let done = self.written.run_range(samples, range, &mut |values| {
             self.go_on((values.len() / len) as u64)?;
             consume(values)
         });
         self.bar.end();
         done
+    }
+
+    fn batch(&self) -> usize {
+        self.written.batch()
     }
 
     fn run_in_parts(

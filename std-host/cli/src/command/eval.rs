@@ -89,7 +89,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let (labels, draws) = (arguments.labels, usize::from(arguments.draws));
     let plan = Plan { labels, draws, seed: arguments.seed, svm: &svm };
     plan.check(train.len())?;
-    let encoding = Encoding { isa: context.isa, pool, power: arguments.power, drawn: plan.drawn() };
+    let encoding =
+        Encoding { isa: context.isa, pool, power: arguments.power, drawn: plan.drawn(), ranks: None };
     let encoded = Encoded::new(&trained, &train, test.as_ref(), encoding, &bar)?;
     if arguments.validate {
         return report_validation(&validate(&encoded, plan, &bar)?);

@@ -125,7 +125,8 @@ pub(super) fn run(runs: &PaperRuns<'_>, mut each: impl FnMut(&Entry) -> Result<(
             let finished = runs.train(&recipe, task.recipe)?;
             let (train, test) = (runs.samples(&recipe, Split::Train)?, runs.samples(&recipe, Split::Test)?);
             let pool = task.pool.parse::<PoolRecipe>()?.pool();
-            let encoding = Encoding { isa: runs.settings.isa, pool: Some(pool), power: POWER, drawn: None };
+            let encoding =
+                Encoding { isa: runs.settings.isa, pool: Some(pool), power: POWER, drawn: None, ranks: None };
             let encoded = Encoded::new(&finished.trained, &train, Some(&test), encoding, runs.observer)?;
             features = Some((task, finished.checksum, encoded));
         }
