@@ -8,11 +8,16 @@ use wta::run::Run;
 use wta::{Observer, Recipe};
 
 use crate::bar::Bar;
+use crate::context::Context;
 use crate::error::{Error, Result};
 
-/// A run that is to be used, with notes about what its files do not prove.
-pub(crate) fn run_of(folder: &Path, bar: &Bar) -> Run {
+/// A run that is to be used, with notes about what its files do not prove. Of several processes, the first one
+/// has it.
+pub(crate) fn run_of(folder: &Path, context: &Context, bar: &Bar) -> Run {
     let run = Run::new(folder);
+    if !context.is_first() {
+        return run;
+    }
     run.unproven().iter().for_each(|note| bar.note(&format!("note: {note}")));
     run
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use wta::ranks::Ranks;
+use wta::ranks::{Fact, Ranks, agree};
 
 use crate::bug;
 use crate::command;
@@ -48,6 +48,7 @@ a training is saved, and ends with the exit code 75.
 Examples:
   mpirun -n 4 wta-mpi train mnist-conv128 --data ~/data --run runs/conv128
   mpirun -n 3 wta-mpi train mnist-conv128 --data ~/data --run runs/conv128 --resume
+  mpirun -n 2 wta-mpi eval --run runs/conv128 --data ~/data
   mpirun --hostfile boards wta-mpi train mnist-fc2000 --data /data --run runs/fc2000 --threads 4"
 )]
 struct Program {
@@ -61,6 +62,10 @@ struct Program {
 enum Command {
     /// Train a recipe into a run folder.
     Train(command::train::Arguments),
+    /// Train a linear SVM on the features and print its test error.
+    Eval(command::eval::Arguments),
+    /// Write features, codes or reconstructions as .npy, or a sparse matrix.
+    Encode(command::encode::Arguments),
     /// Measure training steps by 1, 2, 4, ... processes: the time to compute, to wait, and what is sent.
     #[command(after_help = PROFILE)]
     Profile(command::profile::Arguments),
@@ -76,6 +81,21 @@ The cases are those of `wta profile`, as conv128 and fc2000.
 Examples:
   mpirun -n 4 wta-mpi profile --case conv128
   mpirun --hostfile boards wta-mpi profile mnist-fc2000 --threads 4 --steps 20 --json";
+
+impl Command {
+    /// Which one it is.
+    fn fact(&self) -> Fact {
+        Fact::new(
+            "command",
+            match self {
+                Self::Train(_) => "train",
+                Self::Eval(_) => "eval",
+                Self::Encode(_) => "encode",
+                Self::Profile(_) => "profile",
+            },
+        )
+    }
+}
 
 /// Set by signals.
 static STOP: Stop = Stop::new();
@@ -111,9 +131,17 @@ fn run(program: Program, job: &Arc<dyn Job>) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let isa = program.settings.start((processors / job.here()).max(1), &STOP, Signals::QUEUED)?;
     let ranks: Arc<dyn Ranks> = Arc::<dyn Job>::clone(job);
+    let facts = [
+        Fact::new("version", env!("CARGO_PKG_VERSION")),
+        Fact::new("instruction set", isa),
+        program.command.fact(),
+    ];
+    agree(&*ranks, &facts).map_err(wta::Error::from)?;
     let context = Context { isa, stop: &STOP, ranks: Some(ranks) };
     match program.command {
         Command::Train(arguments) => command::train::run(&arguments, &context),
+        Command::Eval(arguments) => command::eval::run(&arguments, &context),
+        Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
     }
 }

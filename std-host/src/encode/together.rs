@@ -9,7 +9,8 @@ use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve::grow;
 use crate::observer::Observer;
 use crate::preprocess::Samples;
-use crate::ranks::{Kind, Ranks, Team};
+use crate::ranks::{Fact, Kind, Ranks, Team, agree};
+use crate::run::common::facts_of_samples;
 
 /// The most samples that a process encodes in a round, unless a batch has more.
 const SAMPLES: usize = 512;
@@ -40,6 +41,17 @@ impl<'a> Together<'a> {
     /// What these processes write together.
     pub fn new(written: &'a dyn Written, ranks: &Arc<dyn Ranks>, observer: &'a dyn Observer) -> Self {
         Self { written, team: Team::of(Some(ranks)), observer }
+    }
+
+    /// `Ok` if all processes encode the same samples.
+    fn expect_common(&self, samples: &Samples<'_>) -> Result<()> {
+        if self.team.is_alone() {
+            return Ok(());
+        }
+        let mut facts = facts_of_samples("samples", samples)?;
+        facts.push(Fact::new("shape of what is written", format!("{:?}", self.dimensions())));
+        facts.push(Fact::new("batch", self.batch()));
+        Ok(agree(&*self.team.ranks(), &facts)?)
     }
 
     /// The numbers of a sample.
@@ -160,6 +172,7 @@ impl Written for Together<'_> {
         range: Range<usize>,
         consume: &mut dyn FnMut(&[f32]) -> Result<()>,
     ) -> Result<()> {
+        self.expect_common(samples)?;
         if self.has_parts() {
             return self.first_alone(|go_on| {
                 self.written.run_range(samples, range, &mut |values| {
@@ -210,6 +223,7 @@ impl Written for Together<'_> {
         samples: &Samples<'_>,
         consume: &mut dyn FnMut(Part<'_>) -> Result<()>,
     ) -> Result<()> {
+        self.expect_common(samples)?;
         self.first_alone(|go_on| {
             self.written.run_in_parts(samples, &mut |part| {
                 go_on()?;

@@ -15,9 +15,10 @@ use crate::encode::{FeatureEncoder, RowEncoder};
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
 use crate::preprocess::{Samples, View};
-use crate::ranks::{Ranks, Team};
+use crate::ranks::{Fact, Ranks, Team, agree};
 use crate::recipe::SvmScale;
 use crate::run::Trained;
+use crate::run::common::{facts_of_samples, facts_of_work};
 use crate::svm::file::Origin;
 use crate::svm::{self, Rows, Scaling};
 
@@ -104,6 +105,7 @@ impl Encoded {
         how: Encoding<'_>,
         observer: &dyn Observer,
     ) -> Result<Self> {
+        expect_common(trained, train, test, &how)?;
         let labels_of = |samples: &Samples<'_>| {
             samples.labels().map(<[u16]>::to_vec).ok_or_else(|| {
                 let name = &trained.recipe().name;
@@ -170,6 +172,26 @@ impl Encoded {
             seconds: start.elapsed().as_secs_f64(),
         })
     }
+}
+
+/// `Ok` if all processes encode the same samples by the same network in the same way.
+fn expect_common(
+    trained: &Trained,
+    train: &Samples<'_>,
+    test: Option<&Samples<'_>>,
+    how: &Encoding<'_>,
+) -> Result<()> {
+    let Some(ranks) = how.ranks.filter(|ranks| ranks.size() > 1) else { return Ok(()) };
+    let mut facts = facts_of_work(how.isa, trained.recipe());
+    facts.push(Fact::new("weights", format!("{:08x}", trained.checksum())));
+    facts.extend(facts_of_samples("training samples", train)?);
+    if let Some(test) = test {
+        facts.extend(facts_of_samples("test samples", test)?);
+    }
+    facts.push(Fact::new("pooling", format!("{:?}", how.pool)));
+    facts.push(Fact::new("power", how.power));
+    facts.push(Fact::new("draw of labels", format!("{:?}", how.drawn)));
+    Ok(agree(&**ranks, &facts)?)
 }
 
 /// The sentence for labels of which none is in both splits.

@@ -45,6 +45,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         return Err(Error::Invalid("the test images are not encoded, and there is no test error".to_owned()));
     };
     plan.check(encoded.train.image_labels().len())?;
+    plan.expect_common(encoded.ranks.as_ref())?;
     let start = Instant::now();
     let views = encoded.train.views;
     let mut draws: Vec<Draw> = Vec::new();
@@ -123,6 +124,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
 /// As for [`evaluate`], but the test images need not be encoded.
 pub fn validate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> Result<Validation> {
     plan.check(encoded.train.image_labels().len())?;
+    plan.expect_common(encoded.ranks.as_ref())?;
     let views = encoded.train.views;
     let mut draws = Vec::new();
     let mut first = None;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::labels::balanced;
 use crate::data::Classes;
 use crate::error::{Error, Result, Setting};
-use crate::ranks::Ranks;
+use crate::ranks::{Fact, Ranks, agree};
 use crate::recipe::SvmRecipe;
 use crate::svm::{self, HoldOut};
 
@@ -62,6 +62,19 @@ impl Plan<'_> {
     /// What will be drawn, for [`Encoding`](super::Encoding); `None` if all labels are used.
     pub fn drawn(&self) -> Option<Drawn> {
         self.labels.map(|labels| Drawn { labels, draws: self.draws, seed: self.seed })
+    }
+
+    /// `Ok` if all processes have this plan.
+    pub(super) fn expect_common(&self, ranks: Option<&Arc<dyn Ranks>>) -> Result<()> {
+        let Some(ranks) = ranks.filter(|ranks| ranks.size() > 1) else { return Ok(()) };
+        let Self { labels, draws, seed, svm } = self;
+        let facts = [
+            Fact::new("number of labels", labels.map_or("all".to_owned(), |labels| labels.to_string())),
+            Fact::new("number of draws", draws),
+            Fact::new("seed", seed),
+            Fact::new("[svm]", format!("{svm:?}")),
+        ];
+        Ok(agree(&**ranks, &facts)?)
     }
 
     /// `Ok` if it can be carried out with `images` labelled training images.

@@ -1,11 +1,13 @@
 //! A trained network, and the run folder that keeps it with everything else that an experiment leaves behind.
 
+pub(crate) mod common;
 mod folder;
 mod links;
 mod lock;
 pub mod model;
 mod proof;
 mod sample;
+mod shared;
 mod staged;
 mod trained;
 

@@ -5,7 +5,6 @@
 
 mod books;
 mod checkpoint;
-mod common;
 mod held_out;
 mod images;
 mod initial;
@@ -37,8 +36,9 @@ use crate::data::Dataset;
 use crate::error::{Error, Interrupted, Result};
 use crate::observer::Observer;
 use crate::preprocess::{self, Preprocess, Samples};
-use crate::ranks::Team;
+use crate::ranks::{Team, agree};
 use crate::recipe::{Recipe, Resolved};
+use crate::run::common::{facts_of_samples, facts_of_work};
 use crate::run::{Below, Run, RunLock, SampleKind, Trained};
 use held_out::Partition;
 use place::Place;
@@ -143,7 +143,7 @@ fn run(
 ) -> Result<(Trained, Outcome)> {
     let start = Instant::now();
     let team = Team::of(options.ranks);
-    common::expect_common(&*team.ranks(), recipe, samples, &options)?;
+    expect_common(&team, recipe, samples, &options)?;
     let place = if team.is_first() { place } else { Place::Memory };
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
     let result = layer.train(&team, &place, options, observer);
@@ -157,6 +157,19 @@ fn run(
         (error, _) => error,
     })?;
     Ok((trained, Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome }))
+}
+
+/// `Ok` if all processes have the same version, instruction set, recipe and samples.
+fn expect_common(team: &Team, recipe: &Recipe, samples: &Samples<'_>, options: &Options<'_>) -> Result<()> {
+    if team.is_alone() {
+        return Ok(());
+    }
+    let mut facts = facts_of_work(options.isa, recipe);
+    facts.extend(facts_of_samples("samples", samples)?);
+    if let Some(patches) = options.patches {
+        facts.extend(facts_of_samples("samples of the layers below", patches)?);
+    }
+    Ok(agree(&*team.ranks(), &facts)?)
 }
 
 /// Removes the files of a training that failed before it had anything to keep, so that the folder can be used

@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use wta::data::{DataSource, Split, load_files, read_inputs};
-use wta::encode::{FeatureEncoder, Part, Reconstruction, TrainedCode, Written, write_csr, write_npy};
+use wta::encode::{
+    FeatureEncoder, Part, Reconstruction, Together, TrainedCode, Written, write_csr, write_npy,
+};
 use wta::error::Interrupted;
 use wta::preprocess::Samples;
+use wta::ranks::{Fact, Ranks, agree};
 use wta::recipe::{ApplyTo, Recipe};
 use wta::run::Trained;
 use wta::train::held_out_of;
@@ -82,7 +86,7 @@ pub(crate) struct Arguments {
 }
 
 /// `--split`.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum SplitName {
     Train,
     Test,
@@ -91,7 +95,7 @@ enum SplitName {
 }
 
 /// `--code`.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum CodeName {
     Dense,
     Trained,
@@ -100,11 +104,13 @@ enum CodeName {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let of_winners = arguments.reconstruct || arguments.code == Some(CodeName::Trained);
     check(arguments, of_winners)?;
-    let run = run_of(&arguments.run, &context.bar());
+    let ranks = context.ranks.as_ref();
+    let run = run_of(&arguments.run, context, &context.bar());
     output::expect_apart(&[&arguments.out], arguments.images.as_slice(), &run)?;
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
-    let recipe = run.recipe()?.applied(&ApplyTo { stride, pool })?;
+    expect_common(arguments, ranks)?;
+    let recipe = run.shared_recipe(ranks)?.applied(&ApplyTo { stride, pool })?;
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let samples = match (&arguments.images, arguments.split) {
         (Some(path), _) => files(&recipe, path, arguments.size.as_deref(), &bar)?,
@@ -116,14 +122,30 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         }
         (None, _) => samples(&recipe, data, Split::Train, &bar)?,
     };
-    let trained = Trained::load(&run, recipe.resolve(samples.image_shape())?.into())?;
+    let trained = Trained::shared(&run, ranks, recipe.resolve(samples.image_shape())?.into())?;
     if arguments.reconstruct {
-        return write(&Reconstruction::new(context.isa, &trained, &samples)?, &samples, arguments, &bar);
+        return write(&Reconstruction::new(context.isa, &trained, &samples)?, &samples, arguments, context);
     }
     if of_winners {
-        return write(&TrainedCode::new(context.isa, &trained)?, &samples, arguments, &bar);
+        return write(&TrainedCode::new(context.isa, &trained)?, &samples, arguments, context);
     }
-    write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments, &bar)
+    write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments, context)
+}
+
+/// `Ok` if all processes were asked for the same.
+fn expect_common(arguments: &Arguments, ranks: Option<&Arc<dyn Ranks>>) -> Result<()> {
+    let Some(ranks) = ranks else { return Ok(()) };
+    let Arguments { split, size, stride, pool, code, sparse, reconstruct, .. } = arguments;
+    let facts = [
+        Fact::new("--split", format!("{split:?}")),
+        Fact::new("--size", format!("{size:?}")),
+        Fact::new("--stride", format!("{stride:?}")),
+        Fact::new("--pool", format!("{pool:?}")),
+        Fact::new("--code", format!("{code:?}")),
+        Fact::new("--sparse", sparse),
+        Fact::new("--reconstruct", reconstruct),
+    ];
+    Ok(agree(&**ranks, &facts).map_err(wta::Error::from)?)
 }
 
 /// What goes together.
@@ -204,7 +226,18 @@ impl Watched<'_> {
     }
 }
 
-fn write(written: &dyn Written, samples: &Samples<'_>, arguments: &Arguments, bar: &Bar) -> Result<()> {
+fn write(
+    written: &dyn Written,
+    samples: &Samples<'_>,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<()> {
+    let bar = &context.bar();
+    let together = context.ranks.as_ref().map(|ranks| Together::new(written, ranks, bar));
+    let written = together.as_ref().map_or(written, |together| together);
+    if !context.is_first() {
+        return Ok(written.run(samples, &mut |_| Ok(()))?);
+    }
     let written = &Watched { written, bar };
     let (path, file) = (&arguments.out, output::create(&arguments.out)?);
     let name = path.display();

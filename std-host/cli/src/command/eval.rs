@@ -68,8 +68,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = run_of(&arguments.run, &context.bar());
-    let recipe = run.recipe()?;
+    let ranks = context.ranks.as_ref();
+    let run = run_of(&arguments.run, context, &context.bar());
+    let recipe = run.shared_recipe(ranks)?;
     // Checked before data sets are loaded in vain.
     let pool = arguments.pool.as_deref().map(str::parse::<PoolRecipe>).transpose()?;
     if pool.is_some_and(|pool| pool.whole) {
@@ -80,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let train = samples(&recipe, data, Split::Train, &bar)?;
     let test = if arguments.validate { None } else { Some(samples(&recipe, data, Split::Test, &bar)?) };
-    let trained = Trained::open(&run, train.image_shape())?;
+    let trained = Trained::shared(&run, ranks, recipe.resolve(train.image_shape())?.into())?;
     let mut svm = recipe.svm.clone();
     if let Some(c) = &arguments.c {
         svm.c.clone_from(c);
@@ -89,13 +90,17 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let (labels, draws) = (arguments.labels, usize::from(arguments.draws));
     let plan = Plan { labels, draws, seed: arguments.seed, svm: &svm };
     plan.check(train.len())?;
-    let encoding =
-        Encoding { isa: context.isa, pool, power: arguments.power, drawn: plan.drawn(), ranks: None };
+    let (power, drawn) = (arguments.power, plan.drawn());
+    let encoding = Encoding { isa: context.isa, pool, power, drawn, ranks };
     let encoded = Encoded::new(&trained, &train, test.as_ref(), encoding, &bar)?;
     if arguments.validate {
-        return report_validation(&validate(&encoded, plan, &bar)?);
+        let validation = validate(&encoded, plan, &bar)?;
+        return if context.is_first() { report_validation(&validation) } else { Ok(()) };
     }
     let evaluation = evaluate(&encoded, plan, &bar)?;
+    if !context.is_first() {
+        return Ok(());
+    }
     // Printed before anything is written, so that a full disk does not cost the result.
     if arguments.json {
         let json = serde_json::to_string(&evaluation)

@@ -77,7 +77,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = run_of(&arguments.run, &context.bar());
+    let run = run_of(&arguments.run, context, &context.bar());
     let outs = [&arguments.out, &arguments.onnx, &arguments.rust, &arguments.c];
     let outs: Vec<&PathBuf> = outs.into_iter().flatten().collect();
     output::expect_apart(&outs, &[] as &[&Path], &run)?;

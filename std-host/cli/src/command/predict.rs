@@ -46,7 +46,7 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = run_of(&arguments.run, &context.bar());
+    let run = run_of(&arguments.run, context, &context.bar());
     let bar = context.bar();
     let source = run.recipe()?.data.set;
     let known = run.sample()?.map(|sample| sample.shape);

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let run = run_of(&arguments.run, &context.bar());
+    let run = run_of(&arguments.run, context, &context.bar());
     let samples = images(&run.recipe()?, arguments, context)?;
     let trained = Trained::open(&run, samples.image_shape())?;
     let pictures = pictures(&run, &trained, &samples, usize::from(arguments.images), context.isa)?;
