@@ -10,7 +10,9 @@ use std::time::Instant;
 use serde::Serialize;
 use wta_simd::Isa;
 
-use super::{FEWEST, LONG_ENOUGH, REPEATS, Settings, Subject, WARM_UP, median, text};
+use super::repeat::{FEWEST, LONG_ENOUGH, REPEATS, Settings, WARM_UP, median};
+use super::subject::Subject;
+use super::text;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
 use crate::ranks::{First, Kind, Metered, Ranks, Traffic, any, gather, part};
