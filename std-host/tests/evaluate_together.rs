@@ -28,8 +28,11 @@ const BELOW: &str = "[below]\nname = 'lower'\nabout = 'below'\ndata = { set = 'm
     sparsity = { lifetime = 0.2 }\nfeatures = { pool = { kernel = 2, stride = 2 } }
     training = { epochs = 1, batch = 12, optimizer = 'adam', rate = 1e-3 }";
 
-/// Kinds of network and of classifier: a name, the network, the classifier, the labels and draws, the power.
-const CASES: [(&str, &str, &str, Option<(usize, usize)>, f32); 7] = [
+/// A name, the network, the classifier, the labels and draws, the power.
+type Case = (&'static str, &'static str, &'static str, Option<(usize, usize)>, f32);
+
+/// Kinds of network and of classifier.
+const CASES: [Case; 7] = [
     ("fully-connected", FC, "c = [0.1, 1.0, 10.0]", None, 1.0),
     ("one C", FC, "c = [1.0]", None, 1.0),
     (

@@ -260,9 +260,9 @@ impl FeatureEncoder {
         self.bands.is_some() && self.factors.is_none()
     }
 
-    /// Encodes some samples in order, part by part. `consume` gets a sample's index, the first position of the
-    /// part, and the features from there on, with the maps side by side at each position. Without bands, a
-    /// part is a whole image.
+    /// Encodes some samples in order, part by part. `consume` gets a sample's index, the first position of
+    /// the part, and the features from there on, with the maps side by side at each position. Without bands,
+    /// a part is a whole image.
     ///
     /// # Errors
     ///

@@ -9,12 +9,15 @@ use super::kind::Kind;
 use super::lost::{Lost, LostProblem};
 use super::process::Ranks;
 
+/// What a message is about, and its bytes.
+type Message = (Kind, Vec<u8>);
+
 /// A rank that is a thread.
 #[derive(Debug)]
 pub struct ThreadRank {
     rank: usize,
-    to: Vec<Sender<(Kind, Vec<u8>)>>,
-    from: Vec<Mutex<Receiver<(Kind, Vec<u8>)>>>,
+    to: Vec<Sender<Message>>,
+    from: Vec<Mutex<Receiver<Message>>>,
 }
 
 impl Ranks for ThreadRank {

@@ -30,13 +30,14 @@ pub struct StackedSet<'a> {
 
 impl<'a> StackedSet<'a> {
     /// The features of `below` for all samples, kept if they take at most [`Options::memory`] bytes. `above`
-    /// is the layer that learns from them. Several processes ([`Options::ranks`]) encode a part each, and each
-    /// keeps the features of all.
+    /// is the layer that learns from them. Several processes ([`Options::ranks`]) encode a part each, and
+    /// each keeps the features of all.
     ///
     /// # Errors
     ///
-    /// As for [`FeatureEncoder::encode`]; [`Error::Interrupted`](crate::Error::Interrupted) if the observer of
-    /// any process stops it, [`Error::Lost`](crate::Error::Lost) if another process has an error or is gone.
+    /// As for [`FeatureEncoder::encode`]; [`Error::Interrupted`](crate::Error::Interrupted) if the observer
+    /// of any process stops it, [`Error::Lost`](crate::Error::Lost) if another process has an error or is
+    /// gone.
     pub fn new(
         below: &Trained,
         above: &Resolved,
