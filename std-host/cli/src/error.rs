@@ -38,10 +38,13 @@ impl Error {
 
     /// Whether all processes of a job have ended alike, and none is to be waited for.
     pub(crate) fn is_agreed(&self) -> bool {
-        matches!(
-            self,
-            Self::Library(wta::Error::Interrupted(Interrupted::Training { .. } | Interrupted::InMemory))
-        )
+        match self {
+            Self::Library(wta::Error::Interrupted(interrupted)) => {
+                matches!(interrupted, Interrupted::Training { .. } | Interrupted::InMemory)
+            }
+            Self::Library(wta::Error::Lost(lost)) => matches!(lost.problem, LostProblem::Other { .. }),
+            _ => false,
+        }
     }
 
     /// Whether Ctrl-C ended the command.
