@@ -20,6 +20,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("cifar10-conv256", include_str!("../../recipes/cifar10-conv256.toml")),
     ("cifar10-stacked", include_str!("../../recipes/cifar10-stacked.toml")),
     ("cifar10-deep", include_str!("../../recipes/cifar10-deep.toml")),
+    ("svhn-conv64", include_str!("../../recipes/svhn-conv64.toml")),
     ("svhn-conv256", include_str!("../../recipes/svhn-conv256.toml")),
     ("svhn-stacked", include_str!("../../recipes/svhn-stacked.toml")),
     ("faces-conv64", include_str!("../../recipes/faces-conv64.toml")),
