@@ -10,7 +10,7 @@ use wta::ranks::{Ranks, threads};
 use wta::train::{Options, train};
 use wta::{Dataset, Recipe, Shape, recipe};
 
-const SHAPE: Shape = Shape::new(1, 7, 6);
+const SHAPE: Shape = Shape::new(1, 11, 10);
 
 /// The lines of a recipe that say what kind of network it is, and with what sparsity.
 fn network() -> impl Strategy<Value = String> {
@@ -45,7 +45,7 @@ fn network() -> impl Strategy<Value = String> {
         });
     let rbm = (1usize..40, 1usize..3, any::<bool>(), any::<bool>()).prop_map(|(units, steps, persistent, wta)| {
         let sparsity = if wta { "sparsity = { lifetime = 0.3 }" } else { "sparsity = { }" };
-        format!("network = {{ kind = 'rbm', hidden = {units}, gibbs_steps = {steps}, persistent = {persistent} }}\n{sparsity}")
+        format!("network = {{ kind = 'rbm', hidden = {units}, gibbs_steps = {steps}, persistent = {persistent}, initial = {{ normal = 0.01 }} }}\n{sparsity}")
     });
     prop_oneof![units, several, k_sparse, convolutional, rbm]
 }
