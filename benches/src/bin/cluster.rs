@@ -15,8 +15,11 @@ const CASES: [(&str, bool); 2] = [("conv128", true), ("fc2000", false)];
 
 const PROCESSES: [usize; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
-/// The largest number of processes that are replayed: more threads and messages than that take long.
+/// The largest number of processes that are replayed: more threads than that take long.
 const REPLAYED: usize = 256;
+
+/// The most bytes of all processes' messages in a replay, which may all be on their way at once.
+const MESSAGES: usize = 1 << 31;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
@@ -42,7 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                     let factor = if grows { processes } else { 1 };
                     let step = step.of_batch(factor);
                     let of = parts(&step, wire, processes);
-                    let replayed = match processes <= REPLAYED {
+                    let messages = processes
+                        * 2
+                        * (step.pieces.iter().sum::<usize>() + step.gathered.iter().sum::<usize>());
+                    let replayed = match processes <= REPLAYED && messages <= MESSAGES {
                         true => format!("{:10.2}", 1e3 * replay::seconds(&step, wire, processes)?),
                         false => "         -".to_owned(),
                     };

@@ -93,8 +93,8 @@ impl Step {
             divided: self.divided * times,
             chained: self.chained * times,
             gathered: larger(&self.gathered),
-            // A gradient is as long as before.
-            pieces: if self.by_images { self.pieces.clone() } else { larger(&self.pieces) },
+            // A gradient is as long as before; reconstructions are as many as images.
+            pieces: self.pieces.repeat(if self.by_images { 1 } else { factor }),
             ..self.clone()
         }
     }

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::signals::{REQUEUE, Signals, Stop};
 
 /// How long a process waits before it tells its error: so long, the first one may tell the same, and end all.
-const AFTER_THE_FIRST: Duration = Duration::from_millis(500);
+const AFTER_THE_FIRST: Duration = Duration::from_secs(2);
 
 /// The environment variables by which those who start jobs tell a process its number.
 const NUMBERS: [&str; 4] = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"];

@@ -81,9 +81,13 @@ pub(super) fn chain<'a>(
 /// second-level cache.
 pub(super) const PIXELS: usize = 128;
 
+/// The image and the pixel at which a piece of [`pixel_pieces`] begins.
+pub(super) fn place(first: usize, len: usize) -> (usize, usize) {
+    (first / len, first % len)
+}
+
 /// The pixels of some images, in pieces of [`PIXELS`] of so many images. The pieces of the same pixels follow
-/// each other, so that a thread finds their weights in its cache. A piece's first number is in the row of its
-/// first image.
+/// each other, so that a thread finds their weights in its cache. [`place`] says where a piece begins.
 pub(super) fn pixel_pieces(len: usize, images: usize, rows: &mut [f32]) -> Vec<Piece<'_>> {
     let groups = (rows.len() / len).div_ceil(images);
     let pieces = (0..len).step_by(PIXELS).flat_map(|pixel| {

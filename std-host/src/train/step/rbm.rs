@@ -23,7 +23,7 @@ use wta_core::{
 };
 
 use super::admission::is_bad;
-use super::chain::{chain, pixel_pieces};
+use super::chain::{chain, pixel_pieces, place};
 use super::portion::Portion;
 use super::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 use crate::error::{Error, Result};
@@ -192,11 +192,11 @@ impl RbmWorkspace {
                 state.portion,
                 &mut pixel_pieces(inputs, IMAGES_PER_TASK, model),
                 |piece| {
-                    let (pixel, _) = places(piece.first, inputs);
+                    let (_, pixel) = place(piece.first, inputs);
                     piece.runs.iter_mut().for_each(|run| rbm.visible_biases(pixel, run));
                 },
                 |piece| {
-                    let (pixel, image) = places(piece.first, inputs);
+                    let (image, pixel) = place(piece.first, inputs);
                     (image..).zip(&mut piece.runs).for_each(|(image, run)| add(image, pixel, run));
                     Ok(())
                 },
@@ -206,7 +206,7 @@ impl RbmWorkspace {
         }
         let errors =
             pixel_pieces(inputs, IMAGES_PER_TASK, model).into_par_iter().map(|piece| -> Result<f32> {
-                let (pixel, image) = places(piece.first, inputs);
+                let (image, pixel) = place(piece.first, inputs);
                 let mut sum = 0.0;
                 for (image, part) in (image..).zip(piece.runs) {
                     if is_bad(state.bad, image) {
@@ -333,11 +333,6 @@ impl RbmWorkspace {
         );
         Ok(())
     }
-}
-
-/// The pixel and the image at which a range begins.
-fn places(first: usize, inputs: usize) -> (usize, usize) {
-    (first % inputs, first / inputs)
 }
 
 /// The gradients of a task's units.

@@ -22,7 +22,7 @@ use wta_core::{
 };
 
 use super::admission::is_bad;
-use super::chain::{PIXELS, chain, pixel_pieces};
+use super::chain::{PIXELS, chain, pixel_pieces, place};
 use super::portion::Portion;
 use super::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 use crate::error::Result;
@@ -32,6 +32,10 @@ use crate::train::stopwatch::Phase;
 
 /// The units of one task: a few of the matrix product's tiles of 6.
 const UNITS_PER_TASK: usize = 24;
+
+/// The images of a piece of the reconstruction that goes from process to process: a larger batch has more
+/// pieces, so that the next process need not wait for all of it.
+const IMAGES_PER_PIECE: usize = 100;
 
 /// All buffers of a step, except parameters and moments. Units are this process's.
 pub(super) struct UnitsWorkspace {
@@ -264,11 +268,14 @@ impl UnitsWorkspace {
         if !is_alone {
             chain(
                 state.portion,
-                &mut pixel_pieces(inputs, training.batch, residuals),
-                |piece| piece.runs.iter_mut().for_each(|run| begin(piece.first, run)),
+                &mut pixel_pieces(inputs, IMAGES_PER_PIECE, residuals),
                 |piece| {
-                    let of_images = piece.runs.iter_mut().enumerate();
-                    of_images.for_each(|(image, run)| add(image, piece.first, run));
+                    let (_, pixel) = place(piece.first, inputs);
+                    piece.runs.iter_mut().for_each(|run| begin(pixel, run));
+                },
+                |piece| {
+                    let (image, pixel) = place(piece.first, inputs);
+                    (image..).zip(&mut piece.runs).for_each(|(image, run)| add(image, pixel, run));
                     Ok(())
                 },
             )?;
