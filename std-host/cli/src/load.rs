@@ -11,8 +11,8 @@ use crate::bar::Bar;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
-/// A run that is to be used, with notes about what its files do not prove. Of several processes, the first one
-/// has it.
+/// A run that is to be used, with notes about what its files do not prove. Of several processes, the first
+/// one has it.
 pub(crate) fn run_of(folder: &Path, context: &Context, bar: &Bar) -> Run {
     let run = Run::new(folder);
     if !context.is_first() {

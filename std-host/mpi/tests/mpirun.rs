@@ -138,8 +138,8 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Ends `mpirun`, whose processes have ended. Now and then Open MPI 4.1 waits for ever for one that was killed
-/// while MPI started.
+/// Ends `mpirun`, whose processes have ended. Now and then Open MPI 4.1 waits for ever for one that was
+/// killed while MPI started.
 fn finish(mut mpirun: Child) {
     let start = Instant::now();
     while mpirun.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(10) {

@@ -107,9 +107,9 @@ mod tests {
                 &[Fact::new("version", "0.2.0"), facts[1].clone()],
                 "version (0.2.0) than the first process (0.1.0)",
             ),
-            (&[version.clone()], "training.rate (none) than the first process (0.5)"),
+            (std::slice::from_ref(&version), "training.rate (none) than the first process (0.5)"),
             (
-                &[version, facts[1].clone(), Fact::new("labels", 3)],
+                &[version.clone(), facts[1].clone(), Fact::new("labels", 3)],
                 "labels (3) than the first process (none)",
             ),
         ];
