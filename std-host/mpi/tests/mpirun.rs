@@ -277,7 +277,11 @@ fn processes_that_differ_end_with_a_sentence_before_anything_is_written() {
             "process 1 of the job has another instruction set (scalar)",
         ),
         (["mine.toml", "mine.toml", "gone.toml"], [none; 3], "process 2 on "),
-        (["gone.toml", "gone.toml", "gone.toml"], [none; 3], "wta-mpi: gone.toml"),
+        (
+            ["gone.toml", "gone.toml", "gone.toml"],
+            [none; 3],
+            "wta-mpi: there is no recipe and no file gone.toml",
+        ),
         (mine, [none, none, &["--seed", "9"]], "process 2 of the job has another training.seed (9)"),
     ];
     for (recipes, more, expected) in cases {
