@@ -32,9 +32,9 @@ impl Parts {
 ///
 /// - gathering b bytes: `rounds(P) (o + L) + w(b (P - 1) / P)`, with as many rounds as P - 1 has binary
 ///   digits;
-/// - a chain of K pieces, each of which takes c to compute in a process: the first piece goes through all
-///   processes, `P c + (P - 1) (o + L + w(piece))`, and the others follow it at the pace of the slower of
-///   computing and sending, `(K - 1) max(c + o, w(piece))`;
+/// - a chain of pieces, each of which takes c to compute in a process: the largest goes through all processes,
+///   `P c + (P - 1) (o + L + w(largest))`, and the others come before and after it at the pace of the slower
+///   of computing and sending, the sum of `max(c + o, w(piece))`;
 /// - spreading b bytes: `(P - 1) (o + L + w(64 KiB))` until the first piece is everywhere, and `w(b)` for the
 ///   others.
 pub fn parts(step: &Step, wire: Wire, processes: usize) -> Parts {
@@ -50,15 +50,12 @@ pub fn parts(step: &Step, wire: Wire, processes: usize) -> Parts {
     let gathering = |bytes: usize| rounds * message + wire.time(bytes) * others * share;
     let words = step.words as f64 * gathering(8 * processes);
     let gathering = words + step.gathered.iter().map(|bytes| gathering(*bytes)).sum::<f64>();
-    let mut chain = 0.0;
-    for (number, bytes) in step.pieces.iter().enumerate() {
-        let compute = step.chained * share * *bytes as f64 / all as f64;
-        chain += if number == 0 {
-            processes as f64 * compute + others * (message + wire.time(*bytes))
-        } else {
-            (compute + wire.overhead).max(wire.time(*bytes))
-        };
-    }
+    let compute = |bytes: usize| step.chained * share * bytes as f64 / all as f64;
+    let pace = |bytes: usize| (compute(bytes) + wire.overhead).max(wire.time(bytes));
+    let largest = step.pieces.iter().copied().max().unwrap_or(0);
+    let through_all = processes as f64 * compute(largest) + others * (message + wire.time(largest));
+    let paces: f64 = step.pieces.iter().map(|bytes| pace(*bytes)).sum();
+    let chain = through_all + paces - pace(largest);
     let first = all.min(PIECE);
     let spreading = others * (message + wire.time(first)) + wire.time(all - first);
     Parts { computing, gathering, chain, spreading }
