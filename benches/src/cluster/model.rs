@@ -32,9 +32,9 @@ impl Parts {
 ///
 /// - gathering b bytes: `rounds(P) (o + L) + w(b (P - 1) / P)`, with as many rounds as P - 1 has binary
 ///   digits;
-/// - a chain of pieces, each of which takes c to compute in a process: the largest goes through all processes,
-///   `P c + (P - 1) (o + L + w(largest))`, and the others come before and after it at the pace of the slower
-///   of computing and sending, the sum of `max(c + o, w(piece))`;
+/// - a chain of pieces, each of which takes c to compute in a process: the largest goes through all
+///   processes, `P c + (P - 1) (o + L + w(largest))`, and the others come before and after it at the pace
+///   of the slower of computing and sending, the sum of `max(c + o, w(piece))`;
 /// - spreading b bytes: `(P - 1) (o + L + w(64 KiB))` until the first piece is everywhere, and `w(b)` for the
 ///   others.
 pub fn parts(step: &Step, wire: Wire, processes: usize) -> Parts {
