@@ -9,6 +9,11 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// Prints a sentence that may quote what somebody else wrote to standard error, as one line.
+pub(crate) fn tell(sentence: &str) {
+    say(&(one_line(sentence) + "\n"));
+}
+
 /// The longest sentence, in characters.
 const LONGEST: usize = 2000;
 

@@ -79,8 +79,8 @@ pub fn wta() -> ExitCode {
     match bug::caught(|| run(program)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.details().iter().for_each(|line| print::say(&(print::one_line(line) + "\n")));
-            print::say(&(print::one_line(&format!("wta: {error}")) + "\n"));
+            error.details().iter().for_each(|line| print::tell(line));
+            print::tell(&format!("wta: {error}"));
             ExitCode::from(if error.is_interruption() { INTERRUPTED } else { 1 })
         }
     }

@@ -117,7 +117,7 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
     let job = match start() {
         Ok(job) => job,
         Err(problem) => {
-            print::say(&(print::one_line(&format!("wta-mpi: {problem}")) + "\n"));
+            print::tell(&format!("wta-mpi: {problem}"));
             return ExitCode::FAILURE;
         }
     };
@@ -153,17 +153,17 @@ fn end(error: &Error, job: &dyn Job) -> ExitCode {
     if error.is_agreed() {
         // The first process may still be saving: nobody ends it.
         if is_first {
-            print::say(&(print::one_line(&format!("wta-mpi: {error}")) + "\n"));
+            print::tell(&format!("wta-mpi: {error}"));
         }
         return ExitCode::from(code);
     }
     let told = if is_first {
-        error.details().iter().for_each(|line| print::say(&(print::one_line(line) + "\n")));
+        error.details().iter().for_each(|line| print::tell(line));
         format!("wta-mpi: {error}")
     } else {
         thread::sleep(AFTER_THE_FIRST);
         format!("wta-mpi: process {} on {}: {error}", job.rank(), job.host())
     };
-    print::say(&(print::one_line(&told) + "\n"));
+    print::tell(&told);
     job.abort(code)
 }

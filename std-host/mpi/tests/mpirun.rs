@@ -61,22 +61,19 @@ impl Desk {
 
     /// Trains into a run folder, to the end.
     fn train(&self, processes: usize, run: &str, more: &[&str]) -> Output {
-        let arguments = [&["train", "mine.toml", "--threads", "1", "--run", run][..], more].concat();
-        self.mpirun(processes, &arguments).output().unwrap()
+        self.mpirun(processes, &training("mine.toml", run, more)).output().unwrap()
     }
 
     /// The same by one process, without `mpirun`.
     fn train_alone(&self, run: &str, more: &[&str]) -> Output {
         let mut command = Command::new(PROGRAM);
-        let arguments = [&["train", "mine.toml", "--threads", "1", "--run", run][..], more].concat();
-        command.args(arguments).current_dir(self.folder.path()).output().unwrap()
+        command.args(training("mine.toml", run, more)).current_dir(self.folder.path()).output().unwrap()
     }
 
     /// Begins to train; what is said goes into a file.
     fn start(&self, processes: usize, run: &str, more: &[&str]) -> Child {
-        let arguments = [&["train", "mine.toml", "--threads", "1", "--run", run][..], more].concat();
         let said = fs::File::create(self.path("said.txt")).unwrap();
-        let mut command = self.mpirun(processes, &arguments);
+        let mut command = self.mpirun(processes, &training("mine.toml", run, more));
         command.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
     }
 
@@ -97,6 +94,11 @@ impl Desk {
             assert!(read(run) == read(other), "{file} of {run} and {other}");
         }
     }
+}
+
+/// The arguments to train a recipe.
+fn training<'a>(recipe: &'a str, run: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["train", recipe, "--threads", "1", "--run", run][..], more].concat()
 }
 
 /// Open MPI wants to be asked before the administrator uses it, as in containers.
@@ -253,7 +255,7 @@ fn different(desk: &Desk, recipes: [&str; 3], more: [&[&str]; 3]) -> Output {
     command.arg("--oversubscribe").current_dir(desk.folder.path());
     for (number, (recipe, more)) in recipes.iter().zip(more).enumerate() {
         command.args((number > 0).then_some(":"));
-        command.args(["-n", "1", PROGRAM, "train", recipe, "--threads", "1", "--run", "run"]).args(more);
+        command.args(["-n", "1", PROGRAM]).args(training(recipe, "run", more));
     }
     as_anybody(&mut command);
     command.output().unwrap()

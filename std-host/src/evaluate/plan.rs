@@ -66,7 +66,7 @@ impl Plan<'_> {
 
     /// `Ok` if all processes have this plan.
     pub(super) fn expect_common(&self, ranks: Option<&Arc<dyn Ranks>>) -> Result<()> {
-        let Some(ranks) = ranks.filter(|ranks| ranks.size() > 1) else { return Ok(()) };
+        let Some(ranks) = ranks else { return Ok(()) };
         let Self { labels, draws, seed, svm } = self;
         let facts = [
             Fact::new("number of labels", labels.map_or("all".to_owned(), |labels| labels.to_string())),

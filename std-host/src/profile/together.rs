@@ -15,8 +15,8 @@ use super::subject::Subject;
 use super::text;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
-use crate::ranks::{First, Kind, Metered, Ranks, Traffic, any, gather, part};
-use crate::train::{BatchTrainer, Whole};
+use crate::ranks::{First, Kind, Metered, Ranks, Traffic, any, each};
+use crate::train::BatchTrainer;
 
 /// The measurements of a network.
 #[derive(Clone, Debug, Serialize)]
@@ -70,9 +70,17 @@ pub struct OfKind {
     pub waiting_ms: f64,
 }
 
-/// The numbers of a process that the first one needs: the time of all steps, then for each kind messages,
-/// bytes, and the nanoseconds of sending and waiting.
-type Told = [[u64; 4]; 1 + Kind::ALL.len()];
+/// Of each kind, the messages that a process sent, their bytes, and the nanoseconds of sending and waiting.
+type OfKinds = [[u64; 4]; Kind::ALL.len()];
+
+/// What a process measured.
+struct Measured {
+    /// The time of each step, in milliseconds.
+    ms: Vec<f64>,
+    /// The time of all steps, in nanoseconds.
+    taken: u64,
+    kinds: OfKinds,
+}
 
 /// Measures on the threads of the current pool. All processes call it alike; the first one gets the report.
 ///
@@ -100,23 +108,23 @@ pub fn profile_together(
     };
     for size in sizes {
         observer.begin(&format!("steps by {size}"), settings.steps.unwrap_or(REPEATS) as u64);
-        let (ms, told) = steps(subject, settings, ranks, size, observer)?;
+        let Measured { ms, taken, kinds } = steps(subject, settings, ranks, size, observer)?;
         observer.end();
-        let told = all_told(&**ranks, told)?;
-        let of = told.iter().take(size).map(|told| OfProcess::new(told, ms.len())).collect();
+        let all = each(&**ranks, taken)?.into_iter().zip(each(&**ranks, kinds)?);
+        let of = all.take(size).map(|(taken, kinds)| OfProcess::new(taken, &kinds, ms.len())).collect();
         report.sizes.push(OfSize { processes: size, steps: ms.len(), step_ms: median(ms), of });
     }
     Ok((ranks.rank() == 0).then_some(report))
 }
 
-/// Steps by the first `size` processes. Returns the time of each in milliseconds, and what this process did.
+/// Steps by the first `size` processes.
 fn steps(
     subject: &Subject,
     settings: Settings,
     ranks: &Arc<dyn Ranks>,
     size: usize,
     observer: &dyn Observer,
-) -> Result<(Vec<f64>, Told)> {
+) -> Result<Measured> {
     let few = Arc::new(First::new(Arc::clone(ranks), size));
     let metered = Arc::new(Metered::new(few.clone()));
     let mut trainer = match few.is_one() {
@@ -155,7 +163,7 @@ fn steps(
             observer.advance(1);
         }
     }
-    let of_kinds = Kind::ALL.map(|kind| {
+    let kinds = Kind::ALL.map(|kind| {
         let messages = traffic.of(kind);
         [
             messages.count,
@@ -164,46 +172,30 @@ fn steps(
             messages.waiting.as_nanos() as u64,
         ]
     });
-    let mut told = Told::default();
-    for (to, numbers) in told.iter_mut().zip([[taken, 0, 0, 0]].into_iter().chain(of_kinds)) {
-        *to = numbers;
-    }
-    Ok((ms, told))
+    Ok(Measured { ms, taken, kinds })
 }
 
 /// A process's trainer with its part of the initial weights.
 fn trainer(subject: &Subject, isa: Isa, ranks: Arc<dyn Ranks>) -> Result<BatchTrainer<Isa>> {
     let is_first = ranks.rank() == 0;
     let mut trainer = BatchTrainer::among(ranks, isa, subject.network, subject.training, None)?;
-    let mut whole = None;
+    let mut initial = None;
     if is_first {
         let mut parameters = vec![0.0; subject.network.parameters_len()];
         subject.network.initialise(subject.initial, subject.seed, &mut parameters)?;
-        let moments = vec![0.0; trainer.whole_moments_len()];
-        whole = Some(Whole { parameters: parameters.into(), moments: moments.into() });
+        initial = Some(parameters);
     }
-    trainer.distribute(whole)?;
+    trainer.begin_with(initial)?;
     Ok(trainer)
 }
 
-fn all_told(ranks: &dyn Ranks, mine: Told) -> Result<Vec<Told>> {
-    let size = ranks.size();
-    let mut all = vec![Told::default(); size];
-    if let Some(own) = all.get_mut(ranks.rank()) {
-        *own = mine;
-    }
-    gather(ranks, Kind::Word, |rank| part(size, rank, size), &mut all)?;
-    Ok(all)
-}
-
 impl OfProcess {
-    fn new(told: &Told, steps: usize) -> Self {
-        let [[taken, ..], of_kinds @ ..] = told;
+    fn new(taken: u64, kinds: &OfKinds, steps: usize) -> Self {
         let per_step = |amount: u64| amount as f64 / steps.max(1) as f64;
         let ms = |nanoseconds: u64| per_step(nanoseconds) / 1e6;
-        let sending: u64 = of_kinds.iter().map(|[_, _, sending, _]| sending).sum();
-        let waiting: u64 = of_kinds.iter().map(|[_, _, _, waiting]| waiting).sum();
-        let kinds = Kind::ALL.iter().zip(of_kinds).map(|(kind, [count, bytes, _, waiting])| OfKind {
+        let sending: u64 = kinds.iter().map(|[_, _, sending, _]| sending).sum();
+        let waiting: u64 = kinds.iter().map(|[_, _, _, waiting]| waiting).sum();
+        let kinds = Kind::ALL.iter().zip(kinds).map(|(kind, [count, bytes, _, waiting])| OfKind {
             kind: kind.to_string(),
             messages: per_step(*count),
             bytes: per_step(*bytes),

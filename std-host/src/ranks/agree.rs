@@ -1,8 +1,9 @@
 //! What all processes of a job must have in common, and how they find out.
 
-use super::collective::{each, gather};
+use super::collective::{each, gathered};
 use super::kind::Kind;
 use super::lost::{Lost, LostProblem};
+use super::part::Parts;
 use super::process::Ranks;
 
 /// Something that all processes must have in common.
@@ -59,22 +60,9 @@ pub fn agree(ranks: &dyn Ranks, facts: &[Fact]) -> Result<(), Lost> {
 
 /// The texts of all processes, in their order.
 fn all_texts(ranks: &dyn Ranks, mine: &str) -> Result<Vec<String>, Lost> {
-    let lens = each(ranks, mine.len() as u64)?;
-    let mut end = 0;
-    let ranges: Vec<_> = lens
-        .into_iter()
-        .map(|len| {
-            let start = end;
-            end += len as usize;
-            start..end
-        })
-        .collect();
-    let range = |rank: usize| ranges.get(rank).cloned().unwrap_or_default();
-    let mut all = vec![0u8; end];
-    if let Some(to) = all.get_mut(range(ranks.rank())) {
-        to.copy_from_slice(mine.as_bytes());
-    }
-    gather(ranks, Kind::Word, range, &mut all)?;
+    let parts = Parts::of(each(ranks, mine.len() as u64)?.into_iter().map(|len| len as usize));
+    let range = |rank| parts.range(rank);
+    let all = gathered(ranks, Kind::Word, range, mine.as_bytes())?;
     let text = |rank| String::from_utf8_lossy(all.get(range(rank)).unwrap_or_default()).into_owned();
     Ok((0..ranks.size()).map(text).collect())
 }

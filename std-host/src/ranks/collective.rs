@@ -6,7 +6,6 @@ use bytemuck::Pod;
 
 use super::kind::Kind;
 use super::lost::Lost;
-use super::part::part;
 use super::process::Ranks;
 
 /// The bytes of one piece of what [`spread`] passes on. A piece is on its way to the next rank while the one
@@ -59,6 +58,25 @@ pub fn gather<T: Pod>(
     Ok(())
 }
 
+/// The parts of all ranks, one after the other, of which this one gives its own: [`gather`] for those who
+/// have no place for the others' yet.
+///
+/// # Errors
+///
+/// [`Lost`] if another process is gone.
+pub fn gathered<T: Pod>(
+    ranks: &dyn Ranks,
+    kind: Kind,
+    range: impl Fn(usize) -> Range<usize>,
+    own: &[T],
+) -> Result<Vec<T>, Lost> {
+    let mut all = vec![T::zeroed(); range(ranks.size() - 1).end];
+    let place = all.get_mut(range(ranks.rank())).unwrap_or_default();
+    place.iter_mut().zip(own).for_each(|(to, value)| *to = *value);
+    gather(ranks, kind, range, &mut all)?;
+    Ok(all)
+}
+
 /// Gives all ranks what rank `root` has.
 ///
 /// It goes from rank to rank in pieces, so that each rank sends it once at most, however many there are.
@@ -95,15 +113,13 @@ pub fn any(ranks: &dyn Ranks, mine: bool) -> Result<bool, Lost> {
 ///
 /// [`Lost`] if another process is gone.
 pub fn each<T: Pod>(ranks: &dyn Ranks, mine: T) -> Result<Vec<T>, Lost> {
-    let size = ranks.size();
-    let mut all = vec![mine; size];
-    gather(ranks, Kind::Word, |rank| part(size, rank, size), &mut all)?;
-    Ok(all)
+    gathered(ranks, Kind::Word, |rank| rank..rank + 1, &[mine])
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::lost::LostProblem;
+    use super::super::part::part;
     use super::super::threads;
     use super::*;
 
@@ -118,7 +134,10 @@ mod tests {
                     let mut all = vec![0; count];
                     let mine = part(count, ranks.rank(), size);
                     all[mine.clone()].copy_from_slice(&expected[mine]);
+                    let own = all[part(count, ranks.rank(), size)].to_vec();
                     gather(&ranks, Kind::Winners, |rank| part(count, rank, size), &mut all).unwrap();
+                    let again = gathered(&ranks, Kind::Winners, |rank| part(count, rank, size), &own);
+                    assert_eq!(again.unwrap(), all);
                     all
                 });
                 assert!(found.iter().all(|all| *all == expected), "{size} ranks, {count} numbers");

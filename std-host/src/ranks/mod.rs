@@ -22,11 +22,12 @@ pub mod threads;
 
 pub use agree::{Fact, agree};
 pub(crate) use circulate::{Form, circulate};
-pub use collective::{any, each, gather, spread};
+pub use collective::{any, each, gather, gathered, spread};
 pub use first::First;
 pub use kind::Kind;
 pub use lost::{Lost, LostProblem};
 pub use metered::{Messages, Metered, Traffic};
+pub(crate) use part::Parts;
 pub use part::part;
 pub use process::{Alone, Ranks};
 pub(crate) use team::Team;

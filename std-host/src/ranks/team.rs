@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytemuck::Pod;
 
-use super::collective::{any, each, gather, spread};
+use super::collective::{any, each, gathered, spread};
 use super::kind::Kind;
 use super::lost::{Lost, LostProblem};
 use super::process::{Alone, Ranks};
@@ -110,17 +110,9 @@ impl Team {
 
     /// The sums of the processes' counts.
     pub(crate) fn sums(&self, mine: &[u64]) -> Result<Vec<u64>, Lost> {
-        let mut sums = mine.to_vec();
-        if self.is_alone() {
-            return Ok(sums);
-        }
-        let (size, len) = (self.size(), mine.len());
-        let mut all = vec![0; size * len];
-        if let Some(own) = all.get_mut(self.rank() * len..).and_then(|all| all.get_mut(..len)) {
-            own.copy_from_slice(mine);
-        }
-        gather(&*self.ranks, Kind::Word, |rank| rank * len..(rank + 1) * len, &mut all)?;
-        sums.fill(0);
+        let len = mine.len();
+        let all = gathered(&*self.ranks, Kind::Word, |rank| rank * len..(rank + 1) * len, mine)?;
+        let mut sums = vec![0; len];
         for counts in all.chunks_exact(len.max(1)) {
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }

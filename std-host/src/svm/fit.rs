@@ -269,7 +269,7 @@ impl<'a> Trainer<'a> {
             examples[usize::from(self.labels[row as usize])] += 1;
         }
         let mine = self.groups.iter().flat_map(Group::summaries).copied();
-        let summaries = gather_summaries(&self.team, |rank| self.classes_of(rank), self.classes, mine)?;
+        let summaries = gather_summaries(&self.team, |rank| self.classes_of(rank), mine)?;
         let classes = summaries.into_iter().zip(examples).map(|(summary, examples)| ClassReport {
             primal: summary.primal,
             dual: summary.dual,

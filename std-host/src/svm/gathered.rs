@@ -7,7 +7,7 @@ use super::lanes::Entry;
 use super::model::Model;
 use super::rows::Rows;
 use crate::error::Result;
-use crate::ranks::{Form, Kind, Team, circulate, gather};
+use crate::ranks::{Form, Kind, Parts, Team, circulate, gather, gathered};
 
 /// A non-zero on its way: its index, and the bits of its value.
 const ENTRY: Form<Entry, [u32; 2]> = Form {
@@ -28,17 +28,14 @@ type Words = [u64; 6];
 pub(crate) fn append_all(team: &Team, mine: Rows, rows: &mut Rows) -> Result<()> {
     let ranks = team.ranks();
     let counts = team.each(mine.len() as u64)?;
-    let ends: Vec<usize> = ends(counts.into_iter().map(|count| count as usize));
-    let part = |rank: usize| between(&ends, rank);
-    let mut lengths = vec![0u32; ends.last().copied().unwrap_or(0)];
-    for (row, to) in lengths.get_mut(part(team.rank())).unwrap_or_default().iter_mut().enumerate() {
-        *to = mine.row(row).len() as u32;
-    }
-    gather(&*ranks, Kind::Features, part, &mut lengths)?;
-    let sums = (0..team.size()).map(|rank| lengths.get(part(rank)).unwrap_or_default());
-    let nonzeros = self::ends(sums.map(|lengths| lengths.iter().map(|len| *len as usize).sum()));
-    let part = |rank: usize| between(&nonzeros, rank);
-    team.stops(rows.reserve(nonzeros.last().copied().unwrap_or(0)).map(|()| false))?;
+    let of_rows = Parts::of(counts.into_iter().map(|count| count as usize));
+    let own: Vec<u32> = (0..mine.len()).map(|row| mine.row(row).len() as u32).collect();
+    let lengths = gathered(&*ranks, Kind::Features, |rank| of_rows.range(rank), &own)?;
+    let of_rank = |rank| lengths.get(of_rows.range(rank)).unwrap_or_default();
+    let nonzeros =
+        Parts::of((0..team.size()).map(|rank| of_rank(rank).iter().map(|len| *len as usize).sum()));
+    let part = |rank: usize| nonzeros.range(rank);
+    team.stops(rows.reserve(nonzeros.len()).map(|()| false))?;
     rows.extend_in_place(&lengths, |to| {
         to.get_mut(part(team.rank())).unwrap_or_default().copy_from_slice(mine.entries());
         drop(mine);
@@ -67,13 +64,10 @@ pub(super) fn gather_model(
 pub(super) fn gather_summaries(
     team: &Team,
     classes: impl Fn(usize) -> Range<usize>,
-    count: usize,
     mine: impl Iterator<Item = Summary>,
 ) -> Result<Vec<Summary>> {
-    let mut all: Vec<Words> = vec![Words::default(); count];
-    let own = all.get_mut(classes(team.rank())).unwrap_or_default();
-    own.iter_mut().zip(mine).for_each(|(to, summary)| *to = words(summary));
-    gather(&*team.ranks(), Kind::Classifiers, classes, &mut all)?;
+    let own: Vec<Words> = mine.map(words).collect();
+    let all = gathered(&*team.ranks(), Kind::Classifiers, classes, &own)?;
     Ok(all.into_iter().map(summary).collect())
 }
 
@@ -87,22 +81,6 @@ fn summary([primal, dual, violation, support_vectors, epochs, converged]: Words)
     let [primal, dual, violation] = [primal, dual, violation].map(f64::from_bits);
     let (support_vectors, epochs) = (support_vectors as usize, epochs as usize);
     Summary { primal, dual, violation, support_vectors, epochs, converged: converged == 1 }
-}
-
-/// Where each of several things ends that follow one another.
-fn ends(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
-    lengths
-        .scan(0, |end, len| {
-            *end += len;
-            Some(*end)
-        })
-        .collect()
-}
-
-/// From the end of the thing before to the end of this one.
-fn between(ends: &[usize], number: usize) -> Range<usize> {
-    let end = |number: Option<usize>| number.and_then(|number| ends.get(number)).copied().unwrap_or(0);
-    end(number.checked_sub(1))..end(Some(number))
 }
 
 #[cfg(test)]

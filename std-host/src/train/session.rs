@@ -99,9 +99,7 @@ impl<'a> Session<'a> {
         if !self.team.first_says(model.is_some())? {
             return Ok(());
         }
-        let moments = vec![0.0; self.trainer.whole_moments_len()].into();
-        let whole = model.map(|model| Whole { parameters: model.parameters.into(), moments });
-        self.trainer.distribute(whole)?;
+        self.trainer.begin_with(model.map(|model| model.parameters))?;
         self.has_weights = true;
         // A resume must not begin with other weights.
         self.save_checkpoint()
@@ -189,14 +187,13 @@ impl<'a> Session<'a> {
         if self.team.is_alone() {
             return initialise(self.resolved, set, &mut self.trainer.parameters);
         }
-        let mut whole = None;
+        let mut initial = None;
         if self.team.is_first() {
             let mut parameters = vec![0.0; self.resolved.network().parameters_len()];
             initialise(self.resolved, set, &mut parameters)?;
-            let moments = vec![0.0; self.trainer.whole_moments_len()];
-            whole = Some(Whole { parameters: parameters.into(), moments: moments.into() });
+            initial = Some(parameters);
         }
-        self.trainer.distribute(whole)
+        self.trainer.begin_with(initial)
     }
 
     fn step(&mut self, pixels: &[f32]) -> Result<()> {

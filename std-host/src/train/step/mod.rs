@@ -179,6 +179,22 @@ impl<K: Kernels> BatchTrainer<K> {
         collect::distribute(&self.portion, whole, vectors, &mut self.parameters, &mut self.moments)
     }
 
+    /// Begins with parameters of the whole network, which the first process has, and with moments of 0. The
+    /// others give `None`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchTrainer::collect`].
+    pub fn begin_with(&mut self, parameters: Option<Vec<f32>>) -> Result<()> {
+        let moments = self.whole_moments_len();
+        self.distribute(
+            parameters.map(|parameters| Whole {
+                parameters: parameters.into(),
+                moments: vec![0.0; moments].into(),
+            }),
+        )
+    }
+
     /// The number of the whole network's moments.
     pub fn whole_moments_len(&self) -> usize {
         let own = self.own();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wta_core::{Guard, Network, Role};
 
 use crate::error::{Error, Result};
-use crate::ranks::{First, Kind, Lost, LostProblem, Ranks, gather, part, spread};
+use crate::ranks::{First, Kind, Lost, LostProblem, Ranks, gather, gathered, part, spread};
 
 /// How a step went.
 const DONE: u64 = 0;
@@ -179,12 +179,7 @@ impl Portion {
             let units = self.units_of(rank);
             units.start * row..units.end * row
         };
-        let mut all = vec![T::zeroed(); self.whole.code().channels * row];
-        if let Some(to) = all.get_mut(range(self.ranks.rank())) {
-            to.copy_from_slice(own);
-        }
-        gather(&self.ranks, Kind::Word, range, &mut all)?;
-        Ok(all)
+        Ok(gathered(&self.ranks, Kind::Word, range, own)?)
     }
 
     /// The runs of a vector of parameters that belong to one of the processes: for each, where it begins in
