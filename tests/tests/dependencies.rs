@@ -32,6 +32,13 @@ struct Package {
     categories: Vec<String>,
     readme: Option<String>,
     rust_version: Option<String>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -224,4 +231,13 @@ fn no_sentence_of_the_library_names_a_flag() {
     assert!(names_a_flag("give --steps"));
     let found: Vec<_> = lines.iter().filter(|(_, line)| names_a_flag(line)).collect();
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// Else `cargo run --release -- demo`, the README's first command, would not know which one is meant.
+#[test]
+fn the_workspace_has_one_program() {
+    let own = metadata().packages.into_iter().filter(|package| package.source.is_none());
+    let targets = own.flat_map(|package| package.targets);
+    let programs = targets.filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+    assert_eq!(programs.map(|target| target.name).collect::<Vec<_>>(), ["wta"]);
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! profile ─▶ Step ─▶ model: a formula            ─▶ seconds ┐
-//!              └───▶ replay: the messages, replayed        ├─▶ cargo run --release -p wta-benches --bin cluster
+//!              └───▶ replay: the messages, replayed        ├─▶ examples/cluster.rs
 //!                    by threads on a Clocked transport ────┘
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! Prints what clusters make of a training step: `cargo run --release -p wta-benches --bin cluster`.
+//! Prints what clusters make of a training step: `cargo run --release -p wta-benches --example cluster`.
 //!
 //! It measures the cases on one thread here, and computes the rest ([`wta_benches::cluster`]).
 
