@@ -261,7 +261,7 @@ macro_rules! implement_kernels {
                 where (fields.len() > 0
                     && fields.len() <= gradient.len()
                     && gradient.len() % fields.len() == 0
-                    && first.saturating_add(gradient.len() / fields.len()) <= maps
+                    && first.checked_add(gradient.len() / fields.len()).is_some_and(|end| end <= maps)
                     && $crate::generic::gradient::fits(fields, positions, deltas.len(), maps, map.len()));
                 $crate::generic::gradient::filter_gradients::<$vector, $vectors>(
                     fields, positions, deltas, maps, first, map, gradient,

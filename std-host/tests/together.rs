@@ -254,6 +254,27 @@ fn processes_that_differ_are_told_apart_at_the_start() {
     }
 }
 
+#[test]
+fn all_know_why_a_step_failed() {
+    // In one image, which one of the processes reads.
+    let mut numbers = vec![0.25; 110 * SHAPE.len()];
+    numbers[77 * SHAPE.len() + 5] = 1e30;
+    let data = Dataset::from_floats(SHAPE, numbers).unwrap();
+    for (name, text) in RECIPES.iter().filter(|(_, text)| !text.contains("kind = 'rbm'")) {
+        let text = text.lines().filter(|line| !line.contains("preprocess")).collect::<Vec<_>>().join("\n");
+        let recipe = recipe_of(&text.replace("held_out", "#").replace("patience", "#"));
+        let samples = Samples::new(&recipe, &data).unwrap();
+        let failure = |options: Options<'_>| {
+            train(&recipe, &samples, options, &()).map(|_| ()).unwrap_err().to_string()
+        };
+        let alone = failure(Options::default());
+        assert!(alone.contains("1e30"), "{name}: {alone}");
+        for size in [2, 3, 10] {
+            assert_eq!(together(size, |options, _| failure(options)), vec![alone.clone(); size], "{name}");
+        }
+    }
+}
+
 /// Keeps the lines for people.
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);

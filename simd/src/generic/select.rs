@@ -62,7 +62,7 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
 ) -> Result<()> {
     let rows = values.len().checked_div(width).unwrap_or(0);
     // The bit search is for a cut that keeps something.
-    let fits = keep > 0 && first.saturating_add(cuts.len()) <= width;
+    let fits = keep > 0 && first.checked_add(cuts.len()).is_some_and(|end| end <= width);
     let whole = if fits { cuts.len() / V::LANES * V::LANES } else { 0 };
     let (vectors, rest) = cuts.split_at_mut(whole);
     for (index, cuts) in vectors.chunks_exact_mut(V::LANES).enumerate() {

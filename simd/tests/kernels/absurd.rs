@@ -270,3 +270,32 @@ fn absurd_matrices() {
         Ok(())
     });
 }
+
+#[test]
+fn ranges_at_the_end_of_all_memory() {
+    // Numbers that add up to `usize::MAX` and no more are bounds that look kept when they are not.
+    let cut = Cut { threshold: 0.0, ties_below: 0 };
+    let fields = ReceptiveFields {
+        rows: 2,
+        row_len: 3,
+        row_stride: 4,
+        height: 1,
+        width: 1,
+        step_down: 0,
+        step_right: 0,
+    };
+    let values = [1.0; 50];
+    for isa in isas() {
+        for less in 0..40 {
+            let first = usize::MAX - less;
+            let (mut found, mut expected) = ([cut; 33], [cut; 33]);
+            let of_isa = isa.lifetime_cuts(&values, usize::MAX, first, 3, &mut found);
+            assert_eq!(of_isa, Scalar.lifetime_cuts(&values, usize::MAX, first, 3, &mut expected), "{isa}");
+            assert_eq!(found, expected, "{isa}");
+            let (mut found, mut expected) = ([1.0; 6 * 33], [1.0; 6 * 33]);
+            isa.filter_gradients(&fields, &[], &[], usize::MAX, first, &values, &mut found);
+            Scalar.filter_gradients(&fields, &[], &[], usize::MAX, first, &values, &mut expected);
+            assert_eq!(found, expected, "{isa}");
+        }
+    }
+}

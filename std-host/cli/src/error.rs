@@ -47,6 +47,19 @@ impl Error {
         }
     }
 
+    /// Whether Ctrl-C ended the command, and `--resume` goes on from there.
+    pub(crate) fn is_resumable(&self) -> bool {
+        match self {
+            Self::Library(wta::Error::Interrupted(interrupted)) => matches!(
+                interrupted,
+                Interrupted::Training { folder: Some(_), .. }
+                    | Interrupted::Preprocessing
+                    | Interrupted::LayersBelow
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether Ctrl-C ended the command.
     pub(crate) fn is_interruption(&self) -> bool {
         matches!(self, Self::Library(wta::Error::Interrupted(_)) | Self::Paused(_))

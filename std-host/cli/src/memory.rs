@@ -36,8 +36,8 @@ pub(crate) fn watch(most: Option<u64>) -> io::Result<()> {
             while limit::left_of_bounds() > LEAST {
                 std::thread::sleep(EVERY);
             }
-            crate::print::say(
-                "wta: out of memory: this process has used up what it may take; raise its limit, or ask for less\n",
+            crate::print::complain(
+                "out of memory: this process has used up what it may take; raise its limit, or ask for less",
             );
             low_level::exit(FAILED);
         })?;

@@ -1,8 +1,23 @@
 //! Results for people and pipes.
 
 use std::io::{self, Write};
+use std::sync::{PoisonError, RwLock};
 
 use crate::error::Result;
+
+/// What errors begin with: the program's name; of several processes, which one it is, too.
+static SPEAKER: RwLock<String> = RwLock::new(String::new());
+
+/// Sets what errors begin with from now on.
+pub(crate) fn speak_as(name: String) {
+    *SPEAKER.write().unwrap_or_else(PoisonError::into_inner) = name;
+}
+
+/// Prints an error to standard error, as one line that begins with who has it.
+pub(crate) fn complain(sentence: &str) {
+    let speaker = SPEAKER.read().unwrap_or_else(PoisonError::into_inner).clone();
+    tell(&format!("{speaker}: {sentence}"));
+}
 
 /// Prints a message to standard error. If nobody reads it, it is dropped.
 pub(crate) fn say(text: &str) {

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::print;
 use crate::settings::Settings;
-use crate::signals::{INTERRUPTED, Signals, Stop};
+use crate::signals::{self, INTERRUPTED, Signals, Stop};
 
 /// Winner-take-all autoencoders: learn sparse features from unlabelled images, and classify with them.
 #[derive(Parser)]
@@ -75,19 +75,21 @@ static STOP: Stop = Stop::new();
 
 /// Runs the program `wta` with the arguments of this process.
 pub fn wta() -> ExitCode {
+    print::speak_as("wta".to_owned());
     let program = Program::parse();
     match bug::caught(|| run(program)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error.details().iter().for_each(|line| print::tell(line));
-            print::tell(&format!("wta: {error}"));
+            print::complain(&error.to_string());
             ExitCode::from(if error.is_interruption() { INTERRUPTED } else { 1 })
         }
     }
 }
 
 fn run(program: Program) -> Result<()> {
-    let isa = program.settings.start(0, &STOP, Signals::ALONE)?;
+    signals::watch(&STOP, Signals::ALONE)?;
+    let isa = program.settings.start(0)?;
     let context = Context { isa, stop: &STOP, ranks: None };
     match program.command {
         Command::Demo(arguments) => command::demo::run(&arguments, &context),

@@ -5,7 +5,6 @@ use wta::Isa;
 
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::signals::{self, Signals, Stop};
 
 // Not a documentation comment, which would be the program's `about`.
 #[derive(Args)]
@@ -24,8 +23,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Starts what they are about: threads (`threads` unless the user gives another number; 0 is one per
-    /// processor), the watch over memory and signals. Returns the instruction set.
-    pub(crate) fn start(&self, threads: usize, stop: &'static Stop, signals: Signals) -> Result<Isa> {
+    /// processor) and the watch over memory. Returns the instruction set.
+    pub(crate) fn start(&self, threads: usize) -> Result<Isa> {
         let isa = match &self.isa {
             None => Isa::detect(),
             Some(name) => name.parse().map_err(|error| Error::Usage(format!("--isa {name}: {error}")))?,
@@ -36,9 +35,7 @@ impl Settings {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global()
-            .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))?;
-        signals::watch(stop, signals)
-            .map_err(|error| Error::Usage(format!("cannot watch for Ctrl-C: {error}")))?;
+            .map_err(|error| Error::Usage(format!("cannot start the threads: {error}")))?;
         Ok(isa)
     }
 }

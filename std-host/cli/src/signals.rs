@@ -3,14 +3,16 @@
 //! The first signal sets a flag. Work that looks at it (every [`Bar`](crate::bar::Bar) does) ends in an
 //! orderly way: a training saves its state, a file that is being written is removed. If nothing looks, as
 //! while a pipe is read that nobody writes into, the program ends after [`PATIENCE`]. A second signal ends it
-//! at once. Even that loses no file, because each is replaced as a whole.
+//! at once, but for those of a queue, which several of its parts may send. Even that loses no file, because
+//! each is replaced as a whole.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
+
+use crate::error::{Error, Result};
 
 /// The exit code after Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -82,26 +84,29 @@ impl Stop {
 
 /// Has signals set `stop`. Signals that are ignored when the program starts, as SIGHUP under `nohup` and
 /// SIGINT in the background of a script, stay ignored.
-pub(crate) fn watch(stop: &'static Stop, signals: Signals) -> io::Result<()> {
+pub(crate) fn watch(stop: &'static Stop, signals: Signals) -> Result<()> {
+    let cannot = |error| Error::Usage(format!("cannot watch for Ctrl-C: {error}"));
     let watched = signals.0.iter().map(|(signal, _)| *signal).filter(|signal| !is_ignored(*signal));
-    let mut arriving = signal_hook::iterator::Signals::new(watched)?;
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+    let mut arriving = signal_hook::iterator::Signals::new(watched).map_err(cannot)?;
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    let watching = thread.spawn(move || {
         for signal in arriving.forever() {
             let code = signals.code(signal);
-            stop.code.store(code, Ordering::Relaxed);
-            if stop.flag.swap(true, Ordering::Relaxed) {
+            // Of two, the one that does not ask for another try.
+            stop.code.fetch_max(code, Ordering::Relaxed);
+            if stop.flag.swap(true, Ordering::Relaxed) && code != REQUEUE {
                 low_level::exit(code.into());
             }
             std::thread::spawn(move || {
                 std::thread::sleep(PATIENCE);
                 if !stop.looked.load(Ordering::Relaxed) {
-                    crate::print::say("wta: interrupted\n");
+                    crate::print::complain("interrupted");
                     low_level::exit(code.into());
                 }
             });
         }
-    })?;
-    Ok(())
+    });
+    watching.map_err(cannot).map(|_| ())
 }
 
 /// Whether a signal is ignored, as far as the system says.

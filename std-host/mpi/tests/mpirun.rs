@@ -251,14 +251,104 @@ fn the_queues_warning_saves_and_has_a_code_of_its_own() {
 
 /// Processes with different arguments: for each, those after `--run run`, and the recipe.
 fn different(desk: &Desk, recipes: [&str; 3], more: [&[&str]; 3]) -> Output {
+    let arguments = recipes.iter().zip(more).map(|(recipe, more)| training(recipe, "run", more));
+    each_its_own(desk, &arguments.collect::<Vec<_>>())
+}
+
+/// Processes with these arguments each.
+fn each_its_own(desk: &Desk, arguments: &[Vec<&str>]) -> Output {
     let mut command = Command::new("mpirun");
     command.arg("--oversubscribe").current_dir(desk.folder.path());
-    for (number, (recipe, more)) in recipes.iter().zip(more).enumerate() {
-        command.args((number > 0).then_some(":"));
-        command.args(["-n", "1", PROGRAM]).args(training(recipe, "run", more));
+    for (number, arguments) in arguments.iter().enumerate() {
+        command.args((number > 0).then_some(":")).args(["-n", "1", PROGRAM]).args(arguments);
     }
     as_anybody(&mut command);
     command.output().unwrap()
+}
+
+#[test]
+fn commands_and_flags_that_differ_end_all_with_one_sentence() {
+    let desk = Desk::new(UNITS);
+    assert!(desk.train_alone("done", &["--epochs", "1"]).status.success());
+    let train = "train mine.toml --run run";
+    let eval = "eval --run done";
+    let encode = "encode --run done --out out.npy --split test";
+    let profile = "profile mine.toml --steps 2";
+    let cases: [(&[&str], &str); 12] = [
+        (
+            &[train, "--help"],
+            "process 1 of the job has another command (--help) than the first process (train)",
+        ),
+        (&["--version", train], "another command (train) than the first process (--version)"),
+        (&[train, eval, train], "process 1 of the job has another command (eval)"),
+        (&[train, "train mine.toml --runs run"], "unexpected argument '--runs'"),
+        (&[train, train, "train mine.toml"], "--run <DIR>"),
+        (&[train, "nonsense"], "unrecognized subcommand 'nonsense'"),
+        (&[eval, "eval --run done --validate"], "another --validate (given) than the first process (none)"),
+        (&["eval --run done --pool 3/2", eval], "another --pool (none) than the first process (3/2)"),
+        (&[eval, "eval --run done --labels 100 --seed 3"], "another --labels (100)"),
+        (&[eval, "eval --run done --c 1,2.5"], "another --c (1,2.5) than the first process (none)"),
+        (
+            &[encode, "encode --run done --out out.npy --split held-out"],
+            "another --split (held-out) than the first process (test)",
+        ),
+        (&[profile, "profile mine.toml --steps 3"], "another number of steps (3) than the first process (2)"),
+    ];
+    for (lines, expected) in cases {
+        let arguments: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
+        let output = each_its_own(&desk, &arguments);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{lines:?}: {text}");
+        assert!(text.contains(expected), "{lines:?}: {text}");
+        assert_eq!(text.matches("wta-mpi: ").count(), 1, "one sentence: {text}");
+        assert!(!text.contains("MPI_ABORT"), "{text}");
+        assert!(!desk.path("run").exists() && !desk.path("out.npy").exists());
+    }
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_signal_whoever_gets_it() {
+    let desk = Desk::new(CONVOLUTION);
+    let run = desk.path("run");
+    // To each of three processes; the last code is of Ctrl-C, which wants no other try.
+    for (names, expected) in [
+        ([None, None, Some("-TERM")], 75),
+        ([None, Some("-INT"), None], 130),
+        ([Some("-TERM"), Some("-HUP"), Some("-TERM")], 130),
+    ] {
+        let job = desk.start(3, "run", if run.join("recipe.toml").exists() { &["--resume"] } else { &[] });
+        let log = || fs::read_to_string(run.join("metrics.csv")).unwrap_or_default();
+        let before = log();
+        wait_until("an epoch", || log().len() > before.len());
+        let sent = names.iter().zip(processes(&run));
+        sent.for_each(|(name, process)| name.iter().for_each(|name| signal(name, process)));
+        let (code, text) = desk.end(job);
+        assert_eq!(code, Some(expected), "{names:?}: {text}");
+        assert_eq!(text.matches("is saved in run; continue with --resume").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_signal_while_mpi_starts_is_heard_and_a_queues_may_be_repeated() {
+    let desk = Desk::new(CONVOLUTION);
+    let run = desk.path("run");
+    let job = desk.start(2, "run", &[]);
+    wait_until("the processes", || processes(&run).len() == 2);
+    // A program needs a few milliseconds to begin; MPI takes hundreds.
+    sleep(Duration::from_millis(50));
+    let started = processes(&run);
+    for _ in 0..3 {
+        started.iter().for_each(|process| signal("-TERM", *process));
+    }
+    let (code, text) = desk.end(job);
+    assert_eq!(code, Some(75), "{text}");
+    assert!(
+        desk.train_alone("run", if run.join("recipe.toml").exists() { &["--resume"] } else { &[] })
+            .status
+            .success()
+    );
+    assert!(desk.train_alone("alone", &[]).status.success());
+    desk.expect_same("alone", "run");
 }
 
 #[test]
@@ -295,7 +385,7 @@ fn processes_that_differ_end_with_a_sentence_before_anything_is_written() {
             !text.contains("MPI_ABORT") || expected.contains(" on ") || expected.contains("gone"),
             "{text}"
         );
-        assert!(!desk.path("run").join("recipe.toml").exists());
+        assert!(!desk.path("run").exists());
     }
 }
 
@@ -335,6 +425,14 @@ fn evaluation_and_encoding_have_the_bytes_of_one_process() {
         }
         assert!(files[0] == files[1]);
     }
+    // Begun anew, it would be stopped at the same place again: no code that asks for that.
+    let desk = Desk::new(CONVOLUTION);
+    assert!(desk.train_alone("run", &["--epochs", "0"]).status.success());
+    let job = desk.mpirun(2, &["eval", "--run", "run"]).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("the processes", || processes(&desk.path("run")).len() == 2);
+    sleep(Duration::from_millis(50));
+    processes(&desk.path("run")).iter().for_each(|process| signal("-TERM", *process));
+    assert_eq!(job.wait_with_output().unwrap().status.code(), Some(130));
     // What the first process cannot write ends all.
     let desk = Desk::new(UNITS);
     assert!(desk.train_alone("run", &["--epochs", "1"]).status.success());
@@ -350,8 +448,25 @@ fn help_and_wrong_flags_are_told_once() {
     let desk = Desk::new(CONVOLUTION);
     let output = desk.mpirun(3, &["--help"]).output().unwrap();
     assert!(output.status.success() && said(&output).matches("Usage:").count() == 1, "{}", said(&output));
-    let output = desk.mpirun(3, &["train", "mine.toml"]).output().unwrap();
-    assert!(!output.status.success() && said(&output).matches("Usage:").count() == 1, "{}", said(&output));
+    for wrong in [&["train", "mine.toml"][..], &["nonsense"], &["eval", "--run", "x", "--c", "a"]] {
+        let output = desk.mpirun(3, wrong).output().unwrap();
+        let text = said(&output);
+        assert!(output.status.code() == Some(2) && text.matches("--help").count() == 1, "{text}");
+    }
+    // Alone, without MPI.
+    for (flag, expected) in [("--help", "mpirun -n 4 wta-mpi train"), ("--version", "wta-mpi 0.")] {
+        let output = Command::new(PROGRAM).arg(flag).output().unwrap();
+        assert!(output.status.success() && said(&output).contains(expected), "{}", said(&output));
+    }
+    // Of each command, with examples by mpirun.
+    for command in ["train", "eval", "encode", "profile"] {
+        let text = said(&Command::new(PROGRAM).args([command, "--help"]).output().unwrap());
+        // Lines are as long as the terminal's.
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&format!(" wta-mpi {command} ")), "{text}");
+        assert!(!text.contains(&format!(" wta {command} ")), "{text}");
+        assert!(text.contains("divided by its processes"), "{text}");
+    }
 }
 
 #[test]

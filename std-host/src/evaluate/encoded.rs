@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wta_core::Pool;
+use wta_core::{Pool, Size};
 use wta_simd::Isa;
 
 use super::origin::origin_of;
@@ -188,9 +188,14 @@ fn expect_common(
     if let Some(test) = test {
         facts.extend(facts_of_samples("test samples", test)?);
     }
-    facts.push(Fact::new("pooling", format!("{:?}", how.pool)));
+    let pool = how.pool.map_or("the recipe's".to_owned(), |pool| {
+        let Pool { kernel, stride, kind, threshold } = pool;
+        let side = |size: Size| format!("{}x{}", size.height, size.width);
+        format!("{}/{}, {kind:?}, {threshold:?}", side(kernel), side(stride)).to_lowercase()
+    });
+    facts.push(Fact::new("pooling", pool));
     facts.push(Fact::new("power", how.power));
-    facts.push(Fact::new("draw of labels", format!("{:?}", how.drawn)));
+    facts.push(Fact::new("draw of labels", how.drawn.map_or("none".to_owned(), |drawn| drawn.to_string())));
     Ok(agree(&**ranks, &facts)?)
 }
 

@@ -1,13 +1,14 @@
 //! How to evaluate: labels, draws, and the SVM's settings.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use super::labels::balanced;
 use crate::data::Classes;
 use crate::error::{Error, Result, Setting};
 use crate::ranks::{Fact, Ranks, agree};
-use crate::recipe::SvmRecipe;
+use crate::recipe::{SvmRecipe, settings_under};
 use crate::svm::{self, HoldOut};
 
 /// While C is chosen, an objective within this share of its minimum is good enough.
@@ -58,6 +59,13 @@ impl Drawn {
     }
 }
 
+impl fmt::Display for Drawn {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { labels, draws, seed } = self;
+        write!(to, "{labels} labels, {draws} times, from seed {seed} on")
+    }
+}
+
 impl Plan<'_> {
     /// What will be drawn, for [`Encoding`](super::Encoding); `None` if all labels are used.
     pub fn drawn(&self) -> Option<Drawn> {
@@ -68,12 +76,12 @@ impl Plan<'_> {
     pub(super) fn expect_common(&self, ranks: Option<&Arc<dyn Ranks>>) -> Result<()> {
         let Some(ranks) = ranks else { return Ok(()) };
         let Self { labels, draws, seed, svm } = self;
-        let facts = [
+        let mut facts = vec![
             Fact::new("number of labels", labels.map_or("all".to_owned(), |labels| labels.to_string())),
             Fact::new("number of draws", draws),
             Fact::new("seed", seed),
-            Fact::new("[svm]", format!("{svm:?}")),
         ];
+        facts.extend(settings_under("svm", *svm).into_iter().map(|(key, value)| Fact::new(key, value)));
         Ok(agree(&**ranks, &facts)?)
     }
 

@@ -15,7 +15,7 @@ use super::subject::Subject;
 use super::text;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::observer::Observer;
-use crate::ranks::{First, Kind, Metered, Ranks, Traffic, any, each};
+use crate::ranks::{Fact, First, Kind, Metered, Ranks, Traffic, agree, any, each};
 use crate::train::BatchTrainer;
 
 /// The measurements of a network.
@@ -87,7 +87,7 @@ struct Measured {
 /// # Errors
 ///
 /// One sentence for 0 steps or a step that the core refuses; [`Error::Interrupted`] if the observer of one of
-/// them stops it; [`Error::Lost`] if one of them is gone.
+/// them stops it; [`Error::Lost`] if one of them is gone, or measures something else.
 pub fn profile_together(
     subject: &Subject,
     settings: Settings,
@@ -97,6 +97,14 @@ pub fn profile_together(
     if settings.steps == Some(0) {
         return Err(Error::setting(Setting::Steps, "must be at least 1"));
     }
+    let wanted = settings.steps.map_or("as time allows".to_owned(), |steps| steps.to_string());
+    let facts = [
+        Fact::new("network", text::network_and_sparsity(&subject.network, &subject.training.sparsity)),
+        Fact::new("batch", subject.training.batch),
+        Fact::new("number of steps", wanted),
+        Fact::new("instruction set", settings.isa),
+    ];
+    agree(&**ranks, &facts)?;
     let doubled = std::iter::successors(Some(1), |size| Some(2 * size));
     let sizes = doubled.take_while(|size| *size < ranks.size()).chain([ranks.size()]);
     let mut report = TogetherReport {

@@ -46,7 +46,7 @@ pub use preprocess::{Per, PreprocessRecipe};
 pub use reference::reference;
 pub use resolved::Resolved;
 pub use schema::schema;
-pub(crate) use settings::settings;
+pub(crate) use settings::{settings, settings_under};
 pub use signs::Signs;
 pub use sparsity::SparsityRecipe;
 pub use svm::{SvmRecipe, SvmScale};

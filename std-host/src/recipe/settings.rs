@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use toml::Value;
 
 use super::tables::Recipe;
 
 /// Every setting by its key.
 pub(crate) fn settings(recipe: &Recipe) -> BTreeMap<String, String> {
+    settings_under("", recipe)
+}
+
+/// Every setting of a recipe's table by its key, which begins with that of the table.
+pub(crate) fn settings_under<T: Serialize>(key: &str, table: &T) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     // By way of the text, so that an `f32` is as short as it was written.
-    let value: Option<Value> = recipe.to_toml().ok().and_then(|text| toml::from_str(&text).ok());
+    let value: Option<Value> = toml::to_string(table).ok().and_then(|text| toml::from_str(&text).ok());
     if let Some(value) = value {
-        collect("", &value, &mut all);
+        collect(key, &value, &mut all);
     }
     all
 }

@@ -72,6 +72,7 @@ pub fn train(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
+    expect_common(recipe, samples, &options)?;
     run(recipe, samples, Place::Memory, options, observer)
 }
 
@@ -91,10 +92,13 @@ pub fn train_into(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
+    // Before there is a folder.
+    expect_common(recipe, samples, &options)?;
     if !Team::of(options.ranks).is_first() {
-        return train(recipe, samples, options, observer);
+        return run(recipe, samples, Place::Memory, options, observer);
     }
-    train_locked(&locked(folder, observer)?, resume, recipe, samples, options, observer)
+    let lock = locked(folder, observer)?;
+    run(recipe, samples, Place::of(&lock, resume), options, observer)
 }
 
 /// [`train_into`] a run folder that the caller has locked, and may keep locked for longer.
@@ -110,13 +114,9 @@ pub fn train_locked(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
-    run(
-        recipe,
-        samples,
-        Place::Folder { run: lock.run().clone(), resume, is_below: false },
-        options,
-        observer,
-    )
+    expect_common(recipe, samples, &options)?;
+    let place = if Team::of(options.ranks).is_first() { Place::of(lock, resume) } else { Place::Memory };
+    run(recipe, samples, place, options, observer)
 }
 
 /// Locks a run folder; a note says if that is not possible.
@@ -141,10 +141,7 @@ fn run(
     options: Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Trained, Outcome)> {
-    let start = Instant::now();
-    let team = Team::of(options.ranks);
-    expect_common(&team, recipe, samples, &options)?;
-    let place = if team.is_first() { place } else { Place::Memory };
+    let (start, team) = (Instant::now(), Team::of(options.ranks));
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
     let result = layer.train(&team, &place, options, observer);
     if let (Err(error), Some(run)) = (&result, place.run()) {
@@ -160,7 +157,8 @@ fn run(
 }
 
 /// `Ok` if all processes have the same version, instruction set, recipe and samples.
-fn expect_common(team: &Team, recipe: &Recipe, samples: &Samples<'_>, options: &Options<'_>) -> Result<()> {
+fn expect_common(recipe: &Recipe, samples: &Samples<'_>, options: &Options<'_>) -> Result<()> {
+    let team = Team::of(options.ranks);
     if team.is_alone() {
         return Ok(());
     }
@@ -176,7 +174,13 @@ fn expect_common(team: &Team, recipe: &Recipe, samples: &Samples<'_>, options: &
 /// again.
 fn forget(error: &Error, run: &Run) {
     let began = !run.is_trained() && !run.checkpoint().exists() && !run.below().exists();
-    if began && !matches!(error, Error::Interrupted(_) | Error::Run { .. }) {
+    let is_to_be_kept = match error {
+        Error::Interrupted(_) => true,
+        // Of the folder itself, and not of another run to begin with.
+        Error::Run { folder, .. } => folder.starts_with(run.folder()),
+        _ => false,
+    };
+    if began && !is_to_be_kept {
         // What cannot be removed is reported by the next training.
         let _ = run.remove();
     }

@@ -22,6 +22,11 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// In a run folder that is locked.
+    pub(super) fn of(lock: &RunLock, resume: bool) -> Self {
+        Self::Folder { run: lock.run().clone(), resume, is_below: false }
+    }
+
     /// Begins a run, or opens the one to resume; `true` if it resumes.
     pub(super) fn open(&self, recipe: &Recipe) -> Result<bool> {
         match self {

@@ -214,12 +214,16 @@ impl<'a> Session<'a> {
     /// The error of a step that the core refused, with the folder of the last good weights.
     fn diverged(&self, error: Error, pixels: &[f32]) -> Error {
         match error {
-            Error::Core(source) => Error::Diverged {
-                step: self.trainer.step + 1,
-                folder: self.books.trained_run().map(|run| run.folder().to_path_buf()),
-                largest: pixels.iter().fold(0.0, |largest, v| v.abs().max(largest)),
-                source,
-            },
+            Error::Core(source) => {
+                let largest = pixels.iter().fold(0.0, |largest: f32, v| v.abs().max(largest));
+                Error::Diverged {
+                    step: self.trainer.step + 1,
+                    folder: self.books.trained_run().map(|run| run.folder().to_path_buf()),
+                    // A process that has lost the others still knows its own.
+                    largest: self.trainer.largest_of_all(largest).unwrap_or(largest),
+                    source,
+                }
+            }
             error => error,
         }
     }

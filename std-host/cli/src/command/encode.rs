@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
@@ -12,7 +11,6 @@ use wta::encode::{
 };
 use wta::error::Interrupted;
 use wta::preprocess::Samples;
-use wta::ranks::{Fact, Ranks, agree};
 use wta::recipe::{ApplyTo, Recipe};
 use wta::run::Trained;
 use wta::train::held_out_of;
@@ -109,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     output::expect_apart(&[&arguments.out], arguments.images.as_slice(), &run)?;
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
-    expect_common(arguments, ranks)?;
+    context.expect_common(&flags(arguments))?;
     let recipe = run.shared_recipe(ranks)?.applied(&ApplyTo { stride, pool })?;
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let samples = match (&arguments.images, arguments.split) {
@@ -132,20 +130,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments, context)
 }
 
-/// `Ok` if all processes were asked for the same.
-fn expect_common(arguments: &Arguments, ranks: Option<&Arc<dyn Ranks>>) -> Result<()> {
-    let Some(ranks) = ranks else { return Ok(()) };
+/// The flags that all processes must have in common.
+fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 7] {
     let Arguments { split, size, stride, pool, code, sparse, reconstruct, .. } = arguments;
-    let facts = [
-        Fact::new("--split", format!("{split:?}")),
-        Fact::new("--size", format!("{size:?}")),
-        Fact::new("--stride", format!("{stride:?}")),
-        Fact::new("--pool", format!("{pool:?}")),
-        Fact::new("--code", format!("{code:?}")),
-        Fact::new("--sparse", sparse),
-        Fact::new("--reconstruct", reconstruct),
-    ];
-    Ok(agree(&**ranks, &facts).map_err(wta::Error::from)?)
+    let said = |flag: bool| flag.then(|| "given".to_owned());
+    [
+        ("--split", split.as_ref().map(name)),
+        ("--size", size.clone()),
+        ("--stride", stride.map(|stride| stride.to_string())),
+        ("--pool", pool.clone()),
+        ("--code", code.as_ref().map(name)),
+        ("--sparse", said(*sparse)),
+        ("--reconstruct", said(*reconstruct)),
+    ]
+}
+
+/// The word of the command line.
+fn name(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// What goes together.

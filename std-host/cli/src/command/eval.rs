@@ -69,6 +69,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let ranks = context.ranks.as_ref();
+    context.expect_common(&flags(arguments))?;
     let run = run_of(&arguments.run, context, &context.bar());
     let recipe = run.shared_recipe(ranks)?;
     // Checked before data sets are loaded in vain.
@@ -128,6 +129,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The flags that all processes must have in common.
+fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 7] {
+    let Arguments { labels, draws, seed, pool, power, c, validate, .. } = arguments;
+    [
+        ("--labels", labels.map(|labels| labels.to_string())),
+        ("--draws", Some(draws.to_string())),
+        ("--seed", Some(seed.to_string())),
+        ("--pool", pool.clone()),
+        ("--power", Some(power.to_string())),
+        ("--c", c.as_ref().map(|c| c.iter().map(f64::to_string).collect::<Vec<_>>().join(","))),
+        ("--validate", validate.then(|| "given".to_owned())),
+    ]
 }
 
 /// Whether a folder is there to be read only, which is no fault of the evaluation's.

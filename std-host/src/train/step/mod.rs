@@ -268,6 +268,15 @@ impl<K: Kernels> BatchTrainer<K> {
         }
     }
 
+    /// The largest of the numbers that the processes with a part of the work give. All of these call it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lost`](crate::Error::Lost) if another process is gone.
+    pub(super) fn largest_of_all(&self, mine: f32) -> Result<f32> {
+        self.portion.largest_of_all(mine)
+    }
+
     /// How many images of the last step's batch were bad and skipped.
     pub fn last_skipped(&self) -> usize {
         self.admission.skipped()

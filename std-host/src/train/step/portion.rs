@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wta_core::{Guard, Network, Role};
 
 use crate::error::{Error, Result};
-use crate::ranks::{First, Kind, Lost, LostProblem, Ranks, gather, gathered, part, spread};
+use crate::ranks::{First, Kind, Lost, LostProblem, Ranks, each, gather, gathered, part, spread};
 
 /// How a step went.
 const DONE: u64 = 0;
@@ -108,6 +108,11 @@ impl Portion {
         }
         let root = (0..self.ranks.size()).find(|rank| self.images_of(*rank).contains(&index));
         Ok(spread(&self.ranks, Kind::Images, root.unwrap_or(0), image)?)
+    }
+
+    /// The largest of the numbers that the processes with a part give.
+    pub(super) fn largest_of_all(&self, mine: f32) -> Result<f32> {
+        Ok(each(&self.ranks, mine)?.into_iter().fold(mine, f32::max))
     }
 
     /// Tells the processes that have no part how a step went: its loss, and how many images were skipped.
