@@ -230,8 +230,8 @@ fn end(error: &Error, job: &dyn Job) -> ExitCode {
     job.abort(code)
 }
 
-/// The exit code after an error. That of a job that can be put into the queue again is for what can be gone on
-/// with: an evaluation begins anew, and would never be finished.
+/// The exit code after an error. That of a job that can be put into the queue again is for what can be gone
+/// on with: an evaluation begins anew, and would never be finished.
 fn exit_code(error: &Error, job: &dyn Job) -> u8 {
     if !error.is_interruption() {
         return FAILED;

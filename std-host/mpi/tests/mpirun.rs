@@ -19,7 +19,7 @@ about = 'a test'
 data = { set = 'digits' }
 network = { kind = 'convolutional', encoder = [{ maps = 6, kernel = 5 }], decoder_kernel = 5, initial = 'he' }
 sparsity = { lifetime = 0.2 }
-training = { epochs = 12, batch = 50, optimizer = 'adam', rate = 1e-3 }
+training = { epochs = 8, batch = 50, optimizer = 'adam', rate = 1e-3 }
 features = { pool = { kernel = 7, stride = 7 } }
 svm = { c = [1.0, 10.0] }
 ";
@@ -28,7 +28,7 @@ about = 'a test'
 data = { set = 'digits' }
 network = { kind = 'fully-connected', units = [90], initial = { normal = 0.01 }, tied = true }
 sparsity = { lifetime = 0.1 }
-training = { epochs = 30, batch = 50, optimizer = 'adam', rate = 1e-3 }
+training = { epochs = 20, batch = 50, optimizer = 'adam', rate = 1e-3 }
 svm = { c = [1.0, 10.0] }
 ";
 

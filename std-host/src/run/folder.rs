@@ -297,7 +297,8 @@ impl Run {
     pub(super) fn linked_model(&self, network: &Network) -> Result<(SavedModel, Links)> {
         let path = self.file("model.safetensors");
         if !path.exists() {
-            return Err(Error::run(&self.folder, RunProblem::Untrained));
+            let problem = if self.exists() { RunProblem::Untrained } else { RunProblem::Missing };
+            return Err(Error::run(&self.folder, problem));
         }
         let (model, links) = model::load_linked(&path, network)?;
         links.expect_recipe(&path, &self.recipe()?)?;

@@ -41,8 +41,8 @@ pub(crate) struct Arguments {
     /// Train every recipe of the table with N seeds, and tell the spread and the mean.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: Option<u64>,
-    /// Rehearse on a few of the bundled digits, 400 to train and 100 to test, with one epoch and two
-    /// values of C each.
+    /// Rehearse on a few of the bundled digits, 400 to train and 100 to test, with one epoch, at most 64
+    /// maps a layer and two values of C each.
     #[arg(long)]
     quick: bool,
 }

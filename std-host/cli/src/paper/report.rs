@@ -6,7 +6,7 @@ use super::few_labels::{self, Entry};
 use super::rehearsal;
 use super::row::{Outcome, Task, main_rows, seed_rows};
 use super::rows::{DRAWS, PaperSet, Rehearsal, Source};
-use super::runs::PaperRuns;
+use super::runs::{PaperRuns, REHEARSED_MAPS};
 use crate::error::Result;
 use wta::Recipe;
 use wta::data::inventory;
@@ -27,8 +27,9 @@ pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
             Rehearsal::Cifar10 => " in colour, whitened by patches",
         };
         return Ok(format!(
-            "A rehearsal: one epoch and two values of C each, on a few of the bundled digits{colour}, {} to train and {} to test, which \
-             are {title}'s files in `{}/`; the paper's figures are for all of {title}.\n",
+            "A rehearsal: one epoch, at most {REHEARSED_MAPS} maps a layer and two values of C each, on a few of the bundled \
+             digits{colour}, {} to train and {} to test, which are {title}'s files in `{}/`; the paper's figures are for all of \
+             {title}.\n",
             rehearsal::TRAIN,
             rehearsal::TEST,
             rehearsal::FOLDER

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use wta::data::{self, Split};
 use wta::picture;
 use wta::preprocess::Samples;
-use wta::recipe::{self, PreprocessRecipe, Recipe};
+use wta::recipe::{self, Architecture, PreprocessRecipe, Recipe};
 use wta::run::{Run, Trained};
 use wta::{Extent, Observer};
 
@@ -57,6 +57,9 @@ pub(super) struct PaperRuns<'a> {
     pub(super) observer: &'a dyn Observer,
 }
 
+/// The most feature maps of a layer in a rehearsal.
+pub(super) const REHEARSED_MAPS: usize = 64;
+
 /// A network whose training is finished.
 pub(super) struct Finished {
     pub(super) trained: Trained,
@@ -92,6 +95,9 @@ impl PaperRuns<'_> {
                     if let PreprocessRecipe::Zca { patch, .. } = step {
                         *patch = Some(Extent::Square(5));
                     }
+                }
+                if let Architecture::Convolutional { encoder, .. } = &mut recipe.network {
+                    encoder.iter_mut().for_each(|layer| layer.maps = layer.maps.min(REHEARSED_MAPS));
                 }
                 layer = recipe.below.as_deref_mut();
             }

@@ -209,5 +209,13 @@ fn a_training_that_fails_at_once_leaves_its_folder_free() {
         assert!(!out.stderr.contains("last good weights"), "{out:?}");
     }
     rows(folder.path(), 40, 1.0);
+    // Weights to begin with that are not there, or are not trained yet.
+    let gone = at(&folder, "gone");
+    for _ in 0..2 {
+        wta(&[&arguments[..], &["--from", &gone]].concat()).fails("gone: is not a run folder");
+    }
+    fs::create_dir(&gone).unwrap();
+    fs::copy(&recipe, at(&folder, "gone/recipe.toml")).unwrap();
+    wta(&[&arguments[..], &["--from", &gone]].concat()).fails("gone: has no model.safetensors yet");
     wta(&arguments).succeeds();
 }
