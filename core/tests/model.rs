@@ -624,9 +624,15 @@ fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
     assert!(tally.cases > 10_000 && tally.refused == tally.cases, "{tally:?}");
 }
 
+/// Cases of a kind for each model. In an emulator, whose program sets this variable, a tenth: what is parsed
+/// is the same there, and QEMU 7.2 grew to 14 GB over all of them.
+fn many() -> usize {
+    if std::env::var_os("WTA_EMULATED").is_some() { 2_000 } else { 20_000 }
+}
+
 #[test]
 fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
-    let (mut random, mut flash) = (Random::new(2), Flash::default());
+    let (mut random, mut flash, many) = (Random::new(2), Flash::default(), many());
     let (mut truncated, mut flipped, mut fields) = (Tally::default(), Tally::default(), Tally::default());
     let one = [convolutional(), encoder_alone(), averaged(), quantised(), named(), preprocessed()];
     let all = one.into_iter().chain([stacked(), whole_stack()]);
@@ -638,7 +644,7 @@ fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
             truncated.add(&mut flash, &bytes);
         }
         let described = contents.table() + 12 * contents.sections.len();
-        for case in 0..20_000 {
+        for case in 0..many {
             let mut bytes = whole.clone();
             let range = if case % 2 == 0 { described } else { whole.len() };
             for _ in 0..=below(&mut random, 4) {
@@ -649,7 +655,7 @@ fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
         }
         // Values at which arithmetic or comparisons could go wrong, and the blob's own.
         let values = [0, 1, 2, 3, 4, 15, 16, 17, 255, 65_535, 65_536, 1 << 28, 1 << 30, 1 << 31, u32::MAX];
-        for _ in 0..20_000 {
+        for _ in 0..many {
             let mut bytes = whole.clone();
             for _ in 0..=below(&mut random, 3) {
                 let value = match below(&mut random, 3) {
@@ -667,8 +673,8 @@ fn with_a_corrected_checksum_it_is_an_error_or_a_model_that_works() {
         }
     }
     let all = [&truncated, &flipped, &fields];
-    assert!(all.iter().map(|tally| tally.cases).sum::<usize>() > 120_000, "{all:?}");
+    assert!(all.iter().map(|tally| tally.cases).sum::<usize>() > 6 * many, "{all:?}");
     assert!(all.iter().all(|tally| tally.refused > tally.cases / 10), "{all:?}");
-    assert!(flipped.ran > 1_000 && fields.ran > 1_000, "{all:?}");
-    assert!(all.iter().map(|tally| tally.large).sum::<usize>() < 1_000, "{all:?}");
+    assert!(flipped.ran > many / 20 && fields.ran > many / 20, "{all:?}");
+    assert!(all.iter().map(|tally| tally.large).sum::<usize>() < many / 20, "{all:?}");
 }

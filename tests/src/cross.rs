@@ -110,8 +110,10 @@ impl Cross {
         let linker = emulator::find("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu");
         let tools = linker.and(emulator::find("qemu-aarch64", "qemu-user"));
         Self::for_aarch64_libraries().and(tools).and_then(|(cross, (linker, qemu))| {
-            // `timeout` because killing cargo would leave the emulator running.
-            let runner = Some(format!("timeout --kill-after=5 {limit} {} -cpu max", qemu.display()));
+            // `timeout` because killing cargo would leave the emulator running. Tests of many random cases
+            // look at the variable, and are content with fewer.
+            let qemu = qemu.display();
+            let runner = Some(format!("env WTA_EMULATED=1 timeout --kill-after=5 {limit} {qemu} -cpu max"));
             let flags = vec!["-Ctarget-feature=+crt-static"];
             Availability::Ready(Self { linker: Some(linker), runner, flags, ..cross })
         })

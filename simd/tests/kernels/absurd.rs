@@ -94,7 +94,15 @@ where
 {
     let (done, result) = mpsc::channel();
     thread::spawn(move || {
-        let outcome = TestRunner::new(cases(if cfg!(miri) { 4 } else { 3000 })).run(&strategy, test);
+        let is_emulated = std::env::var_os("WTA_EMULATED").is_some();
+        let count = if cfg!(miri) {
+            4
+        } else if is_emulated {
+            300
+        } else {
+            3000
+        };
+        let outcome = TestRunner::new(cases(count)).run(&strategy, test);
         done.send(outcome.map_err(|error| error.to_string()))
     });
     let outcome =
