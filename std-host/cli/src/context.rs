@@ -27,15 +27,19 @@ impl Context {
     }
 
     /// `Ok` if all processes were given the same flags. Each is its name and its value, if it was given.
-    pub(crate) fn expect_common(&self, flags: &[(&str, Option<String>)]) -> Result<()> {
+    pub(crate) fn expect_common<const N: usize>(&self, flags: [(&str, Option<String>); N]) -> Result<()> {
         let Some(ranks) = &self.ranks else { return Ok(()) };
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        let facts: Vec<_> = flags.iter().map(|(name, given)| Fact::new(*name, value(given))).collect();
-        Ok(agree(&**ranks, &facts).map_err(wta::Error::from)?)
+        let facts = flags.map(|(name, value)| Fact::new(name, value.unwrap_or_else(|| "none".to_owned())));
+        Ok(agree(&**ranks, &facts)?)
     }
 
     /// Whether this process is the one that prints, and that has the run folder.
     pub(crate) fn is_first(&self) -> bool {
         self.ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0)
     }
+}
+
+/// The value of a flag that has none, for [`Context::expect_common`].
+pub(crate) fn given(flag: bool) -> Option<String> {
+    flag.then(|| "given".to_owned())
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use wta::error::{Interrupted, RunProblem};
-use wta::ranks::LostProblem;
+use wta::ranks::{Lost, LostProblem};
 
 /// What the library calls the instruction set.
 const ISA: &str = "instruction set";
@@ -49,15 +49,14 @@ impl Error {
 
     /// Whether Ctrl-C ended the command, and `--resume` goes on from there.
     pub(crate) fn is_resumable(&self) -> bool {
-        match self {
-            Self::Library(wta::Error::Interrupted(interrupted)) => matches!(
-                interrupted,
+        matches!(
+            self,
+            Self::Library(wta::Error::Interrupted(
                 Interrupted::Training { folder: Some(_), .. }
                     | Interrupted::Preprocessing
                     | Interrupted::LayersBelow
-            ),
-            _ => false,
-        }
+            ))
+        )
     }
 
     /// Whether Ctrl-C ended the command.
@@ -75,6 +74,12 @@ impl From<wta::Error> for Error {
 impl From<wta_core::Error> for Error {
     fn from(error: wta_core::Error) -> Self {
         Self::Library(error.into())
+    }
+}
+
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        Self::Library(lost.into())
     }
 }
 

@@ -137,8 +137,7 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
         print::complain(&error.to_string());
         return ExitCode::FAILURE;
     }
-    let program = parse();
-    let program = match program {
+    let program = match parse() {
         Err(error) if NUMBERS.iter().all(|name| std::env::var_os(name).is_none()) => return explain(&error),
         program => program,
     };
@@ -194,14 +193,14 @@ fn agree_on_command(program: &std::result::Result<Program, clap::Error>, job: &d
         },
     };
     let facts = [Fact::new("version", env!("CARGO_PKG_VERSION")), Fact::new("command", command)];
-    Ok(agree(job, &facts).map_err(wta::Error::from)?)
+    Ok(agree(job, &facts)?)
 }
 
 fn run(program: Program, job: &Arc<dyn Job>) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let isa = program.settings.start((processors / job.here()).max(1))?;
     let ranks: Arc<dyn Ranks> = Arc::<dyn Job>::clone(job);
-    agree(&*ranks, &[Fact::new("instruction set", isa)]).map_err(wta::Error::from)?;
+    agree(&*ranks, &[Fact::new("instruction set", isa)])?;
     let context = Context { isa, stop: &STOP, ranks: Some(ranks) };
     match program.command {
         Command::Train(arguments) => command::train::run(&arguments, &context),

@@ -77,6 +77,21 @@ impl Desk {
         command.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
     }
 
+    /// What makes a training go on, if it has begun.
+    fn resume(&self, run: &str) -> &'static [&'static str] {
+        if self.path(run).join("recipe.toml").exists() { &["--resume"] } else { &[] }
+    }
+
+    /// Begins to train into `run`, or goes on, and waits for an epoch.
+    fn start_an_epoch(&self, processes: usize) -> Child {
+        let metrics = self.path("run").join("metrics.csv");
+        let epochs = || fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
+        let before = epochs();
+        let job = self.start(processes, "run", self.resume("run"));
+        wait_until("an epoch", || epochs() > before);
+        job
+    }
+
     /// The exit code of what was started, and what was said.
     fn end(&self, mut job: Child) -> (Option<i32>, String) {
         let mut ended = None;
@@ -186,10 +201,9 @@ fn a_killed_process_ends_all_and_another_number_goes_on_to_the_same_bits() {
         let desk = Desk::new(recipe);
         assert!(desk.train_alone("alone", &[]).status.success());
         let run = desk.path("run");
-        let mut resume: &[&str] = &[];
         for kill in 0..kills {
             let count = [3, 2, 4][kill % 3];
-            let job = desk.start(count, "run", resume);
+            let job = desk.start(count, "run", desk.resume("run"));
             wait_until("the processes", || {
                 processes(&run).len() == count || run.join("model.safetensors").exists()
             });
@@ -202,11 +216,8 @@ fn a_killed_process_ends_all_and_another_number_goes_on_to_the_same_bits() {
             wait_until("the end of all", || processes(&run).is_empty());
             assert!(killed.elapsed() < Duration::from_secs(30), "the others went on");
             finish(job);
-            if run.join("recipe.toml").exists() {
-                resume = &["--resume"];
-            }
         }
-        let output = desk.train(3, "run", resume);
+        let output = desk.train(3, "run", desk.resume("run"));
         assert!(output.status.success(), "{}", said(&output));
         desk.expect_same("alone", "run");
     }
@@ -229,12 +240,8 @@ fn the_queues_warning_saves_and_has_a_code_of_its_own() {
     assert!(desk.train_alone("alone", &[]).status.success());
     let run = desk.path("run");
     // To all processes, as SLURM and mpirun send it; then to one of them; then the other signal.
-    for (name, to_all, resume) in [("-USR1", true, false), ("-USR1", false, true), ("-TERM", true, true)] {
-        let more: &[&str] = if resume { &["--resume"] } else { &[] };
-        let epochs = || fs::read_to_string(run.join("metrics.csv")).map_or(0, |text| text.lines().count());
-        let before = epochs();
-        let job = desk.start(3, "run", more);
-        wait_until("an epoch", || epochs() > before);
+    for (name, to_all) in [("-USR1", true), ("-USR1", false), ("-TERM", true)] {
+        let job = desk.start_an_epoch(3);
         let started = processes(&run);
         assert_eq!(started.len(), 3);
         started.iter().skip(1).take(if to_all { 3 } else { 1 }).for_each(|process| signal(name, *process));
@@ -316,10 +323,7 @@ fn the_exit_code_is_that_of_the_signal_whoever_gets_it() {
         ([None, Some("-INT"), None], 130),
         ([Some("-TERM"), Some("-HUP"), Some("-TERM")], 130),
     ] {
-        let job = desk.start(3, "run", if run.join("recipe.toml").exists() { &["--resume"] } else { &[] });
-        let log = || fs::read_to_string(run.join("metrics.csv")).unwrap_or_default();
-        let before = log();
-        wait_until("an epoch", || log().len() > before.len());
+        let job = desk.start_an_epoch(3);
         let sent = names.iter().zip(processes(&run));
         sent.for_each(|(name, process)| name.iter().for_each(|name| signal(name, process)));
         let (code, text) = desk.end(job);
@@ -342,11 +346,7 @@ fn a_signal_while_mpi_starts_is_heard_and_a_queues_may_be_repeated() {
     }
     let (code, text) = desk.end(job);
     assert_eq!(code, Some(75), "{text}");
-    assert!(
-        desk.train_alone("run", if run.join("recipe.toml").exists() { &["--resume"] } else { &[] })
-            .status
-            .success()
-    );
+    assert!(desk.train_alone("run", desk.resume("run")).status.success());
     assert!(desk.train_alone("alone", &[]).status.success());
     desk.expect_same("alone", "run");
 }

@@ -97,14 +97,6 @@ pub fn profile_together(
     if settings.steps == Some(0) {
         return Err(Error::setting(Setting::Steps, "must be at least 1"));
     }
-    let wanted = settings.steps.map_or("as time allows".to_owned(), |steps| steps.to_string());
-    let facts = [
-        Fact::new("network", text::network_and_sparsity(&subject.network, &subject.training.sparsity)),
-        Fact::new("batch", subject.training.batch),
-        Fact::new("number of steps", wanted),
-        Fact::new("instruction set", settings.isa),
-    ];
-    agree(&**ranks, &facts)?;
     let doubled = std::iter::successors(Some(1), |size| Some(2 * size));
     let sizes = doubled.take_while(|size| *size < ranks.size()).chain([ranks.size()]);
     let mut report = TogetherReport {
@@ -114,6 +106,14 @@ pub fn profile_together(
         batch: subject.training.batch,
         sizes: Vec::new(),
     };
+    let wanted = settings.steps.map_or("as time allows".to_owned(), |steps| steps.to_string());
+    let facts = [
+        Fact::new("network", &report.network),
+        Fact::new("batch", report.batch),
+        Fact::new("number of steps", wanted),
+        Fact::new("instruction set", report.isa),
+    ];
+    agree(&**ranks, &facts)?;
     for size in sizes {
         observer.begin(&format!("steps by {size}"), settings.steps.unwrap_or(REPEATS) as u64);
         let Measured { ms, taken, kinds } = steps(subject, settings, ranks, size, observer)?;

@@ -18,7 +18,7 @@ use wta::{Extent, Observer};
 use wta_core::{Shape, Size};
 
 use crate::bar::Bar;
-use crate::context::Context;
+use crate::context::{Context, given};
 use crate::load::{run_of, samples};
 use crate::output;
 
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     output::expect_apart(&[&arguments.out], arguments.images.as_slice(), &run)?;
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
-    context.expect_common(&flags(arguments))?;
+    context.expect_common(flags(arguments))?;
     let recipe = run.shared_recipe(ranks)?.applied(&ApplyTo { stride, pool })?;
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let samples = match (&arguments.images, arguments.split) {
@@ -133,15 +133,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 /// The flags that all processes must have in common.
 fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 7] {
     let Arguments { split, size, stride, pool, code, sparse, reconstruct, .. } = arguments;
-    let said = |flag: bool| flag.then(|| "given".to_owned());
     [
         ("--split", split.as_ref().map(name)),
         ("--size", size.clone()),
         ("--stride", stride.map(|stride| stride.to_string())),
         ("--pool", pool.clone()),
         ("--code", code.as_ref().map(name)),
-        ("--sparse", said(*sparse)),
-        ("--reconstruct", said(*reconstruct)),
+        ("--sparse", given(*sparse)),
+        ("--reconstruct", given(*reconstruct)),
     ]
 }
 

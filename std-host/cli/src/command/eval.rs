@@ -13,7 +13,7 @@ use wta::preprocess::Samples;
 use wta::recipe::PoolRecipe;
 use wta::run::{Run, Trained};
 
-use crate::context::Context;
+use crate::context::{Context, given};
 use crate::load::{run_of, samples};
 use crate::print::print;
 
@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let ranks = context.ranks.as_ref();
-    context.expect_common(&flags(arguments))?;
+    context.expect_common(flags(arguments))?;
     let run = run_of(&arguments.run, context, &context.bar());
     let recipe = run.shared_recipe(ranks)?;
     // Checked before data sets are loaded in vain.
@@ -141,7 +141,7 @@ fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 7] {
         ("--pool", pool.clone()),
         ("--power", Some(power.to_string())),
         ("--c", c.as_ref().map(|c| c.iter().map(f64::to_string).collect::<Vec<_>>().join(","))),
-        ("--validate", validate.then(|| "given".to_owned())),
+        ("--validate", given(*validate)),
     ]
 }
 
