@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 use wta::Observer;
 use wta::observer::SvmProgress;
-use wta::svm::{HoldOut, Model, Options, Report, Rows, Scaling, Search, Stop, choose, choose_and_fit, fit};
+use wta::svm::{
+    Costs, HoldOut, Model, Options, Report, Rows, Scaling, Search, Stop, choose, choose_and_fit, fit,
+};
 
 /// Keeps the last report, and stops when it is told to.
 #[derive(Default)]
@@ -27,7 +29,7 @@ impl Observer for Listener {
 }
 
 fn options(stop: Stop) -> Options<'static> {
-    Options { stop, max_epochs: 20_000, seed: 7, ranks: None }
+    Options { stop, max_epochs: 20_000, seed: 7, ..Options::default() }
 }
 
 /// A small generator, so that examples do not depend on the trainer's.
@@ -160,7 +162,7 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 fn what_helps_is_told_when_the_epochs_run_out() {
     let (matrix, labels) = example(200, 9, 3, 4);
     let rows = Rows::from_dense(9, &matrix).unwrap();
-    let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, seed: 1, ranks: None };
+    let options = Options { stop: Stop::Gradient(1e-5), max_epochs: 3, ..Options::default() };
     let (model, report) = fit(&rows, &labels, 3, 10.0, &options, &()).unwrap();
     assert!(!report.converged());
     assert_eq!(
@@ -185,7 +187,7 @@ fn progress_is_heard_and_can_stop_training() {
     // Too hard to be solved before the first report, so that the wish to stop is heard.
     let (matrix, labels) = example(3000, 60, 5, 5);
     let rows = Rows::from_dense(60, &matrix).unwrap();
-    let options = Options { stop: Stop::Gradient(1e-12), max_epochs: usize::MAX, seed: 1, ranks: None };
+    let options = Options { stop: Stop::Gradient(1e-12), max_epochs: usize::MAX, ..Options::default() };
     let stopping = Listener { stops: true, ..Listener::default() };
     let error = fit(&rows, &labels, 5, 1e6, &options, &stopping).unwrap_err();
     assert!(matches!(error, wta::error::Error::Interrupted(_)), "{error}");
@@ -291,6 +293,125 @@ fn a_grid_of_one_is_plain_training_and_bad_grids_are_refused() {
     assert!(with(&[]).unwrap_err().to_string().contains("at least one value"));
     assert!(with(&[1.0, 1.0]).unwrap_err().to_string().contains("must increase"));
     assert!(with(&[-1.0, 1.0]).unwrap_err().to_string().contains("C must be"));
+}
+
+/// A few rows again, behind the others.
+fn repeated(matrix: &[f32], features: usize, labels: &[u16], rows: &[usize]) -> (Vec<f32>, Vec<u16>) {
+    let (mut matrix, mut labels) = (matrix.to_vec(), labels.to_vec());
+    for row in rows {
+        matrix.extend_from_within(row * features..(row + 1) * features);
+        labels.push(labels[*row]);
+    }
+    (matrix, labels)
+}
+
+/// Asserts that two trainings have found the same minimum.
+#[track_caller]
+fn assert_same_minimum(a: &(Model, Report), b: &(Model, Report)) {
+    for (a, b) in a.1.classes.iter().zip(&b.1.classes) {
+        assert!(a.converged && b.converged && (a.primal - b.primal).abs() < 2e-5 * b.primal, "{a:?} {b:?}");
+    }
+    let differences = a.0.weights.iter().zip(&b.0.weights).map(|(a, b)| (a - b).abs());
+    assert!(differences.fold(0.0, f32::max) < 2e-3);
+}
+
+#[test]
+fn a_row_of_weight_3_is_the_row_three_times_and_one_of_0_is_not_there() {
+    let (matrix, labels) = example(90, 6, 3, 5);
+    let rows = Rows::from_dense(6, &matrix).unwrap();
+    let solve = |rows: &Rows, labels: &[u16], costs: Costs<'_>| {
+        let options = Options { costs, ..options(Stop::Gap(1e-6)) };
+        fit(rows, labels, 3, 2.0, &options, &()).unwrap()
+    };
+    let mut weights = vec![1.0; 90];
+    (weights[4], weights[17], weights[30]) = (3.0, 2.0, 3.0);
+    let (more, more_labels) = repeated(&matrix, 6, &labels, &[4, 4, 17, 30, 30]);
+    let twice = solve(&Rows::from_dense(6, &more).unwrap(), &more_labels, Costs::default());
+    let weighted = solve(&rows, &labels, Costs { rows: &weights, ..Costs::default() });
+    assert_same_minimum(&weighted, &twice);
+    let plain = solve(&rows, &labels, Costs::default());
+    assert!(weighted.1.classes[0].primal > 1.01 * plain.1.classes[0].primal);
+
+    // The first 80 rows alone.
+    let mut weights = vec![1.0; 90];
+    weights[80..].fill(0.0);
+    let fewer = solve(&Rows::from_dense(6, &matrix[..80 * 6]).unwrap(), &labels[..80], Costs::default());
+    assert_eq!(solve(&rows, &labels, Costs { rows: &weights, ..Costs::default() }), fewer);
+    // Weights of 1 change nothing, to the bit.
+    assert_eq!(solve(&rows, &labels, Costs { rows: &[1.0; 90], classes: &[1.0; 3] }), plain);
+}
+
+#[test]
+fn a_classs_weight_is_its_rows_in_its_own_problem_and_of_two_classes_in_both() {
+    let (matrix, labels) = example(90, 6, 3, 8);
+    let rows = Rows::from_dense(6, &matrix).unwrap();
+    let of_class = |labels: &[u16], class| -> Vec<f32> {
+        labels.iter().map(|label| if *label == class { 5.0 } else { 1.0 }).collect()
+    };
+    let solve = |labels: &[u16], classes, costs: Costs<'_>| {
+        let options = Options { costs, ..options(Stop::Gap(1e-6)) };
+        fit(&rows, labels, classes, 0.5, &options, &()).unwrap()
+    };
+    let by_class = solve(&labels, 3, Costs { classes: &[1.0, 5.0, 1.0], ..Costs::default() });
+    let plain = solve(&labels, 3, Costs::default());
+    let by_rows = solve(&labels, 3, Costs { rows: &of_class(&labels, 1), ..Costs::default() });
+    let problems = |solved: &(Model, Report)| -> Vec<f64> {
+        solved.1.classes.iter().map(|class| class.primal).collect()
+    };
+    let (found, plain, rows_of) = (problems(&by_class), problems(&plain), problems(&by_rows));
+    assert!((found[0] - plain[0]).abs() < 1e-5 * plain[0] && (found[2] - plain[2]).abs() < 1e-5 * plain[2]);
+    assert!((found[1] - rows_of[1]).abs() < 1e-5 * found[1] && found[1] > 1.01 * plain[1]);
+
+    let two: Vec<u16> = labels.iter().map(|label| u16::from(*label == 1)).collect();
+    let by_class = solve(&two, 2, Costs { classes: &[1.0, 5.0], ..Costs::default() });
+    assert_same_minimum(&by_class, &solve(&two, 2, Costs { rows: &of_class(&two, 1), ..Costs::default() }));
+    let found = problems(&by_class);
+    assert!((found[0] - found[1]).abs() < 1e-5 * found[0]);
+}
+
+#[test]
+fn the_bias_is_the_weight_of_a_constant_or_is_not_there() {
+    let (matrix, labels) = example(60, 5, 2, 3);
+    let solve = |features: usize, matrix: &[f32], intercept: f32| {
+        let options = Options { intercept, ..options(Stop::Gap(1e-6)) };
+        fit(&Rows::from_dense(features, matrix).unwrap(), &labels, 2, 1.0, &options, &()).unwrap()
+    };
+    let with: Vec<f32> = matrix.chunks_exact(5).flat_map(|row| row.iter().copied().chain([10.0])).collect();
+    let (found, constant) = (solve(5, &matrix, 10.0), solve(6, &with, 0.0));
+    for class in 0..2 {
+        assert_eq!(constant.0.bias[class], 0.0);
+        let bias = 10.0 * constant.0.weights[class * 6 + 5];
+        assert!(bias.abs() > 0.01 && (found.0.bias[class] - bias).abs() < 2e-3 * bias.abs().max(1.0));
+        let (found, constant) = (&found.1.classes[class], &constant.1.classes[class]);
+        assert!((found.primal - constant.primal).abs() < 1e-5 * found.primal);
+    }
+    let without = solve(5, &matrix, 0.0);
+    assert!(without.0.bias == [0.0; 2] && without.1.classes[0].primal > found.1.classes[0].primal);
+}
+
+#[test]
+fn bad_weights_get_one_sentence() {
+    let rows = Rows::from_dense(1, &[1.0, 2.0, 3.0]).unwrap();
+    let message = |costs: Costs<'_>| {
+        let options = Options { costs, ..Options::default() };
+        fit(&rows, &[0, 1, 1], 2, 1.0, &options, &()).unwrap_err().to_string()
+    };
+    let by_row = |rows: &[f32]| message(Costs { rows, ..Costs::default() });
+    let by_class = |classes: &[f64]| message(Costs { classes, ..Costs::default() });
+    assert_eq!(by_row(&[1.0]), "there are 1 weights for 3 rows");
+    assert_eq!(by_class(&[1.0; 3]), "there are 3 weights for 2 classes");
+    for weight in [-1.0, f32::NAN, f32::INFINITY, 1e-12] {
+        assert!(by_row(&[1.0, weight, 1.0]).starts_with("the weight of row 1 is"), "{weight}");
+    }
+    for weight in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e30] {
+        assert!(by_class(&[weight, 1.0]).starts_with("the weight of class 0 is"), "{weight}");
+    }
+    assert!(by_row(&[0.0; 3]).contains("all rows have the weight 0"));
+    let good = Options::default();
+    for intercept in [-1.0, f32::NAN, f32::INFINITY] {
+        let error = fit(&rows, &[0, 1, 1], 2, 1.0, &Options { intercept, ..good }, &()).unwrap_err();
+        assert!(error.to_string().contains("constant of the SVM's bias"), "{intercept}");
+    }
 }
 
 proptest! {

@@ -9,7 +9,6 @@ use super::rows::Rows;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
-use crate::ranks::Team;
 
 /// The examples on which the errors of a value of `C` are counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,7 +100,7 @@ pub fn choose_and_fit(
     check_grid(&search.grid)?;
     let (mut trainer, choice, problems) = if let [c] = search.grid[..] {
         let nothing = Choice { c, trials: Vec::new(), held_out: 0, at_edge: false };
-        (Trainer::new(rows, labels, classes, &Team::of(options.ranks))?, nothing, 1)
+        (Trainer::new(rows, labels, classes, options)?, nothing, 1)
     } else {
         let mut path = Path::new(rows, labels, classes, search, options)?;
         let choice = path.walk(rows, labels, search, options, observer)?;
@@ -180,11 +179,10 @@ impl<'a> Path<'a> {
         labels: &'a [u16],
         classes: usize,
         search: &Search,
-        options: &Options<'_>,
+        options: &Options<'a>,
     ) -> Result<Self> {
         // The trainer checks the labels before they are used to make the parts.
-        let team = Team::of(options.ranks);
-        let first = Trainer::new(rows, labels, classes, &team)?;
+        let first = Trainer::new(rows, labels, classes, options)?;
         let views = Views::new(labels.len(), search.views)?;
         let examples = &labels[..views.examples];
         let mut splits = match search.hold_out {
@@ -195,7 +193,9 @@ impl<'a> Path<'a> {
         let problems = search.grid.len() * splits.len() + 1;
         let mut first = Some(first);
         let parts = splits.into_iter().map(|(training, held_out)| {
-            let trainer = first.take().map_or_else(|| Trainer::new(rows, labels, classes, &team), Ok)?;
+            let trainer = first.take().map_or_else(|| Trainer::new(rows, labels, classes, options), Ok)?;
+            // Rows that weigh nothing are counted when they are held out, but not trained on.
+            let training = training.into_iter().filter(|row| options.costs.has(*row)).collect();
             Ok(Part { trainer, training, held_out })
         });
         Ok(Self { parts: parts.collect::<Result<_>>()?, best: None, problems })

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use wta_simd::Isa;
 
+use super::costs::Costs;
 use super::gathered::{gather_model, gather_summaries};
 use super::group::{Group, Task};
 use super::lanes::LANES;
@@ -29,6 +30,11 @@ pub struct Options<'a> {
     pub max_epochs: usize,
     /// Determines the order of the rows, and so the last bits of the result.
     pub seed: u64,
+    /// What rows and classes weigh in the loss; the same by default.
+    pub costs: Costs<'a>,
+    /// The constant that each row has besides its features, whose weight is the bias; 0 for no bias. It is 1
+    /// by default, and the larger it is, the less the bias is held down.
+    pub intercept: f32,
     /// The processes that train together; this one alone by default. All of them call with the same rows,
     /// labels and options, and get the same model, whose bits are those of one process. Each trains some
     /// groups of up to eight classes; processes beyond the number of groups wait.
@@ -37,7 +43,8 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1, ranks: None }
+        let costs = Costs::default();
+        Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1, costs, intercept: 1.0, ranks: None }
     }
 }
 
@@ -114,7 +121,7 @@ pub fn fit(
     options: &Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Model, Report)> {
-    let mut trainer = Trainer::new(rows, labels, classes, &Team::of(options.ranks))?;
+    let mut trainer = Trainer::new(rows, labels, classes, options)?;
     let all = trainer.all_rows();
     let report = trainer.solve(&all, c, options, (0, 1), observer)?;
     Ok((trainer.model()?, report))
@@ -126,6 +133,8 @@ pub(super) struct Trainer<'a> {
     labels: &'a [u16],
     classes: usize,
     norms: Vec<f32>,
+    intercept: f32,
+    costs: Costs<'a>,
     /// The processes that train together.
     team: Team,
     /// The groups that this process trains.
@@ -134,8 +143,20 @@ pub(super) struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// Checks the training set; all weights and dual variables start at zero.
-    pub(super) fn new(rows: &'a Rows, labels: &'a [u16], classes: usize, team: &Team) -> Result<Self> {
+    pub(super) fn new(
+        rows: &'a Rows,
+        labels: &'a [u16],
+        classes: usize,
+        options: &Options<'a>,
+    ) -> Result<Self> {
+        let (team, intercept, costs) = (&Team::of(options.ranks), options.intercept, options.costs);
         check_labels(rows, labels)?;
+        costs.check(rows.len(), classes)?;
+        if !(0.0..=1e6).contains(&intercept) {
+            return Err(Error::Invalid(format!(
+                "the constant of the SVM's bias must be between 0 and 1e6, got {intercept}"
+            )));
+        }
         if !(2..=MOST_CLASSES).contains(&classes) {
             return Err(Error::Invalid(format!("the SVM takes 2 to {MOST_CLASSES} classes, got {classes}")));
         }
@@ -154,7 +175,8 @@ impl<'a> Trainer<'a> {
                 "the SVM needs examples of at least two classes, but the labels name {found}"
             )));
         }
-        let norm = |row| (rows.squared_norm(row) + 1.0) as f32;
+        let square = f64::from(intercept) * f64::from(intercept);
+        let norm = |row| (rows.squared_norm(row) + square) as f32;
         let norms: Vec<f32> = (0..rows.len()).into_par_iter().map(norm).collect();
         if let Some(row) = norms.iter().position(|norm| *norm > 1e12) {
             return Err(Error::Invalid(format!(
@@ -166,12 +188,13 @@ impl<'a> Trainer<'a> {
             let first = first_class(classes, group);
             Group::new(first, first_class(classes, group + 1) - first, rows)
         });
-        Ok(Self { rows, labels, classes, norms, groups: groups.collect(), team: team.clone() })
+        let (groups, team) = (groups.collect(), team.clone());
+        Ok(Self { rows, labels, classes, norms, intercept, costs, groups, team })
     }
 
-    /// The indices of all rows, for [`solve`](Self::solve).
+    /// The indices of all rows that take part, for [`solve`](Self::solve).
     pub(super) fn all_rows(&self) -> Vec<u32> {
-        (0..self.rows.len() as u32).collect()
+        (0..self.rows.len() as u32).filter(|row| self.costs.has(*row)).collect()
     }
 
     /// Solves the problem on the rows `members` with penalty `c`, starting from the last solution. The rows
@@ -197,9 +220,22 @@ impl<'a> Trainer<'a> {
             return Err(Error::Invalid("the SVM needs at least one epoch, got max_epochs = 0".into()));
         }
         let Options { max_epochs, seed, .. } = *options;
-        let Self { rows, labels, ref norms, .. } = *self;
+        let Self { rows, labels, classes, ref norms, intercept, costs, .. } = *self;
         let isa = Isa::detect();
-        let task = Task { isa, rows, labels, norms, members, c, stop, max_epochs, seed };
+        let task = Task {
+            isa,
+            rows,
+            labels,
+            classes,
+            norms,
+            intercept,
+            costs,
+            members,
+            c,
+            stop,
+            max_epochs,
+            seed,
+        };
         self.groups.par_iter_mut().for_each(|group| group.begin(&task));
         loop {
             // The clock decides how many steps fit into a round, but not what the steps compute. So a process
@@ -238,7 +274,7 @@ impl<'a> Trainer<'a> {
         weights.resize(first * features, 0.0);
         bias.resize(first, 0.0);
         for group in &self.groups {
-            group.append_to(&mut weights, &mut bias);
+            group.append_to(self.intercept, &mut weights, &mut bias);
         }
         weights.resize(classes * features, 0.0);
         bias.resize(classes, 0.0);

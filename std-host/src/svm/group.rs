@@ -1,7 +1,7 @@
 //! Dual coordinate descent for up to eight one-vs-rest problems in lockstep.
 //!
 //! The dual of class `k` is to minimise, over `alpha >= 0`, `|w|^2 / 2 + sum_i alpha_i^2 / (4 C) - sum_i
-//! alpha_i` with `w = sum_i alpha_i y_i x_i`, where `x_i` ends with the bias's constant 1. A visit to row `i`
+//! alpha_i` with `w = sum_i alpha_i y_i x_i`, where `x_i` ends with the bias's constant. A visit to row `i`
 //! minimises it over `alpha_i` alone (Hsieh et al., ICML 2008). The problems share the rows and nothing else.
 //! One pass over a row gives the dot products of all classes of the group; a second pass follows only if some
 //! `alpha` moved.
@@ -14,6 +14,7 @@
 use wta_core::Random;
 use wta_simd::{Isa, prefetch};
 
+use super::costs::{ClassCosts, Costs};
 use super::lanes::{LANES, Lanes, WideLanes, row_axpy_wide};
 use super::rows::Rows;
 use super::stop::Stop;
@@ -32,8 +33,13 @@ pub(super) struct Task<'a> {
     pub(super) rows: &'a Rows,
     /// `[row]`.
     pub(super) labels: &'a [u16],
-    /// The squared norm of each row, with the bias's 1.
+    /// The number of all classes.
+    pub(super) classes: usize,
+    /// The squared norm of each row, with the bias's constant.
     pub(super) norms: &'a [f32],
+    /// The bias's constant; 0 for none.
+    pub(super) intercept: f32,
+    pub(super) costs: Costs<'a>,
     /// The rows that take part.
     pub(super) members: &'a [u32],
     pub(super) c: f64,
@@ -72,6 +78,7 @@ pub(super) struct Group {
     count: usize,
     /// `[feature][lane]`, the bias last.
     weights: Vec<Lanes>,
+    costs: ClassCosts,
     /// `[row][lane]`, of all rows, including those that do not take part.
     alpha: Vec<Lanes>,
     /// The rows that an epoch visits.
@@ -93,6 +100,7 @@ impl Group {
             first_class,
             count,
             weights: vec![[0.0; LANES]; rows.features() + 1],
+            costs: ClassCosts::new(&Costs::default(), first_class, 0),
             alpha: vec![[0.0; LANES]; rows.len()],
             active: Vec::new(),
             random: Random::new(0),
@@ -107,6 +115,7 @@ impl Group {
     /// Prepares for `task`, keeping weights and dual variables as the start.
     pub(super) fn begin(&mut self, task: &Task) {
         self.random = Random::stream(task.seed, self.first_class as u64);
+        self.costs = ClassCosts::new(&task.costs, self.first_class, task.classes);
         self.active.clear();
         self.active.extend_from_slice(task.members);
         self.shrink_above = [f32::INFINITY; LANES];
@@ -148,13 +157,13 @@ impl Group {
             }
             let look = self.look(task, row);
             let row = row as usize;
-            let step = RELAXATION / (task.norms[row] + sums.curvature());
+            let step: Lanes = std::array::from_fn(|l| RELAXATION / (task.norms[row] + look.curvature[l]));
             let alpha = &mut self.alpha[row];
             let mut change = [0.0; LANES];
             let mut keep = [false; LANES];
             for l in 0..LANES {
                 let before = alpha[l];
-                let after = if busy[l] { (before - look.gradient[l] * step).max(0.0) } else { before };
+                let after = if busy[l] { (before - look.gradient[l] * step[l]).max(0.0) } else { before };
                 alpha[l] = after;
                 change[l] = (after - before) * look.signs[l];
                 keep[l] = busy[l] & ((after > 0.0) | (look.gradient[l] <= self.shrink_above[l]));
@@ -163,7 +172,7 @@ impl Group {
             if change != [0.0; LANES] {
                 task.isa.row_axpy(&mut self.weights, task.rows.row(row), &change);
                 let bias = &mut self.weights[task.rows.features()];
-                *bias = std::array::from_fn(|l| bias[l] + change[l]);
+                *bias = std::array::from_fn(|l| bias[l] + change[l] * task.intercept);
             }
             if keep.contains(&true) {
                 self.active[kept] = self.active[position];
@@ -260,7 +269,8 @@ impl Group {
                 let signs = self.signs(task.labels[row]);
                 let factors: WideLanes = std::array::from_fn(|l| f64::from(alpha[l] * signs[l]));
                 row_axpy_wide(&mut wide, task.rows.row(row), &factors);
-                wide[bias] = std::array::from_fn(|l| wide[bias][l] + factors[l]);
+                let intercept = f64::from(task.intercept);
+                wide[bias] = std::array::from_fn(|l| wide[bias][l] + factors[l] * intercept);
             }
         }
         for (weights, wide) in self.weights.iter_mut().zip(&wide) {
@@ -272,22 +282,31 @@ impl Group {
     #[inline(always)]
     fn look(&self, task: &Task, row: u32) -> Look {
         let row = row as usize;
-        let curvature = (0.5 / task.c) as f32;
         let dots = task.isa.row_dot(&self.weights, task.rows.row(row));
         let bias = &self.weights[task.rows.features()];
         let alpha = &self.alpha[row];
-        let signs = self.signs(task.labels[row]);
-        let excess: Lanes = std::array::from_fn(|l| signs[l] * (dots[l] + bias[l]) - 1.0);
-        let gradient: Lanes = std::array::from_fn(|l| excess[l] + curvature * alpha[l]);
+        let label = task.labels[row];
+        let signs = self.signs(label);
+        let (weight, curvature) = self.costs.of(task, row, self.lane(label));
+        let excess: Lanes =
+            std::array::from_fn(|l| signs[l] * (dots[l] + bias[l] * task.intercept) - 1.0);
+        let gradient: Lanes = std::array::from_fn(|l| excess[l] + curvature[l] * alpha[l]);
         let projected =
             std::array::from_fn(|l| if alpha[l] > 0.0 { gradient[l] } else { gradient[l].min(0.0) });
-        Look { signs, hinge: excess.map(|excess| (-excess).max(0.0)), gradient, projected }
+        let hinge = excess.map(|excess| (-excess).max(0.0));
+        Look { signs, weight, curvature, hinge, gradient, projected }
+    }
+
+    /// The lane of the class `label`; none of the group's if the class is not among them.
+    #[inline(always)]
+    fn lane(&self, label: u16) -> usize {
+        usize::from(label).wrapping_sub(self.first_class)
     }
 
     /// 1 in the lane of the class `label`, -1 in the others.
     #[inline(always)]
     fn signs(&self, label: u16) -> Lanes {
-        let own = usize::from(label).wrapping_sub(self.first_class);
+        let own = self.lane(label);
         std::array::from_fn(|l| if l == own { 1.0 } else { -1.0 })
     }
 
@@ -307,11 +326,11 @@ impl Group {
     }
 
     /// Appends the weights (`[class][feature]`) and the biases of the group's classes.
-    pub(super) fn append_to(&self, weights: &mut Vec<f32>, bias: &mut Vec<f32>) {
+    pub(super) fn append_to(&self, intercept: f32, weights: &mut Vec<f32>, bias: &mut Vec<f32>) {
         let Some((last, features)) = self.weights.split_last() else { return };
         for lane in 0..self.count {
             weights.extend(features.iter().map(|w| w[lane]));
-            bias.push(last[lane]);
+            bias.push(last[lane] * intercept);
         }
     }
 }
@@ -319,6 +338,10 @@ impl Group {
 /// The state of all classes on one row.
 struct Look {
     signs: Lanes,
+    /// What the row's hinge weighs.
+    weight: WideLanes,
+    /// The second derivative of `alpha^2 / (4 C)`, with the row's weight in `C`.
+    curvature: Lanes,
     /// `max(0, 1 - margin)`.
     hinge: Lanes,
     /// The derivative of the dual by the row's alpha.
@@ -334,7 +357,7 @@ struct Sums {
     /// no optimum.
     highest: Lanes,
     lowest: Lanes,
-    /// Sum of the squared hinges.
+    /// Sum of the squared hinges, by their weights.
     loss: WideLanes,
     /// Sum of `alpha^2 / (4 C) - alpha`.
     penalty: WideLanes,
@@ -348,18 +371,12 @@ impl Sums {
 
     #[inline(always)]
     fn add(&mut self, look: &Look, alpha: &Lanes) {
-        let quarter = (0.25 / self.c) as f32;
         for (l, &alpha) in alpha.iter().enumerate() {
             self.highest[l] = self.highest[l].max(look.projected[l]);
             self.lowest[l] = self.lowest[l].min(look.projected[l]);
-            self.loss[l] += f64::from(look.hinge[l] * look.hinge[l]);
-            self.penalty[l] += f64::from(alpha * (alpha * quarter - 1.0));
+            self.loss[l] += f64::from(look.hinge[l] * look.hinge[l]) * look.weight[l];
+            self.penalty[l] += f64::from(alpha * (alpha * (0.5 * look.curvature[l]) - 1.0));
         }
-    }
-
-    /// The second derivative of `alpha^2 / (4 C)`.
-    fn curvature(&self) -> f32 {
-        (0.5 / self.c) as f32
     }
 
     fn violation(&self, lane: usize) -> f64 {

@@ -3,6 +3,8 @@
 //!
 //! For each class, training minimises `(|w|^2 + b^2) / 2 + C sum_i max(0, 1 - y_i (w . x_i + b))^2`. This is
 //! LIBLINEAR's solver 1 with a bias of 1, and scikit-learn's `LinearSVC(loss="squared_hinge", dual=True)`.
+//! Rows and classes may have weights ([`Costs`]), and the bias another constant, or none
+//! ([`Options::intercept`]).
 //! Features are sparse [`Rows`]; a [`Scaling`] brings them to a common scale. [`fit`] trains with a given
 //! `C`; [`choose_and_fit`] first chooses it on held-out examples. Both return a [`Model`] and a [`Report`] on
 //! how well each class was solved.
@@ -14,6 +16,7 @@
 
 mod choose;
 mod columns;
+mod costs;
 pub mod file;
 mod fit;
 mod gathered;
@@ -26,6 +29,7 @@ mod stop;
 
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
 pub use columns::Columns;
+pub use costs::Costs;
 pub use fit::{ClassReport, Options, Report, fit};
 pub(crate) use gathered::append_all;
 pub use lanes::Entry;

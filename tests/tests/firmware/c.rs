@@ -60,11 +60,12 @@ fn toolchain() -> Option<&'static Toolchain> {
 
 /// The library with these features, built.
 fn library(board: &Board, features: &str) -> PathBuf {
-    let mut cargo = board.cross().cargo("build", TMPDIR);
-    cargo.args(["-p", "wta-c", "--profile", "firmware", "--features", features]);
+    // The profile `firmware` by another name, under which `core` is built already.
+    let mut cargo = board.cross().cargo_as_for_firmware("build", TMPDIR);
+    cargo.args(["-p", "wta-c", "--features", features]);
     let built = run(cargo).unwrap();
     assert!(built.success(), "cargo: {}\n{}", built.ending(), built.output);
-    board.cross().programs(TMPDIR, "firmware").join("libwta_c.a")
+    board.cross().programs(TMPDIR, "release").join("libwta_c.a")
 }
 
 impl Toolchain {

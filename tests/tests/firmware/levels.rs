@@ -13,7 +13,7 @@ use wta_tests::{announce, emulator, require, run};
 use crate::board::{Board, TMPDIR, board};
 
 /// The profiles of tests/firmware/Cargo.toml, in the order of the table's columns.
-const PROFILES: [(&str, &str); 3] = [("3", "release"), ("s", "s"), ("z", "z")];
+const PROFILES: [(&str, &str); 3] = [("3", "release"), ("s", "firmware-s"), ("z", "firmware-z")];
 
 /// Bytes of stack by call, at each of the levels.
 const RECORDS: &str = include_str!("../../firmware/stacks.toml");
