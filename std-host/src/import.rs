@@ -7,6 +7,7 @@
 //! integers) and no less (a decoder).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 use wta_core::model::{PREPROCESSING, TrainingState};
@@ -22,9 +23,9 @@ use crate::files::whole;
 use crate::preprocess::Preprocess;
 use crate::recipe::{
     Architecture, BadSamplesRecipe, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe,
-    PoolRecipe, Recipe, ScheduleRecipe, SparsityRecipe, parse,
+    PoolRecipe, Recipe, Resolved, ScheduleRecipe, SparsityRecipe, parse,
 };
-use crate::run::{CLASSIFIER, Links, RECORD, Run, SampleKind, Trained, model};
+use crate::run::{Below, CLASSIFIER, RECORD, Run, SampleKind, Trained};
 use crate::svm::file::Origin;
 use crate::svm::{self, Columns};
 use crate::train::save_checkpoint;
@@ -98,7 +99,6 @@ pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
         return Err(refused("has settings that no recipe describes".into()));
     }
     let staged = run.staged()?;
-    staged.run().begin(&parts.recipe)?;
     let imported = parts.write(&found, staged.run())?;
     staged.commit()?;
     Ok(imported)
@@ -166,14 +166,6 @@ impl Parts {
     }
 
     fn write(mut self, found: &Model<'_>, run: &Run) -> Result<Imported> {
-        // The lowest layer first; the recipe of a whole run goes first in each folder, as training writes it.
-        let all = layers(found);
-        let mut folders = vec![(run.clone(), self.recipe.clone())];
-        while let Some((run, Some(below))) =
-            folders.last().map(|(run, recipe)| (run.clone(), recipe.below.clone()))
-        {
-            folders.push((run.below(), *below));
-        }
         let classes = found.svm().map_or(0, |svm| svm.classes());
         // A device may have left a name empty.
         let name = |class: usize| match found.class_name(class) {
@@ -181,45 +173,21 @@ impl Parts {
             Some(name) => name.to_owned(),
         };
         let names = Classes::new((0..classes).map(name))?;
-        let mut below: Vec<f32> = Vec::new();
-        for ((folder, recipe), layer) in folders.iter().rev().zip(&all) {
-            if folder.folder() != run.folder() {
-                folder.begin(recipe)?;
-            }
-            let resolved = recipe.resolve(self.image)?;
-            let network = resolved.network();
-            let mut parameters = vec![0.0; network.parameters_len()];
-            let stored = layer.section(wta_core::model::PARAMETERS).unwrap_or_default();
-            let values: &[f32] = bytemuck::try_cast_slice(stored).unwrap_or_default();
-            parameters.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
-            if recipe.below.is_none() {
-                self.preprocess.save(folder.folder())?;
-            }
-            let scale = recipe.below.is_some().then(|| layer.scale());
-            let checksum = model::checksum(&below);
-            let links = Links {
-                recipe: Some(recipe.identity()),
-                preprocess: if recipe.below.is_none() { self.preprocess.checksum() } else { None },
-                below: recipe.below.is_some().then(|| format!("{checksum:08x}")),
-            };
-            let path = folder.file("model.safetensors");
-            model::save_linked(&path, &network, &parameters, scale, &links)?;
-            below.extend(&parameters);
-            // A resume must not begin with other weights: without a state of the training, it begins with
-            // these.
-            let moments = resolved.training(recipe.training.batch)?.optimizer.method.moments();
-            let moments = vec![0.0; moments * parameters.len()];
-            save_checkpoint(folder, &parameters, &moments, 0, network.code().channels)?;
-            let (form, classes) = (Form::of(self.image), names.clone());
-            folder.save_sample(&SampleKind {
-                shape: self.image,
-                form,
-                classes,
-                count: None,
-                fingerprint: None,
-            })?;
-        }
+        let kind = SampleKind {
+            shape: self.image,
+            form: Form::of(self.image),
+            classes: names.clone(),
+            count: None,
+            fingerprint: None,
+        };
+        self.trained(found)?.write(run, &kind)?;
+        // A resume must not begin with other weights: without a state of the training, it begins with these.
+        let mut folder = run.clone();
         let trained = Trained::open(run, self.image)?;
+        for layer in trained.layers().into_iter().rev() {
+            layer.save_as_trained(&folder, None)?;
+            folder = folder.below();
+        }
         if !found.parameters().is_some_and(|parameters| parameters.has_decoder()) {
             self.notes
                 .push("it has no decoder: that of the run is 0 throughout, which training would begin from");
@@ -240,6 +208,25 @@ impl Parts {
             run.save_json(RECORD, &record)?;
         }
         Ok(Imported { trained, classes, step, notes: self.notes })
+    }
+
+    /// The network with all layers.
+    fn trained(&self, found: &Model<'_>) -> Result<Trained> {
+        let top = Arc::new(self.recipe.resolve(self.image)?);
+        let mut all: Vec<Arc<Resolved>> =
+            std::iter::successors(Some(top.clone()), |layer| layer.below().cloned()).collect();
+        all.reverse();
+        let preprocess = Arc::new(self.preprocess.clone());
+        let mut trained: Option<Trained> = None;
+        for (resolved, layer) in all.into_iter().zip(layers(found)) {
+            let mut parameters = vec![0.0; resolved.network().parameters_len()];
+            let stored = layer.section(wta_core::model::PARAMETERS).unwrap_or_default();
+            let values: &[f32] = bytemuck::try_cast_slice(stored).unwrap_or_default();
+            parameters.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            let below = trained.take().map(|trained| Box::new(Below { trained, scale: layer.scale() }));
+            trained = Some(Trained { resolved, parameters, preprocess: preprocess.clone(), below });
+        }
+        trained.ok_or_else(|| Error::Invalid("the model has no layer".to_owned()))
     }
 
     /// Writes the checkpoint, if there is the state of a training; returns the steps done.

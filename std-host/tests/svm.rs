@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use wta::Observer;
 use wta::observer::SvmProgress;
 use wta::svm::{
-    Costs, HoldOut, Model, Options, Report, Rows, Scaling, Search, Stop, choose, choose_and_fit, fit,
+    Costs, HoldOut, Model, Options, Report, Rows, Scaling, Search, Solver, Stop, choose, choose_and_fit, fit,
 };
 
 /// Keeps the last report, and stops when it is told to.
@@ -107,9 +107,24 @@ fn train(
     c: f64,
     stop: Stop,
 ) -> (Model, Report) {
-    let rows = Rows::from_dense(features, matrix).unwrap();
-    fit(&rows, labels, classes, c, &options(stop), &()).unwrap()
+    train_by(Solver::Dual, matrix, features, labels, classes, c, stop)
 }
+
+fn train_by(
+    solver: Solver,
+    matrix: &[f32],
+    features: usize,
+    labels: &[u16],
+    classes: usize,
+    c: f64,
+    stop: Stop,
+) -> (Model, Report) {
+    let rows = Rows::from_dense(features, matrix).unwrap();
+    fit(&rows, labels, classes, c, &Options { solver, ..options(stop) }, &()).unwrap()
+}
+
+/// Both methods.
+const SOLVERS: [Solver; 2] = [Solver::Dual, Solver::Newton];
 
 #[test]
 fn two_points_have_the_solution_of_the_definition() {
@@ -144,10 +159,14 @@ fn a_class_without_examples_is_reported_and_never_wins_here() {
 
 #[test]
 fn the_result_does_not_depend_on_the_number_of_threads() {
+    SOLVERS.iter().for_each(|solver| threads_do_not_matter(*solver));
+}
+
+fn threads_do_not_matter(solver: Solver) {
     let (matrix, labels) = example(300, 23, 10, 3);
     let on_threads = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| train(&matrix, 23, &labels, 10, 1.0, Stop::Gradient(1e-2)))
+        pool.install(|| train_by(solver, &matrix, 23, &labels, 10, 1.0, Stop::Gradient(1e-2)))
     };
     let bits = |model: &Model| -> Vec<u32> {
         model.weights.iter().chain(&model.bias).map(|w| w.to_bits()).collect()
@@ -317,10 +336,14 @@ fn assert_same_minimum(a: &(Model, Report), b: &(Model, Report)) {
 
 #[test]
 fn a_row_of_weight_3_is_the_row_three_times_and_one_of_0_is_not_there() {
+    SOLVERS.iter().for_each(|solver| rows_have_weights(*solver));
+}
+
+fn rows_have_weights(solver: Solver) {
     let (matrix, labels) = example(90, 6, 3, 5);
     let rows = Rows::from_dense(6, &matrix).unwrap();
     let solve = |rows: &Rows, labels: &[u16], costs: Costs<'_>| {
-        let options = Options { costs, ..options(Stop::Gap(1e-6)) };
+        let options = Options { costs, solver, ..options(Stop::Gap(1e-6)) };
         fit(rows, labels, 3, 2.0, &options, &()).unwrap()
     };
     let mut weights = vec![1.0; 90];
@@ -343,13 +366,17 @@ fn a_row_of_weight_3_is_the_row_three_times_and_one_of_0_is_not_there() {
 
 #[test]
 fn a_classs_weight_is_its_rows_in_its_own_problem_and_of_two_classes_in_both() {
+    SOLVERS.iter().for_each(|solver| classes_have_weights(*solver));
+}
+
+fn classes_have_weights(solver: Solver) {
     let (matrix, labels) = example(90, 6, 3, 8);
     let rows = Rows::from_dense(6, &matrix).unwrap();
     let of_class = |labels: &[u16], class| -> Vec<f32> {
         labels.iter().map(|label| if *label == class { 5.0 } else { 1.0 }).collect()
     };
     let solve = |labels: &[u16], classes, costs: Costs<'_>| {
-        let options = Options { costs, ..options(Stop::Gap(1e-6)) };
+        let options = Options { costs, solver, ..options(Stop::Gap(1e-6)) };
         fit(&rows, labels, classes, 0.5, &options, &()).unwrap()
     };
     let by_class = solve(&labels, 3, Costs { classes: &[1.0, 5.0, 1.0], ..Costs::default() });
@@ -371,9 +398,13 @@ fn a_classs_weight_is_its_rows_in_its_own_problem_and_of_two_classes_in_both() {
 
 #[test]
 fn the_bias_is_the_weight_of_a_constant_or_is_not_there() {
+    SOLVERS.iter().for_each(|solver| the_bias_has_a_constant(*solver));
+}
+
+fn the_bias_has_a_constant(solver: Solver) {
     let (matrix, labels) = example(60, 5, 2, 3);
     let solve = |features: usize, matrix: &[f32], intercept: f32| {
-        let options = Options { intercept, ..options(Stop::Gap(1e-6)) };
+        let options = Options { intercept, solver, ..options(Stop::Gap(1e-6)) };
         fit(&Rows::from_dense(features, matrix).unwrap(), &labels, 2, 1.0, &options, &()).unwrap()
     };
     let with: Vec<f32> = matrix.chunks_exact(5).flat_map(|row| row.iter().copied().chain([10.0])).collect();
@@ -387,6 +418,46 @@ fn the_bias_is_the_weight_of_a_constant_or_is_not_there() {
     }
     let without = solve(5, &matrix, 0.0);
     assert!(without.0.bias == [0.0; 2] && without.1.classes[0].primal > found.1.classes[0].primal);
+}
+
+#[test]
+fn newtons_method_finds_the_minimum_of_features_of_any_scale_in_few_steps() {
+    let (mut matrix, labels) = example(300, 12, 4, 9);
+    for row in matrix.chunks_exact_mut(12) {
+        row.iter_mut()
+            .enumerate()
+            .for_each(|(feature, v)| *v = *v * 10f32.powi(feature as i32 % 7 - 2) + 3.0);
+    }
+    let (model, report) = train_by(Solver::Newton, &matrix, 12, &labels, 4, 1.0, Stop::Gap(1e-9));
+    for (class, of) in report.classes.iter().enumerate() {
+        assert!(of.converged && of.epochs <= 30 && of.primal - of.dual <= 1e-9 * of.primal, "{of:?}");
+        let (primal, _) = objectives(&matrix, &labels, &model, class, 1.0);
+        assert!((primal - of.primal).abs() < 1e-4 * primal, "{primal} {of:?}");
+        assert!(of.support_vectors > 0 && of.support_vectors <= 300);
+    }
+    let few = Options { solver: Solver::Newton, max_epochs: 1, stop: Stop::Gap(1e-9), ..Options::default() };
+    let rows = Rows::from_dense(12, &matrix).unwrap();
+    let (_, report) = fit(&rows, &labels, 4, 1.0, &few, &()).unwrap();
+    assert!(!report.converged() && report.classes.iter().all(|class| class.epochs == 1));
+    let error = fit(&rows, &labels, 4, 1.0, &few, &Listener { stops: true, ..Listener::default() });
+    assert!(error.unwrap_err().to_string().contains("the SVM was stopped after"));
+}
+
+#[test]
+fn few_dense_features_are_solved_by_newtons_method_and_others_by_passes() {
+    let by = |solver, features, matrix: &[f32], labels: &[u16]| {
+        let stop = Stop::Gradient(1e-3);
+        train_by(solver, matrix, features, labels, 3, 1.0, stop)
+    };
+    let (matrix, labels) = example(200, 20, 3, 4);
+    assert_eq!(by(Solver::Auto, 20, &matrix, &labels), by(Solver::Newton, 20, &matrix, &labels));
+    assert_ne!(by(Solver::Auto, 20, &matrix, &labels), by(Solver::Dual, 20, &matrix, &labels));
+    // A hundred words of a text.
+    let mut sparse = vec![0.0; 60 * 600];
+    for (row, values) in sparse.chunks_exact_mut(600).enumerate() {
+        (0..10).for_each(|k| values[(row * 37 + k * 59) % 600] = 1.0 + (row % 3) as f32);
+    }
+    assert_eq!(by(Solver::Auto, 600, &sparse, &labels[..60]), by(Solver::Dual, 600, &sparse, &labels[..60]));
 }
 
 #[test]
@@ -415,7 +486,7 @@ fn bad_weights_get_one_sentence() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn every_class_is_solved_by_an_independent_measure(
@@ -424,11 +495,12 @@ proptest! {
         rows in 40usize..120,
         c in prop::sample::select(vec![0.03, 1.0, 5.0, 20.0]),
         by_gap in any::<bool>(),
+        solver in prop::sample::select(SOLVERS.to_vec()),
         seed in any::<u32>(),
     ) {
         let (matrix, labels) = example(rows, features, classes, seed);
         let stop = if by_gap { Stop::Gap(1e-5) } else { Stop::Gradient(1e-4) };
-        let (model, report) = train(&matrix, features, &labels, classes, c, stop);
+        let (model, report) = train_by(solver, &matrix, features, &labels, classes, c, stop);
         prop_assert!(report.converged(), "{:?}", report);
         let rows = Rows::from_dense(features, &matrix).unwrap();
         let own = model.objective(&rows, &labels, c).unwrap();

@@ -100,7 +100,7 @@ impl Collector {
             Values::Floats(numbers) => {
                 numbers.iter().try_for_each(|number| file.write_all(&number.to_le_bytes()))
             }
-            Values::Stored(_) | Values::Windows(_) | Values::Chosen(_) => Ok(()),
+            Values::Held(_) | Values::Stored(_) | Values::Windows(_) | Values::Chosen(_) => Ok(()),
         };
         written.map_err(|error| failed("write", &self.folder, error))?;
         self.file = Some(file);

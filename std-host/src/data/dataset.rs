@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 
 use super::classes::Classes;
 use super::form::Form;
+use super::held::{Held, Holder};
 use super::values::Values;
 
 /// A part of a data set.
@@ -84,14 +85,27 @@ impl Dataset {
     /// [`Error::Invalid`] if the numbers do not make whole images, or one is not finite.
     pub fn from_floats(shape: Shape, numbers: impl Into<Vec<f32>>) -> Result<Self> {
         let numbers = numbers.into();
-        let len = shape.len().max(1);
-        if let Some(index) = numbers.iter().position(|number| !number.is_finite()) {
-            let (image, element) = (index / len, index % len);
-            let problem =
-                format!("element {element} of image {image} is not a finite number; clean the data");
-            return Err(Error::Invalid(problem));
-        }
+        expect_finite(shape, &numbers)?;
         Self::from_values(shape, numbers.into())
+    }
+
+    /// The same from numbers that stay where they are, in somebody else's memory.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use wta::{Dataset, Shape};
+    ///
+    /// let data = Dataset::from_held(Shape::vector(3), Arc::new([0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0]))?;
+    /// assert_eq!(data.len(), 2);
+    /// # Ok::<(), wta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::from_floats`].
+    pub fn from_held(shape: Shape, holder: Holder) -> Result<Self> {
+        expect_finite(shape, (*holder).as_ref())?;
+        Self::from_values(shape, Values::Held(Held::new(holder)))
     }
 
     /// The same from bytes, 0 to 255. With `data.divide_by = 255` in the recipe they lie between 0 and 1.
@@ -217,6 +231,14 @@ impl Dataset {
             )),
         }
     }
+}
+
+/// `Ok` if all numbers are finite.
+fn expect_finite(shape: Shape, numbers: &[f32]) -> Result<()> {
+    let Some(index) = numbers.iter().position(|number| !number.is_finite()) else { return Ok(()) };
+    let len = shape.len().max(1);
+    let (image, element) = (index / len, index % len);
+    Err(Error::Invalid(format!("element {element} of image {image} is not a finite number; clean the data")))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::held::Held;
 use super::stored::Stored;
 use super::windows::Windows;
 use crate::error::Result;
@@ -13,6 +14,8 @@ pub enum Values {
     Bytes(Vec<u8>),
     /// Any finite numbers, in memory.
     Floats(Vec<f32>),
+    /// The same, in somebody else's memory.
+    Held(Held),
     /// Numbers of any type in files.
     Stored(Stored),
     /// Windows of recordings, which may overlap.
@@ -49,6 +52,7 @@ impl Values {
         match self {
             Self::Bytes(values) => values.len(),
             Self::Floats(values) => values.len(),
+            Self::Held(held) => held.numbers().len(),
             Self::Stored(stored) => stored.len(),
             Self::Windows(windows) => windows.len(),
             Self::Chosen(chosen) => chosen.indices.len() * chosen.sample,
@@ -70,7 +74,7 @@ impl Values {
         match self {
             Self::Bytes(_) => true,
             Self::Stored(stored) => stored.is_bytes(),
-            Self::Floats(_) | Self::Windows(_) => false,
+            Self::Floats(_) | Self::Held(_) | Self::Windows(_) => false,
             Self::Chosen(chosen) => chosen.from.is_bytes(),
         }
     }
@@ -78,7 +82,7 @@ impl Values {
     /// Whether the numbers are in memory.
     pub fn is_in_memory(&self) -> bool {
         match self {
-            Self::Bytes(_) | Self::Floats(_) => true,
+            Self::Bytes(_) | Self::Floats(_) | Self::Held(_) => true,
             Self::Stored(_) => false,
             Self::Windows(windows) => windows.is_in_memory(),
             Self::Chosen(chosen) => chosen.from.is_in_memory(),
@@ -101,10 +105,8 @@ impl Values {
                 let values = values.get(start..end).unwrap_or_default();
                 to.iter_mut().zip(values).for_each(|(to, byte)| *to = f32::from(*byte) * scale);
             }
-            Self::Floats(values) => {
-                let values = values.get(start..end).unwrap_or_default();
-                to.iter_mut().zip(values).for_each(|(to, value)| *to = value * scale);
-            }
+            Self::Floats(values) => scaled(values, start..end, scale, to),
+            Self::Held(held) => scaled(held.numbers(), start..end, scale, to),
             Self::Stored(stored) => {
                 stored.write(start, to)?;
                 to.iter_mut().for_each(|to| *to *= scale);
@@ -127,6 +129,7 @@ impl Values {
         match self {
             Self::Bytes(values) => Self::Bytes(values.split_off(at)),
             Self::Floats(values) => Self::Floats(values.split_off(at)),
+            Self::Held(held) => Self::Held(held.split_off(at)),
             Self::Stored(stored) => Self::Stored(stored.split_off(at)),
             Self::Windows(windows) => Self::Windows(windows.split_off(at)),
             Self::Chosen(chosen) => {
@@ -140,4 +143,10 @@ impl Values {
     pub(super) fn chosen(self, sample: usize, indices: Vec<usize>) -> Self {
         Self::Chosen(Chosen { from: Arc::new(self), sample, indices })
     }
+}
+
+/// Some of the values, each multiplied.
+fn scaled(values: &[f32], range: std::ops::Range<usize>, scale: f32, to: &mut [f32]) {
+    let values = values.get(range).unwrap_or_default();
+    to.iter_mut().zip(values).for_each(|(to, value)| *to = value * scale);
 }

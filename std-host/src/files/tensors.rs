@@ -8,14 +8,15 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::seal::{self, Described, Sealed};
 use crate::error::{Error, Result};
 
-/// A tensor to be written.
-pub(crate) struct Tensor {
+/// A named tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Its dimensions.
-    pub(crate) shape: Vec<usize>,
+    pub shape: Vec<usize>,
     /// Its numbers, row by row.
-    pub(crate) values: Vec<f32>,
+    pub values: Vec<f32>,
 }
 
 /// The tensors of a file in memory.

@@ -6,3 +6,5 @@ pub(crate) mod block;
 pub mod limit;
 pub(crate) mod per_thread;
 pub(crate) mod reserve;
+
+pub use reserve::with_capacity;

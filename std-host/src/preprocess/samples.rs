@@ -162,12 +162,11 @@ impl<'a> Samples<'a> {
     }
 
     /// Writes preprocessed images one after the other, with their channels last.
-    pub(crate) fn write_images(
-        &self,
-        preprocessor: &Preprocessor,
-        indices: &[usize],
-        to: &mut [f32],
-    ) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::write`].
+    pub fn write_images(&self, preprocessor: &Preprocessor, indices: &[usize], to: &mut [f32]) -> Result<()> {
         self.write_shown(indices, self.scale, to)?;
         preprocessor.apply(to);
         Ok(())

@@ -5,6 +5,7 @@
 //! columns, channels]`, or of a patch; those per channel `[channels]`, those of all numbers `[1]`. A matrix
 //! has a row and a column for each number of an image or a patch, in the same order.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use super::learnt::{Preprocess, Step};
 use super::standardise::Standardise;
 use super::zca::Zca;
 use crate::error::{Error, Result};
-use crate::files::tensors::{Tensor, Tensors, write};
+use crate::files::tensors::Tensor;
+use crate::files::tensors::{Tensors, write};
 use crate::files::whole;
 use crate::recipe::{PreprocessRecipe, Recipe};
 
@@ -27,6 +29,12 @@ impl Preprocess {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
+        let tensors = self.tensors();
+        if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors, &[]) }
+    }
+
+    /// The learnt numbers as the file has them.
+    pub fn tensors(&self) -> Vec<Tensor> {
         let Shape { channels, height, width } = self.shape;
         let image = vec![height, width, channels];
         let square = vec![self.shape.len(); 2];
@@ -53,7 +61,24 @@ impl Preprocess {
                 }
             }
         }
-        if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors, &[]) }
+        tensors
+    }
+
+    /// The steps of a recipe that have learnt the numbers of these [`tensors`](Self::tensors), by their
+    /// names, from images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if a tensor is missing, or has not as many numbers as the step needs.
+    pub fn of_tensors(recipe: &Recipe, shape: Shape, tensors: &BTreeMap<String, Vec<f32>>) -> Result<Self> {
+        Self::build(recipe, shape, |index, name, shape| {
+            let name = format!("{index}.{name}");
+            let fits = |values: &&Vec<f32>| values.len() == shape.iter().product::<usize>();
+            let values = tensors.get(&name).filter(fits);
+            values
+                .cloned()
+                .ok_or_else(|| Error::Invalid(format!("the tensor {name} of {shape:?} numbers is not there")))
+        })
     }
 
     /// CRC-32 of the learnt numbers, step by step, in hexadecimal; `None` if no step has learnt any.

@@ -7,6 +7,7 @@ mod lock;
 pub mod model;
 mod proof;
 mod sample;
+mod save;
 mod shared;
 mod staged;
 mod trained;

@@ -11,7 +11,8 @@ use wta_core::{Network, Role};
 
 use super::links::Links;
 use crate::error::{Error, Result};
-use crate::files::tensors::{Tensor, Tensors, bytes_of, write};
+pub use crate::files::tensors::Tensor;
+use crate::files::tensors::{Tensors, bytes_of, write};
 use crate::files::whole;
 use crate::layout::transposed;
 use crate::memory::reserve;
@@ -135,7 +136,8 @@ fn expect_input(path: &Path, network: &Network, shape: &[usize]) -> Result<()> {
     Err(Error::Invalid(format!("the samples have {found} {what}, but the network of {run} takes {takes}")))
 }
 
-fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
+/// The parameters as the file has them, in its order.
+pub fn tensors_of(network: &Network, parameters: &[f32]) -> Vec<Tensor> {
     let linear = network.is_fully_connected();
     let regions = network.regions();
     let tensors = regions.iter().map(|region| {

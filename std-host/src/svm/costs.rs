@@ -1,6 +1,5 @@
 //! How much rows and classes weigh in the loss.
 
-use super::group::Task;
 use super::lanes::{LANES, Lanes, WideLanes};
 use crate::error::{Error, Result};
 
@@ -44,7 +43,9 @@ impl Costs<'_> {
             )));
         }
         if !self.rows.is_empty() && self.rows.iter().all(|weight| *weight == 0.0) {
-            return Err(Error::Invalid("all rows have the weight 0, so there is nothing to learn from".into()));
+            return Err(Error::Invalid(
+                "all rows have the weight 0, so there is nothing to learn from".into(),
+            ));
         }
         Ok(())
     }
@@ -80,13 +81,13 @@ impl ClassCosts {
     /// What a row of the lane `own` weighs in each lane, and the second derivative of `alpha^2 / (4 C)`
     /// there.
     #[inline(always)]
-    pub(super) fn of(&self, task: &Task<'_>, row: usize, own: usize) -> (WideLanes, Lanes) {
-        if task.costs.rows.is_empty() && task.costs.classes.is_empty() {
-            return ([1.0; LANES], [(0.5 / task.c) as f32; LANES]);
+    pub(super) fn of(&self, costs: &Costs<'_>, c: f64, row: usize, own: usize) -> (WideLanes, Lanes) {
+        if costs.rows.is_empty() && costs.classes.is_empty() {
+            return ([1.0; LANES], [(0.5 / c) as f32; LANES]);
         }
-        let row = task.costs.rows.get(row).map_or(1.0, |weight| f64::from(*weight));
+        let row = costs.rows.get(row).map_or(1.0, |weight| f64::from(*weight));
         let weights: WideLanes =
             std::array::from_fn(|lane| row * if lane == own { self.own[lane] } else { self.other[lane] });
-        (weights, weights.map(|weight| (0.5 / (task.c * weight)) as f32))
+        (weights, weights.map(|weight| (0.5 / (c * weight)) as f32))
     }
 }

@@ -9,10 +9,12 @@ use wta_simd::Isa;
 
 use super::costs::Costs;
 use super::gathered::{gather_model, gather_summaries};
-use super::group::{Group, Task};
+use super::group::{Group, Summary, Task};
 use super::lanes::LANES;
 use super::model::{MOST_CLASSES, Model, check_labels};
+use super::newton::{self, Problem};
 use super::rows::Rows;
+use super::solver::Solver;
 use super::stop::Stop;
 use crate::error::{Error, Interrupted, Result};
 use crate::observer::{Observer, SvmProgress};
@@ -26,8 +28,12 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 pub struct Options<'a> {
     /// When a class counts as solved.
     pub stop: Stop,
-    /// The most passes over the active rows. A class that is not solved by then is reported as such.
+    /// The most passes over the active rows, or steps of Newton's method. A class that is not solved by then
+    /// is reported as such.
     pub max_epochs: usize,
+    /// The method of [`fit`]. A search for C ([`choose`](super::choose)) goes by [`Solver::Dual`], which
+    /// begins each value of C with the solution for the one before.
+    pub solver: Solver,
     /// Determines the order of the rows, and so the last bits of the result.
     pub seed: u64,
     /// What rows and classes weigh in the loss; the same by default.
@@ -43,8 +49,29 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        let costs = Costs::default();
-        Self { stop: Stop::Gap(1e-3), max_epochs: 1000, seed: 1, costs, intercept: 1.0, ranks: None }
+        Self {
+            stop: Stop::Gap(1e-3),
+            max_epochs: 1000,
+            solver: Solver::default(),
+            seed: 1,
+            costs: Costs::default(),
+            intercept: 1.0,
+            ranks: None,
+        }
+    }
+}
+
+impl Options<'_> {
+    /// `Ok` if training can end.
+    fn check(&self) -> Result<()> {
+        let tolerance = self.stop.value();
+        if !(tolerance > 0.0 && tolerance < f64::INFINITY) {
+            return Err(Error::Invalid(format!("the SVM's tolerance must be positive, got {tolerance}")));
+        }
+        if self.max_epochs == 0 {
+            return Err(Error::Invalid("the SVM needs at least one epoch, got max_epochs = 0".into()));
+        }
+        Ok(())
     }
 }
 
@@ -121,10 +148,92 @@ pub fn fit(
     options: &Options<'_>,
     observer: &dyn Observer,
 ) -> Result<(Model, Report)> {
+    if options.solver.for_rows(rows) == Solver::Newton && Team::of(options.ranks).is_alone() {
+        return by_newton(rows, labels, classes, c, options, observer);
+    }
     let mut trainer = Trainer::new(rows, labels, classes, options)?;
     let all = trainer.all_rows();
     let report = trainer.solve(&all, c, options, (0, 1), observer)?;
     Ok((trainer.model()?, report))
+}
+
+/// The same by Newton's method.
+fn by_newton(
+    rows: &Rows,
+    labels: &[u16],
+    classes: usize,
+    c: f64,
+    options: &Options<'_>,
+    observer: &dyn Observer,
+) -> Result<(Model, Report)> {
+    expect_problem(rows, labels, classes, options)?;
+    check_penalty(c)?;
+    options.check()?;
+    let Options { stop, max_epochs: max_steps, costs, intercept, .. } = *options;
+    let members: Vec<u32> = members(rows, &costs);
+    let problem = Problem { rows, labels, classes, members: &members, c, costs, intercept, stop, max_steps };
+    let (model, summaries) = newton::solve(&problem, observer)?;
+    Ok((model, report_of(labels, &members, summaries)?))
+}
+
+/// `Ok` if there is a label for each row, of at least two classes, and weights, if any, that make sense.
+fn expect_problem(rows: &Rows, labels: &[u16], classes: usize, options: &Options<'_>) -> Result<()> {
+    check_labels(rows, labels)?;
+    options.costs.check(rows.len(), classes)?;
+    let intercept = options.intercept;
+    if !(0.0..=1e6).contains(&intercept) {
+        return Err(Error::Invalid(format!(
+            "the constant of the SVM's bias must be between 0 and 1e6, got {intercept}"
+        )));
+    }
+    if !(2..=MOST_CLASSES).contains(&classes) {
+        return Err(Error::Invalid(format!("the SVM takes 2 to {MOST_CLASSES} classes, got {classes}")));
+    }
+    if u32::try_from(rows.len()).is_err() {
+        return Err(Error::Invalid(format!("the SVM takes fewer than 2^32 rows, got {}", rows.len())));
+    }
+    if let Some(row) = labels.iter().position(|&label| usize::from(label) >= classes) {
+        let label = labels[row];
+        return Err(Error::Invalid(format!(
+            "the label of row {row} is {label}, but there are only {classes} classes"
+        )));
+    }
+    if labels.windows(2).all(|pair| pair[0] == pair[1]) {
+        let found = labels.first().map_or("none".to_string(), |label| format!("only class {label}"));
+        return Err(Error::Invalid(format!(
+            "the SVM needs examples of at least two classes, but the labels name {found}"
+        )));
+    }
+    Ok(())
+}
+
+/// The indices of the rows that take part.
+fn members(rows: &Rows, costs: &Costs<'_>) -> Vec<u32> {
+    (0..rows.len() as u32).filter(|row| costs.has(*row)).collect()
+}
+
+/// How training ended on the rows `members`.
+fn report_of(labels: &[u16], members: &[u32], summaries: Vec<Summary>) -> Result<Report> {
+    let mut examples = vec![0; summaries.len()];
+    for &row in members {
+        examples[usize::from(labels[row as usize])] += 1;
+    }
+    let classes = summaries.into_iter().zip(examples).map(|(summary, examples)| ClassReport {
+        primal: summary.primal,
+        dual: summary.dual,
+        violation: summary.violation,
+        support_vectors: summary.support_vectors,
+        epochs: summary.epochs,
+        converged: summary.converged,
+        examples,
+    });
+    let report = Report { classes: classes.collect() };
+    if let Some(class) = report.classes.iter().position(|class| !class.primal.is_finite()) {
+        return Err(Error::Invalid(format!(
+            "the SVM of class {class} has grown beyond the numbers of f32: scale the features or lower C"
+        )));
+    }
+    Ok(report)
 }
 
 /// A series of problems on the same rows, each started from the solution of the one before.
@@ -150,31 +259,7 @@ impl<'a> Trainer<'a> {
         options: &Options<'a>,
     ) -> Result<Self> {
         let (team, intercept, costs) = (&Team::of(options.ranks), options.intercept, options.costs);
-        check_labels(rows, labels)?;
-        costs.check(rows.len(), classes)?;
-        if !(0.0..=1e6).contains(&intercept) {
-            return Err(Error::Invalid(format!(
-                "the constant of the SVM's bias must be between 0 and 1e6, got {intercept}"
-            )));
-        }
-        if !(2..=MOST_CLASSES).contains(&classes) {
-            return Err(Error::Invalid(format!("the SVM takes 2 to {MOST_CLASSES} classes, got {classes}")));
-        }
-        if u32::try_from(rows.len()).is_err() {
-            return Err(Error::Invalid(format!("the SVM takes fewer than 2^32 rows, got {}", rows.len())));
-        }
-        if let Some(row) = labels.iter().position(|&label| usize::from(label) >= classes) {
-            let label = labels[row];
-            return Err(Error::Invalid(format!(
-                "the label of row {row} is {label}, but there are only {classes} classes"
-            )));
-        }
-        if labels.windows(2).all(|pair| pair[0] == pair[1]) {
-            let found = labels.first().map_or("none".to_string(), |label| format!("only class {label}"));
-            return Err(Error::Invalid(format!(
-                "the SVM needs examples of at least two classes, but the labels name {found}"
-            )));
-        }
+        expect_problem(rows, labels, classes, options)?;
         let square = f64::from(intercept) * f64::from(intercept);
         let norm = |row| (rows.squared_norm(row) + square) as f32;
         let norms: Vec<f32> = (0..rows.len()).into_par_iter().map(norm).collect();
@@ -194,7 +279,7 @@ impl<'a> Trainer<'a> {
 
     /// The indices of all rows that take part, for [`solve`](Self::solve).
     pub(super) fn all_rows(&self) -> Vec<u32> {
-        (0..self.rows.len() as u32).filter(|row| self.costs.has(*row)).collect()
+        members(self.rows, &self.costs)
     }
 
     /// Solves the problem on the rows `members` with penalty `c`, starting from the last solution. The rows
@@ -209,33 +294,12 @@ impl<'a> Trainer<'a> {
         observer: &dyn Observer,
     ) -> Result<Report> {
         check_penalty(c)?;
-        let stop = options.stop;
-        if !(stop.value() > 0.0 && stop.value() < f64::INFINITY) {
-            return Err(Error::Invalid(format!(
-                "the SVM's tolerance must be positive, got {}",
-                stop.value()
-            )));
-        }
-        if options.max_epochs == 0 {
-            return Err(Error::Invalid("the SVM needs at least one epoch, got max_epochs = 0".into()));
-        }
-        let Options { max_epochs, seed, .. } = *options;
+        options.check()?;
+        let Options { stop, max_epochs, seed, .. } = *options;
         let Self { rows, labels, classes, ref norms, intercept, costs, .. } = *self;
         let isa = Isa::detect();
-        let task = Task {
-            isa,
-            rows,
-            labels,
-            classes,
-            norms,
-            intercept,
-            costs,
-            members,
-            c,
-            stop,
-            max_epochs,
-            seed,
-        };
+        let task =
+            Task { isa, rows, labels, classes, norms, intercept, costs, members, c, stop, max_epochs, seed };
         self.groups.par_iter_mut().for_each(|group| group.begin(&task));
         loop {
             // The clock decides how many steps fit into a round, but not what the steps compute. So a process
@@ -300,28 +364,9 @@ impl<'a> Trainer<'a> {
     }
 
     fn report(&self, members: &[u32]) -> Result<Report> {
-        let mut examples = vec![0; self.classes];
-        for &row in members {
-            examples[usize::from(self.labels[row as usize])] += 1;
-        }
         let mine = self.groups.iter().flat_map(Group::summaries).copied();
         let summaries = gather_summaries(&self.team, |rank| self.classes_of(rank), mine)?;
-        let classes = summaries.into_iter().zip(examples).map(|(summary, examples)| ClassReport {
-            primal: summary.primal,
-            dual: summary.dual,
-            violation: summary.violation,
-            support_vectors: summary.support_vectors,
-            epochs: summary.epochs,
-            converged: summary.converged,
-            examples,
-        });
-        let report = Report { classes: classes.collect() };
-        if let Some(class) = report.classes.iter().position(|class| !class.primal.is_finite()) {
-            return Err(Error::Invalid(format!(
-                "the SVM of class {class} has grown beyond the numbers of f32: scale the features or lower C"
-            )));
-        }
-        Ok(report)
+        report_of(self.labels, members, summaries)
     }
 }
 

@@ -287,9 +287,8 @@ impl Group {
         let alpha = &self.alpha[row];
         let label = task.labels[row];
         let signs = self.signs(label);
-        let (weight, curvature) = self.costs.of(task, row, self.lane(label));
-        let excess: Lanes =
-            std::array::from_fn(|l| signs[l] * (dots[l] + bias[l] * task.intercept) - 1.0);
+        let (weight, curvature) = self.costs.of(&task.costs, task.c, row, self.lane(label));
+        let excess: Lanes = std::array::from_fn(|l| signs[l] * (dots[l] + bias[l] * task.intercept) - 1.0);
         let gradient: Lanes = std::array::from_fn(|l| excess[l] + curvature[l] * alpha[l]);
         let projected =
             std::array::from_fn(|l| if alpha[l] > 0.0 { gradient[l] } else { gradient[l].min(0.0) });
@@ -403,6 +402,6 @@ fn squares(weights: &[Lanes]) -> WideLanes {
     sums
 }
 
-fn relative_gap(primal: f64, dual: f64) -> f64 {
+pub(super) fn relative_gap(primal: f64, dual: f64) -> f64 {
     if primal > 0.0 { (primal - dual) / primal } else { 0.0 }
 }

@@ -1,5 +1,5 @@
 //! Linear support vector machines: one class against the rest, L2-regularised squared hinge loss, by dual
-//! coordinate descent.
+//! coordinate descent or, for few features, by Newton's method ([`Solver`]).
 //!
 //! For each class, training minimises `(|w|^2 + b^2) / 2 + C sum_i max(0, 1 - y_i (w . x_i + b))^2`. This is
 //! LIBLINEAR's solver 1 with a bias of 1, and scikit-learn's `LinearSVC(loss="squared_hinge", dual=True)`.
@@ -23,8 +23,10 @@ mod gathered;
 mod group;
 pub mod lanes;
 mod model;
+mod newton;
 mod rows;
 mod scaling;
+mod solver;
 mod stop;
 
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
@@ -37,4 +39,5 @@ pub(crate) use model::best;
 pub use model::{Decision, Model};
 pub use rows::Rows;
 pub use scaling::{Scaling, raise};
+pub use solver::Solver;
 pub use stop::Stop;

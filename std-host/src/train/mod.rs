@@ -12,6 +12,7 @@ mod options;
 mod place;
 mod probabilities;
 mod revive;
+mod save;
 mod session;
 mod set;
 mod stacked;

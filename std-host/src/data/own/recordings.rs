@@ -307,7 +307,9 @@ fn recording(values: Collector) -> Result<Recording> {
     Ok(match values.finish()? {
         Values::Floats(values) => Recording::Memory(values),
         Values::Stored(stored) => Recording::Stored(stored),
-        Values::Bytes(_) | Values::Windows(_) | Values::Chosen(_) => Recording::Memory(Vec::new()),
+        Values::Bytes(_) | Values::Held(_) | Values::Windows(_) | Values::Chosen(_) => {
+            Recording::Memory(Vec::new())
+        }
     })
 }
 

@@ -1,0 +1,337 @@
+"""Winner-take-all autoencoders: one network, and stacks of them."""
+
+import numbers
+
+import numpy as np
+
+from ._encoder import Encoder
+
+
+def _size(value):
+    """A number, or rows and columns."""
+    if value is None or isinstance(value, numbers.Integral):
+        return value
+    return [int(side) for side in value]
+
+
+class WTAAutoencoder(Encoder):
+    """Winner-take-all autoencoder, fully connected or convolutional.
+
+    With ``kernel_size=None`` it is FC-WTA: each unit learns from the samples of the batch on which it is
+    most active (lifetime sparsity). With a kernel it is CONV-WTA: each feature map keeps its largest
+    activation in a sample (spatial sparsity), and of these the largest over the batch.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Units, or feature maps of each layer.
+    kernel_size : int or (int, int), default=None
+        Rows and columns of the encoder's kernels; None for a fully connected network. On signals, steps.
+    n_layers : int, default=1
+        Layers of the encoder, each of ``n_components`` units or maps.
+    decoder_kernel_size : int or (int, int), default=None
+        Rows and columns of an atom; by default what the encoder's layers see together, but no more than a
+        sample has.
+    strides : int or (int, int), default=1
+        From one position of a kernel to the next.
+    lifetime : float, default=0.05
+        The share of each unit's or map's activations over the batch that lives; None for all.
+    per_sample : int, default=None
+        Instead: how many of each sample's winners live (k-sparse autoencoders).
+    spatial : bool or int or (int, int), default=True
+        Rows and columns of windows that each feature map is cut into, with one winner each; True is one
+        window.
+    tied : bool, default=False
+        Whether the decoder is the encoder transposed.
+    signs : {"positive", "both"}, default="positive"
+        Which signs of a response become features.
+    threshold : {"none", "triangle"}, default="none"
+        What is taken off the activations before they become features.
+    root : bool, default=False
+        Whether features are the square roots of activations.
+    pool : (int, int) or None, default=None
+        The side of the windows in which features are the largest activation, and the stride.
+    average : bool, default=False
+        Whether they are the mean of a window instead.
+    initial : {"he", "patches"} or float, default="he"
+        Initial weights: He's random ones, patches of the samples, or normal ones of this deviation.
+    optimizer : {"adam", "sgd"}, default="adam"
+        The optimizer.
+    learning_rate : float, default=1e-3
+        Its rate.
+    momentum : float, default=0.9
+        Of ``sgd``.
+    schedule : {"constant", "linear"}, default="constant"
+        How the rate goes on: it stays, or falls to 0.
+    weight_decay : float, default=0.0
+        L2 penalty on weights.
+    revive : bool, default=False
+        Whether units that never win get new weights after each epoch.
+    epochs : int, default=10
+        Passes over the samples.
+    batch_size : int, default=100
+        Samples of a step; at most as many as there are.
+    sample_shape : tuple, default=None
+        The shape of a sample if rows of a matrix are images, ``(channels, rows, columns)``, or signals,
+        ``(channels, steps)``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights and order. With an int, the weights are those of the program ``wta``.
+    n_threads : int, default=None
+        Threads; None for one on each processor. Their number does not change a bit of the result.
+    callback : callable, default=None
+        Called after each epoch with a dict of its results.
+    verbose : int, default=0
+        Whether to show progress.
+
+    Attributes
+    ----------
+    components_ : ndarray
+        The dictionary: ``(n_components, n_features)``, or ``(maps, channels, rows, columns)``.
+    intercept_ : ndarray
+        The decoder's bias.
+    feature_shape_ : tuple
+        The shape of a sample's features.
+    history_ : list of dict
+        The results of each epoch: ``loss``, ``unexplained``, ``active``, ``dead_share``, ``seconds``.
+    loss_ : float
+        The loss of the last epoch.
+    n_iter_ : int
+        Epochs done.
+    n_features_in_ : int
+        Numbers of a sample.
+    recipe_ : str
+        The recipe, as the program ``wta`` reads it.
+    checksum_ : str
+        CRC-32 of the weights, as the program ``wta`` prints it.
+
+    See Also
+    --------
+    StackedWTA : Several, one on the other.
+    WTARBM : A restricted Boltzmann machine.
+
+    References
+    ----------
+    A. Makhzani and B. Frey, "Winner-Take-All Autoencoders", NIPS 2015.
+
+    Examples
+    --------
+    >>> from wta_learn import WTAAutoencoder, load_digits
+    >>> X, y = load_digits("test")
+    >>> encoder = WTAAutoencoder(32, lifetime=0.1, epochs=3, random_state=1).fit(X / 255.0)
+    >>> encoder.components_.shape, encoder.transform(X[:5] / 255.0).shape
+    ((32, 784), (5, 32))
+    """
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        kernel_size=None,
+        n_layers=1,
+        decoder_kernel_size=None,
+        strides=1,
+        lifetime=0.05,
+        per_sample=None,
+        spatial=True,
+        tied=False,
+        signs="positive",
+        threshold="none",
+        root=False,
+        pool=None,
+        average=False,
+        initial="he",
+        optimizer="adam",
+        learning_rate=1e-3,
+        momentum=0.9,
+        schedule="constant",
+        weight_decay=0.0,
+        revive=False,
+        epochs=10,
+        batch_size=100,
+        sample_shape=None,
+        random_state=None,
+        n_threads=None,
+        callback=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.kernel_size = kernel_size
+        self.n_layers = n_layers
+        self.decoder_kernel_size = decoder_kernel_size
+        self.strides = strides
+        self.lifetime = lifetime
+        self.per_sample = per_sample
+        self.spatial = spatial
+        self.tied = tied
+        self.signs = signs
+        self.threshold = threshold
+        self.root = root
+        self.pool = pool
+        self.average = average
+        self.initial = initial
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.revive = revive
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.sample_shape = sample_shape
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.callback = callback
+        self.verbose = verbose
+
+    def _tables(self, shape, n_samples, seed):
+        initial = self.initial if isinstance(self.initial, str) else {"normal": float(self.initial)}
+        lifetime = None if self.per_sample is not None or self.lifetime is None else float(self.lifetime)
+        sparsity = {"lifetime": lifetime, "per-sample": self.per_sample}
+        if self.kernel_size is None:
+            network = {"kind": "fully-connected", "units": [self.n_components] * self.n_layers}
+        else:
+            layer = {"maps": self.n_components, "kernel": _size(self.kernel_size), "stride": _size(self.strides)}
+            network = {
+                "kind": "convolutional",
+                "encoder": [layer] * self.n_layers,
+                "decoder_kernel": self._decoder_kernel(shape),
+            }
+            sparsity["grid"] = None if self.spatial is True else _size(self.spatial)
+        sgd = {"sgd": {"momentum": float(self.momentum)}}
+        pool = None
+        if self.pool is not None:
+            kernel, stride = self.pool
+            pool = {"kernel": _size(kernel), "stride": _size(stride), "average": bool(self.average)}
+        return {
+            "name": "wta-learn",
+            "about": "by wta_learn",
+            "data": {"set": "memory"},
+            "network": {**network, "tied": bool(self.tied), "initial": initial},
+            "sparsity": sparsity,
+            "training": {
+                "epochs": self.epochs,
+                "batch": min(self.batch_size, n_samples),
+                "optimizer": sgd if self.optimizer == "sgd" else self.optimizer,
+                "rate": float(self.learning_rate),
+                "schedule": self.schedule,
+                "decay": float(self.weight_decay),
+                "revive": True if self.revive else None,
+                "seed": seed,
+            },
+            "features": {
+                "root": bool(self.root),
+                "signs": self.signs,
+                "threshold": self.threshold,
+                "pool": pool,
+            },
+        }
+
+    def _decoder_kernel(self, shape):
+        if self.decoder_kernel_size is not None:
+            return _size(self.decoder_kernel_size)
+        if self.tied:
+            return _size(self.kernel_size)
+
+        def seen(kernel, stride):
+            # A position of the last layer sees so many pixels; an atom has as many in each direction.
+            reach, step = 1, 1
+            for _ in range(self.n_layers):
+                reach, step = reach + (kernel - 1) * step, step * stride
+            return reach
+
+        sizes = [np.broadcast_to(np.asarray(size), 2) for size in (self.kernel_size, self.strides)]
+        both = [seen(int(kernel), int(stride)) for kernel, stride in zip(*sizes)]
+        if shape is not None:
+            # No larger than a sample, and odd, so that an atom has a centre.
+            both = [min(size, side - 1 + side % 2) for size, side in zip(both, shape[1:])]
+        return both[0] if both[0] == both[1] else both
+
+    def inverse_transform(self, X):
+        """Samples from features of a fully connected network: the sum of the atoms, by their activations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Features, as :meth:`transform` gives them without ``root``, ``threshold`` and ``signs``.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features), float32
+            Samples.
+        """
+        from sklearn.utils.validation import check_array, check_is_fitted
+
+        check_is_fitted(self)
+        if self.components_.ndim != 2:
+            raise ValueError("feature maps that were pooled have no inverse; see reconstruct")
+        X = check_array(X, dtype=np.float32)
+        if X.shape[1] != len(self.components_):
+            raise ValueError(f"X has {X.shape[1]} features, but there are {len(self.components_)} atoms")
+        return X @ self.components_ + self.intercept_
+
+
+class StackedWTA(Encoder):
+    """A stack: each network learns from the features of the one below.
+
+    Parameters
+    ----------
+    layers : list of WTAAutoencoder
+        The networks, from the lowest up. Parameters of the last one for samples and threads are those of
+        the stack.
+    sample_shape : tuple, default=None
+        The shape of a sample, as for :class:`WTAAutoencoder`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of all layers.
+    n_threads : int, default=None
+        Threads; None for one on each processor.
+    callback : callable, default=None
+        Called after each epoch with a dict of its results.
+    verbose : int, default=0
+        Whether to show progress.
+
+    Attributes
+    ----------
+    components_ : ndarray
+        The dictionary of the last layer, over the features below.
+    feature_shape_ : tuple
+        The shape of a sample's features.
+    history_ : list of dict
+        The results of each epoch, layer after layer.
+    n_features_in_ : int
+        Numbers of a sample.
+
+    Examples
+    --------
+    >>> from wta_learn import StackedWTA, WTAAutoencoder, load_digits
+    >>> X, y = load_digits("test")
+    >>> below = WTAAutoencoder(16, kernel_size=5, pool=(5, 3), lifetime=0.2, epochs=1)
+    >>> above = WTAAutoencoder(32, kernel_size=3, pool=(3, 2), lifetime=0.2, epochs=1)
+    >>> stack = StackedWTA([below, above], sample_shape=(1, 28, 28), random_state=1).fit(X / 255.0)
+    >>> stack.feature_shape_
+    (32, 5, 5)
+    """
+
+    def __init__(
+        self, layers=None, *, sample_shape=None, random_state=None, n_threads=None, callback=None, verbose=0
+    ):
+        self.layers = layers
+        self.sample_shape = sample_shape
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.callback = callback
+        self.verbose = verbose
+
+    def _tables(self, shape, n_samples, seed):
+        layers = [WTAAutoencoder(), WTAAutoencoder()] if self.layers is None else list(self.layers)
+        if len(layers) < 2:
+            raise ValueError(f"a stack has at least two layers, got {len(layers)}")
+        below = None
+        for number, layer in enumerate(layers, 1):
+            if not isinstance(layer, WTAAutoencoder):
+                raise ValueError(f"the layers of a stack are WTAAutoencoder, got {type(layer).__name__}")
+            # What a layer above sees has another shape.
+            tables = layer._tables(shape if below is None else None, n_samples, seed)
+            tables["name"] = f"wta-learn-{number}"
+            tables["below"] = below
+            below = tables
+        return below

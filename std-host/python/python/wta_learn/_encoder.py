@@ -1,0 +1,181 @@
+"""What all networks have in common as estimators."""
+
+import json
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from . import _engine
+from ._samples import channels_last, flat, seed_of, shape_of, threads_of
+from ._watch import Watcher
+
+
+def without_none(tables):
+    """Tables of a recipe without the keys that are not set."""
+    if isinstance(tables, dict):
+        return {key: without_none(value) for key, value in tables.items() if value is not None}
+    if isinstance(tables, (list, tuple)):
+        return [without_none(value) for value in tables]
+    if isinstance(tables, np.generic):
+        return tables.item()
+    return tables
+
+
+class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A network that is fitted by a recipe which its parameters describe."""
+
+    def _tables(self, shape, n_samples, seed):
+        """The recipe for samples of this shape."""
+        raise NotImplementedError
+
+    def fit(self, X, y=None):
+        """Learn from samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, channels, steps) or \
+                (n_samples, channels, rows, columns)
+            Vectors, signals or images.
+        y : Ignored
+            Not used; there for the sake of pipelines.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        X, own = flat(self, X, reset=True, min_samples=2)
+        X = self._into_range(X, fit=True)
+        shape = shape_of(np.empty((1, *own), dtype=np.bool_), getattr(self, "sample_shape", None))
+        tables = without_none(self._tables(shape, len(X), seed_of(self.random_state)))
+        recipe = _engine.Recipe.of_json(json.dumps(tables))
+        watcher = Watcher(self.verbose, self.callback)
+        try:
+            self._network = _engine.Network.train(
+                recipe, channels_last(X, shape), shape, labels=None, run=None, resume=False, begin=None, memory=None,
+                threads=threads_of(self.n_threads), watcher=watcher,
+            )
+        finally:
+            watcher.close()
+        self.sample_shape_ = shape
+        self.history_ = watcher.history
+        self.n_iter_ = len(watcher.history)
+        self.loss_ = watcher.history[-1]["loss"] if watcher.history else float("nan")
+        self._set_learnt()
+        return self
+
+    def _into_range(self, X, fit=False):
+        """Samples as the network takes them."""
+        return X
+
+    def _out_of_range(self, X):
+        """The other way round."""
+        return X
+
+    def _set_learnt(self):
+        """The attributes that come from the weights."""
+        network = self._network
+        parameters = network.parameters()
+        self.feature_shape_ = tuple(network.feature_dimensions())
+        self._n_features_out = int(np.prod(self.feature_shape_))
+        atoms = parameters.get("decoder.weight")
+        if atoms is None:
+            # A tied network has one matrix for both ways.
+            atoms = parameters["encoder.0.weight"]
+        elif atoms.ndim == 2:
+            atoms = np.ascontiguousarray(atoms.T)
+        self.components_ = atoms
+        self.intercept_ = parameters.get("decoder.bias")
+
+    def _encoded(self, X, what):
+        check_is_fitted(self)
+        X, own = flat(self, X, reset=False)
+        shape = self.sample_shape_
+        if len(own) > 1 and shape_of(np.empty((1, *own), dtype=np.bool_)) != shape:
+            raise ValueError(f"X has samples of the shape {own}, but {type(self).__name__} was fitted on {shape}")
+        X = channels_last(self._into_range(X), shape)
+        return getattr(self._network, what)(X, shape, threads_of(self.n_threads))
+
+    def transform(self, X):
+        """The features of samples: the dense code, pooled if the estimator pools.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features_out), float32
+            The features; maps come one after the other. ``feature_shape_`` says their shape.
+        """
+        features = self._encoded(X, "encode")
+        return features.reshape(len(features), -1)
+
+    def codes(self, X):
+        """The sparse codes of samples, with exactly the winners of training.
+
+        Lifetime sparsity is over batches of ``batch_size`` samples, in their order.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples.
+
+        Returns
+        -------
+        codes : csr_array of shape (n_samples, n_codes), float32
+            A row for each sample; maps come one after the other.
+        """
+        from scipy.sparse import csr_array
+
+        codes = self._encoded(X, "codes")
+        return csr_array(codes.reshape(len(codes), -1))
+
+    def reconstruct(self, X):
+        """What the network makes of samples, from their winners.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features), float32
+            Reconstructions, in the layout of the samples.
+        """
+        made = self._encoded(X, "reconstruct")
+        return self._out_of_range(made.reshape(len(made), -1))
+
+    def save(self, folder):
+        """Write a run folder, which the program ``wta`` and :func:`wta_learn.load` read.
+
+        Parameters
+        ----------
+        folder : path-like
+            A new or empty folder.
+        """
+        check_is_fitted(self)
+        self._network.save(folder)
+
+    @property
+    def recipe_(self):
+        """The recipe, as the text of a TOML file."""
+        check_is_fitted(self)
+        return self._network.recipe.toml()
+
+    @property
+    def checksum_(self):
+        """CRC-32 of the weights, as the program ``wta`` prints it."""
+        check_is_fitted(self)
+        return f"{self._network.checksum:08x}"
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

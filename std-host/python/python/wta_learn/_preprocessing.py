@@ -1,0 +1,222 @@
+"""Whitening and local contrast."""
+
+import json
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from . import _engine
+from ._encoder import without_none
+from ._samples import channels_first, channels_last, flat, seed_of, shape_of, threads_of
+
+
+class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """A step of a recipe's preprocessing."""
+
+    def _step(self):
+        raise NotImplementedError
+
+    def _recipe(self):
+        tables = {
+            "name": "wta-learn",
+            "about": "by wta_learn",
+            "data": {"set": "memory"},
+            "preprocess": [self._step()],
+            # No network is made of this.
+            "network": {"kind": "convolutional", "encoder": [{"maps": 1, "kernel": 1}], "decoder_kernel": 1,
+                        "initial": "he"},
+            "sparsity": {},
+            "training": {"epochs": 1, "batch": 1, "optimizer": "adam", "rate": 1e-3,
+                         "seed": seed_of(getattr(self, "random_state", 1))},
+        }
+        return _engine.Recipe.of_json(json.dumps(without_none(tables)))
+
+    def _fit(self, X, min_samples):
+        X, own = flat(self, X, reset=True, min_samples=min_samples)
+        self.sample_shape_ = shape_of(np.empty((1, *own), dtype=np.bool_), self.sample_shape)
+        recipe, shape = self._recipe(), self.sample_shape_
+        self._state = _engine.Steps.fit(recipe, channels_last(X, shape), shape, threads=threads_of(self.n_threads))
+        return self
+
+    def transform(self, X):
+        """The samples as the step leaves them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or as in :meth:`fit`
+            Samples.
+
+        Returns
+        -------
+        X_new : ndarray of the shape of X, float32
+            New samples.
+        """
+        check_is_fitted(self)
+        X, own = flat(self, X, reset=False)
+        shape = self.sample_shape_
+        made = self._state.apply(channels_last(X, shape), shape, threads=threads_of(self.n_threads))
+        made = channels_first(made, shape)
+        return made.reshape(len(made), *own)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class ZCA(_Step):
+    """Whitening that stays as near to the samples as it can (zero-phase component analysis).
+
+    ``W (x - mean)`` with ``W = U diag(1 / sqrt(s + regularization)) U^T``, where ``U`` and ``s`` are
+    eigenvectors and eigenvalues of the covariance of the samples, or of patches of them.
+
+    Parameters
+    ----------
+    regularization : float, default=0.1
+        Added to the eigenvalues: the larger, the less faint directions are amplified.
+    patch_size : int or (int, int), default=None
+        Learn from patches of so many rows and columns, and whiten each pixel with its surroundings.
+    n_samples : int, default=None
+        Learn from so many samples, drawn by ``random_state``; None for all.
+    sample_shape : tuple, default=None
+        The shape of a sample if rows of a matrix are images or signals.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw.
+    n_threads : int, default=None
+        Threads; None for one on each processor.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        The mean of the samples, or of patches, channels last.
+    whitening_ : ndarray of shape (n_features, n_features)
+        ``W``, over numbers in the order of ``mean_``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wta_learn import ZCA
+    >>> X = np.random.default_rng(0).normal(size=(500, 3)) @ [[3, 1, 0], [0, 2, 1], [0, 0, 1]]
+    >>> white = ZCA(regularization=1e-6).fit_transform(X)
+    >>> np.allclose(np.cov(white, rowvar=False), np.eye(3), atol=1e-2)
+    True
+    """
+
+    def __init__(
+        self, regularization=0.1, *, patch_size=None, n_samples=None, sample_shape=None, random_state=None,
+        n_threads=None,
+    ):
+        self.regularization = regularization
+        self.patch_size = patch_size
+        self.n_samples = n_samples
+        self.sample_shape = sample_shape
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    def _step(self):
+        patch = self.patch_size
+        return {
+            "step": "zca",
+            "regulariser": float(self.regularization),
+            "samples": self.n_samples,
+            "patch": patch if patch is None or np.isscalar(patch) else [int(side) for side in patch],
+        }
+
+    def fit(self, X, y=None):
+        """Learn mean and matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, channels, steps) or \
+                (n_samples, channels, rows, columns)
+            Samples.
+        y : Ignored
+            Not used.
+
+        Returns
+        -------
+        self : ZCA
+            The fitted transformer.
+        """
+        self._fit(X, 2)
+        learnt = self._state.numbers()
+        self.mean_, self.whitening_ = learnt["0.zca.mean"].ravel(), learnt["0.zca.matrix"]
+        return self
+
+    def inverse_transform(self, X):
+        """The samples that were whitened to these; of whole samples only, not of patches.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Whitened samples.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features), float32
+            Samples.
+        """
+        check_is_fitted(self)
+        if self.patch_size is not None:
+            raise ValueError("whitening by patches has no inverse")
+        X = check_array(X, dtype=np.float32, allow_nd=True)
+        rows = channels_last(X.reshape(len(X), -1), self.sample_shape_).astype(np.float64)
+        solved = np.linalg.solve(self.whitening_.astype(np.float64), rows.T).T + self.mean_
+        return channels_first(solved.astype(np.float32), self.sample_shape_).reshape(X.shape)
+
+
+class LocalContrast(_Step):
+    """Local contrast normalisation: ``(x - m) / sqrt(1 + m2)`` in each channel of an image.
+
+    ``m`` and ``m2`` are the means of ``x`` and ``x ** 2`` in a Gaussian window.
+
+    Parameters
+    ----------
+    window : int, default=21
+        Rows and columns of the window, odd.
+    deviation : float, default=None
+        The Gaussian's deviation in pixels; a sixth of the window by default.
+    sample_shape : tuple, default=None
+        The shape of a sample if rows of a matrix are images or signals.
+    n_threads : int, default=None
+        Threads; None for one on each processor.
+
+    Examples
+    --------
+    >>> from wta_learn import LocalContrast, load_digits
+    >>> X, y = load_digits("test")
+    >>> LocalContrast(window=9).fit_transform(X).shape
+    (1000, 1, 28, 28)
+    """
+
+    def __init__(self, window=21, *, deviation=None, sample_shape=None, n_threads=None):
+        self.window = window
+        self.deviation = deviation
+        self.sample_shape = sample_shape
+        self.n_threads = n_threads
+
+    def _step(self):
+        deviation = None if self.deviation is None else float(self.deviation)
+        return {"step": "local-contrast", "window": self.window, "deviation": deviation}
+
+    def fit(self, X, y=None):
+        """Take note of the shape of the samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, channels, steps) or \
+                (n_samples, channels, rows, columns)
+            Samples.
+        y : Ignored
+            Not used.
+
+        Returns
+        -------
+        self : LocalContrast
+            The transformer.
+        """
+        return self._fit(X, 1)

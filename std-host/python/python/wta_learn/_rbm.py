@@ -1,0 +1,166 @@
+"""Restricted Boltzmann machines with winner-take-all sparsity."""
+
+import numpy as np
+
+from ._encoder import Encoder
+
+
+class WTARBM(Encoder):
+    """Restricted Boltzmann machine with lifetime sparsity, by contrastive divergence.
+
+    It learns from numbers between 0 and 1, as they are. Samples with others are first brought there, by the
+    smallest and the largest number of all samples it is fitted on. Features are the hidden probabilities.
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Hidden units.
+    lifetime : float, default=0.3
+        The share of each unit's probabilities over the batch that lives; None for a plain RBM.
+    start : float, default=None
+        The share at the first step, from where it falls to ``lifetime``.
+    gibbs_steps : int, default=1
+        The k of CD-k.
+    persistent : bool, default=False
+        Whether the Markov chains go on from one step to the next.
+    mean_bias : bool, default=False
+        Whether the visible biases begin at the mean of the samples.
+    initial : float, default=0.01
+        The deviation of the initial weights.
+    learning_rate : float, default=0.05
+        The rate.
+    momentum : float, default=0.9
+        The momentum.
+    weight_decay : float, default=0.0
+        L2 penalty on weights.
+    root : bool, default=False
+        Whether features are the square roots of probabilities.
+    epochs : int, default=10
+        Passes over the samples.
+    batch_size : int, default=100
+        Samples of a step; at most as many as there are.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, order and chains.
+    n_threads : int, default=None
+        Threads; None for one on each processor.
+    callback : callable, default=None
+        Called after each epoch with a dict of its results.
+    verbose : int, default=0
+        Whether to show progress.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        The weights.
+    intercept_ : ndarray of shape (n_features,)
+        The visible biases.
+    range_ : tuple
+        The numbers that became 0 and 1.
+    history_ : list of dict
+        The results of each epoch.
+    n_features_in_ : int
+        Numbers of a sample.
+
+    Examples
+    --------
+    >>> from wta_learn import WTARBM, load_digits
+    >>> X, y = load_digits("test")
+    >>> WTARBM(20, epochs=2, random_state=1).fit_transform(X / 255.0).shape
+    (1000, 20)
+    """
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        lifetime=0.3,
+        start=None,
+        gibbs_steps=1,
+        persistent=False,
+        mean_bias=False,
+        initial=0.01,
+        learning_rate=0.05,
+        momentum=0.9,
+        weight_decay=0.0,
+        root=False,
+        epochs=10,
+        batch_size=100,
+        random_state=None,
+        n_threads=None,
+        callback=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.lifetime = lifetime
+        self.start = start
+        self.gibbs_steps = gibbs_steps
+        self.persistent = persistent
+        self.mean_bias = mean_bias
+        self.initial = initial
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.root = root
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.callback = callback
+        self.verbose = verbose
+
+    def _into_range(self, X, fit=False):
+        if fit:
+            low, high = float(X.min()), float(X.max())
+            inside = low >= 0.0 and high <= 1.0
+            self.range_ = (0.0, 1.0) if inside else (low, high if high > low else low + 1.0)
+        low, high = self.range_
+        return X if (low, high) == (0.0, 1.0) and fit else np.clip((X - low) / np.float32(high - low), 0.0, 1.0)
+
+    def _out_of_range(self, X):
+        low, high = self.range_
+        return X * np.float32(high - low) + np.float32(low)
+
+    def save(self, folder):
+        """Write a run folder, which the program ``wta`` and :func:`wta_learn.load` read.
+
+        Parameters
+        ----------
+        folder : path-like
+            A new or empty folder.
+
+        Raises
+        ------
+        ValueError
+            If the samples were not between 0 and 1: a run folder has no place for their range.
+        """
+        if self.range_ != (0.0, 1.0):
+            raise ValueError("the samples were not between 0 and 1, which a run folder cannot say: scale them first")
+        super().save(folder)
+
+    def _tables(self, shape, n_samples, seed):
+        return {
+            "name": "wta-learn",
+            "about": "by wta_learn",
+            "data": {"set": "memory"},
+            "network": {
+                "kind": "rbm",
+                "hidden": self.n_components,
+                "gibbs_steps": self.gibbs_steps,
+                "persistent": True if self.persistent else None,
+                "mean_bias": True if self.mean_bias else None,
+                "initial": {"normal": float(self.initial)},
+            },
+            "sparsity": {
+                "lifetime": None if self.lifetime is None else float(self.lifetime),
+                "start": None if self.start is None else float(self.start),
+            },
+            "training": {
+                "epochs": self.epochs,
+                "batch": min(self.batch_size, n_samples),
+                "optimizer": {"sgd": {"momentum": float(self.momentum)}},
+                "rate": float(self.learning_rate),
+                "decay": float(self.weight_decay),
+                "seed": seed,
+            },
+            "features": {"root": bool(self.root)},
+        }

@@ -1,0 +1,215 @@
+"""Recipes and run folders, as the program ``wta`` has them."""
+
+import json
+import os
+
+import numpy as np
+from sklearn.utils.validation import check_array
+
+from . import _engine
+from ._encoder import without_none
+from ._samples import channels_last, shape_of, threads_of
+from ._watch import Watcher
+
+
+class Recipe:
+    """A recipe: preprocessing, network, training, features, classifier.
+
+    Parameters
+    ----------
+    source : str, path-like or dict
+        The name of a built-in recipe, the path of a TOML file, or its tables.
+
+    Examples
+    --------
+    >>> from wta_learn import Recipe
+    >>> Recipe("mnist-fc2000").name
+    'mnist-fc2000'
+    >>> "digits-demo" in Recipe.names()
+    True
+    """
+
+    def __init__(self, source):
+        if isinstance(source, dict):
+            self._engine = _engine.Recipe.of_json(json.dumps(without_none(source)))
+        else:
+            self._engine = _engine.Recipe.load(os.fspath(source))
+
+    @staticmethod
+    def names():
+        """The names of the built-in recipes."""
+        return _engine.Recipe.names()
+
+    @property
+    def name(self):
+        """The recipe's name."""
+        return self._engine.name
+
+    def to_toml(self):
+        """The text of its TOML file."""
+        return self._engine.toml()
+
+    def __repr__(self):
+        return f"Recipe({self.name!r}): {self._engine.about}"
+
+
+class Run:
+    """A trained network: what :func:`train` and :func:`load` return.
+
+    Attributes
+    ----------
+    folder : str or None
+        The run folder, if there is one.
+    sample_shape : tuple
+        Channels, rows and columns of a sample.
+    history : list of dict
+        The results of each epoch, if it was trained here.
+    """
+
+    def __init__(self, network, folder=None, history=()):
+        self._network = network
+        self.folder = folder
+        self.history = list(history)
+        self.sample_shape = tuple(network.shape)
+
+    @property
+    def recipe(self):
+        """The recipe, as the text of a TOML file."""
+        return self._network.recipe.toml()
+
+    @property
+    def checksum(self):
+        """CRC-32 of the weights, as the program prints it."""
+        return f"{self._network.checksum:08x}"
+
+    @property
+    def classes(self):
+        """The names of the classes of the samples."""
+        return self._network.classes
+
+    def parameters(self):
+        """The weights of the last layer by name, in the layouts of ``torch.nn``."""
+        return self._network.parameters()
+
+    def transform(self, X, n_threads=None):
+        """The features of samples: an array of n x maps x rows x columns, or n x units."""
+        return self._encoded(X, "encode", n_threads)
+
+    def codes(self, X, n_threads=None):
+        """The codes of samples with exactly the winners of training."""
+        return self._encoded(X, "codes", n_threads)
+
+    def reconstruct(self, X, n_threads=None):
+        """What the network makes of samples, from their winners."""
+        return self._encoded(X, "reconstruct", n_threads)
+
+    def predict(self, X, n_threads=None):
+        """The classes of samples, by the classifier of the run folder's last evaluation."""
+        if self.folder is None:
+            raise ValueError("this run has no folder, and so no classifier; see LinearSVC")
+        return np.asarray(self._predicted(X, n_threads)[0])
+
+    def decision_function(self, X, n_threads=None):
+        """The score of each class for each sample, by the classifier of the last evaluation."""
+        if self.folder is None:
+            raise ValueError("this run has no folder, and so no classifier; see LinearSVC")
+        return self._predicted(X, n_threads)[1]
+
+    def save(self, folder):
+        """Write a run folder."""
+        self._network.save(folder)
+
+    def _predicted(self, X, n_threads):
+        X, shape = _samples(X, self.sample_shape)
+        names, scores = _engine.predict(self.folder, X, shape, threads_of(n_threads))
+        return names, scores
+
+    def _encoded(self, X, what, n_threads):
+        X, shape = _samples(X, self.sample_shape)
+        return getattr(self._network, what)(X, shape, threads_of(n_threads))
+
+    def __repr__(self):
+        return f"Run({self._network.recipe.name!r}, weights {self.checksum})"
+
+
+def load(folder, sample_shape=None):
+    """Load the network of a run folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        What ``wta train``, :func:`train` or ``save`` has written.
+    sample_shape : tuple, default=None
+        Channels, rows and columns of samples, if they are larger than those it learnt from.
+
+    Returns
+    -------
+    run : Run
+        The network.
+    """
+    folder = os.fspath(folder)
+    return Run(_engine.Network.load(folder, sample_shape), folder)
+
+
+def train(
+    recipe, X, y=None, *, run=None, resume=False, begin=None, sample_shape=None, n_threads=None, callback=None,
+    verbose=0,
+):
+    """Train a recipe, to the bits of ``wta train``.
+
+    Parameters
+    ----------
+    recipe : Recipe, str, path-like or dict
+        The recipe.
+    X : array-like of shape (n_samples, n_features), (n_samples, channels, steps) or \
+            (n_samples, channels, rows, columns)
+        Samples, as they are in files: the recipe divides and preprocesses them.
+    y : array-like of shape (n_samples,), default=None
+        Labels from 0. Nothing is learnt from them; the run folder keeps the number of classes.
+    run : path-like, default=None
+        A run folder to write, with checkpoints.
+    resume : bool, default=False
+        Whether to go on from its checkpoint.
+    begin : path-like, default=None
+        A run folder whose weights to begin with.
+    sample_shape : tuple, default=None
+        The shape of a sample if rows of a matrix are images or signals.
+    n_threads : int, default=None
+        Threads; None for one on each processor.
+    callback : callable, default=None
+        Called after each epoch with a dict of its results.
+    verbose : int, default=0
+        Whether to show progress.
+
+    Returns
+    -------
+    run : Run
+        The trained network.
+
+    Examples
+    --------
+    >>> from wta_learn import load_digits, train
+    >>> X, y = load_digits("train")
+    >>> train("digits-demo", X, y).sample_shape
+    (1, 28, 28)
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
+    X, shape = _samples(X, sample_shape)
+    labels = None if y is None else np.ascontiguousarray(np.asarray(y).astype(np.uint16))
+    watcher = Watcher(verbose, callback)
+    folder = None if run is None else os.fspath(run)
+    try:
+        network = _engine.Network.train(
+            recipe._engine, X, shape, labels=labels, run=folder, resume=bool(resume),
+            begin=None if begin is None else os.fspath(begin), memory=None, threads=threads_of(n_threads),
+            watcher=watcher,
+        )
+    finally:
+        watcher.close()
+    return Run(network, folder, watcher.history)
+
+
+def _samples(X, sample_shape):
+    X = check_array(X, dtype=np.float32, allow_nd=True)
+    shape = shape_of(X, sample_shape)
+    return channels_last(X.reshape(len(X), -1), shape), shape

@@ -1,0 +1,89 @@
+"""Arrays of any layout as the engine wants them: ``float32`` without gaps, channels last."""
+
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+
+def shape_of(X, sample_shape=None):
+    """Channels, rows and columns of a sample of ``X``.
+
+    Without ``sample_shape``, rows of a matrix are vectors, ``n x channels x steps`` are signals and
+    ``n x channels x rows x columns`` images. ``sample_shape`` says what the rows of a matrix are.
+    """
+    own = X.shape[1:]
+    if sample_shape is not None:
+        given = tuple(int(side) for side in sample_shape)
+        if not 1 <= len(given) <= 3 or min(given) < 1:
+            raise ValueError(
+                f"sample_shape must be (channels, rows, columns), (channels, steps) or (numbers,), got {sample_shape!r}"
+            )
+        if int(np.prod(given)) != int(np.prod(own)):
+            raise ValueError(f"a sample has {int(np.prod(own))} numbers, which are not of the shape {given}")
+        own = given
+    if len(own) == 1:
+        return (1, 1, own[0])
+    if len(own) == 2:
+        return (own[0], 1, own[1])
+    return tuple(own)
+
+
+def flat(estimator, X, *, reset, min_samples=1):
+    """``X`` checked as scikit-learn checks, as a matrix of a row for each sample, in ``float32``.
+
+    Returns the matrix and the array's own shape of a sample.
+    """
+    X = X if hasattr(X, "__array_interface__") or hasattr(X, "iloc") or hasattr(X, "dtype") else _array(X)
+    sample = tuple(getattr(X, "shape", ())[1:])
+    if len(sample) > 1:
+        if len(sample) > 3:
+            raise ValueError(f"samples have 1 to 3 dimensions, but these have {len(sample)}")
+        X = check_array(X, dtype=np.float32, allow_nd=True, estimator=estimator)
+        X = X.reshape(len(X), -1)
+    X = validate_data(
+        estimator, X, reset=reset, dtype=np.float32, order="C", ensure_min_samples=min_samples, accept_sparse=False
+    )
+    return X, sample if len(sample) > 1 else (X.shape[1],)
+
+
+def _array(X):
+    """A list as an array; what is none is told by scikit-learn."""
+    try:
+        return np.asarray(X)
+    except ValueError:
+        return X
+
+
+def channels_last(X, shape):
+    """Rows of channels, rows and columns as rows of rows, columns and channels, without gaps."""
+    channels, height, width = shape
+    if channels == 1 or height * width == 1:
+        return np.ascontiguousarray(X)
+    images = X.reshape(len(X), channels, height, width)
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1)).reshape(len(X), -1)
+
+
+def channels_first(X, shape):
+    """The other way round."""
+    channels, height, width = shape
+    if channels == 1 or height * width == 1:
+        return X
+    images = X.reshape(len(X), height, width, channels)
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(X), -1)
+
+
+def seed_of(random_state):
+    """A seed for the engine: an int stays as it is."""
+    from sklearn.utils import check_random_state
+
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    return int(check_random_state(random_state).randint(1, np.iinfo(np.int32).max))
+
+
+def threads_of(n_threads):
+    """The number of threads for the engine; 0 is one for each processor."""
+    if n_threads is None:
+        return 0
+    if isinstance(n_threads, (bool, np.bool_)) or not isinstance(n_threads, (int, np.integer)) or n_threads < 1:
+        raise ValueError(f"n_threads must be None or at least 1, got {n_threads!r}")
+    return int(n_threads)

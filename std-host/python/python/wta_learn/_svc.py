@@ -1,0 +1,191 @@
+"""The linear SVM."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
+from sklearn.utils import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
+
+from . import _engine
+from ._samples import seed_of, threads_of
+from ._watch import Watcher
+
+
+# Rows times features times classes for which threads cost more time than they save.
+SMALL = 100_000
+
+
+class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
+    """Linear support vector classification: one class against the rest, squared hinge.
+
+    The objective is that of ``sklearn.svm.LinearSVC(loss="squared_hinge", penalty="l2")``. By the dual, up
+    to eight classes are solved in lockstep on each pass over a row, in ``float32``, and groups of classes
+    side by side on all threads. Features that are 0 cost nothing, in dense matrices too. Few features are
+    solved by Newton's method instead, to the minimum whatever their scale.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        The weight of the loss.
+    tol : float, default=1e-4
+        A class is solved when the projected gradients of its dual differ by no more than this; with
+        ``gap``, when the duality gap is at most this share of the objective.
+    gap : bool, default=False
+        What ``tol`` means.
+    solver : {"auto", "dual", "newton"}, default="auto"
+        Coordinate descent on the dual, for many features; Newton's method on the primal, for few; or the
+        one that is likely to be faster.
+    fit_intercept : bool, default=True
+        Whether there is an intercept.
+    intercept_scaling : float, default=1.0
+        The constant feature whose weight the intercept is; the larger, the less it is held down.
+    class_weight : dict or "balanced", default=None
+        What classes weigh.
+    max_iter : int, default=1000
+        The most passes over the samples, or steps of Newton's method.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of the samples.
+    n_threads : int, default=None
+        Threads; None for one on each processor. Their number does not change a bit of the result.
+    verbose : int, default=0
+        Whether to show progress.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+        Weights.
+    intercept_ : ndarray of shape (n_classes,), or (1,)
+        Intercepts.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_iter_ : int
+        Passes over the samples, or steps of Newton's method, of the class that took most.
+    objective_ : ndarray of shape (n_classes,), or (1,)
+        The objective of each class.
+    dual_gap_ : ndarray of shape (n_classes,), or (1,)
+        How far it is above its minimum at most, as a share of it.
+    n_features_in_ : int
+        Features of a sample.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from wta_learn import LinearSVC
+    >>> X, y = load_iris(return_X_y=True)
+    >>> LinearSVC(C=1.0, random_state=1).fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        C=1.0,
+        *,
+        tol=1e-4,
+        gap=False,
+        solver="auto",
+        fit_intercept=True,
+        intercept_scaling=1.0,
+        class_weight=None,
+        max_iter=1000,
+        random_state=None,
+        n_threads=None,
+        verbose=0,
+    ):
+        self.C = C
+        self.tol = tol
+        self.gap = gap
+        self.solver = solver
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit to labelled samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What samples weigh; 0 leaves a sample out.
+
+        Returns
+        -------
+        self : LinearSVC
+            The fitted classifier.
+        """
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float32, order="C")
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "LinearSVC needs samples of at least 2 classes in the data, but the data contains only one class: "
+                f"{self.classes_[0]!r}"
+            )
+        if len(self.classes_) > 1 << 16:
+            raise ValueError(f"LinearSVC takes at most 65536 classes, got {len(self.classes_)}")
+        row_weights = None
+        if sample_weight is not None:
+            row_weights = _check_sample_weight(sample_weight, X, dtype=np.float32)
+            check_consistent_length(X, row_weights)
+        class_weights = []
+        if self.class_weight is not None:
+            class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y).tolist()
+        threads, watcher = threads_of(self.n_threads), Watcher(self.verbose)
+        if threads == 0 and X.shape[0] * X.shape[1] * len(self.classes_) < SMALL:
+            threads = 1
+        two = len(self.classes_) == 2
+        try:
+            weights, biases, report = _engine.svc_fit(
+                self._rows(X, threads), labels.astype(np.uint16), len(self.classes_),
+                solver=self.solver, c=float(self.C), by_gap=bool(self.gap), tolerance=float(self.tol), max_epochs=int(self.max_iter),
+                seed=seed_of(self.random_state),
+                intercept=float(self.intercept_scaling) if self.fit_intercept else 0.0,
+                row_weights=row_weights, class_weights=class_weights, threads=threads,
+                watcher=watcher if self.verbose else None,
+            )
+        finally:
+            watcher.close()
+        # Of two classes, both problems are the same one.
+        kept = slice(1, 2) if two else slice(None)
+        self.coef_ = weights[kept].astype(np.float64)
+        self.intercept_ = biases[kept].astype(np.float64)
+        primal, dual, passes, solved = (np.array(column) for column in zip(*report[kept]))
+        self.objective_ = primal
+        self.dual_gap_ = np.where(primal > 0, (primal - dual) / np.where(primal > 0, primal, 1.0), 0.0)
+        self.n_iter_ = int(passes.max())
+        if not solved.all():
+            warnings.warn(
+                f"LinearSVC has not converged in {self.n_iter_} passes: raise max_iter, lower C, or scale the "
+                "features",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    @staticmethod
+    def _rows(X, threads):
+        if not sparse.issparse(X):
+            return _engine.SvmRows.dense(X, threads)
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        return _engine.SvmRows.sparse(
+            X.indptr.astype(np.int64, copy=False), X.indices.astype(np.uint32), X.data, X.shape[1]
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

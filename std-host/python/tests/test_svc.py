@@ -1,0 +1,138 @@
+"""LinearSVC against scikit-learn's, and by what it promises."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits, load_iris, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC as Reference
+
+from wta_learn import LinearSVC
+
+
+def objective(X, y, model, C, weights=None):
+    """The objective of each class, from its definition."""
+    weights = np.ones(len(y)) if weights is None else weights
+    found = []
+    for number, (w, b) in enumerate(zip(model.coef_, model.intercept_)):
+        own = model.classes_[1 if len(model.coef_) == 1 else number]
+        hinge = np.maximum(0, 1 - np.where(y == own, 1, -1) * (X @ w + b))
+        found.append(0.5 * (w @ w + b * b) + C * (weights * hinge**2).sum())
+    return np.array(found)
+
+
+def scaled(loader):
+    X, y = loader(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+@pytest.mark.parametrize("solver", ["dual", "newton"])
+@pytest.mark.parametrize("C", [0.01, 1.0])
+@pytest.mark.parametrize("loader", [load_iris, load_digits])
+def test_the_minimum_is_scikit_learns(loader, C, solver):
+    X, y = scaled(loader)
+    reference = Reference(C=C, dual=False, tol=1e-10, max_iter=10_000).fit(X, y)
+    model = LinearSVC(C=C, solver=solver, tol=1e-4, gap=True, max_iter=20_000, random_state=1).fit(X, y)
+    found, expected = objective(X, y, model, C), objective(X, y, reference, C)
+    assert (found <= expected * (1 + 2e-4)).all()
+    np.testing.assert_allclose(found, model.objective_, rtol=1e-4)
+    assert (model.dual_gap_ <= 1e-4).all() and (model.dual_gap_ >= -1e-6).all()
+    assert abs(model.score(X, y) - reference.score(X, y)) < 0.01
+
+
+@pytest.mark.parametrize("solver", ["dual", "newton"])
+def test_sparse_and_dense_rows_and_labels_of_any_kind_are_the_same(solver):
+    X, y = make_classification(300, 20, n_informative=8, n_classes=3, random_state=3)
+    X[np.abs(X) < 0.7] = 0
+    names = np.array(["ash", "beech", "oak"], dtype=object)[y]
+    dense = LinearSVC(solver=solver, random_state=0).fit(X, names)
+    for convert in (sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.coo_array):
+        rows = LinearSVC(solver=solver, random_state=0).fit(convert(X), names)
+        np.testing.assert_array_equal(rows.coef_, dense.coef_)
+        assert (rows.predict(convert(X)) == dense.predict(X)).all()
+    assert set(dense.predict(X)) <= set(names) and dense.score(X, names) > 0.5
+    twice = sparse.csr_array((np.r_[X[0] / 2, X[0] / 2], np.r_[np.arange(20), np.arange(20)], [0, 40]), shape=(1, 20))
+    merged = sparse.vstack([twice, sparse.csr_array(X[1:])]).tocsr()
+    np.testing.assert_allclose(
+        LinearSVC(solver=solver, random_state=0).fit(merged, names).coef_, dense.coef_, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("solver", ["dual", "newton"])
+def test_weights_of_samples_and_classes_count_in_the_objective(solver):
+    X, y = make_classification(400, 12, n_informative=6, weights=[0.9], random_state=4)
+    weights = np.random.default_rng(0).uniform(0, 3, len(y)).round(1)
+    model = LinearSVC(class_weight={1: 7.0}, solver=solver, gap=True, max_iter=50_000, random_state=0)
+    model.fit(X, y, sample_weight=weights)
+    total = weights * np.where(y == 1, 7.0, 1.0)
+    reference = Reference(dual=False, tol=1e-10).fit(X, y, sample_weight=total)
+    found, expected = objective(X, y, model, 1.0, total), objective(X, y, reference, 1.0, total)
+    assert (found <= expected * (1 + 2e-4)).all()
+    plain = LinearSVC(solver=solver, gap=True, random_state=0).fit(X, y)
+    assert (model.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
+    balanced = LinearSVC(class_weight="balanced", solver=solver, gap=True, random_state=0).fit(X, y)
+    assert (balanced.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
+
+
+def test_the_intercept_is_left_out_or_held_less():
+    X, y = make_classification(200, 5, random_state=1)
+    X += 5
+    without = LinearSVC(fit_intercept=False, random_state=0).fit(X, y)
+    assert (without.intercept_ == 0).all()
+    free = LinearSVC(intercept_scaling=100.0, random_state=0).fit(X, y)
+    held = LinearSVC(random_state=0).fit(X, y)
+    assert np.abs(free.intercept_).item() > np.abs(held.intercept_).item() > 0
+
+
+def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads():
+    X, y = scaled(load_digits)
+    for solver in ("dual", "newton"):
+        one, two = (LinearSVC(solver=solver, random_state=5, n_threads=n).fit(X, y) for n in (1, 3))
+        np.testing.assert_array_equal(one.coef_, two.coef_)
+        again = LinearSVC(solver=solver, random_state=5).fit(X, y)
+        np.testing.assert_array_equal(one.coef_, again.coef_)
+
+
+def test_what_is_not_solved_is_told():
+    X, y = make_classification(200, 5, random_state=1)
+    with pytest.warns(ConvergenceWarning, match="raise max_iter"):
+        LinearSVC(solver="dual", C=1e4, tol=1e-8, max_iter=2).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LinearSVC(tol=1e-3).fit(X, y)
+
+
+def test_it_is_searched_and_cloned():
+    X, y = scaled(load_iris)
+    search = GridSearchCV(LinearSVC(random_state=0), {"C": [0.01, 1.0], "solver": ["dual", "newton"]}, cv=3)
+    assert search.fit(X, y).best_score_ > 0.9
+
+
+@pytest.mark.parametrize(
+    "parameters, sentence",
+    [
+        ({"C": 0.0}, "C must be"),
+        ({"C": float("nan")}, "C must be"),
+        ({"tol": -1.0}, "tolerance must be positive"),
+        ({"max_iter": 0}, "max_epochs = 0"),
+        ({"solver": "primal"}, 'solver must be "auto"'),
+        ({"intercept_scaling": -1.0}, "constant of the SVM's bias"),
+        ({"n_threads": 0}, "n_threads must be"),
+        ({"class_weight": {0: 0.0, 1: 1.0}}, "weight of class 0"),
+    ],
+)
+def test_bad_parameters_are_value_errors_with_a_sentence(parameters, sentence):
+    X, y = make_classification(50, 5, random_state=1)
+    with pytest.raises(ValueError, match=sentence):
+        LinearSVC(**parameters).fit(X, y)
+
+
+def test_bad_weights_of_samples_are_refused():
+    X, y = make_classification(50, 5, random_state=1)
+    for weights, sentence in ((np.zeros(50), "non-zero"), (np.full(50, -1.0), "weight of row 0"), (np.ones(3), "")):
+        with pytest.raises(ValueError, match=sentence):
+            LinearSVC().fit(X, y, sample_weight=weights)
