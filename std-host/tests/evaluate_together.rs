@@ -257,7 +257,8 @@ fn who_is_asked_to_stop_while_classifiers_are_trained_stops_all() {
         let results: Vec<(Result<()>, _)> = together(size, |ranks, rank| {
             let stop = Stop(AtomicBool::new(rank == size - 1));
             let hard = svm::Stop::Gradient(1e-12);
-            let options = svm::Options { stop: hard, max_epochs: usize::MAX, seed: 1, ranks: Some(ranks) };
+            let options =
+                svm::Options { stop: hard, max_epochs: usize::MAX, ranks: Some(ranks), ..Default::default() };
             svm::fit(&rows, &labels, CLASSES, 1e6, &options, &stop).map(drop)
         });
         let said: Vec<String> = results.iter().map(|(result, _)| format!("{result:?}")).collect();

@@ -17,7 +17,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import wta_learn
-from wta_learn import LinearSVC, LocalContrast, Recipe, StackedWTA, WTAAutoencoder, WTARBM, ZCA, load, load_digits, train
+from wta_learn import (
+    LinearSVC, LocalContrast, Recipe, StackedWTA, UnitAverageNorm, WTAAutoencoder, WTARBM, ZCA, load, load_digits, train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_a_loss_falls_and_features_serve_a_classifier(digits):
     encoder = WTAAutoencoder(64, lifetime=0.1, epochs=6, random_state=1).fit(X)
     losses = [row["loss"] for row in encoder.history_]
     assert len(losses) == encoder.n_iter_ == 6 and losses[-1] < 0.8 * losses[0] and encoder.loss_ == losses[-1]
-    pipeline = make_pipeline(convolutional(), LinearSVC(random_state=1))
+    pipeline = make_pipeline(convolutional(), UnitAverageNorm(), LinearSVC(C=10, random_state=1))
     assert pipeline.fit(X[:600], y[:600]).score(X[600:], y[600:]) > 0.85
     names = pipeline[0].get_feature_names_out()
     assert len(names) == pipeline[0].transform(X[:1]).shape[1] and names[0] == "wtaautoencoder0"
@@ -300,3 +302,18 @@ def test_everything_is_documented():
         if isinstance(thing, type):
             public = [m for m in vars(thing) if not m.startswith("_") and callable(getattr(thing, m))]
             assert all(getattr(thing, m).__doc__ for m in public), (name, public)
+
+
+def test_the_stub_names_what_the_engine_has():
+    import ast
+    import pathlib
+
+    from wta_learn import _engine
+
+    tree = ast.parse(pathlib.Path(_engine.__file__).with_name("_engine.pyi").read_text())
+    stub = {node.name: node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    assert set(stub) == {name for name in dir(_engine) if not name.startswith("_")}
+    for name, node in stub.items():
+        if isinstance(node, ast.ClassDef):
+            said = {item.name if isinstance(item, ast.FunctionDef) else item.target.id for item in node.body}
+            assert said == {member for member in dir(getattr(_engine, name)) if not member.startswith("_")}, name

@@ -36,7 +36,7 @@ def scaled(loader):
 def test_the_minimum_is_scikit_learns(loader, C, solver):
     X, y = scaled(loader)
     reference = Reference(C=C, dual=False, tol=1e-10, max_iter=10_000).fit(X, y)
-    model = LinearSVC(C=C, solver=solver, tol=1e-4, gap=True, max_iter=20_000, random_state=1).fit(X, y)
+    model = LinearSVC(C=C, solver=solver, tol=1e-4, max_iter=20_000, random_state=1).fit(X, y)
     found, expected = objective(X, y, model, C), objective(X, y, reference, C)
     assert (found <= expected * (1 + 2e-4)).all()
     np.testing.assert_allclose(found, model.objective_, rtol=1e-4)
@@ -66,15 +66,15 @@ def test_sparse_and_dense_rows_and_labels_of_any_kind_are_the_same(solver):
 def test_weights_of_samples_and_classes_count_in_the_objective(solver):
     X, y = make_classification(400, 12, n_informative=6, weights=[0.9], random_state=4)
     weights = np.random.default_rng(0).uniform(0, 3, len(y)).round(1)
-    model = LinearSVC(class_weight={1: 7.0}, solver=solver, gap=True, max_iter=50_000, random_state=0)
+    model = LinearSVC(class_weight={1: 7.0}, solver=solver, max_iter=50_000, random_state=0)
     model.fit(X, y, sample_weight=weights)
     total = weights * np.where(y == 1, 7.0, 1.0)
     reference = Reference(dual=False, tol=1e-10).fit(X, y, sample_weight=total)
     found, expected = objective(X, y, model, 1.0, total), objective(X, y, reference, 1.0, total)
     assert (found <= expected * (1 + 2e-4)).all()
-    plain = LinearSVC(solver=solver, gap=True, random_state=0).fit(X, y)
+    plain = LinearSVC(solver=solver, random_state=0).fit(X, y)
     assert (model.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
-    balanced = LinearSVC(class_weight="balanced", solver=solver, gap=True, random_state=0).fit(X, y)
+    balanced = LinearSVC(class_weight="balanced", solver=solver, max_iter=50_000, random_state=0).fit(X, y)
     assert (balanced.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
 
 
@@ -108,7 +108,7 @@ def test_what_is_not_solved_is_told():
 
 def test_it_is_searched_and_cloned():
     X, y = scaled(load_iris)
-    search = GridSearchCV(LinearSVC(random_state=0), {"C": [0.01, 1.0], "solver": ["dual", "newton"]}, cv=3)
+    search = GridSearchCV(LinearSVC(random_state=0), {"C": [0.01, 1.0], "criterion": ["gap", "gradient"], "solver": ["dual", "newton"]}, cv=3)
     assert search.fit(X, y).best_score_ > 0.9
 
 
@@ -122,6 +122,7 @@ def test_it_is_searched_and_cloned():
         ({"solver": "primal"}, 'solver must be "auto"'),
         ({"intercept_scaling": -1.0}, "constant of the SVM's bias"),
         ({"n_threads": 0}, "n_threads must be"),
+        ({"criterion": "loss"}, 'criterion must be "gap"'),
         ({"class_weight": {0: 0.0, 1: 1.0}}, "weight of class 0"),
     ],
 )
@@ -133,6 +134,6 @@ def test_bad_parameters_are_value_errors_with_a_sentence(parameters, sentence):
 
 def test_bad_weights_of_samples_are_refused():
     X, y = make_classification(50, 5, random_state=1)
-    for weights, sentence in ((np.zeros(50), "non-zero"), (np.full(50, -1.0), "weight of row 0"), (np.ones(3), "")):
+    for weights, sentence in ((np.zeros(50), "non-zero"), (np.full(50, -1.0), "weight of row 0"), (np.ones(3), "sample_weight.shape")):
         with pytest.raises(ValueError, match=sentence):
             LinearSVC().fit(X, y, sample_weight=weights)

@@ -21,7 +21,7 @@ pub(crate) fn zeros<T: Clone + Default>(len: usize, what: impl Fn() -> String) -
 ///
 /// # Errors
 ///
-/// As for [`zeros`].
+/// [`Error::Memory`] if there is not so much memory.
 pub fn with_capacity<T>(len: usize, what: impl Fn() -> String) -> Result<Vec<T>> {
     let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
     expect(bytes, &what)?;

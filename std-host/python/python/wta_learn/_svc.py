@@ -33,10 +33,11 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
     C : float, default=1.0
         The weight of the loss.
     tol : float, default=1e-4
-        A class is solved when the projected gradients of its dual differ by no more than this; with
-        ``gap``, when the duality gap is at most this share of the objective.
-    gap : bool, default=False
-        What ``tol`` means.
+        A class is solved when its objective is proven to be within this share of the minimum (the duality
+        gap).
+    criterion : {"gap", "gradient"}, default="gap"
+        With ``gradient``, ``tol`` is what the projected gradients of the dual may differ by, as in
+        scikit-learn: a measure that depends on the scale of the loss, and asks for many times as many passes.
     solver : {"auto", "dual", "newton"}, default="auto"
         Coordinate descent on the dual, for many features; Newton's method on the primal, for few; or the
         one that is likely to be faster.
@@ -86,7 +87,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         C=1.0,
         *,
         tol=1e-4,
-        gap=False,
+        criterion="gap",
         solver="auto",
         fit_intercept=True,
         intercept_scaling=1.0,
@@ -98,7 +99,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
     ):
         self.C = C
         self.tol = tol
-        self.gap = gap
+        self.criterion = criterion
         self.solver = solver
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
@@ -142,6 +143,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         class_weights = []
         if self.class_weight is not None:
             class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y).tolist()
+        if self.criterion not in ("gap", "gradient"):
+            raise ValueError(f'criterion must be "gap" or "gradient", got {self.criterion!r}')
         threads, watcher = threads_of(self.n_threads), Watcher(self.verbose)
         if threads == 0 and X.shape[0] * X.shape[1] * len(self.classes_) < SMALL:
             threads = 1
@@ -149,7 +152,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         try:
             weights, biases, report = _engine.svc_fit(
                 self._rows(X, threads), labels.astype(np.uint16), len(self.classes_),
-                solver=self.solver, c=float(self.C), by_gap=bool(self.gap), tolerance=float(self.tol), max_epochs=int(self.max_iter),
+                solver=self.solver, c=float(self.C), by_gap=self.criterion == "gap", tolerance=float(self.tol), max_epochs=int(self.max_iter),
                 seed=seed_of(self.random_state),
                 intercept=float(self.intercept_scaling) if self.fit_intercept else 0.0,
                 row_weights=row_weights, class_weights=class_weights, threads=threads,
