@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
+# More do not help, and a million of them hold up the whole machine.
+MOST_THREADS = 1024
+
 
 def shape_of(X, sample_shape=None):
     """Channels, rows and columns of a sample of ``X``.
@@ -84,6 +87,7 @@ def threads_of(n_threads):
     """The number of threads for the engine; 0 is one for each processor."""
     if n_threads is None:
         return 0
-    if isinstance(n_threads, (bool, np.bool_)) or not isinstance(n_threads, (int, np.integer)) or n_threads < 1:
-        raise ValueError(f"n_threads must be None or at least 1, got {n_threads!r}")
+    is_number = isinstance(n_threads, (int, np.integer)) and not isinstance(n_threads, (bool, np.bool_))
+    if not is_number or not 1 <= n_threads <= MOST_THREADS:
+        raise ValueError(f"n_threads must be None, or from 1 to {MOST_THREADS}, got {n_threads!r}")
     return int(n_threads)
