@@ -278,6 +278,10 @@ def test_runs_go_on(tmp_path):
         (lambda X: LocalContrast(window=4).fit(X), "window"),
         (lambda X: WTAAutoencoder(5).fit(X * np.nan), "NaN"),
         (lambda X: load("/no/such/run"), "no/such/run"),
+        (lambda X: load("/no/such/run", sample_shape=(1, -2, 3)), "sample_shape must be"),
+        (lambda X: load("/no/such/run", sample_shape=7), "sample_shape must be"),
+        (lambda X: WTAAutoencoder(5, sample_shape=(1, 28, 2.5)).fit(X), "sample_shape must be"),
+        (lambda X: WTARBM(5).save("/tmp/nothing"), "not fitted"),
         (lambda X: Recipe("no-such-recipe"), "there is no recipe"),
         (lambda X: Recipe({"name": "x", "epochs": 3}), "epochs"),
         (lambda X: load_digits("validation"), "split must be"),
@@ -317,3 +321,17 @@ def test_the_stub_names_what_the_engine_has():
         if isinstance(node, ast.ClassDef):
             said = {item.name if isinstance(item, ast.FunctionDef) else item.target.id for item in node.body}
             assert said == {member for member in dir(getattr(_engine, name)) if not member.startswith("_")}, name
+
+
+def test_arrays_that_are_not_aligned_or_have_gaps_are_copied():
+    X = np.random.default_rng(3).uniform(size=(60, 12)).astype(np.float32)
+    expected = WTAAutoencoder(4, epochs=1, random_state=1).fit(X)
+    bytes_ = np.empty(X.nbytes + 1, dtype=np.uint8)
+    askew = bytes_[1:].view(np.float32).reshape(X.shape)
+    askew[:] = X
+    wide = np.zeros((60, 24), dtype=np.float32)
+    wide[:, ::2] = X
+    for other in (askew, wide[:, ::2], X[::-1][::-1], np.asfortranarray(X)):
+        assert WTAAutoencoder(4, epochs=1, random_state=1).fit(other).checksum_ == expected.checksum_
+        assert (expected.transform(other) == expected.transform(X)).all()
+        assert (LinearSVC().fit(other, X[:, 0] > 0.5).coef_ == LinearSVC().fit(X, X[:, 0] > 0.5).coef_).all()

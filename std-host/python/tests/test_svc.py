@@ -72,6 +72,10 @@ def test_weights_of_samples_and_classes_count_in_the_objective(solver):
     reference = Reference(dual=False, tol=1e-10).fit(X, y, sample_weight=total)
     found, expected = objective(X, y, model, 1.0, total), objective(X, y, reference, 1.0, total)
     assert (found <= expected * (1 + 2e-4)).all()
+    balanced = LinearSVC(class_weight="balanced", solver=solver, max_iter=50_000, random_state=0).fit(X, y, weights)
+    reference = Reference(class_weight="balanced", dual=False, tol=1e-10).fit(X, y, weights)
+    near = 2e-3 if solver == "newton" else 5e-2
+    np.testing.assert_allclose(balanced.decision_function(X), reference.decision_function(X), atol=near)
     plain = LinearSVC(solver=solver, random_state=0).fit(X, y)
     assert (model.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
     balanced = LinearSVC(class_weight="balanced", solver=solver, max_iter=50_000, random_state=0).fit(X, y)

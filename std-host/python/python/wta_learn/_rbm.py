@@ -1,6 +1,7 @@
 """Restricted Boltzmann machines with winner-take-all sparsity."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ._encoder import Encoder
 
@@ -133,6 +134,7 @@ class WTARBM(Encoder):
         ValueError
             If the samples were not between 0 and 1: a run folder has no place for their range.
         """
+        check_is_fitted(self)
         if self.range_ != (0.0, 1.0):
             raise ValueError("the samples were not between 0 and 1, which a run folder cannot say: scale them first")
         super().save(folder)

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_array
 
 from . import _engine
 from ._encoder import without_none
-from ._samples import channels_last, shape_of, threads_of
+from ._samples import channels_last, checked_shape, shape_of, threads_of
 from ._watch import Watcher
 
 
@@ -148,7 +148,8 @@ def load(folder, sample_shape=None):
         The network.
     """
     folder = os.fspath(folder)
-    return Run(_engine.Network.load(folder, sample_shape), folder)
+    shape = None if sample_shape is None else checked_shape(sample_shape)
+    return Run(_engine.Network.load(folder, shape), folder)
 
 
 def train(

@@ -1,5 +1,8 @@
 """Arrays of any layout as the engine wants them: ``float32`` without gaps, channels last."""
 
+import math
+import operator
+
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
@@ -14,20 +17,33 @@ def shape_of(X, sample_shape=None):
     ``n x channels x rows x columns`` images. ``sample_shape`` says what the rows of a matrix are.
     """
     own = X.shape[1:]
-    if sample_shape is not None:
-        given = tuple(int(side) for side in sample_shape)
-        if not 1 <= len(given) <= 3 or min(given) < 1:
-            raise ValueError(
-                f"sample_shape must be (channels, rows, columns), (channels, steps) or (numbers,), got {sample_shape!r}"
-            )
-        if int(np.prod(given)) != int(np.prod(own)):
-            raise ValueError(f"a sample has {int(np.prod(own))} numbers, which are not of the shape {given}")
-        own = given
-    if len(own) == 1:
-        return (1, 1, own[0])
-    if len(own) == 2:
-        return (own[0], 1, own[1])
-    return tuple(own)
+    if sample_shape is None:
+        return sides(own)
+    given = checked_shape(sample_shape)
+    if math.prod(given) != math.prod(own):
+        raise ValueError(f"a sample has {math.prod(own)} numbers, which are not of the shape {given}")
+    return given
+
+
+def checked_shape(sample_shape):
+    """Channels, rows and columns from what a caller says."""
+    problem = f"sample_shape must be (channels, rows, columns), (channels, steps) or (numbers,), got {sample_shape!r}"
+    try:
+        given = tuple(operator.index(side) for side in sample_shape)
+    except TypeError:
+        raise ValueError(problem) from None
+    if not 1 <= len(given) <= 3 or not all(1 <= side < 1 << 31 for side in given):
+        raise ValueError(problem)
+    return sides(given)
+
+
+def sides(shape):
+    """Channels, rows and columns of a vector, a signal or an image."""
+    if len(shape) == 1:
+        return (1, 1, shape[0])
+    if len(shape) == 2:
+        return (shape[0], 1, shape[1])
+    return tuple(shape)
 
 
 def flat(estimator, X, *, reset, min_samples=1):
@@ -45,7 +61,12 @@ def flat(estimator, X, *, reset, min_samples=1):
     X = validate_data(
         estimator, X, reset=reset, dtype=np.float32, order="C", ensure_min_samples=min_samples, accept_sparse=False
     )
-    return X, sample if len(sample) > 1 else (X.shape[1],)
+    return in_order(X), sample if len(sample) > 1 else (X.shape[1],)
+
+
+def in_order(X):
+    """The same array, or a copy that is aligned and without gaps."""
+    return np.require(X, requirements=("C", "A"))
 
 
 def _array(X):
@@ -60,7 +81,7 @@ def channels_last(X, shape):
     """Rows of channels, rows and columns as rows of rows, columns and channels, without gaps."""
     channels, height, width = shape
     if channels == 1 or height * width == 1:
-        return np.ascontiguousarray(X)
+        return in_order(X)
     images = X.reshape(len(X), channels, height, width)
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1)).reshape(len(X), -1)
 

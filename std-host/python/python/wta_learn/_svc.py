@@ -1,5 +1,6 @@
 """The linear SVM."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
 from . import _engine
-from ._samples import seed_of, threads_of
+from ._samples import in_order, seed_of, threads_of
 from ._watch import Watcher
 
 
@@ -142,7 +143,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             check_consistent_length(X, row_weights)
         class_weights = []
         if self.class_weight is not None:
-            class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y).tolist()
+            class_weights = self._class_weights(y, row_weights)
         if self.criterion not in ("gap", "gradient"):
             raise ValueError(f'criterion must be "gap" or "gradient", got {self.criterion!r}')
         threads, watcher = threads_of(self.n_threads), Watcher(self.verbose)
@@ -177,10 +178,17 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             )
         return self
 
+    def _class_weights(self, y, row_weights):
+        more = {}
+        # "balanced" counts weights, where scikit-learn's own LinearSVC does.
+        if row_weights is not None and "sample_weight" in inspect.signature(compute_class_weight).parameters:
+            more["sample_weight"] = row_weights
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=y, **more).tolist()
+
     @staticmethod
     def _rows(X, threads):
         if not sparse.issparse(X):
-            return _engine.SvmRows.dense(X, threads)
+            return _engine.SvmRows.dense(in_order(X), threads)
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
