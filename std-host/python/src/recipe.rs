@@ -19,7 +19,13 @@ impl Recipe {
     fn of_json(json: &str) -> PyResult<Self> {
         let wrong = |error: &dyn std::fmt::Display| PyValueError::new_err(format!("not a recipe: {error}"));
         let tables: toml::Value = serde_json::from_str(json).map_err(|error| wrong(&error))?;
-        Self::parse(&toml::to_string(&tables).map_err(|error| wrong(&error))?, "")
+        let text = toml::to_string(&tables).map_err(|error| wrong(&error))?;
+        let parsed = recipe::parse(&text, "").map_err(|error| match error {
+            // Nobody has seen the text's lines.
+            wta::Error::Recipe { origin, problem, .. } => wta::Error::Recipe { origin, line: None, problem },
+            error => error,
+        });
+        Ok(Self { recipe: parsed.map_err(raised)? })
     }
 
     /// A recipe from the text of its TOML file; `origin` names it in errors.

@@ -1,17 +1,9 @@
 """Winner-take-all autoencoders: one network, and stacks of them."""
 
-import numbers
-
 import numpy as np
 
+from ._constraints import COMMON, COUNT, PAIR, POSITIVE, SHARE, TRAINING, options, pool_of, size
 from ._encoder import Encoder
-
-
-def _size(value):
-    """A number, or rows and columns."""
-    if value is None or isinstance(value, numbers.Integral):
-        return value
-    return [int(side) for side in value]
 
 
 class WTAAutoencoder(Encoder):
@@ -122,6 +114,30 @@ class WTAAutoencoder(Encoder):
     ((32, 784), (5, 32))
     """
 
+    _parameter_constraints = {
+        **COMMON,
+        **TRAINING,
+        "n_components": [COUNT],
+        "kernel_size": [None, COUNT, *PAIR],
+        "n_layers": [COUNT],
+        "decoder_kernel_size": [None, COUNT, *PAIR],
+        "strides": [COUNT, *PAIR],
+        "lifetime": [None, SHARE],
+        "per_sample": [None, COUNT],
+        "spatial": ["boolean", COUNT, *PAIR],
+        "tied": ["boolean"],
+        "signs": [options("positive", "both")],
+        "threshold": [options("none", "triangle")],
+        "root": ["boolean"],
+        "pool": [None, *PAIR],
+        "average": ["boolean"],
+        "initial": [options("he", "patches"), POSITIVE],
+        "optimizer": [options("adam", "sgd")],
+        "schedule": [options("constant", "linear")],
+        "revive": ["boolean"],
+        "sample_shape": "no_validation",
+    }
+
     def __init__(
         self,
         n_components=100,
@@ -190,18 +206,23 @@ class WTAAutoencoder(Encoder):
         if self.kernel_size is None:
             network = {"kind": "fully-connected", "units": [self.n_components] * self.n_layers}
         else:
-            layer = {"maps": self.n_components, "kernel": _size(self.kernel_size), "stride": _size(self.strides)}
+            layer = {
+                "maps": self.n_components,
+                "kernel": size("kernel_size", self.kernel_size),
+                "stride": size("strides", self.strides),
+            }
             network = {
                 "kind": "convolutional",
                 "encoder": [layer] * self.n_layers,
                 "decoder_kernel": self._decoder_kernel(shape),
             }
-            sparsity["grid"] = None if self.spatial is True else _size(self.spatial)
+            if self.spatial is False:
+                raise ValueError("spatial must be True, or the windows of a map: a map has a winner in each")
+            sparsity["grid"] = None if self.spatial is True else size("spatial", self.spatial)
         sgd = {"sgd": {"momentum": float(self.momentum)}}
-        pool = None
-        if self.pool is not None:
-            kernel, stride = self.pool
-            pool = {"kernel": _size(kernel), "stride": _size(stride), "average": bool(self.average)}
+        pool = pool_of(self.pool)
+        if pool is not None:
+            pool["average"] = bool(self.average)
         return {
             "name": "wta-learn",
             "about": "by wta_learn",
@@ -228,9 +249,9 @@ class WTAAutoencoder(Encoder):
 
     def _decoder_kernel(self, shape):
         if self.decoder_kernel_size is not None:
-            return _size(self.decoder_kernel_size)
+            return size("decoder_kernel_size", self.decoder_kernel_size)
         if self.tied:
-            return _size(self.kernel_size)
+            return size("kernel_size", self.kernel_size)
 
         def seen(kernel, stride):
             # A position of the last layer sees so many pixels; an atom has as many in each direction.
@@ -239,11 +260,12 @@ class WTAAutoencoder(Encoder):
                 reach, step = reach + (kernel - 1) * step, step * stride
             return reach
 
-        sizes = [np.broadcast_to(np.asarray(size), 2) for size in (self.kernel_size, self.strides)]
+        both = (size("kernel_size", self.kernel_size), size("strides", self.strides))
+        sizes = [np.broadcast_to(np.asarray(each), 2) for each in both]
         both = [seen(int(kernel), int(stride)) for kernel, stride in zip(*sizes)]
         if shape is not None:
             # No larger than a sample, and odd, so that an atom has a centre.
-            both = [min(size, side - 1 + side % 2) for size, side in zip(both, shape[1:])]
+            both = [min(each, side - 1 + side % 2) for each, side in zip(both, shape[1:])]
         return both[0] if both[0] == both[1] else both
 
     def inverse_transform(self, X):
@@ -311,6 +333,8 @@ class StackedWTA(Encoder):
     (32, 5, 5)
     """
 
+    _parameter_constraints = {**COMMON, "layers": [list, tuple, None], "sample_shape": "no_validation"}
+
     def __init__(
         self, layers=None, *, sample_shape=None, random_state=None, n_threads=None, callback=None, verbose=0
     ):
@@ -329,6 +353,7 @@ class StackedWTA(Encoder):
         for number, layer in enumerate(layers, 1):
             if not isinstance(layer, WTAAutoencoder):
                 raise ValueError(f"the layers of a stack are WTAAutoencoder, got {type(layer).__name__}")
+            layer._validate_params()
             # What a layer above sees has another shape.
             tables = layer._tables(shape if below is None else None, n_samples, seed)
             tables["name"] = f"wta-learn-{number}"

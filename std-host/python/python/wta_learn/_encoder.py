@@ -45,6 +45,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
+        self._validate_params()
         X, own = flat(self, X, reset=True, min_samples=2)
         X = self._into_range(X, fit=True)
         shape = shape_of(np.empty((1, *own), dtype=np.bool_), getattr(self, "sample_shape", None))

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _engine
+from ._constraints import COUNT, NOT_NEGATIVE, PAIR, POSITIVE, size
 from ._encoder import without_none
 from ._samples import channels_first, channels_last, flat, seed_of, shape_of, threads_of
 
@@ -33,6 +34,7 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return _engine.Recipe.of_json(json.dumps(without_none(tables)))
 
     def _fit(self, X, min_samples):
+        self._validate_params()
         X, own = flat(self, X, reset=True, min_samples=min_samples)
         self.sample_shape_ = shape_of(np.empty((1, *own), dtype=np.bool_), self.sample_shape)
         recipe, shape = self._recipe(), self.sample_shape_
@@ -106,6 +108,15 @@ class ZCA(_Step):
     True
     """
 
+    _parameter_constraints = {
+        "regularization": [POSITIVE],
+        "patch_size": [None, COUNT, *PAIR],
+        "n_samples": [None, COUNT],
+        "sample_shape": "no_validation",
+        "random_state": ["random_state"],
+        "n_threads": "no_validation",
+    }
+
     def __init__(
         self, regularization=0.1, *, patch_size=None, n_samples=None, sample_shape=None, random_state=None,
         n_threads=None,
@@ -118,12 +129,11 @@ class ZCA(_Step):
         self.n_threads = n_threads
 
     def _step(self):
-        patch = self.patch_size
         return {
             "step": "zca",
             "regulariser": float(self.regularization),
             "samples": self.n_samples,
-            "patch": patch if patch is None or np.isscalar(patch) else [int(side) for side in patch],
+            "patch": size("patch_size", self.patch_size),
         }
 
     def fit(self, X, y=None):
@@ -192,6 +202,13 @@ class LocalContrast(_Step):
     >>> LocalContrast(window=9).fit_transform(X).shape
     (1000, 1, 28, 28)
     """
+
+    _parameter_constraints = {
+        "window": [COUNT],
+        "deviation": [None, NOT_NEGATIVE],
+        "sample_shape": "no_validation",
+        "n_threads": "no_validation",
+    }
 
     def __init__(self, window=21, *, deviation=None, sample_shape=None, n_threads=None):
         self.window = window

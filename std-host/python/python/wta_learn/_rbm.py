@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ._constraints import COMMON, COUNT, POSITIVE, SHARE, TRAINING
 from ._encoder import Encoder
 
 
@@ -69,6 +70,19 @@ class WTARBM(Encoder):
     >>> WTARBM(20, epochs=2, random_state=1).fit_transform(X / 255.0).shape
     (1000, 20)
     """
+
+    _parameter_constraints = {
+        **COMMON,
+        **TRAINING,
+        "n_components": [COUNT],
+        "lifetime": [None, SHARE],
+        "start": [None, SHARE],
+        "gibbs_steps": [COUNT],
+        "persistent": ["boolean"],
+        "mean_bias": ["boolean"],
+        "initial": [POSITIVE],
+        "root": ["boolean"],
+    }
 
     def __init__(
         self,

@@ -99,7 +99,7 @@ def seed_of(random_state):
     """A seed for the engine: an int stays as it is."""
     from sklearn.utils import check_random_state
 
-    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+    if isinstance(random_state, (int, np.integer)) and 0 <= random_state < 1 << 63:
         return int(random_state)
     return int(check_random_state(random_state).randint(1, np.iinfo(np.int32).max))
 

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
@@ -9,10 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 from sklearn.utils import compute_class_weight
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
 from . import _engine
+from ._constraints import options
 from ._samples import in_order, seed_of, threads_of
 from ._watch import Watcher
 
@@ -83,6 +86,20 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
     True
     """
 
+    _parameter_constraints = {
+        "C": [Interval(Real, 1e-9, 1e9, closed="both")],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "criterion": [options("gap", "gradient")],
+        "solver": [options("auto", "dual", "newton")],
+        "fit_intercept": ["boolean"],
+        "intercept_scaling": [Interval(Real, 0, 1e6, closed="right")],
+        "class_weight": [None, dict, options("balanced")],
+        "max_iter": [Interval(Integral, 1, 2**63 - 1, closed="both")],
+        "random_state": ["random_state"],
+        "n_threads": "no_validation",
+        "verbose": ["verbose"],
+    }
+
     def __init__(
         self,
         C=1.0,
@@ -127,6 +144,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         self : LinearSVC
             The fitted classifier.
         """
+        self._validate_params()
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float32, order="C")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -144,8 +162,6 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         class_weights = []
         if self.class_weight is not None:
             class_weights = self._class_weights(y, row_weights)
-        if self.criterion not in ("gap", "gradient"):
-            raise ValueError(f'criterion must be "gap" or "gradient", got {self.criterion!r}')
         threads, watcher = threads_of(self.n_threads), Watcher(self.verbose)
         if threads == 0 and X.shape[0] * X.shape[1] * len(self.classes_) < SMALL:
             threads = 1
