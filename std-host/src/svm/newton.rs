@@ -6,8 +6,8 @@
 //! coordinate descent takes a thousand passes; but each step costs a product of all rows with themselves, of
 //! the square of the number of features.
 //!
-//! Everything is in double precision. Sums over rows are made of at most `SEGMENTS` parts in a fixed order, so the
-//! number of threads does not change a bit.
+//! Everything is in double precision. Sums over rows are made of at most `SEGMENTS` parts in a fixed order,
+//! so the number of threads does not change a bit.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::{factor, solve};
