@@ -343,3 +343,23 @@ def test_arrays_that_are_not_aligned_or_have_gaps_are_copied():
         assert WTAAutoencoder(4, epochs=1, random_state=1).fit(other).checksum_ == expected.checksum_
         assert (expected.transform(other) == expected.transform(X)).all()
         assert (LinearSVC().fit(other, X[:, 0] > 0.5).coef_ == LinearSVC().fit(X, X[:, 0] > 0.5).coef_).all()
+
+
+def test_a_fit_that_was_stopped_leaves_no_network_for_other_samples(digits):
+    X = digits[0].reshape(len(digits[0]), -1)
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    encoder = WTAAutoencoder(4, epochs=1, random_state=0).fit(X)
+    with pytest.raises(KeyboardInterrupt):
+        encoder.set_params(callback=stop).fit(X[:, :392])
+    with pytest.raises(ValueError, match="not fitted"):
+        encoder.transform(X[:, :392])
+
+
+@pytest.mark.parametrize("y", [[-1, 0], [70_000, 0], [0.7, 1.0], ["a", "b"], [[0], [1]]])
+def test_labels_of_a_run_are_whole_numbers(y):
+    X, _ = load_digits("test")
+    with pytest.raises(ValueError, match="y must be whole numbers"):
+        train("digits-demo", X[:2], y)

@@ -46,6 +46,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             The fitted estimator.
         """
         self._validate_params()
+        # A fit that does not come to its end leaves nothing of the one before, which was for other samples.
+        self.__dict__.pop("_network", None)
         X, own = flat(self, X, reset=True, min_samples=2)
         X = self._into_range(X, fit=True)
         shape = shape_of(np.empty((1, *own), dtype=np.bool_), getattr(self, "sample_shape", None))

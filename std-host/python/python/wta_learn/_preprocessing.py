@@ -35,6 +35,8 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _fit(self, X, min_samples):
         self._validate_params()
+        # A fit that does not come to its end leaves nothing of the one before.
+        self.__dict__.pop("_state", None)
         X, own = flat(self, X, reset=True, min_samples=min_samples)
         self.sample_shape_ = shape_of(np.empty((1, *own), dtype=np.bool_), self.sample_shape)
         recipe, shape = self._recipe(), self.sample_shape_

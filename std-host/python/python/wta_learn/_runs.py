@@ -196,7 +196,7 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
     X, shape = _samples(X, sample_shape)
-    labels = None if y is None else np.ascontiguousarray(np.asarray(y).astype(np.uint16))
+    labels = None if y is None else _labels(y)
     watcher = Watcher(verbose, callback)
     folder = None if run is None else os.fspath(run)
     try:
@@ -208,6 +208,13 @@ def train(
     finally:
         watcher.close()
     return Run(network, folder, watcher.history)
+
+
+def _labels(y):
+    y = np.asarray(y)
+    if y.ndim != 1 or y.dtype.kind not in "iub" or (len(y) and not (0 <= y.min() and y.max() < 1 << 16)):
+        raise ValueError("y must be whole numbers from 0 to 65535, one for each sample")
+    return np.ascontiguousarray(y.astype(np.uint16))
 
 
 def _samples(X, sample_shape):

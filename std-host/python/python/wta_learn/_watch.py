@@ -24,7 +24,7 @@ class Watcher:
             line = f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.4g}, dead {row['dead_share']:.1%}"
             self._print(f"{line}, {row['seconds']:.1f} s")
         if self._callback is not None:
-            self._callback(row)
+            self._callback(dict(row))
 
     def _begin(self, phase, total):
         try:
