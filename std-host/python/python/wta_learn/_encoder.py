@@ -50,7 +50,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.__dict__.pop("_network", None)
         X, own = flat(self, X, reset=True, min_samples=2)
         X = self._into_range(X, fit=True)
-        shape = shape_of(np.empty((1, *own), dtype=np.bool_), getattr(self, "sample_shape", None))
+        shape = shape_of(own, getattr(self, "sample_shape", None))
         tables = without_none(self._tables(shape, len(X), seed_of(self.random_state)))
         recipe = _engine.Recipe.of_json(json.dumps(tables))
         watcher = Watcher(self.verbose, self.callback)
@@ -95,7 +95,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, own = flat(self, X, reset=False)
         shape = self.sample_shape_
-        if len(own) > 1 and shape_of(np.empty((1, *own), dtype=np.bool_)) != shape:
+        if len(own) > 1 and shape_of(own) != shape:
             raise ValueError(f"X has samples of the shape {own}, but {type(self).__name__} was fitted on {shape}")
         X = channels_last(self._into_range(X), shape)
         return getattr(self._network, what)(X, shape, threads_of(self.n_threads))

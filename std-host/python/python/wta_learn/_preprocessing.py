@@ -38,7 +38,7 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         # A fit that does not come to its end leaves nothing of the one before.
         self.__dict__.pop("_state", None)
         X, own = flat(self, X, reset=True, min_samples=min_samples)
-        self.sample_shape_ = shape_of(np.empty((1, *own), dtype=np.bool_), self.sample_shape)
+        self.sample_shape_ = shape_of(own, self.sample_shape)
         recipe, shape = self._recipe(), self.sample_shape_
         self._state = _engine.Steps.fit(recipe, channels_last(X, shape), shape, threads=threads_of(self.n_threads))
         return self

@@ -105,14 +105,10 @@ class Run:
 
     def predict(self, X, n_threads=None):
         """The classes of samples, by the classifier of the run folder's last evaluation."""
-        if self.folder is None:
-            raise ValueError("this run has no folder, and so no classifier; see LinearSVC")
         return np.asarray(self._predicted(X, n_threads)[0])
 
     def decision_function(self, X, n_threads=None):
         """The score of each class for each sample, by the classifier of the last evaluation."""
-        if self.folder is None:
-            raise ValueError("this run has no folder, and so no classifier; see LinearSVC")
         return self._predicted(X, n_threads)[1]
 
     def save(self, folder):
@@ -120,9 +116,10 @@ class Run:
         self._network.save(folder)
 
     def _predicted(self, X, n_threads):
+        if self.folder is None:
+            raise ValueError("this run has no folder, and so no classifier; see LinearSVC")
         X, shape = _samples(X, self.sample_shape)
-        names, scores = _engine.predict(self.folder, X, shape, threads_of(n_threads))
-        return names, scores
+        return _engine.predict(self.folder, X, shape, threads_of(n_threads))
 
     def _encoded(self, X, what, n_threads):
         X, shape = _samples(X, self.sample_shape)
@@ -219,5 +216,5 @@ def _labels(y):
 
 def _samples(X, sample_shape):
     X = check_array(X, dtype=np.float32, allow_nd=True)
-    shape = shape_of(X, sample_shape)
+    shape = shape_of(X.shape[1:], sample_shape)
     return channels_last(X.reshape(len(X), -1), shape), shape

@@ -10,13 +10,12 @@ from sklearn.utils.validation import check_array, validate_data
 MOST_THREADS = 1024
 
 
-def shape_of(X, sample_shape=None):
-    """Channels, rows and columns of a sample of ``X``.
+def shape_of(own, sample_shape=None):
+    """Channels, rows and columns of samples whose arrays are of the shape ``own``.
 
     Without ``sample_shape``, rows of a matrix are vectors, ``n x channels x steps`` are signals and
     ``n x channels x rows x columns`` images. ``sample_shape`` says what the rows of a matrix are.
     """
-    own = X.shape[1:]
     if sample_shape is None:
         return sides(own)
     given = checked_shape(sample_shape)

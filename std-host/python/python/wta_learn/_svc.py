@@ -169,7 +169,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         try:
             weights, biases, report = _engine.svc_fit(
                 self._rows(X, threads), labels.astype(np.uint16), len(self.classes_),
-                solver=self.solver, c=float(self.C), by_gap=self.criterion == "gap", tolerance=float(self.tol), max_epochs=int(self.max_iter),
+                solver=self.solver, c=float(self.C), by_gap=self.criterion == "gap", tolerance=float(self.tol),
+                max_epochs=int(self.max_iter),
                 seed=seed_of(self.random_state),
                 intercept=float(self.intercept_scaling) if self.fit_intercept else 0.0,
                 row_weights=row_weights, class_weights=class_weights, threads=threads,
