@@ -3,8 +3,8 @@
 //!
 //! ```
 //! use wta_core::{
-//!     Corruption, Cut, Encoder, Guard, Initial, Method, Network, Optimizer, Parameters, Scalar, Schedule,
-//!     Scratch, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
+//!     Cut, Encoder, Initial, Method, Network, Optimizer, Parameters, Scalar, Schedule, Scratch, Sparsity,
+//!     Trainer, TrainingConfig, TrainingLen, training_len,
 //! };
 //!
 //! // Two units for vectors of four numbers. On a batch of four, a unit keeps its two largest activations.
@@ -23,14 +23,7 @@
 //!
 //! NET.initialise(Initial::He, 5, &mut parameters)?;
 //! let optimizer = Optimizer { method: METHOD, rate: 0.05, schedule: Schedule::Constant, decay: 0.0 };
-//! let config = TrainingConfig {
-//!     sparsity: SPARSITY,
-//!     corruption: Corruption::NONE,
-//!     guard: Guard::NONE,
-//!     optimizer,
-//!     batch: 4,
-//!     steps: 300,
-//! };
+//! let config = TrainingConfig::new(SPARSITY, optimizer, 4, 300);
 //! let scratch = Scratch { floats: &mut floats, indices: &mut indices, cuts: &mut cuts };
 //! let mut trainer = Trainer::new(Scalar, NET, config, 0, &mut parameters, &mut moments, scratch)?;
 //! for _ in 0..config.steps {
@@ -136,7 +129,7 @@ pub use runs::{
 };
 pub use scalar::Scalar;
 pub use screen::{promises, thresholds};
-pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, select, survivors};
+pub use select::{Selection, Sparsity, apply_lifetime, apply_per_sample, of_batch, select, survivors};
 pub use shape::{Shape, Size};
 pub use stream::{
     Classifier, Extractor, Forward, Rows, Scaled, StreamTrainer, extractor_len, forward_len,
@@ -145,8 +138,9 @@ pub use stream::{
 pub use svm::Svm;
 pub use threshold::Threshold;
 pub use train::{
-    BadImages, Clock, ContrastiveDivergence, Corruption, Deltas, Guard, Learner, Method, Norm, Optimizer,
-    RbmTrainer, Schedule, Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig, TrainingLen,
-    UnitTrainer, Update, Winners, admits_probabilities, rbm_training_len, training_len, unit_training_len,
+    BadImages, Clock, ContrastiveDivergence, Corruption, Deltas, Dictionary, Guard, Learner, Method, Norm,
+    Optimizer, RbmTrainer, Schedule, Scratch, SparseDeltas, Timing, TopGradient, Trainer, TrainingConfig,
+    TrainingLen, UnitTrainer, Update, Winners, admits_probabilities, fold, rbm_training_len, scale_atom,
+    scale_atoms, training_len, unfold, unit_training_len,
 };
 pub use units::{UnitSurvivors, Units};

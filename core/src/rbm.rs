@@ -40,7 +40,7 @@ const BLOCK: usize = 24;
 pub fn positive_survivors(selection: &Selection, batch: usize) -> usize {
     match selection {
         Selection::Lifetime { rate } => survivors(*rate, batch),
-        Selection::All | Selection::PerSample { .. } => batch,
+        Selection::All | Selection::PerSample { .. } | Selection::Batch { .. } => batch,
     }
 }
 

@@ -4,7 +4,9 @@
 //!   [`Encoder::compete`](crate::Encoder::compete) finds it: one candidate per map and window of each image.
 //! - *Lifetime*: of each map's candidates over the mini-batch, the k largest survive. With fully-connected
 //!   codes every activation is a candidate.
-//! - *k-sparse*: of each sample's candidates, the k largest survive. It is there for comparison.
+//! - *k-sparse*: of each sample's candidates, the k largest survive (TopK).
+//! - *batch*: of all candidates of the mini-batch, the k times its size largest survive (BatchTopK): some
+//!   samples have more winners than others.
 //!
 //! A [`Cut`] says which k these are.
 
@@ -28,6 +30,12 @@ pub enum Selection {
     },
     /// So many candidates of each sample: the k-sparse autoencoder (Makhzani and Frey 2014).
     PerSample {
+        /// At least 1.
+        count: usize,
+    },
+    /// So many candidates of each sample on average: the largest ones of the whole batch (Bussmann et al.
+    /// 2024).
+    Batch {
         /// At least 1.
         count: usize,
     },
@@ -71,6 +79,9 @@ impl Sparsity {
                 Err(Error::Invalid("a lifetime rate is more than 0 and at most 1"))
             }
             Selection::PerSample { count: 0 } => Err(Error::Invalid("k-sparse keeps at least 1 unit")),
+            Selection::Batch { count: 0 } => {
+                Err(Error::Invalid("selection over the batch keeps at least 1 unit of each sample"))
+            }
             _ => Ok(()),
         }
     }
@@ -103,6 +114,11 @@ pub const fn survivors(rate: f32, candidates: usize) -> usize {
     let whole = share as usize;
     let rounded = if share - whole as f32 >= 0.5 { whole.saturating_add(1) } else { whole };
     if rounded > 1 { rounded } else { 1 }
+}
+
+/// How many candidates of a batch of so many images survive by [`Selection::Batch`].
+pub const fn of_batch(count: usize, images: usize) -> usize {
+    count.saturating_mul(images)
 }
 
 /// Sets the candidates of one image that do not survive to 0. `index` is its place in the batch, `cuts` has
@@ -150,6 +166,11 @@ pub fn select<K: Kernels>(
         Selection::All => expect_finite("candidates", values),
         Selection::PerSample { count } => {
             runs_mut(values, image_len).try_for_each(|row| apply_per_sample(count, row))
+        }
+        Selection::Batch { count } => {
+            let cut = cut(values.iter().copied(), of_batch(count, batch))?;
+            cut.apply(values.iter_mut());
+            Ok(())
         }
         Selection::Lifetime { rate } => {
             expect_len("cuts", maps, cuts.len())?;

@@ -90,29 +90,55 @@ impl<'a, K: Kernels> Units<'a, K> {
         survivors: UnitSurvivors<'_>,
     ) -> Result<()> {
         let network = self.parameters.network_ref();
-        let (inputs, width) = (network.input().channels, Self::width(self.kernels, batch));
+        let width = Self::width(self.kernels, batch);
         let units = survivors.counts.len();
         let keep = survivors.values.len().checked_div(units).unwrap_or(0);
-        expect_len("batch", batch * inputs, images.len())?;
-        expect_len("prepared batch", self.kernels.prepared_len(batch, inputs), prepared.len())?;
         expect_len("codes", units * width, codes.len())?;
         expect_len("survivors' values", units * keep, survivors.values.len())?;
         expect_len("survivors' images", units * keep, survivors.images.len())?;
-        let filters = self.parameters.filters(0);
-        let weights = part(filters.weights, first * inputs, units * inputs);
-        self.kernels.unit_activations(weights, part(filters.bias, first, units), images, prepared, codes);
+        self.activations(first, batch, images, prepared, codes)?;
 
         let rows = runs_mut(codes, width).zip(survivors.counts);
         let places = runs_mut(survivors.values, keep).zip(runs_mut(survivors.images, keep));
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
-            // Beyond the batch, columns are padding.
-            row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
-            row.iter_mut().zip(self.bad).filter(|(_, bad)| **bad).for_each(|(v, _)| *v = 0.0);
             let cut = self
                 .kernels
                 .row_cut(row, keep)
                 .map_err(|error| error.map_index(|image| image * network.code().channels + unit))?;
             *count = note(&cut, row, values, images);
+        }
+        Ok(())
+    }
+
+    /// The codes of the units from `first` on, as many as `codes` has rows of [`Units::width`] numbers: the
+    /// activations of each unit over the batch, and 0 for padding and bad images. They may not be finite.
+    ///
+    /// `images` and `prepared` are as for [`Units::compete`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for buffers of other lengths.
+    pub fn activations(
+        &self,
+        first: usize,
+        batch: usize,
+        images: &[f32],
+        prepared: &[f32],
+        codes: &mut [f32],
+    ) -> Result<()> {
+        let network = self.parameters.network_ref();
+        let (inputs, width) = (network.input().channels, Self::width(self.kernels, batch));
+        let units = codes.len().checked_div(width).unwrap_or(0);
+        expect_len("batch", batch * inputs, images.len())?;
+        expect_len("prepared batch", self.kernels.prepared_len(batch, inputs), prepared.len())?;
+        expect_len("codes", units * width, codes.len())?;
+        let filters = self.parameters.filters(0);
+        let weights = part(filters.weights, first * inputs, units * inputs);
+        self.kernels.unit_activations(weights, part(filters.bias, first, units), images, prepared, codes);
+        for row in runs_mut(codes, width) {
+            // Beyond the batch, columns are padding.
+            row.iter_mut().skip(batch).for_each(|v| *v = 0.0);
+            row.iter_mut().zip(self.bad).filter(|(_, bad)| **bad).for_each(|(v, _)| *v = 0.0);
         }
         Ok(())
     }

@@ -58,6 +58,7 @@ fn sparsity() -> impl Strategy<Value = Sparsity> {
         Just(Selection::All),
         any::<f32>().prop_map(|rate| Selection::Lifetime { rate }),
         number().prop_map(|count| Selection::PerSample { count }),
+        number().prop_map(|count| Selection::Batch { count }),
     ];
     (size(), selection).prop_map(|(grid, selection)| Sparsity { grid, selection })
 }

@@ -5,10 +5,10 @@
 
 use proptest::prelude::*;
 use wta_core::{
-    BadImages, ContrastiveDivergence, Conv, Corruption, Cut, Error, Guard, Initial, Method, Network,
-    Optimizer, Random, RbmTrainer, Result, Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity,
-    StreamTrainer, Trainer, TrainingConfig, TrainingLen, UnitTrainer, rbm_training_len, stream_training_len,
-    training_len, unit_training_len,
+    BadImages, ContrastiveDivergence, Conv, Corruption, Cut, Dictionary, Error, Guard, Initial, Method,
+    Network, Optimizer, Random, RbmTrainer, Result, Scalar, Schedule, Scratch, Selection, Shape, Size,
+    Sparsity, StreamTrainer, Trainer, TrainingConfig, TrainingLen, UnitTrainer, rbm_training_len,
+    stream_training_len, training_len, unit_training_len,
 };
 
 const INPUTS: usize = 24;
@@ -103,6 +103,7 @@ fn config(method: Method, guard: Guard) -> TrainingConfig {
         sparsity: Sparsity::lifetime(0.3),
         corruption: Corruption::NONE,
         guard,
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer { method, rate, schedule: Schedule::Constant, decay: 0.0 },
         batch: BATCH,
         steps: STEPS,

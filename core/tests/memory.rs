@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wta_core::{
-    Conv, Corruption, Cut, Guard, Initial, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch,
-    Selection, Shape, Size, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
+    Conv, Corruption, Cut, Dictionary, Guard, Initial, Method, Network, Optimizer, Result, Scalar, Schedule,
+    Scratch, Selection, Shape, Size, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 };
 
 /// Fails to compile for a wrong description.
@@ -27,6 +27,7 @@ const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity { grid: Size::new(1, 2), selection: Selection::Lifetime { rate: 0.25 } },
     corruption: Corruption::NONE,
     guard: Guard::NONE,
+    dictionary: Dictionary::FREE,
     optimizer: Optimizer { method: Method::ADAM, rate: 1e-3, schedule: Schedule::Linear, decay: 1e-4 },
     batch: 6,
     steps: 10,

@@ -12,8 +12,8 @@ use wta_core::model::{
     TRAINING_LEN, TrainingState, WHOLE_STACK, model_len,
 };
 use wta_core::{
-    Conv, Corruption, Cut, Error, Guard, Initial, Method, Model, Network, Optimizer, Pool, Scalar, Schedule,
-    Scratch, Selection, Shape, Size, Sparsity, Svm, Trainer, TrainingConfig, training_len,
+    Conv, Corruption, Cut, Dictionary, Error, Guard, Initial, Method, Model, Network, Optimizer, Pool,
+    Scalar, Schedule, Scratch, Selection, Shape, Size, Sparsity, Svm, Trainer, TrainingConfig, training_len,
 };
 
 /// Numbers that are finite, of both signs, and not all the same.
@@ -31,6 +31,7 @@ fn config(method: Method) -> TrainingConfig {
         sparsity: Sparsity { grid: Size::new(2, 1), selection: Selection::Lifetime { rate: 0.3 } },
         corruption: Corruption { input: 0.1, hidden: 0.2, seed: 0xfedc_ba98_7654_3210 },
         guard: Guard::within(-3.0, 4.5).with_limit(1e6).with_gradient_norm(7.0),
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer {
             method,
             rate: 0.01,

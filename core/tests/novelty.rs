@@ -10,9 +10,9 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Candidates, Conv, Corruption, Encoder, Error, Guard, Initial, Inputs, Learner, Method, Network, Novelty,
-    Optimizer, Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig,
-    Winners, apply_per_sample, novelty_len,
+    Candidates, Conv, Corruption, Dictionary, Encoder, Error, Guard, Initial, Inputs, Learner, Method,
+    Network, Novelty, Optimizer, Parameters, Random, Scalar, Schedule, Selection, Shape, Size, Sparsity,
+    TrainingConfig, Winners, apply_per_sample, novelty_len,
 };
 
 /// The score with all maps in memory.
@@ -76,6 +76,7 @@ fn noise_is_more_novel_than_what_was_trained_on() {
         sparsity: Sparsity { grid: Size::ONE, selection: Selection::All },
         corruption: Corruption::NONE,
         guard: Guard::NONE,
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer { method: Method::ADAM, rate: 1e-2, schedule: Schedule::Linear, decay: 0.0 },
         batch: 16,
         steps: 300,

@@ -8,8 +8,8 @@ mod owned;
 
 use owned::Memory;
 use wta_core::{
-    ContrastiveDivergence, Corruption, Error, Guard, Initial, Method, Network, Optimizer, Parameters, Random,
-    Rbm, Scalar, Schedule, Selection, Size, Sparsity, TrainingConfig, sample,
+    ContrastiveDivergence, Corruption, Dictionary, Error, Guard, Initial, Method, Network, Optimizer,
+    Parameters, Random, Rbm, Scalar, Schedule, Selection, Size, Sparsity, TrainingConfig, sample,
 };
 
 const BATCH: usize = 12;
@@ -29,7 +29,15 @@ fn settings(selection: Selection, steps: usize) -> (TrainingConfig, ContrastiveD
     let sparsity = Sparsity { grid: Size::ONE, selection };
     let corruption = Corruption::NONE;
     (
-        TrainingConfig { sparsity, corruption, guard: Guard::NONE, optimizer, batch: BATCH, steps: 300 },
+        TrainingConfig {
+            sparsity,
+            corruption,
+            guard: Guard::NONE,
+            dictionary: Dictionary::FREE,
+            optimizer,
+            batch: BATCH,
+            steps: 300,
+        },
         ContrastiveDivergence { steps, persistent: false, seed: 4 },
     )
 }

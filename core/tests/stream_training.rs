@@ -9,8 +9,9 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Conv, Corruption, Error, Guard, Method, Network, Optimizer, Result, Scalar, Schedule, Scratch, Selection,
-    Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len, training_len,
+    Conv, Corruption, Dictionary, Error, Guard, Method, Network, Optimizer, Result, Scalar, Schedule,
+    Scratch, Selection, Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen,
+    stream_training_len, training_len,
 };
 
 /// The memory of a [`StreamTrainer`], filled with garbage where its content must not matter.
@@ -43,6 +44,7 @@ fn selections() -> impl Strategy<Value = Selection> {
         Just(Selection::All),
         (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
         (1usize..6).prop_map(|count| Selection::PerSample { count }),
+        (1usize..6).prop_map(|count| Selection::Batch { count }),
     ]
 }
 
@@ -54,6 +56,7 @@ fn trainings() -> impl Strategy<Value = TrainingConfig> {
             sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
             guard: Guard::NONE,
+            dictionary: Dictionary::FREE,
             optimizer: Optimizer { method, rate: 1e-3, schedule, decay },
             batch,
             steps: 4,

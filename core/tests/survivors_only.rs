@@ -40,6 +40,7 @@ fn selections() -> impl Strategy<Value = Selection> {
         Just(Selection::All),
         (0.05f32..1.0).prop_map(|rate| Selection::Lifetime { rate }),
         (1usize..6).prop_map(|count| Selection::PerSample { count }),
+        (1usize..6).prop_map(|count| Selection::Batch { count }),
     ]
 }
 

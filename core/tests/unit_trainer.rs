@@ -38,6 +38,7 @@ fn every_kind() -> Vec<(Network, TrainingConfig)> {
         Selection::Lifetime { rate: 1.0 },
         Selection::All,
         Selection::PerSample { count: 4 },
+        Selection::Batch { count: 4 },
     ];
     let methods = [Method::Sgd { momentum: 0.9 }, Method::ADAM];
     let kinds =
@@ -391,6 +392,7 @@ proptest! {
             (0.01f32..=1.0).prop_map(|rate| Selection::Lifetime { rate }),
             Just(Selection::All),
             (1usize..12).prop_map(|count| Selection::PerSample { count }),
+            (1usize..12).prop_map(|count| Selection::Batch { count }),
         ],
         seed in any::<u64>(),
     ) {

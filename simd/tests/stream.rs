@@ -12,8 +12,8 @@ use networks::{images, networks, parameters};
 use owned::Memory;
 use proptest::prelude::*;
 use wta_core::{
-    Corruption, Encoder, Forward, Guard, Method, Optimizer, Parameters, Schedule, Scratch, Selection, Size,
-    Sparsity, StreamTrainer, TrainingConfig, forward_len, stream_training_len,
+    Corruption, Dictionary, Encoder, Forward, Guard, Method, Optimizer, Parameters, Schedule, Scratch,
+    Selection, Size, Sparsity, StreamTrainer, TrainingConfig, forward_len, stream_training_len,
 };
 use wta_simd::Isa;
 
@@ -56,6 +56,7 @@ proptest! {
             sparsity: Sparsity { grid: Size::ONE, selection: Selection::Lifetime { rate } },
             corruption: Corruption::NONE,
             guard: Guard::NONE,
+            dictionary: Dictionary::FREE,
             optimizer: Optimizer { method, rate: 1e-3, schedule: Schedule::Constant, decay: 0.0 },
             batch,
             steps: 1,

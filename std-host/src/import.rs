@@ -224,7 +224,8 @@ impl Parts {
             let values: &[f32] = bytemuck::try_cast_slice(stored).unwrap_or_default();
             parameters.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
             let below = trained.take().map(|trained| Box::new(Below { trained, scale: layer.scale() }));
-            trained = Some(Trained { resolved, parameters, preprocess: preprocess.clone(), below });
+            let preprocess = preprocess.clone();
+            trained = Some(Trained { resolved, parameters, preprocess, below, thresholds: None });
         }
         trained.ok_or_else(|| Error::Invalid("the model has no layer".to_owned()))
     }
@@ -326,13 +327,15 @@ fn is_described(state: &TrainingState<'_>) -> bool {
 /// The settings of a training in the recipe. The epochs are not known, as the number of samples is not.
 fn train_like(recipe: &mut Recipe, state: &TrainingState<'_>, size: impl Fn(Size) -> Extent) {
     let config = state.config;
-    let (lifetime, per_sample) = match config.sparsity.selection {
-        Selection::All => (None, None),
-        Selection::Lifetime { rate } => (Some(rate), None),
-        Selection::PerSample { count } => (None, Some(count)),
+    let (lifetime, per_sample, per_batch) = match config.sparsity.selection {
+        Selection::All => (None, None, None),
+        Selection::Lifetime { rate } => (Some(rate), None, None),
+        Selection::PerSample { count } => (None, Some(count), None),
+        Selection::Batch { count } => (None, None, Some(count)),
     };
     let grid = size(config.sparsity.grid);
-    recipe.sparsity = SparsityRecipe { grid, lifetime, per_sample, ..SparsityRecipe::default() };
+    recipe.sparsity = SparsityRecipe { grid, lifetime, per_sample, per_batch, ..SparsityRecipe::default() };
+    recipe.dictionary.unit_atoms = config.dictionary.unit_atoms;
     recipe.corruption = CorruptionRecipe { input: config.corruption.input, hidden: config.corruption.hidden };
     let training = &mut recipe.training;
     training.batch = config.batch;
@@ -355,5 +358,6 @@ fn train_like(recipe: &mut Recipe, state: &TrainingState<'_>, size: impl Fn(Size
         Schedule::Constant => ScheduleRecipe::Constant,
         Schedule::Linear => ScheduleRecipe::Linear,
         Schedule::Step { at, factor } => ScheduleRecipe::Step { at, factor },
+        Schedule::Ramps { rise, fall } => ScheduleRecipe::Ramps { rise, fall },
     };
 }

@@ -95,7 +95,7 @@ pub struct EpochMetrics {
     /// L0: how many winners survive in a sample, on average.
     #[serde(default)]
     pub active: Option<f64>,
-    /// The loss on the held-out samples after the epoch; `None` without such samples, as the next three.
+    /// The loss on the held-out samples after the epoch; `None` without such samples, as what follows.
     #[serde(default)]
     pub held_out_loss: Option<f64>,
     /// Their fraction of variance unexplained.
@@ -107,6 +107,16 @@ pub struct EpochMetrics {
     /// The share of maps that survive in none of them.
     #[serde(default)]
     pub held_out_dead_share: Option<f64>,
+    /// The share of maps that survive in more than a tenth of them. `None` in a file of a version before
+    /// 0.2, as the next two.
+    #[serde(default)]
+    pub held_out_dense_share: Option<f64>,
+    /// L1: the sum of the winners' activations in a sample, on average.
+    #[serde(default)]
+    pub held_out_l1: Option<f64>,
+    /// The cosine between a sample and its reconstruction, on average.
+    #[serde(default)]
+    pub held_out_cosine: Option<f64>,
     /// The learning rate at the epoch's last step.
     pub rate: f64,
     /// Wall-clock time of the epoch.

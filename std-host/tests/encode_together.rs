@@ -155,7 +155,8 @@ fn large() -> (Recipe, Dataset, Trained) {
     let large = data(Shape::new(1, 512, 512), 2);
     let resolved = Arc::new(recipe.resolve(large.shape()).unwrap());
     let preprocess = wta::preprocess::Preprocess::none(large.shape()).into();
-    let trained = Trained { resolved, parameters: learnt.parameters, preprocess, below: None };
+    let trained =
+        Trained { resolved, parameters: learnt.parameters, preprocess, below: None, thresholds: None };
     (recipe, large, trained)
 }
 

@@ -64,10 +64,10 @@ pub use network::{
 };
 pub use status::{wta_status, wta_status_text, wta_version};
 pub use train::{
-    WTA_ADAM, WTA_CONSTANT, WTA_KEEP_ALL, WTA_KEEP_LIFETIME, WTA_KEEP_PER_SAMPLE, WTA_LINEAR, WTA_SGD,
-    WTA_STEP, WTA_TRAINER_WORDS, wta_train_bytes, wta_train_init, wta_train_init_model, wta_train_parameters,
-    wta_train_resume, wta_train_skipped, wta_train_step, wta_train_steps_done, wta_trainer, wta_training,
-    wta_training_defaults,
+    WTA_ADAM, WTA_CONSTANT, WTA_KEEP_ALL, WTA_KEEP_BATCH, WTA_KEEP_LIFETIME, WTA_KEEP_PER_SAMPLE, WTA_LINEAR,
+    WTA_SGD, WTA_STEP, WTA_TRAINER_WORDS, wta_train_bytes, wta_train_init, wta_train_init_model,
+    wta_train_parameters, wta_train_resume, wta_train_skipped, wta_train_step, wta_train_steps_done,
+    wta_trainer, wta_training, wta_training_defaults,
 };
 pub use units::{
     wta_train_units_bytes, wta_train_units_init, wta_train_units_init_model, wta_train_units_resume,

@@ -4,8 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 
 use wta_core::{
-    BadImages, Corruption, Guard, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch, Selection,
-    Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
+    BadImages, Corruption, Dictionary, Guard, Initial, Method, Network, Optimizer, Scalar, Schedule, Scratch,
+    Selection, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
 };
 
 use crate::images::{Images, wta_images};
@@ -21,6 +21,8 @@ pub const WTA_KEEP_ALL: u32 = 0;
 pub const WTA_KEEP_LIFETIME: u32 = 1;
 /// keep: of each image's winners the per_sample largest survive.
 pub const WTA_KEEP_PER_SAMPLE: u32 = 2;
+/// The largest winners of the whole batch survive, so many of each sample on average.
+pub const WTA_KEEP_BATCH: u32 = 3;
 /// method: gradient descent with momentum, which needs memory for one number per parameter.
 pub const WTA_SGD: u32 = 0;
 /// method: Adam, which needs memory for two.
@@ -38,11 +40,11 @@ pub const WTA_TRAINER_WORDS: usize = 80;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct wta_training {
-    /// Which winners survive: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
+    /// Which winners survive: WTA_KEEP_ALL, WTA_KEEP_LIFETIME, WTA_KEEP_PER_SAMPLE or WTA_KEEP_BATCH.
     pub keep: u32,
     /// For WTA_KEEP_LIFETIME: more than 0, at most 1.
     pub lifetime_rate: f32,
-    /// For WTA_KEEP_PER_SAMPLE: at least 1.
+    /// For WTA_KEEP_PER_SAMPLE and WTA_KEEP_BATCH: at least 1.
     pub per_sample: usize,
     /// WTA_SGD or WTA_ADAM.
     pub method: u32,
@@ -89,6 +91,7 @@ impl wta_training {
             WTA_KEEP_ALL => Selection::All,
             WTA_KEEP_LIFETIME => Selection::Lifetime { rate: self.lifetime_rate },
             WTA_KEEP_PER_SAMPLE => Selection::PerSample { count: self.per_sample },
+            WTA_KEEP_BATCH => Selection::Batch { count: self.per_sample },
             _ => return Err(WTA_ERROR_INVALID),
         };
         let method = match self.method {
@@ -109,6 +112,7 @@ impl wta_training {
             sparsity: Sparsity { grid: Size::ONE, selection },
             corruption: Corruption::NONE,
             guard: self.guard(),
+            dictionary: Dictionary::FREE,
             optimizer: Optimizer { method, rate: self.rate, schedule, decay: self.decay },
             batch: self.batch,
             steps: self.steps,

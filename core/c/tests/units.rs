@@ -47,6 +47,7 @@ fn settings(selection: Selection, adam: bool, batch: usize) -> (wta_training, Tr
         Selection::All => c.keep = WTA_KEEP_ALL,
         Selection::Lifetime { rate } => (c.keep, c.lifetime_rate) = (WTA_KEEP_LIFETIME, rate),
         Selection::PerSample { count } => (c.keep, c.per_sample) = (WTA_KEEP_PER_SAMPLE, count),
+        Selection::Batch { count } => (c.keep, c.per_sample) = (WTA_KEEP_BATCH, count),
     }
     let method = if adam { Method::ADAM } else { Method::Sgd { momentum: 0.9 } };
     let optimizer = Optimizer { method, rate: 0.02, schedule: Schedule::Linear, decay: 1e-3 };
@@ -148,6 +149,7 @@ fn fully_connected_networks_are_trained_in_less_memory_with_the_same_bits() {
         Selection::Lifetime { rate: 0.3 },
         Selection::All,
         Selection::PerSample { count: 4 },
+        Selection::Batch { count: 3 },
     ];
     for (selection, adam) in selections.into_iter().flat_map(|s| [false, true].map(|adam| (s, adam))) {
         for (tied, batch) in [(false, 10), (true, 10), (false, 100)] {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::network::{Conv, Network};
 use crate::select::{Selection, Sparsity};
 use crate::shape::{Shape, Size};
-use crate::train::{Guard, Optimizer, Schedule, TrainingConfig};
+use crate::train::{Dictionary, Guard, Optimizer, Schedule, TrainingConfig};
 
 /// The largest saturation: a sample times it stays far from what cannot be squared.
 const MOST_SATURATION: f32 = 1e6;
@@ -364,7 +364,7 @@ impl Settings {
     pub(super) const fn keep(&self) -> usize {
         match self.training.sparsity.selection {
             Selection::PerSample { count } => count,
-            Selection::All | Selection::Lifetime { .. } => 0,
+            Selection::All | Selection::Lifetime { .. } | Selection::Batch { .. } => 0,
         }
     }
 
@@ -390,6 +390,11 @@ impl Settings {
             Selection::All => number(0),
             Selection::Lifetime { rate } => number(1 << 32 | u64::from(rate.to_bits())),
             Selection::PerSample { count } => number(2 << 32 | count as u64),
+            Selection::Batch { count } => number(3 << 32 | count as u64),
+        }
+        // States of before there was anything to tell keep their fingerprint.
+        if training.dictionary != Dictionary::FREE {
+            number(4 << 32 | u64::from(training.dictionary.bits()));
         }
         number(training.batch as u64);
         number(training.steps);

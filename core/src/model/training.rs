@@ -7,7 +7,7 @@ use crate::model::sections::Sections;
 use crate::network::Network;
 use crate::select::{Selection, Sparsity};
 use crate::shape::Size;
-use crate::train::{BadImages, Corruption, Guard, Method, Optimizer, Schedule, TrainingConfig};
+use crate::train::{BadImages, Corruption, Dictionary, Guard, Method, Optimizer, Schedule, TrainingConfig};
 
 /// The state of a training, beside the parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,14 +51,15 @@ mod key {
     pub(super) const GRADIENT_NORM: u32 = 27;
 }
 
-/// What a guard has, bits of [`key::GUARD`]: a range of inputs, a limit of inputs, a norm; bad images are
-/// skipped.
+/// Bits of [`key::GUARD`]. What the guard has: a range of inputs, a limit of inputs, a norm; bad images are
+/// skipped. And one more, so that a reader that does not know of it refuses the state: atoms have a norm of 1.
 mod guarded {
     pub(super) const INPUTS: u32 = 1;
     pub(super) const LIMIT: u32 = 2;
     pub(super) const NORM: u32 = 4;
     pub(super) const SKIPS: u32 = 8;
-    pub(super) const ALL: u32 = INPUTS | LIMIT | NORM | SKIPS;
+    pub(super) const UNIT_ATOMS: u32 = 16;
+    pub(super) const ALL: u32 = INPUTS | LIMIT | NORM | SKIPS | UNIT_ATOMS;
 }
 
 const WRONG: Error = Error::Model(
@@ -94,7 +95,7 @@ fn word(number: usize) -> u32 {
 
 /// The settings as they are written.
 pub(super) fn settings(config: &TrainingConfig, step: u64) -> [u32; SETTINGS] {
-    let TrainingConfig { sparsity, corruption, guard, optimizer, batch, steps } = *config;
+    let TrainingConfig { sparsity, corruption, guard, dictionary, optimizer, batch, steps } = *config;
     let mut words = Words { words: [0; SETTINGS], len: 0 };
     words.add_long(key::STEP, step);
     words.add_long(key::STEPS, steps);
@@ -113,6 +114,7 @@ pub(super) fn settings(config: &TrainingConfig, step: u64) -> [u32; SETTINGS] {
         Schedule::Constant => (0, 0.0, 0.0),
         Schedule::Linear => (1, 0.0, 0.0),
         Schedule::Step { at, factor } => (2, at, factor),
+        Schedule::Ramps { rise, fall } => (3, rise, fall),
     };
     words.add(key::SCHEDULE, schedule);
     words.add(key::STEP_AT, at.to_bits());
@@ -123,6 +125,7 @@ pub(super) fn settings(config: &TrainingConfig, step: u64) -> [u32; SETTINGS] {
         Selection::All => (0, 0),
         Selection::Lifetime { rate } => (1, rate.to_bits()),
         Selection::PerSample { count } => (2, word(count)),
+        Selection::Batch { count } => (3, word(count)),
     };
     words.add(key::SELECTION, selection);
     words.add(key::SELECTED, selected);
@@ -133,7 +136,8 @@ pub(super) fn settings(config: &TrainingConfig, step: u64) -> [u32; SETTINGS] {
     let has = has(guard.inputs.is_some(), guarded::INPUTS)
         | has(guard.limit.is_some(), guarded::LIMIT)
         | has(guard.gradient_norm.is_some(), guarded::NORM)
-        | has(guard.skips(), guarded::SKIPS);
+        | has(guard.skips(), guarded::SKIPS)
+        | has(dictionary.unit_atoms, guarded::UNIT_ATOMS);
     let (low, high) = guard.inputs.unwrap_or_default();
     words.add(key::GUARD, has);
     words.add(key::SMALLEST_INPUT, low.to_bits());
@@ -171,12 +175,14 @@ fn parsed(words: &[u32]) -> Result<(TrainingConfig, u64)> {
         0 => Schedule::Constant,
         1 => Schedule::Linear,
         2 => Schedule::Step { at: float(key::STEP_AT), factor: float(key::STEP_FACTOR) },
+        3 => Schedule::Ramps { rise: float(key::STEP_AT), fall: float(key::STEP_FACTOR) },
         _ => return Err(WRONG),
     };
     let selection = match value(key::SELECTION) {
         0 => Selection::All,
         1 => Selection::Lifetime { rate: float(key::SELECTED) },
         2 => Selection::PerSample { count: number(key::SELECTED)? },
+        3 => Selection::Batch { count: number(key::SELECTED)? },
         _ => return Err(WRONG),
     };
     let has = value(key::GUARD);
@@ -189,8 +195,10 @@ fn parsed(words: &[u32]) -> Result<(TrainingConfig, u64)> {
         bad_images: if has & guarded::SKIPS != 0 { BadImages::Skip } else { BadImages::Refuse },
         gradient_norm: (has & guarded::NORM != 0).then(|| float(key::GRADIENT_NORM)),
     };
+    let dictionary = Dictionary { unit_atoms: has & guarded::UNIT_ATOMS != 0, ..Dictionary::FREE };
     let config = TrainingConfig {
         guard,
+        dictionary,
         sparsity: Sparsity { grid: Size::new(number(key::GRID)?, number(key::GRID + 1)?), selection },
         corruption: Corruption {
             input: float(key::DROPPED_INPUT),

@@ -227,6 +227,7 @@ impl<'a> ModelWriter<'a> {
         let TrainingState { config, step, moments } = state;
         let network = &self.description.network;
         config.check(network)?;
+        config.dictionary.expect_not_centred()?;
         let expected = network.parameters_len().saturating_mul(config.optimizer.method.moments());
         expect_len("moments", expected, moments.len())?;
         expect_finite("moments", moments)?;

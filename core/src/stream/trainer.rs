@@ -137,6 +137,7 @@ impl<'m, K: Kernels> StreamTrainer<'m, K> {
                 "denoising and dropout cannot be trained row by row: use Trainer"
             )));
         }
+        logged!(config.dictionary.expect_not_centred())?;
         let len = Self::len(&network, &config).with_floats(Forward::prepared_len(kernels, &network));
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
         Ok(Self { kernels, state })

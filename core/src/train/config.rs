@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::select::Sparsity;
 use crate::train::corruption::Corruption;
+use crate::train::dictionary::Dictionary;
 use crate::train::guard::Guard;
 use crate::train::optimizer::Optimizer;
 
@@ -18,6 +19,8 @@ pub struct TrainingConfig {
     pub corruption: Corruption,
     /// What protects training from glitches of a sensor; [`Guard::NONE`] for nothing.
     pub guard: Guard,
+    /// What is kept in shape of the dictionary; [`Dictionary::FREE`] for nothing.
+    pub dictionary: Dictionary,
     /// How gradients become updates.
     pub optimizer: Optimizer,
     /// Images per step.
@@ -29,7 +32,15 @@ pub struct TrainingConfig {
 impl TrainingConfig {
     /// Training in so many steps of `batch` images, without corruption or guard.
     pub const fn new(sparsity: Sparsity, optimizer: Optimizer, batch: usize, steps: u64) -> Self {
-        Self { sparsity, corruption: Corruption::NONE, guard: Guard::NONE, optimizer, batch, steps }
+        Self {
+            sparsity,
+            corruption: Corruption::NONE,
+            guard: Guard::NONE,
+            dictionary: Dictionary::FREE,
+            optimizer,
+            batch,
+            steps,
+        }
     }
 
     /// The same training, protected from glitches.
@@ -48,6 +59,7 @@ impl TrainingConfig {
             self.sparsity.check(network),
             self.corruption.check(),
             self.guard.check(),
+            self.dictionary.check(network),
             self.optimizer.check(),
             if self.batch == 0 { Err(Error::Invalid("a batch has at least one image")) } else { Ok(()) },
         ];

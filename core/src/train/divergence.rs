@@ -8,6 +8,7 @@ use crate::random::Random;
 use crate::rbm::expect_rbm;
 use crate::select::Selection;
 use crate::train::config::TrainingConfig;
+use crate::train::dictionary::Dictionary;
 use crate::train::guard::Guard;
 use crate::train::optimizer::Method;
 
@@ -55,10 +56,13 @@ impl ContrastiveDivergence {
         if !config.corruption.is_none() {
             return Err(Error::Invalid("an RBM samples its hidden units; it takes no corruption"));
         }
-        if matches!(config.sparsity.selection, Selection::PerSample { .. }) {
+        if matches!(config.sparsity.selection, Selection::PerSample { .. } | Selection::Batch { .. }) {
             return Err(Error::Invalid(
                 "an RBM's winners are taken over the batch (lifetime), not per sample",
             ));
+        }
+        if config.dictionary != Dictionary::FREE {
+            return Err(Error::Invalid("an RBM has no dictionary: its weights are free, and not centred"));
         }
         Ok(())
     }

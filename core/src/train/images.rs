@@ -121,7 +121,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
     fn try_step<'i>(&mut self, images: impl Iterator<Item = &'i [f32]> + Clone) -> Result<f32> {
         let State { network, config, parameters, scratch, step, stopwatch, skipped, .. } = &mut self.state;
         let (network, step, kernels) = (*network, *step, self.kernels);
-        let TrainingConfig { sparsity, corruption, guard, batch, .. } = *config;
+        let TrainingConfig { sparsity, corruption, guard, dictionary, batch, .. } = *config;
         let winners_len = sparsity.winners_len(&network).max(1);
 
         stopwatch.start();
@@ -143,6 +143,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
             };
             if load(&guard, &network, found, image, inputs)? {
                 corruption.corrupt_input(step, found, &layout, inputs);
+                dictionary.centre(parameters, inputs);
                 let candidates = Candidates { values, positions };
                 encoder.compete(sparsity.grid, 1, inputs, encoding, code, candidates)?;
                 good += 1;
@@ -175,6 +176,7 @@ impl<'m, K: Kernels> Trainer<'m, K> {
             // The reconstruction is compared with the clean image, so that no second copy of it is needed.
             loss += learner.residual(Inputs::new(network, 1, inputs)?.of(0, 0), winners, residual)?;
             corruption.corrupt_input(step, index, &layout, inputs);
+            dictionary.centre(parameters, inputs);
             encoder.hidden(1, inputs, encoding)?;
             let inputs = Inputs::new(network, 1, inputs)?;
             learner.deltas(scale, winners, residual, deltas)?;
@@ -203,6 +205,9 @@ impl<'m, K: Kernels> Trainer<'m, K> {
             }
         }
 
+        if let Some(top) = gradients.layers.first() {
+            dictionary.add_bias_gradient(parameters, top.bias, gradients.decoder_bias);
+        }
         drop(gradients);
         stopwatch.lap(|timing| &mut timing.learn);
         self.state.apply_gradient(kernels)?;

@@ -13,6 +13,7 @@
 
 pub(crate) mod config;
 mod corruption;
+pub(crate) mod dictionary;
 mod divergence;
 mod fetch;
 pub(crate) mod guard;
@@ -27,6 +28,7 @@ mod units;
 
 pub use config::{Scratch, TrainingConfig, TrainingLen};
 pub use corruption::Corruption;
+pub use dictionary::{Dictionary, fold, scale_atom, scale_atoms, unfold};
 pub use divergence::{ContrastiveDivergence, admits_probabilities};
 pub use guard::{BadImages, Guard};
 pub use images::{Trainer, training_len};

@@ -100,6 +100,12 @@ impl Norm {
         len.max(1)
     }
 
+    /// One over the norm; `None` if that is no ordinary number, as of zeros.
+    pub(crate) fn inverse(&self) -> Option<f32> {
+        let inverse = 1.0 / (self.scale * math::sqrt(self.squares));
+        inverse.is_normal().then_some(inverse)
+    }
+
     /// What a gradient is to be multiplied by so that its norm is `largest`; `None` if it is not larger.
     pub fn factor(&self, largest: f32) -> Option<f32> {
         let (root, largest) = (math::sqrt(self.squares), largest * (1.0 / self.scale));

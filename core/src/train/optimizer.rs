@@ -55,6 +55,13 @@ pub enum Schedule {
         /// More than 0.
         factor: f32,
     },
+    /// Linearly up to the rate at the start, and linearly down towards 0 at the end.
+    Ramps {
+        /// The share of all steps in which it rises.
+        rise: f32,
+        /// The share of all steps in which it falls; together at most 1.
+        fall: f32,
+    },
 }
 
 /// An optimiser: a method, a learning rate and its schedule, weight decay.
@@ -118,6 +125,9 @@ impl Optimizer {
             Schedule::Step { at, factor } if !(at >= 0.0 && at <= 1.0 && factor > 0.0 && factor <= 1.0) => {
                 Err(Error::Invalid("a step schedule's `at` lies between 0 and 1, its factor between 0 and 1"))
             }
+            Schedule::Ramps { rise, fall } if !(rise >= 0.0 && fall >= 0.0 && rise + fall <= 1.0) => {
+                Err(Error::Invalid("the ramps of a schedule are shares of all steps, together at most 1"))
+            }
             _ => Ok(()),
         }
     }
@@ -131,6 +141,14 @@ impl Optimizer {
             Schedule::Linear => self.rate * (1.0 - share).max(0.0),
             Schedule::Step { at, factor } if share >= at => self.rate * factor,
             Schedule::Step { .. } => self.rate,
+            Schedule::Ramps { rise, fall } => {
+                // The first step is not of rate 0, nor is the last.
+                let next = step.saturating_add(1) as f32 / steps.max(1) as f32;
+                let up = if next < rise { next / rise } else { 1.0 };
+                let left = (1.0 - share).max(0.0);
+                let down = if left < fall { left / fall } else { 1.0 };
+                self.rate * if up < down { up } else { down }
+            }
         }
     }
 
@@ -245,6 +263,11 @@ mod tests {
         let stepped = Optimizer { schedule: Schedule::Step { at: 0.7, factor: 0.1 }, ..optimizer };
         assert_eq!(stepped.rate_at(69, 100), 2.0);
         assert_eq!(stepped.rate_at(70, 100), 0.2);
+        let ramps = Optimizer { schedule: Schedule::Ramps { rise: 0.125, fall: 0.25 }, ..optimizer };
+        let rates = [0, 3, 7, 8, 48, 56, 63, 64, u64::MAX].map(|step| ramps.rate_at(step, 64));
+        assert_eq!(rates, [0.25, 1.0, 2.0, 2.0, 2.0, 1.0, 0.125, 0.0, 0.0]);
+        let none = Optimizer { schedule: Schedule::Ramps { rise: 0.0, fall: 0.0 }, ..optimizer };
+        assert_eq!([0, 99].map(|step| none.rate_at(step, 100)), [2.0, 2.0]);
     }
 
     #[test]
@@ -256,5 +279,8 @@ mod tests {
         assert!(Optimizer { decay: -0.1, ..good }.check().is_err());
         assert!(Optimizer { method: Method::Sgd { momentum: 1.0 }, ..good }.check().is_err());
         assert!(Optimizer { schedule: Schedule::Step { at: 2.0, factor: 0.1 }, ..good }.check().is_err());
+        for (rise, fall) in [(-0.1, 0.5), (0.6, 0.5), (f32::NAN, 0.1), (0.1, f32::NAN)] {
+            assert!(Optimizer { schedule: Schedule::Ramps { rise, fall }, ..good }.check().is_err());
+        }
     }
 }

@@ -88,7 +88,9 @@ impl<'m> State<'m> {
             expect_within(config.guard.gradient_limit(), 0, gradient)?;
             clip(Norm::of_gradient(network, gradient).factor(largest), gradient);
         }
-        config.optimizer.step(kernels, network, *step, config.steps, gradient, moments, parameters)
+        config.optimizer.step(kernels, network, *step, config.steps, gradient, moments, parameters)?;
+        config.dictionary.scale_atoms(network, parameters);
+        Ok(())
     }
 
     /// Counts a step that is done, and returns its loss, bounded.

@@ -23,11 +23,11 @@ use crate::kernels::Kernels;
 use crate::limits::{SAFE_GRADIENT, expect_within, is_subnormal};
 use crate::logging::logged;
 use crate::math;
-use crate::memory::{part, part_mut, parts};
+use crate::memory::{part, part_mut, parts, quotient};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::runs::{column, column_mut, pieces, runs, runs_mut};
-use crate::select::{Selection, Sparsity, survivors};
+use crate::select::{Selection, Sparsity, of_batch, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::fetch::{Fetch, InPlace, Written};
 use crate::train::guard::Guard;
@@ -92,7 +92,7 @@ const fn places(sparsity: &Sparsity, batch: usize) -> usize {
             let keep = survivors(rate, batch);
             if keep < batch { keep } else { batch }
         }
-        Selection::All | Selection::PerSample { .. } => batch,
+        Selection::All | Selection::PerSample { .. } | Selection::Batch { .. } => batch,
     }
 }
 
@@ -136,6 +136,7 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
                 "training unit by unit reads images in place: take the scalar kernels",
             )));
         }
+        logged!(config.dictionary.expect_not_centred())?;
         let len = Self::len(&network, &config);
         let state = State::new((network, config, step), len, parameters, moments, scratch)?;
         logged!(Units::new(kernels, Parameters::new(network, state.parameters)?))?;
@@ -198,6 +199,7 @@ impl<'m, K: Kernels> UnitTrainer<'m, K> {
 
         let update = config.optimizer.update(*step, config.steps);
         memory.update(kernels, &update, factor, images, moments, parameters);
+        config.dictionary.scale_atoms(network, parameters);
         stopwatch.lap(|timing| &mut timing.update);
         Ok(self.state.finish_step(loss))
     }
@@ -432,6 +434,24 @@ impl<'a> Memory<'a> {
                 for image in 0..batch {
                     let cut = cut(column(self.values, image, batch).copied(), count)?;
                     cut.apply(column_mut(self.values, image, batch));
+                }
+                None
+            }
+            Selection::Batch { count } => {
+                let (units, all) = (units.max(1), batch.saturating_mul(units));
+                let keep = of_batch(count, batch);
+                let codes = &*self.values;
+                let by_images = (0..all).map(|i| {
+                    let (image, unit) = (quotient(i, units), i - quotient(i, units) * units);
+                    codes.get(unit * batch + image).copied().unwrap_or(0.0)
+                });
+                let cut = cut(by_images, keep)?;
+                for image in 0..batch {
+                    for (unit, value) in column_mut(self.values, image, batch).enumerate() {
+                        if !cut.keeps(image * units + unit, *value) {
+                            *value = 0.0;
+                        }
+                    }
                 }
                 None
             }

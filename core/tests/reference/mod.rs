@@ -50,7 +50,7 @@ pub(crate) fn check_selections(kernels: impl Kernels) {
 
 /// Checks all training runs: codes, reconstructions, losses, gradients and parameters of every step.
 pub(crate) fn check_steps(kernels: impl Kernels) {
-    check_folder("steps", 26, |fixture| steps::check(kernels, fixture));
+    check_folder("steps", 36, |fixture| steps::check(kernels, fixture));
 }
 
 /// Checks all RBMs: probabilities, samples, reconstructions, losses and parameters of every step.

@@ -2,8 +2,8 @@
 //! parameters.
 
 use wta_core::{
-    ContrastiveDivergence, Corruption, Guard, Kernels, Method, Network, Optimizer, Parameters, Rbm, Schedule,
-    Selection, Size, Sparsity, TrainingConfig, positive_survivors, sample,
+    ContrastiveDivergence, Corruption, Dictionary, Guard, Kernels, Method, Network, Optimizer, Parameters,
+    Rbm, Schedule, Selection, Size, Sparsity, TrainingConfig, positive_survivors, sample,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -60,6 +60,7 @@ fn settings(fixture: &Fixture) -> (TrainingConfig, ContrastiveDivergence) {
         sparsity: Sparsity { grid: Size::ONE, selection },
         corruption: Corruption::NONE,
         guard: Guard::NONE,
+        dictionary: Dictionary::FREE,
         optimizer,
         batch: fixture.count("batch"),
         steps: fixture.count("steps") as u64,

@@ -1,8 +1,9 @@
 //! Whole training runs of three steps: codes, reconstructions, losses, gradients, parameters.
 
 use wta_core::{
-    Candidates, Conv, Corruption, Cut, Encoder, Guard, Kernels, Learner, Method, Network, Optimizer,
-    Parameters, Region, Role, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, Winners, select,
+    Candidates, Conv, Corruption, Cut, Dictionary, Encoder, Guard, Kernels, Learner, Method, Network,
+    Optimizer, Parameters, Region, Role, Schedule, Selection, Shape, Size, Sparsity, TrainingConfig, Winners,
+    select,
 };
 
 use super::fixture::{Fixture, swap_axes};
@@ -91,6 +92,7 @@ fn training(fixture: &Fixture) -> TrainingConfig {
     let selection = match fixture.text("selection") {
         "lifetime" => Selection::Lifetime { rate: fixture.number("lifetime_rate") },
         "k_sparse" => Selection::PerSample { count: fixture.count("k") },
+        "batch" => Selection::Batch { count: fixture.count("k") },
         "spatial" | "all" => Selection::All,
         other => panic!("{fixture}: no test for the selection {other}"),
     };
@@ -115,6 +117,10 @@ fn training(fixture: &Fixture) -> TrainingConfig {
     TrainingConfig {
         corruption,
         guard: Guard::NONE,
+        dictionary: Dictionary {
+            unit_atoms: fixture.has("unit_atoms") && fixture.flag("unit_atoms"),
+            centred: fixture.has("centred") && fixture.flag("centred"),
+        },
         sparsity: Sparsity {
             grid: if is_convolutional(fixture) { fixture.size("grid") } else { Size::ONE },
             selection,
@@ -187,6 +193,9 @@ fn check_code(
     let layout = network.layer(0).unwrap().padded();
     for (index, image) in inputs.chunks_exact_mut(layout.len()).take(batch).enumerate() {
         corruption.corrupt_input(step as u64 - 1, index, &layout, image);
+        if training.dictionary.centred {
+            image.iter_mut().zip(parameters.decoder_bias()).for_each(|(pixel, bias)| *pixel -= bias);
+        }
     }
     let (windows, maps) = (sparsity.grid.area(), network.code().channels);
     let winners_len = windows * maps;

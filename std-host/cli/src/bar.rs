@@ -201,6 +201,9 @@ mod tests {
             held_out_unexplained: Some(0.5),
             held_out_active: Some(4.0),
             held_out_dead_share: Some(0.5),
+            held_out_dense_share: Some(0.125),
+            held_out_l1: Some(7.0),
+            held_out_cosine: Some(0.75),
             rate: 1e-3,
             seconds: 3.5,
         };

@@ -49,6 +49,20 @@ impl DataSource {
         }
     }
 
+    /// Whether it has test samples, as far as its keys say.
+    pub fn has_test(&self) -> bool {
+        match self {
+            Self::Array(arrays) => arrays.test.is_some() || arrays.test_share > 0.0,
+            Self::Memory => false,
+            Self::Digits
+            | Self::Mnist
+            | Self::Cifar10
+            | Self::Svhn { .. }
+            | Self::Images(_)
+            | Self::Signals(_) => true,
+        }
+    }
+
     /// Whether it has keys of its own in a recipe.
     pub(crate) fn has_keys(&self) -> bool {
         match self {

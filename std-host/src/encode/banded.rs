@@ -347,7 +347,13 @@ mod tests {
         network.initialise(Initial::He, u64::from(random.below(1000)), &mut parameters).unwrap();
         // Biases that are not 0 show a border that is not there.
         parameters.iter_mut().for_each(|v| *v += 0.02 * random.uniform());
-        Trained { resolved, parameters, preprocess: Arc::new(Preprocess::none(image)), below }
+        Trained {
+            resolved,
+            parameters,
+            preprocess: Arc::new(Preprocess::none(image)),
+            below,
+            thresholds: None,
+        }
     }
 
     /// The features as bits: encoded whole, and in bands of at most so many numbers.

@@ -381,7 +381,7 @@ mod tests {
         let mut parameters = vec![0.0; network.parameters_len()];
         network.initialise(Initial::He, 3, &mut parameters).unwrap();
         let preprocess = Arc::new(Preprocess::none(image));
-        Trained { resolved, parameters, preprocess, below }
+        Trained { resolved, parameters, preprocess, below, thresholds: None }
     }
 
     /// Encodes and pools one input with the core's scalar kernels.

@@ -9,11 +9,14 @@ use wta_simd::Isa;
 use super::prepared::prepared;
 use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
+use crate::memory::block::block_len;
 use crate::memory::reserve::zeros;
 use crate::recipe::Resolved;
+use crate::run::Trained;
 
 /// Encodes batches with the sparsity that training ends with: spatial and lifetime winners, the largest of
-/// each sample, or of an RBM the largest probabilities of each hidden unit.
+/// each sample or of the batch, or of an RBM the largest probabilities of each hidden unit. Of a dictionary
+/// with thresholds, with the activations above these.
 pub struct SparseEncoder<'a> {
     isa: Isa,
     parameters: Parameters<'a>,
@@ -21,6 +24,7 @@ pub struct SparseEncoder<'a> {
     sparsity: Sparsity,
     is_rbm: bool,
     prepared: Aligned,
+    thresholds: Option<&'a [f32]>,
 }
 
 /// The codes of a batch, of which only some numbers are not 0.
@@ -70,7 +74,33 @@ impl<'a> SparseEncoder<'a> {
         let parameters = Parameters::new(network, parameters)?;
         let prepared = prepared(isa, parameters, is_rbm)?;
         let sparsity = resolved.recipe().sparsity.at_end(network.code());
-        Ok(Self { isa, parameters, network, sparsity, is_rbm, prepared })
+        Ok(Self { isa, parameters, network, sparsity, is_rbm, prepared, thresholds: None })
+    }
+
+    /// The encoder of a trained network, with its thresholds if it has any.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SparseEncoder::new`].
+    pub fn of(isa: Isa, trained: &'a Trained) -> Result<Self> {
+        let encoder = Self::new(isa, &trained.resolved, &trained.parameters)?;
+        Ok(encoder.with_thresholds(trained.thresholds.as_deref()))
+    }
+
+    /// The same by thresholds, one for each unit: what exceeds them survives, whatever else is in the batch.
+    #[must_use]
+    pub fn with_thresholds(self, thresholds: Option<&'a [f32]>) -> Self {
+        Self { thresholds, ..self }
+    }
+
+    /// The numbers of an input.
+    pub fn input_len(&self) -> usize {
+        self.network.input().len()
+    }
+
+    /// The maps of the code.
+    pub fn maps(&self) -> usize {
+        self.network.code().channels
     }
 
     /// The codes of a batch of inputs, one after the other. Lifetime sparsity is over this batch.
@@ -105,23 +135,33 @@ impl<'a> SparseEncoder<'a> {
         let candidates = self.sparsity.winners_len(&self.network).max(1);
         let mut codes = SparseCodes::empty(maps, candidates, samples);
         let encoder = Encoder::prepared(self.isa, self.parameters, &self.prepared)?;
+        // The filters of a fully-connected layer are read once for a block of samples.
+        let block = block_len(&self.network).min(samples.max(1));
+        let (layers_len, code_len) = (self.network.inputs_len(), self.network.code_len());
         let scratch = || -> Result<_> {
-            let code = zeros(self.network.code_len(), || "the numbers of a code".to_owned())?;
+            let code = zeros(block * code_len, || "the numbers of a code".to_owned())?;
             let scratch = vec![0.0; Encoder::scratch_len(self.isa, &self.network)];
-            Ok((zeros(self.network.inputs_len(), || "the maps of a sample".to_owned())?, code, scratch))
+            Ok((zeros(block * layers_len, || "the maps of a sample".to_owned())?, code, scratch))
         };
-        let places = codes.values.par_chunks_exact_mut(candidates);
-        let places = places.zip(codes.positions.par_chunks_exact_mut(candidates));
-        places.zip(inputs.par_chunks_exact(len)).try_for_each_init(
+        let places = codes.values.par_chunks_mut(block * candidates);
+        let places = places.zip(codes.positions.par_chunks_mut(block * candidates));
+        let inputs = inputs.get(..samples * len).unwrap_or_default();
+        places.zip(inputs.par_chunks(block * len)).try_for_each_init(
             scratch,
-            |memory, ((values, positions), sample)| {
+            |memory, ((values, positions), samples)| {
                 let (layers, code, scratch) = match memory {
                     Ok(memory) => memory,
                     Err(_) => return scratch().map(drop),
                 };
-                encoder.load(1, 0, sample, layers)?;
+                let count = samples.len() / len;
+                let layers = layers.get_mut(..count * layers_len).unwrap_or_default();
+                let code = code.get_mut(..count * code_len).unwrap_or_default();
+                for (place, sample) in samples.chunks_exact(len).enumerate() {
+                    encoder.load(count, place, sample, layers)?;
+                }
                 let candidates = Candidates { values, positions };
-                Ok::<(), Error>(encoder.compete(self.sparsity.grid, 1, layers, scratch, code, candidates)?)
+                let grid = self.sparsity.grid;
+                Ok::<(), Error>(encoder.compete(grid, count, layers, scratch, code, candidates)?)
             },
         )?;
         Ok(codes)
@@ -138,6 +178,13 @@ impl<'a> SparseEncoder<'a> {
 
     /// The same codes, with 0 for the candidates that do not win.
     fn selected(&self, mut codes: SparseCodes) -> Result<SparseCodes> {
+        if let Some(thresholds) = self.thresholds {
+            for code in codes.values.chunks_exact_mut(codes.maps.max(1)) {
+                let places = code.iter_mut().zip(thresholds);
+                places.for_each(|(value, least)| *value = if *value > *least { *value } else { 0.0 });
+            }
+            return Ok(codes);
+        }
         if !self.is_rbm {
             let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; codes.maps];
             select(self.isa, &self.network, &self.sparsity, &mut codes.values, &mut cuts)?;

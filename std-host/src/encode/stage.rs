@@ -24,6 +24,8 @@ pub(super) struct Stage {
     /// Whether features are square roots.
     pub(super) root: bool,
     pub(super) is_rbm: bool,
+    /// What each unit's activation has to exceed, of a dictionary.
+    thresholds: Option<Vec<f32>>,
     /// The link to the features of the stage below; `None` if this stage sees the images.
     pub(super) link: Option<LayerLink>,
 }
@@ -40,7 +42,8 @@ impl Stage {
             .map(|below| LayerLink::new(below.trained.features(), &network, below.scale));
         let (pool, shape) = (trained.resolved.pool(), trained.features());
         let Features { root, signs, .. } = trained.recipe().features;
-        Ok(Self { network, signs, parameters, prepared, pool, shape, root, is_rbm, link })
+        let thresholds = trained.thresholds.clone();
+        Ok(Self { network, signs, parameters, prepared, pool, shape, root, is_rbm, thresholds, link })
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -102,6 +105,12 @@ impl Stage {
     /// What becomes of positions of the code before they are pooled.
     pub(super) fn before_pooling(&self, maps: usize, code: &mut [f32]) {
         self.pool.threshold.apply(maps, code);
+        if let Some(thresholds) = &self.thresholds {
+            for position in code.chunks_exact_mut(maps.max(1)) {
+                let places = position.iter_mut().zip(thresholds);
+                places.for_each(|(value, least)| *value = if *value > *least { *value } else { 0.0 });
+            }
+        }
         if self.root && self.roots_first() {
             roots(code);
         }

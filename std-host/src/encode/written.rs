@@ -261,7 +261,7 @@ struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     fn new(isa: Isa, trained: &'a Trained) -> Result<Self> {
-        let encoder = SparseEncoder::new(isa, &trained.resolved, &trained.parameters)?;
+        let encoder = SparseEncoder::of(isa, trained)?;
         let batch = trained.recipe().training.batch.max(1);
         Ok(Self { inputs: NetworkInputs::new(isa, trained)?, encoder, batch })
     }

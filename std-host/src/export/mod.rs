@@ -14,6 +14,7 @@ pub mod onnx;
 pub mod quantize;
 mod ram;
 mod rust;
+mod saelens;
 mod source;
 mod title;
 
@@ -29,6 +30,7 @@ pub use format::{Description, ModelFile, Section};
 pub use memory::table;
 pub use name::Name;
 pub use rust::module;
+pub use saelens::SaeLens;
 pub use source::Source;
 
 use crate::error::{Error, Result};
@@ -214,7 +216,13 @@ mod tests {
             let network = resolved.network();
             let mut parameters = vec![0.0; network.parameters_len()];
             network.initialise(Initial::He, 3, &mut parameters).unwrap();
-            Trained { resolved, parameters, preprocess: Arc::new(Preprocess::none(image)), below: None }
+            Trained {
+                resolved,
+                parameters,
+                preprocess: Arc::new(Preprocess::none(image)),
+                below: None,
+                thresholds: None,
+            }
         };
         let mut trained = match stacked {
             false => trained(lower, image),

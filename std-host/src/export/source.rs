@@ -113,6 +113,12 @@ fn unfit(recipe: &Recipe) -> Option<&'static str> {
     if recipe.gibbs().is_some() {
         return Some("is the run of an RBM, whose units devices cannot compute; export an autoencoder");
     }
+    if recipe.dictionary.thresholds {
+        return Some(
+            "cuts its code at learnt thresholds, which no device does; export it for SAELens, or leave \
+             dictionary.thresholds out",
+        );
+    }
     if recipe.features.pool.is_some_and(|pool| pool.whole) {
         return Some(
             "pools whole windows only, and devices also those that the border cuts; leave features.pool.whole out",

@@ -40,6 +40,12 @@ pub fn first_atoms(trained: &Trained, image: Shape, most: usize) -> Result<Pictu
     image::dictionary(&atoms.values, atoms.count, height, width, channels)
 }
 
+/// All atoms as images of this shape, one after the other, with their channels last.
+pub(super) fn all_atoms(trained: &Trained, image: Shape) -> Result<(Shape, Vec<f32>)> {
+    let atoms = Atoms::of(trained, image, usize::MAX)?;
+    Ok((atoms.shape, atoms.values))
+}
+
 /// Atoms as images, one after the other, with their channels last.
 struct Atoms {
     shape: Shape,

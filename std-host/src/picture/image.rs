@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use wta_core::Shape;
 
 use crate::error::{Error, Result};
 use crate::files::atomic;
@@ -62,6 +63,21 @@ struct Tile {
     height: usize,
     width: usize,
     pixels: Vec<Rgb<u8>>,
+}
+
+impl Tile {
+    /// The tile in the middle of a larger one.
+    fn within(self, height: usize, width: usize) -> Self {
+        let (top, left) = ((height - self.height) / 2, (width - self.width) / 2);
+        let mut pixels = vec![GAP; height * width];
+        for (y, row) in self.pixels.chunks(self.width.max(1)).enumerate() {
+            let start = (top + y) * width + left;
+            if let Some(to) = pixels.get_mut(start..start + row.len()) {
+                to.copy_from_slice(row);
+            }
+        }
+        Self { height, width, pixels }
+    }
 }
 
 /// A dictionary: `count` atoms of `height x width x channels`, each on its own scale. 0 is mid grey, and the
@@ -183,6 +199,47 @@ pub fn side_by_side(
     grid(tiles.collect(), 2.0)
 }
 
+/// A row for each atom: the atom on its own scale, then samples, of which black is the smallest number of all,
+/// white the largest. A row with fewer samples than others is filled up.
+///
+/// # Errors
+///
+/// One sentence if there is no atom, or a number is not finite.
+pub(super) fn atoms_before_samples(
+    rows: &[(Vec<f32>, Vec<f32>)],
+    atom: Shape,
+    sample: Shape,
+) -> Result<Picture> {
+    let (height, width) = (atom.height.max(sample.height), atom.width.max(sample.width));
+    let all = || rows.iter().flat_map(|(_, samples)| samples);
+    rows.iter().try_for_each(|(atom, samples)| {
+        expect_finite(atom)?;
+        expect_finite(samples)
+    })?;
+    let low = all().fold(f32::INFINITY, |low, v| low.min(*v));
+    let high = all().fold(f32::NEG_INFINITY, |high, v| high.max(*v));
+    let scale = if high > low { 255.0 / (high - low) } else { 0.0 };
+    let samples_of = |values: &[f32]| values.len() / sample.len().max(1);
+    let columns = 1 + rows.iter().map(|(_, samples)| samples_of(samples)).max().unwrap_or(0);
+    let mut tiles = Vec::new();
+    for (values, samples) in rows {
+        let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let of_atom = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let shown = tile(values, atom.height, atom.width, atom.channels, |v| 128.0 + of_atom * v);
+        tiles.push(shown.within(height, width));
+        let shown = samples.chunks_exact(sample.len().max(1)).map(|values| {
+            let shown = tile(values, sample.height, sample.width, sample.channels, |v| scale * (v - low));
+            shown.within(height, width)
+        });
+        tiles.extend(shown);
+        let missing = columns - 1 - samples_of(samples);
+        tiles.extend(
+            (0..missing).map(|_| Tile { height: 0, width: 0, pixels: Vec::new() }.within(height, width)),
+        );
+    }
+    arranged(&tiles, columns)
+}
+
 fn tile(values: &[f32], height: usize, width: usize, channels: usize, shade: impl Fn(f32) -> f32) -> Tile {
     let byte = |v: f32| shade(v).round().clamp(0.0, 255.0) as u8;
     let pixels = values.chunks_exact(channels.max(1)).map(|pixel| match pixel {
@@ -203,7 +260,14 @@ fn grid(tiles: Vec<Tile>, tall: f64) -> Result<Picture> {
     let columns = ((tiles.len() as f64 * shape).sqrt().ceil() as usize).clamp(1, tiles.len());
     // A little wider if that fills the last row.
     let even = (columns..=columns + columns / 3).find(|columns| tiles.len().is_multiple_of(*columns));
-    let columns = even.unwrap_or(columns);
+    arranged(&tiles, even.unwrap_or(columns))
+}
+
+/// Arranges tiles of the same size in rows of so many.
+fn arranged(tiles: &[Tile], columns: usize) -> Result<Picture> {
+    let Some((height, width)) = tiles.first().map(|tile| (tile.height, tile.width)) else {
+        return Err(Error::Invalid("there is nothing to make a picture of".to_owned()));
+    };
     let rows = tiles.len().div_ceil(columns);
     let wanted = SMALLEST_TILE.div_ceil(width.min(height).max(1)).max(1);
     let scale = wanted.min((WIDEST / (columns * (width + 1))).max(1));

@@ -2,6 +2,7 @@
 //! Images are drawn as images, signals and vectors as curves.
 
 mod atoms;
+mod exciting;
 pub mod image;
 mod lines;
 mod reconstructions;
@@ -9,6 +10,7 @@ mod samples;
 mod scores;
 
 pub use atoms::{dictionary, first_atoms};
+pub use exciting::exciting;
 pub use image::{Picture, Shades};
 pub use reconstructions::Reconstructions;
 pub use samples::samples;

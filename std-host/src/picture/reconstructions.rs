@@ -39,7 +39,7 @@ impl<'a> Reconstructions<'a> {
         let batch = trained.recipe().training.batch.min(samples.len()).max(count.min(samples.len()));
         let count = count.min(batch);
         let len = trained.network().input().len();
-        let encoder = SparseEncoder::new(isa, &trained.resolved, &trained.parameters)?;
+        let encoder = SparseEncoder::of(isa, trained)?;
         let mut images = NetworkInputs::new(isa, trained)?.of(samples, &(0..batch).collect::<Vec<_>>())?;
         let first = images.get(..len).unwrap_or_default();
         let winners = encoder.candidates(first)?.winners(0).map(|(map, place, _)| (map, place)).collect();

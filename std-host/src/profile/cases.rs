@@ -1,8 +1,8 @@
 //! Networks of the paper for measurements, by name. `wta profile --case` and the benchmarks use them.
 
 use wta_core::{
-    Conv, Corruption, Guard, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size, Sparsity,
-    TrainingConfig,
+    Conv, Corruption, Dictionary, Guard, Initial, Method, Network, Optimizer, Random, Schedule, Shape, Size,
+    Sparsity, TrainingConfig,
 };
 
 use crate::error::{Error, Result};
@@ -74,6 +74,7 @@ impl Case {
             sparsity: self.sparsity,
             corruption,
             guard: Guard::NONE,
+            dictionary: Dictionary::FREE,
             optimizer,
             batch,
             steps: u64::MAX,

@@ -8,6 +8,7 @@ pub fn network_and_sparsity(network: &Network, sparsity: &Sparsity) -> String {
         Selection::All => "every winner".to_owned(),
         Selection::Lifetime { rate } => format!("lifetime {}%", f64::from((rate * 1e4).round()) / 100.0),
         Selection::PerSample { count } => format!("{count} of each sample"),
+        Selection::Batch { count } => format!("{count} of each sample on average"),
     };
     let grid = match sparsity.grid {
         Size::ONE => String::new(),

@@ -99,7 +99,9 @@ impl Nominal {
         let (sparsity, batch) = (self.training.sparsity, self.training.batch);
         match sparsity.selection {
             Selection::All => self.batch() * self.winners(),
-            Selection::PerSample { count } => self.batch() * self.winners().min(count as f64),
+            Selection::PerSample { count } | Selection::Batch { count } => {
+                self.batch() * self.winners().min(count as f64)
+            }
             Selection::Lifetime { rate } => {
                 let candidates = batch * sparsity.grid.area();
                 (survivors(rate, candidates).min(candidates) * self.network.code().channels) as f64

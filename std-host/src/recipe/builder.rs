@@ -2,6 +2,7 @@
 
 use super::apply_to::ApplyTo;
 use super::data::Data;
+use super::dictionary::DictionaryRecipe;
 use super::features::{Features, PoolRecipe, ThresholdRecipe};
 use super::network::{Architecture, InitialRecipe, LayerRecipe};
 use super::preprocess::PreprocessRecipe;
@@ -27,6 +28,7 @@ pub struct RecipeBuilder {
     tied: bool,
     sparsity: SparsityRecipe,
     corruption: CorruptionRecipe,
+    dictionary: DictionaryRecipe,
     training: TrainingRecipe,
     features: Features,
     svm: SvmRecipe,
@@ -65,6 +67,7 @@ impl Recipe {
             tied: false,
             sparsity: SparsityRecipe::default(),
             corruption: CorruptionRecipe::default(),
+            dictionary: DictionaryRecipe::default(),
             training: TrainingRecipe {
                 epochs: 10,
                 batch: 100,
@@ -168,6 +171,20 @@ impl RecipeBuilder {
     /// How many winners of each sample survive (k-sparse), instead of [`lifetime`](Self::lifetime).
     pub fn per_sample(mut self, winners: usize) -> Self {
         self.sparsity.per_sample = Some(winners);
+        self
+    }
+
+    /// How many winners of each sample survive on average: the largest of the batch (BatchTopK), instead of
+    /// [`lifetime`](Self::lifetime).
+    pub fn per_batch(mut self, winners: usize) -> Self {
+        self.sparsity.per_batch = Some(winners);
+        self
+    }
+
+    /// What is asked of a sparse dictionary: unit atoms, a bias taken off the samples, thresholds, dead units
+    /// that learn.
+    pub fn dictionary(mut self, dictionary: DictionaryRecipe) -> Self {
+        self.dictionary = dictionary;
         self
     }
 
@@ -320,6 +337,7 @@ impl RecipeBuilder {
             network,
             sparsity: self.sparsity,
             corruption: self.corruption,
+            dictionary: self.dictionary,
             training: self.training,
             features: self.features,
             svm: self.svm,
@@ -406,7 +424,7 @@ mod tests {
         assert!(error(Recipe::builder("x")).contains("recipe x: there is no network"));
         let network = Recipe::builder("x").fully_connected([10]);
         assert!(error(network.clone().batch(0)).contains("training.batch must be at least 1"));
-        assert!(error(network.clone().lifetime(0.1).per_sample(3)).contains("not both"));
+        assert!(error(network.clone().lifetime(0.1).per_sample(3)).contains("takes one of"));
         let rbm = Recipe::builder("x").divide_by(255.0).initial(InitialRecipe::Patches).rbm(10, 1);
         assert!(error(rbm.optimizer(OptimizerRecipe::Sgd { momentum: 0.5 })).contains("patches"));
     }

@@ -3,6 +3,7 @@
 
 use wta_core::{Shape, Size};
 
+use super::dictionary;
 use super::features::ThresholdRecipe;
 use super::network::{Architecture, InitialRecipe};
 use super::signs::Signs;
@@ -79,6 +80,7 @@ impl Recipe {
         self.check_network()?;
         self.check_training()?;
         self.sparsity.check()?;
+        dictionary::check(self)?;
         if let InitialRecipe::Normal(deviation) = self.network.initial()
             && !(deviation.is_finite() && deviation > 0.0)
         {
@@ -264,7 +266,13 @@ impl Recipe {
             ScheduleRecipe::Step { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
                 must("training.schedule.step.factor", "be more than 0 and at most 1")
             }
-            ScheduleRecipe::Step { .. } | ScheduleRecipe::Linear | ScheduleRecipe::Constant => Ok(()),
+            ScheduleRecipe::Ramps { rise, fall } if !(rise >= 0.0 && fall >= 0.0 && rise + fall <= 1.0) => {
+                must("training.schedule.ramps", "be shares of all steps, together at most 1")
+            }
+            ScheduleRecipe::Step { .. }
+            | ScheduleRecipe::Ramps { .. }
+            | ScheduleRecipe::Linear
+            | ScheduleRecipe::Constant => Ok(()),
         }
     }
 
@@ -308,11 +316,10 @@ impl Recipe {
         if !self.preprocess.is_empty() {
             return refuse("preprocess", "an RBM's inputs lie between 0 and 1: leave [[preprocess]] out");
         }
-        if self.sparsity.per_sample.is_some() {
-            return refuse(
-                "sparsity.per-sample",
-                "an RBM's winners are taken over the batch: use sparsity.lifetime, not per-sample",
-            );
+        if self.sparsity.competes() {
+            let key = if self.sparsity.per_sample.is_some() { "per-sample" } else { "per-batch" };
+            let sentence = format!("an RBM's winners are each unit's own: use sparsity.lifetime, not {key}");
+            return refuse(&format!("sparsity.{key}"), sentence);
         }
         if self.training.optimizer == OptimizerRecipe::Adam {
             return refuse(

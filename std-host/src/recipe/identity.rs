@@ -16,7 +16,7 @@ impl Recipe {
 
     /// A checksum of all settings that its features depend on besides the weights and the pooling.
     pub(crate) fn features_identity(&self) -> String {
-        let own = ["features.root", "features.signs", "features.threshold"];
+        let own = ["features.root", "features.signs", "features.threshold", "dictionary.thresholds"];
         let counts =
             |key: &str| own.contains(&key) || key.starts_with("svm.lower_pool") || is_of_features_below(key);
         self.checksum_of(counts)

@@ -18,8 +18,8 @@ pub enum Architecture {
         #[serde(default)]
         #[schemars(example = true)]
         tied: bool,
-        /// Initial weights: He's random ones, patches of the training images in the first layer,
-        /// or normal ones with this standard deviation.
+        /// Initial weights: He's random ones, patches of the training images in the first layer, random atoms
+        /// of norm 1 with filters that are the same, or normal ones with this standard deviation.
         #[schemars(example = &"he")]
         initial: InitialRecipe,
     },
@@ -71,7 +71,12 @@ impl Architecture {
         1
     }
 
-    pub(super) fn initial(&self) -> InitialRecipe {
+    /// Whether filters begin as their atoms.
+    pub(super) fn begins_transposed(&self) -> bool {
+        self.initial() == InitialRecipe::Transposed
+    }
+
+    pub(crate) fn initial(&self) -> InitialRecipe {
         match self {
             Self::FullyConnected { initial, .. }
             | Self::Convolutional { initial, .. }
@@ -119,7 +124,7 @@ impl LayerRecipe {
     }
 }
 
-/// Initial weights: `"he"`, `"patches"` or `{ normal = 0.01 }`.
+/// Initial weights: `"he"`, `"patches"`, `"transposed"` or `{ normal = 0.01 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InitialRecipe {
@@ -127,6 +132,8 @@ pub enum InitialRecipe {
     He,
     /// Patches of the training samples, in the first layer.
     Patches,
+    /// Of a fully-connected layer: atoms of norm 1 in random directions, and filters that are the same.
+    Transposed,
     /// Normal ones with this standard deviation.
     Normal(#[schemars(extend("exclusiveMinimum" = 0, "examples" = [0.01]))] f32),
 }

@@ -294,7 +294,16 @@ mod tests {
         let lower = format!("lower_layers = 0.5, lower_pool = {pool}");
         let below = below.replace(&lower, "lower_layers = 0.0");
         let large = format!("large = {{ stride = 4, pool = {pool} }}\n[below]\n{below}");
+        let ramps = "optimizer = 'adam', schedule = { ramps = { rise = 0.25, fall = 0.5 } }";
+        let dictionary = "dictionary = { centred = true, unit_atoms = true, thresholds = true, \
+                          dead_units = { units = 5, after = 9, weight = 0.5 } }\n";
+        let dictionary = recipe(upper, flat, "per-batch = 1", ramps)
+            .replace("start = 0.5", "start = 2.0")
+            .replace("signs = 'both', threshold = 'triangle', ", "")
+            .replace(", revive = true", "")
+            + dictionary;
         vec![
+            dictionary + &large,
             recipe(images, conv, "lifetime = 0.5", sgd) + &large,
             recipe(upper, flat, "per-sample = 1", adam).replace("start = 0.5", "start = 2.0") + &large,
             recipe(table, rbm, "lifetime = 0.5", sgd) + &large,

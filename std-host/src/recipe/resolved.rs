@@ -145,7 +145,7 @@ impl Resolved {
     /// The distribution of the random initial weights; of those that patches do not replace, He's.
     pub fn initial(&self) -> Initial {
         match self.recipe.network.initial() {
-            InitialRecipe::He | InitialRecipe::Patches => Initial::He,
+            InitialRecipe::He | InitialRecipe::Patches | InitialRecipe::Transposed => Initial::He,
             InitialRecipe::Normal(deviation) => Initial::Normal(deviation),
         }
     }
@@ -174,6 +174,7 @@ impl Resolved {
                 ScheduleRecipe::Constant => Schedule::Constant,
                 ScheduleRecipe::Linear => Schedule::Linear,
                 ScheduleRecipe::Step { at, factor } => Schedule::Step { at, factor },
+                ScheduleRecipe::Ramps { rise, fall } => Schedule::Ramps { rise, fall },
             },
             decay: t.decay,
         };
@@ -185,7 +186,8 @@ impl Resolved {
         let steps = ((images / t.batch) as u64).saturating_mul(t.epochs as u64);
         let guard = t.guard();
         guard.check().map_err(|error| named("training", error))?;
-        let training = TrainingConfig { sparsity, corruption, guard, optimizer, batch: t.batch, steps };
+        let (dictionary, batch) = (recipe.dictionary.in_training(), t.batch);
+        let training = TrainingConfig { sparsity, corruption, guard, dictionary, optimizer, batch, steps };
         if let Some(gibbs) = recipe.gibbs() {
             gibbs.check(network, &training).map_err(|error| named("network", error))?;
         }

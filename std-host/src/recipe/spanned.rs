@@ -145,7 +145,7 @@ impl<'t> Document<'t> {
     /// A table of which there are several kinds: the one that its word names.
     fn check_tagged(&self, tables: &[Node<'_>], table: &DeTable<'t>, place: &Place<'_, 't>) -> Checked {
         let name = name_of(&place.path);
-        let Some(tag) = tag(tables) else { return Ok(()) };
+        let Some(tag) = tag(tables) else { return self.check_variants(tables, table, place) };
         let words: Vec<&str> = tables.iter().filter_map(|table| word_of(*table, tag)).collect();
         let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
         let expected = either(&quoted);
@@ -162,6 +162,22 @@ impl<'t> Document<'t> {
         match tables.iter().find(|table| word_of(**table, tag) == Some(word.as_ref())) {
             Some(one) => self.check_table(*one, Some((tag, word)), table, place),
             None => self.wrong_word(word, &words, &expected, &place_of_word),
+        }
+    }
+
+    /// A table of which there are several kinds, each with one key of its own: `{ step = ... }`.
+    fn check_variants(&self, tables: &[Node<'_>], table: &DeTable<'t>, place: &Place<'_, 't>) -> Checked {
+        let name = name_of(&place.path);
+        let known: Vec<&str> = tables.iter().flat_map(|one| one.keys()).map(|(key, _)| key).collect();
+        if let Some((key, _)) = table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            let (told, hint) = (short(key.get_ref()), did_you_mean(key.get_ref(), &known, ""));
+            let sentence = format!("{name} has no key {told}{hint}; its keys are {}", all_of(&known));
+            return self.fault(key.span().start, sentence);
+        }
+        let has = |one: &&Node<'_>| one.keys().iter().any(|(key, _)| entry(table, key).is_some());
+        match tables.iter().filter(has).collect::<Vec<_>>().as_slice() {
+            [one] => self.check_table(**one, None, table, place),
+            _ => self.fault(place.start, format!("{name} takes one of the keys {}", either(&known))),
         }
     }
 
@@ -453,12 +469,12 @@ rate = 1e-3
             (
                 "{ normal = 0.01 }",
                 "'hee'",
-                "line 20: network.initial = \"hee\" is not known; it is \"he\", \"patches\" or { normal = ... }",
+                "line 20: network.initial = \"hee\" is not known; it is \"he\", \"patches\", \"transposed\" or { normal = ... }",
             ),
             (
                 "{ normal = 0.01 }",
                 "3",
-                "line 20: network.initial must be \"he\", \"patches\" or { normal = ... }, and not a whole number",
+                "line 20: network.initial must be \"he\", \"patches\", \"transposed\" or { normal = ... }, and not a whole number",
             ),
             (
                 "{ sgd = { momentum = 0.9 } }",
@@ -476,9 +492,29 @@ rate = 1e-3
                 "line 28: training.schedule.step lacks the keys at and factor",
             ),
             (
+                "{ step = { at = 0.5, factor = 0.1 } }",
+                "{ stepp = {} }",
+                "line 28: training.schedule has no key stepp (did you mean step?); its keys are step and ramps",
+            ),
+            (
+                "{ step = { at = 0.5, factor = 0.1 } }",
+                "{}",
+                "line 28: training.schedule takes one of the keys step or ramps",
+            ),
+            (
+                "{ step = { at = 0.5, factor = 0.1 } }",
+                "{ step = { at = 0.5, factor = 0.1 }, ramps = { rise = 0.1, fall = 0.1 } }",
+                "line 28: training.schedule takes one of the keys step or ramps",
+            ),
+            (
+                "{ step = { at = 0.5, factor = 0.1 } }",
+                "{ ramps = { rise = 0.7, fall = 0.6 } }",
+                "line 28: training.schedule.ramps must be shares of all steps, together at most 1",
+            ),
+            (
                 "lifetime = 0.2",
                 "lifetime = 0.2\nper-sample = 2",
-                "line 21: sparsity takes lifetime or per-sample, not both",
+                "line 21: sparsity takes one of lifetime, per-sample and per-batch",
             ),
             (
                 "[features.pool]\nkernel",

@@ -11,7 +11,7 @@ use wta_core::{Selection, Shape, Size, Sparsity};
 use crate::extent::Extent;
 use crate::problem::Problem;
 
-/// How sparse the code is in training; without `lifetime` and `per-sample`, spatial sparsity alone.
+/// How sparse the code is in training; without `lifetime`, `per-sample` and `per-batch`, spatial sparsity alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SparsityRecipe {
@@ -19,15 +19,19 @@ pub struct SparsityRecipe {
     #[serde(default = "default_grid")]
     #[schemars(example = 2)]
     pub grid: Extent,
-    /// The share of each map's (or unit's) winners over the batch that lives. Not together with `per-sample`.
+    /// The share of each map's (or unit's) winners over the batch that lives. One of the three alone.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0), example = 0.05)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<f32>,
-    /// How many winners of each sample live (k-sparse). Not together with `lifetime`.
+    /// How many winners of each sample live (k-sparse, TopK).
     #[schemars(range(min = 1), example = 25)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_sample: Option<usize>,
-    /// What `lifetime` or `per-sample` is at the first step, from where it falls to its end [default: it does
+    /// How many winners of each sample live on average: the largest of the whole batch (BatchTopK).
+    #[schemars(range(min = 1), example = 32)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_batch: Option<usize>,
+    /// What `lifetime`, `per-sample` or `per-batch` is at the first step, from where it falls to its end [default: it does
     /// not fall]. Units that never win never learn; a denser beginning leaves fewer of them behind.
     #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1.0)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +62,7 @@ impl Default for SparsityRecipe {
             grid: default_grid(),
             lifetime: None,
             per_sample: None,
+            per_batch: None,
             start: None,
             falling: default_falling(),
         }
@@ -67,14 +72,18 @@ impl Default for SparsityRecipe {
 impl SparsityRecipe {
     pub(super) fn check(&self) -> Result<(), Problem> {
         let refuse = |key: &str, sentence: &str| Err(Problem::of(key, sentence));
-        if self.lifetime.is_some() && self.per_sample.is_some() {
-            return refuse("sparsity", "sparsity takes lifetime or per-sample, not both");
+        let chosen = [self.lifetime.is_some(), self.per_sample.is_some(), self.per_batch.is_some()];
+        if chosen.iter().filter(|is_chosen| **is_chosen).count() > 1 {
+            return refuse("sparsity", "sparsity takes one of lifetime, per-sample and per-batch");
         }
         if self.lifetime.is_some_and(|rate| !(rate > 0.0 && rate <= 1.0)) {
             return refuse("sparsity.lifetime", "sparsity.lifetime must be more than 0 and at most 1");
         }
         if self.per_sample == Some(0) {
             return refuse("sparsity.per-sample", "sparsity.per-sample must be at least 1");
+        }
+        if self.per_batch == Some(0) {
+            return refuse("sparsity.per-batch", "sparsity.per-batch must be at least 1");
         }
         let Size { height, width } = self.grid.into();
         if height.min(width) == 0 {
@@ -84,13 +93,19 @@ impl SparsityRecipe {
             return refuse("sparsity.falling", "sparsity.falling must be more than 0 and at most 1");
         }
         let start = |sentence: &str| refuse("sparsity.start", sentence);
-        match (self.start, self.lifetime, self.per_sample) {
-            (Some(_), None, None) => start("sparsity.start needs lifetime or per-sample to fall to"),
+        let (count, key) = match self.per_batch {
+            Some(count) => (Some(count), "per-batch"),
+            None => (self.per_sample, "per-sample"),
+        };
+        match (self.start, self.lifetime, count) {
+            (Some(_), None, None) => {
+                start("sparsity.start needs lifetime, per-sample or per-batch to fall to")
+            }
             (Some(from), Some(end), _) if !(from >= end && from <= 1.0) => {
                 start("sparsity.start must be at least sparsity.lifetime and at most 1")
             }
             (Some(from), _, Some(end)) if !(from >= end as f32 && from <= 1e6) => {
-                start("sparsity.start must be at least sparsity.per-sample and at most a million")
+                start(&format!("sparsity.start must be at least sparsity.{key} and at most a million"))
             }
             _ => Ok(()),
         }
@@ -102,11 +117,22 @@ impl SparsityRecipe {
     }
 
     fn last_selection(&self) -> Selection {
-        match (self.lifetime, self.per_sample) {
-            (Some(rate), _) => Selection::Lifetime { rate },
-            (None, Some(count)) => Selection::PerSample { count },
-            (None, None) => Selection::All,
+        match (self.lifetime, self.per_sample, self.per_batch) {
+            (Some(rate), ..) => Selection::Lifetime { rate },
+            (None, Some(count), _) => Selection::PerSample { count },
+            (None, None, Some(count)) => Selection::Batch { count },
+            (None, None, None) => Selection::All,
         }
+    }
+
+    /// Whether every spatial winner lives: of a fully-connected code, every unit.
+    pub(super) fn is_dense(&self) -> bool {
+        self.last_selection() == Selection::All
+    }
+
+    /// Whether units compete with one another, within a sample or over the batch.
+    pub(super) fn competes(&self) -> bool {
+        self.per_sample.is_some() || self.per_batch.is_some()
     }
 
     /// Which winners live in step `step` (from 0) of `steps`.
@@ -117,13 +143,16 @@ impl SparsityRecipe {
         let left = (1.0 - share).max(0.0);
         match end {
             Selection::Lifetime { rate } => Selection::Lifetime { rate: rate + left * (start - rate) },
-            Selection::PerSample { count } => {
-                let more = (left * (start - count as f32)).round().max(0.0);
-                Selection::PerSample { count: count + more as usize }
-            }
+            Selection::PerSample { count } => Selection::PerSample { count: falling(count, start, left) },
+            Selection::Batch { count } => Selection::Batch { count: falling(count, start, left) },
             Selection::All => end,
         }
     }
+}
+
+/// The number that lives where this share of the way from `start` to `end` is left.
+fn falling(end: usize, start: f32, left: f32) -> usize {
+    end + (left * (start - end as f32)).round().max(0.0) as usize
 }
 
 #[cfg(test)]
@@ -149,6 +178,8 @@ mod tests {
             [0, 50, 99, 100].map(|step| sample.keep_at(step, 100)),
             [225, 125, 27, 25].map(|count| Selection::PerSample { count })
         );
+        let batch = table("per-batch = 25\nstart = 225\nfalling = 1.0");
+        assert_eq!(batch.keep_at(50, 100), Selection::Batch { count: 125 });
         assert_eq!(table("lifetime = 0.2").keep_at(0, 10), Selection::Lifetime { rate: 0.2 });
         assert_eq!(table("").keep_at(0, 10), Selection::All);
     }
@@ -156,13 +187,16 @@ mod tests {
     #[test]
     fn a_start_that_makes_no_sense_is_refused() {
         for (text, about) in [
-            ("start = 1.0", "needs lifetime or per-sample"),
+            ("start = 1.0", "needs lifetime, per-sample or per-batch"),
+            ("per-batch = 20\nstart = 3", "at least sparsity.per-batch"),
+            ("per-batch = 0", "sparsity.per-batch must be at least 1"),
+            ("per-batch = 2\nper-sample = 2", "takes one of"),
             ("lifetime = 0.2\nstart = 0.1", "at least sparsity.lifetime"),
             ("lifetime = 0.2\nstart = 1.5", "at most 1"),
             ("per-sample = 20\nstart = 3", "at least sparsity.per-sample"),
             ("per-sample = 20\nstart = nan", "at least sparsity.per-sample"),
             ("lifetime = 0.2\nstart = 1.0\nfalling = 0.0", "sparsity.falling"),
-            ("lifetime = 0.2\nper-sample = 2", "not both"),
+            ("lifetime = 0.2\nper-sample = 2", "takes one of"),
         ] {
             let error = table(text).check().unwrap_err().to_string();
             assert!(error.contains(about), "{text}: {error}");

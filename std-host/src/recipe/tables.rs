@@ -7,6 +7,7 @@ use wta_core::ContrastiveDivergence;
 use super::apply_to::ApplyTo;
 use super::below;
 use super::data::Data;
+use super::dictionary::DictionaryRecipe;
 use super::features::Features;
 use super::network::{Architecture, InitialRecipe};
 use super::preprocess::PreprocessRecipe;
@@ -43,6 +44,10 @@ pub struct Recipe {
     #[schemars(extend("examples" = [{"input": 0.2}]))]
     #[serde(default, skip_serializing_if = "CorruptionRecipe::is_none")]
     pub corruption: CorruptionRecipe,
+    /// What is asked of a sparse dictionary beyond the paper.
+    #[schemars(extend("examples" = [{"centred": true, "unit_atoms": true, "thresholds": true}]))]
+    #[serde(default, skip_serializing_if = "DictionaryRecipe::is_none")]
+    pub dictionary: DictionaryRecipe,
     /// How it is trained.
     #[schemars(extend("examples" = [{"epochs": 10, "batch": 100, "optimizer": "adam", "rate": 1e-3}]))]
     pub training: TrainingRecipe,

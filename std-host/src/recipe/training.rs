@@ -40,7 +40,7 @@ pub struct TrainingRecipe {
     #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1e-3)]
     pub rate: f32,
     /// How the rate changes: it stays, falls linearly to 0, or falls once, at a share of all steps, to a part
-    /// of it.
+    /// of it; or it rises linearly in the first share of all steps, and falls linearly in the last.
     #[serde(default = "TrainingRecipe::default_schedule")]
     #[schemars(example = &"linear")]
     pub schedule: ScheduleRecipe,
@@ -143,7 +143,8 @@ pub enum OptimizerRecipe {
     },
 }
 
-/// `"constant"`, `"linear"` or `{ step = { at = 0.7, factor = 0.1 } }`.
+/// `"constant"`, `"linear"`, `{ step = { at = 0.7, factor = 0.1 } }` or `{ ramps = { rise = 0.05, fall = 0.2 }
+/// }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum ScheduleRecipe {
@@ -159,5 +160,14 @@ pub enum ScheduleRecipe {
         /// What the rate is multiplied by.
         #[schemars(range(max = 1), extend("exclusiveMinimum" = 0), example = 0.1)]
         factor: f32,
+    },
+    /// A rise at the beginning and a fall at the end.
+    Ramps {
+        /// The share of all steps in which the rate rises.
+        #[schemars(range(min = 0, max = 1), example = 0.05)]
+        rise: f32,
+        /// The share of all steps in which it falls towards 0.
+        #[schemars(range(min = 0, max = 1), example = 0.2)]
+        fall: f32,
     },
 }

@@ -28,8 +28,11 @@ pub(super) const TRAINING: &str = ".lock";
 pub(super) const EVALUATION: &str = ".lock-eval";
 
 /// All files that a run folder may hold; the recipe last.
-pub(super) const FILES: [&str; 12] = [
+pub(super) const FILES: [&str; 15] = [
     "mistakes.png",
+    "reconstruction.json",
+    "atoms.csv",
+    "atoms.png",
     "sample.json",
     "checkpoint.safetensors",
     "preprocess.safetensors",

@@ -3,7 +3,8 @@
 //! `encoder.N.weight` and `.bias` are those of a `Conv2d` (`[maps, inputs, rows, columns]`) or a `Linear`
 //! (`[units, inputs]`). `decoder.weight` and `.bias` are those of a `ConvTranspose2d` (`[maps, channels,
 //! rows, columns]`) or a `Linear` (`[inputs, units]`). A tied decoder has no weight of its own. A stacked
-//! layer also has an `input.scale`, the factor of the features of the layer below.
+//! layer also has an `input.scale`, the factor of the features of the layer below. A dictionary that was
+//! trained with thresholds has `thresholds`, one for each unit: an activation above it is not 0.
 
 use std::path::Path;
 
@@ -19,16 +20,21 @@ use crate::memory::reserve;
 pub use crate::numbers::shape_of;
 
 /// The content of the file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedModel {
     /// The flat parameter vector.
     pub parameters: Vec<f32>,
     /// The factor of the features of the layer below; only a stacked layer has one.
     pub input_scale: Option<f32>,
+    /// The threshold of each unit; only a dictionary that was trained with thresholds has them.
+    pub thresholds: Option<Vec<f32>>,
 }
 
 /// The name of the tensor for [`SavedModel::input_scale`].
 const INPUT_SCALE: &str = "input.scale";
+
+/// The name of the tensor for [`SavedModel::thresholds`].
+const THRESHOLDS: &str = "thresholds";
 
 /// Writes the parameters, and a stacked layer's `input_scale`.
 ///
@@ -36,20 +42,27 @@ const INPUT_SCALE: &str = "input.scale";
 ///
 /// [`Error::Io`] if the file cannot be written.
 pub fn save(path: &Path, network: &Network, parameters: &[f32], input_scale: Option<f32>) -> Result<()> {
-    save_linked(path, network, parameters, input_scale, &Links::default())
+    save_linked(path, network, parameters, (input_scale, None), &Links::default())
 }
 
-/// [`save`], with what the parameters belong to.
+/// [`save`], with the scale and the thresholds, and with what the parameters belong to.
 pub(crate) fn save_linked(
     path: &Path,
     network: &Network,
     parameters: &[f32],
-    input_scale: Option<f32>,
+    (input_scale, thresholds): (Option<f32>, Option<&[f32]>),
     links: &Links,
 ) -> Result<()> {
     let mut tensors = tensors_of(network, parameters);
-    let scale = input_scale.map(|s| Tensor { name: INPUT_SCALE.to_owned(), shape: vec![1], values: vec![s] });
-    tensors.extend(scale);
+    let more = [(INPUT_SCALE, input_scale.as_ref().map(std::slice::from_ref)), (THRESHOLDS, thresholds)];
+    for (name, values) in more {
+        let tensor = |values: &[f32]| Tensor {
+            name: name.to_owned(),
+            shape: vec![values.len()],
+            values: values.to_vec(),
+        };
+        tensors.extend(values.map(tensor));
+    }
     write(path, &tensors, &links.described())
 }
 
@@ -95,7 +108,7 @@ pub(crate) fn load_linked(path: &Path, network: &Network) -> Result<(SavedModel,
     }
     let what = || format!("{}: the network", path.display());
     let mut parameters: Vec<f32> = reserve::zeros(network.parameters_len(), what)?;
-    let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned()];
+    let mut expected: Vec<String> = vec![INPUT_SCALE.to_owned(), THRESHOLDS.to_owned()];
     for region in &network.regions() {
         let (name, shape) = form(network, region.role, linear);
         let values = tensors.get(&name, &shape)?;
@@ -117,7 +130,12 @@ pub(crate) fn load_linked(path: &Path, network: &Network) -> Result<(SavedModel,
             _ => return Err(Error::file(path, "tensor input.scale is not one number above 0")),
         },
     };
-    Ok((SavedModel { parameters, input_scale }, Links::said(|key| tensors.said(key))))
+    let units = network.code().channels;
+    let thresholds = match tensors.shape(THRESHOLDS) {
+        None => None,
+        Some(_) => Some(tensors.get(THRESHOLDS, &[units])?),
+    };
+    Ok((SavedModel { parameters, input_scale, thresholds }, Links::said(|key| tensors.said(key))))
 }
 
 /// `Ok` if the stored network takes samples like those that `network` is for. `shape` is that of the first
@@ -233,7 +251,12 @@ mod tests {
             let parameters = counting(&network);
             for input_scale in [None, Some(0.5)] {
                 save(&path, &network, &parameters, input_scale).unwrap();
-                let model = SavedModel { parameters: parameters.clone(), input_scale };
+                let model = SavedModel { parameters: parameters.clone(), input_scale, thresholds: None };
+                assert_eq!(load(&path, &network).unwrap(), model);
+                let thresholds = vec![0.25; network.code().channels];
+                let more = (input_scale, Some(&thresholds[..]));
+                save_linked(&path, &network, &parameters, more, &Links::default()).unwrap();
+                let model = SavedModel { thresholds: Some(thresholds), ..model };
                 assert_eq!(load(&path, &network).unwrap(), model);
             }
         }

@@ -26,7 +26,8 @@ impl Trained {
             }
         };
         let path = run.file("model.safetensors");
-        model::save_linked(&path, &self.network(), &self.parameters, scale, &links)?;
+        let more = (scale, self.thresholds.as_deref());
+        model::save_linked(&path, &self.network(), &self.parameters, more, &links)?;
         run.save_sample(kind)
     }
 }

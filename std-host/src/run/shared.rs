@@ -58,11 +58,16 @@ impl Team {
 
     /// The first process's network.
     pub(crate) fn firsts_trained(&self, mine: Option<Trained>, resolved: &Arc<Resolved>) -> Result<Trained> {
-        let (parameters, preprocess, below) = match mine {
-            Some(mine) => (mine.parameters, Some(Arc::unwrap_or_clone(mine.preprocess)), mine.below),
-            None => (Vec::new(), None, None),
+        let (parameters, thresholds, preprocess, below) = match mine {
+            Some(mine) => {
+                let preprocess = Some(Arc::unwrap_or_clone(mine.preprocess));
+                (mine.parameters, mine.thresholds.unwrap_or_default(), preprocess, mine.below)
+            }
+            None => (Vec::new(), Vec::new(), None, None),
         };
         let parameters = self.firsts_numbers(parameters)?;
+        let thresholds = self.firsts_numbers(thresholds)?;
+        let thresholds = (!thresholds.is_empty()).then_some(thresholds);
         let below = match resolved.below() {
             None => None,
             Some(resolved) => {
@@ -75,6 +80,6 @@ impl Team {
             Some(below) => Arc::clone(&below.trained.preprocess),
             None => self.firsts_preprocess(preprocess, resolved.recipe())?.into(),
         };
-        Ok(Trained { resolved: Arc::clone(resolved), parameters, preprocess, below })
+        Ok(Trained { resolved: Arc::clone(resolved), parameters, preprocess, below, thresholds })
     }
 }

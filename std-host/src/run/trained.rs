@@ -22,6 +22,9 @@ pub struct Trained {
     pub preprocess: Arc<Preprocess>,
     /// The layer below, in a stack.
     pub below: Option<Box<Below>>,
+    /// The activation that each unit has to exceed in the features, of a dictionary that was trained with
+    /// thresholds.
+    pub thresholds: Option<Vec<f32>>,
 }
 
 /// The layer below a trained layer.
@@ -51,7 +54,8 @@ impl Trained {
     /// As for [`Run::model`] and [`Preprocess::load`].
     pub fn load(run: &Run, resolved: Arc<Resolved>) -> Result<Self> {
         let path = run.file("model.safetensors");
-        let (SavedModel { parameters, input_scale }, links) = run.linked_model(&resolved.network())?;
+        let (SavedModel { parameters, input_scale, thresholds }, links) =
+            run.linked_model(&resolved.network())?;
         let below = match (&resolved.recipe().below, resolved.below()) {
             (Some(recipe), Some(below)) => {
                 run.below().expect_recipe(recipe)?;
@@ -68,7 +72,13 @@ impl Trained {
             Some(below) => Arc::clone(&below.trained.preprocess),
         };
         links.expect_preprocess(&path, preprocess.checksum().as_deref())?;
-        Ok(Self { resolved, parameters, preprocess, below })
+        let wants = resolved.recipe().dictionary.thresholds;
+        if wants && thresholds.is_none() {
+            let sentence = "has no thresholds, which its recipe asks for: train again";
+            return Err(Error::file(&path, sentence));
+        }
+        let thresholds = thresholds.filter(|_| wants);
+        Ok(Self { resolved, parameters, preprocess, below, thresholds })
     }
 
     /// The same parameters for images of another size.

@@ -214,7 +214,7 @@ mod tests {
             (&["training.rate=\"fast\""], "rate = \"fast\": training.rate must be a number, and not text"),
             (&["training.rate.high=1"], "no place for high"),
             (&["network.encoder.7.maps=1"], "no place for 7"),
-            (&["sparsity.lifetime=0.1", "sparsity.per-sample=2"], "lifetime or per-sample, not both"),
+            (&["sparsity.lifetime=0.1", "sparsity.per-sample=2"], "one of lifetime, per-sample"),
             (&["training.rate=1.0", "training.rate=2.0"], "given twice"),
         ] {
             let error = combinations(&demo(), &axes(texts)).unwrap_err().to_string();

@@ -8,7 +8,8 @@ use wta_core::TrainingConfig;
 use wta_simd::Isa;
 
 use super::checkpoint::Checkpoint;
-use super::held_out::{measure, variance};
+use super::held_out::{measured, variance};
+use super::learnt::{Learnt, plain};
 use super::options::Outcome;
 use super::place::Place;
 use super::set::TrainingSet;
@@ -16,7 +17,8 @@ use super::step::Whole;
 use crate::error::Result;
 use crate::observer::EpochMetrics;
 use crate::recipe::Resolved;
-use crate::run::{Links, Run, model};
+use crate::run::model::{self, SavedModel};
+use crate::run::{Links, Run};
 
 /// How far a training is within an epoch.
 #[derive(Clone, Debug)]
@@ -50,8 +52,8 @@ pub(super) struct Books<'a> {
     pub(super) input_scale: Option<f32>,
     /// The variance of the training samples, and of the held-out ones.
     variances: [f64; 2],
-    /// The parameters of the best epoch, if training may end early.
-    best: Option<Vec<f32>>,
+    /// What had been learnt by the best epoch, if training may end early.
+    best: Option<Learnt>,
     /// The finished epochs.
     epochs: Vec<EpochMetrics>,
 }
@@ -141,7 +143,8 @@ impl<'a> Books<'a> {
         self.variances = [variance(training, len)?, variance(held_out, len)?];
         if let (true, Some(run)) = (self.keeps_best() && self.best_epoch().is_some(), self.place.run()) {
             // The model that a resumed training has kept so far.
-            self.best = Some(run.model(&network)?.parameters);
+            let SavedModel { parameters, thresholds, .. } = run.model(&network)?;
+            self.best = Some(Learnt { parameters, thresholds });
         }
         Ok(())
     }
@@ -151,7 +154,7 @@ impl<'a> Books<'a> {
         &self,
         isa: Isa,
         progress: &Progress,
-        parameters: &[f32],
+        whole: &Whole<'_>,
         start: Instant,
         held_out: &dyn TrainingSet,
     ) -> Result<EpochMetrics> {
@@ -162,7 +165,7 @@ impl<'a> Books<'a> {
         let measures = if held_out.is_empty() {
             None
         } else {
-            Some(measure(isa, self.resolved, parameters, held_out, batch)?)
+            Some(measured(isa, self.resolved, &self.learnt(whole)?, held_out, batch)?)
         };
         let [variance, held_out_variance] = self.variances;
         let share = |loss: f64, variance: f64| if variance > 0.0 { 2.0 * loss / variance } else { 0.0 };
@@ -177,6 +180,9 @@ impl<'a> Books<'a> {
             held_out_unexplained: measures.map(|measures| share(measures.loss, held_out_variance)),
             held_out_active: measures.map(|measures| measures.active),
             held_out_dead_share: measures.map(|measures| measures.dead_share),
+            held_out_dense_share: measures.map(|measures| measures.dense_share),
+            held_out_l1: measures.map(|measures| measures.l1),
+            held_out_cosine: measures.map(|measures| measures.cosine),
             rate: f64::from(self.training.optimizer.rate_at(progress.step - 1, steps)),
             seconds: start.elapsed().as_secs_f64(),
         })
@@ -191,12 +197,14 @@ impl<'a> Books<'a> {
     pub(super) fn save(&mut self, whole: &Whole<'_>, progress: Progress) -> Result<()> {
         let is_best = self.best_epoch().is_none_or(|best| best + 1 == self.epochs.len());
         if self.keeps_best() && is_best {
-            self.best = Some(whole.parameters.to_vec());
+            self.best = Some(self.learnt(whole)?);
         }
         let Some(run) = self.place.run() else { return Ok(()) };
         if is_best || !self.keeps_best() {
             let (path, network) = (run.file("model.safetensors"), self.resolved.network());
-            model::save_linked(&path, &network, &whole.parameters, self.input_scale, &self.links)?;
+            let Learnt { parameters, thresholds } = self.learnt(whole)?;
+            let more = (self.input_scale, thresholds.as_deref());
+            model::save_linked(&path, &network, &parameters, more, &self.links)?;
         }
         run.save_metrics(&self.epochs)?;
         self.save_checkpoint(whole, progress)
@@ -209,6 +217,7 @@ impl<'a> Books<'a> {
         let checkpoint = Checkpoint {
             parameters: Cow::Borrowed(&whole.parameters),
             moments: Cow::Borrowed(&whole.moments),
+            notes: whole.notes.clone(),
             step,
             epoch_loss,
             survived,
@@ -226,20 +235,29 @@ impl<'a> Books<'a> {
         self.place.run().filter(|run| run.is_trained())
     }
 
-    /// The parameters that a finished training keeps, and its outcome; `last` are those of its last step.
-    pub(super) fn result(mut self, last: Cow<'_, [f32]>) -> Result<(Vec<f32>, Outcome)> {
-        let outcome = self.outcome(&last)?;
-        Ok((self.best.take().unwrap_or_else(|| last.into_owned()), outcome))
+    /// What has been learnt by now.
+    fn learnt(&self, whole: &Whole<'_>) -> Result<Learnt> {
+        Learnt::of(&self.resolved.network(), &self.training, whole)
+    }
+
+    /// What a finished training keeps, and its outcome; `last` is the state after its last step.
+    pub(super) fn result(mut self, last: &Whole<'_>) -> Result<(Learnt, Outcome)> {
+        let outcome = self.outcome(last)?;
+        let kept = match self.best.take() {
+            Some(best) => best,
+            None => self.learnt(last)?,
+        };
+        Ok((kept, outcome))
     }
 
     /// The outcome of a finished training.
-    pub(super) fn outcome(&self, last: &[f32]) -> Result<Outcome> {
+    pub(super) fn outcome(&self, last: &Whole<'_>) -> Result<Outcome> {
         let kept = if self.keeps_best() { self.best_epoch() } else { None };
         let epoch = kept.map_or(self.epochs.last(), |best| self.epochs.get(best));
         let checksum = match (&self.best, kept, self.place.run()) {
-            (Some(best), _, _) => model::checksum(best),
+            (Some(best), _, _) => model::checksum(&best.parameters),
             (None, Some(_), Some(run)) => model::checksum(&run.model(&self.resolved.network())?.parameters),
-            _ => model::checksum(last),
+            _ => model::checksum(&plain(&self.resolved.network(), &self.training, &last.parameters)?),
         };
         Ok(Outcome {
             checksum,

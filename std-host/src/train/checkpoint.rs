@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::step::Notes;
 use crate::error::{Error, Result};
 use crate::files::seal::{self, Sealed};
 use crate::files::tensors::{floats_of, little_endian};
@@ -13,6 +14,10 @@ use crate::run::{Links, Run};
 
 /// The metadata with [`Checkpoint::checksum`].
 const CHECKSUM: &str = "checksum";
+
+/// The tensors of [`Checkpoint::notes`], where something is noted.
+const THRESHOLDS: &str = "thresholds";
+const SILENT: &str = "silent";
 
 const REMEDY: &str = "train again into another folder";
 
@@ -23,6 +28,8 @@ pub(super) struct Checkpoint<'a> {
     pub parameters: Cow<'a, [f32]>,
     /// The optimiser's moments.
     pub moments: Cow<'a, [f32]>,
+    /// What was noted of each unit.
+    pub notes: Notes,
     /// The number of steps done.
     pub step: u64,
     /// The sum of the losses of the steps in the unfinished epoch.
@@ -44,8 +51,9 @@ pub(crate) fn save_checkpoint(
     maps: usize,
 ) -> Result<()> {
     let (parameters, moments, survived) = (parameters.into(), moments.into(), vec![0; maps]);
+    let notes = Notes::default();
     let links = Links { recipe: Some(run.recipe()?.identity()), ..Links::default() };
-    Checkpoint { parameters, moments, step, epoch_loss: 0.0, survived }.save(&run.checkpoint(), &links)
+    Checkpoint { parameters, moments, notes, step, epoch_loss: 0.0, survived }.save(&run.checkpoint(), &links)
 }
 
 impl Checkpoint<'_> {
@@ -59,15 +67,21 @@ impl Checkpoint<'_> {
         let (parameters, moments) = (little_endian(&self.parameters), little_endian(&self.moments));
         let survived: Vec<u8> = self.survived.iter().flat_map(|v| v.to_le_bytes()).collect();
         let (step, loss) = (self.step.to_le_bytes(), self.epoch_loss.to_le_bytes());
-        let parts: [(&str, Dtype, usize, &[u8]); 5] = [
+        let thresholds = little_endian(&self.notes.thresholds);
+        let silent: Vec<u8> = self.notes.silent.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let parts: [(&str, Dtype, usize, &[u8]); 7] = [
             ("parameters", Dtype::F32, self.parameters.len(), &parameters),
             ("moments", Dtype::F32, self.moments.len(), &moments),
             ("step", Dtype::U64, 1, &step),
             ("epoch_loss", Dtype::F64, 1, &loss),
             ("survived", Dtype::U64, self.survived.len(), &survived),
+            (THRESHOLDS, Dtype::F32, self.notes.thresholds.len(), &thresholds),
+            (SILENT, Dtype::U64, self.notes.silent.len(), &silent),
         ];
         let mut views = Vec::new();
-        for (name, dtype, len, bytes) in parts {
+        // What is not noted has no tensor.
+        let noted = |name: &str, len: usize| len > 0 || ![THRESHOLDS, SILENT].contains(&name);
+        for (name, dtype, len, bytes) in parts.into_iter().filter(|part| noted(part.0, part.2)) {
             let view =
                 TensorView::new(dtype, vec![len], bytes).map_err(|e| Error::file(path, e.to_string()))?;
             views.push((name, view));
@@ -106,6 +120,16 @@ impl Checkpoint<'_> {
                 words(data("epoch_loss", Dtype::F64, 1)?).first().copied().unwrap_or(0),
             ),
             survived: words(data("survived", Dtype::U64, maps)?),
+            notes: Notes {
+                thresholds: match tensors.tensor(THRESHOLDS) {
+                    Ok(_) => floats_of(data(THRESHOLDS, Dtype::F32, maps)?),
+                    Err(_) => Vec::new(),
+                },
+                silent: match tensors.tensor(SILENT) {
+                    Ok(_) => words(data(SILENT, Dtype::U64, maps)?),
+                    Err(_) => Vec::new(),
+                },
+            },
         };
         let stored = header.metadata().as_ref().and_then(|m| m.get(CHECKSUM));
         if stored != Some(&checkpoint.checksum().to_string()) {
@@ -134,7 +158,8 @@ mod tests {
     fn a_checkpoint_comes_back_and_a_flipped_bit_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
-        let checkpoint = Checkpoint {
+        let mut checkpoint = Checkpoint {
+            notes: Notes::default(),
             parameters: vec![1.0, -2.5, 3.0].into(),
             moments: vec![0.5; 6].into(),
             step: 12,
@@ -142,6 +167,9 @@ mod tests {
             survived: vec![3, 4],
         };
         let links = Links { below: Some("0123abcd".to_owned()), ..Links::default() };
+        checkpoint.save(&path, &links).unwrap();
+        assert_eq!(Checkpoint::load(&path, 3, 6, 2).unwrap(), (checkpoint.clone(), links.clone()));
+        checkpoint.notes = Notes { thresholds: vec![0.5, 2.0], silent: vec![7, 1 << 40] };
         checkpoint.save(&path, &links).unwrap();
         assert_eq!(Checkpoint::load(&path, 3, 6, 2).unwrap(), (checkpoint, links));
         assert!(Checkpoint::load(&path, 4, 6, 2).unwrap_err().to_string().contains("another network"));

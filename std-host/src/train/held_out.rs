@@ -3,9 +3,10 @@
 use wta_core::Random;
 use wta_simd::Isa;
 
+use super::learnt::Learnt;
 use super::set::TrainingSet;
 use crate::draw::{count_of, draw};
-use crate::encode::SparseEncoder;
+use crate::encode::{Measures, SparseEncoder, measure};
 use crate::error::Result;
 use crate::memory::reserve;
 use crate::recipe::{Recipe, Resolved};
@@ -93,59 +94,18 @@ pub(super) fn variance(set: &dyn TrainingSet, len: usize) -> Result<f64> {
     Ok((squares / count - means).max(0.0))
 }
 
-/// What a network makes of some samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Measures {
-    /// Half the squared error, summed over a sample, on average.
-    pub(super) loss: f64,
-    /// Winners that survive in a sample, on average.
-    pub(super) active: f64,
-    /// The share of maps that survive in no sample.
-    pub(super) dead_share: f64,
-}
-
-/// Measures a network on all samples of a set, with the sparsity that training ends with. As in training,
-/// lifetime sparsity is taken over `batch` samples; the last ones are a smaller batch.
-pub(super) fn measure(
+/// Measures a network on all samples of a set, with the sparsity that training ends with, or with thresholds.
+/// As in training, lifetime sparsity is taken over `batch` samples; the last ones are a smaller batch.
+pub(super) fn measured(
     isa: Isa,
     resolved: &Resolved,
-    parameters: &[f32],
+    learnt: &Learnt,
     set: &dyn TrainingSet,
     batch: usize,
 ) -> Result<Measures> {
-    let (len, maps) = (resolved.network().input().len(), resolved.network().code().channels);
     // A unit of an RBM that is more likely on than off counts as active.
     let least = if resolved.recipe().gibbs().is_some() { 0.5 } else { 0.0 };
-    let encoder = SparseEncoder::new(isa, resolved, parameters)?;
-    let all: Vec<usize> = (0..set.len()).collect();
-    let mut inputs = reserve::zeros(batch.min(all.len()) * len, || "a batch of held-out samples".to_owned())?;
-    let mut made = vec![0.0; inputs.len()];
-    let (mut losses, mut survived) = (0.0, vec![0u64; maps]);
-    for indices in all.chunks(batch.max(1)) {
-        let inputs = inputs.get_mut(..indices.len() * len).unwrap_or_default();
-        let made = made.get_mut(..indices.len() * len).unwrap_or_default();
-        set.write(indices, inputs)?;
-        let codes = encoder.for_reconstruction(inputs)?;
-        for sample in 0..codes.len() {
-            for (map, _, value) in codes.winners(sample) {
-                if let Some(count) = survived.get_mut(map) {
-                    *count += u64::from(value > least);
-                }
-            }
-        }
-        encoder.reconstruct(&codes, made)?;
-        let rows = inputs.chunks_exact(len).zip(made.chunks_exact(len));
-        losses += rows.map(|(sample, made)| half_squares(sample, made)).sum::<f64>();
-    }
-    let count = all.len().max(1) as f64;
-    Ok(Measures {
-        loss: losses / count,
-        active: survived.iter().sum::<u64>() as f64 / count,
-        dead_share: survived.iter().filter(|count| **count == 0).count() as f64 / maps.max(1) as f64,
-    })
-}
-
-fn half_squares(sample: &[f32], made: &[f32]) -> f64 {
-    let squares = sample.iter().zip(made).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
-    0.5 * squares.sum::<f64>()
+    let encoder = SparseEncoder::new(isa, resolved, &learnt.parameters)?;
+    let encoder = encoder.with_thresholds(learnt.thresholds.as_deref());
+    measure(&encoder, set.len(), batch, least, |indices, to| set.write(indices, to))
 }

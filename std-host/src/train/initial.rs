@@ -12,6 +12,9 @@
 //! 4. If the layer is the only one, and the decoder's kernel as large as its own, the filter's atom is the
 //!    same patch, with the norm of He's atoms.
 //!
+//! `initial = "transposed"` is for dictionaries: atoms are random directions of norm 1, and the filters are the
+//! same. Where training is centred, the decoder's bias begins as the mean of the samples.
+//!
 //! The receptive fields include those that reach over the border, with their zeros, so that no filter
 //! responds to the border itself.
 //!
@@ -23,11 +26,11 @@
 use std::f32::consts::SQRT_2;
 
 use rayon::prelude::*;
-use wta_core::{Layer, Network, Random, Role};
+use wta_core::{Layer, Network, Random, Role, scale_atom, scale_atoms};
 
 use super::set::TrainingSet;
 use crate::error::Result;
-use crate::recipe::{Architecture, Resolved};
+use crate::recipe::{Architecture, InitialRecipe, Resolved};
 
 /// The norm of a filter: that of `n` numbers with a standard deviation of `sqrt(2 / n)`.
 const FILTER_NORM: f32 = SQRT_2;
@@ -45,6 +48,9 @@ pub(super) const FIELDS: usize = 2_000;
 /// The least probability of a visible unit at the beginning. One that is never on would have a bias without
 /// bounds.
 const RAREST: f64 = 0.001;
+
+/// The number of samples, evenly spaced, from which the mean is computed that a centred network begins with.
+const MOST_FOR_MEAN: usize = 10_000;
 
 /// The number of samples that are loaded at a time.
 const BLOCK: usize = 64;
@@ -67,7 +73,18 @@ pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [
     network.initialise(resolved.initial(), seed, parameters)?;
     if let Architecture::Rbm { mean_bias: true, .. } = recipe.network {
         let biases = parameters.get_mut(network.decoder_bias_start()..).unwrap_or_default();
-        biases.copy_from_slice(&log_odds(&mean_of_all(set, network.input().len())?));
+        biases.copy_from_slice(&log_odds(&mean_of(set, 1, network.input().len())?));
+    }
+    if recipe.dictionary.centred {
+        let biases = parameters.get_mut(network.decoder_bias_start()..).unwrap_or_default();
+        let means = mean_of(set, set.len().div_ceil(MOST_FOR_MEAN).max(1), network.input().len())?;
+        biases.iter_mut().zip(means).for_each(|(bias, mean)| *bias = mean as f32);
+    }
+    if recipe.network.initial() == InitialRecipe::Transposed {
+        transpose(&network, seed, parameters);
+    }
+    if recipe.dictionary.unit_atoms {
+        scale_atoms(&network, parameters);
     }
     if recipe.starts_from_patches()
         && let Some(layer) = network.layer(0)
@@ -81,10 +98,24 @@ pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [
     Ok(())
 }
 
-/// The mean of all samples.
-fn mean_of_all(set: &dyn TrainingSet, len: usize) -> Result<Vec<f64>> {
-    let (mut sums, mut samples) = (vec![0.0f64; len], vec![0.0; BLOCK.min(set.len()) * len]);
-    let all: Vec<usize> = (0..set.len()).collect();
+/// Makes the filters random directions of norm 1, and the atoms the same.
+fn transpose(network: &Network, seed: u64, parameters: &mut [f32]) {
+    let mut random = Random::stream(seed, STREAM);
+    let len = network.input().len().max(1);
+    let filters = len * network.code().channels;
+    let (of_units, rest) = parameters.split_at_mut_checked(filters).unwrap_or_default();
+    of_units.iter_mut().for_each(|weight| *weight = random.normal());
+    of_units.chunks_exact_mut(len).for_each(scale_atom);
+    for region in network.regions().iter().filter(|region| region.role == Role::Atoms) {
+        let atoms = rest.get_mut(region.range.start - filters..region.range.end - filters);
+        atoms.unwrap_or_default().copy_from_slice(of_units);
+    }
+}
+
+/// The mean of all samples, or of one in every so many.
+fn mean_of(set: &dyn TrainingSet, every: usize, len: usize) -> Result<Vec<f64>> {
+    let all: Vec<usize> = (0..set.len()).step_by(every).collect();
+    let (mut sums, mut samples) = (vec![0.0f64; len], vec![0.0; BLOCK.min(all.len()) * len]);
     for chosen in all.chunks(BLOCK) {
         let samples = samples.get_mut(..chosen.len() * len).unwrap_or_default();
         set.write(chosen, samples)?;
@@ -92,7 +123,7 @@ fn mean_of_all(set: &dyn TrainingSet, len: usize) -> Result<Vec<f64>> {
             sums.iter_mut().zip(sample).for_each(|(sum, v)| *sum += f64::from(*v));
         }
     }
-    Ok(sums.into_iter().map(|sum| sum / set.len().max(1) as f64).collect())
+    Ok(sums.into_iter().map(|sum| sum / all.len().max(1) as f64).collect())
 }
 
 /// The bias with which a unit is on with each of these probabilities.

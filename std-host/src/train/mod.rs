@@ -8,6 +8,7 @@ mod checkpoint;
 mod held_out;
 mod images;
 mod initial;
+mod learnt;
 mod options;
 mod place;
 mod probabilities;
@@ -31,7 +32,7 @@ pub use initial::initialise;
 pub use options::{Options, Outcome};
 pub use set::TrainingSet;
 pub use stacked::StackedSet;
-pub use step::{BatchTrainer, Whole};
+pub use step::{BatchTrainer, DeadUnits, Notes, Whole};
 
 use crate::data::Dataset;
 use crate::error::{Error, Interrupted, Result};
@@ -42,6 +43,7 @@ use crate::recipe::{Recipe, Resolved};
 use crate::run::common::{facts_of_samples, facts_of_work};
 use crate::run::{Below, Run, RunLock, SampleKind, Trained};
 use held_out::Partition;
+use learnt::Learnt;
 use place::Place;
 use probabilities::expect_probabilities;
 use session::Session;
@@ -329,9 +331,10 @@ impl<'a> Layer<'a> {
             expect_probabilities(&preprocess, self.samples, options.isa)?;
         }
         let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
-        let (parameters, outcome) = session.run(&set, &self.partition, observer)?;
-        let preprocess = Arc::new(preprocess);
-        Ok((Trained { resolved: Arc::clone(&self.resolved), parameters, preprocess, below: None }, outcome))
+        let (learnt, outcome) = session.run(&set, &self.partition, observer)?;
+        let (resolved, preprocess) = (Arc::clone(&self.resolved), Arc::new(preprocess));
+        let Learnt { parameters, thresholds } = learnt;
+        Ok((Trained { resolved, parameters, preprocess, below: None, thresholds }, outcome))
     }
 
     /// Trains the layers below, then this one on their features.
@@ -360,10 +363,11 @@ impl<'a> Layer<'a> {
         let input = StackedSet::new(&trained, &self.resolved, self.samples, options, observer)?;
         let scale = input.scale();
         session.books.input_scale = Some(scale);
-        let (parameters, outcome) = session.run(&input, &self.partition, observer)?;
+        let (learnt, outcome) = session.run(&input, &self.partition, observer)?;
         drop(input);
         let preprocess = Arc::clone(&trained.preprocess);
-        let below = Some(Box::new(Below { trained, scale }));
-        Ok((Trained { resolved: Arc::clone(&self.resolved), parameters, preprocess, below }, outcome))
+        let (resolved, below) = (Arc::clone(&self.resolved), Some(Box::new(Below { trained, scale })));
+        let Learnt { parameters, thresholds } = learnt;
+        Ok((Trained { resolved, parameters, preprocess, below, thresholds }, outcome))
     }
 }

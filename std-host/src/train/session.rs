@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::time::Instant;
 
-use wta_core::{Random, TrainingConfig};
+use wta_core::{Random, TrainingConfig, unfold};
 use wta_simd::Isa;
 
 use super::books::{Books, Progress};
 use super::checkpoint::Checkpoint;
 use super::held_out::{Partition, Subset};
 use super::initial::initialise;
+use super::learnt::Learnt;
 use super::options::Outcome;
 use super::place::Place;
 use super::revive::revive;
 use super::set::TrainingSet;
-use super::step::{BatchTrainer, Whole};
+use super::step::{BatchTrainer, DeadUnits, Whole};
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
 use crate::observer::Observer;
@@ -54,6 +55,10 @@ impl<'a> Session<'a> {
         let (network, gibbs) = (resolved.network(), resolved.recipe().gibbs());
         let maps = network.code().channels;
         let mut trainer = BatchTrainer::among(team.ranks(), isa, network, training, gibbs)?;
+        let dictionary = resolved.recipe().dictionary;
+        let dead = dictionary.dead_units;
+        let dead = dead.map(|dead| DeadUnits { units: dead.units, weight: dead.weight, after: dead.after });
+        trainer.note(dictionary.thresholds, dead)?;
         let (mut epoch_loss, mut survived) = (0.0, vec![0; maps]);
         let (mut began, mut whole) = (None, None);
         if let Some(run) = place.checkpointed() {
@@ -62,8 +67,9 @@ impl<'a> Session<'a> {
             found.expect_recipe(&path, resolved.recipe())?;
             began = Some(found);
             trainer.step = checkpoint.step;
-            whole = Some(Whole { parameters: checkpoint.parameters, moments: checkpoint.moments });
-            (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
+            let Checkpoint { parameters, moments, notes, .. } = checkpoint;
+            whole = Some(Whole { parameters, moments, notes });
+            (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived.clone());
         }
         // They count at the first step, too: of another run, or of a device.
         let has_weights = team.first_says(whole.is_some())?;
@@ -92,10 +98,14 @@ impl<'a> Session<'a> {
     /// Begins with the weights of another run, unless a step has been done already.
     pub(super) fn begin_with(&mut self, from: Option<&Run>) -> Result<()> {
         let from = from.filter(|_| self.trainer.step == 0);
-        let model = match from.filter(|_| self.team.is_first()) {
-            Some(from) => Some(from.model(&self.resolved.network())?),
+        let network = self.resolved.network();
+        let mut model = match from.filter(|_| self.team.is_first()) {
+            Some(from) => Some(from.model(&network)?),
             None => None,
         };
+        if let (true, Some(model)) = (self.training.dictionary.centred, &mut model) {
+            unfold(&network, &mut model.parameters)?;
+        }
         if !self.team.first_says(model.is_some())? {
             return Ok(());
         }
@@ -112,7 +122,7 @@ impl<'a> Session<'a> {
 
     /// The outcome of a training that is finished already.
     pub(super) fn finished_outcome(&self) -> Result<Outcome> {
-        let outcome = self.trainer.collect()?.map(|whole| self.books.outcome(&whole.parameters));
+        let outcome = self.trainer.collect()?.map(|whole| self.books.outcome(&whole));
         self.team.firsts_outcome(outcome.transpose()?)
     }
 
@@ -122,7 +132,7 @@ impl<'a> Session<'a> {
         set: &dyn TrainingSet,
         partition: &Partition,
         observer: &dyn Observer,
-    ) -> Result<(Vec<f32>, Outcome)> {
+    ) -> Result<(Learnt, Outcome)> {
         let held_out = Subset { set, indices: &partition.held_out };
         let set = &Subset { set, indices: &partition.training };
         let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
@@ -175,11 +185,14 @@ impl<'a> Session<'a> {
             observer.note(&line);
         }
         let result = match self.trainer.collect()? {
-            Some(whole) => Some(self.books.result(whole.parameters)?),
+            Some(whole) => Some(self.books.result(&whole)?),
             None => None,
         };
-        let (parameters, outcome) = result.map_or((Vec::new(), None), |(p, outcome)| (p, Some(outcome)));
-        Ok((self.team.firsts_numbers(parameters)?, self.team.firsts_outcome(outcome)?))
+        let (learnt, outcome) = result.map_or((Learnt::default(), None), |(l, outcome)| (l, Some(outcome)));
+        let parameters = self.team.firsts_numbers(learnt.parameters)?;
+        let thresholds = self.team.firsts_numbers(learnt.thresholds.unwrap_or_default())?;
+        let thresholds = (!thresholds.is_empty()).then_some(thresholds);
+        Ok((Learnt { parameters, thresholds }, self.team.firsts_outcome(outcome)?))
     }
 
     /// Gives the network its initial weights.
@@ -241,7 +254,7 @@ impl<'a> Session<'a> {
         let Self { trainer, books, .. } = self;
         let mut revived = None;
         if let Some(mut whole) = trainer.collect()? {
-            let row = books.end_epoch(trainer.kernels(), &progress, &whole.parameters, start, held_out)?;
+            let row = books.end_epoch(trainer.kernels(), &progress, &whole, start, held_out)?;
             let dead = progress.dead();
             let revives = recipe.training.revive && !dead.is_empty() && !books.is_done(step);
             if revives {

@@ -13,8 +13,8 @@ use wta_core::model::{
 };
 use wta_core::preprocess::{CHANNELS, CONTRAST, LOCAL_CONTRAST, NUMBERS, UNIFORM, WHITENING};
 use wta_core::{
-    Conv, Corruption, Encoder, Guard, Int8Pipeline, Method, Model, Network, Novelty, Optimizer, Pipeline,
-    Pool, Scalar, Schedule, Shape, Size, Sparsity, TrainingConfig, novelty_len,
+    Conv, Corruption, Dictionary, Encoder, Guard, Int8Pipeline, Method, Model, Network, Novelty, Optimizer,
+    Pipeline, Pool, Scalar, Schedule, Shape, Size, Sparsity, TrainingConfig, novelty_len,
 };
 
 use super::rules::sentence;
@@ -334,6 +334,7 @@ fn training() -> Vec<u8> {
         sparsity: Sparsity::lifetime(0.5),
         corruption: Corruption { input: 0.1, hidden: 0.2, seed: 3 },
         guard: Guard::within(-3.0, 4.5).with_limit(1e6).with_gradient_norm(7.0),
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer {
             method: Method::ADAM,
             rate: 0.01,

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use wta_core::int8::{Int8Classifier, Int8Extractor, Portable};
 use wta_core::{
-    Classifier, Conv, Corruption, Cut, Extractor, Guard, Initial, Int8Pipeline, Method, Model, Network,
-    Novelty, Optimizer, Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer,
-    TrainingConfig, extractor_len, novelty_len, stream_training_len, unit_training_len,
+    Classifier, Conv, Corruption, Cut, Dictionary, Extractor, Guard, Initial, Int8Pipeline, Method, Model,
+    Network, Novelty, Optimizer, Parameters, Rows, Scalar, Schedule, Scratch, Shape, Size, Sparsity,
+    StreamTrainer, TrainingConfig, extractor_len, novelty_len, stream_training_len, unit_training_len,
 };
 use wta_tests::{emulator, require, run};
 
@@ -200,6 +200,7 @@ fn a_c_program_trains_to_the_hosts_weights() {
         sparsity: Sparsity::lifetime(0.5),
         corruption: Corruption::NONE,
         guard: Guard::NONE,
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer {
             method: Method::Sgd { momentum: 0.9 },
             rate: 1e-3,
@@ -280,6 +281,7 @@ fn a_c_program_trains_unit_by_unit_to_the_hosts_weights() {
         sparsity: Sparsity::lifetime(0.05),
         corruption: Corruption::NONE,
         guard: Guard::NONE,
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer { method, rate: 0.01, schedule: Schedule::Constant, decay: 0.0 },
         batch: BATCH,
         steps: STEPS as u64,

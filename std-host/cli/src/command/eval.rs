@@ -13,6 +13,7 @@ use wta::preprocess::Samples;
 use wta::recipe::PoolRecipe;
 use wta::run::{Run, Trained};
 
+use super::reconstruct::{self, How};
 use crate::context::{Context, given};
 use crate::load::{run_of, samples};
 use crate::print::print;
@@ -24,11 +25,15 @@ use crate::print::print;
 at most 2000 labels C is chosen by 5-fold cross-validation among these. Test labels are used for nothing
 but the printed error. eval.json gets every draw, svm.safetensors the first one's classifier.
 
+Of samples without labels, it tells how well the network reconstructs the test samples, or else those that training held
+out, and how sparse their codes are: FVU, L0, L1, cosine, dead and dense maps. reconstruction.json gets that.
+
 Examples:
   wta eval --run runs/conv16 --data ~/data
   wta eval --run runs/conv16 --data ~/data --labels 1000 --draws 5 --pool 11/6
   wta eval --run runs/stacked --data ~/data --labels 300 --draws 5 --pool 4/3 --power 1.5
-  wta eval --run runs/conv16 --data ~/data --validate --c 1,3,10"
+  wta eval --run runs/conv16 --data ~/data --validate --c 1,3,10
+  wta eval --run runs/dictionary --data ~/activations"
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
@@ -81,8 +86,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     }
     let (bar, data) = (context.bar(), arguments.data.as_deref());
     let train = samples(&recipe, data, Split::Train, &bar)?;
-    let test = if arguments.validate { None } else { Some(samples(&recipe, data, Split::Test, &bar)?) };
     let trained = Trained::shared(&run, ranks, recipe.resolve(train.image_shape())?.into())?;
+    if train.labels().is_none() {
+        expect_no_flags_of_labels(arguments)?;
+        if context.is_first() {
+            let how = How { data, validate: arguments.validate, json: arguments.json };
+            reconstruct::run(&how, &run, &trained, &train, context.isa, &bar)?;
+        }
+        return Ok(());
+    }
+    let test = if arguments.validate { None } else { Some(samples(&recipe, data, Split::Test, &bar)?) };
     let mut svm = recipe.svm.clone();
     if let Some(c) = &arguments.c {
         svm.c.clone_from(c);
@@ -129,6 +142,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// `Ok` unless a flag asks for what needs labels.
+fn expect_no_flags_of_labels(arguments: &Arguments) -> Result<()> {
+    let given = [
+        ("--labels", arguments.labels.is_some()),
+        ("--c", arguments.c.is_some()),
+        ("--pool", arguments.pool.is_some()),
+        ("--draws", arguments.draws != 1),
+        ("--power", arguments.power != 1.0),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Error::Usage(format!(
+            "{flag} is for a classifier, but the samples have no labels; without it, eval tells how well they \
+             are reconstructed"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The flags that all processes must have in common.

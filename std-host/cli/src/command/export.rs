@@ -6,7 +6,7 @@ use crate::error::Result;
 use clap::Args;
 use wta::data::Split;
 use wta::export::quantize::{Comparison, Quantized, compare};
-use wta::export::{self, Name, Options, Source, onnx};
+use wta::export::{self, Name, Options, SaeLens, Source, onnx};
 use wta::run::model::shape_of;
 use wta_core::Shape;
 
@@ -25,6 +25,9 @@ With --onnx the same goes into a graph for onnxruntime, tract, Netron and conver
 takes samples as they are, and gives features, scores, the class and its name. Also networks that devices do not compute
 are written: RBMs, averages, whole windows, all layers' features.
 
+With --saelens a dictionary of one fully-connected layer goes into a folder as SAELens reads it: cfg.json and
+sae_weights.safetensors.
+
 With --int8 the file holds 8-bit integers instead, a quarter of the size, for `wta_core::Int8Pipeline`; they are calibrated on
 training samples, and what they cost in labels is counted on the test samples.
 
@@ -35,14 +38,15 @@ Examples:
   wta export --run runs/motions --out motions.wta --c motions.h --name motions
   wta export --run runs/conv16 --out model.wta --int8 --data ~/data
   wta export --run runs/stacked/below --out below.wta
-  wta export --run runs/motions --onnx motions.onnx"
+  wta export --run runs/motions --onnx motions.onnx
+  wta export --run runs/dictionary --saelens sae"
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The model.wta to write; `-` is standard output.
-    #[arg(long, value_name = "FILE.wta", required_unless_present = "onnx")]
+    #[arg(long, value_name = "FILE.wta", required_unless_present_any = ["onnx", "saelens"])]
     out: Option<PathBuf>,
     /// Also write it as a Rust module: aligned bytes, and the network as a constant.
     #[arg(long, value_name = "FILE.rs", requires = "out")]
@@ -56,6 +60,9 @@ pub(crate) struct Arguments {
     /// Leave the classes' names out of the outputs of the ONNX file, for programs that know no texts.
     #[arg(long, requires = "onnx")]
     no_class_names: bool,
+    /// Write a dictionary into this folder, as SAELens reads it.
+    #[arg(long, value_name = "DIR")]
+    saelens: Option<PathBuf>,
     /// What the module and the header are named after: wta_NAME in C, a module NAME in Rust [default: model].
     #[arg(long, value_name = "NAME")]
     name: Option<Name>,
@@ -104,7 +111,18 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         let options = onnx::Options { name: &name, class_names: !arguments.no_class_names };
         files.write(path, &onnx::model(&source, options, quantized.as_ref())?)?;
     }
-    told += &notes(arguments, &source);
+    let saelens: Vec<PathBuf> = match &arguments.saelens {
+        Some(folder) => {
+            let dictionary = SaeLens::new(&source.trained)?;
+            told += &format!("architecture: {}\n", dictionary.architecture());
+            dictionary.save(folder)?.to_vec()
+        }
+        None => Vec::new(),
+    };
+    if !outs.is_empty() {
+        told += &notes(arguments, &source);
+    }
+    files.paths.extend(saelens.iter().map(PathBuf::as_path));
     files.report(&told)
 }
 

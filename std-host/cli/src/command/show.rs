@@ -11,6 +11,7 @@ use wta::preprocess::Samples;
 use wta::recipe::Recipe;
 use wta::run::{Run, Trained};
 
+use super::exciting;
 use crate::context::Context;
 use crate::load::{run_of, samples};
 use crate::print::print;
@@ -21,9 +22,13 @@ use crate::print::print;
     after_help = "Writes dictionary.png, feature_maps.png and reconstructions.png into the run folder. Signals and vectors are drawn as curves,
 with a colour for each channel, samples in grey behind their reconstructions; winners are marked in red.
 
+With --top, atoms.csv gets a line for each map: in how many test samples it is active, its mean activation, and the
+samples that excite it most, with their activations. Of pictures, atoms.png shows the most used atoms before these samples.
+
 Examples:
   wta show --run runs/conv16
-  wta show --run runs/conv16 --data ~/data --images 40"
+  wta show --run runs/conv16 --data ~/data --images 40
+  wta show --run runs/conv16 --data ~/data --top 8"
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
@@ -35,6 +40,9 @@ pub(crate) struct Arguments {
     /// Images to reconstruct.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     images: u16,
+    /// Also find the N test samples that excite each map most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    top: Option<u16>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
@@ -42,7 +50,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let samples = images(&run.recipe()?, arguments, context)?;
     let trained = Trained::open(&run, samples.image_shape())?;
     let pictures = pictures(&run, &trained, &samples, usize::from(arguments.images), context.isa)?;
-    pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))
+    pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))?;
+    match arguments.top {
+        Some(top) => exciting::run(&run, &trained, &samples, usize::from(top), context),
+        None => Ok(()),
+    }
 }
 
 /// Test images of the run's data set; without it, the bundled digits if they have the same shape.

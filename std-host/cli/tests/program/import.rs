@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::{Folder, floats, write_npy, wta};
 use wta_core::model::{Description, ModelWriter, TrainingState};
 use wta_core::{
-    Corruption, Guard, Method, Model, Network, Optimizer, Pool, Schedule, Shape, Sparsity, Svm,
+    Corruption, Dictionary, Guard, Method, Model, Network, Optimizer, Pool, Schedule, Shape, Sparsity, Svm,
     TrainingConfig,
 };
 
@@ -144,6 +144,7 @@ fn of_a_device(steps: u64) -> (Vec<u8>, Vec<f32>) {
         guard: Guard::within(-2.0, 2.0).with_gradient_norm(50.0),
         sparsity: Sparsity::lifetime(0.25),
         corruption: Corruption { input: 0.1, hidden: 0.0, seed: 9 },
+        dictionary: Dictionary::FREE,
         optimizer: Optimizer { method: Method::ADAM, rate: 0.01, schedule: Schedule::Constant, decay: 1e-4 },
         batch: 10,
         steps: 1000,

@@ -407,6 +407,7 @@ mod tests {
                 parameters: parameters.clone(),
                 preprocess: Arc::new(Preprocess::none(images.image_shape())),
                 below: None,
+                thresholds: None,
             };
             let (image, pool) = (images.image_shape(), trained.resolved.pool());
             let source = Source { pool, ..Source::of(trained, image) };

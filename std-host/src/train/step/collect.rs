@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::notes::Notes;
 use super::portion::Portion;
 use crate::error::Result;
 use crate::ranks::{Kind, Ranks, spread};
@@ -13,14 +14,16 @@ pub struct Whole<'a> {
     pub parameters: Cow<'a, [f32]>,
     /// The optimiser's moments.
     pub moments: Cow<'a, [f32]>,
+    /// What was noted of each unit. As nothing noted (the default), what is noted begins anew.
+    pub notes: Notes,
 }
 
 impl Whole<'_> {
     /// The same vectors, which nobody else has.
     pub(crate) fn into_owned(self) -> Whole<'static> {
-        let Self { parameters, moments } = self;
+        let Self { parameters, moments, notes } = self;
         let own = |numbers: Cow<'_, [f32]>| Cow::Owned(numbers.into_owned());
-        Whole { parameters: own(parameters), moments: own(moments) }
+        Whole { parameters: own(parameters), moments: own(moments), notes }
     }
 }
 
@@ -42,10 +45,18 @@ impl Own<'_> {
 }
 
 /// The vectors of the whole network, at the first process; `None` at the others.
-pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>) -> Result<Option<Whole<'a>>> {
+pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>, notes: &Notes) -> Result<Option<Whole<'a>>> {
     let ranks = portion.ranks();
+    let notes = if notes.is_empty() || !portion.is_part() {
+        notes.clone()
+    } else {
+        Notes {
+            thresholds: gather_noted(portion, &notes.thresholds)?,
+            silent: gather_noted(portion, &notes.silent)?,
+        }
+    };
     if !portion.is_part() {
-        let whole = Whole { parameters: own.parameters.into(), moments: own.moments.into() };
+        let whole = Whole { parameters: own.parameters.into(), moments: own.moments.into(), notes };
         return Ok((ranks.rank() == 0).then_some(whole));
     }
     if ranks.rank() > 0 {
@@ -71,7 +82,25 @@ pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>) -> Result<Option<Whol
     }
     let (_, common) = own.moments.split_at(own.moments.len() - own.common_len());
     moments.extend_from_slice(common);
-    Ok(Some(Whole { parameters: parameters.into(), moments: moments.into() }))
+    Ok(Some(Whole { parameters: parameters.into(), moments: moments.into(), notes }))
+}
+
+/// What all processes have noted of their units.
+fn gather_noted<T: bytemuck::Pod>(portion: &Portion, own: &[T]) -> Result<Vec<T>> {
+    if own.is_empty() { Ok(Vec::new()) } else { portion.gather_units(own) }
+}
+
+/// Gives each process what the first one has noted of its units; of what the first one has not, 0.
+fn spread_noted<T: bytemuck::Pod>(portion: &Portion, whole: Option<Vec<T>>, own: &mut [T]) -> Result<()> {
+    if own.is_empty() {
+        return Ok(());
+    }
+    let mut all = whole.unwrap_or_default();
+    all.resize(portion.whole().code().channels, T::zeroed());
+    spread(portion.ranks(), Kind::Weights, 0, &mut all)?;
+    let of_own = all.get(portion.units()).unwrap_or_default();
+    own.iter_mut().zip(of_own).for_each(|(to, value)| *to = *value);
+    Ok(())
 }
 
 /// Gives each process its part of the vectors that the first one has in `whole`.
@@ -81,11 +110,16 @@ pub(super) fn distribute(
     vectors: usize,
     parameters: &mut [f32],
     moments: &mut [f32],
+    notes: &mut Notes,
 ) -> Result<()> {
     let ranks = portion.ranks();
     if !portion.has_part() {
         return Ok(());
     }
+    let noted = whole.as_ref().map(|whole| whole.notes.clone());
+    let (thresholds, silent) = noted.map(|noted| (noted.thresholds, noted.silent)).unzip();
+    spread_noted(portion, thresholds, &mut notes.thresholds)?;
+    spread_noted(portion, silent, &mut notes.silent)?;
     if !portion.is_part() {
         if let Some(whole) = whole {
             parameters.copy_from_slice(&whole.parameters);

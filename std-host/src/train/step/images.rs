@@ -15,8 +15,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 use wta_core::{
     Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Kernels, LayerGradient, Learner, Network, Norm,
-    PaddedLayout, Parameters, Selection, Shape, Size, SparseDeltas, TopGradient, Winners, apply_lifetime,
-    apply_per_sample, expect_finite, expect_within, promises, survivors, thresholds,
+    PaddedLayout, Parameters, Role, Selection, Shape, Size, SparseDeltas, TopGradient, Winners,
+    apply_lifetime, apply_per_sample, cut, expect_finite, expect_within, of_batch, promises, scale_atom,
+    survivors, thresholds,
 };
 
 use super::admission::is_bad;
@@ -309,6 +310,13 @@ impl ImagesWorkspace {
                     let rows = of_images_mut(&own, winners_len, &mut self.values).par_chunks_mut(winners_len);
                     rows.try_for_each(|row| apply_per_sample(count, row))?;
                 }
+                Selection::Batch { count } => {
+                    state.portion.gather_images(Kind::Winners, &mut self.values)?;
+                    let cut = cut(self.values.iter().copied(), of_batch(count, training.batch))?;
+                    let rows = of_images_mut(&own, winners_len, &mut self.values).iter_mut();
+                    let losers = (own.start * winners_len..).zip(rows).filter(|(i, v)| !cut.keeps(*i, **v));
+                    losers.for_each(|(_, value)| *value = 0.0);
+                }
                 Selection::Lifetime { rate } => {
                     state.portion.gather_images(Kind::Winners, &mut self.values)?;
                     let windows = sparsity.grid.area();
@@ -499,6 +507,10 @@ impl ImagesWorkspace {
                 .collect::<Vec<_>>()
                 .into_par_iter()
                 .for_each(|(((m, v), w), g)| update.apply(kernels, decays, g, m, v, w));
+            let atoms = if network.is_tied() { Role::Filters { layer: 0 } } else { Role::Atoms };
+            if training.dictionary.unit_atoms && region.role == atoms {
+                w.par_chunks_mut(network.decoder().filter_len().max(1)).for_each(scale_atom);
+            }
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 //!
 //! There are three methods. `images` and `units` train autoencoders in four phases: *compete, select, learn,
 //! update*. `images` is for any network and goes through the batch image by image. `units` is for a
-//! fully-connected layer with lifetime sparsity or a dense code; it goes through the layer unit by unit and
-//! never stores a code or a gradient. `rbm` is contrastive divergence.
+//! fully-connected layer; it goes through the layer unit by unit and never stores a gradient. `rbm` is
+//! contrastive divergence.
 //!
 //! All methods give the weights of the core's sequential [`Trainer`](wta_core::Trainer) (or
 //! [`RbmTrainer`](wta_core::RbmTrainer)), to the bit and for any number of threads, because every sum adds
@@ -13,6 +13,7 @@ mod admission;
 mod chain;
 mod collect;
 mod images;
+mod notes;
 mod portion;
 mod rbm;
 mod shared;
@@ -21,12 +22,13 @@ mod units;
 use std::ops::Range;
 use std::sync::Arc;
 
-use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, bounded_loss, survivors};
+use wta_core::{ContrastiveDivergence, Kernels, Network, Selection, TrainingConfig, bounded_loss};
 
 use collect::Own;
 pub use collect::Whole;
+pub use notes::{DeadUnits, Notes};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Alone, Kind, Ranks};
 use crate::train::stopwatch::Stopwatch;
@@ -51,6 +53,8 @@ pub struct BatchTrainer<K> {
     /// The images of all processes, if all are needed.
     gathered: Vec<f32>,
     method: Method,
+    /// Of this process's units.
+    notes: Notes,
 }
 
 /// The method of training, with its buffers.
@@ -66,7 +70,7 @@ impl<K: Kernels> BatchTrainer<K> {
     /// Allocates the memory to train `network`; parameters and moments are 0.
     pub fn new(kernels: K, network: Network, training: TrainingConfig) -> Self {
         let common = Common { kernels, network, training };
-        let spread = if by_units(&common).is_some() { Spread::Units } else { Spread::Images };
+        let spread = if by_units(&common) { Spread::Units } else { Spread::Images };
         Self::of(common, Portion::new(Arc::new(Alone), spread, network, training.batch), None)
     }
 
@@ -101,7 +105,7 @@ impl<K: Kernels> BatchTrainer<K> {
             gibbs.check(&network, &training)?;
         }
         let whole = Common { kernels, network, training };
-        let is_by_units = gibbs.is_some() || by_units(&whole).is_some();
+        let is_by_units = gibbs.is_some() || by_units(&whole);
         let spread = if is_by_units { Spread::Units } else { Spread::Images };
         let portion = Portion::new(ranks, spread, network, training.batch);
         let network = portion.network()?;
@@ -113,10 +117,8 @@ impl<K: Kernels> BatchTrainer<K> {
         let method = match (gibbs, by_units(&common)) {
             _ if !portion.has_part() => Method::Idle,
             (Some(gibbs), _) => Method::Rbm(Box::new(rbm::RbmWorkspace::new(&common, gibbs))),
-            (None, Some(places)) => {
-                Method::Units(Box::new(units::UnitsWorkspace::new(&common, &portion, places)))
-            }
-            (None, None) => Method::Images(Box::new(images::ImagesWorkspace::new(&common, &portion))),
+            (None, true) => Method::Units(Box::new(units::UnitsWorkspace::new(&common, &portion))),
+            (None, false) => Method::Images(Box::new(images::ImagesWorkspace::new(&common, &portion))),
         };
         let (parameters, moments) = match gibbs {
             _ if !portion.has_part() => (0, 0),
@@ -136,6 +138,7 @@ impl<K: Kernels> BatchTrainer<K> {
             admission: Admission::default(),
             gathered: Vec::new(),
             method,
+            notes: Notes::default(),
         }
     }
 
@@ -153,8 +156,33 @@ impl<K: Kernels> BatchTrainer<K> {
     pub fn set_selection(&mut self, keep: Selection) -> Result<()> {
         let Common { network, training, .. } = &mut self.common;
         training.sparsity = training.sparsity.with_selection(network, keep)?;
-        if let (Method::Units(units), Some(places)) = (&mut self.method, unit_places(training)) {
-            units.set_places(places);
+        Ok(())
+    }
+
+    /// From the next step on, notes the activation with which each unit survives ([`Notes::thresholds`]), and
+    /// has dead units learn. Nothing has been noted yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`](crate::Error::Invalid) for another network than one fully-connected layer, and where
+    /// dead units cannot learn: where units do not compete with one another, and with several processes.
+    pub fn note(&mut self, thresholds: bool, dead: Option<DeadUnits>) -> Result<()> {
+        let refuse = |sentence: &str| Err(Error::Invalid(sentence.to_owned()));
+        let Common { network, training, .. } = &self.common;
+        let competes =
+            matches!(training.sparsity.selection, Selection::PerSample { .. } | Selection::Batch { .. });
+        if (thresholds || dead.is_some()) && !wta_core::Units::<K>::apply_to(network) {
+            return refuse("units are noted of one fully-connected layer alone");
+        }
+        if dead.is_some() && !competes {
+            return refuse("dead units learn only where units compete: within samples or over the batch");
+        }
+        if dead.is_some() && !self.portion.is_alone() {
+            return refuse("dead units learn in one process alone");
+        }
+        self.notes = Notes::new(self.portion.units().len(), thresholds, dead.is_some());
+        if let (Method::Units(units), Some(dead)) = (&mut self.method, dead) {
+            units.revive(&self.common, dead);
         }
         Ok(())
     }
@@ -165,7 +193,7 @@ impl<K: Kernels> BatchTrainer<K> {
     ///
     /// [`Error::Lost`](crate::Error::Lost) if another process is gone.
     pub fn collect(&self) -> Result<Option<Whole<'_>>> {
-        collect::collect(&self.portion, self.own())
+        collect::collect(&self.portion, self.own(), &self.notes)
     }
 
     /// Gives each process its part of the parameters and moments that the first one has: the same vectors as
@@ -176,7 +204,8 @@ impl<K: Kernels> BatchTrainer<K> {
     /// As for [`BatchTrainer::collect`].
     pub fn distribute(&mut self, whole: Option<Whole<'_>>) -> Result<()> {
         let vectors = self.own().vectors;
-        collect::distribute(&self.portion, whole, vectors, &mut self.parameters, &mut self.moments)
+        let Self { portion, parameters, moments, notes, .. } = self;
+        collect::distribute(portion, whole, vectors, parameters, moments, notes)
     }
 
     /// Begins with parameters of the whole network, which the first process has, and with moments of 0. The
@@ -187,12 +216,11 @@ impl<K: Kernels> BatchTrainer<K> {
     /// As for [`BatchTrainer::collect`].
     pub fn begin_with(&mut self, parameters: Option<Vec<f32>>) -> Result<()> {
         let moments = self.whole_moments_len();
-        self.distribute(
-            parameters.map(|parameters| Whole {
-                parameters: parameters.into(),
-                moments: vec![0.0; moments].into(),
-            }),
-        )
+        self.distribute(parameters.map(|parameters| Whole {
+            parameters: parameters.into(),
+            moments: vec![0.0; moments].into(),
+            notes: Notes::default(),
+        }))
     }
 
     /// The number of the whole network's moments.
@@ -262,7 +290,11 @@ impl<K: Kernels> BatchTrainer<K> {
         };
         match &mut self.method {
             Method::Images(images) => images.step(state, batch),
-            Method::Units(units) => units.step(state, batch),
+            Method::Units(units) => {
+                let loss = units.step(state, batch, &self.notes)?;
+                units.note(self.step, training.batch, &mut self.notes);
+                Ok(loss)
+            }
             Method::Rbm(chains) => chains.step(state, batch),
             Method::Idle => Ok(0.0),
         }
@@ -296,18 +328,9 @@ impl<K: Kernels> BatchTrainer<K> {
     }
 }
 
-/// For a network that is trained unit by unit, the number of images of a batch in which a unit can survive.
-fn by_units<K: Kernels>(common: &Common<K>) -> Option<usize> {
-    unit_places(&common.training).filter(|_| wta_core::Units::<K>::apply_to(&common.network))
-}
-
-/// The number of images of a batch in which a unit can survive, if it is the same for all units.
-fn unit_places(training: &TrainingConfig) -> Option<usize> {
-    match training.sparsity.selection {
-        Selection::Lifetime { rate } => Some(survivors(rate, training.batch)),
-        Selection::All => Some(training.batch),
-        Selection::PerSample { .. } => None,
-    }
+/// Whether a network is trained unit by unit.
+fn by_units<K: Kernels>(common: &Common<K>) -> bool {
+    wta_core::Units::<K>::apply_to(&common.network)
 }
 
 #[cfg(test)]
@@ -315,8 +338,8 @@ mod tests {
     use super::*;
     use crate::ranks::threads;
     use wta_core::{
-        Conv, Corruption, Cut, Encoder, Guard, Initial, Method, Optimizer, Random, Scalar, Schedule,
-        Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
+        Conv, Corruption, Cut, Dictionary, Encoder, Guard, Initial, Method, Optimizer, Random, Scalar,
+        Schedule, Scratch as CoreScratch, Shape, Size, Sparsity, Trainer, training_len,
     };
 
     fn training(keep: Selection, grid: Size, method: Method) -> TrainingConfig {
@@ -332,6 +355,7 @@ mod tests {
             Selection::All => keep,
             Selection::Lifetime { rate } => Selection::Lifetime { rate: rate + 0.1 * more as f32 },
             Selection::PerSample { count } => Selection::PerSample { count: count + more as usize },
+            Selection::Batch { count } => Selection::Batch { count: count + more as usize },
         }
     }
 
@@ -365,6 +389,17 @@ mod tests {
         (0..count * network.input().len()).map(|_| random.uniform()).collect()
     }
 
+    /// Initial weights, of which some units share theirs: their activations are equal.
+    fn begin(network: &Network, parameters: &mut [f32]) {
+        network.initialise(Initial::He, 5, parameters).unwrap();
+        // The first layer's filters come first.
+        let len = network.layer(0).unwrap().filter_len();
+        for unit in (0..network.layer(0).unwrap().conv.maps.saturating_sub(1)).step_by(5) {
+            let place = unit * len;
+            parameters.copy_within(place..place + len, place + len);
+        }
+    }
+
     /// Four steps with the core's sequential trainer.
     fn sequential<K: Kernels>(
         kernels: K,
@@ -373,7 +408,7 @@ mod tests {
     ) -> (Vec<f32>, Vec<f32>) {
         let len = training_len(&network, &training.sparsity, &training.optimizer.method, training.batch);
         let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; len.moments]);
-        network.initialise(Initial::He, 5, &mut parameters).unwrap();
+        begin(&network, &mut parameters);
         let kernels_len = Encoder::prepared_len(kernels, &network) + Encoder::scratch_len(kernels, &network);
         let (mut floats, mut indices) = (vec![0.0; len.floats + kernels_len], vec![0; len.indices]);
         let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; len.cuts];
@@ -398,7 +433,7 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut trainer = BatchTrainer::new(kernels, network, training);
-            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            begin(&network, &mut trainer.parameters);
             let step = |s| {
                 trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
                 let loss = trainer.step(&batch(&network, s, &training)).unwrap();
@@ -461,6 +496,39 @@ mod tests {
                 training(Selection::PerSample { count: 7 }, Size::ONE, Method::Sgd { momentum: 0.5 }),
             ),
         ];
+        let units = |inputs, units| Network::fully_connected(inputs, &[units]).unwrap();
+        let dictionary = |unit_atoms, centred, training: TrainingConfig| TrainingConfig {
+            dictionary: Dictionary { unit_atoms, centred },
+            ..training
+        };
+        let sample = |count| training(Selection::PerSample { count }, Size::ONE, Method::ADAM);
+        let batch = |count| training(Selection::Batch { count }, Size::ONE, Method::ADAM);
+        let momentum = training(Selection::Batch { count: 4 }, Size::ONE, Method::Sgd { momentum: 0.9 });
+        // Enough units for bounds, and so few that there are none; more winners than units.
+        let dictionaries = [
+            (units(37, 700), sample(5)),
+            (units(37, 700), batch(5)),
+            (units(37, 50), sample(7)),
+            (units(37, 50), batch(7)),
+            (units(37, 13), sample(40)),
+            (units(37, 13), batch(40)),
+            (units(290, 90).tied().unwrap(), momentum),
+            (Network::fully_connected(37, &[41, 35]).unwrap(), batch(9)),
+            (conv, training(Selection::Batch { count: 6 }, Size::new(2, 1), Method::ADAM)),
+            (wide, batch(8)),
+            (wide, dictionary(true, false, training(Selection::All, Size::ONE, Method::ADAM))),
+            (
+                units(37, 50),
+                dictionary(true, false, training(Selection::Lifetime { rate: 0.2 }, Size::ONE, Method::ADAM)),
+            ),
+            (units(37, 50).tied().unwrap(), dictionary(true, true, momentum)),
+            (units(290, 200), dictionary(true, true, batch(3))),
+            (
+                units(290, 70),
+                dictionary(false, true, training(Selection::Lifetime { rate: 0.1 }, Size::ONE, Method::ADAM)),
+            ),
+            (units(37, 50), corrupted(0.2, 0.5, dictionary(true, true, sample(9)))),
+        ];
         let dense = |network: Network| {
             let code = network.code();
             (network, training(Selection::All, Size::new(code.height, code.width), Method::ADAM))
@@ -489,8 +557,12 @@ mod tests {
                 corrupted(0.2, 0.5, training(Selection::PerSample { count: 9 }, Size::ONE, Method::ADAM)),
             ),
         ];
-        let cases: Vec<_> =
-            cases.into_iter().chain([dense(conv), dense(fully_connected)]).chain(corrupted).collect();
+        let cases: Vec<_> = cases
+            .into_iter()
+            .chain([dense(conv), dense(fully_connected)])
+            .chain(corrupted)
+            .chain(dictionaries)
+            .collect();
         let guarded = cases.clone().into_iter().map(guarded);
         cases.into_iter().chain(guarded).collect()
     }
@@ -541,7 +613,7 @@ mod tests {
         let len = wta_core::rbm_training_len(&network, training.batch);
         let moments_len = gibbs.moments_len(&network, training.batch);
         let (mut parameters, mut moments) = (vec![0.0; len.parameters], vec![0.0; moments_len]);
-        network.initialise(Initial::He, 5, &mut parameters).unwrap();
+        begin(&network, &mut parameters);
         let more = wta_core::RbmTrainer::kernels_len(kernels, &network, training.batch);
         let (mut floats, mut indices) = (vec![0.0; len.floats + more], vec![0; len.indices]);
         let scratch = CoreScratch { floats: &mut floats, indices: &mut indices, cuts: &mut [] };
@@ -565,7 +637,7 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut trainer = BatchTrainer::rbm(kernels, network, training, gibbs).unwrap();
-            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            begin(&network, &mut trainer.parameters);
             let step = |s| {
                 trainer.set_selection(falling(training.sparsity.selection, s)).unwrap();
                 let loss = trainer.step(&batch(&network, s, &training)).unwrap();
@@ -604,7 +676,7 @@ mod tests {
     fn a_diverged_step_of_an_rbm_changes_nothing() {
         for (network, training, gibbs) in rbm_cases() {
             let mut trainer = BatchTrainer::rbm(Scalar, network, training, gibbs).unwrap();
-            network.initialise(Initial::He, 5, &mut trainer.parameters).unwrap();
+            begin(&network, &mut trainer.parameters);
             let batch = images(&network, 1, training.batch);
             trainer.step(&batch).unwrap();
             let last = trainer.parameters.len() - 1;
@@ -680,10 +752,11 @@ mod tests {
                 let of_all = Arc::<threads::ThreadRank>::clone(&ranks);
                 let mut trainer = BatchTrainer::among(of_all, kernels, network, training, gibbs).unwrap();
                 let mut parameters = vec![0.0; network.parameters_len()];
-                network.initialise(Initial::He, 5, &mut parameters).unwrap();
+                begin(&network, &mut parameters);
                 let len = parameters.len() * training.optimizer.method.moments();
                 let moments = vec![0.0; gibbs.map_or(len, |g| g.moments_len(&network, training.batch))];
-                let whole = Whole { parameters: parameters.into(), moments: moments.into() };
+                let (parameters, moments) = (parameters.into(), moments.into());
+                let whole = Whole { parameters, moments, notes: Notes::default() };
                 trainer.distribute(is_first.then_some(whole)).unwrap();
                 let (mut losses, mut counts) = (Vec::new(), vec![0; network.code().channels]);
                 for s in 0..4 {

@@ -109,7 +109,7 @@ impl RbmWorkspace {
             Selection::Lifetime { .. } => {
                 Some(positive_survivors(&training.sparsity.selection, training.batch))
             }
-            Selection::All | Selection::PerSample { .. } => None,
+            Selection::All | Selection::PerSample { .. } | Selection::Batch { .. } => None,
         };
         let (data, _) = self.visible.split_at(training.batch * inputs);
         hidden(kernels, &rbm, state.bad, training.batch, data, &mut self.prepared, keep, &mut self.positive)?;

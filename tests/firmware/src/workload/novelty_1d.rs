@@ -7,9 +7,9 @@
 //! a bearing's damaged ring.
 
 use wta_core::{
-    Corruption, Guard, Initial, Method, Network, Novelty, Optimizer, Parameters, Random, Result, Scalar,
-    Schedule, Scratch, Selection, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, cut, novelty_len,
-    survivors, unit_training_len,
+    Corruption, Dictionary, Guard, Initial, Method, Network, Novelty, Optimizer, Parameters, Random, Result,
+    Scalar, Schedule, Scratch, Selection, Size, Sparsity, TrainingConfig, TrainingLen, UnitTrainer, cut,
+    novelty_len, survivors, unit_training_len,
 };
 
 const SAMPLES: usize = 128;
@@ -35,6 +35,7 @@ const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity { grid: Size::ONE, selection: Selection::PerSample { count: KEEP } },
     corruption: Corruption::NONE,
     guard: Guard::NONE,
+    dictionary: Dictionary::FREE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 5e-3,

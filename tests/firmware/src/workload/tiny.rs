@@ -5,9 +5,9 @@
 //! unit.
 
 use wta_core::{
-    Conv, Corruption, Cut, Encoder, Guard, Initial, Inputs, Method, Network, Optimizer, Parameters, Random,
-    Result, Scalar, Schedule, Scratch, Shape, Size, Sparsity, Trainer, TrainingConfig, TrainingLen,
-    UnitTrainer, training_len, unit_training_len,
+    Conv, Corruption, Cut, Dictionary, Encoder, Guard, Initial, Inputs, Method, Network, Optimizer,
+    Parameters, Random, Result, Scalar, Schedule, Scratch, Shape, Size, Sparsity, Trainer, TrainingConfig,
+    TrainingLen, UnitTrainer, training_len, unit_training_len,
 };
 
 const SIDE: usize = 6;
@@ -32,6 +32,7 @@ const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.5),
     corruption: Corruption::NONE,
     guard: Guard::NONE,
+    dictionary: Dictionary::FREE,
     optimizer: Optimizer { method: Method::ADAM, rate: 0.01, schedule: Schedule::Constant, decay: 1e-4 },
     batch: BATCH,
     steps: 1,

@@ -4,8 +4,8 @@
 //! A small FC-WTA autoencoder learns bars: images of 4 x 4 pixels, each a few full rows and columns.
 
 use wta_core::{
-    Corruption, Cut, Guard, Initial, Method, Network, Optimizer, Random, Result, Scalar, Schedule, Scratch,
-    Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
+    Corruption, Cut, Dictionary, Guard, Initial, Method, Network, Optimizer, Random, Result, Scalar,
+    Schedule, Scratch, Sparsity, Trainer, TrainingConfig, TrainingLen, training_len,
 };
 
 const SIDE: usize = 4;
@@ -25,6 +25,7 @@ const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.1),
     corruption: Corruption::NONE,
     guard: Guard::NONE,
+    dictionary: Dictionary::FREE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 0.05,

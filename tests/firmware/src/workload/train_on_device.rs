@@ -5,8 +5,9 @@
 
 use super::{BATCH, MAPS, STEPS};
 use wta_core::{
-    Conv, Corruption, Cut, Guard, Initial, Method, Network, Optimizer, Result, Rows, Scalar, Schedule,
-    Scratch, Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen, stream_training_len,
+    Conv, Corruption, Cut, Dictionary, Guard, Initial, Method, Network, Optimizer, Result, Rows, Scalar,
+    Schedule, Scratch, Shape, Size, Sparsity, StreamTrainer, TrainingConfig, TrainingLen,
+    stream_training_len,
 };
 
 const SIDE: usize = 28;
@@ -27,6 +28,7 @@ pub(crate) const TRAINING: TrainingConfig = TrainingConfig {
     sparsity: Sparsity::lifetime(0.5),
     corruption: Corruption::NONE,
     guard: Guard::NONE,
+    dictionary: Dictionary::FREE,
     optimizer: Optimizer {
         method: Method::Sgd { momentum: 0.9 },
         rate: 1e-3,
