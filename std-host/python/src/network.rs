@@ -8,7 +8,7 @@ use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use wta::encode::{FeatureEncoder, Reconstruction, TrainedCode, Written};
+use wta::encode::{FeatureEncoder, Part, Reconstruction, TrainedCode, Written};
 use wta::preprocess::Samples;
 use wta::run::model::tensors_of;
 use wta::run::{Run, SampleKind};
@@ -234,16 +234,34 @@ impl Network {
             let of_sample = written.dimensions();
             let len = of_sample.iter().product::<usize>();
             let mut numbers = wta::memory::with_capacity(samples.len() * len, || "the result".to_owned())?;
-            written.run(&samples, &mut |values| {
-                numbers.extend_from_slice(values);
-                match observer.should_stop() {
-                    true => Err(wta::Error::Interrupted(wta::error::Interrupted::Encoding)),
-                    false => Ok(()),
-                }
-            })?;
+            if written.has_parts() {
+                numbers.resize(samples.len() * len, 0.0);
+                written.run_in_parts(&samples, &mut |part| {
+                    put(&of_sample, part, &mut numbers);
+                    work::ask(observer)
+                })?;
+            } else {
+                work::on_samples(samples.len(), written.batch(), observer, |range| {
+                    written.run_range(&samples, range, &mut |values| {
+                        numbers.extend_from_slice(values);
+                        work::ask(observer)
+                    })
+                })?;
+            }
             Ok((numbers, [vec![samples.len()], of_sample].concat()))
         })?;
         array(py, numbers, &dimensions)
+    }
+}
+
+/// Puts a part of a sample's features in its place among those of all samples, which lie map after map.
+fn put(of_sample: &[usize], part: Part<'_>, numbers: &mut [f32]) {
+    let maps = of_sample.first().copied().unwrap_or(1).max(1);
+    let positions = of_sample.iter().skip(1).product::<usize>().max(1);
+    let sample = numbers.chunks_exact_mut(maps * positions).nth(part.sample).unwrap_or_default();
+    for (map, to) in sample.chunks_exact_mut(positions).enumerate() {
+        let values = part.values.iter().skip(map).step_by(maps);
+        to.iter_mut().skip(part.position).zip(values).for_each(|(to, v)| *to = *v);
     }
 }
 

@@ -80,14 +80,16 @@ impl Steps {
     ) -> PyResult<Py<PyAny>> {
         let data = samples(&array, shape, None)?;
         let (count, len) = (data.len(), data.image_len());
-        let numbers = work::run(py, threads, None, |_| {
+        let numbers = work::run(py, threads, None, |observer| {
             let image = data.shape();
             let preprocessor = Preprocessor::for_images(Isa::detect(), &self.learnt, image)?;
             let samples = Samples::new(&self.recipe, data)?;
             let mut numbers = wta::memory::with_capacity(count * len, || "the result".to_owned())?;
             numbers.resize(count * len, 0.0);
-            let indices: Vec<usize> = (0..count).collect();
-            samples.write_images(&preprocessor, &indices, &mut numbers)?;
+            work::on_samples(count, 1, observer, |range| {
+                let to = numbers.get_mut(range.start * len..range.end * len).unwrap_or_default();
+                samples.write_images(&preprocessor, &range.collect::<Vec<usize>>(), to)
+            })?;
             Ok(numbers)
         })?;
         crate::arrays::array(py, numbers, &[count, len])

@@ -345,6 +345,14 @@ def test_arrays_that_are_not_aligned_or_have_gaps_are_copied():
         assert (LinearSVC().fit(other, X[:, 0] > 0.5).coef_ == LinearSVC().fit(X, X[:, 0] > 0.5).coef_).all()
 
 
+def test_samples_do_not_depend_on_those_beside_them(digits):
+    X = digits[0][:300]
+    for estimator in (convolutional(), WTARBM(5, epochs=1), ZCA(), ZCA(patch_size=3), LocalContrast(window=5)):
+        whole = estimator.fit(X).transform(X)
+        np.testing.assert_array_equal(whole[70:77], estimator.transform(X[70:77]))
+        np.testing.assert_array_equal(whole, np.concatenate([estimator.transform(x[None]) for x in X]))
+
+
 def test_a_fit_that_was_stopped_leaves_no_network_for_other_samples(digits):
     X = digits[0].reshape(len(digits[0]), -1)
 

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _engine
+from ._aside import left_alone
 from ._constraints import COUNT, NOT_NEGATIVE, PAIR, POSITIVE, size
 from ._encoder import without_none
 from ._samples import channels_first, channels_last, flat, seed_of, shape_of, threads_of
@@ -177,7 +178,7 @@ class ZCA(_Step):
             raise ValueError("whitening by patches has no inverse")
         X = check_array(X, dtype=np.float32, allow_nd=True)
         rows = channels_last(X.reshape(len(X), -1), self.sample_shape_).astype(np.float64)
-        solved = np.linalg.solve(self.whitening_.astype(np.float64), rows.T).T + self.mean_
+        solved = left_alone(lambda: np.linalg.solve(self.whitening_.astype(np.float64), rows.T)).T + self.mean_
         return channels_first(solved.astype(np.float32), self.sample_shape_).reshape(X.shape)
 
 
