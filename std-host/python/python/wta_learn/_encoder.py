@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from . import _engine
-from ._samples import channels_last, flat, seed_of, shape_of, threads_of
+from ._samples import channels_last, expect_shape, flat, seed_of, shape_of, threads_of
 from ._watch import Watcher
 
 
@@ -95,8 +95,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, own = flat(self, X, reset=False)
         shape = self.sample_shape_
-        if len(own) > 1 and shape_of(own) != shape:
-            raise ValueError(f"X has samples of the shape {own}, but {type(self).__name__} was fitted on {shape}")
+        expect_shape(self, own, shape)
         X = channels_last(self._into_range(X), shape)
         return getattr(self._network, what)(X, shape, threads_of(self.n_threads))
 

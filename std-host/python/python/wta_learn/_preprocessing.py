@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import check_is_fitted
 
 from . import _engine
 from ._aside import left_alone
 from ._constraints import COUNT, NOT_NEGATIVE, PAIR, POSITIVE, size
 from ._encoder import without_none
-from ._samples import channels_first, channels_last, flat, seed_of, shape_of, threads_of
+from ._samples import (
+    channels_first, channels_last, expect_finite, expect_shape, flat, seed_of, shape_of, threads_of,
+)
 
 
 class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -60,8 +63,15 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, own = flat(self, X, reset=False)
         shape = self.sample_shape_
+        expect_shape(self, own, shape)
+        container = _get_output_config("transform", estimator=self)["dense"]
+        if container != "default" and len(own) > 1:
+            raise ValueError(
+                f"set_output(transform={container!r}) is for rows of a matrix, but samples have the shape {own}: give "
+                "them as rows, and their shape as sample_shape"
+            )
         made = self._state.apply(channels_last(X, shape), shape, threads=threads_of(self.n_threads))
-        made = channels_first(made, shape)
+        made = channels_first(expect_finite(made, f"for {type(self).__name__}"), shape)
         return made.reshape(len(made), *own)
 
     def __sklearn_is_fitted__(self):
@@ -165,21 +175,24 @@ class ZCA(_Step):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or as in :meth:`fit`
             Whitened samples.
 
         Returns
         -------
-        X_new : ndarray of shape (n_samples, n_features), float32
+        X_new : ndarray of the shape of X, float32
             Samples.
         """
         check_is_fitted(self)
         if self.patch_size is not None:
             raise ValueError("whitening by patches has no inverse")
-        X = check_array(X, dtype=np.float32, allow_nd=True)
-        rows = channels_last(X.reshape(len(X), -1), self.sample_shape_).astype(np.float64)
+        X, own = flat(self, X, reset=False)
+        expect_shape(self, own, self.sample_shape_)
+        rows = channels_last(X, self.sample_shape_).astype(np.float64)
         solved = left_alone(lambda: np.linalg.solve(self.whitening_.astype(np.float64), rows.T)).T + self.mean_
-        return channels_first(solved.astype(np.float32), self.sample_shape_).reshape(X.shape)
+        with np.errstate(over="ignore"):
+            solved = expect_finite(solved.astype(np.float32), "to come back from whitening")
+        return channels_first(solved, self.sample_shape_).reshape(len(X), *own)
 
 
 class LocalContrast(_Step):

@@ -127,6 +127,8 @@ class WTARBM(Encoder):
         if fit:
             low, high = float(X.min()), float(X.max())
             inside = low >= 0.0 and high <= 1.0
+            if not high - low < float(np.finfo(np.float32).max):
+                raise ValueError(f"X has numbers from {low:g} to {high:g}, too far apart for WTARBM: scale them first")
             self.range_ = (0.0, 1.0) if inside else (low, high if high > low else low + 1.0)
         low, high = self.range_
         return X if (low, high) == (0.0, 1.0) and fit else np.clip((X - low) / np.float32(high - low), 0.0, 1.0)

@@ -63,6 +63,19 @@ def flat(estimator, X, *, reset, min_samples=1):
     return in_order(X), sample if len(sample) > 1 else (X.shape[1],)
 
 
+def expect_shape(estimator, own, shape):
+    """Refuses arrays whose samples have another shape than those that the estimator was fitted on."""
+    if len(own) > 1 and shape_of(own) != shape:
+        raise ValueError(f"X has samples of the shape {own}, but {type(estimator).__name__} was fitted on {shape}")
+
+
+def expect_finite(made, what):
+    """Refuses numbers that have grown beyond those of ``float32``."""
+    if not np.isfinite(made).all():
+        raise ValueError(f"X holds numbers that are too large {what}: scale them first")
+    return made
+
+
 def in_order(X):
     """The same array, or a copy that is aligned and without gaps."""
     return np.require(X, requirements=("C", "A"))

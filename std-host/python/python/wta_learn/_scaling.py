@@ -44,10 +44,22 @@ class UnitAverageNorm(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
-        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
-        norm = float(np.sqrt(np.asarray(squares, dtype=np.float64)).mean())
-        self.scale_ = 1.0 / norm if norm > 0 else 1.0
+        with np.errstate(over="ignore"):
+            norm = self._norm(X)
+            if norm == 0 or not np.isfinite(norm):
+                # Squares may be beyond the numbers of float32.
+                norm = self._norm(X.astype(np.float64))
+        scale = 1.0 / norm if norm > 0 else 1.0
+        if not np.isfinite(norm) or X.dtype.type(scale) == 0 or not np.isfinite(X.dtype.type(scale)):
+            size = "large" if norm > 1 else "small"
+            raise ValueError(f"X holds numbers that are too {size} for UnitAverageNorm: scale them first")
+        self.scale_ = scale
         return self
+
+    @staticmethod
+    def _norm(X):
+        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+        return float(np.sqrt(np.asarray(squares, dtype=np.float64)).mean())
 
     def transform(self, X):
         """Scale features.
