@@ -49,8 +49,9 @@ class UnitAverageNorm(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if norm == 0 or not np.isfinite(norm):
                 # Squares may be beyond the numbers of float32.
                 norm = self._norm(X.astype(np.float64))
-        scale = 1.0 / norm if norm > 0 else 1.0
-        if not np.isfinite(norm) or X.dtype.type(scale) == 0 or not np.isfinite(X.dtype.type(scale)):
+            scale = 1.0 / norm if norm > 0 else 1.0
+            as_used = X.dtype.type(scale)
+        if as_used == 0 or not np.isfinite(as_used):
             size = "large" if norm > 1 else "small"
             raise ValueError(f"X holds numbers that are too {size} for UnitAverageNorm: scale them first")
         self.scale_ = scale
