@@ -143,7 +143,8 @@ impl<'a> Class<'a> {
             let (weights, _) = of_class.of(&costs, c, *row as usize, if is_own { 0 } else { usize::MAX });
             Member { row: *row, sign: if is_own { 1.0 } else { -1.0 }, weight: 2.0 * c * weights[0] }
         };
-        let members: Vec<Member> = members.iter().map(member).collect();
+        // What weighs nothing has no part in the sums, and must have none in the measure either.
+        let members: Vec<Member> = members.iter().map(member).filter(|member| member.weight > 0.0).collect();
         let segment = members.len().div_ceil(SEGMENTS).max(BLOCK);
         let intercept = f64::from(problem.intercept);
         let Problem { stop, max_steps, .. } = *problem;
