@@ -15,13 +15,10 @@ use wta::run::{Run, SampleKind};
 use wta::train::{Options, train, train_into};
 use wta::{Isa, Trained};
 
-use crate::arrays::{array, samples};
+use crate::arrays::{Sides, array, samples, shape_of, sides_of};
 use crate::error::raised;
 use crate::recipe::Recipe;
 use crate::work;
-
-/// Channels, rows and columns.
-type Sides = (usize, usize, usize);
 
 /// The files of a folder, by their paths.
 type Files<'py> = BTreeMap<String, Bound<'py, PyBytes>>;
@@ -66,6 +63,7 @@ impl Network {
         let begin = begin.map(Run::new);
         work::run(py, threads, watcher.as_ref(), |observer| {
             let samples = Samples::new(recipe, data)?;
+            expect_memory(recipe, samples.image_shape())?;
             let memory = memory.unwrap_or(Options::MEMORY);
             let options = Options { memory, from: begin.as_ref(), ..Options::default() };
             let (trained, _) = match &run {
@@ -177,8 +175,7 @@ impl Network {
     /// The shape of the samples.
     #[getter]
     fn shape(&self) -> Sides {
-        let shape = self.trained.resolved.image();
-        (shape.channels, shape.height, shape.width)
+        sides_of(self.trained.resolved.image())
     }
 
     /// The recipe.
@@ -208,7 +205,12 @@ impl Network {
 }
 
 impl Network {
-    fn new(trained: Trained, kind: SampleKind) -> Self {
+    /// The flat parameters of the last layer.
+    pub(crate) fn parameters_of_last(&self) -> Vec<f32> {
+        self.trained.parameters.clone()
+    }
+
+    pub(crate) fn new(trained: Trained, kind: SampleKind) -> Self {
         let checksum = trained.checksum();
         Self { trained, kind, checksum }
     }
@@ -254,6 +256,16 @@ impl Network {
     }
 }
 
+/// Refuses, before anything is learnt, a network that could not be used afterwards: its weights are there as they
+/// are, prepared for the kernels, as an attribute, and once more while their checksum is computed.
+fn expect_memory(recipe: &wta::Recipe, image: wta::Shape) -> wta::Result<()> {
+    let resolved = recipe.resolve(image)?;
+    let weights = resolved.layers().iter().map(|layer| layer.network().parameters_len()).sum::<usize>();
+    let numbers = weights.saturating_mul(4).saturating_add(resolved.features().len());
+    let what = || format!("recipe {}: the network", recipe.name);
+    wta::memory::with_capacity::<f32>(numbers, what).map(drop)
+}
+
 /// Puts a part of a sample's features in its place among those of all samples, which lie map after map.
 fn put(of_sample: &[usize], part: Part<'_>, numbers: &mut [f32]) {
     let maps = of_sample.first().copied().unwrap_or(1).max(1);
@@ -263,10 +275,6 @@ fn put(of_sample: &[usize], part: Part<'_>, numbers: &mut [f32]) {
         let values = part.values.iter().skip(map).step_by(maps);
         to.iter_mut().skip(part.position).zip(values).for_each(|(to, v)| *to = *v);
     }
-}
-
-fn shape_of((channels, height, width): Sides) -> wta::Shape {
-    wta::Shape::new(channels, height, width)
 }
 
 fn temporary() -> PyResult<tempfile::TempDir> {

@@ -9,7 +9,7 @@ use wta::evaluate::Predictor;
 use wta::preprocess::Samples;
 use wta::run::Run;
 
-use crate::arrays::{array, samples};
+use crate::arrays::{Sides, array, samples};
 use crate::work;
 
 /// The names of the samples' classes, and the score of each class.
@@ -18,7 +18,7 @@ pub(crate) fn predict(
     py: Python<'_>,
     folder: PathBuf,
     from: PyReadonlyArrayDyn<'_, f32>,
-    shape: (usize, usize, usize),
+    shape: Sides,
     threads: usize,
 ) -> PyResult<(Vec<String>, Py<PyAny>)> {
     let data = samples(&from, shape, None)?;

@@ -328,6 +328,7 @@ def test_the_stub_names_what_the_engine_has():
     for name, node in stub.items():
         if isinstance(node, ast.ClassDef):
             said = {item.name if isinstance(item, ast.FunctionDef) else item.target.id for item in node.body}
+            said.discard("__init__")
             assert said == {member for member in dir(getattr(_engine, name)) if not member.startswith("_")}, name
 
 

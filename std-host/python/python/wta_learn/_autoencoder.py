@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._constraints import COMMON, COUNT, PAIR, POSITIVE, SHARE, TRAINING, options, pool_of, size
-from ._encoder import Encoder
+from ._encoder import Encoder, recipe_of
 
 
 class WTAAutoencoder(Encoder):
@@ -203,6 +203,7 @@ class WTAAutoencoder(Encoder):
         initial = self.initial if isinstance(self.initial, str) else {"normal": float(self.initial)}
         lifetime = None if self.per_sample is not None or self.lifetime is None else float(self.lifetime)
         sparsity = {"lifetime": lifetime, "per-sample": self.per_sample}
+        self._expect_kernels(shape)
         if self.kernel_size is None:
             network = {"kind": "fully-connected", "units": [self.n_components] * self.n_layers}
         else:
@@ -216,8 +217,6 @@ class WTAAutoencoder(Encoder):
                 "encoder": [layer] * self.n_layers,
                 "decoder_kernel": self._decoder_kernel(shape),
             }
-            if self.spatial is False:
-                raise ValueError("spatial must be True, or the windows of a map: a map has a winner in each")
             sparsity["grid"] = None if self.spatial is True else size("spatial", self.spatial)
         sgd = {"sgd": {"momentum": float(self.momentum)}}
         pool = pool_of(self.pool)
@@ -247,6 +246,36 @@ class WTAAutoencoder(Encoder):
             },
         }
 
+    def _expect_kernels(self, shape):
+        """Refuses what has no effect, or none that can be meant."""
+        if self.average and self.pool is None:
+            raise ValueError("average needs pool: without windows there is no mean of one")
+        if self.kernel_size is None:
+            for name, default in (("strides", 1), ("decoder_kernel_size", None), ("spatial", True), ("pool", None)):
+                value = getattr(self, name)
+                if value is not default and not (isinstance(value, (int, np.integer)) and value == default):
+                    raise ValueError(f"{name} needs kernel_size: a fully connected network has no feature maps")
+            if self.tied and self.n_layers > 1:
+                raise ValueError(f"tied needs n_layers=1, got {self.n_layers}")
+            return
+        if self.spatial is False:
+            raise ValueError("spatial must be True, or the windows of a map: a map has a winner in each")
+        if shape is not None:
+            self._expect_strides(shape)
+
+    def _expect_strides(self, shape):
+        """Refuses strides that leave out all of a sample but its beginning."""
+        sides = np.array(shape[1:])
+        strides = np.broadcast_to(size("strides", self.strides), 2)
+        # On a signal, one number counts along the steps.
+        strides = np.where(sides == 1, 1, strides) if np.isscalar(self.strides) else strides
+        for _ in range(self.n_layers):
+            if (strides > sides).any():
+                raise ValueError(
+                    f"strides is {self.strides!r}, but a layer sees only {sides[0]} rows and {sides[1]} columns"
+                )
+            sides = -(-sides // strides)
+
     def _decoder_kernel(self, shape):
         if self.decoder_kernel_size is not None:
             return size("decoder_kernel_size", self.decoder_kernel_size)
@@ -268,13 +297,35 @@ class WTAAutoencoder(Encoder):
             both = [min(each, side - 1 + side % 2) for each, side in zip(both, shape[1:])]
         return both[0] if both[0] == both[1] else both
 
+    def partial_fit(self, X, y=None):
+        """Learn on from samples, in one pass over them in their order.
+
+        Weights and the optimizer's moments are kept from call to call; :meth:`fit` begins anew. The first call
+        sets all parameters, and the batch: ``batch_size`` samples, or as many as there are. What is left of the
+        samples after the last whole batch is left out. After :meth:`fit`, the first call begins with its weights,
+        and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples, at least as many as a batch has.
+        y : Ignored
+            Not used.
+
+        Returns
+        -------
+        self : WTAAutoencoder
+            The estimator.
+        """
+        return self._learn_on(X)
+
     def inverse_transform(self, X):
         """Samples from features of a fully connected network: the sum of the atoms, by their activations.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Features, as :meth:`transform` gives them without ``root``, ``threshold`` and ``signs``.
+            Features, as :meth:`transform` gives them; of ``signs="both"`` and ``threshold`` there is no inverse.
 
         Returns
         -------
@@ -285,11 +336,15 @@ class WTAAutoencoder(Encoder):
 
         check_is_fitted(self)
         if self.components_.ndim != 2:
-            raise ValueError("feature maps that were pooled have no inverse; see reconstruct")
+            raise ValueError("inverse_transform is for fully connected networks, not feature maps: see reconstruct")
+        for name, only in (("signs", "positive"), ("threshold", "none")):
+            if getattr(self, name) != only:
+                raise ValueError(f"inverse_transform needs {name}={only!r}: others have no inverse; see reconstruct")
         X = check_array(X, dtype=np.float32)
         if X.shape[1] != len(self.components_):
             raise ValueError(f"X has {X.shape[1]} features, but there are {len(self.components_)} atoms")
-        return X @ self.components_ + self.intercept_
+        activations = np.square(X) if self.root else X
+        return activations @ self.components_ + self.intercept_
 
 
 class StackedWTA(Encoder):
@@ -298,8 +353,8 @@ class StackedWTA(Encoder):
     Parameters
     ----------
     layers : list of WTAAutoencoder
-        The networks, from the lowest up. Parameters of the last one for samples and threads are those of
-        the stack.
+        The networks, from the lowest up. Their ``sample_shape``, ``random_state``, ``n_threads`` and ``verbose``
+        are those of the stack. Their callbacks are called after their own epochs.
     sample_shape : tuple, default=None
         The shape of a sample, as for :class:`WTAAutoencoder`.
     random_state : int, RandomState instance or None, default=None
@@ -307,7 +362,7 @@ class StackedWTA(Encoder):
     n_threads : int, default=None
         Threads; None for one on each processor.
     callback : callable, default=None
-        Called after each epoch with a dict of its results.
+        Called after each epoch of each layer with a dict of its results.
     verbose : int, default=0
         Whether to show progress.
 
@@ -356,7 +411,13 @@ class StackedWTA(Encoder):
             layer._validate_params()
             # What a layer above sees has another shape.
             tables = layer._tables(shape if below is None else None, n_samples, seed)
+            if below is not None and layer.kernel_size is not None:
+                layer._expect_strides(recipe_of(below).feature_shape(shape))
             tables["name"] = f"wta-learn-{number}"
             tables["below"] = below
             below = tables
         return below
+
+    def _callbacks(self):
+        layers = [] if self.layers is None else self.layers
+        return {f"wta-learn-{number}": layer.callback for number, layer in enumerate(layers, 1)}

@@ -7,8 +7,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from . import _engine
-from ._samples import channels_last, expect_shape, flat, seed_of, shape_of, threads_of
+from ._samples import channels_last, expect_shape, flat, folder_of, seed_of, shape_of, threads_of
 from ._watch import Watcher
+from ._words import own_words
 
 
 def without_none(tables):
@@ -20,6 +21,12 @@ def without_none(tables):
     if isinstance(tables, np.generic):
         return tables.item()
     return tables
+
+
+def recipe_of(tables):
+    """The recipe of these tables, which no caller has written."""
+    with own_words():
+        return _engine.Recipe.of_json(json.dumps(without_none(tables)))
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -47,18 +54,20 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         # A fit that does not come to its end leaves nothing of the one before, which was for other samples.
-        self.__dict__.pop("_network", None)
+        for name in ("_network", "_trainer"):
+            self.__dict__.pop(name, None)
         X, own = flat(self, X, reset=True, min_samples=2)
         X = self._into_range(X, fit=True)
         shape = shape_of(own, getattr(self, "sample_shape", None))
-        tables = without_none(self._tables(shape, len(X), seed_of(self.random_state)))
-        recipe = _engine.Recipe.of_json(json.dumps(tables))
-        watcher = Watcher(self.verbose, self.callback)
+        threads = threads_of(self.n_threads)
+        recipe = recipe_of(self._tables(shape, len(X), seed_of(self.random_state)))
+        watcher = Watcher(self.verbose, self.callback, self._callbacks())
         try:
-            self._network = _engine.Network.train(
-                recipe, channels_last(X, shape), shape, labels=None, run=None, resume=False, begin=None, memory=None,
-                threads=threads_of(self.n_threads), watcher=watcher,
-            )
+            with own_words():
+                self._network = _engine.Network.train(
+                    recipe, channels_last(X, shape), shape, labels=None, run=None, resume=False, begin=None,
+                    memory=None, threads=threads, watcher=watcher,
+                )
         finally:
             watcher.close()
         self.sample_shape_ = shape
@@ -67,6 +76,46 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.loss_ = watcher.history[-1]["loss"] if watcher.history else float("nan")
         self._set_learnt()
         return self
+
+    def _learn_on(self, X):
+        """One pass over samples, from where the last call has ended."""
+        trainer = self.__dict__.get("_trainer")
+        is_first = not hasattr(self, "_network")
+        if trainer is None:
+            self._validate_params()
+            for name, only in (("schedule", "constant"), ("revive", False), ("start", None)):
+                if getattr(self, name, only) != only:
+                    raise ValueError(f"partial_fit needs {name}={only!r}: nobody knows how many steps there will be")
+        X, own = flat(self, X, reset=is_first, min_samples=2 if is_first else 1)
+        shape = shape_of(own, getattr(self, "sample_shape", None)) if is_first else self.sample_shape_
+        expect_shape(self, own, shape)
+        X = self._into_range(X, fit=is_first)
+        threads = threads_of(self.n_threads)
+        if trainer is None:
+            recipe = recipe_of(self._tables(shape, len(X), seed_of(self.random_state)))
+            batch = min(self.batch_size, len(X))
+            with own_words():
+                trainer = _engine.Trainer(recipe, shape, None if is_first else self._network)
+        else:
+            batch = self._batch
+        if len(X) < batch:
+            raise ValueError(f"partial_fit needs at least the {batch} samples of a batch, got {len(X)}")
+        watcher = Watcher(self.verbose, self.callback)
+        try:
+            with own_words():
+                network = trainer.learn(channels_last(X, shape), shape, threads=threads, watcher=watcher)
+        finally:
+            watcher.close()
+        self._network, self._trainer, self._batch, self.sample_shape_ = network, trainer, batch, shape
+        self.history_ = (getattr(self, "history_", []) + watcher.history) if not is_first else watcher.history
+        self.n_iter_ = len(self.history_)
+        self.loss_ = watcher.history[-1]["loss"]
+        self._set_learnt()
+        return self
+
+    def _callbacks(self):
+        """Callbacks for the epochs of single layers, by the names of their recipes."""
+        return {}
 
     def _into_range(self, X, fit=False):
         """Samples as the network takes them."""
@@ -160,7 +209,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             A new or empty folder.
         """
         check_is_fitted(self)
-        self._network.save(folder)
+        self._network.save(folder_of(folder))
 
     @property
     def recipe_(self):

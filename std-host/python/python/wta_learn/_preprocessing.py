@@ -1,7 +1,5 @@
 """Whitening and local contrast."""
 
-import json
-
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._set_output import _get_output_config
@@ -10,10 +8,11 @@ from sklearn.utils.validation import check_is_fitted
 from . import _engine
 from ._aside import left_alone
 from ._constraints import COUNT, NOT_NEGATIVE, PAIR, POSITIVE, size
-from ._encoder import without_none
+from ._encoder import recipe_of
 from ._samples import (
     channels_first, channels_last, expect_finite, expect_shape, flat, seed_of, shape_of, threads_of,
 )
+from ._words import own_words
 
 
 class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -35,17 +34,23 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "training": {"epochs": 1, "batch": 1, "optimizer": "adam", "rate": 1e-3,
                          "seed": seed_of(getattr(self, "random_state", 1))},
         }
-        return _engine.Recipe.of_json(json.dumps(without_none(tables)))
+        return recipe_of(tables)
 
     def _fit(self, X, min_samples):
         self._validate_params()
         # A fit that does not come to its end leaves nothing of the one before.
         self.__dict__.pop("_state", None)
         X, own = flat(self, X, reset=True, min_samples=min_samples)
+        self._expect_enough(len(X))
         self.sample_shape_ = shape_of(own, self.sample_shape)
         recipe, shape = self._recipe(), self.sample_shape_
-        self._state = _engine.Steps.fit(recipe, channels_last(X, shape), shape, threads=threads_of(self.n_threads))
+        threads = threads_of(self.n_threads)
+        with own_words():
+            self._state = _engine.Steps.fit(recipe, channels_last(X, shape), shape, threads=threads)
         return self
+
+    def _expect_enough(self, count):
+        """Refuses too few samples."""
 
     def transform(self, X):
         """The samples as the step leaves them.
@@ -148,6 +153,10 @@ class ZCA(_Step):
             "samples": self.n_samples,
             "patch": size("patch_size", self.patch_size),
         }
+
+    def _expect_enough(self, count):
+        if self.n_samples is not None and self.n_samples > count:
+            raise ValueError(f"n_samples is {self.n_samples}, but X has only {count} samples")
 
     def fit(self, X, y=None):
         """Learn mean and matrix.

@@ -137,6 +137,28 @@ class WTARBM(Encoder):
         low, high = self.range_
         return X * np.float32(high - low) + np.float32(low)
 
+    def partial_fit(self, X, y=None):
+        """Learn on from samples, in one pass over them in their order.
+
+        Weights, moments, Markov chains and the range of the first samples are kept from call to call; numbers
+        beyond that range are clipped. :meth:`fit` begins anew. The first call sets all parameters, and the batch: ``batch_size`` samples, or as many as there are. What is left of the
+        samples after the last whole batch is left out. After :meth:`fit`, the first call begins with its weights,
+        and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples, at least as many as a batch has.
+        y : Ignored
+            Not used.
+
+        Returns
+        -------
+        self : WTARBM
+            The estimator.
+        """
+        return self._learn_on(X)
+
     def save(self, folder):
         """Write a run folder, which the program ``wta`` and :func:`wta_learn.load` read.
 

@@ -1,14 +1,16 @@
 """Recipes and run folders, as the program ``wta`` has them."""
 
 import json
+import math
 import os
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.utils.validation import check_array
 
 from . import _engine
 from ._encoder import without_none
-from ._samples import channels_last, checked_shape, shape_of, threads_of
+from ._samples import channels_last, checked_shape, folder_of, shape_of, threads_of
 from ._watch import Watcher
 
 
@@ -31,9 +33,13 @@ class Recipe:
 
     def __init__(self, source):
         if isinstance(source, dict):
-            self._engine = _engine.Recipe.of_json(json.dumps(without_none(source)))
-        else:
+            tables = without_none(source)
+            _expect_tables(tables)
+            self._engine = _engine.Recipe.of_json(json.dumps(tables))
+        elif isinstance(source, (str, os.PathLike)):
             self._engine = _engine.Recipe.load(os.fspath(source))
+        else:
+            raise TypeError(f"a recipe is a name, a path or a dict of tables, got {source!r}")
 
     @staticmethod
     def names():
@@ -51,6 +57,20 @@ class Recipe:
 
     def __repr__(self):
         return f"Recipe({self.name!r}): {self._engine.about}"
+
+
+def _expect_tables(value, key=""):
+    """Refuses what a recipe's file cannot hold, by its key."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                raise ValueError(f"the keys of a recipe are strings, got {name!r}")
+            _expect_tables(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _expect_tables(inner, f"{key}.{index}")
+    elif not isinstance(value, (str, bool, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"{key} is {value!r}, which is no value of a recipe")
 
 
 class Run:
@@ -95,9 +115,10 @@ class Run:
         """The features of samples: an array of n x maps x rows x columns, or n x units."""
         return self._encoded(X, "encode", n_threads)
 
-    def codes(self, X, n_threads=None):
-        """The codes of samples with exactly the winners of training."""
-        return self._encoded(X, "codes", n_threads)
+    def codes(self, X, n_threads=None, *, sparse=False):
+        """The codes of samples with exactly the winners of training: an array, or a CSR matrix of a row for each."""
+        codes = self._encoded(X, "codes", n_threads)
+        return csr_array(codes.reshape(len(codes), -1)) if sparse else codes
 
     def reconstruct(self, X, n_threads=None):
         """What the network makes of samples, from their winners."""
@@ -113,7 +134,7 @@ class Run:
 
     def save(self, folder):
         """Write a run folder."""
-        self._network.save(folder)
+        self._network.save(folder_of(folder))
 
     def _predicted(self, X, n_threads):
         if self.folder is None:
@@ -144,7 +165,7 @@ def load(folder, sample_shape=None):
     run : Run
         The network.
     """
-    folder = os.fspath(folder)
+    folder = folder_of(folder)
     shape = None if sample_shape is None else checked_shape(sample_shape)
     return Run(_engine.Network.load(folder, shape), folder)
 
@@ -191,15 +212,17 @@ def train(
     >>> train("digits-demo", X, y).sample_shape
     (1, 28, 28)
     """
+    if resume and run is None:
+        raise ValueError("resume needs run: the folder with the checkpoint to go on from")
     recipe = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
     X, shape = _samples(X, sample_shape)
     labels = None if y is None else _labels(y)
     watcher = Watcher(verbose, callback)
-    folder = None if run is None else os.fspath(run)
+    folder = None if run is None else folder_of(run, "run")
     try:
         network = _engine.Network.train(
             recipe._engine, X, shape, labels=labels, run=folder, resume=bool(resume),
-            begin=None if begin is None else os.fspath(begin), memory=None, threads=threads_of(n_threads),
+            begin=None if begin is None else folder_of(begin, "begin"), memory=None, threads=threads_of(n_threads),
             watcher=watcher,
         )
     finally:
@@ -216,5 +239,7 @@ def _labels(y):
 
 def _samples(X, sample_shape):
     X = check_array(X, dtype=np.float32, allow_nd=True)
+    if X.ndim > 4:
+        raise ValueError(f"samples have 1 to 3 dimensions, but these have {X.ndim - 1}")
     shape = shape_of(X.shape[1:], sample_shape)
     return channels_last(X.reshape(len(X), -1), shape), shape
