@@ -256,8 +256,8 @@ impl Network {
     }
 }
 
-/// Refuses, before anything is learnt, a network that could not be used afterwards: its weights are there as they
-/// are, prepared for the kernels, as an attribute, and once more while their checksum is computed.
+/// Refuses, before anything is learnt, a network that could not be used afterwards: its weights are there as
+/// they are, prepared for the kernels, as an attribute, and once more while their checksum is computed.
 fn expect_memory(recipe: &wta::Recipe, image: wta::Shape) -> wta::Result<()> {
     let resolved = recipe.resolve(image)?;
     let weights = resolved.layers().iter().map(|layer| layer.network().parameters_len()).sum::<usize>();

@@ -45,8 +45,8 @@ type Kept = (Recipe, Sides, Vec<f32>, Vec<f32>, u64, u64);
 
 #[pymethods]
 impl Trainer {
-    /// The trainer of a recipe without preprocessing and layers below, for samples of this shape. It begins with
-    /// the weights of a network, if there is one.
+    /// The trainer of a recipe without preprocessing and layers below, for samples of this shape. It begins
+    /// with the weights of a network, if there is one.
     #[new]
     #[pyo3(signature = (recipe, shape, begin))]
     fn new(recipe: &Bound<'_, Recipe>, shape: Sides, begin: Option<&Bound<'_, Network>>) -> PyResult<Self> {
@@ -83,8 +83,8 @@ impl Trainer {
         Ok((slf.get_type().getattr("of_state")?, (recipe, shape, parameters, moments, steps, calls)))
     }
 
-    /// Learns from samples once, batch by batch in their order; what is left of them after the last whole batch
-    /// is left out. Returns the network. If it does not come to its end, the trainer is as before.
+    /// Learns from samples once, batch by batch in their order; what is left of them after the last whole
+    /// batch is left out. Returns the network. If it does not come to its end, the trainer is as before.
     #[pyo3(signature = (array, shape, *, threads, watcher))]
     fn learn(
         &self,

@@ -372,3 +372,29 @@ def test_labels_of_a_run_are_whole_numbers(y):
     X, _ = load_digits("test")
     with pytest.raises(ValueError, match="y must be whole numbers"):
         train("digits-demo", X[:2], y)
+
+
+def test_everything_public_has_types():
+    import inspect
+    import typing
+
+    def of(thing):
+        if not isinstance(thing, type):
+            return [thing]
+        members = [
+            value
+            for kind in thing.__mro__ if kind.__module__.startswith("wta_learn")
+            for name, value in vars(kind).items()
+            if not name.startswith("_") or name == "__init__"
+        ]
+        members = [getattr(member, "fget", None) or getattr(member, "__func__", None) or member for member in members]
+        return [member for member in members if inspect.isfunction(member)]
+
+    for name in wta_learn.__all__:
+        thing = getattr(wta_learn, name)
+        if name == "instruction_set":
+            continue
+        for function in of(thing):
+            hints = typing.get_type_hints(function)
+            missing = set(inspect.signature(function).parameters) - set(hints) - {"self"}
+            assert not missing and "return" in hints, (name, function, missing)

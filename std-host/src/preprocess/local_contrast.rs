@@ -20,8 +20,8 @@ pub(super) struct LocalContrast {
     columns: Vec<f32>,
 }
 
-/// Numbers larger than this are normalised in `f64`: weighted sums of the squares of others stay far from the end
-/// of `f32`.
+/// Numbers larger than this are normalised in `f64`: weighted sums of the squares of others stay far from the
+/// end of `f32`.
 const LARGE: f32 = 1e16;
 
 /// The numbers that an image is normalised in.

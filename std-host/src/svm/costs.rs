@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 /// What a weight may be, but for 0: in `f32`, `C` times it must stay far from 0 and infinity.
 const WEIGHTS: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
 
-/// The second derivative where a row weighs nothing: so large that its dual variable stays 0 but for what `f32`
-/// does not feel, and not so large that products with it are infinite.
+/// The second derivative where a row weighs nothing: so large that its dual variable stays 0 but for what
+/// `f32` does not feel, and not so large that products with it are infinite.
 const STIFF: f32 = 1e30;
 
 /// Weights of the loss, which multiply `C`. By default all are 1.

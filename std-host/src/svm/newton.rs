@@ -35,7 +35,8 @@ const SEGMENTS: usize = 16;
 /// Rows of a product.
 const BLOCK: usize = 256;
 
-/// Numbers of a solution from which a block's product takes so long that somebody may not want to wait for it.
+/// Numbers of a solution from which a block's product takes so long that somebody may not want to wait for
+/// it.
 const LARGE: usize = 1_024;
 
 /// Steps of the search along a line; some three suffice.

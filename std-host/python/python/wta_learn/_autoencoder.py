@@ -1,9 +1,17 @@
 """Winner-take-all autoencoders: one network, and stacks of them."""
 
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence, Tuple, TypeVar, Union
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._constraints import COMMON, COUNT, PAIR, POSITIVE, SHARE, TRAINING, options, pool_of, size
 from ._encoder import Encoder, recipe_of
+from ._types import Callback, Floats, SampleShape, Seed, Size
+
+_Own = TypeVar("_Own", bound="WTAAutoencoder")
 
 
 class WTAAutoencoder(Encoder):
@@ -140,36 +148,36 @@ class WTAAutoencoder(Encoder):
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
-        kernel_size=None,
-        n_layers=1,
-        decoder_kernel_size=None,
-        strides=1,
-        lifetime=0.05,
-        per_sample=None,
-        spatial=True,
-        tied=False,
-        signs="positive",
-        threshold="none",
-        root=False,
-        pool=None,
-        average=False,
-        initial="he",
-        optimizer="adam",
-        learning_rate=1e-3,
-        momentum=0.9,
-        schedule="constant",
-        weight_decay=0.0,
-        revive=False,
-        epochs=10,
-        batch_size=100,
-        sample_shape=None,
-        random_state=None,
-        n_threads=None,
-        callback=None,
-        verbose=0,
-    ):
+        kernel_size: Optional[Size] = None,
+        n_layers: int = 1,
+        decoder_kernel_size: Optional[Size] = None,
+        strides: Size = 1,
+        lifetime: Optional[float] = 0.05,
+        per_sample: Optional[int] = None,
+        spatial: Union[bool, Size] = True,
+        tied: bool = False,
+        signs: str = "positive",
+        threshold: str = "none",
+        root: bool = False,
+        pool: Optional[Tuple[Size, Size]] = None,
+        average: bool = False,
+        initial: Union[str, float] = "he",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        momentum: float = 0.9,
+        schedule: str = "constant",
+        weight_decay: float = 0.0,
+        revive: bool = False,
+        epochs: int = 10,
+        batch_size: int = 100,
+        sample_shape: SampleShape = None,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+        callback: Callback = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.kernel_size = kernel_size
         self.n_layers = n_layers
@@ -297,13 +305,13 @@ class WTAAutoencoder(Encoder):
             both = [min(each, side - 1 + side % 2) for each, side in zip(both, shape[1:])]
         return both[0] if both[0] == both[1] else both
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self: _Own, X: ArrayLike, y: Any = None) -> _Own:
         """Learn on from samples, in one pass over them in their order.
 
-        Weights and the optimizer's moments are kept from call to call; :meth:`fit` begins anew. The first call
-        sets all parameters, and the batch: ``batch_size`` samples, or as many as there are. What is left of the
-        samples after the last whole batch is left out. After :meth:`fit`, the first call begins with its weights,
-        and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
+        Weights and the optimizer's moments are kept from call to call; :meth:`fit` begins anew. The first
+        call sets all parameters, and the batch: ``batch_size`` samples, or as many as there are. What is
+        left of the samples after the last whole batch is left out. After :meth:`fit`, the first call begins
+        with its weights, and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
 
         Parameters
         ----------
@@ -319,13 +327,14 @@ class WTAAutoencoder(Encoder):
         """
         return self._learn_on(X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Floats:
         """Samples from features of a fully connected network: the sum of the atoms, by their activations.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Features, as :meth:`transform` gives them; of ``signs="both"`` and ``threshold`` there is no inverse.
+            Features, as :meth:`transform` gives them. Of ``signs="both"`` and ``threshold="triangle"``
+            there is no inverse.
 
         Returns
         -------
@@ -353,8 +362,8 @@ class StackedWTA(Encoder):
     Parameters
     ----------
     layers : list of WTAAutoencoder
-        The networks, from the lowest up. Their ``sample_shape``, ``random_state``, ``n_threads`` and ``verbose``
-        are those of the stack. Their callbacks are called after their own epochs.
+        The networks, from the lowest up. Their ``sample_shape``, ``random_state``, ``n_threads`` and
+        ``verbose`` are those of the stack. Their callbacks are called after their own epochs.
     sample_shape : tuple, default=None
         The shape of a sample, as for :class:`WTAAutoencoder`.
     random_state : int, RandomState instance or None, default=None
@@ -391,8 +400,15 @@ class StackedWTA(Encoder):
     _parameter_constraints = {**COMMON, "layers": [list, tuple, None], "sample_shape": "no_validation"}
 
     def __init__(
-        self, layers=None, *, sample_shape=None, random_state=None, n_threads=None, callback=None, verbose=0
-    ):
+        self,
+        layers: Optional[Sequence[WTAAutoencoder]] = None,
+        *,
+        sample_shape: SampleShape = None,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+        callback: Callback = None,
+        verbose: int = 0,
+    ) -> None:
         self.layers = layers
         self.sample_shape = sample_shape
         self.random_state = random_state

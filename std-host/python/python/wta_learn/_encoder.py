@@ -1,13 +1,19 @@
 """What all networks have in common as estimators."""
 
+from __future__ import annotations
+
 import json
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from . import _engine
 from ._samples import channels_last, expect_shape, flat, folder_of, seed_of, shape_of, threads_of
+from ._types import Floats, Path
 from ._watch import Watcher
 from ._words import own_words
 
@@ -28,6 +34,8 @@ def recipe_of(tables):
     with own_words():
         return _engine.Recipe.of_json(json.dumps(without_none(tables)))
 
+_Own = TypeVar("_Own", bound="Encoder")
+
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A network that is fitted by a recipe which its parameters describe."""
@@ -36,7 +44,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The recipe for samples of this shape."""
         raise NotImplementedError
 
-    def fit(self, X, y=None):
+    def fit(self: _Own, X: ArrayLike, y: Any = None) -> _Own:
         """Learn from samples.
 
         Parameters
@@ -148,7 +156,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = channels_last(self._into_range(X), shape)
         return getattr(self._network, what)(X, shape, threads_of(self.n_threads))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Floats:
         """The features of samples: the dense code, pooled if the estimator pools.
 
         Parameters
@@ -164,7 +172,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         features = self._encoded(X, "encode")
         return features.reshape(len(features), -1)
 
-    def codes(self, X):
+    def codes(self, X: ArrayLike) -> csr_array:
         """The sparse codes of samples, with exactly the winners of training.
 
         Lifetime sparsity is over batches of ``batch_size`` samples, in their order.
@@ -179,12 +187,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         codes : csr_array of shape (n_samples, n_codes), float32
             A row for each sample; maps come one after the other.
         """
-        from scipy.sparse import csr_array
-
         codes = self._encoded(X, "codes")
         return csr_array(codes.reshape(len(codes), -1))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> Floats:
         """What the network makes of samples, from their winners.
 
         Parameters
@@ -200,7 +206,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         made = self._encoded(X, "reconstruct")
         return self._out_of_range(made.reshape(len(made), -1))
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
         """Write a run folder, which the program ``wta`` and :func:`wta_learn.load` read.
 
         Parameters
@@ -212,13 +218,13 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._network.save(folder_of(folder))
 
     @property
-    def recipe_(self):
+    def recipe_(self) -> str:
         """The recipe, as the text of a TOML file."""
         check_is_fitted(self)
         return self._network.recipe.toml()
 
     @property
-    def checksum_(self):
+    def checksum_(self) -> str:
         """CRC-32 of the weights, as the program ``wta`` prints it."""
         check_is_fitted(self)
         return f"{self._network.checksum:08x}"

@@ -1,6 +1,11 @@
 """Whitening and local contrast."""
 
+from __future__ import annotations
+
+from typing import Any, Optional, TypeVar
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
@@ -12,7 +17,11 @@ from ._encoder import recipe_of
 from ._samples import (
     channels_first, channels_last, expect_finite, expect_shape, flat, seed_of, shape_of, threads_of,
 )
+from ._types import Floats, SampleShape, Seed, Size
 from ._words import own_words
+
+_White = TypeVar("_White", bound="ZCA")
+_Local = TypeVar("_Local", bound="LocalContrast")
 
 
 class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -52,7 +61,7 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _expect_enough(self, count):
         """Refuses too few samples."""
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Floats:
         """The samples as the step leaves them.
 
         Parameters
@@ -136,9 +145,15 @@ class ZCA(_Step):
     }
 
     def __init__(
-        self, regularization=0.1, *, patch_size=None, n_samples=None, sample_shape=None, random_state=None,
-        n_threads=None,
-    ):
+        self,
+        regularization: float = 0.1,
+        *,
+        patch_size: Optional[Size] = None,
+        n_samples: Optional[int] = None,
+        sample_shape: SampleShape = None,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+    ) -> None:
         self.regularization = regularization
         self.patch_size = patch_size
         self.n_samples = n_samples
@@ -158,7 +173,7 @@ class ZCA(_Step):
         if self.n_samples is not None and self.n_samples > count:
             raise ValueError(f"n_samples is {self.n_samples}, but X has only {count} samples")
 
-    def fit(self, X, y=None):
+    def fit(self: _White, X: ArrayLike, y: Any = None) -> _White:
         """Learn mean and matrix.
 
         Parameters
@@ -179,7 +194,7 @@ class ZCA(_Step):
         self.mean_, self.whitening_ = learnt["0.zca.mean"].ravel(), learnt["0.zca.matrix"]
         return self
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Floats:
         """The samples that were whitened to these; of whole samples only, not of patches.
 
         Parameters
@@ -235,7 +250,14 @@ class LocalContrast(_Step):
         "n_threads": "no_validation",
     }
 
-    def __init__(self, window=21, *, deviation=None, sample_shape=None, n_threads=None):
+    def __init__(
+        self,
+        window: int = 21,
+        *,
+        deviation: Optional[float] = None,
+        sample_shape: SampleShape = None,
+        n_threads: Optional[int] = None,
+    ) -> None:
         self.window = window
         self.deviation = deviation
         self.sample_shape = sample_shape
@@ -245,7 +267,7 @@ class LocalContrast(_Step):
         deviation = None if self.deviation is None else float(self.deviation)
         return {"step": "local-contrast", "window": self.window, "deviation": deviation}
 
-    def fit(self, X, y=None):
+    def fit(self: _Local, X: ArrayLike, y: Any = None) -> _Local:
         """Take note of the shape of the samples.
 
         Parameters

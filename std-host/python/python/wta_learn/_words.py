@@ -3,8 +3,8 @@
 import re
 from contextlib import contextmanager
 
-# What a recipe calls a thing, and what an estimator calls it. The first that is found in a sentence is replaced,
-# then the others.
+# What a recipe calls a thing, and what an estimator calls it. All that are found in a sentence are replaced,
+# in this order.
 WORDS = [
     (r"^recipe wta-learn-(\d+)[:,] ", r"layer \1 of the stack: "),
     (r"^recipe wta-learn[:,] ", ""),
