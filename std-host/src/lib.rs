@@ -43,6 +43,7 @@
 //! | learn what is normal in a signal, and tell what is not | [`detect`] |
 //! | measure | [`profile`] |
 
+mod aside;
 pub mod data;
 mod decoders;
 pub mod detect;
@@ -65,6 +66,7 @@ mod problem;
 pub mod profile;
 pub mod ranks;
 pub mod recipe;
+mod rounds;
 pub mod run;
 pub mod search;
 pub mod svm;
@@ -77,6 +79,7 @@ pub use evaluate::Classifier;
 pub use extent::Extent;
 pub use observer::{EpochMetrics, Observer};
 pub use recipe::Recipe;
+pub use rounds::in_rounds;
 pub use run::Trained;
 pub use wta_core::{Shape, Size};
 pub use wta_simd::Isa;

@@ -13,6 +13,7 @@ mod predict;
 mod recipe;
 mod steps;
 mod svm;
+mod trainer;
 mod work;
 
 use pyo3::prelude::*;
@@ -28,6 +29,8 @@ mod _engine {
     use super::steps::Steps;
     #[pymodule_export]
     use super::svm::{SvmRows, svc_fit};
+    #[pymodule_export]
+    use super::trainer::Trainer;
     #[pymodule_export]
     use super::{digits::digits, instruction_set, predict::predict};
 }

@@ -8,20 +8,17 @@ use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use wta::encode::{FeatureEncoder, Reconstruction, TrainedCode, Written};
+use wta::encode::{FeatureEncoder, Part, Reconstruction, TrainedCode, Written};
 use wta::preprocess::Samples;
 use wta::run::model::tensors_of;
 use wta::run::{Run, SampleKind};
 use wta::train::{Options, train, train_into};
 use wta::{Isa, Trained};
 
-use crate::arrays::{array, samples};
+use crate::arrays::{Sides, array, samples, shape_of, sides_of};
 use crate::error::raised;
 use crate::recipe::Recipe;
 use crate::work;
-
-/// Channels, rows and columns.
-type Sides = (usize, usize, usize);
 
 /// The files of a folder, by their paths.
 type Files<'py> = BTreeMap<String, Bound<'py, PyBytes>>;
@@ -66,6 +63,7 @@ impl Network {
         let begin = begin.map(Run::new);
         work::run(py, threads, watcher.as_ref(), |observer| {
             let samples = Samples::new(recipe, data)?;
+            expect_memory(recipe, samples.image_shape())?;
             let memory = memory.unwrap_or(Options::MEMORY);
             let options = Options { memory, from: begin.as_ref(), ..Options::default() };
             let (trained, _) = match &run {
@@ -177,8 +175,7 @@ impl Network {
     /// The shape of the samples.
     #[getter]
     fn shape(&self) -> Sides {
-        let shape = self.trained.resolved.image();
-        (shape.channels, shape.height, shape.width)
+        sides_of(self.trained.resolved.image())
     }
 
     /// The recipe.
@@ -208,7 +205,12 @@ impl Network {
 }
 
 impl Network {
-    fn new(trained: Trained, kind: SampleKind) -> Self {
+    /// The flat parameters of the last layer.
+    pub(crate) fn parameters_of_last(&self) -> Vec<f32> {
+        self.trained.parameters.clone()
+    }
+
+    pub(crate) fn new(trained: Trained, kind: SampleKind) -> Self {
         let checksum = trained.checksum();
         Self { trained, kind, checksum }
     }
@@ -234,21 +236,45 @@ impl Network {
             let of_sample = written.dimensions();
             let len = of_sample.iter().product::<usize>();
             let mut numbers = wta::memory::with_capacity(samples.len() * len, || "the result".to_owned())?;
-            written.run(&samples, &mut |values| {
-                numbers.extend_from_slice(values);
-                match observer.should_stop() {
-                    true => Err(wta::Error::Interrupted(wta::error::Interrupted::Encoding)),
-                    false => Ok(()),
-                }
-            })?;
+            if written.has_parts() {
+                numbers.resize(samples.len() * len, 0.0);
+                written.run_in_parts(&samples, &mut |part| {
+                    put(&of_sample, part, &mut numbers);
+                    work::ask(observer)
+                })?;
+            } else {
+                work::on_samples(samples.len(), written.batch(), observer, |range| {
+                    written.run_range(&samples, range, &mut |values| {
+                        numbers.extend_from_slice(values);
+                        work::ask(observer)
+                    })
+                })?;
+            }
             Ok((numbers, [vec![samples.len()], of_sample].concat()))
         })?;
         array(py, numbers, &dimensions)
     }
 }
 
-fn shape_of((channels, height, width): Sides) -> wta::Shape {
-    wta::Shape::new(channels, height, width)
+/// Refuses, before anything is learnt, a network that could not be used afterwards: its weights are there as
+/// they are, prepared for the kernels, as an attribute, and once more while their checksum is computed.
+fn expect_memory(recipe: &wta::Recipe, image: wta::Shape) -> wta::Result<()> {
+    let resolved = recipe.resolve(image)?;
+    let weights = resolved.layers().iter().map(|layer| layer.network().parameters_len()).sum::<usize>();
+    let numbers = weights.saturating_mul(4).saturating_add(resolved.features().len());
+    let what = || format!("recipe {}: the network", recipe.name);
+    wta::memory::with_capacity::<f32>(numbers, what).map(drop)
+}
+
+/// Puts a part of a sample's features in its place among those of all samples, which lie map after map.
+fn put(of_sample: &[usize], part: Part<'_>, numbers: &mut [f32]) {
+    let maps = of_sample.first().copied().unwrap_or(1).max(1);
+    let positions = of_sample.iter().skip(1).product::<usize>().max(1);
+    let sample = numbers.chunks_exact_mut(maps * positions).nth(part.sample).unwrap_or_default();
+    for (map, to) in sample.chunks_exact_mut(positions).enumerate() {
+        let values = part.values.iter().skip(map).step_by(maps);
+        to.iter_mut().skip(part.position).zip(values).for_each(|(to, v)| *to = *v);
+    }
 }
 
 fn temporary() -> PyResult<tempfile::TempDir> {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use numpy::PyReadonlyArrayDyn;
 use pyo3::prelude::*;
+use wta::Isa;
 use wta::evaluate::Predictor;
 use wta::preprocess::Samples;
 use wta::run::Run;
-use wta::{Error, Isa, error::Interrupted};
 
-use crate::arrays::{array, samples};
+use crate::arrays::{Sides, array, samples};
 use crate::work;
 
 /// The names of the samples' classes, and the score of each class.
@@ -18,7 +18,7 @@ pub(crate) fn predict(
     py: Python<'_>,
     folder: PathBuf,
     from: PyReadonlyArrayDyn<'_, f32>,
-    shape: (usize, usize, usize),
+    shape: Sides,
     threads: usize,
 ) -> PyResult<(Vec<String>, Py<PyAny>)> {
     let data = samples(&from, shape, None)?;
@@ -26,13 +26,12 @@ pub(crate) fn predict(
         let predictor = Predictor::open(Isa::detect(), &Run::new(folder), data.shape())?;
         let samples = Samples::new(predictor.recipe(), data)?;
         let (mut names, mut all) = (Vec::new(), Vec::new());
-        predictor.run(&samples, |_, class, scores| {
-            names.push(predictor.classes().name(class).to_owned());
-            all.extend(scores.iter().map(|score| *score as f32));
-            if observer.should_stop() {
-                return Err(Error::Interrupted(Interrupted::Encoding));
-            }
-            Ok(())
+        work::on_samples(samples.len(), 1, observer, |range| {
+            predictor.run_range(&samples, range, |_, class, scores| {
+                names.push(predictor.classes().name(class).to_owned());
+                all.extend(scores.iter().map(|score| *score as f32));
+                Ok(())
+            })
         })?;
         Ok((names, all, [samples.len(), predictor.classes().len()]))
     })?;

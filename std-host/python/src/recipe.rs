@@ -4,6 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use wta::recipe;
 
+use crate::arrays::{Sides, shape_of, sides_of};
 use crate::error::raised;
 
 /// A recipe: data set, preprocessing, network, training, features and classifier.
@@ -44,6 +45,11 @@ impl Recipe {
     #[staticmethod]
     fn names() -> Vec<&'static str> {
         recipe::names()
+    }
+
+    /// The shape of the features of samples of this shape: maps, rows and columns.
+    fn feature_shape(&self, shape: Sides) -> PyResult<Sides> {
+        Ok(sides_of(self.recipe.resolve(shape_of(shape)).map_err(raised)?.features()))
     }
 
     /// The text of its TOML file.

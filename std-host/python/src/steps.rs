@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use numpy::PyReadonlyArrayDyn;
 use pyo3::prelude::*;
+use wta::Isa;
 use wta::preprocess::{Preprocess, Preprocessor, Samples, fit};
-use wta::{Isa, Shape};
 
-use crate::arrays::{array, samples};
+use crate::arrays::{Sides, array, samples, shape_of, sides_of};
 use crate::error::raised;
 use crate::recipe::Recipe;
 use crate::work;
@@ -28,7 +28,7 @@ impl Steps {
         py: Python<'_>,
         recipe: &Bound<'_, Recipe>,
         array: PyReadonlyArrayDyn<'_, f32>,
-        shape: (usize, usize, usize),
+        shape: Sides,
         threads: usize,
     ) -> PyResult<Self> {
         let (data, recipe) = (samples(&array, shape, None)?, recipe.get().recipe.clone());
@@ -42,11 +42,11 @@ impl Steps {
     #[staticmethod]
     fn of_numbers(
         recipe: &Bound<'_, Recipe>,
-        shape: (usize, usize, usize),
+        shape: Sides,
         numbers: BTreeMap<String, Vec<f32>>,
     ) -> PyResult<Self> {
         let recipe = recipe.get().recipe.clone();
-        let shape = Shape::new(shape.0, shape.1, shape.2);
+        let shape = shape_of(shape);
         let learnt = Preprocess::of_tensors(&recipe, shape, &numbers).map_err(raised)?;
         Ok(Self { recipe, learnt })
     }
@@ -55,11 +55,11 @@ impl Steps {
     #[allow(clippy::type_complexity, reason = "what pickle asks for")]
     fn __reduce__<'py>(
         slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Recipe, (usize, usize, usize), BTreeMap<String, Vec<f32>>))> {
+    ) -> PyResult<(Bound<'py, PyAny>, (Recipe, Sides, BTreeMap<String, Vec<f32>>))> {
         let Self { recipe, learnt } = slf.get();
         let (recipe, shape) = (Recipe { recipe: recipe.clone() }, learnt.shape());
         let numbers = learnt.tensors().into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
-        let shape = (shape.channels, shape.height, shape.width);
+        let shape = sides_of(shape);
         Ok((slf.get_type().getattr("of_numbers")?, (recipe, shape, numbers)))
     }
 
@@ -75,19 +75,21 @@ impl Steps {
         &self,
         py: Python<'_>,
         array: PyReadonlyArrayDyn<'_, f32>,
-        shape: (usize, usize, usize),
+        shape: Sides,
         threads: usize,
     ) -> PyResult<Py<PyAny>> {
         let data = samples(&array, shape, None)?;
         let (count, len) = (data.len(), data.image_len());
-        let numbers = work::run(py, threads, None, |_| {
+        let numbers = work::run(py, threads, None, |observer| {
             let image = data.shape();
             let preprocessor = Preprocessor::for_images(Isa::detect(), &self.learnt, image)?;
             let samples = Samples::new(&self.recipe, data)?;
             let mut numbers = wta::memory::with_capacity(count * len, || "the result".to_owned())?;
             numbers.resize(count * len, 0.0);
-            let indices: Vec<usize> = (0..count).collect();
-            samples.write_images(&preprocessor, &indices, &mut numbers)?;
+            work::on_samples(count, 1, observer, |range| {
+                let to = numbers.get_mut(range.start * len..range.end * len).unwrap_or_default();
+                samples.write_images(&preprocessor, &range.collect::<Vec<usize>>(), to)
+            })?;
             Ok(numbers)
         })?;
         crate::arrays::array(py, numbers, &[count, len])

@@ -3,11 +3,14 @@
 use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use wta::Error;
 use wta::svm::{Costs, Options, Rows, Solver, Stop, fit};
 
 use crate::arrays::array;
-use crate::error::raised;
 use crate::work;
+
+/// Rows that are compressed between two looks at Ctrl-C.
+const BLOCK: usize = 512;
 
 /// Examples, compressed.
 #[pyclass(frozen, module = "wta_learn._engine")]
@@ -22,33 +25,48 @@ impl SvmRows {
     fn dense(py: Python<'_>, matrix: PyReadonlyArrayDyn<'_, f32>, threads: usize) -> PyResult<Self> {
         let features = matrix.shape().last().copied().unwrap_or(0);
         let numbers = matrix.as_slice().map_err(|_| PyValueError::new_err("the matrix has gaps"))?;
-        let rows = work::run(py, threads, None, |_| Rows::from_dense(features, numbers))?;
+        let rows = work::run(py, threads, None, |observer| {
+            let mut rows = Rows::new(features)?;
+            let all: Vec<&[f32]> = numbers.chunks_exact(features).collect();
+            for block in all.chunks(BLOCK) {
+                work::ask(observer)?;
+                rows.extend_dense(block)?;
+            }
+            Ok(rows)
+        })?;
         Ok(Self { rows })
     }
 
     /// The rows of a CSR matrix: where each begins, and the columns, which increase, and values.
     #[staticmethod]
     fn sparse(
+        py: Python<'_>,
         starts: PyReadonlyArray1<'_, i64>,
         columns: PyReadonlyArray1<'_, u32>,
         values: PyReadonlyArray1<'_, f32>,
         features: usize,
     ) -> PyResult<Self> {
-        let damaged = || PyValueError::new_err("the sparse matrix is damaged");
+        let damaged = || Error::Invalid("the sparse matrix is damaged".to_owned());
         let gaps = |_| PyValueError::new_err("the sparse matrix has gaps");
         let (starts, columns, values) = (
             starts.as_slice().map_err(gaps)?,
             columns.as_slice().map_err(gaps)?,
             values.as_slice().map_err(gaps)?,
         );
-        let mut rows = Rows::new(features).map_err(raised)?;
-        for pair in starts.windows(2) {
-            let [from, to] = [pair[0], pair[1]].map(usize::try_from);
-            let range = from.map_err(|_| damaged())?..to.map_err(|_| damaged())?;
-            let of_row = (columns.get(range.clone()), values.get(range));
-            let (Some(columns), Some(values)) = of_row else { return Err(damaged()) };
-            rows.push_sparse(columns, values).map_err(raised)?;
-        }
+        let rows = work::run(py, 1, None, |observer| {
+            let mut rows = Rows::new(features)?;
+            for (row, pair) in starts.windows(2).enumerate() {
+                if row % BLOCK == 0 {
+                    work::ask(observer)?;
+                }
+                let [from, to] = [pair[0], pair[1]].map(usize::try_from);
+                let range = from.map_err(|_| damaged())?..to.map_err(|_| damaged())?;
+                let of_row = (columns.get(range.clone()), values.get(range));
+                let (Some(columns), Some(values)) = of_row else { return Err(damaged()) };
+                rows.push_sparse(columns, values)?;
+            }
+            Ok(rows)
+        })?;
         Ok(Self { rows })
     }
 }

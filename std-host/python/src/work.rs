@@ -4,6 +4,7 @@
 //! The threads live as long as the work. So a process that was forked, as `multiprocessing` does, never waits
 //! for threads that the fork has not copied.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,7 +15,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rayon::ThreadPoolBuilder;
-use wta::{EpochMetrics, Observer};
+use wta::error::Interrupted;
+use wta::{EpochMetrics, Error, Observer, in_rounds};
 
 use crate::error::raised;
 
@@ -101,6 +103,24 @@ pub(crate) fn run<T: Send>(
     })
 }
 
+/// An error if the work is to stop.
+pub(crate) fn ask(observer: &dyn Observer) -> wta::Result<()> {
+    if observer.should_stop() { Err(Error::Interrupted(Interrupted::InMemory)) } else { Ok(()) }
+}
+
+/// Does some work on so many samples, range by range, until it is to stop; see [`in_rounds`].
+pub(crate) fn on_samples(
+    count: usize,
+    unit: usize,
+    observer: &dyn Observer,
+    mut work: impl FnMut(Range<usize>) -> wta::Result<()>,
+) -> wta::Result<()> {
+    match in_rounds(count, unit, observer, &mut work)? {
+        true => Err(Error::Interrupted(Interrupted::InMemory)),
+        false => Ok(()),
+    }
+}
+
 /// Passes events on until the work is done.
 fn listen(
     py: Python<'_>,
@@ -114,10 +134,7 @@ fn listen(
             Ok(receiver) => receiver.recv_timeout(PATIENCE),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         });
-        let is_quiet = matches!(event, Err(RecvTimeoutError::Timeout));
-        if is_quiet {
-            py.check_signals()?;
-        }
+        py.check_signals()?;
         let Some(watcher) = watcher else {
             match event {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -328,6 +328,7 @@ def test_the_stub_names_what_the_engine_has():
     for name, node in stub.items():
         if isinstance(node, ast.ClassDef):
             said = {item.name if isinstance(item, ast.FunctionDef) else item.target.id for item in node.body}
+            said.discard("__init__")
             assert said == {member for member in dir(getattr(_engine, name)) if not member.startswith("_")}, name
 
 
@@ -343,6 +344,14 @@ def test_arrays_that_are_not_aligned_or_have_gaps_are_copied():
         assert WTAAutoencoder(4, epochs=1, random_state=1).fit(other).checksum_ == expected.checksum_
         assert (expected.transform(other) == expected.transform(X)).all()
         assert (LinearSVC().fit(other, X[:, 0] > 0.5).coef_ == LinearSVC().fit(X, X[:, 0] > 0.5).coef_).all()
+
+
+def test_samples_do_not_depend_on_those_beside_them(digits):
+    X = digits[0][:300]
+    for estimator in (convolutional(), WTARBM(5, epochs=1), ZCA(), ZCA(patch_size=3), LocalContrast(window=5)):
+        whole = estimator.fit(X).transform(X)
+        np.testing.assert_array_equal(whole[70:77], estimator.transform(X[70:77]))
+        np.testing.assert_array_equal(whole, np.concatenate([estimator.transform(x[None]) for x in X]))
 
 
 def test_a_fit_that_was_stopped_leaves_no_network_for_other_samples(digits):
@@ -363,3 +372,29 @@ def test_labels_of_a_run_are_whole_numbers(y):
     X, _ = load_digits("test")
     with pytest.raises(ValueError, match="y must be whole numbers"):
         train("digits-demo", X[:2], y)
+
+
+def test_everything_public_has_types():
+    import inspect
+    import typing
+
+    def of(thing):
+        if not isinstance(thing, type):
+            return [thing]
+        members = [
+            value
+            for kind in thing.__mro__ if kind.__module__.startswith("wta_learn")
+            for name, value in vars(kind).items()
+            if not name.startswith("_") or name == "__init__"
+        ]
+        members = [getattr(member, "fget", None) or getattr(member, "__func__", None) or member for member in members]
+        return [member for member in members if inspect.isfunction(member)]
+
+    for name in wta_learn.__all__:
+        thing = getattr(wta_learn, name)
+        if name == "instruction_set":
+            continue
+        for function in of(thing):
+            hints = typing.get_type_hints(function)
+            missing = set(inspect.signature(function).parameters) - set(hints) - {"self"}
+            assert not missing and "return" in hints, (name, function, missing)

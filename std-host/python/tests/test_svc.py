@@ -82,6 +82,26 @@ def test_weights_of_samples_and_classes_count_in_the_objective(solver):
     assert (balanced.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
 
 
+@pytest.mark.parametrize("criterion", ["gap", "gradient"])
+@pytest.mark.parametrize("solver", ["dual", "newton"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_class_of_weight_0_has_no_loss_of_its_own(solver, criterion, n_classes):
+    X, y = make_classification(300, 8, n_informative=6, n_classes=n_classes, random_state=6)
+    model = LinearSVC(class_weight={0: 0}, solver=solver, criterion=criterion, tol=1e-3, random_state=0, max_iter=20_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y)
+    assert np.isfinite(model.coef_).all() and (model.dual_gap_ <= 1e-2).all()
+    if n_classes == 2:
+        assert (model.predict(X) == 1).all()
+        return
+    assert (model.decision_function(X)[:, 0] < 0).all()
+    # The other problems are those without weights, in which the class is among the rest.
+    plain = LinearSVC(solver=solver, criterion=criterion, tol=1e-3, random_state=0, max_iter=20_000).fit(X, y)
+    np.testing.assert_allclose(model.coef_[1:], plain.coef_[1:], atol=1e-2)
+    np.testing.assert_allclose(model.objective_[1:], plain.objective_[1:], rtol=5e-3)
+
+
 def test_the_intercept_is_left_out_or_held_less():
     X, y = make_classification(200, 5, random_state=1)
     X += 5
@@ -131,7 +151,9 @@ def test_it_is_searched_and_cloned():
         ({"n_threads": 0}, "n_threads must be"),
         ({"n_threads": True}, "n_threads must be"),
         ({"n_threads": 10**6}, "n_threads must be"),
-        ({"class_weight": {0: 0.0, 1: 1.0}}, "weight of class 0"),
+        ({"class_weight": {0: -1.0, 1: 1.0}}, "class_weight of .*0.* is -1"),
+        ({"class_weight": {0: float("nan"), 1: 1.0}}, "class_weight of .*0.* is nan"),
+        ({"class_weight": {0: 0.0, 1: 0.0}}, "all classes have the weight 0"),
         ({"random_state": -1}, "'random_state' parameter"),
     ],
 )

@@ -14,7 +14,9 @@ use crate::error::{Error, Result};
 use crate::memory::block::block_len;
 use crate::memory::per_thread::PerThread;
 use crate::memory::reserve::zeros;
+use crate::observer::Observer;
 use crate::preprocess::{Preprocessor, Samples};
+use crate::rounds::in_rounds;
 use crate::run::Trained;
 use crate::svm::Columns;
 
@@ -246,6 +248,26 @@ impl FeatureEncoder {
             })?;
         }
         Ok(())
+    }
+
+    /// The same; the observer may stop it between some samples and the next. Returns whether it has: then
+    /// features are missing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`FeatureEncoder::encode`].
+    pub(crate) fn encode_watched(
+        &self,
+        samples: &Samples<'_>,
+        indices: &[usize],
+        features: &mut [f32],
+        observer: &dyn Observer,
+    ) -> Result<bool> {
+        let len = self.shape().len();
+        in_rounds(indices.len(), 1, observer, &mut |range| {
+            let features = features.get_mut(range.start * len..range.end * len).unwrap_or_default();
+            self.encode(samples, indices.get(range).unwrap_or_default(), features)
+        })
     }
 
     /// The same encoder, with images in bands of at most so many numbers of memory, or a row.

@@ -52,7 +52,7 @@ impl RowEncoder<'_> {
         // No part is longer than the first.
         for first in (0..part(count, 0, size).len()).step_by(group) {
             let done = self.block(samples, own.next().unwrap_or_default(), &mut features, rows);
-            if self.team.stops(done.map(|()| self.observer.should_stop()))? {
+            if self.team.stops(done.map(|was_stopped| was_stopped || self.observer.should_stop()))? {
                 return Err(Error::Interrupted(self.interrupted.clone()));
             }
             let of_all = (0..size).map(|rank| part(count, rank, size).len().saturating_sub(first).min(group));
@@ -61,16 +61,18 @@ impl RowEncoder<'_> {
         Ok(())
     }
 
+    /// Appends the features of some of them; returns whether the observer has stopped it.
     fn block(
         &self,
         samples: &Samples<'_>,
         chosen: &[usize],
         features: &mut [f32],
         rows: &mut Rows,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let len = self.encoder.shape().len();
         let features = features.get_mut(..chosen.len() * len).unwrap_or_default();
-        self.encoder.encode(samples, chosen, features)?;
-        rows.extend_dense(&features.chunks_exact(len.max(1)).collect::<Vec<_>>())
+        let was_stopped = self.encoder.encode_watched(samples, chosen, features, self.observer)?;
+        rows.extend_dense(&features.chunks_exact(len.max(1)).collect::<Vec<_>>())?;
+        Ok(was_stopped)
     }
 }

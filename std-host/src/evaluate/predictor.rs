@@ -1,5 +1,7 @@
 //! Classifying new samples with a run's network and classifier.
 
+use std::ops::Range;
+
 use wta_core::Shape;
 use wta_simd::Isa;
 
@@ -69,11 +71,25 @@ impl Predictor {
     pub fn run(
         &self,
         samples: &Samples<'_>,
+        each: impl FnMut(usize, usize, &[f64]) -> Result<()>,
+    ) -> Result<()> {
+        self.run_range(samples, 0..samples.len(), each)
+    }
+
+    /// The same for the samples of a range.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Predictor::run`].
+    pub fn run_range(
+        &self,
+        samples: &Samples<'_>,
+        range: Range<usize>,
         mut each: impl FnMut(usize, usize, &[f64]) -> Result<()>,
     ) -> Result<()> {
         self.trained.resolved.expect_image(samples.image_shape())?;
-        let mut index = 0;
-        self.encoder.run(samples, |features| {
+        let mut index = range.start;
+        self.encoder.run_on(samples, &range.collect::<Vec<usize>>(), |features| {
             for sample in features.chunks_exact(self.svm.features.max(1)) {
                 let scores = self.svm.scores_dense(sample)?;
                 each(index, usize::from(svm::best(&scores)), &scores)?;

@@ -10,7 +10,8 @@ use super::apply::Preprocessor;
 use super::learnt::{Preprocess, Step};
 use super::samples::Samples;
 use super::standardise::Moments;
-use super::zca::Covariance;
+use super::zca::{Covariance, Zca};
+use crate::aside::Aside;
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
 use crate::observer::Observer;
@@ -66,46 +67,58 @@ pub fn fit_on(
         let chosen = choose(recipe, step, index, among)?;
         observer.begin(&format!("learn {}", step.name()), chosen.len() as u64);
         let before = Preprocessor::new(isa, &learnt);
-        let each = |add: &mut dyn FnMut(&[f32])| {
+        let ask = || match observer.should_stop() {
+            true => Err(Error::Interrupted(Interrupted::Preprocessing)),
+            false => Ok(()),
+        };
+        let each = |add: &mut dyn FnMut(&[f32]) -> Result<()>| -> Result<()> {
             let block = (BLOCK / shape.len().max(1)).clamp(1, MOST_IMAGES);
             let mut images =
                 reserve::zeros(block.min(chosen.len()) * shape.len(), || "some samples".to_owned())?;
             for chosen in chosen.chunks(block) {
-                if observer.should_stop() {
-                    return Err(Error::Interrupted(Interrupted::Preprocessing));
-                }
+                ask()?;
                 let images = images.get_mut(..chosen.len() * shape.len()).unwrap_or_default();
                 samples.write_images(&before, chosen, images)?;
-                add(images);
+                add(images)?;
                 observer.advance(chosen.len() as u64);
             }
             Ok(())
+        };
+        // Of what `cut` makes of the images, by `features` numbers.
+        let whiten = |features: usize, regulariser: f64, cut: &mut dyn FnMut(&[f32]) -> Vec<f32>| {
+            let (aside, mut covariance) = (Aside::new()?, Covariance::new(features)?);
+            each(&mut |images| {
+                let (mut summed, images) = (std::mem::take(&mut covariance), cut(images));
+                let add = move || {
+                    summed.add(&images);
+                    summed
+                };
+                covariance = aside.run(&ask, add)?;
+                Ok(())
+            })?;
+            if features == shape.len() {
+                observer.end();
+                observer.note(&format!("zca: eigenvectors of {features} x {features} numbers"));
+            }
+            aside.run(&ask, move || covariance.learn(regulariser))?
         };
         learnt.steps.push(match *step {
             PreprocessRecipe::Zca { regulariser, patch: Some(patch), .. } => {
                 let size = patch.over(shape);
                 let patch = Shape::new(shape.channels, size.height, size.width);
                 let mut cutter = Cutter::new(shape, patch, chosen.len(), recipe.training.seed, index);
-                let mut learn = || {
-                    let mut covariance = Covariance::new(patch.len())?;
-                    each(&mut |images| covariance.add(cutter.cut(images)))?;
-                    covariance.learn(regulariser)
-                };
-                Step::PatchZca(patch, in_own_threads(&mut learn)?.into())
+                let zca: Zca = whiten(patch.len(), regulariser, &mut |images| cutter.cut(images))?;
+                Step::PatchZca(patch, zca.into())
             }
             PreprocessRecipe::Zca { regulariser, patch: None, .. } => {
-                let learn = || {
-                    let mut covariance = Covariance::new(shape.len())?;
-                    each(&mut |images| covariance.add(images))?;
-                    observer.end();
-                    observer.note(&format!("zca: eigenvectors of {0} x {0} numbers", shape.len()));
-                    covariance.learn(regulariser)
-                };
-                Step::Zca(in_own_threads(learn)?.into())
+                Step::Zca(whiten(shape.len(), regulariser, &mut |images| images.to_vec())?.into())
             }
             PreprocessRecipe::Standardise { regulariser, per, .. } => {
                 let mut moments = Moments::new(shape.len());
-                each(&mut |images| moments.add(images))?;
+                each(&mut |images| {
+                    moments.add(images);
+                    Ok(())
+                })?;
                 Step::Standardise(moments.learn(regulariser, per, shape)?)
             }
             PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => continue,
@@ -128,7 +141,6 @@ struct Cutter {
     /// Of each image.
     count: usize,
     random: Random,
-    patches: Vec<f32>,
 }
 
 impl Cutter {
@@ -136,14 +148,14 @@ impl Cutter {
     fn new(image: Shape, patch: Shape, images: usize, seed: u64, index: usize) -> Self {
         let count = PATCHES.div_ceil(images.max(1)).clamp(LEAST_PATCHES, PATCHES);
         let random = Random::stream(seed, PATCH_STREAM.wrapping_sub(index as u64));
-        Self { image, patch, count, random, patches: Vec::new() }
+        Self { image, patch, count, random }
     }
 
     /// The patches of some images, one after the other.
-    fn cut(&mut self, images: &[f32]) -> &[f32] {
-        let Self { image, patch, count, random, patches } = self;
+    fn cut(&mut self, images: &[f32]) -> Vec<f32> {
+        let Self { image, patch, count, random } = self;
         let (row_len, line_len) = (image.width * image.channels, patch.width * patch.channels);
-        patches.clear();
+        let mut patches = Vec::with_capacity(images.len() / image.len().max(1) * *count * patch.len());
         for pixels in images.chunks_exact(image.len().max(1)) {
             for _ in 0..*count {
                 let mut place =
@@ -157,15 +169,6 @@ impl Cutter {
         }
         patches
     }
-}
-
-/// Runs work on threads that end with it, as many as there are. Products of matrices reserve memory for each
-/// thread, as large as the processor's last cache, which is given back only then.
-fn in_own_threads<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads());
-    let failed =
-        |error| Error::Invalid(format!("threads to learn the preprocessing cannot be started: {error}"));
-    threads.build().map_err(failed)?.install(work)
 }
 
 /// The indices of the images that a step learns from, ascending: all, or a sample without repetition.

@@ -2,6 +2,10 @@
 //!
 //! `m` and `m2` are the means of `x` and `x^2` in a Gaussian window around the pixel. At the border they are
 //! means over the part of the window that lies in the image.
+//!
+//! Squares of large numbers are beyond `f32`. Images that hold such numbers are normalised in `f64`.
+
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Sub};
 
 use wta_core::Shape;
 
@@ -16,14 +20,54 @@ pub(super) struct LocalContrast {
     columns: Vec<f32>,
 }
 
+/// Numbers larger than this are normalised in `f64`: weighted sums of the squares of others stay far from the
+/// end of `f32`.
+const LARGE: f32 = 1e16;
+
+/// The numbers that an image is normalised in.
+pub(super) trait Real:
+    Copy
+    + From<f32>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + AddAssign
+    + MulAssign
+{
+    fn sqrt(self) -> Self;
+    fn to_f32(self) -> f32;
+}
+
+impl Real for f32 {
+    fn sqrt(self) -> Self {
+        self.sqrt()
+    }
+
+    fn to_f32(self) -> f32 {
+        self
+    }
+}
+
+impl Real for f64 {
+    fn sqrt(self) -> Self {
+        self.sqrt()
+    }
+
+    fn to_f32(self) -> f32 {
+        self as f32
+    }
+}
+
 /// The scratch memory for one image.
-pub(super) struct Scratch {
+pub(super) struct Scratch<T> {
     /// Sums along the rows of `x` and of `x^2`.
-    sums: [Vec<f32>; 2],
-    /// The squares of a row.
-    squares: Vec<f32>,
+    sums: [Vec<T>; 2],
+    /// A row and its squares.
+    row: Vec<T>,
+    squares: Vec<T>,
     /// Their means, for one row of the image.
-    means: [Vec<f32>; 2],
+    means: [Vec<T>; 2],
 }
 
 impl LocalContrast {
@@ -64,24 +108,40 @@ impl LocalContrast {
         &self.weights
     }
 
-    pub(super) fn scratch(&self) -> Scratch {
+    /// The memory to normalise an image of ordinary numbers.
+    pub(super) fn scratch(&self) -> Scratch<f32> {
+        self.scratch_of()
+    }
+
+    fn scratch_of<T: Real>(&self) -> Scratch<T> {
+        let zeros = |len: usize| vec![T::from(0.0); len];
         let (image, row) = (self.shape.len(), self.shape.width * self.shape.channels);
         Scratch {
-            sums: [vec![0.0; image], vec![0.0; image]],
-            squares: vec![0.0; row],
-            means: [vec![0.0; row], vec![0.0; row]],
+            sums: [zeros(image), zeros(image)],
+            row: zeros(row),
+            squares: zeros(row),
+            means: [zeros(row), zeros(row)],
         }
     }
 
     /// Normalises an image.
-    pub(super) fn apply(&self, image: &mut [f32], scratch: &mut Scratch) {
+    pub(super) fn apply(&self, image: &mut [f32], scratch: &mut Scratch<f32>) {
+        if image.iter().any(|v| v.abs() > LARGE) {
+            self.apply_in(image, &mut self.scratch_of::<f64>());
+        } else {
+            self.apply_in(image, scratch);
+        }
+    }
+
+    fn apply_in<T: Real>(&self, image: &mut [f32], scratch: &mut Scratch<T>) {
         let Shape { channels, width, .. } = self.shape;
         let row_len = (width * channels).max(1);
-        let Scratch { sums: [first, second], squares, means } = scratch;
+        let Scratch { sums: [first, second], row: numbers, squares, means } = scratch;
         let sums = first.chunks_exact_mut(row_len).zip(second.chunks_exact_mut(row_len));
         for (row, (first, second)) in image.chunks_exact(row_len).zip(sums) {
-            squares.iter_mut().zip(row).for_each(|(square, v)| *square = v * v);
-            self.along(row, first);
+            numbers.iter_mut().zip(row).for_each(|(to, v)| *to = T::from(*v));
+            squares.iter_mut().zip(&*numbers).for_each(|(square, v)| *square = *v * *v);
+            self.along(numbers, first);
             self.along(squares, second);
         }
         for (y, row) in image.chunks_exact_mut(row_len).enumerate() {
@@ -90,38 +150,39 @@ impl LocalContrast {
             }
             let [mean, square] = &*means;
             for (v, (m, m2)) in row.iter_mut().zip(mean.iter().zip(square)) {
-                *v = (*v - m) / (1.0 + m2).sqrt();
+                *v = ((T::from(*v) - *m) / (T::from(1.0) + *m2).sqrt()).to_f32();
             }
         }
     }
 
     /// Weighted means along a row of the image.
-    fn along(&self, row: &[f32], to: &mut [f32]) {
+    fn along<T: Real>(&self, row: &[T], to: &mut [T]) {
         let channels = self.shape.channels.max(1);
-        to.fill(0.0);
+        to.fill(T::from(0.0));
         for (distance, weight) in self.weights.iter().enumerate() {
-            let shift = distance * channels;
+            let (shift, weight) = (distance * channels, T::from(*weight));
             let right = row.get(shift..).unwrap_or_default();
-            to.iter_mut().zip(right).for_each(|(to, v)| *to += weight * v);
+            to.iter_mut().zip(right).for_each(|(to, v)| *to += weight * *v);
             if distance > 0 {
                 let to = to.get_mut(shift..).unwrap_or_default();
-                to.iter_mut().zip(row).for_each(|(to, v)| *to += weight * v);
+                to.iter_mut().zip(row).for_each(|(to, v)| *to += weight * *v);
             }
         }
         for (pixel, norm) in to.chunks_exact_mut(channels).zip(&self.columns) {
-            pixel.iter_mut().for_each(|v| *v *= norm);
+            pixel.iter_mut().for_each(|v| *v *= T::from(*norm));
         }
     }
 
     /// The weighted mean over the rows around row `y`.
-    fn across(&self, y: usize, rows: &[f32], to: &mut [f32]) {
-        to.fill(0.0);
+    fn across<T: Real>(&self, y: usize, rows: &[T], to: &mut [T]) {
+        to.fill(T::from(0.0));
         for (other, row) in rows.chunks_exact(to.len().max(1)).enumerate() {
             if let Some(weight) = self.weights.get(other.abs_diff(y)) {
-                to.iter_mut().zip(row).for_each(|(to, v)| *to += weight * v);
+                let weight = T::from(*weight);
+                to.iter_mut().zip(row).for_each(|(to, v)| *to += weight * *v);
             }
         }
-        let norm = self.rows.get(y).copied().unwrap_or(0.0);
+        let norm = T::from(self.rows.get(y).copied().unwrap_or(0.0));
         to.iter_mut().for_each(|v| *v *= norm);
     }
 }
@@ -137,6 +198,25 @@ mod tests {
         let mut image: Vec<f32> = (0..shape.len()).map(|i| [3.0, -2.0][i % 2]).collect();
         step.apply(&mut image, &mut step.scratch());
         assert!(image.iter().all(|v| v.abs() < 1e-5), "{image:?}");
+    }
+
+    #[test]
+    fn large_numbers_are_as_good_as_others() {
+        let shape = Shape::new(1, 7, 9);
+        let step = LocalContrast::new(shape, 5, None);
+        let image: Vec<f32> = (0..shape.len()).map(|i| (i * i % 31) as f32 / 31.0 - 0.5).collect();
+        // Where the 1 under the root is nothing, the scale is nothing.
+        let normalised = |scale: f32| {
+            let mut image: Vec<f32> = image.iter().map(|v| v * scale).collect();
+            step.apply(&mut image, &mut step.scratch());
+            image
+        };
+        let expected = normalised(1e12);
+        for scale in [1e18, 1e30, 3e38] {
+            for (found, expected) in normalised(scale).iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-4, "{scale}: {found} {expected}");
+            }
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(super) struct Zca {
 }
 
 /// Sums over images, from which a [`Zca`] is learnt.
+#[derive(Default)]
 pub(super) struct Covariance {
     features: usize,
     count: usize,

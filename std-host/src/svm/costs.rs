@@ -3,8 +3,12 @@
 use super::lanes::{LANES, Lanes, WideLanes};
 use crate::error::{Error, Result};
 
-/// What a weight may be, but for a row's 0: in `f32`, `C` times it must stay far from 0 and infinity.
+/// What a weight may be, but for 0: in `f32`, `C` times it must stay far from 0 and infinity.
 const WEIGHTS: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
+
+/// The second derivative where a row weighs nothing: so large that its dual variable stays 0 but for what
+/// `f32` does not feel, and not so large that products with it are infinite.
+const STIFF: f32 = 1e30;
 
 /// Weights of the loss, which multiply `C`. By default all are 1.
 ///
@@ -14,7 +18,7 @@ const WEIGHTS: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
 pub struct Costs<'a> {
     /// One per row, at least 0, or none at all. A row of weight 0 takes no part.
     pub rows: &'a [f32],
-    /// One per class, more than 0, or none at all.
+    /// One per class, at least 0, or none at all. The loss of a class's own rows is nothing if it weighs 0.
     pub classes: &'a [f64],
 }
 
@@ -36,11 +40,16 @@ impl Costs<'_> {
                 "the weight of row {row} is {weight}, but must be 0 or between 1e-9 and 1e9"
             )));
         }
-        if let Some(class) = self.classes.iter().position(|weight| !is_good(*weight)) {
+        if let Some(class) = self.classes.iter().position(|weight| *weight != 0.0 && !is_good(*weight)) {
             let weight = self.classes[class];
             return Err(Error::Invalid(format!(
-                "the weight of class {class} is {weight}, but must be between 1e-9 and 1e9"
+                "the weight of class {class} is {weight}, but must be 0 or between 1e-9 and 1e9"
             )));
+        }
+        if !self.classes.is_empty() && self.classes.iter().all(|weight| *weight == 0.0) {
+            return Err(Error::Invalid(
+                "all classes have the weight 0, so there is nothing to learn from".into(),
+            ));
         }
         if !self.rows.is_empty() && self.rows.iter().all(|weight| *weight == 0.0) {
             return Err(Error::Invalid(
@@ -88,6 +97,7 @@ impl ClassCosts {
         let row = costs.rows.get(row).map_or(1.0, |weight| f64::from(*weight));
         let weights: WideLanes =
             std::array::from_fn(|lane| row * if lane == own { self.own[lane] } else { self.other[lane] });
-        (weights, weights.map(|weight| (0.5 / (c * weight)) as f32))
+        let curvature = |weight: f64| if weight > 0.0 { (0.5 / (c * weight)) as f32 } else { STIFF };
+        (weights, weights.map(curvature))
     }
 }

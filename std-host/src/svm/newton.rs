@@ -8,6 +8,10 @@
 //!
 //! Everything is in double precision. Sums over rows are made of at most `SEGMENTS` parts in a fixed order,
 //! so the number of threads does not change a bit.
+//!
+//! Products and factorisations of large matrices cannot be asked whether to stop, and are done [`Aside`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::{factor, solve};
@@ -20,6 +24,7 @@ use super::group::{Summary, relative_gap};
 use super::model::Model;
 use super::rows::Rows;
 use super::stop::Stop;
+use crate::aside::Aside;
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve::zeros;
 use crate::observer::{Observer, SvmProgress};
@@ -29,6 +34,10 @@ const SEGMENTS: usize = 16;
 
 /// Rows of a product.
 const BLOCK: usize = 256;
+
+/// Numbers of a solution from which a block's product takes so long that somebody may not want to wait for
+/// it.
+const LARGE: usize = 1_024;
 
 /// Steps of the search along a line; some three suffice.
 const LINE_STEPS: usize = 40;
@@ -55,19 +64,11 @@ pub(super) fn solve(problem: &Problem<'_>, observer: &dyn Observer) -> Result<(M
     let (classes, features) = (problem.classes, problem.rows.features());
     // Of two classes, both problems are the same one.
     let solved: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
-    let done = std::sync::atomic::AtomicUsize::new(0);
-    let progress = |epochs: usize, more: usize| {
-        let classes_done = done.fetch_add(more, std::sync::atomic::Ordering::Relaxed) + more;
-        let (c, problem, problems) = (problem.c, 0, 1);
-        observer.svm(&SvmProgress { c, problem, problems, epochs, classes_done, classes });
-        match observer.should_stop() {
-            true => Err(Error::Interrupted(Interrupted::Svm { epochs, classes_done, classes })),
-            false => Ok(()),
-        }
-    };
+    let watch = Watch { observer, c: problem.c, classes, done: AtomicUsize::new(0) };
+    let aside = if features >= LARGE { Some(Aside::new()?) } else { None };
     let mut found = solved
         .into_par_iter()
-        .map(|class| Class::new(problem, class)?.solve(&progress))
+        .map(|class| Class::new(problem, class, aside.as_ref())?.solve(&watch))
         .collect::<Result<Vec<(Vec<f64>, Summary)>>>()?;
     if classes == 2
         && let Some((weights, summary)) = found.first().cloned()
@@ -81,6 +82,34 @@ pub(super) fn solve(problem: &Problem<'_>, observer: &dyn Observer) -> Result<(M
         model.bias.push(bias as f32);
     }
     Ok((model, found.into_iter().map(|(_, summary)| summary).collect()))
+}
+
+/// Who watches the classes, and may stop them.
+struct Watch<'a> {
+    observer: &'a dyn Observer,
+    c: f64,
+    classes: usize,
+    /// Classes solved.
+    done: AtomicUsize,
+}
+
+impl Watch<'_> {
+    /// A class has done so many steps, and so many more classes are solved.
+    fn tell(&self, epochs: usize, more: usize) -> Result<()> {
+        let classes_done = self.done.fetch_add(more, Ordering::Relaxed) + more;
+        let (c, problem, problems, classes) = (self.c, 0, 1, self.classes);
+        self.observer.svm(&SvmProgress { c, problem, problems, epochs, classes_done, classes });
+        self.ask(epochs)
+    }
+
+    /// An error if the class, which has done so many steps, is to stop.
+    fn ask(&self, epochs: usize) -> Result<()> {
+        if !self.observer.should_stop() {
+            return Ok(());
+        }
+        let (classes_done, classes) = (self.done.load(Ordering::Relaxed), self.classes);
+        Err(Error::Interrupted(Interrupted::Svm { epochs, classes_done, classes }))
+    }
 }
 
 /// A row that takes part in the problem of a class.
@@ -102,10 +131,12 @@ struct Class<'a> {
     intercept: f64,
     stop: Stop,
     max_steps: usize,
+    /// For matrices that are [`LARGE`].
+    aside: Option<&'a Aside>,
 }
 
 impl<'a> Class<'a> {
-    fn new(problem: &Problem<'a>, class: usize) -> Result<Self> {
+    fn new(problem: &Problem<'a>, class: usize, aside: Option<&'a Aside>) -> Result<Self> {
         let Problem { rows, labels, c, costs, members, .. } = *problem;
         let of_class = ClassCosts::new(&costs, class, problem.classes);
         let member = |row: &u32| {
@@ -113,10 +144,12 @@ impl<'a> Class<'a> {
             let (weights, _) = of_class.of(&costs, c, *row as usize, if is_own { 0 } else { usize::MAX });
             Member { row: *row, sign: if is_own { 1.0 } else { -1.0 }, weight: 2.0 * c * weights[0] }
         };
-        let members: Vec<Member> = members.iter().map(member).collect();
+        // What weighs nothing has no part in the sums, and must have none in the measure either.
+        let members: Vec<Member> = members.iter().map(member).filter(|member| member.weight > 0.0).collect();
         let segment = members.len().div_ceil(SEGMENTS).max(BLOCK);
         let intercept = f64::from(problem.intercept);
-        Ok(Self { rows, members, segment, intercept, stop: problem.stop, max_steps: problem.max_steps })
+        let Problem { stop, max_steps, .. } = *problem;
+        Ok(Self { rows, members, segment, intercept, stop, max_steps, aside })
     }
 
     /// Numbers of a solution: a weight for each feature, and for the bias.
@@ -124,31 +157,34 @@ impl<'a> Class<'a> {
         self.rows.features() + 1
     }
 
-    fn solve(&self, progress: &(dyn Fn(usize, usize) -> Result<()> + Sync)) -> Result<(Vec<f64>, Summary)> {
+    fn solve(&self, watch: &Watch<'_>) -> Result<(Vec<f64>, Summary)> {
         let mut weights = vec![0.0; self.len()];
         let mut outputs = vec![0.0; self.members.len()];
         let mut steps = 0;
         loop {
             let gradient = self.gradient(&weights, &outputs);
+            watch.ask(steps)?;
             let summary = self.measure(&weights, &outputs, &gradient, steps);
             if !summary.primal.is_finite() {
                 return Ok((weights, summary));
             }
             if summary.converged || steps >= self.max_steps {
-                progress(steps, 1)?;
+                watch.tell(steps, 1)?;
                 return Ok((weights, summary));
             }
-            progress(steps, 0)?;
-            let step = self.newton(&outputs, &gradient)?;
+            watch.tell(steps, 0)?;
+            let step = self.newton(&outputs, &gradient, &|| watch.ask(steps))?;
             let changes = self.outputs(&step);
+            watch.ask(steps)?;
             let length = self.along(&weights, &outputs, &step, &changes, dot(&gradient, &step));
             if length == 0.0 {
                 // Nothing is left to gain in double precision.
-                progress(steps, 1)?;
+                watch.tell(steps, 1)?;
                 return Ok((weights, Summary { converged: true, ..summary }));
             }
             weights.iter_mut().zip(&step).for_each(|(w, p)| *w += length * p);
             outputs = self.outputs(&weights);
+            watch.ask(steps)?;
             steps += 1;
         }
     }
@@ -236,7 +272,12 @@ impl<'a> Class<'a> {
     }
 
     /// The step to the minimum of the quadratic that the objective is here.
-    fn newton(&self, outputs: &[f64], gradient: &[f64]) -> Result<Vec<f64>> {
+    fn newton(
+        &self,
+        outputs: &[f64],
+        gradient: &[f64],
+        ask: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<Vec<f64>> {
         let n = self.len();
         let part = |(members, outputs): (&[Member], &[f64])| -> Result<Vec<f64>> {
             let what = || format!("the SVM's products of {n} features");
@@ -250,11 +291,11 @@ impl<'a> Class<'a> {
                 self.add(row, member, member.weight.sqrt());
                 count += 1;
                 if count == BLOCK {
-                    multiply(&block, count, n, &mut products);
+                    self.multiply(&mut block, count, &mut products, ask)?;
                     count = 0;
                 }
             }
-            multiply(&block, count, n, &mut products);
+            self.multiply(&mut block, count, &mut products, ask)?;
             Ok(products)
         };
         let parts: Vec<Vec<f64>> = self.segments(outputs).map(part).collect::<Result<_>>()?;
@@ -263,29 +304,34 @@ impl<'a> Class<'a> {
         for part in parts {
             matrix.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
         }
-        let mut step: Vec<f64> = gradient.iter().map(|g| -g).collect();
-        let needed = factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
-        let mut memory = MemBuffer::new(needed);
-        let factored = factor::cholesky_in_place(
-            MatMut::from_column_major_slice_mut(&mut matrix, n, n),
-            Default::default(),
-            Par::Seq,
-            MemStack::new(&mut memory),
-            Default::default(),
-        );
-        if factored.is_err() {
-            // The identity is among the summands: only rounding of enormous numbers gets here.
-            return Err(Error::Invalid(
-                "the SVM has grown beyond the numbers of f64: scale the features or lower C".to_owned(),
-            ));
+        let step: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        match self.aside {
+            Some(aside) => aside.run(ask, move || divide(matrix, step))?,
+            None => divide(matrix, step),
         }
-        solve::solve_in_place(
-            MatRef::from_column_major_slice(&matrix, n, n),
-            MatMut::from_column_major_slice_mut(&mut step, n, 1),
-            Par::Seq,
-            MemStack::new(&mut memory),
-        );
-        Ok(step)
+    }
+
+    /// Adds the products of the rows of a block to the lower triangle.
+    fn multiply(
+        &self,
+        block: &mut Vec<f64>,
+        count: usize,
+        products: &mut Vec<f64>,
+        ask: &dyn Fn() -> Result<()>,
+    ) -> Result<()> {
+        ask()?;
+        let n = self.len();
+        let Some(aside) = self.aside else {
+            multiply(block, count, n, products);
+            return Ok(());
+        };
+        let (rows, mut sums) = (std::mem::take(block), std::mem::take(products));
+        let work = move || {
+            multiply(&rows, count, n, &mut sums);
+            (rows, sums)
+        };
+        (*block, *products) = aside.run(ask, work)?;
+        Ok(())
     }
 
     /// How far to go along a step: to where the objective's derivative is 0. That is a sum of ramps, which
@@ -334,6 +380,33 @@ impl<'a> Class<'a> {
         let is_felt = weights.iter().zip(step).any(|(w, p)| w + length * p != *w);
         if is_felt { length } else { 0.0 }
     }
+}
+
+/// The solution of `matrix x = step`, of a matrix that is positive definite.
+fn divide(mut matrix: Vec<f64>, mut step: Vec<f64>) -> Result<Vec<f64>> {
+    let n = step.len();
+    let needed = factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+    let mut memory = MemBuffer::new(needed);
+    let factored = factor::cholesky_in_place(
+        MatMut::from_column_major_slice_mut(&mut matrix, n, n),
+        Default::default(),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Default::default(),
+    );
+    if factored.is_err() {
+        // The identity is among the summands: only rounding of enormous numbers gets here.
+        return Err(Error::Invalid(
+            "the SVM has grown beyond the numbers of f64: scale the features or lower C".to_owned(),
+        ));
+    }
+    solve::solve_in_place(
+        MatRef::from_column_major_slice(&matrix, n, n),
+        MatMut::from_column_major_slice_mut(&mut step, n, 1),
+        Par::Seq,
+        MemStack::new(&mut memory),
+    );
+    Ok(step)
 }
 
 /// Adds the products of the rows of a block to the lower triangle.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use wta_simd::Isa;
 
 use super::set::TrainingSet;
-use crate::error::Result;
+use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
 use crate::observer::Observer;
 use crate::preprocess::{Preprocess, Preprocessor, Samples};
@@ -27,7 +27,7 @@ impl<'a> ImageSet<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Samples::write_all`].
+    /// As for [`Samples::write_all`]; [`Error::Interrupted`] if the observer stops it.
     pub fn new(
         isa: Isa,
         preprocess: &Preprocess,
@@ -44,6 +44,9 @@ impl<'a> ImageSet<'a> {
             let mut all = reserve::zeros(samples.len() * len, || "keeping preprocessed samples".to_owned())?;
             let indices: Vec<usize> = (0..samples.len()).collect();
             for (indices, to) in indices.chunks(GROUP).zip(all.chunks_mut(GROUP * len)) {
+                if observer.should_stop() {
+                    return Err(Error::Interrupted(Interrupted::InMemory));
+                }
                 samples.write_all(&preprocessor, indices, to)?;
                 observer.advance(indices.len() as u64);
             }

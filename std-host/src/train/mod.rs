@@ -328,7 +328,7 @@ impl<'a> Layer<'a> {
         let preprocess = team.firsts_preprocess(learnt, recipe)?;
         session.books.link_preprocess(preprocess.checksum())?;
         if recipe.gibbs().is_some() && team.is_first() {
-            expect_probabilities(&preprocess, self.samples, options.isa)?;
+            expect_probabilities(&preprocess, self.samples, options.isa, observer)?;
         }
         let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
         let (learnt, outcome) = session.run(&set, &self.partition, observer)?;

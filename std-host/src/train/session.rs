@@ -14,7 +14,7 @@ use super::learnt::Learnt;
 use super::options::Outcome;
 use super::place::Place;
 use super::revive::revive;
-use super::set::TrainingSet;
+use super::set::{TrainingSet, Watched};
 use super::step::{BatchTrainer, DeadUnits, Whole};
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
@@ -137,7 +137,8 @@ impl<'a> Session<'a> {
         let set = &Subset { set, indices: &partition.training };
         let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
         if self.trainer.step == 0 && !self.has_weights {
-            self.initialise(set)?;
+            let interrupted = Interrupted::Training { step: 0, steps: training.steps, folder: None };
+            self.initialise(&Watched { set, observer, interrupted })?;
         }
         if self.is_done {
             // No epoch is wanted: the initial weights are the result.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::options::Options;
 use super::set::TrainingSet;
 use crate::encode::{FeatureEncoder, LayerLink, RowEncoder};
-use crate::error::{Interrupted, Result};
+use crate::error::{Error, Interrupted, Result};
 use crate::observer::Observer;
 use crate::preprocess::Samples;
 use crate::ranks::Team;
@@ -50,7 +50,9 @@ impl<'a> StackedSet<'a> {
         let shape = encoder.shape();
         let some = samples.spaced(SCALE_SAMPLES);
         let mut features = vec![0.0; some.len() * shape.len()];
-        encoder.encode(samples, &some, &mut features)?;
+        if encoder.encode_watched(samples, &some, &mut features, observer)? {
+            return Err(Error::Interrupted(Interrupted::LayersBelow));
+        }
         // The next RBM needs probabilities as its visible units, so the hidden probabilities are not scaled.
         let scale = if above.recipe().gibbs().is_some() {
             1.0

@@ -1,9 +1,17 @@
 """Winner-take-all autoencoders: one network, and stacks of them."""
 
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence, Tuple, TypeVar, Union
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._constraints import COMMON, COUNT, PAIR, POSITIVE, SHARE, TRAINING, options, pool_of, size
-from ._encoder import Encoder
+from ._encoder import Encoder, recipe_of
+from ._types import Callback, Floats, SampleShape, Seed, Size
+
+_Own = TypeVar("_Own", bound="WTAAutoencoder")
 
 
 class WTAAutoencoder(Encoder):
@@ -140,36 +148,36 @@ class WTAAutoencoder(Encoder):
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
-        kernel_size=None,
-        n_layers=1,
-        decoder_kernel_size=None,
-        strides=1,
-        lifetime=0.05,
-        per_sample=None,
-        spatial=True,
-        tied=False,
-        signs="positive",
-        threshold="none",
-        root=False,
-        pool=None,
-        average=False,
-        initial="he",
-        optimizer="adam",
-        learning_rate=1e-3,
-        momentum=0.9,
-        schedule="constant",
-        weight_decay=0.0,
-        revive=False,
-        epochs=10,
-        batch_size=100,
-        sample_shape=None,
-        random_state=None,
-        n_threads=None,
-        callback=None,
-        verbose=0,
-    ):
+        kernel_size: Optional[Size] = None,
+        n_layers: int = 1,
+        decoder_kernel_size: Optional[Size] = None,
+        strides: Size = 1,
+        lifetime: Optional[float] = 0.05,
+        per_sample: Optional[int] = None,
+        spatial: Union[bool, Size] = True,
+        tied: bool = False,
+        signs: str = "positive",
+        threshold: str = "none",
+        root: bool = False,
+        pool: Optional[Tuple[Size, Size]] = None,
+        average: bool = False,
+        initial: Union[str, float] = "he",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        momentum: float = 0.9,
+        schedule: str = "constant",
+        weight_decay: float = 0.0,
+        revive: bool = False,
+        epochs: int = 10,
+        batch_size: int = 100,
+        sample_shape: SampleShape = None,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+        callback: Callback = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.kernel_size = kernel_size
         self.n_layers = n_layers
@@ -203,6 +211,7 @@ class WTAAutoencoder(Encoder):
         initial = self.initial if isinstance(self.initial, str) else {"normal": float(self.initial)}
         lifetime = None if self.per_sample is not None or self.lifetime is None else float(self.lifetime)
         sparsity = {"lifetime": lifetime, "per-sample": self.per_sample}
+        self._expect_kernels(shape)
         if self.kernel_size is None:
             network = {"kind": "fully-connected", "units": [self.n_components] * self.n_layers}
         else:
@@ -216,8 +225,6 @@ class WTAAutoencoder(Encoder):
                 "encoder": [layer] * self.n_layers,
                 "decoder_kernel": self._decoder_kernel(shape),
             }
-            if self.spatial is False:
-                raise ValueError("spatial must be True, or the windows of a map: a map has a winner in each")
             sparsity["grid"] = None if self.spatial is True else size("spatial", self.spatial)
         sgd = {"sgd": {"momentum": float(self.momentum)}}
         pool = pool_of(self.pool)
@@ -247,6 +254,36 @@ class WTAAutoencoder(Encoder):
             },
         }
 
+    def _expect_kernels(self, shape):
+        """Refuses what has no effect, or none that can be meant."""
+        if self.average and self.pool is None:
+            raise ValueError("average needs pool: without windows there is no mean of one")
+        if self.kernel_size is None:
+            for name, default in (("strides", 1), ("decoder_kernel_size", None), ("spatial", True), ("pool", None)):
+                value = getattr(self, name)
+                if value is not default and not (isinstance(value, (int, np.integer)) and value == default):
+                    raise ValueError(f"{name} needs kernel_size: a fully connected network has no feature maps")
+            if self.tied and self.n_layers > 1:
+                raise ValueError(f"tied needs n_layers=1, got {self.n_layers}")
+            return
+        if self.spatial is False:
+            raise ValueError("spatial must be True, or the windows of a map: a map has a winner in each")
+        if shape is not None:
+            self._expect_strides(shape)
+
+    def _expect_strides(self, shape):
+        """Refuses strides that leave out all of a sample but its beginning."""
+        sides = np.array(shape[1:])
+        strides = np.broadcast_to(size("strides", self.strides), 2)
+        # On a signal, one number counts along the steps.
+        strides = np.where(sides == 1, 1, strides) if np.isscalar(self.strides) else strides
+        for _ in range(self.n_layers):
+            if (strides > sides).any():
+                raise ValueError(
+                    f"strides is {self.strides!r}, but a layer sees only {sides[0]} rows and {sides[1]} columns"
+                )
+            sides = -(-sides // strides)
+
     def _decoder_kernel(self, shape):
         if self.decoder_kernel_size is not None:
             return size("decoder_kernel_size", self.decoder_kernel_size)
@@ -268,13 +305,36 @@ class WTAAutoencoder(Encoder):
             both = [min(each, side - 1 + side % 2) for each, side in zip(both, shape[1:])]
         return both[0] if both[0] == both[1] else both
 
-    def inverse_transform(self, X):
+    def partial_fit(self: _Own, X: ArrayLike, y: Any = None) -> _Own:
+        """Learn on from samples, in one pass over them in their order.
+
+        Weights and the optimizer's moments are kept from call to call; :meth:`fit` begins anew. The first
+        call sets all parameters, and the batch: ``batch_size`` samples, or as many as there are. What is
+        left of the samples after the last whole batch is left out. After :meth:`fit`, the first call begins
+        with its weights, and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples, at least as many as a batch has.
+        y : Ignored
+            Not used.
+
+        Returns
+        -------
+        self : WTAAutoencoder
+            The estimator.
+        """
+        return self._learn_on(X)
+
+    def inverse_transform(self, X: ArrayLike) -> Floats:
         """Samples from features of a fully connected network: the sum of the atoms, by their activations.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Features, as :meth:`transform` gives them without ``root``, ``threshold`` and ``signs``.
+            Features, as :meth:`transform` gives them. Of ``signs="both"`` and ``threshold="triangle"``
+            there is no inverse.
 
         Returns
         -------
@@ -285,11 +345,15 @@ class WTAAutoencoder(Encoder):
 
         check_is_fitted(self)
         if self.components_.ndim != 2:
-            raise ValueError("feature maps that were pooled have no inverse; see reconstruct")
+            raise ValueError("inverse_transform is for fully connected networks, not feature maps: see reconstruct")
+        for name, only in (("signs", "positive"), ("threshold", "none")):
+            if getattr(self, name) != only:
+                raise ValueError(f"inverse_transform needs {name}={only!r}: others have no inverse; see reconstruct")
         X = check_array(X, dtype=np.float32)
         if X.shape[1] != len(self.components_):
             raise ValueError(f"X has {X.shape[1]} features, but there are {len(self.components_)} atoms")
-        return X @ self.components_ + self.intercept_
+        activations = np.square(X) if self.root else X
+        return activations @ self.components_ + self.intercept_
 
 
 class StackedWTA(Encoder):
@@ -298,8 +362,8 @@ class StackedWTA(Encoder):
     Parameters
     ----------
     layers : list of WTAAutoencoder
-        The networks, from the lowest up. Parameters of the last one for samples and threads are those of
-        the stack.
+        The networks, from the lowest up. Their ``sample_shape``, ``random_state``, ``n_threads`` and
+        ``verbose`` are those of the stack. Their callbacks are called after their own epochs.
     sample_shape : tuple, default=None
         The shape of a sample, as for :class:`WTAAutoencoder`.
     random_state : int, RandomState instance or None, default=None
@@ -307,7 +371,7 @@ class StackedWTA(Encoder):
     n_threads : int, default=None
         Threads; None for one on each processor.
     callback : callable, default=None
-        Called after each epoch with a dict of its results.
+        Called after each epoch of each layer with a dict of its results.
     verbose : int, default=0
         Whether to show progress.
 
@@ -336,8 +400,15 @@ class StackedWTA(Encoder):
     _parameter_constraints = {**COMMON, "layers": [list, tuple, None], "sample_shape": "no_validation"}
 
     def __init__(
-        self, layers=None, *, sample_shape=None, random_state=None, n_threads=None, callback=None, verbose=0
-    ):
+        self,
+        layers: Optional[Sequence[WTAAutoencoder]] = None,
+        *,
+        sample_shape: SampleShape = None,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+        callback: Callback = None,
+        verbose: int = 0,
+    ) -> None:
         self.layers = layers
         self.sample_shape = sample_shape
         self.random_state = random_state
@@ -356,7 +427,13 @@ class StackedWTA(Encoder):
             layer._validate_params()
             # What a layer above sees has another shape.
             tables = layer._tables(shape if below is None else None, n_samples, seed)
+            if below is not None and layer.kernel_size is not None:
+                layer._expect_strides(recipe_of(below).feature_shape(shape))
             tables["name"] = f"wta-learn-{number}"
             tables["below"] = below
             below = tables
         return below
+
+    def _callbacks(self):
+        layers = [] if self.layers is None else self.layers
+        return {f"wta-learn-{number}": layer.callback for number, layer in enumerate(layers, 1)}

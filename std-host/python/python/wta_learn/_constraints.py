@@ -5,7 +5,10 @@ import numbers
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-COUNT = Interval(numbers.Integral, 1, None, closed="left")
+# What the engine counts.
+MOST = 2**31 - 1
+
+COUNT = Interval(numbers.Integral, 1, MOST, closed="both")
 SHARE = Interval(numbers.Real, 0, 1, closed="right")
 POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 RATE = Interval(numbers.Real, 0, 1e6, closed="right")
@@ -39,10 +42,10 @@ def options(*names):
 
 def size(name, value):
     """A number of at least 1, or rows and columns, for the engine."""
-    if value is None or (isinstance(value, numbers.Integral) and value >= 1):
+    if value is None or (isinstance(value, numbers.Integral) and 1 <= value <= MOST):
         return None if value is None else int(value)
     try:
-        sides = [int(side) for side in value if isinstance(side, numbers.Integral) and side >= 1]
+        sides = [int(side) for side in value if isinstance(side, numbers.Integral) and 1 <= side <= MOST]
         if len(sides) == len(value) == 2:
             return sides
     except TypeError:

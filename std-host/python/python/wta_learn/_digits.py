@@ -1,11 +1,16 @@
 """The digits that come with the package."""
 
+from __future__ import annotations
+
+from typing import Tuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _engine
 
 
-def load_digits(split="train"):
+def load_digits(split: str = "train") -> Tuple[NDArray[np.float32], NDArray[np.int64]]:
     """A small part of MNIST: 4,800 digits to train with, 1,000 to test with.
 
     Parameters

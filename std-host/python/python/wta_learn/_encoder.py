@@ -1,14 +1,21 @@
 """What all networks have in common as estimators."""
 
+from __future__ import annotations
+
 import json
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from . import _engine
-from ._samples import channels_last, flat, seed_of, shape_of, threads_of
+from ._samples import channels_last, expect_shape, flat, folder_of, seed_of, shape_of, threads_of
+from ._types import Floats, Path
 from ._watch import Watcher
+from ._words import own_words
 
 
 def without_none(tables):
@@ -22,6 +29,14 @@ def without_none(tables):
     return tables
 
 
+def recipe_of(tables):
+    """The recipe of these tables, which no caller has written."""
+    with own_words():
+        return _engine.Recipe.of_json(json.dumps(without_none(tables)))
+
+_Own = TypeVar("_Own", bound="Encoder")
+
+
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A network that is fitted by a recipe which its parameters describe."""
 
@@ -29,7 +44,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The recipe for samples of this shape."""
         raise NotImplementedError
 
-    def fit(self, X, y=None):
+    def fit(self: _Own, X: ArrayLike, y: Any = None) -> _Own:
         """Learn from samples.
 
         Parameters
@@ -47,18 +62,20 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         # A fit that does not come to its end leaves nothing of the one before, which was for other samples.
-        self.__dict__.pop("_network", None)
+        for name in ("_network", "_trainer"):
+            self.__dict__.pop(name, None)
         X, own = flat(self, X, reset=True, min_samples=2)
         X = self._into_range(X, fit=True)
         shape = shape_of(own, getattr(self, "sample_shape", None))
-        tables = without_none(self._tables(shape, len(X), seed_of(self.random_state)))
-        recipe = _engine.Recipe.of_json(json.dumps(tables))
-        watcher = Watcher(self.verbose, self.callback)
+        threads = threads_of(self.n_threads)
+        recipe = recipe_of(self._tables(shape, len(X), seed_of(self.random_state)))
+        watcher = Watcher(self.verbose, self.callback, self._callbacks())
         try:
-            self._network = _engine.Network.train(
-                recipe, channels_last(X, shape), shape, labels=None, run=None, resume=False, begin=None, memory=None,
-                threads=threads_of(self.n_threads), watcher=watcher,
-            )
+            with own_words():
+                self._network = _engine.Network.train(
+                    recipe, channels_last(X, shape), shape, labels=None, run=None, resume=False, begin=None,
+                    memory=None, threads=threads, watcher=watcher,
+                )
         finally:
             watcher.close()
         self.sample_shape_ = shape
@@ -67,6 +84,46 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.loss_ = watcher.history[-1]["loss"] if watcher.history else float("nan")
         self._set_learnt()
         return self
+
+    def _learn_on(self, X):
+        """One pass over samples, from where the last call has ended."""
+        trainer = self.__dict__.get("_trainer")
+        is_first = not hasattr(self, "_network")
+        if trainer is None:
+            self._validate_params()
+            for name, only in (("schedule", "constant"), ("revive", False), ("start", None)):
+                if getattr(self, name, only) != only:
+                    raise ValueError(f"partial_fit needs {name}={only!r}: nobody knows how many steps there will be")
+        X, own = flat(self, X, reset=is_first, min_samples=2 if is_first else 1)
+        shape = shape_of(own, getattr(self, "sample_shape", None)) if is_first else self.sample_shape_
+        expect_shape(self, own, shape)
+        X = self._into_range(X, fit=is_first)
+        threads = threads_of(self.n_threads)
+        if trainer is None:
+            recipe = recipe_of(self._tables(shape, len(X), seed_of(self.random_state)))
+            batch = min(self.batch_size, len(X))
+            with own_words():
+                trainer = _engine.Trainer(recipe, shape, None if is_first else self._network)
+        else:
+            batch = self._batch
+        if len(X) < batch:
+            raise ValueError(f"partial_fit needs at least the {batch} samples of a batch, got {len(X)}")
+        watcher = Watcher(self.verbose, self.callback)
+        try:
+            with own_words():
+                network = trainer.learn(channels_last(X, shape), shape, threads=threads, watcher=watcher)
+        finally:
+            watcher.close()
+        self._network, self._trainer, self._batch, self.sample_shape_ = network, trainer, batch, shape
+        self.history_ = (getattr(self, "history_", []) + watcher.history) if not is_first else watcher.history
+        self.n_iter_ = len(self.history_)
+        self.loss_ = watcher.history[-1]["loss"]
+        self._set_learnt()
+        return self
+
+    def _callbacks(self):
+        """Callbacks for the epochs of single layers, by the names of their recipes."""
+        return {}
 
     def _into_range(self, X, fit=False):
         """Samples as the network takes them."""
@@ -95,12 +152,11 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, own = flat(self, X, reset=False)
         shape = self.sample_shape_
-        if len(own) > 1 and shape_of(own) != shape:
-            raise ValueError(f"X has samples of the shape {own}, but {type(self).__name__} was fitted on {shape}")
+        expect_shape(self, own, shape)
         X = channels_last(self._into_range(X), shape)
         return getattr(self._network, what)(X, shape, threads_of(self.n_threads))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Floats:
         """The features of samples: the dense code, pooled if the estimator pools.
 
         Parameters
@@ -116,7 +172,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         features = self._encoded(X, "encode")
         return features.reshape(len(features), -1)
 
-    def codes(self, X):
+    def codes(self, X: ArrayLike) -> csr_array:
         """The sparse codes of samples, with exactly the winners of training.
 
         Lifetime sparsity is over batches of ``batch_size`` samples, in their order.
@@ -131,12 +187,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         codes : csr_array of shape (n_samples, n_codes), float32
             A row for each sample; maps come one after the other.
         """
-        from scipy.sparse import csr_array
-
         codes = self._encoded(X, "codes")
         return csr_array(codes.reshape(len(codes), -1))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> Floats:
         """What the network makes of samples, from their winners.
 
         Parameters
@@ -152,7 +206,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         made = self._encoded(X, "reconstruct")
         return self._out_of_range(made.reshape(len(made), -1))
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
         """Write a run folder, which the program ``wta`` and :func:`wta_learn.load` read.
 
         Parameters
@@ -161,16 +215,16 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             A new or empty folder.
         """
         check_is_fitted(self)
-        self._network.save(folder)
+        self._network.save(folder_of(folder))
 
     @property
-    def recipe_(self):
+    def recipe_(self) -> str:
         """The recipe, as the text of a TOML file."""
         check_is_fitted(self)
         return self._network.recipe.toml()
 
     @property
-    def checksum_(self):
+    def checksum_(self) -> str:
         """CRC-32 of the weights, as the program ``wta`` prints it."""
         check_is_fitted(self)
         return f"{self._network.checksum:08x}"

@@ -1,15 +1,27 @@
 """Whitening and local contrast."""
 
-import json
+from __future__ import annotations
+
+from typing import Any, Optional, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import check_is_fitted
 
 from . import _engine
+from ._aside import left_alone
 from ._constraints import COUNT, NOT_NEGATIVE, PAIR, POSITIVE, size
-from ._encoder import without_none
-from ._samples import channels_first, channels_last, flat, seed_of, shape_of, threads_of
+from ._encoder import recipe_of
+from ._samples import (
+    channels_first, channels_last, expect_finite, expect_shape, flat, seed_of, shape_of, threads_of,
+)
+from ._types import Floats, SampleShape, Seed, Size
+from ._words import own_words
+
+_White = TypeVar("_White", bound="ZCA")
+_Local = TypeVar("_Local", bound="LocalContrast")
 
 
 class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -31,19 +43,25 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "training": {"epochs": 1, "batch": 1, "optimizer": "adam", "rate": 1e-3,
                          "seed": seed_of(getattr(self, "random_state", 1))},
         }
-        return _engine.Recipe.of_json(json.dumps(without_none(tables)))
+        return recipe_of(tables)
 
     def _fit(self, X, min_samples):
         self._validate_params()
         # A fit that does not come to its end leaves nothing of the one before.
         self.__dict__.pop("_state", None)
         X, own = flat(self, X, reset=True, min_samples=min_samples)
+        self._expect_enough(len(X))
         self.sample_shape_ = shape_of(own, self.sample_shape)
         recipe, shape = self._recipe(), self.sample_shape_
-        self._state = _engine.Steps.fit(recipe, channels_last(X, shape), shape, threads=threads_of(self.n_threads))
+        threads = threads_of(self.n_threads)
+        with own_words():
+            self._state = _engine.Steps.fit(recipe, channels_last(X, shape), shape, threads=threads)
         return self
 
-    def transform(self, X):
+    def _expect_enough(self, count):
+        """Refuses too few samples."""
+
+    def transform(self, X: ArrayLike) -> Floats:
         """The samples as the step leaves them.
 
         Parameters
@@ -59,8 +77,15 @@ class _Step(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, own = flat(self, X, reset=False)
         shape = self.sample_shape_
+        expect_shape(self, own, shape)
+        container = _get_output_config("transform", estimator=self)["dense"]
+        if container != "default" and len(own) > 1:
+            raise ValueError(
+                f"set_output(transform={container!r}) is for rows of a matrix, but samples have the shape {own}: give "
+                "them as rows, and their shape as sample_shape"
+            )
         made = self._state.apply(channels_last(X, shape), shape, threads=threads_of(self.n_threads))
-        made = channels_first(made, shape)
+        made = channels_first(expect_finite(made, f"for {type(self).__name__}"), shape)
         return made.reshape(len(made), *own)
 
     def __sklearn_is_fitted__(self):
@@ -120,9 +145,15 @@ class ZCA(_Step):
     }
 
     def __init__(
-        self, regularization=0.1, *, patch_size=None, n_samples=None, sample_shape=None, random_state=None,
-        n_threads=None,
-    ):
+        self,
+        regularization: float = 0.1,
+        *,
+        patch_size: Optional[Size] = None,
+        n_samples: Optional[int] = None,
+        sample_shape: SampleShape = None,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+    ) -> None:
         self.regularization = regularization
         self.patch_size = patch_size
         self.n_samples = n_samples
@@ -138,7 +169,11 @@ class ZCA(_Step):
             "patch": size("patch_size", self.patch_size),
         }
 
-    def fit(self, X, y=None):
+    def _expect_enough(self, count):
+        if self.n_samples is not None and self.n_samples > count:
+            raise ValueError(f"n_samples is {self.n_samples}, but X has only {count} samples")
+
+    def fit(self: _White, X: ArrayLike, y: Any = None) -> _White:
         """Learn mean and matrix.
 
         Parameters
@@ -159,26 +194,29 @@ class ZCA(_Step):
         self.mean_, self.whitening_ = learnt["0.zca.mean"].ravel(), learnt["0.zca.matrix"]
         return self
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Floats:
         """The samples that were whitened to these; of whole samples only, not of patches.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or as in :meth:`fit`
             Whitened samples.
 
         Returns
         -------
-        X_new : ndarray of shape (n_samples, n_features), float32
+        X_new : ndarray of the shape of X, float32
             Samples.
         """
         check_is_fitted(self)
         if self.patch_size is not None:
             raise ValueError("whitening by patches has no inverse")
-        X = check_array(X, dtype=np.float32, allow_nd=True)
-        rows = channels_last(X.reshape(len(X), -1), self.sample_shape_).astype(np.float64)
-        solved = np.linalg.solve(self.whitening_.astype(np.float64), rows.T).T + self.mean_
-        return channels_first(solved.astype(np.float32), self.sample_shape_).reshape(X.shape)
+        X, own = flat(self, X, reset=False)
+        expect_shape(self, own, self.sample_shape_)
+        rows = channels_last(X, self.sample_shape_).astype(np.float64)
+        solved = left_alone(lambda: np.linalg.solve(self.whitening_.astype(np.float64), rows.T)).T + self.mean_
+        with np.errstate(over="ignore"):
+            solved = expect_finite(solved.astype(np.float32), "to come back from whitening")
+        return channels_first(solved, self.sample_shape_).reshape(len(X), *own)
 
 
 class LocalContrast(_Step):
@@ -212,7 +250,14 @@ class LocalContrast(_Step):
         "n_threads": "no_validation",
     }
 
-    def __init__(self, window=21, *, deviation=None, sample_shape=None, n_threads=None):
+    def __init__(
+        self,
+        window: int = 21,
+        *,
+        deviation: Optional[float] = None,
+        sample_shape: SampleShape = None,
+        n_threads: Optional[int] = None,
+    ) -> None:
         self.window = window
         self.deviation = deviation
         self.sample_shape = sample_shape
@@ -222,7 +267,7 @@ class LocalContrast(_Step):
         deviation = None if self.deviation is None else float(self.deviation)
         return {"step": "local-contrast", "window": self.window, "deviation": deviation}
 
-    def fit(self, X, y=None):
+    def fit(self: _Local, X: ArrayLike, y: Any = None) -> _Local:
         """Take note of the shape of the samples.
 
         Parameters

@@ -1,10 +1,18 @@
 """Restricted Boltzmann machines with winner-take-all sparsity."""
 
+from __future__ import annotations
+
+from typing import Any, Optional, TypeVar
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ._constraints import COMMON, COUNT, POSITIVE, SHARE, TRAINING
 from ._encoder import Encoder
+from ._types import Callback, Path, Seed
+
+_Own = TypeVar("_Own", bound="WTARBM")
 
 
 class WTARBM(Encoder):
@@ -86,25 +94,25 @@ class WTARBM(Encoder):
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        lifetime=0.3,
-        start=None,
-        gibbs_steps=1,
-        persistent=False,
-        mean_bias=False,
-        initial=0.01,
-        learning_rate=0.05,
-        momentum=0.9,
-        weight_decay=0.0,
-        root=False,
-        epochs=10,
-        batch_size=100,
-        random_state=None,
-        n_threads=None,
-        callback=None,
-        verbose=0,
-    ):
+        lifetime: Optional[float] = 0.3,
+        start: Optional[float] = None,
+        gibbs_steps: int = 1,
+        persistent: bool = False,
+        mean_bias: bool = False,
+        initial: float = 0.01,
+        learning_rate: float = 0.05,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        root: bool = False,
+        epochs: int = 10,
+        batch_size: int = 100,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+        callback: Callback = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.lifetime = lifetime
         self.start = start
@@ -127,6 +135,8 @@ class WTARBM(Encoder):
         if fit:
             low, high = float(X.min()), float(X.max())
             inside = low >= 0.0 and high <= 1.0
+            if not high - low < float(np.finfo(np.float32).max):
+                raise ValueError(f"X has numbers from {low:g} to {high:g}, too far apart for WTARBM: scale them first")
             self.range_ = (0.0, 1.0) if inside else (low, high if high > low else low + 1.0)
         low, high = self.range_
         return X if (low, high) == (0.0, 1.0) and fit else np.clip((X - low) / np.float32(high - low), 0.0, 1.0)
@@ -135,7 +145,30 @@ class WTARBM(Encoder):
         low, high = self.range_
         return X * np.float32(high - low) + np.float32(low)
 
-    def save(self, folder):
+    def partial_fit(self: _Own, X: ArrayLike, y: Any = None) -> _Own:
+        """Learn on from samples, in one pass over them in their order.
+
+        Weights, moments, Markov chains and the range of the first samples are kept from call to call;
+        numbers beyond that range are clipped. :meth:`fit` begins anew. The first call sets all parameters,
+        and the batch: ``batch_size`` samples, or as many as there are. What is left of the samples after
+        the last whole batch is left out. After :meth:`fit`, the first call begins with its weights, and
+        without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or as in :meth:`fit`
+            Samples, at least as many as a batch has.
+        y : Ignored
+            Not used.
+
+        Returns
+        -------
+        self : WTARBM
+            The estimator.
+        """
+        return self._learn_on(X)
+
+    def save(self, folder: Path) -> None:
         """Write a run folder, which the program ``wta`` and :func:`wta_learn.load` read.
 
         Parameters

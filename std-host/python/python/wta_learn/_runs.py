@@ -1,14 +1,21 @@
 """Recipes and run folders, as the program ``wta`` has them."""
 
+from __future__ import annotations
+
 import json
+import math
 import os
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 from sklearn.utils.validation import check_array
 
 from . import _engine
 from ._encoder import without_none
-from ._samples import channels_last, checked_shape, shape_of, threads_of
+from ._samples import channels_last, checked_shape, folder_of, shape_of, threads_of
+from ._types import Callback, Floats, Path, SampleShape
 from ._watch import Watcher
 
 
@@ -29,28 +36,47 @@ class Recipe:
     True
     """
 
-    def __init__(self, source):
+    def __init__(self, source: Union[Path, Dict[str, Any]]) -> None:
         if isinstance(source, dict):
-            self._engine = _engine.Recipe.of_json(json.dumps(without_none(source)))
-        else:
+            tables = without_none(source)
+            _expect_tables(tables)
+            self._engine = _engine.Recipe.of_json(json.dumps(tables))
+        elif isinstance(source, (str, os.PathLike)):
             self._engine = _engine.Recipe.load(os.fspath(source))
+        else:
+            raise TypeError(f"a recipe is a name, a path or a dict of tables, got {source!r}")
 
     @staticmethod
-    def names():
+    def names() -> List[str]:
         """The names of the built-in recipes."""
         return _engine.Recipe.names()
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The recipe's name."""
         return self._engine.name
 
-    def to_toml(self):
+    def to_toml(self) -> str:
         """The text of its TOML file."""
         return self._engine.toml()
 
     def __repr__(self):
         return f"Recipe({self.name!r}): {self._engine.about}"
+
+
+def _expect_tables(value, key=""):
+    """Refuses what a recipe's file cannot hold, by its key."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                raise ValueError(f"the keys of a recipe are strings, got {name!r}")
+            _expect_tables(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _expect_tables(inner, f"{key}.{index}")
+    elif not isinstance(value, (str, bool, int, float)) or (isinstance(value, float) and not
+    math.isfinite(value)):
+        raise ValueError(f"{key} is {value!r}, which is no value of a recipe")
 
 
 class Run:
@@ -66,54 +92,62 @@ class Run:
         The results of each epoch, if it was trained here.
     """
 
-    def __init__(self, network, folder=None, history=()):
+    def __init__(
+        self, network: _engine.Network, folder: Optional[str] = None, history: Sequence[Dict[str, Any]] = ()
+    ) -> None:
         self._network = network
         self.folder = folder
         self.history = list(history)
         self.sample_shape = tuple(network.shape)
 
     @property
-    def recipe(self):
+    def recipe(self) -> str:
         """The recipe, as the text of a TOML file."""
         return self._network.recipe.toml()
 
     @property
-    def checksum(self):
+    def checksum(self) -> str:
         """CRC-32 of the weights, as the program prints it."""
         return f"{self._network.checksum:08x}"
 
     @property
-    def classes(self):
+    def classes(self) -> List[str]:
         """The names of the classes of the samples."""
         return self._network.classes
 
-    def parameters(self):
+    def parameters(self) -> Dict[str, Floats]:
         """The weights of the last layer by name, in the layouts of ``torch.nn``."""
         return self._network.parameters()
 
-    def transform(self, X, n_threads=None):
+    def transform(self, X: ArrayLike, n_threads: Optional[int] = None) -> Floats:
         """The features of samples: an array of n x maps x rows x columns, or n x units."""
         return self._encoded(X, "encode", n_threads)
 
-    def codes(self, X, n_threads=None):
-        """The codes of samples with exactly the winners of training."""
-        return self._encoded(X, "codes", n_threads)
+    def codes(
+        self, X: ArrayLike, n_threads: Optional[int] = None, *, sparse: bool = False
+    ) -> Union[Floats, csr_array]:
+        """The codes of samples with exactly the winners of training.
 
-    def reconstruct(self, X, n_threads=None):
+        They are an array, or with ``sparse`` a CSR matrix with a row for each sample.
+        """
+        codes = self._encoded(X, "codes", n_threads)
+        return csr_array(codes.reshape(len(codes), -1)) if sparse else codes
+
+    def reconstruct(self, X: ArrayLike, n_threads: Optional[int] = None) -> Floats:
         """What the network makes of samples, from their winners."""
         return self._encoded(X, "reconstruct", n_threads)
 
-    def predict(self, X, n_threads=None):
+    def predict(self, X: ArrayLike, n_threads: Optional[int] = None) -> NDArray[np.str_]:
         """The classes of samples, by the classifier of the run folder's last evaluation."""
         return np.asarray(self._predicted(X, n_threads)[0])
 
-    def decision_function(self, X, n_threads=None):
+    def decision_function(self, X: ArrayLike, n_threads: Optional[int] = None) -> Floats:
         """The score of each class for each sample, by the classifier of the last evaluation."""
         return self._predicted(X, n_threads)[1]
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
         """Write a run folder."""
-        self._network.save(folder)
+        self._network.save(folder_of(folder))
 
     def _predicted(self, X, n_threads):
         if self.folder is None:
@@ -129,7 +163,7 @@ class Run:
         return f"Run({self._network.recipe.name!r}, weights {self.checksum})"
 
 
-def load(folder, sample_shape=None):
+def load(folder: Path, sample_shape: SampleShape = None) -> Run:
     """Load the network of a run folder.
 
     Parameters
@@ -144,15 +178,24 @@ def load(folder, sample_shape=None):
     run : Run
         The network.
     """
-    folder = os.fspath(folder)
+    folder = folder_of(folder)
     shape = None if sample_shape is None else checked_shape(sample_shape)
     return Run(_engine.Network.load(folder, shape), folder)
 
 
 def train(
-    recipe, X, y=None, *, run=None, resume=False, begin=None, sample_shape=None, n_threads=None, callback=None,
-    verbose=0,
-):
+    recipe: Union[Recipe, Path, Dict[str, Any]],
+    X: ArrayLike,
+    y: Optional[ArrayLike] = None,
+    *,
+    run: Optional[Path] = None,
+    resume: bool = False,
+    begin: Optional[Path] = None,
+    sample_shape: SampleShape = None,
+    n_threads: Optional[int] = None,
+    callback: Callback = None,
+    verbose: int = 0,
+) -> Run:
     """Train a recipe, to the bits of ``wta train``.
 
     Parameters
@@ -191,15 +234,17 @@ def train(
     >>> train("digits-demo", X, y).sample_shape
     (1, 28, 28)
     """
+    if resume and run is None:
+        raise ValueError("resume needs run: the folder with the checkpoint to go on from")
     recipe = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
     X, shape = _samples(X, sample_shape)
     labels = None if y is None else _labels(y)
     watcher = Watcher(verbose, callback)
-    folder = None if run is None else os.fspath(run)
+    folder = None if run is None else folder_of(run, "run")
     try:
         network = _engine.Network.train(
             recipe._engine, X, shape, labels=labels, run=folder, resume=bool(resume),
-            begin=None if begin is None else os.fspath(begin), memory=None, threads=threads_of(n_threads),
+            begin=None if begin is None else folder_of(begin, "begin"), memory=None, threads=threads_of(n_threads),
             watcher=watcher,
         )
     finally:
@@ -216,5 +261,7 @@ def _labels(y):
 
 def _samples(X, sample_shape):
     X = check_array(X, dtype=np.float32, allow_nd=True)
+    if X.ndim > 4:
+        raise ValueError(f"samples have 1 to 3 dimensions, but these have {X.ndim - 1}")
     shape = shape_of(X.shape[1:], sample_shape)
     return channels_last(X.reshape(len(X), -1), shape), shape

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
@@ -61,6 +62,27 @@ def flat(estimator, X, *, reset, min_samples=1):
         estimator, X, reset=reset, dtype=np.float32, order="C", ensure_min_samples=min_samples, accept_sparse=False
     )
     return in_order(X), sample if len(sample) > 1 else (X.shape[1],)
+
+
+def folder_of(path, name="folder"):
+    """The path of a folder as text."""
+    path = os.fspath(path)
+    if not path:
+        raise ValueError(f"{name} must be the path of a folder, got an empty one")
+    return path
+
+
+def expect_shape(estimator, own, shape):
+    """Refuses arrays whose samples have another shape than those that the estimator was fitted on."""
+    if len(own) > 1 and shape_of(own) != shape:
+        raise ValueError(f"X has samples of the shape {own}, but {type(estimator).__name__} was fitted on {shape}")
+
+
+def expect_finite(made, what):
+    """Refuses numbers that have grown beyond those of ``float32``."""
+    if not np.isfinite(made).all():
+        raise ValueError(f"X holds numbers that are too large {what}: scale them first")
+    return made
 
 
 def in_order(X):

@@ -1,9 +1,17 @@
 """One scale for all features."""
 
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._types import Matrix, Rows
+
+_Own = TypeVar("_Own", bound="UnitAverageNorm")
 
 
 class UnitAverageNorm(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -28,7 +36,7 @@ class UnitAverageNorm(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     True
     """
 
-    def fit(self, X, y=None):
+    def fit(self: _Own, X: Matrix, y: Any = None) -> _Own:
         """Learn the factor.
 
         Parameters
@@ -44,12 +52,25 @@ class UnitAverageNorm(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
-        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
-        norm = float(np.sqrt(np.asarray(squares, dtype=np.float64)).mean())
-        self.scale_ = 1.0 / norm if norm > 0 else 1.0
+        with np.errstate(over="ignore"):
+            norm = self._norm(X)
+            if norm == 0 or not np.isfinite(norm):
+                # Squares may be beyond the numbers of float32.
+                norm = self._norm(X.astype(np.float64))
+            scale = 1.0 / norm if norm > 0 else 1.0
+            as_used = X.dtype.type(scale)
+        if as_used == 0 or not np.isfinite(as_used):
+            size = "large" if norm > 1 else "small"
+            raise ValueError(f"X holds numbers that are too {size} for UnitAverageNorm: scale them first")
+        self.scale_ = scale
         return self
 
-    def transform(self, X):
+    @staticmethod
+    def _norm(X):
+        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+        return float(np.sqrt(np.asarray(squares, dtype=np.float64)).mean())
+
+    def transform(self, X: Matrix) -> Rows:
         """Scale features.
 
         Parameters
@@ -66,7 +87,7 @@ class UnitAverageNorm(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False)
         return X * X.dtype.type(self.scale_)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Matrix) -> Rows:
         """Undo the scaling.
 
         Parameters

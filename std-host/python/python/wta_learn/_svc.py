@@ -1,10 +1,14 @@
 """The linear SVM."""
 
+from __future__ import annotations
+
 import inspect
 import warnings
 from numbers import Integral, Real
+from typing import Any, Dict, Optional, TypeVar, Union
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -17,8 +21,10 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from . import _engine
 from ._constraints import options
 from ._samples import in_order, seed_of, threads_of
+from ._types import Matrix, Seed
 from ._watch import Watcher
 
+_Own = TypeVar("_Own", bound="LinearSVC")
 
 # Rows times features times classes for which threads cost more time than they save.
 SMALL = 100_000
@@ -32,6 +38,10 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
     side by side on all threads. Features that are 0 cost nothing, in dense matrices too. Few features are
     solved by Newton's method instead, to the minimum whatever their scale.
 
+    Of scikit-learn's parameters, ``penalty``, ``loss``, ``dual`` and ``multi_class`` are not there: the
+    norm of the weights is squared and so is the hinge, for which both solvers are made; ``solver`` says
+    which; and classes are always solved one against the rest.
+
     Parameters
     ----------
     C : float, default=1.0
@@ -44,13 +54,14 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         scikit-learn: a measure that depends on the scale of the loss, and asks for many times as many passes.
     solver : {"auto", "dual", "newton"}, default="auto"
         Coordinate descent on the dual, for many features; Newton's method on the primal, for few; or the
-        one that is likely to be faster.
+        one that is likely to be faster. The dual refuses rows whose norm is more than 1e6, which
+        ``float32`` would not solve: scale such features.
     fit_intercept : bool, default=True
         Whether there is an intercept.
     intercept_scaling : float, default=1.0
         The constant feature whose weight the intercept is; the larger, the less it is held down.
     class_weight : dict or "balanced", default=None
-        What classes weigh.
+        What classes weigh; a class of the weight 0 has no loss of its own.
     max_iter : int, default=1000
         The most passes over the samples, or steps of Newton's method.
     random_state : int, RandomState instance or None, default=None
@@ -102,19 +113,19 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
 
     def __init__(
         self,
-        C=1.0,
+        C: float = 1.0,
         *,
-        tol=1e-4,
-        criterion="gap",
-        solver="auto",
-        fit_intercept=True,
-        intercept_scaling=1.0,
-        class_weight=None,
-        max_iter=1000,
-        random_state=None,
-        n_threads=None,
-        verbose=0,
-    ):
+        tol: float = 1e-4,
+        criterion: str = "gap",
+        solver: str = "auto",
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1.0,
+        class_weight: Union[Dict[Any, float], str, None] = None,
+        max_iter: int = 1000,
+        random_state: Seed = None,
+        n_threads: Optional[int] = None,
+        verbose: int = 0,
+    ) -> None:
         self.C = C
         self.tol = tol
         self.criterion = criterion
@@ -127,7 +138,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         self.n_threads = n_threads
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self: _Own, X: Matrix, y: ArrayLike, sample_weight: Optional[ArrayLike] = None) -> _Own:
         """Fit to labelled samples.
 
         Parameters
@@ -200,7 +211,11 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         # "balanced" counts weights, where scikit-learn's own LinearSVC does.
         if row_weights is not None and "sample_weight" in inspect.signature(compute_class_weight).parameters:
             more["sample_weight"] = row_weights
-        return compute_class_weight(self.class_weight, classes=self.classes_, y=y, **more).tolist()
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y, **more).tolist()
+        for label, weight in zip(self.classes_, weights):
+            if weight != 0 and not 1e-9 <= weight <= 1e9:
+                raise ValueError(f"class_weight of {label!r} is {weight}, but must be 0, or from 1e-9 to 1e9")
+        return weights
 
     @staticmethod
     def _rows(X, threads):

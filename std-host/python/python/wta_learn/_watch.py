@@ -6,13 +6,18 @@ import sys
 class Watcher:
     """What the engine calls with its events."""
 
-    def __init__(self, verbose, callback=None):
+    def __init__(self, verbose, callback=None, callbacks=None):
         self.history = []
+        # Of single networks of a stack, by the names of their recipes.
+        self._callbacks = callbacks or {}
+        self._training = None
         self._verbose = verbose
         self._callback = callback
         self._bar = None
 
     def __call__(self, event, *values):
+        if event == "begin" and values[0].startswith("train "):
+            self._training = values[0][len("train "):]
         if event == "epoch":
             self._epoch(*values)
         elif self._verbose:
@@ -23,8 +28,9 @@ class Watcher:
         if self._verbose:
             line = f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.4g}, dead {row['dead_share']:.1%}"
             self._print(f"{line}, {row['seconds']:.1f} s")
-        if self._callback is not None:
-            self._callback(dict(row))
+        for callback in (self._callbacks.get(self._training), self._callback):
+            if callback is not None:
+                callback(dict(row))
 
     def _begin(self, phase, total):
         try:
