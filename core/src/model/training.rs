@@ -52,7 +52,8 @@ mod key {
 }
 
 /// Bits of [`key::GUARD`]. What the guard has: a range of inputs, a limit of inputs, a norm; bad images are
-/// skipped. And one more, so that a reader that does not know of it refuses the state: atoms have a norm of 1.
+/// skipped. And one more, so that a reader that does not know of it refuses the state: atoms have a norm of
+/// 1.
 mod guarded {
     pub(super) const INPUTS: u32 = 1;
     pub(super) const LIMIT: u32 = 2;

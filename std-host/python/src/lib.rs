@@ -8,6 +8,7 @@
 mod arrays;
 mod digits;
 mod error;
+mod export;
 mod network;
 mod predict;
 mod recipe;
@@ -32,7 +33,7 @@ mod _engine {
     #[pymodule_export]
     use super::trainer::Trainer;
     #[pymodule_export]
-    use super::{digits::digits, instruction_set, predict::predict};
+    use super::{digits::digits, export::export_run, instruction_set, predict::predict};
 }
 
 /// The instruction set that is used: the weights of a recipe depend on it in their last bits.

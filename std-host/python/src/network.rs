@@ -10,13 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use wta::encode::{FeatureEncoder, Part, Reconstruction, TrainedCode, Written};
 use wta::preprocess::Samples;
-use wta::run::model::tensors_of;
+use wta::run::model::{Tensor, tensors_of};
 use wta::run::{Run, SampleKind};
 use wta::train::{Options, train, train_into};
 use wta::{Isa, Trained};
 
 use crate::arrays::{Sides, array, samples, shape_of, sides_of};
 use crate::error::raised;
+use crate::export;
 use crate::recipe::Recipe;
 use crate::work;
 
@@ -163,8 +164,16 @@ impl Network {
 
     /// The parameters of the last layer by the names of `model.safetensors`, in the layouts of `torch.nn`.
     fn parameters(&self, py: Python<'_>) -> PyResult<BTreeMap<String, Py<PyAny>>> {
-        let tensors = tensors_of(&self.trained.network(), &self.trained.parameters);
+        let mut tensors = tensors_of(&self.trained.network(), &self.trained.parameters);
+        if let Some(values) = self.trained.thresholds.clone() {
+            tensors.push(Tensor { name: "thresholds".to_owned(), shape: vec![values.len()], values });
+        }
         tensors.into_iter().map(|t| Ok((t.name, array(py, t.values, &t.shape)?))).collect()
+    }
+
+    /// Writes the network for other programs: `"wta"` for devices, `"onnx"`, or the folder of `"saelens"`.
+    fn export(&self, py: Python<'_>, path: PathBuf, format: &str) -> PyResult<()> {
+        py.detach(|| export::written(&path, format, &self.trained)).map_err(raised)
     }
 
     /// The dimensions of a sample's features: maps, rows and columns, or units.

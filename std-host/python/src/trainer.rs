@@ -10,7 +10,7 @@ use wta::preprocess::{Preprocess, Samples};
 use wta::ranks::Alone;
 use wta::recipe::Resolved;
 use wta::run::SampleKind;
-use wta::train::{BatchTrainer, ImageSet, Options, TrainingSet, Whole, initialise};
+use wta::train::{BatchTrainer, ImageSet, Learnt, Notes, Options, TrainingSet, Whole, initialise};
 use wta::{EpochMetrics, Error, Isa, Trained};
 
 use crate::arrays::{Sides, samples, shape_of, sides_of};
@@ -33,6 +33,8 @@ struct State {
     parameters: Vec<f32>,
     /// The optimiser's; empty before the first step.
     moments: Vec<f32>,
+    /// What was noted of each unit.
+    notes: Notes,
     /// Steps and calls done.
     steps: u64,
     calls: u64,
@@ -40,8 +42,8 @@ struct State {
     kind: Option<SampleKind>,
 }
 
-/// What pickle keeps: the recipe, the shape, parameters, moments, steps and calls.
-type Kept = (Recipe, Sides, Vec<f32>, Vec<f32>, u64, u64);
+/// What pickle keeps: the recipe, the shape, parameters, moments, notes, steps and calls.
+type Kept = (Recipe, Sides, Vec<f32>, Vec<f32>, (Vec<f32>, Vec<u64>), u64, u64);
 
 #[pymethods]
 impl Trainer {
@@ -51,11 +53,17 @@ impl Trainer {
     #[pyo3(signature = (recipe, shape, begin))]
     fn new(recipe: &Bound<'_, Recipe>, shape: Sides, begin: Option<&Bound<'_, Network>>) -> PyResult<Self> {
         let resolved = recipe.get().recipe.resolve(shape_of(shape)).map_err(raised)?;
-        let parameters = begin.map_or(Vec::new(), |network| network.get().parameters_of_last());
+        let mut parameters = begin.map_or(Vec::new(), |network| network.get().parameters_of_last());
         if begin.is_some() && parameters.len() != resolved.network().parameters_len() {
             return Err(PyValueError::new_err("the parameters describe another network than the fitted one"));
         }
-        let state = State { parameters, moments: Vec::new(), steps: 0, calls: 0, kind: None };
+        if begin.is_some() {
+            let training = resolved.training(usize::MAX).map_err(raised)?;
+            let learnt = Learnt { parameters, thresholds: None };
+            parameters = learnt.in_training(&resolved.network(), &training).map_err(raised)?;
+        }
+        let (moments, notes) = (Vec::new(), Notes::default());
+        let state = State { parameters, moments, notes, steps: 0, calls: 0, kind: None };
         Ok(Self { resolved: Arc::new(resolved), state: Mutex::new(state) })
     }
 
@@ -66,21 +74,27 @@ impl Trainer {
         shape: Sides,
         parameters: Vec<f32>,
         moments: Vec<f32>,
+        noted: (Vec<f32>, Vec<u64>),
         steps: u64,
         calls: u64,
     ) -> PyResult<Self> {
         let resolved = recipe.get().recipe.resolve(shape_of(shape)).map_err(raised)?;
-        let state = State { parameters, moments, steps, calls, kind: None };
+        let (thresholds, silent) = noted;
+        let notes = Notes { thresholds, silent };
+        let state = State { parameters, moments, notes, steps, calls, kind: None };
         Ok(Self { resolved: Arc::new(resolved), state: Mutex::new(state) })
     }
 
     /// For pickle.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Kept)> {
         let trainer = slf.get();
-        let State { parameters, moments, steps, calls, .. } = trainer.state().clone();
+        let State { parameters, moments, notes, steps, calls, .. } = trainer.state().clone();
         let recipe = Recipe { recipe: trainer.resolved.recipe().clone() };
         let shape = sides_of(trainer.resolved.image());
-        Ok((slf.get_type().getattr("of_state")?, (recipe, shape, parameters, moments, steps, calls)))
+        Ok((
+            slf.get_type().getattr("of_state")?,
+            (recipe, shape, parameters, moments, (notes.thresholds, notes.silent), steps, calls),
+        ))
     }
 
     /// Learns from samples once, batch by batch in their order; what is left of them after the last whole
@@ -101,11 +115,20 @@ impl Trainer {
             self.resolved.expect_image(samples.image_shape())?;
             state.learn(&self.resolved, &samples, observer)
         })?;
+        let training = self.resolved.training(usize::MAX).map_err(raised)?;
+        let whole = Whole {
+            parameters: (&learnt.parameters[..]).into(),
+            moments: (&[][..]).into(),
+            notes: learnt.notes.clone(),
+        };
+        let Learnt { parameters, thresholds } =
+            Learnt::of(&self.resolved.network(), &training, &whole).map_err(raised)?;
         let trained = Trained {
             resolved: Arc::clone(&self.resolved),
-            parameters: learnt.parameters.clone(),
+            parameters,
             preprocess: Arc::new(Preprocess::none(self.resolved.image())),
             below: None,
+            thresholds,
         };
         let kind = learnt.kind.clone();
         *self.state() = learnt;
@@ -139,10 +162,12 @@ impl State {
         }
         let mut trainer =
             BatchTrainer::among(Arc::new(Alone), Isa::detect(), network, training, recipe.gibbs())?;
+        trainer.note_as(&recipe.dictionary)?;
         self.moments.resize(trainer.whole_moments_len(), 0.0);
         trainer.distribute(Some(Whole {
             parameters: std::mem::take(&mut self.parameters).into(),
             moments: std::mem::take(&mut self.moments).into(),
+            notes: std::mem::take(&mut self.notes),
         }))?;
         trainer.step = self.steps;
         let (batches, len) = (samples.len() / training.batch, network.input().len());
@@ -181,10 +206,14 @@ impl State {
             held_out_unexplained: None,
             held_out_active: None,
             held_out_dead_share: None,
+            held_out_dense_share: None,
+            held_out_l1: None,
+            held_out_cosine: None,
             rate: f64::from(training.optimizer.rate_at(self.steps.saturating_sub(1), training.steps)),
             seconds: start.elapsed().as_secs_f64(),
         };
         if let Some(whole) = trainer.collect()? {
+            self.notes = whole.notes.clone();
             (self.parameters, self.moments) = (whole.parameters.into_owned(), whole.moments.into_owned());
         }
         observer.epoch(&row, self.calls as usize);

@@ -199,8 +199,8 @@ pub fn side_by_side(
     grid(tiles.collect(), 2.0)
 }
 
-/// A row for each atom: the atom on its own scale, then samples, of which black is the smallest number of all,
-/// white the largest. A row with fewer samples than others is filled up.
+/// A row for each atom: the atom on its own scale, then samples, of which black is the smallest number of
+/// all, white the largest. A row with fewer samples than others is filled up.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 
 use wta_core::{Shape, Size};
 
-use super::dictionary;
+use super::check_dictionary;
 use super::features::ThresholdRecipe;
 use super::network::{Architecture, InitialRecipe};
 use super::signs::Signs;
@@ -80,7 +80,7 @@ impl Recipe {
         self.check_network()?;
         self.check_training()?;
         self.sparsity.check()?;
-        dictionary::check(self)?;
+        check_dictionary::check(self)?;
         if let InitialRecipe::Normal(deviation) = self.network.initial()
             && !(deviation.is_finite() && deviation > 0.0)
         {

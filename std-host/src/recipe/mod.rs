@@ -15,6 +15,7 @@ mod below;
 mod builder;
 mod built_in;
 mod check;
+mod check_dictionary;
 mod data;
 mod dictionary;
 mod differences;

@@ -11,7 +11,8 @@ use wta_core::{Selection, Shape, Size, Sparsity};
 use crate::extent::Extent;
 use crate::problem::Problem;
 
-/// How sparse the code is in training; without `lifetime`, `per-sample` and `per-batch`, spatial sparsity alone.
+/// How sparse the code is in training; without `lifetime`, `per-sample` and `per-batch`, spatial sparsity
+/// alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SparsityRecipe {
@@ -31,8 +32,9 @@ pub struct SparsityRecipe {
     #[schemars(range(min = 1), example = 32)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_batch: Option<usize>,
-    /// What `lifetime`, `per-sample` or `per-batch` is at the first step, from where it falls to its end [default: it does
-    /// not fall]. Units that never win never learn; a denser beginning leaves fewer of them behind.
+    /// What `lifetime`, `per-sample` or `per-batch` is at the first step, from where it falls to its end
+    /// [default: it does not fall]. Units that never win never learn; a denser beginning leaves fewer of them
+    /// behind.
     #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0), example = 1.0)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<f32>,

@@ -143,8 +143,8 @@ pub enum OptimizerRecipe {
     },
 }
 
-/// `"constant"`, `"linear"`, `{ step = { at = 0.7, factor = 0.1 } }` or `{ ramps = { rise = 0.05, fall = 0.2 }
-/// }`.
+/// `"constant"`, `"linear"`, `{ step = { at = 0.7, factor = 0.1 } }` or
+/// `{ ramps = { rise = 0.05, fall = 0.2 } }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum ScheduleRecipe {

@@ -12,8 +12,8 @@
 //! 4. If the layer is the only one, and the decoder's kernel as large as its own, the filter's atom is the
 //!    same patch, with the norm of He's atoms.
 //!
-//! `initial = "transposed"` is for dictionaries: atoms are random directions of norm 1, and the filters are the
-//! same. Where training is centred, the decoder's bias begins as the mean of the samples.
+//! `initial = "transposed"` is for dictionaries: atoms are random directions of norm 1, and the filters are
+//! the same. Where training is centred, the decoder's bias begins as the mean of the samples.
 //!
 //! The receptive fields include those that reach over the border, with their zeros, so that no filter
 //! responds to the border itself.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use wta_core::{Random, TrainingConfig, unfold};
+use wta_core::{Random, TrainingConfig};
 use wta_simd::Isa;
 
 use super::books::{Books, Progress};
@@ -15,7 +15,7 @@ use super::options::Outcome;
 use super::place::Place;
 use super::revive::revive;
 use super::set::{TrainingSet, Watched};
-use super::step::{BatchTrainer, DeadUnits, Whole};
+use super::step::{BatchTrainer, Whole};
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
 use crate::observer::Observer;
@@ -55,10 +55,7 @@ impl<'a> Session<'a> {
         let (network, gibbs) = (resolved.network(), resolved.recipe().gibbs());
         let maps = network.code().channels;
         let mut trainer = BatchTrainer::among(team.ranks(), isa, network, training, gibbs)?;
-        let dictionary = resolved.recipe().dictionary;
-        let dead = dictionary.dead_units;
-        let dead = dead.map(|dead| DeadUnits { units: dead.units, weight: dead.weight, after: dead.after });
-        trainer.note(dictionary.thresholds, dead)?;
+        trainer.note_as(&resolved.recipe().dictionary)?;
         let (mut epoch_loss, mut survived) = (0.0, vec![0; maps]);
         let (mut began, mut whole) = (None, None);
         if let Some(run) = place.checkpointed() {
@@ -99,17 +96,18 @@ impl<'a> Session<'a> {
     pub(super) fn begin_with(&mut self, from: Option<&Run>) -> Result<()> {
         let from = from.filter(|_| self.trainer.step == 0);
         let network = self.resolved.network();
-        let mut model = match from.filter(|_| self.team.is_first()) {
-            Some(from) => Some(from.model(&network)?),
+        let model = match from.filter(|_| self.team.is_first()) {
+            Some(from) => {
+                let parameters = from.model(&network)?.parameters;
+                let learnt = Learnt { parameters, thresholds: None };
+                Some(learnt.in_training(&network, &self.training)?)
+            }
             None => None,
         };
-        if let (true, Some(model)) = (self.training.dictionary.centred, &mut model) {
-            unfold(&network, &mut model.parameters)?;
-        }
         if !self.team.first_says(model.is_some())? {
             return Ok(());
         }
-        self.trainer.begin_with(model.map(|model| model.parameters))?;
+        self.trainer.begin_with(model)?;
         self.has_weights = true;
         // A resume must not begin with other weights.
         self.save_checkpoint()

@@ -1,5 +1,5 @@
-//! `wta eval` of a run whose samples have no labels: how well the network reconstructs samples that it was not
-//! trained on, and how sparse their codes are.
+//! `wta eval` of a run whose samples have no labels: how well the network reconstructs samples that it was
+//! not trained on, and how sparse their codes are.
 
 use std::path::Path;
 

@@ -5,6 +5,7 @@
 mod codes;
 mod data_sets;
 mod detect;
+mod dictionaries;
 mod export;
 mod files_and_signals;
 mod import;

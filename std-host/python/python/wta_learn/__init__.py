@@ -19,6 +19,7 @@ True
 from ._autoencoder import StackedWTA, WTAAutoencoder
 from ._digits import load_digits
 from ._engine import instruction_set
+from ._export import export
 from ._preprocessing import LocalContrast, ZCA
 from ._rbm import WTARBM
 from ._runs import Recipe, Run, load, train
@@ -37,6 +38,7 @@ __all__ = [
     "WTAAutoencoder",
     "WTARBM",
     "ZCA",
+    "export",
     "instruction_set",
     "load",
     "load_digits",

@@ -7,7 +7,7 @@ from typing import Any, Optional, Sequence, Tuple, TypeVar, Union
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._constraints import COMMON, COUNT, PAIR, POSITIVE, SHARE, TRAINING, options, pool_of, size
+from ._constraints import COMMON, COUNT, PAIR, POSITIVE, RATE, SHARE, TRAINING, options, pool_of, size
 from ._encoder import Encoder, recipe_of
 from ._types import Callback, Floats, SampleShape, Seed, Size
 
@@ -37,12 +37,29 @@ class WTAAutoencoder(Encoder):
     lifetime : float, default=0.05
         The share of each unit's or map's activations over the batch that lives; None for all.
     per_sample : int, default=None
-        Instead: how many of each sample's winners live (k-sparse autoencoders).
+        Instead: how many of each sample's winners live (k-sparse autoencoders, TopK).
+    per_batch : int, default=None
+        Instead: how many of each sample's winners live on average, the largest of the batch (BatchTopK).
     spatial : bool or int or (int, int), default=True
         Rows and columns of windows that each feature map is cut into, with one winner each; True is one
         window.
     tied : bool, default=False
         Whether the decoder is the encoder transposed.
+    centred : bool, default=False
+        Whether the decoder's bias is taken off the samples before they are encoded; it begins as their
+        mean. For a fully connected network of one layer, as the next two and ``dead_units``.
+    unit_atoms : bool, default=False
+        Whether atoms have a norm of 1, also on feature maps.
+    thresholds : bool, default=False
+        Whether features are cut at the activation with which each unit survived in training, on average:
+        a sparse code that does not depend on the samples beside it.
+    dead_units : int, default=None
+        How many dead units learn from what the winners leave of each sample (AuxK). Needs ``per_sample``
+        or ``per_batch``.
+    dead_after : int, default=100000
+        A unit is dead that has survived in none of so many samples.
+    dead_weight : float, default=0.03125
+        The weight of the dead units' loss.
     signs : {"positive", "both"}, default="positive"
         Which signs of a response become features.
     threshold : {"none", "triangle"}, default="none"
@@ -53,16 +70,18 @@ class WTAAutoencoder(Encoder):
         The side of the windows in which features are the largest activation, and the stride.
     average : bool, default=False
         Whether they are the mean of a window instead.
-    initial : {"he", "patches"} or float, default="he"
-        Initial weights: He's random ones, patches of the samples, or normal ones of this deviation.
+    initial : {"he", "patches", "transposed"} or float, default="he"
+        Initial weights: He's random ones, patches of the samples, atoms of norm 1 with filters that are the
+        same, or normal ones of this deviation.
     optimizer : {"adam", "sgd"}, default="adam"
         The optimizer.
     learning_rate : float, default=1e-3
         Its rate.
     momentum : float, default=0.9
         Of ``sgd``.
-    schedule : {"constant", "linear"}, default="constant"
-        How the rate goes on: it stays, or falls to 0.
+    schedule : {"constant", "linear"} or (float, float), default="constant"
+        How the rate goes on: it stays, or falls to 0; or the shares of all steps in which it rises and
+        falls.
     weight_decay : float, default=0.0
         L2 penalty on weights.
     revive : bool, default=False
@@ -89,6 +108,8 @@ class WTAAutoencoder(Encoder):
         The dictionary: ``(n_components, n_features)``, or ``(maps, channels, rows, columns)``.
     intercept_ : ndarray
         The decoder's bias.
+    thresholds_ : ndarray or None
+        The activation that each unit has to exceed, with ``thresholds``.
     feature_shape_ : tuple
         The shape of a sample's features.
     history_ : list of dict
@@ -132,6 +153,13 @@ class WTAAutoencoder(Encoder):
         "strides": [COUNT, *PAIR],
         "lifetime": [None, SHARE],
         "per_sample": [None, COUNT],
+        "per_batch": [None, COUNT],
+        "centred": ["boolean"],
+        "unit_atoms": ["boolean"],
+        "thresholds": ["boolean"],
+        "dead_units": [None, COUNT],
+        "dead_after": [COUNT],
+        "dead_weight": [RATE],
         "spatial": ["boolean", COUNT, *PAIR],
         "tied": ["boolean"],
         "signs": [options("positive", "both")],
@@ -139,9 +167,9 @@ class WTAAutoencoder(Encoder):
         "root": ["boolean"],
         "pool": [None, *PAIR],
         "average": ["boolean"],
-        "initial": [options("he", "patches"), POSITIVE],
+        "initial": [options("he", "patches", "transposed"), POSITIVE],
         "optimizer": [options("adam", "sgd")],
-        "schedule": [options("constant", "linear")],
+        "schedule": [options("constant", "linear"), *PAIR],
         "revive": ["boolean"],
         "sample_shape": "no_validation",
     }
@@ -156,8 +184,15 @@ class WTAAutoencoder(Encoder):
         strides: Size = 1,
         lifetime: Optional[float] = 0.05,
         per_sample: Optional[int] = None,
+        per_batch: Optional[int] = None,
         spatial: Union[bool, Size] = True,
         tied: bool = False,
+        centred: bool = False,
+        unit_atoms: bool = False,
+        thresholds: bool = False,
+        dead_units: Optional[int] = None,
+        dead_after: int = 100_000,
+        dead_weight: float = 0.03125,
         signs: str = "positive",
         threshold: str = "none",
         root: bool = False,
@@ -167,7 +202,7 @@ class WTAAutoencoder(Encoder):
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
         momentum: float = 0.9,
-        schedule: str = "constant",
+        schedule: Union[str, Tuple[float, float]] = "constant",
         weight_decay: float = 0.0,
         revive: bool = False,
         epochs: int = 10,
@@ -185,8 +220,15 @@ class WTAAutoencoder(Encoder):
         self.strides = strides
         self.lifetime = lifetime
         self.per_sample = per_sample
+        self.per_batch = per_batch
         self.spatial = spatial
         self.tied = tied
+        self.centred = centred
+        self.unit_atoms = unit_atoms
+        self.thresholds = thresholds
+        self.dead_units = dead_units
+        self.dead_after = dead_after
+        self.dead_weight = dead_weight
         self.signs = signs
         self.threshold = threshold
         self.root = root
@@ -209,8 +251,11 @@ class WTAAutoencoder(Encoder):
 
     def _tables(self, shape, n_samples, seed):
         initial = self.initial if isinstance(self.initial, str) else {"normal": float(self.initial)}
-        lifetime = None if self.per_sample is not None or self.lifetime is None else float(self.lifetime)
-        sparsity = {"lifetime": lifetime, "per-sample": self.per_sample}
+        if self.per_sample is not None and self.per_batch is not None:
+            raise ValueError("per_sample and per_batch are two ways to choose winners: give one of them")
+        competes = self.per_sample is not None or self.per_batch is not None
+        lifetime = None if competes or self.lifetime is None else float(self.lifetime)
+        sparsity = {"lifetime": lifetime, "per-sample": self.per_sample, "per-batch": self.per_batch}
         self._expect_kernels(shape)
         if self.kernel_size is None:
             network = {"kind": "fully-connected", "units": [self.n_components] * self.n_layers}
@@ -241,17 +286,50 @@ class WTAAutoencoder(Encoder):
                 "batch": min(self.batch_size, n_samples),
                 "optimizer": sgd if self.optimizer == "sgd" else self.optimizer,
                 "rate": float(self.learning_rate),
-                "schedule": self.schedule,
+                "schedule": self._schedule(),
                 "decay": float(self.weight_decay),
                 "revive": True if self.revive else None,
                 "seed": seed,
             },
+            "dictionary": self._dictionary(),
             "features": {
                 "root": bool(self.root),
                 "signs": self.signs,
                 "threshold": self.threshold,
                 "pool": pool,
             },
+        }
+
+    def _schedule(self):
+        if isinstance(self.schedule, str):
+            return self.schedule
+        try:
+            rise, fall = (float(share) for share in self.schedule)
+        except (TypeError, ValueError):
+            rise = fall = float("nan")
+        if not (rise >= 0 and fall >= 0 and rise + fall <= 1):
+            raise ValueError(
+                f"schedule must be a word or two shares of all steps, together at most 1, got {self.schedule!r}"
+            )
+        return {"ramps": {"rise": rise, "fall": fall}}
+
+    def _dictionary(self):
+        dead = None
+        if self.dead_units is not None:
+            dead = {
+                "units": self.dead_units, "after": self.dead_after, "weight": float(self.dead_weight)
+            }
+            if self.per_sample is None and self.per_batch is None:
+                raise ValueError("dead_units needs per_sample or per_batch: with lifetime, units do not compete")
+        one_layer = self.kernel_size is None and self.n_layers == 1
+        for name in ("centred", "thresholds", "dead_units"):
+            if getattr(self, name) and not one_layer:
+                raise ValueError(f"{name} is for a fully connected network of one layer")
+        return {
+            "centred": bool(self.centred),
+            "unit_atoms": bool(self.unit_atoms),
+            "thresholds": bool(self.thresholds),
+            "dead_units": dead,
         }
 
     def _expect_kernels(self, shape):

@@ -147,6 +147,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             atoms = np.ascontiguousarray(atoms.T)
         self.components_ = atoms
         self.intercept_ = parameters.get("decoder.bias")
+        self.thresholds_ = parameters.get("thresholds")
 
     def _encoded(self, X, what):
         check_is_fitted(self)

@@ -36,6 +36,9 @@ WORDS = [
     ("give a larger regulariser", "raise regularization"),
     (r"(preprocess step local-contrast: |preprocess\.0\.)", ""),
     ("regulariser", "regularization"),
+    (r"\b(dictionary|network|features|training|sparsity)\.(centred|thresholds|dead_units|initial|threshold|signs|revive)\b", r"\2"),
+    (r"\bsparsity\.(lifetime|per-sample|per-batch)\b", r"\1"),
+    (r"\bper-(sample|batch)\b", r"per_\1"),
 ]
 
 RULES = [(re.compile(found if "\\" in found or "^" in found else re.escape(found)), said) for found, said in WORDS]

@@ -52,6 +52,13 @@ pub(super) fn add(
         let above = graph.add("Sub", &[&stream.name, &mean], Vec::new());
         stream = graph.map("Relu", Stream { name: above, ..stream }, &[]);
     }
+    if let Some(thresholds) = &trained.thresholds {
+        let least = graph.floats("thresholds", &[thresholds.len()], thresholds);
+        let above = graph.add("Greater", &[&stream.name, &least], Vec::new());
+        let zero = graph.float("below_threshold", 0.0);
+        let name = graph.add("Where", &[&above, &stream.name, &zero], Vec::new());
+        stream = Stream { name, ..stream };
+    }
     let root = trained.recipe().features.root;
     // Means are of roots. Of the largest it does not matter, and there are fewer after pooling.
     let roots_first = pool.kind == PoolKind::Average && !is_rbm;

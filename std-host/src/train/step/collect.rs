@@ -47,7 +47,7 @@ impl Own<'_> {
 /// The vectors of the whole network, at the first process; `None` at the others.
 pub(super) fn collect<'a>(portion: &Portion, own: Own<'a>, notes: &Notes) -> Result<Option<Whole<'a>>> {
     let ranks = portion.ranks();
-    let notes = if notes.is_empty() || !portion.is_part() {
+    let notes = if notes.is_empty() || !portion.is_part() || !portion.has_part() {
         notes.clone()
     } else {
         Notes {

@@ -31,6 +31,7 @@ pub use notes::{DeadUnits, Notes};
 use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Alone, Kind, Ranks};
+use crate::recipe::{DeadUnitsRecipe, DictionaryRecipe};
 use crate::train::stopwatch::Stopwatch;
 use admission::Admission;
 use portion::{Portion, Spread};
@@ -159,13 +160,25 @@ impl<K: Kernels> BatchTrainer<K> {
         Ok(())
     }
 
+    /// [`BatchTrainer::note`] as a recipe asks for it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchTrainer::note`].
+    pub fn note_as(&mut self, dictionary: &DictionaryRecipe) -> Result<()> {
+        let DictionaryRecipe { thresholds, dead_units, .. } = *dictionary;
+        let dead =
+            dead_units.map(|DeadUnitsRecipe { units, after, weight }| DeadUnits { units, weight, after });
+        self.note(thresholds, dead)
+    }
+
     /// From the next step on, notes the activation with which each unit survives ([`Notes::thresholds`]), and
     /// has dead units learn. Nothing has been noted yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`](crate::Error::Invalid) for another network than one fully-connected layer, and where
-    /// dead units cannot learn: where units do not compete with one another, and with several processes.
+    /// [`Error::Invalid`](crate::Error::Invalid) for another network than one fully-connected layer, and
+    /// where dead units cannot learn: where units do not compete with one another, and with several processes.
     pub fn note(&mut self, thresholds: bool, dead: Option<DeadUnits>) -> Result<()> {
         let refuse = |sentence: &str| Err(Error::Invalid(sentence.to_owned()));
         let Common { network, training, .. } = &self.common;
@@ -180,7 +193,8 @@ impl<K: Kernels> BatchTrainer<K> {
         if dead.is_some() && !self.portion.is_alone() {
             return refuse("dead units learn in one process alone");
         }
-        self.notes = Notes::new(self.portion.units().len(), thresholds, dead.is_some());
+        let units = if self.portion.has_part() { self.portion.units().len() } else { 0 };
+        self.notes = Notes::new(units, thresholds, dead.is_some());
         if let (Method::Units(units), Some(dead)) = (&mut self.method, dead) {
             units.revive(&self.common, dead);
         }

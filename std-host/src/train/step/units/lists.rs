@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::UNITS_PER_TASK;
+/// The units of one task: a few of the matrix product's tiles of 6.
+pub(super) const UNITS_PER_TASK: usize = 24;
 
 /// The survivors of each unit. A unit has so many places in the lists, of which the first are in use.
 #[derive(Default)]

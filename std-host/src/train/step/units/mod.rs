@@ -40,11 +40,9 @@ use crate::memory::aligned::Aligned;
 use crate::ranks::{Kind, Ranks, spread};
 use crate::train::stopwatch::Phase;
 use auxiliary::Auxiliary;
-use lists::{ByImage, Lists};
+use lists::{ByImage, Lists, UNITS_PER_TASK};
+use update::Learnt;
 use winners::Winners;
-
-/// The units of one task: a few of the matrix product's tiles of 6.
-const UNITS_PER_TASK: usize = 24;
 
 /// The images of a piece of the reconstruction that goes from process to process: a larger batch has more
 /// pieces, so that the next process need not wait for all of it.
@@ -124,7 +122,8 @@ impl UnitsWorkspace {
         let units = Units::new(kernels, Parameters::new(network, state.parameters)?)?.without(state.bad);
         stopwatch.time(Phase::Prepare, || self.load(&state, batch))?;
         stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, &state))?;
-        stopwatch.time(Phase::Select, || self.select(&state))?;
+        let asked = !notes.thresholds.is_empty();
+        stopwatch.time(Phase::Select, || self.select(&state, asked))?;
         let (loss, mut largest) = stopwatch.time(Phase::Reconstruct, || self.reconstruct(&state, batch))?;
         if let (Some(auxiliary), Some(winners)) = (&mut self.auxiliary, &mut self.winners) {
             let learnt = stopwatch
@@ -138,8 +137,10 @@ impl UnitsWorkspace {
             self.centre(&state)
         })?;
         stopwatch.time(Phase::Update, || {
-            let factor = self.expect_sane(&state, largest)?;
-            self.update(state, factor)
+            let Self { lists, rows, decoder_bias, .. } = self;
+            let learnt = Learnt { lists, rows, decoder_bias };
+            let factor = learnt.expect_sane(&state, largest)?;
+            learnt.update(state, factor)
         })?;
         Ok(loss)
     }
@@ -209,10 +210,10 @@ impl UnitsWorkspace {
     }
 
     /// Finds the survivors of each unit and of each image.
-    fn select<K: Kernels>(&mut self, state: &State<'_, K>) -> Result<()> {
+    fn select<K: Kernels>(&mut self, state: &State<'_, K>, asked: bool) -> Result<()> {
         let batch = state.common.training.batch;
         if let Some(winners) = &mut self.winners {
-            let reached = winners.select(state, &mut self.by_image)?;
+            let reached = winners.select(state, asked, &mut self.by_image)?;
             self.reached.fill(reached);
             self.lists.fill(self.survived.len(), &self.by_image);
             self.drop_hidden(state);

@@ -3,14 +3,23 @@
 use rayon::prelude::*;
 use wta_core::{Error as CoreError, Kernels, Norm, SAFE_GRADIENT, expect_within, scale_atom};
 
-use super::lists::{Survivors, take};
-use super::{UNITS_PER_TASK, UnitsWorkspace};
+use super::lists::{Lists, Survivors, UNITS_PER_TASK, take};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::ranks::{any, each};
 use crate::train::step::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 
-impl UnitsWorkspace {
+/// What the gradients of a step are made of.
+pub(super) struct Learnt<'a> {
+    /// The survivors with their deltas.
+    pub(super) lists: &'a Lists,
+    /// Residuals, images, and what is left of residuals.
+    pub(super) rows: &'a [f32],
+    /// The gradient of the decoder's biases.
+    pub(super) decoder_bias: &'a mut [f32],
+}
+
+impl Learnt<'_> {
     /// `Ok` if every number of the gradient is sane. `largest` is the largest residual. Where the gradient is
     /// clipped, returns what it is to be multiplied by.
     pub(super) fn expect_sane<K: Kernels>(&self, state: &State<'_, K>, largest: f32) -> Result<Option<f32>> {
@@ -31,7 +40,7 @@ impl UnitsWorkspace {
         let portion = state.portion;
         let safe = !any(portion.ranks(), !safe)?;
         let bias_start = network.parameters_len() - inputs;
-        let bias = expect_within(limit, bias_start, &self.decoder_bias);
+        let bias = expect_within(limit, bias_start, self.decoder_bias);
         if safe && bias.is_ok() {
             return Ok(None);
         }
@@ -42,7 +51,7 @@ impl UnitsWorkspace {
         let units = lists.into_par_iter().map_init(
             || UnitGradient::new(inputs),
             |gradient, (unit, survivors)| {
-                gradient.fill(kernels, tied, &survivors, &self.rows, training.batch);
+                gradient.fill(kernels, tied, &survivors, self.rows, training.batch);
                 let runs = [
                     (unit * inputs, &gradient.weights[..]),
                     (bias_place + unit, &[gradient.bias][..]),
@@ -67,11 +76,11 @@ impl UnitsWorkspace {
         let Some(largest) = clip else { return Ok(None) };
         let own: Vec<_> = units.into_iter().map(|(norms, _)| norms).collect();
         let [filters, biases, atoms] = norms_of_parts(portion, &own)?;
-        let norm = sum_of_norms([filters, biases, atoms, Norm::of(&self.decoder_bias)]);
+        let norm = sum_of_norms([filters, biases, atoms, Norm::of(self.decoder_bias)]);
         Ok(norm.factor(largest))
     }
 
-    pub(super) fn update<K: Kernels>(&mut self, state: State<'_, K>, factor: Option<f32>) -> Result<()> {
+    pub(super) fn update<K: Kernels>(self, state: State<'_, K>, factor: Option<f32>) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let (inputs, tied) = (network.input().len(), network.is_tied());
         let update = training.optimizer.update(state.step, training.steps);
@@ -79,10 +88,10 @@ impl UnitsWorkspace {
         let len = network.parameters_len();
         let (first, second) = state.moments.split_at_mut(len);
         let (mut first, mut second) = (Split::new(first, &network), Split::new(second, &network));
-        let rows = &self.rows;
+        let rows = self.rows;
         let tasks = weights.tasks(inputs).zip(first.tasks(inputs)).zip(second.tasks(inputs));
-        let tasks: Vec<_> = tasks.take(self.survived.len().div_ceil(UNITS_PER_TASK)).collect();
-        let (lists, unit_atoms) = (&self.lists, training.dictionary.unit_atoms);
+        let tasks: Vec<_> = tasks.take(self.lists.counts().len().div_ceil(UNITS_PER_TASK)).collect();
+        let (lists, unit_atoms) = (self.lists, training.dictionary.unit_atoms);
         tasks.into_par_iter().enumerate().for_each_init(
             || UnitGradient::new(inputs),
             |gradient, (task, ((mut w, mut m), mut v))| {
@@ -103,8 +112,8 @@ impl UnitsWorkspace {
             },
         );
         let (w, m, v) = (weights.decoder_bias, first.decoder_bias, second.decoder_bias);
-        clip(factor, &mut self.decoder_bias);
-        update.apply(kernels, false, &self.decoder_bias, m, v, w);
+        clip(factor, self.decoder_bias);
+        update.apply(kernels, false, self.decoder_bias, m, v, w);
         Ok(())
     }
 }

@@ -19,8 +19,7 @@
 use rayon::prelude::*;
 use wta_core::{Cut, Error as CoreError, Kernels, Selection, Units, cut, of_batch};
 
-use super::UNITS_PER_TASK;
-use super::lists::ByImage;
+use super::lists::{ByImage, UNITS_PER_TASK};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Kind, Ranks, gathered};
@@ -40,6 +39,7 @@ pub(super) struct Winners {
     /// Of each group of units, the largest activation for each image; in rows of the same width.
     largest: Aligned,
     width: usize,
+    batch: usize,
     candidates: Vec<Vec<(u32, u32, f32)>>,
 }
 
@@ -52,6 +52,7 @@ impl Winners {
             codes: Aligned::zeros(units * width),
             largest: Aligned::zeros(units.div_ceil(GROUP) * width),
             width,
+            batch: common.training.batch,
             candidates: Vec::new(),
         }
     }
@@ -92,29 +93,41 @@ impl Winners {
         }
     }
 
-    /// Finds the survivors of each image. Returns the activation that they had to reach, averaged over the
-    /// images.
+    /// Finds the survivors of each image. Returns the activation that they had to reach; with survivors of
+    /// each sample, if that is `asked` for, the one that as many activations of the batch reach as survive.
     pub(super) fn select<K: Kernels>(
         &mut self,
         state: &State<'_, K>,
+        asked: bool,
         survivors: &mut ByImage,
     ) -> Result<f32> {
         let batch = state.common.training.batch;
         match state.common.training.sparsity.selection {
             Selection::Batch { count } => {
-                let keep = of_batch(count, batch);
-                let bound = self.bound_of_all(keep, batch);
-                self.collect(&vec![bound; batch], |_| true, survivors);
-                of_all(state.portion, keep, survivors)
+                self.select_of_batch(state.portion, of_batch(count, batch), survivors)
             }
             Selection::PerSample { count } => {
+                let reached = if asked {
+                    self.select_of_batch(state.portion, of_batch(count, batch), survivors)?
+                } else {
+                    0.0
+                };
                 let bounds = self.bounds(state.common.kernels, count, batch)?;
                 self.collect(&bounds, |_| true, survivors);
-                of_each(state.portion, count, survivors)
+                of_each(state.portion, count, survivors)?;
+                Ok(reached)
             }
             // Units do not compete with one another.
             Selection::All | Selection::Lifetime { .. } => Ok(0.0),
         }
+    }
+
+    /// Finds the `keep` largest of the batch. Returns the activation that they had to reach.
+    fn select_of_batch(&mut self, portion: &Portion, keep: usize, survivors: &mut ByImage) -> Result<f32> {
+        let batch = self.batch;
+        let bound = self.bound_of_all(keep, batch);
+        self.collect(&vec![bound; batch], |_| true, survivors);
+        of_all(portion, keep, survivors)
     }
 
     /// Finds the `count` largest activations of each image among some of the units.
@@ -211,9 +224,9 @@ fn cuts_of(count: usize, survivors: &ByImage) -> Result<Vec<Cut>> {
 }
 
 /// Leaves of each image the `count` largest over all processes.
-fn of_each(portion: &Portion, count: usize, survivors: &mut ByImage) -> Result<f32> {
+fn of_each(portion: &Portion, count: usize, survivors: &mut ByImage) -> Result<()> {
     let images = survivors.len();
-    let mut cuts = cuts_of(count, survivors)?;
+    let cuts = cuts_of(count, survivors)?;
     survivors.retain(|image, place, _, value| keeps(&cuts, image, place, value));
     if !portion.is_alone() {
         // Each process's values of each image, then zeros.
@@ -228,12 +241,12 @@ fn of_each(portion: &Portion, count: usize, survivors: &mut ByImage) -> Result<f
             let of_ranks = all.chunks_exact(images * row);
             of_ranks.flat_map(move |of_rank| of_rank.iter().skip(image * row).take(row).copied())
         };
-        cuts = (0..images).map(|image| cut(values(image), count)).collect::<wta_core::Result<_>>()?;
+        let cuts: Vec<Cut> =
+            (0..images).map(|image| cut(values(image), count)).collect::<wta_core::Result<_>>()?;
         let before = ranks.rank() * row;
         survivors.retain(|image, place, _, value| keeps(&cuts, image, before + place, value));
     }
-    let sum = cuts.iter().fold(0.0, |sum, cut| sum + cut.threshold);
-    Ok(sum / images.max(1) as f32)
+    Ok(())
 }
 
 /// Leaves the `keep` largest of all images and processes.

@@ -1,0 +1,51 @@
+//! Networks for other programs.
+
+use std::path::{Path, PathBuf};
+
+use pyo3::prelude::*;
+use wta::export::{SaeLens, Source, onnx};
+use wta::files::atomic;
+use wta::run::Run;
+use wta::{Error, Result, Trained};
+
+use crate::error::raised;
+
+/// Writes the network of a run folder with its classifier, if it has one.
+#[pyfunction]
+#[pyo3(signature = (folder, path, format))]
+pub(crate) fn export_run(py: Python<'_>, folder: PathBuf, path: PathBuf, format: &str) -> PyResult<()> {
+    py.detach(|| of_run(&folder, &path, format)).map_err(raised)
+}
+
+/// Writes a network without a classifier.
+pub(crate) fn written(path: &Path, format: &str, trained: &Trained) -> Result<()> {
+    match format {
+        "wta" => trained.export()?.save(path),
+        "saelens" => SaeLens::new(trained)?.save(path).map(drop),
+        "onnx" => graph(path, &Source::new(trained.clone(), None)?),
+        _ => Err(unknown(format)),
+    }
+}
+
+fn of_run(folder: &Path, path: &Path, format: &str) -> Result<()> {
+    let run = Run::new(folder);
+    match format {
+        "wta" => {
+            let source = Source::load(&run, None)?;
+            wta::export::model(&source, wta::export::Options { decoder: true })?.save(path)
+        }
+        "saelens" => SaeLens::new(&Source::open(&run, None)?.trained)?.save(path).map(drop),
+        "onnx" => graph(path, &Source::open(&run, None)?),
+        _ => Err(unknown(format)),
+    }
+}
+
+fn graph(path: &Path, source: &Source) -> Result<()> {
+    let options = onnx::Options { name: &source.trained.recipe().name, class_names: true };
+    let bytes = onnx::model(source, options, None)?;
+    atomic::write(path, |to| to.write_all(&bytes))
+}
+
+fn unknown(format: &str) -> Error {
+    Error::Invalid(format!("the formats are wta, onnx and saelens, and not {format}"))
+}
