@@ -11,8 +11,8 @@ const UNITS: usize = 48;
 const SAMPLES: usize = 900;
 const TEST: usize = 150;
 
-/// Sparse sums of 30 directions, far from 0, as float16 in two shards.
-fn data(folder: &Folder) {
+/// Sparse sums of 30 directions, far from 0, as float16 in two shards. Returns the test samples.
+fn data(folder: &Folder) -> Vec<f32> {
     let noise = |index: usize| ((index as f32 * 12.9898).sin() * 43758.547).fract().abs();
     let number = |sample: usize, input: usize| {
         let active = (0..30).filter(|atom| noise(sample * 31 + atom) < 0.1);
@@ -30,6 +30,7 @@ fn data(folder: &Folder) {
     write_npy(&folder.path("a.npy"), "<f2", &format!("(500, {INPUTS})"), &bytes(0..500));
     write_npy(&folder.path("b.npy"), "<f2", &format!("({}, {INPUTS})", SAMPLES - 500), &bytes(500..SAMPLES));
     write_npy(&folder.path("test.npy"), "<f2", &format!("({TEST}, {INPUTS})"), &bytes(5000..5000 + TEST));
+    bytes(5000..5000 + TEST).chunks(2).map(|bytes| whole(u16::from_le_bytes([bytes[0], bytes[1]]))).collect()
 }
 
 /// The bits of a float16 between 2^-14 and 2^15, rounded towards 0.
@@ -37,6 +38,12 @@ fn half(value: f32) -> u16 {
     let bits = value.to_bits();
     let exponent = (bits >> 23 & 0xFF) as i32 - 112;
     (bits >> 16 & 0x8000) as u16 | (exponent as u16) << 10 | (bits >> 13 & 0x3FF) as u16
+}
+
+/// The number of such bits.
+fn whole(half: u16) -> f32 {
+    let half = u32::from(half);
+    f32::from_bits((half & 0x8000) << 16 | ((half >> 10 & 0x1F) + 112) << 23 | (half & 0x3FF) << 13)
 }
 
 fn recipe(sparsity: &str, dictionary: &str) -> String {
@@ -71,7 +78,7 @@ fn tensor(path: &str, name: &str) -> (Vec<usize>, Vec<f32>) {
 #[test]
 fn a_dictionary_is_trained_measured_and_exported() {
     let folder = Folder::new();
-    data(&folder);
+    let samples = data(&folder);
     let (run, _) = trained(&folder, "words", "per-batch = 3", WHOLE);
     let data = folder.path("");
 
@@ -139,7 +146,6 @@ fn a_dictionary_is_trained_measured_and_exported() {
     let (shape, encoder) = tensor(&weights, "W_enc");
     assert_eq!(shape, [INPUTS, UNITS]);
     let (bias, least) = (tensor(&weights, "b_enc").1, tensor(&weights, "threshold").1);
-    let samples = npy(&folder.path("test.npy"));
     for (sample, row) in samples.chunks(INPUTS).zip(codes.chunks(UNITS)) {
         for (unit, code) in row.iter().enumerate() {
             let before: f32 = bias[unit]
