@@ -1,6 +1,11 @@
 //! Dead units that learn, against PyTorch in float64 (`fixtures/vectors/auxiliary`).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests report by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests report by panicking"
+)]
 
 use std::path::Path;
 

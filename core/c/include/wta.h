@@ -94,6 +94,11 @@
 #define WTA_KEEP_PER_SAMPLE 2
 
 /**
+ * The largest winners of the whole batch survive, so many of each sample on average.
+ */
+#define WTA_KEEP_BATCH 3
+
+/**
  * method: gradient descent with momentum, which needs memory for one number per parameter.
  */
 #define WTA_SGD 0
@@ -496,7 +501,7 @@ struct wta_images {
  */
 struct wta_training {
     /**
-     * Which winners survive: WTA_KEEP_ALL, WTA_KEEP_LIFETIME or WTA_KEEP_PER_SAMPLE.
+     * Which winners survive: WTA_KEEP_ALL, WTA_KEEP_LIFETIME, WTA_KEEP_PER_SAMPLE or WTA_KEEP_BATCH.
      */
     uint32_t keep;
     /**
@@ -504,7 +509,7 @@ struct wta_training {
      */
     float lifetime_rate;
     /**
-     * For WTA_KEEP_PER_SAMPLE: at least 1.
+     * For WTA_KEEP_PER_SAMPLE and WTA_KEEP_BATCH: at least 1.
      */
     size_t per_sample;
     /**
