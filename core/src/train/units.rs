@@ -16,6 +16,8 @@
 //!
 //! [`Trainer`]: crate::Trainer
 
+use core::ops::Range;
+
 use crate::cut::cut;
 use crate::error::{Error, Result, expect_len};
 use crate::field::ReceptiveFields;
@@ -23,7 +25,7 @@ use crate::kernels::Kernels;
 use crate::limits::{SAFE_GRADIENT, expect_within, is_subnormal};
 use crate::logging::logged;
 use crate::math;
-use crate::memory::{part, part_mut, parts, quotient};
+use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::runs::{column, column_mut, pieces, runs, runs_mut};
@@ -432,27 +434,12 @@ impl<'a> Memory<'a> {
             Selection::All => broken.min(),
             Selection::PerSample { count } => {
                 for image in 0..batch {
-                    let cut = cut(column(self.values, image, batch).copied(), count)?;
-                    cut.apply(column_mut(self.values, image, batch));
+                    self.select_among(image..image.saturating_add(1), count)?;
                 }
                 None
             }
             Selection::Batch { count } => {
-                let (units, all) = (units.max(1), batch.saturating_mul(units));
-                let keep = of_batch(count, batch);
-                let codes = &*self.values;
-                let by_images = (0..all).map(|i| {
-                    let (image, unit) = (quotient(i, units), i - quotient(i, units) * units);
-                    codes.get(unit * batch + image).copied().unwrap_or(0.0)
-                });
-                let cut = cut(by_images, keep)?;
-                for image in 0..batch {
-                    for (unit, value) in column_mut(self.values, image, batch).enumerate() {
-                        if !cut.keeps(image * units + unit, *value) {
-                            *value = 0.0;
-                        }
-                    }
-                }
+                self.select_among(0..batch, of_batch(count, batch))?;
                 None
             }
         };
@@ -462,6 +449,23 @@ impl<'a> Memory<'a> {
         let rows = runs_mut(self.values, batch).zip(runs_mut(self.images, batch));
         for ((values, images), count) in rows.zip(&mut *self.counts) {
             *count = close_up(values, images);
+        }
+        Ok(())
+    }
+
+    /// Sets the codes of some images that are not among the `keep` largest of them to 0.
+    // One function for one image and for all: it takes a good part of a small flash.
+    fn select_among(&mut self, images: Range<usize>, keep: usize) -> Result<()> {
+        let (codes, batch) = (&*self.values, self.batch.max(1));
+        let cut = cut(images.clone().flat_map(|image| column(codes, image, batch).copied()), keep)?;
+        let mut index = 0;
+        for image in images {
+            for value in column_mut(self.values, image, batch) {
+                if !cut.keeps(index, *value) {
+                    *value = 0.0;
+                }
+                index += 1;
+            }
         }
         Ok(())
     }
