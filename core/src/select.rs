@@ -138,6 +138,8 @@ pub fn apply_lifetime(cuts: &[Cut], index: usize, windows: usize, values: &mut [
 /// # Errors
 ///
 /// [`Error::NotFinite`] with the index of the first candidate that is not finite.
+// Not inlined: it takes a good part of a small flash, and is called in two places.
+#[inline(never)]
 pub fn apply_per_sample(count: usize, values: &mut [f32]) -> Result<()> {
     let cut = cut(values.iter().copied(), count)?;
     cut.apply(values.iter_mut());
@@ -168,9 +170,8 @@ pub fn select<K: Kernels>(
             runs_mut(values, image_len).try_for_each(|row| apply_per_sample(count, row))
         }
         Selection::Batch { count } => {
-            let cut = cut(values.iter().copied(), of_batch(count, batch))?;
-            cut.apply(values.iter_mut());
-            Ok(())
+            // All candidates of the batch, as if they were of one sample.
+            apply_per_sample(of_batch(count, batch), values)
         }
         Selection::Lifetime { rate } => {
             expect_len("cuts", maps, cuts.len())?;

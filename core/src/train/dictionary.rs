@@ -7,7 +7,7 @@
 use crate::error::{Error, Result, expect_len};
 use crate::memory::{part, part_mut};
 use crate::network::Network;
-use crate::parameters::{Parameters, Role};
+use crate::parameters::Parameters;
 use crate::runs::{runs, runs_mut};
 use crate::train::norm::Norm;
 
@@ -90,11 +90,11 @@ impl Dictionary {
 // Not inlined: who has free atoms should not pay for it with stack.
 #[inline(never)]
 pub fn scale_atoms(network: &Network, parameters: &mut [f32]) {
-    let atoms = if network.is_tied() { Role::Filters { layer: 0 } } else { Role::Atoms };
-    for region in network.each_region().filter(|region| region.role == atoms) {
-        let all = part_mut(parameters, region.range.start, region.range.len());
-        runs_mut(all, network.decoder().filter_len()).for_each(scale_atom);
-    }
+    let decoder = network.decoder();
+    let len = decoder.filters_len();
+    // A tied network's atoms are its filters, which come first; others lie before the decoder's bias.
+    let start = if network.is_tied() { 0 } else { network.decoder_bias_start().saturating_sub(len) };
+    runs_mut(part_mut(parameters, start, len), decoder.filter_len()).for_each(scale_atom);
 }
 
 /// Scales one atom to a norm of 1.
@@ -146,7 +146,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::network::Network;
-    use crate::parameters::Initial;
+    use crate::parameters::{Initial, Role};
     use crate::{Conv, Encoder, Scalar, Shape, Size};
     use std::vec;
     use std::vec::Vec;

@@ -28,7 +28,7 @@ use crate::math;
 use crate::memory::{part, part_mut, parts};
 use crate::network::Network;
 use crate::parameters::Parameters;
-use crate::runs::{column, column_mut, pieces, runs, runs_mut};
+use crate::runs::{column_mut, pieces, runs, runs_mut};
 use crate::select::{Selection, Sparsity, of_batch, survivors};
 use crate::train::config::{Scratch, TrainingConfig, TrainingLen};
 use crate::train::fetch::{Fetch, InPlace, Written};
@@ -279,6 +279,32 @@ struct Memory<'a> {
     codes: &'a mut [f32],
 }
 
+/// The codes of some images, one after the other, from rows over the batch.
+#[derive(Clone)]
+struct ByImage<'a> {
+    codes: &'a [f32],
+    batch: usize,
+    /// The next code, and whose it is.
+    at: usize,
+    image: usize,
+    /// The first image that does not belong to them.
+    end: usize,
+}
+
+impl Iterator for ByImage<'_> {
+    type Item = f32;
+
+    fn next(&mut self) -> Option<f32> {
+        let code = *self.codes.get(self.at).filter(|_| self.image < self.end)?;
+        self.at += self.batch;
+        if self.at >= self.codes.len() {
+            self.image += 1;
+            self.at = self.image;
+        }
+        Some(code)
+    }
+}
+
 /// The survivors of one unit.
 #[derive(Clone, Copy)]
 struct Survivors<'a> {
@@ -454,12 +480,14 @@ impl<'a> Memory<'a> {
     }
 
     /// Sets the codes of some images that are not among the `keep` largest of them to 0.
-    // One function for one image and for all: it takes a good part of a small flash.
+    // Not inlined: it takes a good part of a small flash, and is called in two places.
+    #[inline(never)]
     fn select_among(&mut self, images: Range<usize>, keep: usize) -> Result<()> {
-        let (codes, batch) = (&*self.values, self.batch.max(1));
-        let cut = cut(images.clone().flat_map(|image| column(codes, image, batch).copied()), keep)?;
+        let batch = self.batch.max(1);
+        let Range { start, end } = images;
+        let cut = cut(ByImage { codes: self.values, batch, at: start, image: start, end }, keep)?;
         let mut index = 0;
-        for image in images {
+        for image in start..end {
             for value in column_mut(self.values, image, batch) {
                 if !cut.keeps(index, *value) {
                     *value = 0.0;
