@@ -55,9 +55,12 @@ CALLS = {
 def test_ctrl_c_ends_a_call_within_a_second(name):
     before, call = CALLS[name]
     script = textwrap.dedent("""
+        import signal
         import time
         import numpy as np
         from wta_learn import *
+        # Where tests run in the background, signals may be ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         r = np.random.default_rng(0)
         {before}
         print("begun", flush=True)

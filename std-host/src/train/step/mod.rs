@@ -178,7 +178,8 @@ impl<K: Kernels> BatchTrainer<K> {
     /// # Errors
     ///
     /// [`Error::Invalid`](crate::Error::Invalid) for another network than one fully-connected layer, and
-    /// where dead units cannot learn: where units do not compete with one another, and with several processes.
+    /// where dead units cannot learn: where units do not compete with one another, and with several
+    /// processes.
     pub fn note(&mut self, thresholds: bool, dead: Option<DeadUnits>) -> Result<()> {
         let refuse = |sentence: &str| Err(Error::Invalid(sentence.to_owned()));
         let Common { network, training, .. } = &self.common;
