@@ -739,7 +739,7 @@ fn bad_trainings_get_a_status() {
     assert_eq!(init(&network, &good, lent.wrapping_byte_add(1), bytes), WTA_ERROR_ALIGNMENT);
     assert_eq!(init(&network, &good, lent, bytes - 1), WTA_ERROR_LENGTH);
     let bad = [
-        wta_training { keep: 3, ..good },
+        wta_training { keep: 4, ..good },
         wta_training { lifetime_rate: 0.0, ..good },
         wta_training { keep: WTA_KEEP_PER_SAMPLE, per_sample: 0, ..good },
         wta_training { method: 2, ..good },
