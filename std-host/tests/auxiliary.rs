@@ -11,9 +11,10 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
+use wta::run::model::{Tensor, tensors_of};
 use wta::train::{BatchTrainer, DeadUnits};
 use wta_core::{
-    Dictionary, Kernels, Method, Network, Optimizer, Role, Scalar, Schedule, Selection, Size, Sparsity,
+    Dictionary, Kernels, Method, Network, Optimizer, Scalar, Schedule, Selection, Size, Sparsity,
     TrainingConfig,
 };
 
@@ -35,15 +36,6 @@ fn parameter(tensors: &SafeTensors<'_>, name: &str) -> Vec<f64> {
     }
     let (inputs, units) = (shape[0], shape[1]);
     (0..units * inputs).map(|i| numbers[i % inputs * units + i / inputs]).collect()
-}
-
-fn torch_name(role: Role) -> String {
-    match role {
-        Role::Filters { layer } => format!("encoder.{layer}.weight"),
-        Role::Bias { layer } => format!("encoder.{layer}.bias"),
-        Role::Atoms => "decoder.weight".to_owned(),
-        Role::DecoderBias => "decoder.bias".to_owned(),
-    }
 }
 
 fn check<K: Kernels>(kernels: K, path: &Path) {
@@ -87,8 +79,10 @@ fn check<K: Kernels>(kernels: K, path: &Path) {
         after: dead["after"].as_u64().unwrap(),
     };
     trainer.note(false, Some(dead)).unwrap();
-    for region in &network.regions() {
-        let initial = parameter(&tensors, &torch_name(region.role));
+    // The names of the regions, in their order.
+    let named = tensors_of(&network, &trainer.parameters);
+    for (region, Tensor { name, .. }) in network.regions().iter().zip(&named) {
+        let initial = parameter(&tensors, name);
         let places = &mut trainer.parameters[region.range.clone()];
         places.iter_mut().zip(initial).for_each(|(to, from)| *to = from as f32);
     }
@@ -104,11 +98,12 @@ fn check<K: Kernels>(kernels: K, path: &Path) {
         let batch: Vec<f32> =
             values(&tensors, &format!("batch{step}")).1.into_iter().map(|v| v as f32).collect();
         trainer.step(&batch).unwrap();
-        for region in &network.regions() {
-            let name = format!("step{step}.{}", torch_name(region.role));
-            let expected = parameter(&tensors, &name);
+        for found in tensors_of(&network, &trainer.parameters) {
+            let name = format!("step{step}.{}", found.name);
+            let (shape, expected) = values(&tensors, &name);
+            assert_eq!(found.shape, shape, "{name}");
             let largest = expected.iter().fold(0.0, |largest: f64, v| largest.max(v.abs()));
-            for (a, b) in trainer.parameters[region.range.clone()].iter().zip(&expected) {
+            for (a, b) in found.values.iter().zip(&expected) {
                 let close = (f64::from(*a) - b).abs() <= TOLERANCE * largest;
                 assert!(close, "{}: {name}: {a} and not {b}", path.display());
             }

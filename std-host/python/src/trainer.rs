@@ -59,7 +59,7 @@ impl Trainer {
         }
         if begin.is_some() {
             let training = resolved.training(usize::MAX).map_err(raised)?;
-            let learnt = Learnt { parameters, thresholds: None };
+            let learnt = Learnt { parameters: parameters.into(), thresholds: None };
             parameters = learnt.in_training(&resolved.network(), &training).map_err(raised)?;
         }
         let (moments, notes) = (Vec::new(), Notes::default());
@@ -121,8 +121,8 @@ impl Trainer {
             moments: (&[][..]).into(),
             notes: learnt.notes.clone(),
         };
-        let Learnt { parameters, thresholds } =
-            Learnt::of(&self.resolved.network(), &training, &whole).map_err(raised)?;
+        let learnt_now = Learnt::of(&self.resolved.network(), &training, &whole).map_err(raised)?;
+        let (parameters, thresholds) = learnt_now.into_vectors();
         let trained = Trained {
             resolved: Arc::clone(&self.resolved),
             parameters,

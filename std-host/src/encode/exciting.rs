@@ -54,10 +54,8 @@ impl Exciting {
             let codes = encoder.encode(&inputs.of(samples, indices)?)?;
             for (place, sample) in indices.iter().enumerate() {
                 // The largest activation of each map; with several windows, a map comes several times.
-                let mut largest: Vec<(usize, f32)> = Vec::new();
-                for (map, _, value) in codes.winners(place) {
-                    largest.push((map, value));
-                }
+                let winners = codes.winners(place).map(|(map, _, value)| (map, value));
+                let mut largest: Vec<(usize, f32)> = winners.collect();
                 largest.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
                 largest.dedup_by_key(|(map, _)| *map);
                 for (map, value) in largest {

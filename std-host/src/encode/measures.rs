@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sparse_encoder::SparseEncoder;
+use super::spread::Spread;
 use crate::error::Result;
 use crate::memory::reserve;
 
@@ -33,8 +34,7 @@ pub struct Measures {
 }
 
 /// Measures a network on `samples` inputs, which `write` writes by their indices, `batch` of them at a time.
-/// Where winners depend on the batch, the last ones are a smaller batch. A map is active in a sample whose
-/// largest activation exceeds `least`.
+/// Where winners depend on the batch, the last ones are a smaller batch.
 ///
 /// # Errors
 ///
@@ -43,10 +43,9 @@ pub fn measure(
     encoder: &SparseEncoder<'_>,
     samples: usize,
     batch: usize,
-    least: f32,
     mut write: impl FnMut(&[usize], &mut [f32]) -> Result<()>,
 ) -> Result<Measures> {
-    let (len, maps) = (encoder.input_len(), encoder.maps());
+    let (len, maps, least) = (encoder.input_len(), encoder.maps(), encoder.least_active());
     let batch = batch.clamp(1, samples.max(1));
     let mut inputs = reserve::zeros(batch * len, || "a batch of samples to measure on".to_owned())?;
     let mut made = reserve::zeros(inputs.len(), || "their reconstructions".to_owned())?;
@@ -88,11 +87,11 @@ pub fn measure(
     let share = |is_such: &dyn Fn(u64) -> bool| {
         used.iter().filter(|used| is_such(**used)).count() as f64 / maps.max(1) as f64
     };
-    let deviation = spread.squares();
+    let variance = spread.variance();
     Ok(Measures {
         samples,
         loss: losses / count,
-        fvu: if deviation > 0.0 { 2.0 * losses / deviation } else { 0.0 },
+        fvu: if variance > 0.0 { 2.0 * losses / count / variance } else { 0.0 },
         active: survived as f64 / count,
         l1: l1 / count,
         cosine: cosines / with_cosine.max(1) as f64,
@@ -111,40 +110,6 @@ fn cosine(sample: &[f32], made: &[f32]) -> Option<f64> {
         |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
     let norms = product(sample, sample).sqrt() * product(made, made).sqrt();
     (norms > 0.0).then(|| product(sample, made) / norms)
-}
-
-/// The squared deviation of samples from their mean. Differences from the first sample lose no digits to a
-/// large mean.
-struct Spread {
-    origin: Vec<f32>,
-    sums: Vec<f64>,
-    squares: f64,
-    count: usize,
-}
-
-impl Spread {
-    fn new(len: usize) -> Self {
-        Self { origin: Vec::new(), sums: vec![0.0; len], squares: 0.0, count: 0 }
-    }
-
-    fn add(&mut self, sample: &[f32]) {
-        if self.origin.is_empty() {
-            self.origin = sample.to_vec();
-        }
-        self.count += 1;
-        for ((sum, v), origin) in self.sums.iter_mut().zip(sample).zip(&self.origin) {
-            let difference = f64::from(*v) - f64::from(*origin);
-            *sum += difference;
-            self.squares += difference * difference;
-        }
-    }
-
-    /// Summed over all samples and their numbers.
-    fn squares(&self) -> f64 {
-        let count = self.count.max(1) as f64;
-        let of_mean: f64 = self.sums.iter().map(|sum| sum * sum).sum::<f64>() / count;
-        (self.squares - of_mean).max(0.0)
-    }
 }
 
 #[cfg(test)]
@@ -174,7 +139,7 @@ mod tests {
         };
         let isa = wta_simd::Isa::detect();
         let encoder = SparseEncoder::new(isa, &resolved, &parameters).unwrap();
-        let found = measure(&encoder, 3, 2, 0.0, write).unwrap();
+        let found = measure(&encoder, 3, 2, write).unwrap();
         // Only the 3 of the last sample is missed; the samples' mean is (7/3, 5/3).
         let deviation = (9.0 + 16.0 - 49.0 / 3.0) + (4.0 + 9.0 - 25.0 / 3.0);
         let expected = Measures {
@@ -200,7 +165,7 @@ mod tests {
         }
         // By thresholds, the batch does not matter, and both numbers of the last sample are there.
         let cut = encoder.with_thresholds(Some(&[2.5, 2.5, 0.0]));
-        let found = measure(&cut, 3, 1, 0.0, write).unwrap();
+        let found = measure(&cut, 3, 1, write).unwrap();
         assert!((found.loss - 2.0 / 3.0).abs() < 1e-9 && (found.active - 1.0).abs() < 1e-9, "{found:?}");
     }
 }

@@ -7,6 +7,7 @@ use wta_core::{
 use wta_simd::Isa;
 
 use super::prepared::prepared;
+use super::threshold::cut_at;
 use crate::error::{Error, Result};
 use crate::memory::aligned::Aligned;
 use crate::memory::block::block_len;
@@ -98,6 +99,12 @@ impl<'a> SparseEncoder<'a> {
         self.network.input().len()
     }
 
+    /// The activation that a map has to exceed to count as active: 0, or of an RBM, whose units are on with a
+    /// probability, a half.
+    pub(super) fn least_active(&self) -> f32 {
+        if self.is_rbm { 0.5 } else { 0.0 }
+    }
+
     /// The maps of the code.
     pub fn maps(&self) -> usize {
         self.network.code().channels
@@ -179,10 +186,7 @@ impl<'a> SparseEncoder<'a> {
     /// The same codes, with 0 for the candidates that do not win.
     fn selected(&self, mut codes: SparseCodes) -> Result<SparseCodes> {
         if let Some(thresholds) = self.thresholds {
-            for code in codes.values.chunks_exact_mut(codes.maps.max(1)) {
-                let places = code.iter_mut().zip(thresholds);
-                places.for_each(|(value, least)| *value = if *value > *least { *value } else { 0.0 });
-            }
+            cut_at(thresholds, &mut codes.values);
             return Ok(codes);
         }
         if !self.is_rbm {

@@ -5,6 +5,7 @@ use wta_simd::Isa;
 
 use super::link::LayerLink;
 use super::prepared::prepared;
+use super::threshold::cut_at;
 use super::windows::Windows;
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
@@ -106,10 +107,7 @@ impl Stage {
     pub(super) fn before_pooling(&self, maps: usize, code: &mut [f32]) {
         self.pool.threshold.apply(maps, code);
         if let Some(thresholds) = &self.thresholds {
-            for position in code.chunks_exact_mut(maps.max(1)) {
-                let places = position.iter_mut().zip(thresholds);
-                places.for_each(|(value, least)| *value = if *value > *least { *value } else { 0.0 });
-            }
+            cut_at(thresholds, code);
         }
         if self.root && self.roots_first() {
             roots(code);

@@ -9,7 +9,7 @@ use wta_simd::Isa;
 
 use super::checkpoint::Checkpoint;
 use super::held_out::{measured, variance};
-use super::learnt::{Learnt, plain};
+use super::learnt::Learnt;
 use super::options::Outcome;
 use super::place::Place;
 use super::set::TrainingSet;
@@ -53,7 +53,7 @@ pub(super) struct Books<'a> {
     /// The variance of the training samples, and of the held-out ones.
     variances: [f64; 2],
     /// What had been learnt by the best epoch, if training may end early.
-    best: Option<Learnt>,
+    best: Option<Learnt<'static>>,
     /// The finished epochs.
     epochs: Vec<EpochMetrics>,
 }
@@ -144,7 +144,8 @@ impl<'a> Books<'a> {
         if let (true, Some(run)) = (self.keeps_best() && self.best_epoch().is_some(), self.place.run()) {
             // The model that a resumed training has kept so far.
             let SavedModel { parameters, thresholds, .. } = run.model(&network)?;
-            self.best = Some(Learnt { parameters, thresholds });
+            self.best =
+                Some(Learnt { parameters: parameters.into(), thresholds: thresholds.map(Cow::Owned) });
         }
         Ok(())
     }
@@ -197,7 +198,7 @@ impl<'a> Books<'a> {
     pub(super) fn save(&mut self, whole: &Whole<'_>, progress: Progress) -> Result<()> {
         let is_best = self.best_epoch().is_none_or(|best| best + 1 == self.epochs.len());
         if self.keeps_best() && is_best {
-            self.best = Some(self.learnt(whole)?);
+            self.best = Some(self.learnt(whole)?.into_owned());
         }
         let Some(run) = self.place.run() else { return Ok(()) };
         if is_best || !self.keeps_best() {
@@ -236,28 +237,29 @@ impl<'a> Books<'a> {
     }
 
     /// What has been learnt by now.
-    fn learnt(&self, whole: &Whole<'_>) -> Result<Learnt> {
+    fn learnt<'w>(&self, whole: &'w Whole<'_>) -> Result<Learnt<'w>> {
         Learnt::of(&self.resolved.network(), &self.training, whole)
     }
 
     /// What a finished training keeps, and its outcome; `last` is the state after its last step.
-    pub(super) fn result(mut self, last: &Whole<'_>) -> Result<(Learnt, Outcome)> {
-        let outcome = self.outcome(last)?;
-        let kept = match self.best.take() {
-            Some(best) => best,
-            None => self.learnt(last)?,
-        };
-        Ok((kept, outcome))
+    pub(super) fn result(mut self, last: &Whole<'_>) -> Result<(Learnt<'static>, Outcome)> {
+        let last = self.learnt(last)?;
+        let outcome = self.outcome_of(&last)?;
+        Ok((self.best.take().unwrap_or_else(|| last.into_owned()), outcome))
     }
 
     /// The outcome of a finished training.
     pub(super) fn outcome(&self, last: &Whole<'_>) -> Result<Outcome> {
+        self.outcome_of(&self.learnt(last)?)
+    }
+
+    fn outcome_of(&self, last: &Learnt<'_>) -> Result<Outcome> {
         let kept = if self.keeps_best() { self.best_epoch() } else { None };
         let epoch = kept.map_or(self.epochs.last(), |best| self.epochs.get(best));
         let checksum = match (&self.best, kept, self.place.run()) {
             (Some(best), _, _) => model::checksum(&best.parameters),
             (None, Some(_), Some(run)) => model::checksum(&run.model(&self.resolved.network())?.parameters),
-            _ => model::checksum(&plain(&self.resolved.network(), &self.training, &last.parameters)?),
+            _ => model::checksum(&last.parameters),
         };
         Ok(Outcome {
             checksum,

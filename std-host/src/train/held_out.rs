@@ -6,7 +6,7 @@ use wta_simd::Isa;
 use super::learnt::Learnt;
 use super::set::TrainingSet;
 use crate::draw::{count_of, draw};
-use crate::encode::{Measures, SparseEncoder, measure};
+use crate::encode::{Measures, SparseEncoder, Spread, measure};
 use crate::error::Result;
 use crate::memory::reserve;
 use crate::recipe::{Recipe, Resolved};
@@ -71,27 +71,14 @@ impl TrainingSet for Subset<'_> {
 pub(super) fn variance(set: &dyn TrainingSet, len: usize) -> Result<f64> {
     let step = set.len().div_ceil(VARIANCE_SAMPLES).max(1);
     let chosen: Vec<usize> = (0..set.len()).step_by(step).collect();
-    let (mut sums, mut squares) = (vec![0.0f64; len], 0.0f64);
     let mut block = reserve::zeros(BLOCK.min(chosen.len()) * len, || "some samples".to_owned())?;
-    // Differences from the first sample lose no digits to a large mean.
-    let mut origin: Vec<f32> = Vec::new();
+    let mut spread = Spread::new(len);
     for indices in chosen.chunks(BLOCK) {
         let block = block.get_mut(..indices.len() * len).unwrap_or_default();
         set.write(indices, block)?;
-        if origin.is_empty() {
-            origin = block.get(..len).unwrap_or_default().to_vec();
-        }
-        for sample in block.chunks_exact(len.max(1)) {
-            for ((sum, v), origin) in sums.iter_mut().zip(sample).zip(&origin) {
-                let difference = f64::from(*v) - f64::from(*origin);
-                *sum += difference;
-                squares += difference * difference;
-            }
-        }
+        block.chunks_exact(len.max(1)).for_each(|sample| spread.add(sample));
     }
-    let count = chosen.len().max(1) as f64;
-    let means: f64 = sums.iter().map(|sum| (sum / count).powi(2)).sum();
-    Ok((squares / count - means).max(0.0))
+    Ok(spread.variance())
 }
 
 /// Measures a network on all samples of a set, with the sparsity that training ends with, or with thresholds.
@@ -99,13 +86,11 @@ pub(super) fn variance(set: &dyn TrainingSet, len: usize) -> Result<f64> {
 pub(super) fn measured(
     isa: Isa,
     resolved: &Resolved,
-    learnt: &Learnt,
+    learnt: &Learnt<'_>,
     set: &dyn TrainingSet,
     batch: usize,
 ) -> Result<Measures> {
-    // A unit of an RBM that is more likely on than off counts as active.
-    let least = if resolved.recipe().gibbs().is_some() { 0.5 } else { 0.0 };
     let encoder = SparseEncoder::new(isa, resolved, &learnt.parameters)?;
     let encoder = encoder.with_thresholds(learnt.thresholds.as_deref());
-    measure(&encoder, set.len(), batch, least, |indices, to| set.write(indices, to))
+    measure(&encoder, set.len(), batch, |indices, to| set.write(indices, to))
 }

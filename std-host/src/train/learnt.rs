@@ -9,24 +9,38 @@ use crate::error::Result;
 
 /// What a training has learnt.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Learnt {
+pub struct Learnt<'a> {
     /// The flat parameter vector of a plain network: what is taken off the samples in training is in its
     /// biases.
-    pub parameters: Vec<f32>,
+    pub parameters: Cow<'a, [f32]>,
     /// The activation that each unit has to exceed, if the training noted it.
-    pub thresholds: Option<Vec<f32>>,
+    pub thresholds: Option<Cow<'a, [f32]>>,
 }
 
-impl Learnt {
+impl<'a> Learnt<'a> {
     /// What has been learnt so far, by the parameters and the notes of a trainer.
     ///
     /// # Errors
     ///
     /// [`Error::Core`](crate::Error::Core) if they are of another network.
-    pub fn of(network: &Network, training: &TrainingConfig, whole: &Whole<'_>) -> Result<Self> {
-        let parameters = plain(network, training, &whole.parameters)?.into_owned();
+    pub fn of(network: &Network, training: &TrainingConfig, whole: &'a Whole<'_>) -> Result<Self> {
+        let mut parameters = Cow::Borrowed(&*whole.parameters);
+        if training.dictionary.centred {
+            fold(network, parameters.to_mut())?;
+        }
         let thresholds = &whole.notes.thresholds;
-        Ok(Self { parameters, thresholds: (!thresholds.is_empty()).then(|| thresholds.clone()) })
+        Ok(Self { parameters, thresholds: (!thresholds.is_empty()).then(|| thresholds.into()) })
+    }
+
+    /// The same vectors, which nobody else has.
+    pub fn into_owned(self) -> Learnt<'static> {
+        let own = |numbers: Cow<'_, [f32]>| Cow::Owned(numbers.into_owned());
+        Learnt { parameters: own(self.parameters), thresholds: self.thresholds.map(own) }
+    }
+
+    /// The parameters, and the thresholds if there are any.
+    pub fn into_vectors(self) -> (Vec<f32>, Option<Vec<f32>>) {
+        (self.parameters.into_owned(), self.thresholds.map(Cow::into_owned))
     }
 
     /// The parameters to go on training from.
@@ -34,24 +48,11 @@ impl Learnt {
     /// # Errors
     ///
     /// [`Error::Core`](crate::Error::Core) if they are of another network.
-    pub fn in_training(mut self, network: &Network, training: &TrainingConfig) -> Result<Vec<f32>> {
+    pub fn in_training(self, network: &Network, training: &TrainingConfig) -> Result<Vec<f32>> {
+        let mut parameters = self.parameters.into_owned();
         if training.dictionary.centred {
-            unfold(network, &mut self.parameters)?;
+            unfold(network, &mut parameters)?;
         }
-        Ok(self.parameters)
+        Ok(parameters)
     }
-}
-
-/// The parameters of a plain network that gives the same codes as the one in training.
-pub(super) fn plain<'a>(
-    network: &Network,
-    training: &TrainingConfig,
-    parameters: &'a [f32],
-) -> Result<Cow<'a, [f32]>> {
-    if !training.dictionary.centred {
-        return Ok(Cow::Borrowed(parameters));
-    }
-    let mut folded = parameters.to_vec();
-    fold(network, &mut folded)?;
-    Ok(Cow::Owned(folded))
 }

@@ -333,7 +333,7 @@ impl<'a> Layer<'a> {
         let set = ImageSet::new(options.isa, &preprocess, self.samples, options.memory, observer)?;
         let (learnt, outcome) = session.run(&set, &self.partition, observer)?;
         let (resolved, preprocess) = (Arc::clone(&self.resolved), Arc::new(preprocess));
-        let Learnt { parameters, thresholds } = learnt;
+        let (parameters, thresholds) = learnt.into_vectors();
         Ok((Trained { resolved, parameters, preprocess, below: None, thresholds }, outcome))
     }
 
@@ -367,7 +367,7 @@ impl<'a> Layer<'a> {
         drop(input);
         let preprocess = Arc::clone(&trained.preprocess);
         let (resolved, below) = (Arc::clone(&self.resolved), Some(Box::new(Below { trained, scale })));
-        let Learnt { parameters, thresholds } = learnt;
+        let (parameters, thresholds) = learnt.into_vectors();
         Ok((Trained { resolved, parameters, preprocess, below, thresholds }, outcome))
     }
 }

@@ -64,9 +64,9 @@ impl<'a> Session<'a> {
             found.expect_recipe(&path, resolved.recipe())?;
             began = Some(found);
             trainer.step = checkpoint.step;
+            (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived);
             let Checkpoint { parameters, moments, notes, .. } = checkpoint;
             whole = Some(Whole { parameters, moments, notes });
-            (epoch_loss, survived) = (checkpoint.epoch_loss, checkpoint.survived.clone());
         }
         // They count at the first step, too: of another run, or of a device.
         let has_weights = team.first_says(whole.is_some())?;
@@ -99,7 +99,7 @@ impl<'a> Session<'a> {
         let model = match from.filter(|_| self.team.is_first()) {
             Some(from) => {
                 let parameters = from.model(&network)?.parameters;
-                let learnt = Learnt { parameters, thresholds: None };
+                let learnt = Learnt { parameters: parameters.into(), thresholds: None };
                 Some(learnt.in_training(&network, &self.training)?)
             }
             None => None,
@@ -130,7 +130,7 @@ impl<'a> Session<'a> {
         set: &dyn TrainingSet,
         partition: &Partition,
         observer: &dyn Observer,
-    ) -> Result<(Learnt, Outcome)> {
+    ) -> Result<(Learnt<'static>, Outcome)> {
         let held_out = Subset { set, indices: &partition.held_out };
         let set = &Subset { set, indices: &partition.training };
         let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
@@ -188,9 +188,9 @@ impl<'a> Session<'a> {
             None => None,
         };
         let (learnt, outcome) = result.map_or((Learnt::default(), None), |(l, outcome)| (l, Some(outcome)));
-        let parameters = self.team.firsts_numbers(learnt.parameters)?;
-        let thresholds = self.team.firsts_numbers(learnt.thresholds.unwrap_or_default())?;
-        let thresholds = (!thresholds.is_empty()).then_some(thresholds);
+        let parameters = self.team.firsts_numbers(learnt.parameters.into_owned())?.into();
+        let thresholds = self.team.firsts_numbers(learnt.thresholds.unwrap_or_default().into_owned())?;
+        let thresholds = (!thresholds.is_empty()).then_some(thresholds.into());
         Ok((Learnt { parameters, thresholds }, self.team.firsts_outcome(outcome)?))
     }
 

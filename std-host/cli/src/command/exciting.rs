@@ -7,7 +7,7 @@ use wta::preprocess::Samples;
 use wta::run::{Run, Trained};
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output;
 use crate::print::print;
 
@@ -29,7 +29,7 @@ pub(super) fn run(
     let by_use = found.by_use();
     print(&table(&found, &by_use))?;
     let path = run.file("atoms.csv");
-    output::write(&path, csv(&found, top).as_bytes())?;
+    output::write(&path, &csv(&found, top)?)?;
     print(&format!("written: {}\n", path.display()))?;
     if samples.form() == Form::Image && trained.below.is_none() {
         let shown: Vec<usize> = by_use.into_iter().take(MOST_ATOMS).collect();
@@ -58,17 +58,18 @@ fn table(found: &Exciting, by_use: &[usize]) -> String {
 }
 
 /// A line for each map.
-fn csv(found: &Exciting, top: usize) -> String {
-    let mut text = "map,active,mean".to_owned();
-    (1..=top).for_each(|place| text += &format!(",sample{place},activation{place}"));
+fn csv(found: &Exciting, top: usize) -> Result<Vec<u8>> {
+    let failed = |error: String| Error::Usage(format!("the atoms cannot be written as CSV: {error}"));
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    let mut row = ["map", "active", "mean"].map(str::to_owned).to_vec();
+    row.extend((1..=top).flat_map(|place| [format!("sample{place}"), format!("activation{place}")]));
+    rows.write_record(&row).map_err(|error| failed(error.to_string()))?;
     for (map, excited) in found.maps.iter().enumerate() {
-        text += &format!("\n{map},{},{}", excited.used, excited.mean);
-        for place in 0..top {
-            match excited.most.get(place) {
-                Some((sample, value)) => text += &format!(",{sample},{value}"),
-                None => text += ",,",
-            }
-        }
+        let places = row.len();
+        row = vec![map.to_string(), excited.used.to_string(), excited.mean.to_string()];
+        row.extend(excited.most.iter().flat_map(|(sample, value)| [sample.to_string(), value.to_string()]));
+        row.resize(places, String::new());
+        rows.write_record(&row).map_err(|error| failed(error.to_string()))?;
     }
-    text + "\n"
+    rows.into_inner().map_err(|error| failed(error.to_string()))
 }

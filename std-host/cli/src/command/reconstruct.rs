@@ -59,9 +59,8 @@ pub(super) fn run(
     let chosen = chosen.unwrap_or_else(|| (0..measured.len()).collect());
     let encoder = SparseEncoder::of(isa, trained)?;
     let inputs = NetworkInputs::new(isa, trained)?;
-    let least = if recipe.gibbs().is_some() { 0.5 } else { 0.0 };
     bar.begin("reconstruct", chosen.len() as u64);
-    let found = measure(&encoder, chosen.len(), recipe.training.batch, least, |places, to| {
+    let found = measure(&encoder, chosen.len(), recipe.training.batch, |places, to| {
         if bar.should_stop() {
             return Err(wta::Error::Interrupted(wta::error::Interrupted::Evaluation));
         }

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use wta_core::{
     Candidates, Cut, Deltas, Encoder, Gradients, Inputs, Kernels, LayerGradient, Learner, Network, Norm,
     PaddedLayout, Parameters, Role, Selection, Shape, Size, SparseDeltas, TopGradient, Winners,
-    apply_lifetime, apply_per_sample, cut, expect_finite, expect_within, of_batch, promises, scale_atom,
+    apply_lifetime, apply_per_sample, expect_finite, expect_within, of_batch, promises, scale_atom,
     survivors, thresholds,
 };
 
@@ -312,10 +312,8 @@ impl ImagesWorkspace {
                 }
                 Selection::Batch { count } => {
                     state.portion.gather_images(Kind::Winners, &mut self.values)?;
-                    let cut = cut(self.values.iter().copied(), of_batch(count, training.batch))?;
-                    let rows = of_images_mut(&own, winners_len, &mut self.values).iter_mut();
-                    let losers = (own.start * winners_len..).zip(rows).filter(|(i, v)| !cut.keeps(*i, **v));
-                    losers.for_each(|(_, value)| *value = 0.0);
+                    // All candidates of the batch, as if they were of one sample.
+                    apply_per_sample(of_batch(count, training.batch), &mut self.values)?;
                 }
                 Selection::Lifetime { rate } => {
                     state.portion.gather_images(Kind::Winners, &mut self.values)?;

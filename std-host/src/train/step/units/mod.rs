@@ -41,7 +41,7 @@ use crate::ranks::{Kind, Ranks, spread};
 use crate::train::stopwatch::Phase;
 use auxiliary::Auxiliary;
 use lists::{ByImage, Lists, UNITS_PER_TASK};
-use update::Learnt;
+use update::Learning;
 use winners::Winners;
 
 /// The images of a piece of the reconstruction that goes from process to process: a larger batch has more
@@ -138,9 +138,9 @@ impl UnitsWorkspace {
         })?;
         stopwatch.time(Phase::Update, || {
             let Self { lists, rows, decoder_bias, .. } = self;
-            let learnt = Learnt { lists, rows, decoder_bias };
-            let factor = learnt.expect_sane(&state, largest)?;
-            learnt.update(state, factor)
+            let learning = Learning { lists, rows, decoder_bias };
+            let factor = learning.expect_sane(&state, largest)?;
+            learning.update(state, factor)
         })?;
         Ok(loss)
     }

@@ -10,7 +10,7 @@ use crate::ranks::{any, each};
 use crate::train::step::shared::{Common, State, clip, norms_of_parts, sum_of_norms};
 
 /// What the gradients of a step are made of.
-pub(super) struct Learnt<'a> {
+pub(super) struct Learning<'a> {
     /// The survivors with their deltas.
     pub(super) lists: &'a Lists,
     /// Residuals, images, and what is left of residuals.
@@ -19,7 +19,7 @@ pub(super) struct Learnt<'a> {
     pub(super) decoder_bias: &'a mut [f32],
 }
 
-impl Learnt<'_> {
+impl Learning<'_> {
     /// `Ok` if every number of the gradient is sane. `largest` is the largest residual. Where the gradient is
     /// clipped, returns what it is to be multiplied by.
     pub(super) fn expect_sane<K: Kernels>(&self, state: &State<'_, K>, largest: f32) -> Result<Option<f32>> {
