@@ -37,7 +37,8 @@ class WTAAutoencoder(Encoder):
     lifetime : float, default=0.05
         The share of each unit's or map's activations over the batch that lives; None for all.
     per_sample : int, default=None
-        Instead: how many of each sample's winners live (k-sparse autoencoders, TopK).
+        Instead: how many of each sample's winners live (k-sparse autoencoders, TopK), at most
+        ``n_components`` of a fully connected network.
     per_batch : int, default=None
         Instead: how many of each sample's winners live on average, the largest of the batch (BatchTopK).
     spatial : bool or int or (int, int), default=True
@@ -51,8 +52,8 @@ class WTAAutoencoder(Encoder):
     unit_atoms : bool, default=False
         Whether atoms have a norm of 1, also on feature maps.
     thresholds : bool, default=False
-        Whether features are cut at the activation with which each unit survived in training, on average:
-        a sparse code that does not depend on the samples beside it.
+        Whether features are cut at thresholds, which as many activations exceed on average as survive in
+        training: a sparse code that does not depend on the samples beside it.
     dead_units : int, default=None
         How many dead units learn from what the winners leave of each sample (AuxK). Needs ``per_sample``
         or ``per_batch``.
@@ -254,6 +255,10 @@ class WTAAutoencoder(Encoder):
         if self.per_sample is not None and self.per_batch is not None:
             raise ValueError("per_sample and per_batch are two ways to choose winners: give one of them")
         competes = self.per_sample is not None or self.per_batch is not None
+        for name in ("per_sample", "per_batch"):
+            count = getattr(self, name)
+            if self.kernel_size is None and count is not None and count > self.n_components:
+                raise ValueError(f"{name}={count} winners of a sample are more than n_components={self.n_components}")
         lifetime = None if competes or self.lifetime is None else float(self.lifetime)
         sparsity = {"lifetime": lifetime, "per-sample": self.per_sample, "per-batch": self.per_batch}
         self._expect_kernels(shape)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _engine
 from ._encoder import Encoder
 from ._runs import Run
-from ._samples import folder_of
+from ._samples import path_of
 from ._types import Path
 
 #: Formats by the end of a path.
@@ -41,7 +41,7 @@ def export(network: Union[Encoder, Run], path: Path, format: Optional[str] = Non
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     export(encoder, folder + "/model.wta")
     """
-    path = folder_of(path)
+    path = path_of(path)
     if format is None:
         format = ENDS.get(os.path.splitext(path)[1])
         if format is None:

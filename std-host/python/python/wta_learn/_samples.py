@@ -64,12 +64,17 @@ def flat(estimator, X, *, reset, min_samples=1):
     return in_order(X), sample if len(sample) > 1 else (X.shape[1],)
 
 
-def folder_of(path, name="folder"):
-    """The path of a folder as text."""
+def path_of(path, name="path", kind="file"):
+    """A path as text."""
     path = os.fspath(path)
     if not path:
-        raise ValueError(f"{name} must be the path of a folder, got an empty one")
+        raise ValueError(f"{name} must be the path of a {kind}, got an empty one")
     return path
+
+
+def folder_of(path, name="folder"):
+    """The path of a folder as text."""
+    return path_of(path, name, "folder")
 
 
 def expect_shape(estimator, own, shape):

@@ -307,7 +307,7 @@ impl<K: Kernels> BatchTrainer<K> {
             Method::Images(images) => images.step(state, batch),
             Method::Units(units) => {
                 let loss = units.step(state, batch, &self.notes)?;
-                units.note(self.step, training.batch, &mut self.notes);
+                units.note(training.batch, &mut self.notes);
                 Ok(loss)
             }
             Method::Rbm(chains) => chains.step(state, batch),
@@ -752,20 +752,25 @@ mod tests {
         }
     }
 
-    /// What several processes have after four steps, collected, with the sums of their counts of survivors.
-    /// After two steps, what they have is collected and given out anew.
+    /// What several processes have after four steps, collected, with the sums of their counts of survivors,
+    /// and the thresholds of units that compete. After two steps, what they have is collected and given out
+    /// anew.
     fn together<K: Kernels>(
         kernels: K,
         (network, training): (Network, TrainingConfig),
         gibbs: Option<ContrastiveDivergence>,
         size: usize,
-    ) -> (Vec<f32>, Vec<f32>, Vec<u64>) {
+    ) -> (Vec<f32>, Vec<f32>, Vec<u64>, Vec<f32>) {
+        let notes = wta_core::Units::<K>::apply_to(&network) && gibbs.is_none();
         let results = threads::run(size, |ranks| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1 + ranks.rank() % 2).build().unwrap();
             let (is_first, ranks) = (ranks.rank() == 0, Arc::new(ranks));
             pool.install(|| {
                 let of_all = Arc::<threads::ThreadRank>::clone(&ranks);
                 let mut trainer = BatchTrainer::among(of_all, kernels, network, training, gibbs).unwrap();
+                if notes {
+                    trainer.note(true, None).unwrap();
+                }
                 let mut parameters = vec![0.0; network.parameters_len()];
                 begin(&network, &mut parameters);
                 let len = parameters.len() * training.optimizer.method.moments();
@@ -791,16 +796,19 @@ mod tests {
                 }
                 let whole = trainer.collect().unwrap();
                 assert_eq!(whole.is_some(), is_first);
-                (whole.map(|whole| whole.parameters.into_owned()), losses, counts)
+                let (parameters, notes) = whole.map(|w| (w.parameters.into_owned(), w.notes)).unzip();
+                (parameters, losses, counts, notes)
             })
         });
         let mut sums = vec![0; network.code().channels];
-        for (_, losses, counts) in &results {
+        for (_, losses, counts, _) in &results {
             assert_eq!(*losses, results[0].1, "all know the loss of the whole batch");
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
-        let (parameters, losses, _) = results.into_iter().next().unwrap();
-        (parameters.unwrap(), losses, sums)
+        let (parameters, losses, _, noted) = results.into_iter().next().unwrap();
+        let thresholds = noted.unwrap().thresholds;
+        assert_eq!(thresholds.iter().any(|threshold| *threshold > 0.0), notes);
+        (parameters.unwrap(), losses, sums, thresholds)
     }
 
     #[test]
@@ -815,11 +823,13 @@ mod tests {
                     None => parallel(isa, case.0, case.1, 2),
                     Some(gibbs) => rbm_parallel(isa, (case.0, case.1, gibbs), 2),
                 };
-                let (_, _, counts) = together(isa, case, gibbs, 1);
+                let (_, _, counts, thresholds) = together(isa, case, gibbs, 1);
                 // More than images and units, too.
                 for size in [2, 3, 4, 7, 64] {
-                    let (found, found_losses, found_counts) = together(isa, case, gibbs, size);
+                    let (found, found_losses, found_counts, found_thresholds) =
+                        together(isa, case, gibbs, size);
                     assert!(found == expected, "case {index}, {isa}, {size} processes");
+                    assert!(found_thresholds == thresholds, "case {index}, {isa}, {size} processes");
                     assert_eq!(
                         (found_losses, found_counts),
                         (losses.clone(), counts.clone()),

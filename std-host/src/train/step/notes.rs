@@ -18,15 +18,54 @@ pub struct DeadUnits {
 /// What is noted of each unit. What is not noted is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
-    /// The activation that a unit has to reach to survive: a mean over the steps, in which a step counts a
-    /// hundredth as soon as there are a hundred.
+    /// The activation that a unit has to exceed: as many activations do as survive in training, on average.
     pub thresholds: Vec<f32>,
     /// The samples since the unit last survived.
     pub silent: Vec<u64>,
 }
 
-/// The share of a step in the mean, after enough of them.
-const SHARE: f32 = 0.01;
+/// What a step found at the threshold of a unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct AtThreshold {
+    /// The activations of the batch that exceed it.
+    pub(super) above: u32,
+    /// Those that survived.
+    pub(super) survived: u32,
+    /// The smallest of these, infinite without any.
+    pub(super) least: f32,
+}
+
+/// By how much of itself a threshold moves in a step in which twice as many activations exceed it as should.
+const SHARE: f32 = 0.05;
+
+/// So many shares at most.
+const LONGEST: f32 = 4.0;
+
+/// A threshold below this share of the least survivor is one of a unit that never survived, or whose
+/// activations were something else when it last did. It begins anew.
+const LOST: f32 = 1e-6;
+
+impl AtThreshold {
+    /// So many activations exceed the threshold, and these survived.
+    pub(super) fn new(above: u32, survivors: &[f32]) -> Self {
+        let least = survivors.iter().fold(f32::INFINITY, |least, value| least.min(*value));
+        Self { above, survived: survivors.len() as u32, least }
+    }
+
+    /// Where the threshold goes from `here`.
+    ///
+    /// It counts. A mean of the activations that just survived would be simpler, but where these vary from
+    /// batch to batch, fewer activations than survived exceed their mean.
+    fn next(&self, here: f32) -> f32 {
+        let Self { above, survived, least } = *self;
+        if survived > 0 && here < LOST * least {
+            return least;
+        }
+        // Units that seldom survive move no faster upwards (0 survived) than downwards (1 survived).
+        let surplus = (above as f32 - survived as f32) / (1.0 + survived.max(1) as f32);
+        here * (1.0 + SHARE * surplus.min(LONGEST))
+    }
+}
 
 impl Notes {
     /// Notes of so many units, of which nothing is known yet.
@@ -42,12 +81,11 @@ impl Notes {
         self.thresholds.is_empty() && self.silent.is_empty()
     }
 
-    /// Takes note of a step on `batch` samples: how often each unit survived, and the activation that it had
-    /// to reach. `step` steps were done before.
-    pub(super) fn add(&mut self, step: u64, batch: usize, survived: &[u32], reached: &[f32]) {
-        let share = (1.0 / (step as f32 + 1.0)).max(SHARE);
-        for (threshold, reached) in self.thresholds.iter_mut().zip(reached) {
-            *threshold += share * (reached - *threshold);
+    /// Takes note of a step on `batch` samples: of each unit, how often it survived and what was found at its
+    /// threshold.
+    pub(super) fn add(&mut self, batch: usize, survived: &[u32], found: &[AtThreshold]) {
+        for (threshold, found) in self.thresholds.iter_mut().zip(found) {
+            *threshold = found.next(*threshold);
         }
         for (silent, count) in self.silent.iter_mut().zip(survived) {
             *silent = if *count > 0 { 0 } else { silent.saturating_add(batch as u64) };
@@ -65,18 +103,76 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thresholds_are_means_and_silence_ends_with_a_survivor() {
-        let mut notes = Notes::new(2, true, true);
-        for (step, (survived, reached)) in
-            [([1, 0], [1.0, 4.0]), ([0, 0], [2.0, 0.0]), ([0, 3], [6.0, 2.0])].into_iter().enumerate()
-        {
-            notes.add(step as u64, 10, &survived, &reached);
+    fn silence_ends_with_a_survivor() {
+        let mut notes = Notes::new(2, false, true);
+        for survived in [[1, 0], [0, 0], [0, 3]] {
+            notes.add(10, &survived, &[AtThreshold::default(); 2]);
         }
-        assert_eq!(notes.thresholds, [3.0, 2.0]);
         assert_eq!(notes.silent, [20, 0]);
         assert!(notes.is_dead(0, 20) && !notes.is_dead(0, 21) && !notes.is_dead(1, 1));
-        notes.add(1000, 10, &[0, 0], &[103.0, 2.0]);
-        assert_eq!(notes.thresholds, [4.0, 2.0], "of many steps, one counts a hundredth");
         assert!(Notes::new(2, false, false).is_empty() && !notes.is_empty());
+    }
+
+    #[test]
+    fn thresholds_begin_at_the_least_survivor_and_go_where_the_count_is_right() {
+        let mut notes = Notes::new(3, true, false);
+        let none = AtThreshold::default();
+        let begins = AtThreshold { above: 90, survived: 4, least: 2.0 };
+        notes.add(100, &[], &[begins, none, none]);
+        assert_eq!(notes.thresholds, [2.0, 0.0, 0.0], "a unit that never survived has none");
+        let more = AtThreshold { above: 9, ..begins };
+        notes.add(100, &[], &[more, begins, none]);
+        assert_eq!(notes.thresholds, [2.0 * 1.05, 2.0, 0.0]);
+        notes.add(100, &[], &[none, AtThreshold { above: 0, ..begins }, none]);
+        assert_eq!(notes.thresholds, [2.0 * 1.05, 2.0 * (1.0 - 0.05 * 4.0 / 5.0), 0.0]);
+        notes.add(100, &[], &[AtThreshold { above: 10_000, ..begins }, none, none]);
+        assert_eq!(notes.thresholds[0], 2.0 * 1.05 * 1.2, "no step is longer");
+    }
+
+    /// The mean number of activations that exceed the threshold over the last half of the steps, where
+    /// `survivors` of `batch` survive. The activations are `draw(step, uniform number)`.
+    fn above_at_the_end(batch: usize, survivors: usize, steps: u64, draw: impl Fn(u64, f32) -> f32) -> f32 {
+        let mut random = wta_core::Random::new(5);
+        let (mut notes, mut above) = (Notes::new(1, true, false), 0);
+        for step in 0..steps {
+            let mut codes: Vec<f32> = (0..batch).map(|_| draw(step, random.uniform())).collect();
+            codes.sort_by(|a, b| b.total_cmp(a));
+            let survived: Vec<f32> =
+                codes.iter().take(survivors).copied().filter(|code| *code > 0.0).collect();
+            let found = codes.iter().filter(|code| **code > notes.thresholds[0]).count();
+            let found = AtThreshold::new(found as u32, &survived);
+            if step >= steps / 2 {
+                above += found.above;
+            }
+            notes.add(batch, &[], &[found]);
+        }
+        above as f32 / (steps / 2) as f32
+    }
+
+    #[test]
+    fn as_many_activations_exceed_a_threshold_as_survive() {
+        // Exponential, and with a tail so heavy that the mean of the least survivors does not exist.
+        let exponential = |_, uniform: f32| -(1.0 - uniform).ln();
+        let heavy = |_, uniform: f32| (1.0 - uniform).powi(-1) - 1.0;
+        for survivors in [1, 4, 20] {
+            for draw in [&exponential as &dyn Fn(u64, f32) -> f32, &heavy] {
+                let above = above_at_the_end(100, survivors, 4000, draw);
+                let ratio = above / survivors as f32;
+                assert!((0.97..1.03).contains(&ratio), "{survivors} survive, {above} exceed");
+            }
+        }
+        // A unit that is active in one batch of three: all it has survives.
+        let seldom =
+            |step: u64, uniform: f32| if step % 3 == 0 { exponential(step, uniform) - 2.0 } else { 0.0 };
+        let above = above_at_the_end(20, 20, 4000, seldom);
+        let active = 20.0 * (-2.0f32).exp() / 3.0;
+        assert!((0.92..1.01).contains(&(above / active)), "{active} survive, {above} exceed");
+    }
+
+    #[test]
+    fn thresholds_follow_activations_that_shrink() {
+        let shrinking = |step: u64, uniform: f32| -(1.0 - uniform).ln() * 0.995f32.powi(step as i32);
+        let above = above_at_the_end(1000, 4, 400, shrinking);
+        assert!((3.3..4.1).contains(&above), "4 survive, {above} exceed");
     }
 }

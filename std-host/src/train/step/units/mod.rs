@@ -32,7 +32,7 @@ use wta_core::{
 
 use super::admission::is_bad;
 use super::chain::{PIXELS, chain, pixel_pieces, place};
-use super::notes::{DeadUnits, Notes};
+use super::notes::{AtThreshold, DeadUnits, Notes};
 use super::portion::Portion;
 use super::shared::{Common, State};
 use crate::error::Result;
@@ -62,8 +62,8 @@ pub(super) struct UnitsWorkspace {
     auxiliary: Option<Auxiliary>,
     /// How often each unit survived in the last batch.
     survived: Vec<u32>,
-    /// The activation that each unit had to reach in the last batch to survive.
-    reached: Vec<f32>,
+    /// What the last batch had at each unit's threshold, if thresholds are noted.
+    found: Vec<AtThreshold>,
     /// With hidden dropout: for each image, the factor of the value of each of all processes' units.
     factors: Vec<f32>,
     decoder_bias: Vec<f32>,
@@ -85,7 +85,7 @@ impl UnitsWorkspace {
             winners: competes.then(|| Winners::new(common)),
             auxiliary: None,
             survived: vec![0; units],
-            reached: vec![0.0; units],
+            found: vec![AtThreshold::default(); units],
             factors: vec![0.0; factors],
             decoder_bias: vec![0.0; inputs],
         }
@@ -106,8 +106,8 @@ impl UnitsWorkspace {
     }
 
     /// Notes what the last step found of each unit.
-    pub(super) fn note(&self, step: u64, batch: usize, notes: &mut Notes) {
-        notes.add(step, batch, &self.survived, &self.reached);
+    pub(super) fn note(&self, batch: usize, notes: &mut Notes) {
+        notes.add(batch, &self.survived, &self.found);
     }
 
     pub(super) fn step<K: Kernels>(
@@ -121,9 +121,8 @@ impl UnitsWorkspace {
         let own = network.code().channels;
         let units = Units::new(kernels, Parameters::new(network, state.parameters)?)?.without(state.bad);
         stopwatch.time(Phase::Prepare, || self.load(&state, batch))?;
-        stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, &state))?;
-        let asked = !notes.thresholds.is_empty();
-        stopwatch.time(Phase::Select, || self.select(&state, asked))?;
+        stopwatch.time(Phase::Compete { layer: 0 }, || self.compete(&units, &state, notes))?;
+        stopwatch.time(Phase::Select, || self.select(&state, notes))?;
         let (loss, mut largest) = stopwatch.time(Phase::Reconstruct, || self.reconstruct(&state, batch))?;
         if let (Some(auxiliary), Some(winners)) = (&mut self.auxiliary, &mut self.winners) {
             let learnt = stopwatch
@@ -172,7 +171,12 @@ impl UnitsWorkspace {
     }
 
     /// Computes the codes. With lifetime sparsity, finds the survivors at once, and forgets the codes.
-    fn compete<K: Kernels>(&mut self, units: &Units<'_, K>, state: &State<'_, K>) -> Result<()> {
+    fn compete<K: Kernels>(
+        &mut self,
+        units: &Units<'_, K>,
+        state: &State<'_, K>,
+        notes: &Notes,
+    ) -> Result<()> {
         let batch = state.common.training.batch;
         let (own, all, first) =
             (self.survived.len(), state.portion.whole().code().channels, state.portion.units().start);
@@ -191,17 +195,19 @@ impl UnitsWorkspace {
         };
         let width = Units::width(state.common.kernels, batch);
         self.lists.set_places(own, keep);
-        let tasks = self.lists.tasks().into_par_iter().zip(self.reached.par_chunks_mut(UNITS_PER_TASK));
+        let tasks = self.lists.tasks().into_par_iter().zip(self.found.par_chunks_mut(UNITS_PER_TASK));
         tasks.try_for_each_init(
             || Aligned::zeros(UNITS_PER_TASK * width),
-            |codes, (mut task, reached)| {
+            |codes, (mut task, found)| {
                 let codes = codes.get_mut(..task.counts.len() * width).unwrap_or_default();
                 let survivors = UnitSurvivors { values: task.values, images: task.rows, counts: task.counts };
                 units.compete(task.first, batch, rows, prepared, codes, survivors).map_err(in_whole)?;
-                for (reached, unit) in reached.iter_mut().zip(task.units()) {
-                    // A unit that is active less often survives wherever it is active.
-                    let is_full = unit.values.len() == keep && keep < batch;
-                    *reached = if is_full { least(unit.values) } else { 0.0 };
+                let thresholds = notes.thresholds.get(task.first..).unwrap_or_default();
+                let codes = codes.chunks_exact(width);
+                for (((found, threshold), codes), unit) in
+                    found.iter_mut().zip(thresholds).zip(codes).zip(task.units())
+                {
+                    *found = AtThreshold::new(count_above(codes, *threshold), unit.values);
                 }
                 wta_core::Result::Ok(())
             },
@@ -210,12 +216,15 @@ impl UnitsWorkspace {
     }
 
     /// Finds the survivors of each unit and of each image.
-    fn select<K: Kernels>(&mut self, state: &State<'_, K>, asked: bool) -> Result<()> {
+    fn select<K: Kernels>(&mut self, state: &State<'_, K>, notes: &Notes) -> Result<()> {
         let batch = state.common.training.batch;
         if let Some(winners) = &mut self.winners {
-            let reached = winners.select(state, asked, &mut self.by_image)?;
-            self.reached.fill(reached);
+            winners.select(state, &mut self.by_image)?;
             self.lists.fill(self.survived.len(), &self.by_image);
+            let above = winners.above(&notes.thresholds).zip(&mut self.found).enumerate();
+            above.for_each(|(unit, (above, found))| {
+                *found = AtThreshold::new(above, self.lists.of(unit).values)
+            });
             self.drop_hidden(state);
             if !self.factors.is_empty() {
                 self.by_image.fill(batch, &self.lists);
@@ -358,7 +367,8 @@ impl UnitsWorkspace {
             |_| {},
             |piece| {
                 for run in &mut piece.runs {
-                    for (filter, bias) in weights.chunks_exact(inputs).zip(&of_biases) {
+                    let survived = |(_, bias): &(_, &f32)| **bias != 0.0;
+                    for (filter, bias) in weights.chunks_exact(inputs).zip(&of_biases).filter(survived) {
                         let filter = filter.iter().skip(piece.first);
                         run.iter_mut().zip(filter).for_each(|(to, weight)| *to -= bias * weight);
                     }
@@ -384,7 +394,7 @@ fn unit_places<K>(common: &Common<K>) -> Option<usize> {
     }
 }
 
-/// The smallest of some numbers.
-fn least(values: &[f32]) -> f32 {
-    values.iter().fold(f32::INFINITY, |least, value| if *value < least { *value } else { least })
+/// How many of some numbers exceed a threshold.
+fn count_above(values: &[f32], threshold: f32) -> u32 {
+    values.iter().map(|value| u32::from(*value > threshold)).sum()
 }

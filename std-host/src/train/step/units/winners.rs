@@ -19,6 +19,7 @@
 use rayon::prelude::*;
 use wta_core::{Cut, Error as CoreError, Kernels, Selection, Units, cut, of_batch};
 
+use super::count_above;
 use super::lists::{ByImage, UNITS_PER_TASK};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
@@ -39,7 +40,6 @@ pub(super) struct Winners {
     /// Of each group of units, the largest activation for each image; in rows of the same width.
     largest: Aligned,
     width: usize,
-    batch: usize,
     candidates: Vec<Vec<(u32, u32, f32)>>,
 }
 
@@ -52,7 +52,6 @@ impl Winners {
             codes: Aligned::zeros(units * width),
             largest: Aligned::zeros(units.div_ceil(GROUP) * width),
             width,
-            batch: common.training.batch,
             candidates: Vec::new(),
         }
     }
@@ -93,41 +92,33 @@ impl Winners {
         }
     }
 
-    /// Finds the survivors of each image. Returns the activation that they had to reach; with survivors of
-    /// each sample, if that is `asked` for, the one that as many activations of the batch reach as survive.
-    pub(super) fn select<K: Kernels>(
-        &mut self,
-        state: &State<'_, K>,
-        asked: bool,
-        survivors: &mut ByImage,
-    ) -> Result<f32> {
+    /// Finds the survivors of each image.
+    pub(super) fn select<K: Kernels>(&mut self, state: &State<'_, K>, survivors: &mut ByImage) -> Result<()> {
         let batch = state.common.training.batch;
         match state.common.training.sparsity.selection {
             Selection::Batch { count } => {
-                self.select_of_batch(state.portion, of_batch(count, batch), survivors)
+                let keep = of_batch(count, batch);
+                let bound = self.bound_of_all(keep, batch);
+                self.collect(&vec![bound; batch], |_| true, survivors);
+                of_all(state.portion, keep, survivors)
             }
             Selection::PerSample { count } => {
-                let reached = if asked {
-                    self.select_of_batch(state.portion, of_batch(count, batch), survivors)?
-                } else {
-                    0.0
-                };
                 let bounds = self.bounds(state.common.kernels, count, batch)?;
                 self.collect(&bounds, |_| true, survivors);
-                of_each(state.portion, count, survivors)?;
-                Ok(reached)
+                of_each(state.portion, count, survivors)
             }
             // Units do not compete with one another.
-            Selection::All | Selection::Lifetime { .. } => Ok(0.0),
+            Selection::All | Selection::Lifetime { .. } => Ok(()),
         }
     }
 
-    /// Finds the `keep` largest of the batch. Returns the activation that they had to reach.
-    fn select_of_batch(&mut self, portion: &Portion, keep: usize, survivors: &mut ByImage) -> Result<f32> {
-        let batch = self.batch;
-        let bound = self.bound_of_all(keep, batch);
-        self.collect(&vec![bound; batch], |_| true, survivors);
-        of_all(portion, keep, survivors)
+    /// How many activations of the batch exceed each unit's threshold.
+    pub(super) fn above<'a>(
+        &'a self,
+        thresholds: &'a [f32],
+    ) -> impl IndexedParallelIterator<Item = u32> + 'a {
+        let rows = self.codes.par_chunks_exact(self.width).zip(thresholds);
+        rows.map(|(row, threshold)| count_above(row, *threshold))
     }
 
     /// Finds the `count` largest activations of each image among some of the units.
@@ -250,7 +241,7 @@ fn of_each(portion: &Portion, count: usize, survivors: &mut ByImage) -> Result<(
 }
 
 /// Leaves the `keep` largest of all images and processes.
-fn of_all(portion: &Portion, keep: usize, survivors: &mut ByImage) -> Result<f32> {
+fn of_all(portion: &Portion, keep: usize, survivors: &mut ByImage) -> Result<()> {
     let mut the_cut = cut(survivors.values().iter().copied(), keep)?;
     survivors.retain(|_, _, index, value| the_cut.keeps(index, value));
     if !portion.is_alone() {
@@ -280,5 +271,5 @@ fn of_all(portion: &Portion, keep: usize, survivors: &mut ByImage) -> Result<f32
         survivors
             .retain(|_, _, index, value| own.get(index).is_some_and(|place| the_cut.keeps(*place, value)));
     }
-    Ok(the_cut.threshold)
+    Ok(())
 }
