@@ -9,7 +9,8 @@ the program and by in_pytorch.py, one after the other, several rounds, and
 prints for each selection the seconds of an epoch, the median of the rounds'
 ratios with the smallest and the largest, and the FVU of 5,000 other rows with
 the winners as in training. Nothing else should run meanwhile. Packages: torch,
-numpy. PyTorch's Adam is its fused one, which is its fastest on these.
+numpy. PyTorch's Adam is its fused one, which is its fastest; --plain-adam
+takes the one that it has by default.
 """
 
 import argparse
@@ -72,10 +73,11 @@ def ours(args, folder, selection):
 def theirs(args, folder, selection):
     """The same of PyTorch."""
     out = folder / "out.json"
-    more = ["--share", args.share] if selection == "lifetime" else []
+    more = [] if args.plain_adam else ["--fused"]
+    more += ["--share", args.share] if selection == "lifetime" else []
     run([
         sys.executable, HERE / "in_pytorch.py", "--train", folder / "train.npy", "--test", folder / "test.npy",
-        "--units", args.units, "--selection", selection, "--k", args.k, "--batch", args.batch, "--fused",
+        "--units", args.units, "--selection", selection, "--k", args.k, "--batch", args.batch,
         "--threads", args.threads, "--json", out, *more,
     ])
     epoch = json.loads(out.read_text())["epochs"][-1]
@@ -93,6 +95,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain-adam", action="store_true", help="PyTorch's default Adam")
     parser.add_argument("--selections", nargs="+", default=["sample", "batch", "lifetime"],
                         choices=["sample", "batch", "lifetime"])
     args = parser.parse_args()

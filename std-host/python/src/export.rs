@@ -10,40 +10,54 @@ use wta::{Error, Result, Trained};
 
 use crate::error::raised;
 
-/// Writes the network of a run folder with its classifier, if it has one.
+/// Writes the network of a run folder with its classifier, if it has one. Returns what its user should know.
 #[pyfunction]
 #[pyo3(signature = (folder, path, format))]
-pub(crate) fn export_run(py: Python<'_>, folder: PathBuf, path: PathBuf, format: &str) -> PyResult<()> {
+pub(crate) fn export_run(
+    py: Python<'_>,
+    folder: PathBuf,
+    path: PathBuf,
+    format: &str,
+) -> PyResult<Option<&'static str>> {
     py.detach(|| of_run(&folder, &path, format)).map_err(raised)
 }
 
+/// What the user of an exported network should know.
+type Note = Option<&'static str>;
+
 /// Writes a network without a classifier.
-pub(crate) fn written(path: &Path, format: &str, trained: &Trained) -> Result<()> {
+pub(crate) fn written(path: &Path, format: &str, trained: &Trained) -> Result<Note> {
     match format {
-        "wta" => trained.export()?.save(path),
-        "saelens" => SaeLens::new(trained)?.save(path).map(drop),
-        "onnx" => graph(path, &Source::new(trained.clone(), None)?),
+        "wta" => trained.export()?.save(path).map(|()| None),
+        "saelens" => saelens(path, trained),
+        "onnx" => graph(path, &Source::of(trained.clone())),
         _ => Err(unknown(format)),
     }
 }
 
-fn of_run(folder: &Path, path: &Path, format: &str) -> Result<()> {
+fn of_run(folder: &Path, path: &Path, format: &str) -> Result<Note> {
     let run = Run::new(folder);
     match format {
         "wta" => {
             let source = Source::load(&run, None)?;
-            wta::export::model(&source, wta::export::Options { decoder: true })?.save(path)
+            wta::export::model(&source, wta::export::Options { decoder: true })?.save(path).map(|()| None)
         }
-        "saelens" => SaeLens::new(&Source::open(&run, None)?.trained)?.save(path).map(drop),
+        "saelens" => saelens(path, &Source::open(&run, None)?.trained),
         "onnx" => graph(path, &Source::open(&run, None)?),
         _ => Err(unknown(format)),
     }
 }
 
-fn graph(path: &Path, source: &Source) -> Result<()> {
+fn saelens(path: &Path, trained: &Trained) -> Result<Note> {
+    let dictionary = SaeLens::new(trained)?;
+    dictionary.save(path)?;
+    Ok(dictionary.note())
+}
+
+fn graph(path: &Path, source: &Source) -> Result<Note> {
     let options = onnx::Options { name: &source.trained.recipe().name, class_names: true };
     let bytes = onnx::model(source, options, None)?;
-    atomic::write(path, |to| to.write_all(&bytes))
+    atomic::write(path, |to| to.write_all(&bytes)).map(|()| None)
 }
 
 fn unknown(format: &str) -> Error {

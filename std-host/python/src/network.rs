@@ -172,7 +172,7 @@ impl Network {
     }
 
     /// Writes the network for other programs: `"wta"` for devices, `"onnx"`, or the folder of `"saelens"`.
-    fn export(&self, py: Python<'_>, path: PathBuf, format: &str) -> PyResult<()> {
+    fn export(&self, py: Python<'_>, path: PathBuf, format: &str) -> PyResult<Option<&'static str>> {
         py.detach(|| export::written(&path, format, &self.trained)).map_err(raised)
     }
 

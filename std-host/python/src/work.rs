@@ -166,6 +166,18 @@ fn table<'py>(py: Python<'py>, row: &EpochMetrics) -> PyResult<Bound<'py, PyDict
     table.set_item("dead_share", row.dead_share)?;
     table.set_item("unexplained", row.unexplained)?;
     table.set_item("active", row.active)?;
+    for (name, value) in [
+        ("held_out_loss", row.held_out_loss),
+        ("held_out_unexplained", row.held_out_unexplained),
+        ("held_out_active", row.held_out_active),
+        ("held_out_dead_share", row.held_out_dead_share),
+        ("held_out_dense_share", row.held_out_dense_share),
+        ("held_out_l1", row.held_out_l1),
+        ("held_out_cosine", row.held_out_cosine),
+    ] {
+        // A training that holds nothing out has no columns for it.
+        value.map_or(Ok(()), |value| table.set_item(name, value))?;
+    }
     table.set_item("rate", row.rate)?;
     table.set_item("seconds", row.seconds)?;
     Ok(table)

@@ -57,6 +57,46 @@ def test_a_dictionary_explains_its_samples(X, selection):
     assert np.all((codes == 0) | (codes > found.thresholds_))
 
 
+def test_units_that_never_survive_are_silent(X):
+    # Hundreds of units for two winners: most never survive, though they are active.
+    found = WTAAutoencoder(400, per_sample=2, thresholds=True, epochs=10, learning_rate=1e-2, random_state=1).fit(X)
+    assert found.history_[-1]["dead_share"] > 0.2
+    assert 1 < np.count_nonzero(found.transform(X)) / len(X) < 3
+
+
+def test_codes_are_the_winners_of_training_whatever_the_thresholds(X):
+    found = dictionary(per_batch=None, per_sample=4).fit(X)
+    codes = found.codes(X[:300])
+    assert codes.nnz == 4 * 300
+    np.testing.assert_allclose(
+        found.inverse_transform(codes), codes.toarray() @ found.components_ + found.intercept_, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_code_of_all_positive_activations_is_warned_about(X, tmp_path):
+    found = dictionary(thresholds=False, epochs=1).fit(X)
+    with pytest.warns(UserWarning, match="many more than win in training: train with thresholds = true"):
+        export(found, tmp_path / "sae", "saelens")
+
+
+def test_onnx_has_the_thresholds(X, tmp_path):
+    found = dictionary(epochs=1).fit(X)
+    export(found, tmp_path / "direct.onnx")
+    found.save(tmp_path / "run")
+    export(wta_learn.load(tmp_path / "run"), tmp_path / "run.onnx")
+    assert (tmp_path / "direct.onnx").read_bytes() == (tmp_path / "run.onnx").read_bytes()
+
+
+def test_history_has_what_was_held_out(X):
+    recipe = {
+        "name": "held", "about": "a test", "data": {"set": "memory"},
+        "network": {"kind": "fully-connected", "units": [30], "initial": "he"}, "sparsity": {"per-batch": 4},
+        "training": {"epochs": 2, "batch": 50, "optimizer": "adam", "rate": 1e-3, "held_out": 0.1},
+    }
+    history = wta_learn.train(recipe, X).history
+    assert all(0 < row["held_out_unexplained"] < 2 and row["held_out_active"] == pytest.approx(4) for row in history)
+
+
 def test_dead_units_learn(X):
     # Far more units than there are directions: those that never win explain what is left.
     few = dict(n_components=400, per_batch=1, thresholds=False, epochs=10, initial="he", learning_rate=1e-2)

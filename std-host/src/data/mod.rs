@@ -68,7 +68,8 @@ pub fn load(source: &DataSource, dir: &Path, split: Split, observer: &dyn Observ
         DataSource::Signals(keys) => recordings::load(dir, keys, split, observer),
         DataSource::Memory => Err(Error::setting(
             Setting::Data,
-            "is in the memory of a program (set = \"memory\"), which hands it over itself; no file has it",
+            "is not what the run learnt from: that was in the memory of a program (set = \"memory\"), which no file \
+             has; in the run's recipe.toml, let [data] say which files hold samples",
         )),
     })
 }

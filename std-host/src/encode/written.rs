@@ -155,7 +155,8 @@ impl<'a> TrainedCode<'a> {
     ///
     /// [`Error::Core`](crate::Error::Core) if the core refuses the network.
     pub fn new(isa: Isa, trained: &'a Trained) -> Result<Self> {
-        Ok(Self { batches: Batches::new(isa, trained)?, trained })
+        let encoder = SparseEncoder::new(isa, &trained.resolved, &trained.parameters)?;
+        Ok(Self { batches: Batches::new(isa, trained, encoder)?, trained })
     }
 }
 
@@ -216,7 +217,8 @@ impl<'a> Reconstruction<'a> {
             Some(below) => (below.trained.features(), Form::Image),
             None => (samples.image_shape(), samples.form()),
         };
-        Ok(Self { batches: Batches::new(isa, trained)?, trained, input, form })
+        let batches = Batches::new(isa, trained, SparseEncoder::of(isa, trained)?)?;
+        Ok(Self { batches, trained, input, form })
     }
 }
 
@@ -260,8 +262,7 @@ struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    fn new(isa: Isa, trained: &'a Trained) -> Result<Self> {
-        let encoder = SparseEncoder::of(isa, trained)?;
+    fn new(isa: Isa, trained: &'a Trained, encoder: SparseEncoder<'a>) -> Result<Self> {
         let batch = trained.recipe().training.batch.max(1);
         Ok(Self { inputs: NetworkInputs::new(isa, trained)?, encoder, batch })
     }

@@ -77,7 +77,7 @@ fn layer(source: &Source, floats: Option<Options>, quantized: Option<&Quantized>
     match &trained.below {
         Some(below) => {
             let trained = below.trained.clone();
-            let lower = Source::of(trained, source.image);
+            let lower = Source { image: source.image, ..Source::of(trained) };
             // Only the lowest layer's input could be reconstructed, and nobody asks for that.
             let floats = floats.map(|_| Options { decoder: false });
             let file = layer(&lower, floats, quantized.and_then(Quantized::below))?;
@@ -238,7 +238,7 @@ mod tests {
         let features = pool.output(trained.network().code()).len();
         let weights = (0..3 * features).map(|i| (i as f32).sin()).collect();
         let svm = svm::Model { classes: 3, features, weights, bias: vec![0.5, -1.0, 0.0] };
-        Source { pool, svm: Some(svm), ..Source::of(trained, image) }
+        Source { image, pool, svm: Some(svm), ..Source::of(trained) }
     }
 
     #[test]

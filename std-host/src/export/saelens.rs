@@ -96,6 +96,14 @@ impl SaeLens {
         self.config["architecture"].as_str().unwrap_or_default()
     }
 
+    /// What whoever uses a code of the architecture `standard` should know; `None` of the others.
+    pub fn note(&self) -> Option<&'static str> {
+        (self.architecture() == "standard").then_some(
+            "the code has every positive activation, many more than win in training: train with \
+             dictionary.thresholds = true for one that is as sparse",
+        )
+    }
+
     /// Writes both files into a folder, which is made if it is not there. Returns their paths.
     ///
     /// # Errors

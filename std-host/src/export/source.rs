@@ -48,13 +48,14 @@ impl Source {
         if svm.as_ref().is_some_and(|svm| svm.features != features) {
             return refused("the classifier has other features than the network");
         }
-        let image = trained.resolved.image();
         let classes = Classes::numbered(svm.as_ref().map_or(0, |svm| svm.classes));
-        Ok(Self { svm, classes, ..Self::of(trained, image) })
+        Ok(Self { svm, classes, ..Self::of(trained) })
     }
 
-    /// A trained network without a classifier, for samples of this shape.
-    pub(super) fn of(trained: Trained, image: Shape) -> Self {
+    /// A trained network without a classifier, whether or not devices can compute it: for
+    /// [`onnx`](super::onnx).
+    pub fn of(trained: Trained) -> Self {
+        let image = trained.resolved.image();
         let columns = Columns { layers: vec![trained.features()], factors: None };
         let (pool, classes) = (trained.resolved.pool(), Classes::default());
         Self { trained, image, pool, svm: None, columns, classes, form: Form::of(image) }
@@ -98,7 +99,7 @@ impl Source {
         let trained = Trained::open(run, image)?;
         let form = run.sample()?.map_or(Form::of(image), |sample| sample.form);
         let classified = Classified::load(run, &trained)?;
-        let source = Self { form, ..Self::of(trained, image) };
+        let source = Self { form, image, ..Self::of(trained) };
         Ok(match classified {
             Some(Classified { pool, svm, columns, classes }) => {
                 Self { pool, svm: Some(svm), columns, classes, ..source }
@@ -115,8 +116,8 @@ fn unfit(recipe: &Recipe) -> Option<&'static str> {
     }
     if recipe.dictionary.thresholds {
         return Some(
-            "cuts its code at learnt thresholds, which no device does; export it for SAELens, or leave \
-             dictionary.thresholds out",
+            "cuts its code at learnt thresholds, which no device does; export it as ONNX or for SAELens, or \
+             leave dictionary.thresholds out",
         );
     }
     if recipe.features.pool.is_some_and(|pool| pool.whole) {

@@ -14,16 +14,20 @@ use crate::run::Trained;
 /// The most atoms in a picture of the dictionary.
 const MOST_ATOMS: usize = 1024;
 
-/// The dictionary: each atom as an image. The atoms of a fully-connected network get the shape `image`. An
-/// atom of a stacked layer is shown as an image too: the sum of the atoms below, each at its place and with
-/// its weight in the atom. Atoms of signals and vectors are curves.
+/// The most of them as curves, which take more room.
+const MOST_CURVES: usize = 256;
+
+/// The dictionary: each atom as an image, the first 1,024 at most. The atoms of a fully-connected network get
+/// the shape `image`. An atom of a stacked layer is shown as an image too: the sum of the atoms below, each
+/// at its place and with its weight in the atom. Atoms of signals and vectors are curves, the first 256 at
+/// most.
 ///
 /// # Errors
 ///
 /// [`Error::Core`](crate::Error::Core) if the core refuses the network; one sentence if a number is not
 /// finite.
 pub fn dictionary(trained: &Trained, image: Shape) -> Result<Picture> {
-    first_atoms(trained, image, MOST_ATOMS)
+    first_atoms(trained, image, if Form::of(image) == Form::Image { MOST_ATOMS } else { MOST_CURVES })
 }
 
 /// The [`dictionary`] of the first atoms, at most `most`.

@@ -1,4 +1,4 @@
-//! What makes no sense in a recipe's dictionary.
+//! What makes no sense in a recipe's dictionary, and in how many of its units win.
 
 use super::dictionary::{DeadUnitsRecipe, DictionaryRecipe};
 use super::features::ThresholdRecipe;
@@ -16,6 +16,15 @@ pub(super) fn check(recipe: &Recipe) -> Result<(), Problem> {
     }
     let is_one_layer =
         matches!(&recipe.network, Architecture::FullyConnected { units, .. } if units.len() == 1);
+    if let Architecture::FullyConnected { units, .. } = &recipe.network {
+        let (units, sparsity) = (units.last().copied().unwrap_or(0), &recipe.sparsity);
+        for (key, count) in [("per-sample", sparsity.per_sample), ("per-batch", sparsity.per_batch)] {
+            if let Some(count) = count.filter(|count| *count > units) {
+                let key = format!("sparsity.{key}");
+                return refuse(&key, format!("{key} is {count}, but a code has {units} units"));
+            }
+        }
+    }
     for (key, is_set) in [
         ("dictionary.centred", centred),
         ("dictionary.thresholds", thresholds),
@@ -123,6 +132,8 @@ mod tests {
             ("per-batch = 4", "lifetime = 0.1", "dictionary.dead_units needs sparsity.per-sample"),
             ("per-batch = 4", "", "dictionary.thresholds needs winners"),
             ("per-batch = 4", "per-batch = 0", "sparsity.per-batch must be at least 1"),
+            ("per-batch = 4", "per-batch = 4000", "sparsity.per-batch is 4000, but a code has"),
+            ("per-batch = 4", "per-sample = 4000", "sparsity.per-sample is 4000, but a code has"),
             ("per-batch = 4", "per-batch = 4, per-sample = 4", "takes one of"),
             ("units = 9", "units = 0", "dictionary.dead_units.units must be at least 1"),
             ("after = 100", "after = 100, weight = -1.0", "dictionary.dead_units.weight must"),

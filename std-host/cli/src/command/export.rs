@@ -115,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         Some(folder) => {
             let dictionary = SaeLens::new(&source.trained)?;
             told += &format!("architecture: {}\n", dictionary.architecture());
+            told += &dictionary.note().map_or(String::new(), |note| format!("note: {note}\n"));
             dictionary.save(folder)?.to_vec()
         }
         None => Vec::new(),

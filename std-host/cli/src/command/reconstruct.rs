@@ -93,7 +93,7 @@ fn table(what: &str, found: &Measures, trained: &Trained) -> String {
         ("FVU, variance unexplained", format!("{:.2}%", 100.0 * found.fvu)),
         ("half the squared error", format!("{:.4}", found.loss)),
         ("cosine to the sample", format!("{:.4}", found.cosine)),
-        ("L0, winners in a sample", format!("{:.1}", found.active)),
+        ("L0, active in a sample", format!("{:.1}", found.active)),
         ("L1, their sum", format!("{:.3}", found.l1)),
         ("dead, active in none", of_maps(found.dead_share)),
         ("dense, active in over 10%", of_maps(found.dense_share)),

@@ -109,6 +109,13 @@ fn a_dictionary_is_trained_measured_and_exported() {
         assert!(row.iter().zip(&thresholds).all(|(code, least)| *code == 0.0 || code > least));
     }
 
+    // And the winners of training, if these are asked for.
+    let winners = folder.path("winners.npy");
+    let encode = ["encode", "--run", &run, "--data", &data, "--split", "test", "--code", "trained"];
+    wta(&[&encode[..], &["--out", &winners]].concat()).succeeds();
+    let won = npy(&winners).iter().filter(|code| **code > 0.0).count();
+    assert_eq!(won, 3 * TEST, "{won}");
+
     // Atoms of norm 1.
     let (shape, atoms) = tensor(&model, "decoder.weight");
     assert_eq!(shape, [INPUTS, UNITS]);
@@ -195,7 +202,12 @@ fn saelens_gets_the_architecture_that_fits() {
     {
         let (run, _) = trained(&folder, name, sparsity, "unit_atoms = true");
         let sae = folder.path(&format!("sae-{name}"));
-        wta(&["export", "--run", &run, "--saelens", &sae]).succeeds();
+        let said = wta(&["export", "--run", &run, "--saelens", &sae]).succeeds().stdout;
+        assert_eq!(
+            said.contains("note: the code has every positive activation"),
+            name == "standard",
+            "{said}"
+        );
         let config = fs::read_to_string(format!("{sae}/cfg.json")).unwrap();
         let config: serde_json::Value = serde_json::from_str(&config).unwrap();
         assert_eq!(config["architecture"], architecture);

@@ -6,6 +6,7 @@ from typing import Any, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from ._constraints import COMMON, COUNT, PAIR, POSITIVE, RATE, SHARE, TRAINING, options, pool_of, size
 from ._encoder import Encoder, recipe_of
@@ -392,7 +393,8 @@ class WTAAutoencoder(Encoder):
         """Learn on from samples, in one pass over them in their order.
 
         Weights and the optimizer's moments are kept from call to call; :meth:`fit` begins anew. The first
-        call sets all parameters, and the batch: ``batch_size`` samples, or as many as there are. What is
+        call sets all parameters (the rate must be constant, as nobody knows how many steps there will be), and
+        the batch: ``batch_size`` samples, or as many as there are. What is
         left of the samples after the last whole batch is left out. After :meth:`fit`, the first call begins
         with its weights, and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
 
@@ -415,7 +417,7 @@ class WTAAutoencoder(Encoder):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_components)
+        X : {array-like, sparse matrix} of shape (n_samples, n_components)
             Features, as :meth:`transform` gives them. Of ``signs="both"`` and ``threshold="triangle"``
             there is no inverse.
 
@@ -432,10 +434,10 @@ class WTAAutoencoder(Encoder):
         for name, only in (("signs", "positive"), ("threshold", "none")):
             if getattr(self, name) != only:
                 raise ValueError(f"inverse_transform needs {name}={only!r}: others have no inverse; see reconstruct")
-        X = check_array(X, dtype=np.float32)
+        X = check_array(X, accept_sparse="csr", dtype=np.float32)
         if X.shape[1] != len(self.components_):
             raise ValueError(f"X has {X.shape[1]} features, but there are {len(self.components_)} atoms")
-        activations = np.square(X) if self.root else X
+        activations = X if not self.root else X.power(2) if issparse(X) else np.square(X)
         return activations @ self.components_ + self.intercept_
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Optional, Union
 
 from sklearn.utils.validation import check_is_fitted
@@ -12,6 +13,7 @@ from ._encoder import Encoder
 from ._runs import Run
 from ._samples import path_of
 from ._types import Path
+from ._words import in_own_words
 
 #: Formats by the end of a path.
 ENDS = {".wta": "wta", ".onnx": "onnx"}
@@ -50,11 +52,13 @@ def export(network: Union[Encoder, Run], path: Path, format: Optional[str] = Non
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if isinstance(network, Run):
         if network.folder is not None:
-            _engine.export_run(network.folder, path, format)
+            note = _engine.export_run(network.folder, path, format)
         else:
-            network._network.export(path, format)
+            note = network._network.export(path, format)
     elif isinstance(network, Encoder):
         check_is_fitted(network)
-        network._network.export(path, format)
+        note = network._network.export(path, format)
     else:
         raise ValueError(f"network must be a fitted estimator or a run, got {type(network).__name__}")
+    if note is not None:
+        warnings.warn(in_own_words(note), UserWarning, stacklevel=2)

@@ -409,8 +409,8 @@ mod tests {
                 below: None,
                 thresholds: None,
             };
-            let (image, pool) = (images.image_shape(), trained.resolved.pool());
-            let source = Source { pool, ..Source::of(trained, image) };
+            let pool = trained.resolved.pool();
+            let source = Source { pool, ..Source::of(trained) };
             let quantized = Quantized::new(&source, &images).unwrap();
             let mut memory = vec![0; Int8Extractor::<Portable>::memory_len(&network, &pool)];
             let mut extractor =

@@ -31,8 +31,8 @@ pub(super) struct AtThreshold {
     pub(super) above: u32,
     /// Those that survived.
     pub(super) survived: u32,
-    /// The smallest of these, infinite without any.
-    pub(super) least: f32,
+    /// Where a threshold begins that knows nothing: at the least survivor, or at the largest activation.
+    pub(super) start: f32,
 }
 
 /// By how much of itself a threshold moves in a step in which twice as many activations exceed it as should.
@@ -41,15 +41,19 @@ const SHARE: f32 = 0.05;
 /// So many shares at most.
 const LONGEST: f32 = 4.0;
 
-/// A threshold below this share of the least survivor is one of a unit that never survived, or whose
-/// activations were something else when it last did. It begins anew.
+/// A threshold below this share of where it would begin is one that knows nothing, or of a unit whose
+/// activations were something else when it was last active. It begins anew.
 const LOST: f32 = 1e-6;
 
 impl AtThreshold {
-    /// So many activations exceed the threshold, and these survived.
-    pub(super) fn new(above: u32, survivors: &[f32]) -> Self {
-        let least = survivors.iter().fold(f32::INFINITY, |least, value| least.min(*value));
-        Self { above, survived: survivors.len() as u32, least }
+    /// What is found at a threshold among a unit's `codes` over the batch, of which these survived.
+    pub(super) fn new(threshold: f32, codes: &[f32], survivors: &[f32]) -> Self {
+        let start = match survivors {
+            [] => codes.iter().fold(0.0, |largest: f32, code| largest.max(*code)),
+            _ => survivors.iter().fold(f32::INFINITY, |least, value| least.min(*value)),
+        };
+        let above = codes.iter().map(|code| u32::from(*code > threshold)).sum();
+        Self { above, survived: survivors.len() as u32, start }
     }
 
     /// Where the threshold goes from `here`.
@@ -57,9 +61,9 @@ impl AtThreshold {
     /// It counts. A mean of the activations that just survived would be simpler, but where these vary from
     /// batch to batch, fewer activations than survived exceed their mean.
     fn next(&self, here: f32) -> f32 {
-        let Self { above, survived, least } = *self;
-        if survived > 0 && here < LOST * least {
-            return least;
+        let Self { above, survived, start } = *self;
+        if here < LOST * start {
+            return start;
         }
         // Units that seldom survive move no faster upwards (0 survived) than downwards (1 survived).
         let surplus = (above as f32 - survived as f32) / (1.0 + survived.max(1) as f32);
@@ -117,9 +121,9 @@ mod tests {
     fn thresholds_begin_at_the_least_survivor_and_go_where_the_count_is_right() {
         let mut notes = Notes::new(3, true, false);
         let none = AtThreshold::default();
-        let begins = AtThreshold { above: 90, survived: 4, least: 2.0 };
+        let begins = AtThreshold { above: 90, survived: 4, start: 2.0 };
         notes.add(100, &[], &[begins, none, none]);
-        assert_eq!(notes.thresholds, [2.0, 0.0, 0.0], "a unit that never survived has none");
+        assert_eq!(notes.thresholds, [2.0, 0.0, 0.0], "a unit that was never active has none");
         let more = AtThreshold { above: 9, ..begins };
         notes.add(100, &[], &[more, begins, none]);
         assert_eq!(notes.thresholds, [2.0 * 1.05, 2.0, 0.0]);
@@ -127,6 +131,18 @@ mod tests {
         assert_eq!(notes.thresholds, [2.0 * 1.05, 2.0 * (1.0 - 0.05 * 4.0 / 5.0), 0.0]);
         notes.add(100, &[], &[AtThreshold { above: 10_000, ..begins }, none, none]);
         assert_eq!(notes.thresholds[0], 2.0 * 1.05 * 1.2, "no step is longer");
+    }
+
+    #[test]
+    fn a_unit_that_is_active_and_never_survives_gets_a_threshold_above_all() {
+        let mut notes = Notes::new(1, true, false);
+        notes.add(4, &[], &[AtThreshold::new(0.0, &[0.5, 3.0, 0.0, 1.0], &[])]);
+        assert_eq!(notes.thresholds, [3.0]);
+        // And follows, should its activations grow.
+        for _ in 0..40 {
+            notes.add(4, &[], &[AtThreshold::new(notes.thresholds[0], &[5.0, 6.0, 0.0, 1.0], &[])]);
+        }
+        assert!((6.0..6.4).contains(&notes.thresholds[0]), "{:?}", notes.thresholds);
     }
 
     /// The mean number of activations that exceed the threshold over the last half of the steps, where
@@ -139,8 +155,7 @@ mod tests {
             codes.sort_by(|a, b| b.total_cmp(a));
             let survived: Vec<f32> =
                 codes.iter().take(survivors).copied().filter(|code| *code > 0.0).collect();
-            let found = codes.iter().filter(|code| **code > notes.thresholds[0]).count();
-            let found = AtThreshold::new(found as u32, &survived);
+            let found = AtThreshold::new(notes.thresholds[0], &codes, &survived);
             if step >= steps / 2 {
                 above += found.above;
             }
@@ -162,8 +177,9 @@ mod tests {
             }
         }
         // A unit that is active in one batch of three: all it has survives.
-        let seldom =
-            |step: u64, uniform: f32| if step % 3 == 0 { exponential(step, uniform) - 2.0 } else { 0.0 };
+        let seldom = |step: u64, uniform: f32| {
+            if step.is_multiple_of(3) { exponential(step, uniform) - 2.0 } else { 0.0 }
+        };
         let above = above_at_the_end(20, 20, 4000, seldom);
         let active = 20.0 * (-2.0f32).exp() / 3.0;
         assert!((0.92..1.01).contains(&(above / active)), "{active} survive, {above} exceed");

@@ -207,7 +207,7 @@ impl UnitsWorkspace {
                 for (((found, threshold), codes), unit) in
                     found.iter_mut().zip(thresholds).zip(codes).zip(task.units())
                 {
-                    *found = AtThreshold::new(count_above(codes, *threshold), unit.values);
+                    *found = AtThreshold::new(*threshold, codes, unit.values);
                 }
                 wta_core::Result::Ok(())
             },
@@ -221,9 +221,10 @@ impl UnitsWorkspace {
         if let Some(winners) = &mut self.winners {
             winners.select(state, &mut self.by_image)?;
             self.lists.fill(self.survived.len(), &self.by_image);
-            let above = winners.above(&notes.thresholds).zip(&mut self.found).enumerate();
-            above.for_each(|(unit, (above, found))| {
-                *found = AtThreshold::new(above, self.lists.of(unit).values)
+            let lists = &self.lists;
+            let found = winners.rows().zip(&notes.thresholds).zip(&mut self.found).enumerate();
+            found.for_each(|(unit, ((codes, threshold), found))| {
+                *found = AtThreshold::new(*threshold, codes, lists.of(unit).values);
             });
             self.drop_hidden(state);
             if !self.factors.is_empty() {
@@ -392,9 +393,4 @@ fn unit_places<K>(common: &Common<K>) -> Option<usize> {
         Selection::All => Some(training.batch),
         Selection::PerSample { .. } | Selection::Batch { .. } => None,
     }
-}
-
-/// How many of some numbers exceed a threshold.
-fn count_above(values: &[f32], threshold: f32) -> u32 {
-    values.iter().map(|value| u32::from(*value > threshold)).sum()
 }

@@ -19,7 +19,6 @@
 use rayon::prelude::*;
 use wta_core::{Cut, Error as CoreError, Kernels, Selection, Units, cut, of_batch};
 
-use super::count_above;
 use super::lists::{ByImage, UNITS_PER_TASK};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
@@ -112,13 +111,9 @@ impl Winners {
         }
     }
 
-    /// How many activations of the batch exceed each unit's threshold.
-    pub(super) fn above<'a>(
-        &'a self,
-        thresholds: &'a [f32],
-    ) -> impl IndexedParallelIterator<Item = u32> + 'a {
-        let rows = self.codes.par_chunks_exact(self.width).zip(thresholds);
-        rows.map(|(row, threshold)| count_above(row, *threshold))
+    /// The activations of each unit over the batch, and zeros.
+    pub(super) fn rows(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
+        self.codes.par_chunks_exact(self.width)
     }
 
     /// Finds the `count` largest activations of each image among some of the units.
