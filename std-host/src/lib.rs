@@ -39,6 +39,7 @@
 //! | get a first recipe for data | [`init`] |
 //! | try many settings | [`search`] |
 //! | write firmware's files, in 8 bits too | [`export`] |
+//! | see what a file is, and what is wrong with it | [`inspect`] |
 //! | see what was learnt | [`picture`] |
 //! | learn what is normal in a signal, and tell what is not | [`detect`] |
 //! | measure | [`profile`] |
@@ -56,6 +57,7 @@ mod extent;
 pub mod files;
 pub mod import;
 pub mod init;
+pub mod inspect;
 mod layout;
 pub mod memory;
 mod numbers;

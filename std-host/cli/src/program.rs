@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::bug;
 use crate::command;
@@ -27,6 +27,7 @@ use crate::signals::{self, INTERRUPTED, Signals, Stop};
   wta detect --learn normal.wav --watch today.wav             faults of a machine, from normal recordings alone
   wta show --run runs/fc2000                                  pictures of what was learnt
   wta export --run runs/fc2000 --out model.wta                for firmware
+  wta inspect model.wta                                       what a file is, and what is wrong with it
   wta profile mnist-fc2000                                    where the time of a training step goes"
 )]
 struct Program {
@@ -62,12 +63,16 @@ enum Command {
     Search(command::search::Arguments),
     /// Write pictures: dictionary, feature maps, reconstructions.
     Show(command::show::Arguments),
+    /// Say what a file or a run folder is, what is in it, and what is wrong with it.
+    Inspect(command::inspect::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
     Profile(command::profile::Arguments),
     /// Reproduce the paper's tables and figures; continues where it stopped.
     Paper(command::paper::Arguments),
     /// List the data sets in a folder, checked against published checksums.
     Data(command::data::Arguments),
+    /// Completions for a shell, and pages of the manual.
+    Generate(command::generate::Arguments),
 }
 
 /// Set by Ctrl-C.
@@ -104,8 +109,10 @@ fn run(program: Program) -> Result<()> {
         Command::Import(arguments) => command::import::run(&arguments),
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
+        Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
         Command::Paper(arguments) => command::paper::run(&arguments, &context),
         Command::Data(arguments) => command::data::run(&arguments),
+        Command::Generate(arguments) => command::generate::run(&arguments, Program::command()),
     }
 }

@@ -89,7 +89,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SHARE", default_value_t = Options::default().calibrate_share)]
     calibrate_share: f64,
     /// Write pictures, scores, and the state for a device's flash into this folder.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: Option<PathBuf>,
     /// Print everything as JSON.
     #[arg(long)]

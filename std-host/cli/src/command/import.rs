@@ -10,7 +10,7 @@ use wta_core::Shape;
 
 use crate::error::Result;
 use crate::print::print;
-use crate::recipe::resolve;
+use crate::recipe::{NameOrPath, resolve};
 
 /// Arguments of `wta import`.
 #[derive(Args)]
@@ -33,11 +33,11 @@ pub(crate) struct Arguments {
     /// The model.wta to read.
     model: PathBuf,
     /// The run folder to write.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     run: PathBuf,
     /// A recipe (a name or a file) with the data set, the classifier's settings and, where the model says
     /// nothing of them, the training's.
-    #[arg(long, value_name = "RECIPE")]
+    #[arg(long, value_name = "RECIPE", value_parser = NameOrPath, hide_possible_values = true)]
     recipe: Option<String>,
     /// The shape of a sample, channels x rows x columns, for a fully-connected network of images.
     #[arg(long, value_name = "CxHxW", value_parser = shape)]

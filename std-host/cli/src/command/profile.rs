@@ -15,18 +15,20 @@ use wta::recipe;
 use crate::context::Context;
 use crate::load::samples;
 use crate::print::print;
+use crate::recipe::NameOrPath;
 
 /// Arguments of `wta profile`.
 #[derive(Args)]
 #[command(after_help = help())]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
+    #[arg(value_parser = NameOrPath, hide_possible_values = true)]
     recipe: Option<String>,
     /// Instead of a recipe: a network to compare with other software and other records.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
     /// With a recipe: real images, from the folder that holds `mnist/` and other data sets [default: noise].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data: Option<PathBuf>,
     /// Images in a step [default: the recipe's, or 100].
     #[arg(long, value_name = "N")]

@@ -5,6 +5,7 @@ use clap::Args;
 use wta::recipe;
 
 use crate::print::print;
+use crate::recipe::NameOrPath;
 
 /// The beginning of the page that `--reference` prints, before the tables of keys.
 const INTRODUCTION: &str = include_str!("recipes.md");
@@ -28,6 +29,7 @@ The table [data] of a recipe, with the keys that its set knows (files are below 
 Pixels are divided by divide_by = 255, arrays by 1 unless told.")]
 pub(crate) struct Arguments {
     /// Print this recipe's TOML.
+    #[arg(value_parser = NameOrPath, hide_possible_values = true)]
     name: Option<String>,
     /// Print the reference of all keys, as Markdown.
     #[arg(long, conflicts_with_all = ["name", "schema"])]

@@ -11,7 +11,7 @@ use wta::train::Options;
 use crate::context::Context;
 use crate::load::{patches, samples};
 use crate::print::print;
-use crate::recipe::resolve;
+use crate::recipe::{NameOrPath, resolve};
 
 /// Arguments of `wta search`.
 #[derive(Args)]
@@ -31,13 +31,14 @@ Examples:
 )]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
+    #[arg(value_parser = NameOrPath, hide_possible_values = true)]
     recipe: String,
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
     /// for the bundled digits.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data: Option<PathBuf>,
     /// The folder for `search.csv` and the training in progress.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     run: PathBuf,
     /// A key of the recipe and the values to try, as in TOML; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE,...", required = true)]

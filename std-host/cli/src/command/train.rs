@@ -11,7 +11,7 @@ use wta::train::{Options, Outcome, train_into};
 use crate::context::Context;
 use crate::load::{patches, samples};
 use crate::print::print;
-use crate::recipe::resolve;
+use crate::recipe::{NameOrPath, resolve};
 
 /// Arguments of `wta train`.
 #[derive(Args)]
@@ -23,13 +23,14 @@ use crate::recipe::resolve;
   wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2")]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
+    #[arg(value_parser = NameOrPath, hide_possible_values = true)]
     recipe: String,
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
     /// for the bundled digits.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data: Option<PathBuf>,
     /// The run folder to write.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     run: PathBuf,
     /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     resume: bool,
     /// Begin with the weights of another run of such a network, which may have learnt from other samples of
     /// this shape; its preprocessing is kept if the steps are the same.
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
     from: Option<PathBuf>,
     /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
     /// most this many MiB; otherwise compute them anew for every batch.

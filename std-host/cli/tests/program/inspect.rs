@@ -1,0 +1,120 @@
+//! `wta inspect`: each of the program's files is known by what is in it, and what is wrong with it is said.
+
+use std::fs;
+
+use crate::support::{Folder, wta};
+
+/// A trained and evaluated run of a stack on digits, and its exports.
+fn made(folder: &Folder) -> String {
+    let recipe = folder.write(
+        "stack.toml",
+        "name = 'stack'
+about = 'for the tests'
+data = { set = 'digits' }
+network = { kind = 'fully-connected', units = [12], initial = 'he' }
+sparsity = { lifetime = 0.2 }
+training = { epochs = 1, batch = 100, optimizer = 'adam', rate = 2e-3 }
+svm = { c = [1.0] }
+preprocess = [{ step = 'standardise' }]
+[below]
+name = 'lower'
+about = 'for the tests'
+data = { set = 'digits' }
+network = { kind = 'convolutional', encoder = [{ maps = 4, kernel = 5 }], decoder_kernel = 7, initial = 'he' }
+sparsity = { lifetime = 0.2 }
+training = { epochs = 1, batch = 100, optimizer = 'adam', rate = 2e-3 }
+features = { pool = { kernel = 7, stride = 7 } }
+preprocess = [{ step = 'standardise' }]
+",
+    );
+    let run = folder.path("run");
+    wta(&["train", &recipe, "--run", &run]).succeeds();
+    wta(&["eval", "--run", &run]).succeeds();
+    wta(&["export", "--run", &run, "--out", &folder.path("model.wta")]).succeeds();
+    wta(&["export", "--run", &run, "--out", &folder.path("int8.wta"), "--int8"]).succeeds();
+    run
+}
+
+#[test]
+fn files_are_known_by_what_is_in_them_and_damage_is_told() {
+    let folder = Folder::new();
+    let run = made(&folder);
+
+    let said = wta(&["inspect", &run]).succeeds().stdout;
+    for expected in [
+        "run: a run folder",
+        "samples      1x28x28",
+        "classifier   of 10 classes",
+        "recipe.toml: a recipe",
+        "model.safetensors: the network of a run",
+        "encoder.0.weight",
+        "checkpoint.safetensors: the state of a training",
+        "svm.safetensors: a classifier",
+        "run/below: a run folder",
+        "below/preprocess.safetensors: what preprocessing has learnt",
+        "checked      the checksum is right",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in\n{said}");
+    }
+    assert!(!said.contains("wrong"), "{said}");
+
+    // Whatever their names are.
+    for (file, name, expected) in [
+        ("run/svm.safetensors", "a", "a classifier"),
+        ("model.wta", "b.safetensors", "a network for firmware"),
+        ("int8.wta", "c", "int8         quantised"),
+        ("run/recipe.toml", "d.png", "a recipe"),
+        ("run/dictionary.png", "e", "a picture"),
+    ] {
+        fs::copy(folder.path(file), folder.path(name)).unwrap();
+        let said = wta(&["inspect", &folder.path(name)]).succeeds().stdout;
+        assert!(said.contains(expected), "{expected} is not in\n{said}");
+    }
+    let json = wta(&["inspect", "--json", &folder.path("model.wta"), &folder.path("a")]).succeeds().stdout;
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found[1]["tensors"][1]["shape"], serde_json::json!([10, 12]));
+    assert_eq!(found[0]["problems"], serde_json::json!([]));
+
+    // A bit, a byte fewer, another run's file.
+    for (file, problem) in [
+        ("run/model.safetensors", "checksum is"),
+        ("run/checkpoint.safetensors", "checksum is"),
+        ("run/svm.safetensors", "checksum is"),
+        ("model.wta", "damaged"),
+    ] {
+        let path = folder.path(file);
+        let whole = fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let said = wta(&["inspect", &path]).fails("something is wrong with");
+        assert!(said.stdout.contains(problem), "{}", said.stdout);
+        fs::write(&path, &whole[..last]).unwrap();
+        let said = wta(&["inspect", &path]).fails("something is wrong with");
+        assert!(said.stdout.contains("wrong        "), "{}", said.stdout);
+        fs::write(&path, &whole).unwrap();
+    }
+    fs::copy(folder.path("run/below/model.safetensors"), folder.path("run/model.safetensors")).unwrap();
+    let said = wta(&["inspect", &run]).fails("something is wrong with").stdout;
+    assert!(said.contains("wrong"), "{said}");
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_told_in_a_sentence() {
+    let folder = Folder::new();
+    for (bytes, problem) in [
+        (&b""[..], "holds nothing"),
+        (&b"\xff\xfe\x00garbage\x01\x02"[..], "is no file of `wta`"),
+        (&b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\": \xff"[..], "is cut off or damaged"),
+        (&b"WTAMODEL and no more"[..], "wrong"),
+        (&b"name = 'x'\nnetwork = 3\n"[..], "wrong"),
+    ] {
+        let path = folder.path("x");
+        fs::write(&path, bytes).unwrap();
+        let said = wta(&["inspect", &path]).fails("something is wrong with");
+        assert!(said.stdout.contains(problem), "{}", said.stdout);
+    }
+    wta(&["inspect", &folder.path("missing")]).fails("cannot read");
+    wta(&["inspect", &folder.path("")]).fails("something is wrong with");
+}

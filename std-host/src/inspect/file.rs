@@ -1,0 +1,32 @@
+//! A file, by its first bytes.
+
+use std::path::Path;
+
+use wta_core::model::MAGIC;
+
+use super::finding::Finding;
+use super::{device, recipe, tensors};
+use crate::error::Result;
+use crate::files::whole;
+
+/// Looks at a file.
+pub(super) fn inspect(path: &Path) -> Result<Finding> {
+    let bytes = whole::read(path)?;
+    let finding = Finding::new(path, bytes.len());
+    if bytes.is_empty() {
+        return Ok(finding.of("an empty file", "nobody").wrong("holds nothing".to_owned()));
+    }
+    if bytes.starts_with(&MAGIC) {
+        return device::inspect(finding, &bytes);
+    }
+    if bytes.starts_with(b"\x93NUMPY") {
+        return Ok(finding.of("a NumPy array", "`wta init`, which makes a recipe for it; numpy.load"));
+    }
+    if bytes.starts_with(b"\x89PNG") {
+        return Ok(finding.of("a picture", "any viewer; `wta predict`"));
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(recipe::inspect(finding, text)),
+        Err(_) => Ok(tensors::inspect(finding, &bytes)),
+    }
+}
