@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::origin_of;
 use crate::extent::Extent;
 use crate::files::whole;
+use crate::memory::flash::as_in_flash;
 use crate::preprocess::Preprocess;
 use crate::recipe::{
     Architecture, BadSamplesRecipe, CorruptionRecipe, Features, InitialRecipe, LayerRecipe, OptimizerRecipe,
@@ -73,10 +74,8 @@ const MOST_SEED: u64 = i64::MAX as u64;
 /// anything, or if no recipe can describe the model.
 pub fn import(path: &Path, run: &Run, options: &Options) -> Result<Imported> {
     let bytes = whole::read(path)?;
-    let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
-    let memory: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
-    memory.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
-    let whole = memory.get(..bytes.len()).unwrap_or_default();
+    let words = as_in_flash(&bytes, || format!("{}: its content", path.display()))?;
+    let whole = bytemuck::cast_slice(&words).get(..bytes.len()).unwrap_or_default();
     let refused = |problem: String| Error::file(path, problem);
     let found = Model::parse(whole).map_err(|error| refused(error.to_string()))?;
     if found.parameters().is_none() {

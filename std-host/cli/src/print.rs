@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{PoisonError, RwLock};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What errors begin with: the program's name; of several processes, which one it is, too.
 static SPEAKER: RwLock<String> = RwLock::new(String::new());
@@ -36,6 +36,14 @@ const LONGEST: usize = 2000;
 /// terminal's commands.
 pub(crate) fn one_line(sentence: &str) -> String {
     wta::error::one_line(sentence.to_owned(), LONGEST)
+}
+
+/// A result that was written as JSON, as lines; `what` names it in the error.
+pub(crate) fn json(what: &str, text: serde_json::Result<String>) -> Result<String> {
+    match text {
+        Ok(text) => Ok(text + "\n"),
+        Err(error) => Err(Error::Usage(format!("cannot write {what} as JSON: {error}"))),
+    }
 }
 
 /// Prints a result; a closed pipe (as with `| head`) is not an error.

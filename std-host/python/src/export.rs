@@ -28,11 +28,12 @@ type Note = Option<&'static str>;
 /// Writes a network without a classifier.
 pub(crate) fn written(path: &Path, format: &str, trained: &Trained) -> Result<Note> {
     match format {
-        "wta" => trained.export()?.save(path).map(|()| None),
-        "saelens" => saelens(path, trained),
-        "onnx" => graph(path, &Source::of(trained.clone())),
-        _ => Err(unknown(format)),
+        "wta" => trained.export()?.save(path)?,
+        "onnx" => graph(path, &Source::of(trained.clone()))?,
+        "saelens" => return saelens(path, trained),
+        _ => return Err(unknown(format)),
     }
+    Ok(None)
 }
 
 fn of_run(folder: &Path, path: &Path, format: &str) -> Result<Note> {
@@ -40,12 +41,13 @@ fn of_run(folder: &Path, path: &Path, format: &str) -> Result<Note> {
     match format {
         "wta" => {
             let source = Source::load(&run, None)?;
-            wta::export::model(&source, wta::export::Options { decoder: true })?.save(path).map(|()| None)
+            wta::export::model(&source, wta::export::Options { decoder: true })?.save(path)?;
         }
-        "saelens" => saelens(path, &Source::open(&run, None)?.trained),
-        "onnx" => graph(path, &Source::open(&run, None)?),
-        _ => Err(unknown(format)),
+        "onnx" => graph(path, &Source::open(&run, None)?)?,
+        "saelens" => return saelens(path, &Source::open(&run, None)?.trained),
+        _ => return Err(unknown(format)),
     }
+    Ok(None)
 }
 
 fn saelens(path: &Path, trained: &Trained) -> Result<Note> {
@@ -54,10 +56,10 @@ fn saelens(path: &Path, trained: &Trained) -> Result<Note> {
     Ok(dictionary.note())
 }
 
-fn graph(path: &Path, source: &Source) -> Result<Note> {
+fn graph(path: &Path, source: &Source) -> Result<()> {
     let options = onnx::Options { name: &source.trained.recipe().name, class_names: true };
     let bytes = onnx::model(source, options, None)?;
-    atomic::write(path, |to| to.write_all(&bytes)).map(|()| None)
+    atomic::write(path, |to| to.write_all(&bytes))
 }
 
 fn unknown(format: &str) -> Error {

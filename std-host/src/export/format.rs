@@ -8,6 +8,7 @@ use wta_core::model::{ModelWriter, Tag};
 
 use crate::error::Result;
 use crate::files::atomic;
+use crate::memory::flash::as_in_flash;
 
 /// A section.
 #[derive(Clone, Debug)]
@@ -35,11 +36,7 @@ impl ModelFile {
     /// One sentence if the file would be larger than 4 GiB, or the core refuses it.
     pub fn new(description: &Description, sections: &[Section]) -> Result<Self> {
         let bytes = write(description, sections)?;
-        let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
-        bytemuck::cast_slice_mut(&mut words)
-            .iter_mut()
-            .zip(&bytes)
-            .for_each(|(to, from): (&mut u8, &u8)| *to = *from);
+        let words = as_in_flash(&bytes, || "a model.wta".to_owned())?;
         let sizes: Vec<(&'static str, usize)> =
             sections.iter().map(|section| (section.what, section.bytes.len())).collect();
         let described = bytes.len() - sizes.iter().map(|(_, bytes)| bytes).sum::<usize>();

@@ -9,7 +9,7 @@ use wta_core::{Model, Pool};
 
 use super::finding::Finding;
 use crate::error::Result;
-use crate::memory::reserve;
+use crate::memory::flash::as_in_flash;
 use crate::numbers::{channels_rows_columns, grouped};
 
 /// The sections, and what is in them.
@@ -38,12 +38,9 @@ pub(super) fn inspect(finding: Finding, bytes: &[u8]) -> Result<Finding> {
         "a network for firmware (model.wta)",
         "the libraries wta-core and wta-c on a device; `wta import`, which makes a run of it",
     );
-    // As a device has it: at a multiple of 16 bytes.
-    let words = bytes.len().div_ceil(size_of::<u128>());
-    let mut memory: Vec<u128> = reserve::zeros(words, || format!("{}: its content", finding.path.display()))?;
-    let whole: &mut [u8] = bytemuck::cast_slice_mut(&mut memory);
-    whole.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    Ok(match Model::parse(whole.get(..bytes.len()).unwrap_or_default()) {
+    let words = as_in_flash(bytes, || format!("{}: its content", finding.path.display()))?;
+    let whole = bytemuck::cast_slice(&words).get(..bytes.len()).unwrap_or_default();
+    Ok(match Model::parse(whole) {
         Ok(model) => of_model(finding, &model),
         Err(error) => finding.wrong(error.to_string()),
     })

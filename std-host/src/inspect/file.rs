@@ -12,7 +12,7 @@ use crate::files::whole;
 /// Looks at a file.
 pub(super) fn inspect(path: &Path) -> Result<Finding> {
     let bytes = whole::read(path)?;
-    let finding = Finding::new(path, bytes.len());
+    let finding = Finding::new(path, bytes.len() as u64);
     if bytes.is_empty() {
         return Ok(finding.of("an empty file", "nobody").wrong("holds nothing".to_owned()));
     }
@@ -25,8 +25,19 @@ pub(super) fn inspect(path: &Path) -> Result<Finding> {
     if bytes.starts_with(b"\x89PNG") {
         return Ok(finding.of("a picture", "any viewer; `wta predict`"));
     }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(recipe::inspect(finding, text)),
-        Err(_) => Ok(tensors::inspect(finding, &bytes)),
+    if is_safetensors(&bytes) {
+        return Ok(tensors::inspect(finding, &bytes));
     }
+    Ok(match std::str::from_utf8(&bytes) {
+        Ok(text) => recipe::inspect(finding, text),
+        Err(_) => {
+            finding.wrong("is no file of `wta`: neither safetensors, nor model.wta, nor a recipe".to_owned())
+        }
+    })
+}
+
+/// Whether a header of JSON begins behind 8 bytes of its length. These have a zero, and a text has none. All
+/// else in a file whose numbers are 0 may be text.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{') && bytes.iter().take(8).any(|byte| *byte == 0)
 }

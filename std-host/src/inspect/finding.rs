@@ -39,12 +39,12 @@ pub struct Finding {
 
 impl Finding {
     /// Nothing yet, of a file of so many bytes.
-    pub(super) fn new(path: &Path, bytes: usize) -> Self {
+    pub(super) fn new(path: &Path, bytes: u64) -> Self {
         Self {
             path: path.to_path_buf(),
             kind: "a file that `wta` does not know",
             readers: "nobody here",
-            bytes: bytes as u64,
+            bytes,
             facts: Vec::new(),
             tensors: Vec::new(),
             problems: Vec::new(),

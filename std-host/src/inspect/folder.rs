@@ -6,16 +6,12 @@ use super::file;
 use super::finding::Finding;
 use crate::error::Result;
 use crate::evaluate::Classified;
-use crate::run::{Run, Trained};
+use crate::numbers::channels_rows_columns;
+use crate::run::{CLASSIFIER, Run, Trained};
 
 /// The files of a run that hold numbers or settings.
-const FILES: [&str; 5] = [
-    "recipe.toml",
-    "model.safetensors",
-    "checkpoint.safetensors",
-    "preprocess.safetensors",
-    "svm.safetensors",
-];
+const FILES: [&str; 5] =
+    ["recipe.toml", "model.safetensors", "checkpoint.safetensors", "preprocess.safetensors", CLASSIFIER];
 
 /// Looks at a folder and at the files of a run in it; of a stack, at the layers below, too.
 pub(super) fn inspect(path: &Path) -> Result<Vec<Finding>> {
@@ -27,9 +23,8 @@ pub(super) fn inspect(path: &Path) -> Result<Vec<Finding>> {
             findings.push(file::inspect(&path)?);
         }
     }
-    let bytes: u64 = findings.iter().map(|finding| finding.bytes).sum();
-    let whole = Finding::new(path, usize::try_from(bytes).unwrap_or(usize::MAX));
-    findings.insert(0, together(whole, &run));
+    let bytes = findings.iter().map(|finding| finding.bytes).sum();
+    findings.insert(0, together(Finding::new(path, bytes), &run));
     if run.below().folder().is_dir() {
         findings.extend(inspect(run.below().folder())?);
     }
@@ -54,7 +49,7 @@ fn together(finding: Finding, run: &Run) -> Finding {
         Err(error) => return finding.refused(&error),
     };
     let mut finding = finding
-        .with("samples", crate::numbers::channels_rows_columns(shape))
+        .with("samples", channels_rows_columns(shape))
         .with("weights", format!("{:08x}, of all layers", trained.checksum()));
     finding = match Classified::load(run, &trained) {
         Ok(None) => finding.with("classifier", "none: `wta eval` makes one"),

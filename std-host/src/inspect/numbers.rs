@@ -28,8 +28,7 @@ pub struct TensorFinding {
 impl TensorFinding {
     /// Looks at all numbers of a tensor.
     pub(super) fn new(name: &str, view: &TensorView<'_>) -> Self {
-        let range = range(view);
-        let share = |count: usize| range.as_ref().map(|range| count as f64 / range.count.max(1) as f64);
+        let range = range(view).filter(|range| range.count > 0);
         let finite = range.as_ref().filter(|range| range.count > range.not_finite);
         Self {
             name: name.to_owned(),
@@ -38,7 +37,7 @@ impl TensorFinding {
             least: finite.map(|range| range.least),
             largest: finite.map(|range| range.largest),
             mean: finite.map(|range| range.sum / (range.count - range.not_finite) as f64),
-            zeros: range.as_ref().filter(|range| range.count > 0).and_then(|range| share(range.zeros)),
+            zeros: range.as_ref().map(|range| range.zeros as f64 / range.count as f64),
             not_finite: range.as_ref().map_or(0, |range| range.not_finite),
         }
     }

@@ -1,5 +1,7 @@
 //! Files of named tensors: which of them it is, by the tensors' names.
 
+use std::collections::BTreeMap;
+
 use safetensors::tensor::SafeTensors;
 
 use super::finding::Finding;
@@ -13,8 +15,8 @@ struct Kind {
     has: fn(&[&str]) -> bool,
 }
 
-/// All kinds, of which the first that fits counts.
-const KINDS: [Kind; 6] = [
+/// The kinds, of which the first that fits counts.
+const KINDS: [Kind; 5] = [
     Kind {
         what: "the network of a run (model.safetensors)",
         readers: "`wta` eval, encode, predict, show, export; PyTorch, by the names of torch.nn",
@@ -40,12 +42,11 @@ const KINDS: [Kind; 6] = [
         readers: "SAELens, with cfg.json beside it",
         has: |names| has_all(names, &["W_enc", "W_dec", "b_enc", "b_dec"]),
     },
-    Kind {
-        what: "tensors of another program",
-        readers: "data = { set = \"array\", train = FILE }, a tensor of it as the samples",
-        has: |_| true,
-    },
 ];
+
+/// Any other.
+const OTHER: (&str, &str) =
+    ("tensors of another program", "data = { set = \"array\", train = FILE }, a tensor of it as the samples");
 
 fn has_all(names: &[&str], wanted: &[&str]) -> bool {
     wanted.iter().all(|name| names.contains(name))
@@ -58,13 +59,8 @@ fn is_of_step(name: &str) -> bool {
         && parts.count() == 2
 }
 
-/// Looks at a file of bytes that are no text.
+/// Looks at a file in the format of safetensors.
 pub(super) fn inspect(finding: Finding, bytes: &[u8]) -> Finding {
-    // A header of JSON begins behind its length.
-    if bytes.get(8) != Some(&b'{') {
-        return finding
-            .wrong("is no file of `wta`: neither safetensors, nor model.wta, nor a recipe".to_owned());
-    }
     let (tensors, metadata) = match (SafeTensors::deserialize(bytes), SafeTensors::read_metadata(bytes)) {
         (Ok(tensors), Ok((_, metadata))) => (tensors, metadata),
         (Err(error), _) | (_, Err(error)) => {
@@ -74,15 +70,14 @@ pub(super) fn inspect(finding: Finding, bytes: &[u8]) -> Finding {
     };
     let mut names = tensors.names();
     names.sort_unstable();
-    let mut finding = finding;
-    if let Some(kind) = KINDS.iter().find(|kind| (kind.has)(&names)) {
-        finding = finding.of(kind.what, kind.readers);
-    }
-    for (key, value) in metadata.metadata().iter().flatten().collect::<std::collections::BTreeMap<_, _>>() {
+    let kind = KINDS.iter().find(|kind| (kind.has)(&names));
+    let (what, readers) = kind.map_or(OTHER, |kind| (kind.what, kind.readers));
+    let mut finding = finding.of(what, readers);
+    for (key, value) in metadata.metadata().iter().flatten().collect::<BTreeMap<_, _>>() {
         finding = finding.with(&key.replace('_', " "), value);
     }
     let remedy = "take an undamaged copy, or make it again";
-    match seal::opened(&finding.path.clone(), &tensors, &metadata, remedy) {
+    match seal::opened(&finding.path, &tensors, &metadata, remedy) {
         Ok(Some(_)) => finding = finding.with("checked", "the checksum is right"),
         Ok(None) => {
             finding = finding.with("checked", "no: without a checksum, damage would go unnoticed");

@@ -1,8 +1,9 @@
-//! Buffers aligned to cache lines, buffers of each thread, the number of images in a block, and how much
-//! memory there is.
+//! Buffers aligned to cache lines or as flash is, buffers of each thread, the number of images in a block,
+//! and how much memory there is.
 
 pub mod aligned;
 pub(crate) mod block;
+pub(crate) mod flash;
 pub mod limit;
 pub(crate) mod per_thread;
 pub(crate) mod reserve;

@@ -80,6 +80,7 @@ impl Recipe {
         self.check_network()?;
         self.check_training()?;
         self.sparsity.check()?;
+        self.check_winners()?;
         check_dictionary::check(self)?;
         if let InitialRecipe::Normal(deviation) = self.network.initial()
             && !(deviation.is_finite() && deviation > 0.0)
@@ -129,6 +130,22 @@ impl Recipe {
     }
 
     /// The pooling's windows; whether they fit the code is seen when the images are known.
+    /// `Ok` unless more units are to win than a fully-connected code has.
+    fn check_winners(&self) -> Checked {
+        let Architecture::FullyConnected { units, .. } = &self.network else { return Ok(()) };
+        let units = units.last().copied().unwrap_or(0);
+        let counts = [("per-sample", self.sparsity.per_sample), ("per-batch", self.sparsity.per_batch)];
+        let too_many =
+            |(key, count): (&'static str, Option<usize>)| Some((key, count.filter(|n| *n > units)?));
+        match counts.into_iter().find_map(too_many) {
+            Some((key, count)) => {
+                let key = format!("sparsity.{key}");
+                refuse(&key, format!("{key} is {count}, but a code has {units} units"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check_pool(&self) -> Checked {
         let large = self.large.unwrap_or_default();
         let pools = [

@@ -1,4 +1,4 @@
-//! What makes no sense in a recipe's dictionary, and in how many of its units win.
+//! What makes no sense in a recipe's dictionary.
 
 use super::dictionary::{DeadUnitsRecipe, DictionaryRecipe};
 use super::features::ThresholdRecipe;
@@ -16,15 +16,6 @@ pub(super) fn check(recipe: &Recipe) -> Result<(), Problem> {
     }
     let is_one_layer =
         matches!(&recipe.network, Architecture::FullyConnected { units, .. } if units.len() == 1);
-    if let Architecture::FullyConnected { units, .. } = &recipe.network {
-        let (units, sparsity) = (units.last().copied().unwrap_or(0), &recipe.sparsity);
-        for (key, count) in [("per-sample", sparsity.per_sample), ("per-batch", sparsity.per_batch)] {
-            if let Some(count) = count.filter(|count| *count > units) {
-                let key = format!("sparsity.{key}");
-                return refuse(&key, format!("{key} is {count}, but a code has {units} units"));
-            }
-        }
-    }
     for (key, is_set) in [
         ("dictionary.centred", centred),
         ("dictionary.thresholds", thresholds),

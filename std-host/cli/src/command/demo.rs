@@ -23,7 +23,7 @@ const MADE_BY: &str = " (made by wta demo, which may replace it)";
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The run folder to write; an earlier demo there is replaced.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, default_value = "wta-demo")]
+    #[arg(long, value_name = "DIR", default_value = "wta-demo")]
     run: PathBuf,
 }
 

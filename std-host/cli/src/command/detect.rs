@@ -11,7 +11,7 @@ use wta::run::Run;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::print::print;
+use crate::print::{json, print};
 
 /// Arguments of `wta detect`.
 #[derive(Args)]
@@ -89,7 +89,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SHARE", default_value_t = Options::default().calibrate_share)]
     calibrate_share: f64,
     /// Write pictures, scores, and the state for a device's flash into this folder.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print everything as JSON.
     #[arg(long)]
@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let normal = signals(&arguments.learn)?;
     let watch = signals(&arguments.watch)?;
     let found = detect(&normal, &watch, &options, &context.bar())?;
-    let mut text = if arguments.json { json(&found.report)? } else { table(&found.report) };
+    let mut text = if arguments.json { in_json(&found.report)? } else { table(&found.report) };
     if let Some(folder) = &arguments.out {
         let written = write(folder, &found)?;
         if !arguments.json {
@@ -158,10 +158,8 @@ fn signals(paths: &[PathBuf]) -> Result<Vec<Signal>> {
     Ok(all)
 }
 
-fn json(report: &Report) -> Result<String> {
-    serde_json::to_string(report)
-        .map(|text| text + "\n")
-        .map_err(|error| Error::Usage(format!("the result cannot be written as JSON: {error}")))
+fn in_json(report: &Report) -> Result<String> {
+    json("the result", serde_json::to_string(report))
 }
 
 fn table(report: &Report) -> String {
@@ -215,7 +213,7 @@ fn write(folder: &Path, found: &Found) -> Result<Vec<&'static str>> {
         files.push(("roc.svg", picture::roc_curves(&found.report)?.into_bytes()));
     }
     // Last: what was interrupted is not described.
-    files.push(("detect.json", json(&found.report)?.into_bytes()));
+    files.push(("detect.json", in_json(&found.report)?.into_bytes()));
     let _ = std::fs::remove_file(folder.join("detect.json"));
     for (name, bytes) in &files {
         atomic::replace(&folder.join(name), |to| to.write_all(bytes))?;

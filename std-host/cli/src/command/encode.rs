@@ -45,11 +45,11 @@ Examples:
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
     /// for the bundled digits.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Which samples of the recipe's data set.
     #[arg(long, value_enum, required_unless_present = "images")]

@@ -16,7 +16,7 @@ use wta::run::{Run, Trained};
 use super::reconstruct::{self, How};
 use crate::context::{Context, given};
 use crate::load::{run_of, samples};
-use crate::print::print;
+use crate::print::{json, print};
 
 /// Arguments of `wta eval`.
 #[derive(Args)]
@@ -37,11 +37,11 @@ Examples:
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
     /// for the bundled digits.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Use only this many labelled training images, the same number of each class.
     #[arg(long, value_name = "N")]
@@ -117,9 +117,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     }
     // Printed before anything is written, so that a full disk does not cost the result.
     if arguments.json {
-        let json = serde_json::to_string(&evaluation)
-            .map_err(|error| Error::Usage(format!("cannot write the evaluation as JSON: {error}")))?;
-        print(&format!("{json}\n"))?;
+        print(&json("the evaluation", serde_json::to_string(&evaluation))?)?;
     } else {
         report(&evaluation)?;
     }

@@ -43,7 +43,7 @@ Examples:
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The model.wta to write; `-` is standard output.
     #[arg(long, value_name = "FILE.wta", required_unless_present_any = ["onnx", "saelens"])]
@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "onnx")]
     no_class_names: bool,
     /// Write a dictionary into this folder, as SAELens reads it.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     saelens: Option<PathBuf>,
     /// What the module and the header are named after: wta_NAME in C, a module NAME in Rust [default: model].
     #[arg(long, value_name = "NAME")]
@@ -79,7 +79,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CxHxW", value_parser = shape)]
     shape: Option<Shape>,
     /// With --int8, the folder that holds `mnist/` and other data sets; not needed for the bundled digits.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, requires = "int8")]
+    #[arg(long, value_name = "DIR", requires = "int8")]
     data: Option<PathBuf>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Command, Subcommand, ValueHint};
+use clap::{Arg, Args, Command, Subcommand, ValueHint};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use wta::files::atomic;
@@ -35,7 +35,7 @@ enum What {
   man wta-train")]
     Man {
         /// The folder, which is made if it is not there.
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
 }
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, mut program: Command) -> Result<()> {
     match &arguments.what {
         What::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut program, "wta", &mut script);
+            clap_complete::generate(*shell, &mut with_folders(program), "wta", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
         What::Man { folder } => {
@@ -61,6 +61,16 @@ pub(crate) fn run(arguments: &Arguments, mut program: Command) -> Result<()> {
             print(&format!("{} pages in {}\n", pages.len(), folder.display()))
         }
     }
+}
+
+/// The same commands, and shells complete folders where these are asked for.
+fn with_folders(command: Command) -> Command {
+    let hinted = |argument: Arg| {
+        let names = argument.get_value_names().unwrap_or_default();
+        let is_folder = names.iter().any(|name| ["DIR", "RUN"].contains(&name.as_str()));
+        if is_folder { argument.value_hint(ValueHint::DirPath) } else { argument }
+    };
+    command.mut_args(hinted).mut_subcommands(with_folders)
 }
 
 /// Adds the name and the page of a command, and of those below it.

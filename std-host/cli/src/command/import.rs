@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// The model.wta to read.
     model: PathBuf,
     /// The run folder to write.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// A recipe (a name or a file) with the data set, the classifier's settings and, where the model says
     /// nothing of them, the training's.

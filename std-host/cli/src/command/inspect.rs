@@ -6,7 +6,7 @@ use clap::Args;
 use wta::inspect::inspect;
 
 use crate::error::{Error, Result};
-use crate::print::print;
+use crate::print::{json, print};
 
 /// Arguments of `wta inspect`.
 #[derive(Args)]
@@ -35,9 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         findings.extend(inspect(path)?);
     }
     if arguments.json {
-        let text = serde_json::to_string_pretty(&findings)
-            .map_err(|error| Error::Usage(format!("cannot write the findings as JSON: {error}")))?;
-        print(&(text + "\n"))?;
+        print(&json("the findings", serde_json::to_string_pretty(&findings))?)?;
     } else {
         let texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
         print(&texts.join("\n"))?;

@@ -27,10 +27,10 @@ pub(crate) struct Arguments {
     #[arg(value_enum)]
     set: Set,
     /// The folder that holds `mnist/` or `cifar-10-batches-bin/`.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, required_unless_present = "quick", conflicts_with = "quick")]
+    #[arg(long, value_name = "DIR", required_unless_present = "quick", conflicts_with = "quick")]
     data: Option<PathBuf>,
     /// The folder to write.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Only these rows (recipes, few-labels, figure-1, dictionary ...; a wrong name lists all).
     #[arg(long, value_name = "ROW,ROW,...", value_delimiter = ',')]

@@ -26,7 +26,7 @@ Examples:
 )]
 pub(crate) struct Arguments {
     /// The run folder of a network that has been evaluated.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Pictures, folders of pictures, arrays (.npy, .npz, .safetensors), tables (.csv), recordings (.wav and
     /// others).

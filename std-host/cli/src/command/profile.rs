@@ -14,7 +14,7 @@ use wta::recipe;
 
 use crate::context::Context;
 use crate::load::samples;
-use crate::print::print;
+use crate::print::{json, print};
 use crate::recipe::NameOrPath;
 
 /// Arguments of `wta profile`.
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
     /// With a recipe: real images, from the folder that holds `mnist/` and other data sets [default: noise].
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images in a step [default: the recipe's, or 100].
     #[arg(long, value_name = "N")]
@@ -87,9 +87,7 @@ fn tell<R: Serialize>(report: &R, table: impl Fn(&R) -> String, arguments: &Argu
     if !arguments.json {
         return print(&table(report));
     }
-    let json = serde_json::to_string(report)
-        .map_err(|error| Error::Usage(format!("cannot write the profile as JSON: {error}")))?;
-    print(&format!("{json}\n"))
+    print(&json("the profile", serde_json::to_string(report))?)
 }
 
 fn subject(arguments: &Arguments, context: &Context) -> Result<Subject> {

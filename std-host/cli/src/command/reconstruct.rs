@@ -13,7 +13,7 @@ use wta::{Isa, Observer};
 use crate::bar::Bar;
 use crate::error::{Error, Result};
 use crate::load::samples;
-use crate::print::print;
+use crate::print::{json, print};
 
 /// The file in the run folder.
 const RECORD: &str = "reconstruction.json";
@@ -74,9 +74,7 @@ pub(super) fn run(
     let found = found?;
     // Printed before anything is written, so that a full disk does not cost the result.
     if how.json {
-        let json = serde_json::to_string(&found)
-            .map_err(|error| Error::Usage(format!("cannot write the measures as JSON: {error}")))?;
-        print(&format!("{json}\n"))?;
+        print(&json("the measures", serde_json::to_string(&found))?)?;
     } else {
         print(&table(what, &found, trained))?;
     }

@@ -35,10 +35,10 @@ pub(crate) struct Arguments {
     recipe: String,
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
     /// for the bundled digits.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The folder for `search.csv` and the training in progress.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// A key of the recipe and the values to try, as in TOML; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE,...", required = true)]

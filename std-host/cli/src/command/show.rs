@@ -32,10 +32,10 @@ Examples:
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The folder that holds the run's data set [default: the bundled digits, if images are of their size].
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images to reconstruct.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]

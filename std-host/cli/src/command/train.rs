@@ -27,10 +27,10 @@ pub(crate) struct Arguments {
     recipe: String,
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/` or the recipe's own data; not needed
     /// for the bundled digits.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The run folder to write.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     resume: bool,
     /// Begin with the weights of another run of such a network, which may have learnt from other samples of
     /// this shape; its preprocessing is kept if the steps are the same.
-    #[arg(long, value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "RUN")]
     from: Option<PathBuf>,
     /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
     /// most this many MiB; otherwise compute them anew for every batch.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Folder, floats, write_npy, wta};
+use crate::support::{Folder, STACK, floats, write_npy, wta};
 use wta_core::model::{Description, ModelWriter, TrainingState};
 use wta_core::{
     Corruption, Dictionary, Guard, Method, Model, Network, Optimizer, Pool, Schedule, Shape, Sparsity, Svm,
@@ -39,26 +39,7 @@ training = { epochs = 1, batch = 100, optimizer = "adam", rate = 2e-3 }
 svm = { c = [1.0] }
 "#,
     ),
-    (
-        "stack",
-        r#"
-name = "stack"
-about = "for the tests"
-data = { set = "digits" }
-network = { kind = "fully-connected", units = [12], initial = "he" }
-sparsity = { lifetime = 0.2 }
-training = { epochs = 1, batch = 100, optimizer = "adam", rate = 2e-3 }
-svm = { c = [1.0] }
-[below]
-name = "lower"
-about = "for the tests"
-data = { set = "digits" }
-network = { kind = "convolutional", encoder = [{ maps = 4, kernel = 5 }], decoder_kernel = 7, initial = "he" }
-sparsity = { lifetime = 0.2 }
-training = { epochs = 1, batch = 100, optimizer = "adam", rate = 2e-3 }
-features = { pool = { kernel = 7, stride = 7 } }
-"#,
-    ),
+    ("stack", STACK),
 ];
 
 #[test]

@@ -2,31 +2,13 @@
 
 use std::fs;
 
-use crate::support::{Folder, wta};
+use crate::support::{Folder, STACK, wta};
 
 /// A trained and evaluated run of a stack on digits, and its exports.
 fn made(folder: &Folder) -> String {
-    let recipe = folder.write(
-        "stack.toml",
-        "name = 'stack'
-about = 'for the tests'
-data = { set = 'digits' }
-network = { kind = 'fully-connected', units = [12], initial = 'he' }
-sparsity = { lifetime = 0.2 }
-training = { epochs = 1, batch = 100, optimizer = 'adam', rate = 2e-3 }
-svm = { c = [1.0] }
-preprocess = [{ step = 'standardise' }]
-[below]
-name = 'lower'
-about = 'for the tests'
-data = { set = 'digits' }
-network = { kind = 'convolutional', encoder = [{ maps = 4, kernel = 5 }], decoder_kernel = 7, initial = 'he' }
-sparsity = { lifetime = 0.2 }
-training = { epochs = 1, batch = 100, optimizer = 'adam', rate = 2e-3 }
-features = { pool = { kernel = 7, stride = 7 } }
-preprocess = [{ step = 'standardise' }]
-",
-    );
+    // A stack sees its images once: both layers have the steps.
+    let step = "preprocess = [{ step = 'standardise' }]\n";
+    let recipe = folder.write("stack.toml", &(STACK.replace("[below]", &format!("{step}[below]")) + step));
     let run = folder.path("run");
     wta(&["train", &recipe, "--run", &run]).succeeds();
     wta(&["eval", "--run", &run]).succeeds();
@@ -98,6 +80,16 @@ fn files_are_known_by_what_is_in_them_and_damage_is_told() {
     fs::copy(folder.path("run/below/model.safetensors"), folder.path("run/model.safetensors")).unwrap();
     let said = wta(&["inspect", &run]).fails("something is wrong with").stdout;
     assert!(said.contains("wrong"), "{said}");
+}
+
+#[test]
+fn tensors_of_zeros_are_no_text() {
+    let folder = Folder::new();
+    let header = r#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} "#;
+    let path = folder.path("zeros");
+    fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 8]].concat()).unwrap();
+    let said = wta(&["inspect", &path]).succeeds().stdout;
+    assert!(said.contains("tensors of another program") && said.contains("100.0%"), "{said}");
 }
 
 #[test]

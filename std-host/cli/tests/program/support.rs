@@ -17,6 +17,25 @@ pub(crate) struct Run {
     command: Command,
 }
 
+/// A stack on the digits: feature maps, and units above them.
+pub(crate) const STACK: &str = r#"
+name = "stack"
+about = "for the tests"
+data = { set = "digits" }
+network = { kind = "fully-connected", units = [12], initial = "he" }
+sparsity = { lifetime = 0.2 }
+training = { epochs = 1, batch = 100, optimizer = "adam", rate = 2e-3 }
+svm = { c = [1.0] }
+[below]
+name = "lower"
+about = "for the tests"
+data = { set = "digits" }
+network = { kind = "convolutional", encoder = [{ maps = 4, kernel = 5 }], decoder_kernel = 7, initial = "he" }
+sparsity = { lifetime = 0.2 }
+training = { epochs = 1, batch = 100, optimizer = "adam", rate = 2e-3 }
+features = { pool = { kernel = 7, stride = 7 } }
+"#;
+
 /// What a command did.
 #[derive(Debug)]
 pub(crate) struct Outcome {

@@ -256,10 +256,6 @@ class WTAAutoencoder(Encoder):
         if self.per_sample is not None and self.per_batch is not None:
             raise ValueError("per_sample and per_batch are two ways to choose winners: give one of them")
         competes = self.per_sample is not None or self.per_batch is not None
-        for name in ("per_sample", "per_batch"):
-            count = getattr(self, name)
-            if self.kernel_size is None and count is not None and count > self.n_components:
-                raise ValueError(f"{name}={count} winners of a sample are more than n_components={self.n_components}")
         lifetime = None if competes or self.lifetime is None else float(self.lifetime)
         sparsity = {"lifetime": lifetime, "per-sample": self.per_sample, "per-batch": self.per_batch}
         self._expect_kernels(shape)
@@ -394,9 +390,9 @@ class WTAAutoencoder(Encoder):
 
         Weights and the optimizer's moments are kept from call to call; :meth:`fit` begins anew. The first
         call sets all parameters (the rate must be constant, as nobody knows how many steps there will be), and
-        the batch: ``batch_size`` samples, or as many as there are. What is
-        left of the samples after the last whole batch is left out. After :meth:`fit`, the first call begins
-        with its weights, and without moments. Each call counts as an epoch; ``epochs`` has no meaning here.
+        the batch: ``batch_size`` samples, or as many as there are. What is left of the samples after the last
+        whole batch is left out. After :meth:`fit`, the first call begins with its weights, and without moments.
+        Each call counts as an epoch; ``epochs`` has no meaning here.
 
         Parameters
         ----------

@@ -37,6 +37,10 @@ WORDS = [
     (r"(preprocess step local-contrast: |preprocess\.0\.)", ""),
     ("regulariser", "regularization"),
     (r"\b(dictionary|network|features|training|sparsity)\.(centred|thresholds|dead_units|initial|threshold|signs|revive)\b", r"\2"),
+    (
+        r"\bsparsity\.per-(sample|batch) is (\d+), but a code has (\d+) units",
+        r"per_\1=\2 winners of a sample are more than n_components=\3",
+    ),
     (r"\bsparsity\.(lifetime|per-sample|per-batch)\b", r"\1"),
     (r"\bper-(sample|batch)\b", r"per_\1"),
 ]
