@@ -40,7 +40,7 @@
 //! | try many settings | [`search`] |
 //! | write firmware's files, in 8 bits too | [`export`] |
 //! | see what a file is, and what is wrong with it | [`inspect`] |
-//! | see what was learnt | [`picture`] |
+//! | see what was learnt | [`picture`], [`report`] |
 //! | learn what is normal in a signal, and tell what is not | [`detect`] |
 //! | measure | [`profile`] |
 
@@ -68,6 +68,7 @@ mod problem;
 pub mod profile;
 pub mod ranks;
 pub mod recipe;
+pub mod report;
 mod rounds;
 pub mod run;
 pub mod search;

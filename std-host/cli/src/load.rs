@@ -4,7 +4,9 @@ use std::path::Path;
 
 use wta::data::{Dataset, Split, load};
 use wta::preprocess::Samples;
+use wta::report::Shown;
 use wta::run::Run;
+use wta::train::held_out_of;
 use wta::{Observer, Recipe};
 
 use crate::bar::Bar;
@@ -30,6 +32,19 @@ pub(crate) fn samples(
     bar: &Bar,
 ) -> Result<Samples<'static>> {
     Ok(Samples::new(recipe, dataset(recipe, data, split, bar)?)?)
+}
+
+/// The samples that tell most about a network: those that it was not trained on, if there are any. They are
+/// the test samples, or else what training held out, or else the training samples.
+pub(crate) fn shown(recipe: &Recipe, data: Option<&Path>, bar: &Bar) -> Result<Shown<'static>> {
+    let are_test = recipe.data.set.has_test();
+    let samples = samples(recipe, data, if are_test { Split::Test } else { Split::Train }, bar)?;
+    let (what, indices) = match (are_test, recipe.training.held_out) {
+        (false, Some(_)) => ("held-out samples", held_out_of(recipe, samples.len())?),
+        (true, _) => ("test samples", (0..samples.len()).collect()),
+        (false, None) => ("training samples", (0..samples.len()).collect()),
+    };
+    Ok(Shown { what, samples, indices, are_test })
 }
 
 /// The patches that the layers below learn from, if the recipe has `[large]`.

@@ -1,6 +1,7 @@
 //! Results for people and pipes.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use crate::error::{Error, Result};
@@ -38,6 +39,17 @@ pub(crate) fn one_line(sentence: &str) -> String {
     wta::error::one_line(sentence.to_owned(), LONGEST)
 }
 
+/// A path as a word of a shell's command line: in quotes if it has anything but what needs none.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) && !text.starts_with('-') {
+        return text;
+    }
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// A result that was written as JSON, as lines; `what` names it in the error.
 pub(crate) fn json(what: &str, text: serde_json::Result<String>) -> Result<String> {
     match text {
@@ -59,6 +71,16 @@ pub(crate) fn print(text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell() {
+        let word = |path: &str| shell_word(Path::new(path));
+        assert_eq!(word("runs/conv16.v2"), "runs/conv16.v2");
+        assert_eq!(word("my runs/$(x)"), "'my runs/$(x)'");
+        assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word("-rf"), "'./-rf'");
+        assert_eq!(word(""), "''");
+    }
 
     #[test]
     fn a_sentence_is_one_line() {

@@ -26,6 +26,7 @@ use crate::signals::{self, INTERRUPTED, Signals, Stop};
   wta predict --run runs/fc2000 new.npy                       classes of new samples
   wta detect --learn normal.wav --watch today.wav             faults of a machine, from normal recordings alone
   wta show --run runs/fc2000                                  pictures of what was learnt
+  wta report runs/fc2000 --data ~/data                        all of a run, to look at in a browser
   wta export --run runs/fc2000 --out model.wta                for firmware
   wta inspect model.wta                                       what a file is, and what is wrong with it
   wta profile mnist-fc2000                                    where the time of a training step goes"
@@ -63,6 +64,8 @@ enum Command {
     Search(command::search::Arguments),
     /// Write pictures: dictionary, feature maps, reconstructions.
     Show(command::show::Arguments),
+    /// Write a page to look at: curves, dictionary, samples, mistakes, sizes; of several runs, side by side.
+    Report(command::report::Arguments),
     /// Say what a file or a run folder is, what is in it, and what is wrong with it.
     Inspect(command::inspect::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
@@ -109,6 +112,7 @@ fn run(program: Program) -> Result<()> {
         Command::Import(arguments) => command::import::run(&arguments),
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
+        Command::Report(arguments) => command::report::run(&arguments, &context),
         Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
         Command::Paper(arguments) => command::paper::run(&arguments, &context),

@@ -44,13 +44,28 @@ impl Exciting {
         count: usize,
         observer: &dyn Observer,
     ) -> Result<Self> {
+        let all: Vec<usize> = (0..samples.len()).collect();
+        Self::among(isa, trained, (samples, &all), count, observer)
+    }
+
+    /// [`Exciting::new`] of the samples with these indices alone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Exciting::new`].
+    pub fn among(
+        isa: Isa,
+        trained: &Trained,
+        (samples, indices): (&Samples<'_>, &[usize]),
+        count: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let encoder = SparseEncoder::of(isa, trained)?;
         let inputs = NetworkInputs::new(isa, trained)?;
         let mut maps = vec![Excited::default(); trained.network().code().channels];
         let mut sums = vec![0.0f64; maps.len()];
-        let all: Vec<usize> = (0..samples.len()).collect();
-        observer.begin("find what excites the maps", all.len() as u64);
-        for indices in all.chunks(trained.recipe().training.batch.max(1)) {
+        observer.begin("find what excites the maps", indices.len() as u64);
+        for indices in indices.chunks(trained.recipe().training.batch.max(1)) {
             let codes = encoder.encode(&inputs.of(samples, indices)?)?;
             for (place, sample) in indices.iter().enumerate() {
                 // The largest activation of each map; with several windows, a map comes several times.
@@ -75,7 +90,7 @@ impl Exciting {
         for (excited, sum) in maps.iter_mut().zip(sums) {
             excited.mean = sum / excited.used.max(1) as f64;
         }
-        Ok(Self { samples: samples.len(), maps })
+        Ok(Self { samples: indices.len(), maps })
     }
 
     /// The maps from the most used down; of equally used ones the first.

@@ -44,9 +44,9 @@ pub fn first_atoms(trained: &Trained, image: Shape, most: usize) -> Result<Pictu
     image::dictionary(&atoms.values, atoms.count, height, width, channels)
 }
 
-/// All atoms as images of this shape, one after the other, with their channels last.
-pub(super) fn all_atoms(trained: &Trained, image: Shape) -> Result<(Shape, Vec<f32>)> {
-    let atoms = Atoms::of(trained, image, usize::MAX)?;
+/// The first atoms, at most `most`, as images of this shape, one after the other, with their channels last.
+pub(super) fn first_atoms_of(trained: &Trained, image: Shape, most: usize) -> Result<(Shape, Vec<f32>)> {
+    let atoms = Atoms::of(trained, image, most)?;
     Ok((atoms.shape, atoms.values))
 }
 

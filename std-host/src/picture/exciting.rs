@@ -1,6 +1,6 @@
 //! Atoms, each before the samples that excite its map most.
 
-use super::atoms::all_atoms;
+use super::atoms::first_atoms_of;
 use super::image::{self, Picture};
 use crate::data::Form;
 use crate::encode::Exciting;
@@ -25,7 +25,7 @@ pub fn exciting(
     if samples.form() != Form::Image || maps.is_empty() {
         return Ok(None);
     }
-    let (atom_shape, atoms) = all_atoms(trained, shape)?;
+    let (atom_shape, atoms) = first_atoms_of(trained, shape, usize::MAX)?;
     let none = Preprocessor::none(shape);
     let mut rows = Vec::new();
     for map in maps {

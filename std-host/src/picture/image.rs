@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use wta_core::Shape;
 
@@ -33,11 +34,36 @@ impl Picture {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut png = Vec::new();
-        DynamicImage::from(self.image.clone())
-            .write_to(&mut std::io::Cursor::new(&mut png), ImageFormat::Png)
-            .map_err(|e| Error::file(path, format!("cannot be encoded as PNG: {e}")))?;
+        let png = self.png().map_err(|error| Error::file(path, error.to_string()))?;
         atomic::replace(path, |to| to.write_all(&png))
+    }
+
+    /// The content of a PNG file; of a picture without colours, a grey one.
+    ///
+    /// # Errors
+    ///
+    /// One sentence if it is too large to be encoded.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        let is_grey = self.image.pixels().all(|Rgb([red, green, blue])| red == green && green == blue);
+        let image = DynamicImage::from(self.image.clone());
+        let image = if is_grey { DynamicImage::from(image.into_luma8()) } else { image };
+        let mut png = Vec::new();
+        image
+            .write_to(&mut std::io::Cursor::new(&mut png), ImageFormat::Png)
+            .map_err(|e| Error::Invalid(format!("cannot be encoded as PNG: {e}")))?;
+        Ok(png)
+    }
+
+    /// The picture, made smaller if it is wider or higher than `most` pixels.
+    #[must_use]
+    pub(crate) fn within(self, most: u32) -> Self {
+        let (width, height) = self.size();
+        let largest = width.max(height);
+        if largest <= most {
+            return self;
+        }
+        let scaled = |side: u32| (u64::from(side) * u64::from(most) / u64::from(largest)).max(1) as u32;
+        Self { image: resize(&self.image, scaled(width), scaled(height), FilterType::Triangle) }
     }
 
     /// Column, row and colour of each pixel.
@@ -238,6 +264,24 @@ pub(super) fn atoms_before_samples(
         );
     }
     arranged(&tiles, columns)
+}
+
+/// An image of `shape`, a pixel for each of its own: black is `low`, white `high`.
+///
+/// # Errors
+///
+/// One sentence if a number is not finite, or the image has no pixels.
+pub(super) fn single(values: &[f32], shape: Shape, (low, high): (f32, f32)) -> Result<Picture> {
+    expect_finite(values)?;
+    let scale = if high > low { 255.0 / (high - low) } else { 0.0 };
+    let tile = tile(values, shape.height, shape.width, shape.channels, |v| scale * (v - low));
+    let size = |side: usize| u32::try_from(side).ok().filter(|side| *side > 0);
+    let pixels: Vec<u8> = tile.pixels.iter().flat_map(|pixel| pixel.0).collect();
+    size(tile.width)
+        .zip(size(tile.height))
+        .and_then(|(width, height)| RgbImage::from_raw(width, height, pixels))
+        .map(Picture::from)
+        .ok_or_else(|| Error::Invalid("there is nothing to make a picture of".to_owned()))
 }
 
 fn tile(values: &[f32], height: usize, width: usize, channels: usize, shade: impl Fn(f32) -> f32) -> Tile {

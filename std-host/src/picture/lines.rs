@@ -75,6 +75,40 @@ pub(super) fn samples(samples: &[f32], shape: Shape) -> Result<Picture> {
     draw(&samples.chunks_exact(shape.len().max(1)).map(tile).collect::<Vec<_>>(), Scale::OfLane)
 }
 
+/// The width and the height of a lane in [`single`], in pixels.
+const SMALL: (u32, u32) = (160, 48);
+
+/// A sample, or an atom with 0 in the middle of its lanes, as a small SVG without a background, to stand on a
+/// page that is light or dark.
+///
+/// # Errors
+///
+/// One sentence if there are no values, or a number is not finite.
+pub(super) fn single(values: &[f32], shape: Shape, is_atom: bool) -> Result<String> {
+    expect_finite(values)?;
+    let failed = || Error::Invalid("there is nothing to make a picture of".to_owned());
+    // A point for each pixel is enough.
+    let few = (values.len() / shape.channels.max(1)).div_ceil(SMALL.0 as usize).max(1);
+    let thin = |(colour, curve): (RGBColor, Vec<f32>)| (colour, curve.into_iter().step_by(few).collect());
+    let lanes = lanes(curves(values, shape.channels).into_iter().map(thin).collect::<Vec<(_, Vec<f32>)>>());
+    let steps = lanes.first().and_then(|lane| lane.curves.first()).map_or(0, |(_, curve)| curve.len());
+    if steps == 0 {
+        return Err(failed());
+    }
+    let of_atom = range(lanes.iter().flat_map(Lane::values), true);
+    let count = lanes.len() as u32;
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, (SMALL.0, SMALL.1 * count)).into_drawing_area();
+        for (lane, place) in lanes.iter().zip(area.split_evenly((lanes.len(), 1))) {
+            let range = if is_atom { of_atom } else { range(lane.values(), false) };
+            lane.draw(&place, steps, range).map_err(|_| failed())?;
+        }
+        area.present().map_err(|_| failed())?;
+    }
+    Ok(text)
+}
+
 /// Samples in grey behind their reconstructions in colours, with a lane for each channel.
 ///
 /// # Errors
@@ -197,9 +231,9 @@ impl Lane {
         self.curves.iter().flat_map(|(_, curve)| curve)
     }
 
-    fn draw(
+    fn draw<B: DrawingBackend<ErrorType: 'static>>(
         &self,
-        place: &DrawingArea<BitMapBackend<'_>, Shift>,
+        place: &DrawingArea<B, Shift>,
         steps: usize,
         (low, high): (f32, f32),
     ) -> std::result::Result<(), Box<dyn std::error::Error>> {

@@ -8,6 +8,7 @@ mod lines;
 mod reconstructions;
 mod samples;
 mod scores;
+mod tiles;
 
 pub use atoms::{dictionary, first_atoms};
 pub use exciting::exciting;
@@ -15,3 +16,4 @@ pub use image::{Picture, Shades};
 pub use reconstructions::Reconstructions;
 pub use samples::samples;
 pub use scores::{roc_curves, scores};
+pub use tiles::{Drawn, Tiles};

@@ -36,11 +36,27 @@ impl<'a> Reconstructions<'a> {
     /// [`Error::Core`](crate::Error::Core) if the core refuses the network or an image; also if a sample
     /// cannot be read.
     pub fn new(isa: Isa, trained: &'a Trained, samples: &Samples<'_>, count: usize) -> Result<Self> {
-        let batch = trained.recipe().training.batch.min(samples.len()).max(count.min(samples.len()));
+        let all: Vec<usize> = (0..samples.len()).collect();
+        Self::among(isa, trained, (samples, &all), count)
+    }
+
+    /// [`Reconstructions::new`] of the samples with these indices alone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Reconstructions::new`].
+    pub fn among(
+        isa: Isa,
+        trained: &'a Trained,
+        (samples, indices): (&Samples<'_>, &[usize]),
+        count: usize,
+    ) -> Result<Self> {
+        let batch = trained.recipe().training.batch.min(indices.len()).max(count.min(indices.len()));
+        let indices = indices.get(..batch).unwrap_or_default();
         let count = count.min(batch);
         let len = trained.network().input().len();
         let encoder = SparseEncoder::of(isa, trained)?;
-        let mut images = NetworkInputs::new(isa, trained)?.of(samples, &(0..batch).collect::<Vec<_>>())?;
+        let mut images = NetworkInputs::new(isa, trained)?.of(samples, indices)?;
         let first = images.get(..len).unwrap_or_default();
         let winners = encoder.candidates(first)?.winners(0).map(|(map, place, _)| (map, place)).collect();
         let code = encoder.dense(first)?;

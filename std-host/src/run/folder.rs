@@ -28,7 +28,8 @@ pub(super) const TRAINING: &str = ".lock";
 pub(super) const EVALUATION: &str = ".lock-eval";
 
 /// All files that a run folder may hold; the recipe last.
-pub(super) const FILES: [&str; 15] = [
+pub(super) const FILES: [&str; 16] = [
+    "report.html",
     "mistakes.png",
     "reconstruction.json",
     "atoms.csv",
@@ -66,6 +67,12 @@ impl Run {
     /// A file of the run.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// The run's files that are there, with their bytes; without those of the layers below.
+    pub fn files(&self) -> Vec<(&'static str, u64)> {
+        let bytes = |name: &str| std::fs::metadata(self.file(name)).ok().filter(std::fs::Metadata::is_file);
+        FILES.into_iter().filter_map(|name| Some((name, bytes(name)?.len()))).collect()
     }
 
     /// The checkpoint's path.

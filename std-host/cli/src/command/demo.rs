@@ -1,43 +1,75 @@
 //! `wta demo`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use clap::Args;
-use wta::data::Split;
+use wta::data::{Split, look};
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
-use wta::recipe;
-use wta::run::Run;
+use wta::init::recipe_for;
+use wta::preprocess::Samples;
+use wta::recipe::{self, Recipe};
+use wta::run::{Run, Trained};
 use wta::train::{Options, locked, train_locked};
 
+use super::reconstruct::{self, How};
+use super::{eval, report, show, train};
+use crate::bar::Bar;
 use crate::context::Context;
 use crate::load::samples;
-use crate::print::print;
+use crate::print::{print, shell_word};
 
 const RECIPE: &str = "digits-demo";
 
 /// What the run's recipe says besides.
 const MADE_BY: &str = " (made by wta demo, which may replace it)";
 
+/// The samples that are reconstructed in the picture.
+const PICTURED: usize = 12;
+
 /// Arguments of `wta demo`.
 #[derive(Args)]
+#[command(
+    after_help = "Trains, classifies, and writes report.html into the run folder: a page with the curves, the dictionary, reconstructions and
+mistakes. With --own it does the same with your pictures, arrays or recordings, by the recipe that `wta init` proposes.
+
+Examples:
+  wta demo
+  wta demo --run runs/first --threads 2
+  wta demo --own ~/photos"
+)]
 pub(crate) struct Arguments {
-    /// The run folder to write; an earlier demo there is replaced.
-    #[arg(long, value_name = "DIR", default_value = "wta-demo")]
-    run: PathBuf,
+    /// The run folder to write; an earlier demo there is replaced [default: wta-demo, with --own
+    /// wta-demo-own].
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Learn from this file or folder instead of the bundled digits: pictures, arrays, tables, recordings.
+    #[arg(long, value_name = "FOLDER")]
+    own: Option<PathBuf>,
+}
+
+/// What the demo learns from.
+struct Subject {
+    recipe: Recipe,
+    about: String,
+    /// The folder of the data; none for the bundled digits.
+    data: Option<PathBuf>,
+    /// The run folder, unless the user names another.
+    folder: &'static str,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let mut recipe = recipe::load(RECIPE)?;
-    let about = recipe.about.clone();
-    // So that an earlier demo can be told from a run of the user's own.
-    recipe.about += MADE_BY;
-    let run = Run::new(&arguments.run);
     let bar = context.bar();
+    let subject = match &arguments.own {
+        None => Subject::digits()?,
+        Some(own) => Subject::own(own, &bar)?,
+    };
+    let Subject { recipe, about, data, folder } = &subject;
+    let run = Run::new(arguments.run.as_deref().unwrap_or_else(|| Path::new(folder)));
     // To the end: what is evaluated and drawn is what was trained.
     let lock = locked(&run, &bar)?;
     if run.exists() {
-        if run.recipe()? != recipe {
+        if run.recipe()? != *recipe {
             return Err(Error::Usage(format!(
                 "{}: holds another run; give the demo a folder of its own with --run",
                 run.folder().display()
@@ -45,25 +77,102 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         }
         run.remove()?;
     }
-    let train = samples(&recipe, None, Split::Train, &bar)?;
-    let test = samples(&recipe, None, Split::Test, &bar)?;
+    let train = samples(recipe, data.as_deref(), Split::Train, &bar)?;
+    let has_test = recipe.data.set.has_test();
+    let test = if has_test { Some(samples(recipe, data.as_deref(), Split::Test, &bar)?) } else { None };
     print(&format!(
-        "{}: {} training digits, {} test digits, {} instructions, {} threads\n",
-        about,
+        "{about}: {} training {kind}, {} test {kind}, {} instructions, {} threads\n",
         train.len(),
-        test.len(),
+        test.as_ref().map_or(0, Samples::len),
         context.isa,
-        rayon::current_num_threads()
+        rayon::current_num_threads(),
+        kind = train.form().samples(),
     ))?;
     let options = Options { isa: context.isa, ..Options::default() };
-    let (trained, outcome) = train_locked(&lock, false, &recipe, &train, options, &bar)?;
-    super::train::report(&outcome)?;
-    let encoding = Encoding { isa: context.isa, ..Encoding::default() };
-    let encoded = Encoded::new(&trained, &train, Some(&test), encoding, &bar)?;
-    let plan = Plan { labels: None, draws: 1, seed: 1, svm: &recipe.svm };
-    let evaluation = evaluate(&encoded, plan, &bar)?;
-    evaluation.save(&run)?;
-    let pictures = super::show::pictures(&run, &trained, &test, 12, context.isa)?;
-    super::eval::report(&evaluation)?;
-    pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))
+    let (trained, outcome) = train_locked(&lock, false, recipe, &train, options, &bar)?;
+    train::report(&outcome)?;
+    let pictured = test.as_ref().unwrap_or(&train);
+    let pictures = show::pictures(&run, &trained, pictured, PICTURED, context.isa)?;
+    judge(&subject, &run, &trained, (&train, test.as_ref()), context, &bar)?;
+    pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))?;
+    let page = run.file(report::PAGE);
+    drop((train, test, trained));
+    report::write(std::slice::from_ref(&run), data.as_slice(), &page, context)?;
+    print(&next(&run, data.as_deref(), 2 * recipe.training.epochs))
+}
+
+impl Subject {
+    fn digits() -> Result<Self> {
+        let recipe = recipe::load(RECIPE)?;
+        Ok(Self { about: recipe.about.clone(), recipe, data: None, folder: "wta-demo" }.marked())
+    }
+
+    /// What lies in a file or a folder, by the recipe that is proposed for it.
+    fn own(path: &Path, bar: &Bar) -> Result<Self> {
+        let found = look(path)?;
+        let text = recipe_for(&found, "own", bar)?.text;
+        let recipe = recipe::parse(&text, "the recipe for your data")?;
+        let data = Some(found.folder.clone());
+        Ok(Self { about: recipe.about.clone(), recipe, data, folder: "wta-demo-own" }.marked())
+    }
+
+    /// With a recipe by which an earlier demo can be told from a run of the user's own.
+    fn marked(mut self) -> Self {
+        self.recipe.about += MADE_BY;
+        self
+    }
+}
+
+/// Classifies the test samples or, without labels, tells how well samples are reconstructed that were not
+/// trained on; nothing if there are none.
+fn judge(
+    subject: &Subject,
+    run: &Run,
+    trained: &Trained,
+    (train, test): (&Samples<'_>, Option<&Samples<'_>>),
+    context: &Context,
+    bar: &Bar,
+) -> Result<()> {
+    match (test, train.labels()) {
+        (Some(test), Some(_)) => {
+            let encoding = Encoding { isa: context.isa, ..Encoding::default() };
+            let encoded = Encoded::new(trained, train, Some(test), encoding, bar)?;
+            let plan = Plan { labels: None, draws: 1, seed: 1, svm: &subject.recipe.svm };
+            let evaluation = evaluate(&encoded, plan, bar)?;
+            evaluation.save(run)?;
+            eval::report(&evaluation)
+        }
+        (Some(_), None) => {
+            let how = How { data: subject.data.as_deref(), validate: false, json: false };
+            reconstruct::run(&how, run, trained, train, context.isa, bar)
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// What to do next, as command lines that work as they stand.
+fn next(run: &Run, data: Option<&Path>, epochs: usize) -> String {
+    let folder = shell_word(run.folder());
+    let data_flag = data.map_or(String::new(), |data| format!(" --data {}", shell_word(data)));
+    let (recipe, model) = (shell_word(&run.file("recipe.toml")), shell_word(&run.file("model.wta")));
+    let longer = shell_word(&run.folder().with_extension("longer"));
+    let lines = [
+        ("say what the files are, and whether they fit together", format!("wta inspect {folder}")),
+        ("write the network for firmware", format!("wta export --run {folder} --out {model}")),
+        (
+            "train it longer, beside this",
+            format!("wta train {recipe}{data_flag} --epochs {epochs} --run {longer}"),
+        ),
+    ];
+    let lines = lines.map(|(what, line)| format!("  {line}\n      {what}\n"));
+    let own = if data.is_some() {
+        ""
+    } else {
+        "With pictures, arrays or recordings of your own: wta demo --own FOLDER\n"
+    };
+    format!(
+        "\nOpen {} in a browser. Then, for instance:\n{}{own}",
+        run.file(report::PAGE).display(),
+        lines.concat()
+    )
 }

@@ -16,6 +16,7 @@ pub(crate) mod predict;
 pub(crate) mod profile;
 pub(crate) mod recipes;
 mod reconstruct;
+pub(crate) mod report;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod train;

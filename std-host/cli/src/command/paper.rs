@@ -12,7 +12,7 @@ use crate::print::print;
 /// Arguments of `wta paper`.
 #[derive(Args)]
 #[command(
-    after_help = "Writes paper-mnist.md or paper-cifar10.md, pictures/ and a run folder for each network. What is finished is not done again,
+    after_help = "Writes paper-mnist.md and .html (or paper-cifar10), pictures/ and a run folder for each network. What is finished is not done again,
 and a training that was broken off goes on: give the same command again. A layer that several networks stand on is trained once.
 
 Examples:
@@ -81,5 +81,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     };
     let each = |line: &str| print(&format!("{line}\n"));
     paper::reproduce(settings, &arguments.only, &context.bar(), each)?;
-    print(&format!("table: {}\n", arguments.run.join(paper::file(set)).display()))
+    let at = |name: String| arguments.run.join(name);
+    print(&format!("table: {}\npage: {}\n", at(paper::file(set)).display(), at(paper::page(set)).display()))
 }

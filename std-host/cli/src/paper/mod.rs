@@ -16,7 +16,7 @@ mod runs;
 
 use std::time::Instant;
 
-pub(crate) use report::file;
+pub(crate) use report::{file, page};
 use row::{Task, main_rows, seed_rows};
 use rows::Figure;
 pub(crate) use rows::{CIFAR10, MNIST, PaperSet};

@@ -49,10 +49,18 @@ pub(super) fn data(runs: &PaperRuns<'_>) -> Result<String> {
     Ok(text)
 }
 
-/// Writes a report of all results so far.
+/// The page's name.
+pub(crate) fn page(set: &PaperSet) -> String {
+    format!("paper-{}.html", set.name)
+}
+
+/// Writes a report of all results so far, and the same as a page with the pictures in it.
 pub(super) fn write(runs: &PaperRuns<'_>, data: &str) -> Result<()> {
-    let text = text(runs, data)?;
-    Ok(atomic::replace(&runs.file(&file(runs.settings.set)), |to| to.write_all(text.as_bytes()))?)
+    let (set, text) = (runs.settings.set, text(runs, data)?);
+    let title = format!("The paper's {} tables and figures", set.title);
+    let html = wta::report::markdown(&title, &text, runs.settings.folder)?;
+    atomic::replace(&runs.file(&file(set)), |to| to.write_all(text.as_bytes()))?;
+    Ok(atomic::replace(&runs.file(&page(set)), |to| to.write_all(html.as_bytes()))?)
 }
 
 fn text(runs: &PaperRuns<'_>, data: &str) -> Result<String> {

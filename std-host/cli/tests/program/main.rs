@@ -21,6 +21,7 @@ mod preprocess;
 mod proof;
 mod rbm;
 mod recipes;
+mod report;
 #[cfg(unix)]
 mod sensor_to_board;
 mod stacking;

@@ -46,9 +46,45 @@ fn the_demo_learns_digits_and_draws_them() {
     }
     let eval = fs::read_to_string(folder.path("demo/eval.json")).unwrap();
     assert!(eval.contains("\"test_error\""), "{eval}");
+    let page = fs::read_to_string(folder.path("demo/report.html")).unwrap();
+    assert!(page.contains(&format!("<dd>{error:.2}%</dd>")) && page.len() < 3_000_000);
+    // What it proposes works as it stands.
+    let proposed: Vec<&str> = out.stdout.lines().filter_map(|line| line.strip_prefix("  wta ")).collect();
+    assert_eq!(proposed.len(), 3, "{out:?}");
+    for line in proposed {
+        // Enough to see that it begins.
+        let line = line.replace("--epochs 16", "--epochs 1");
+        wta(&line.split(' ').collect::<Vec<_>>()).succeeds();
+    }
     // A second demo replaces the first, and the weights are the same.
     let again = wta(&["demo", "--run", &run]).succeeds();
     assert_eq!(out.value_after("weights checksum: "), again.value_after("weights checksum: "));
+}
+
+#[test]
+fn the_demo_learns_what_lies_in_a_folder() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("it's mine")).unwrap();
+    // Noisy steps, at two places: vectors without labels.
+    let row = |i: usize| {
+        let value =
+            |at: usize| ((at / 8 == i % 3) as u8 as f32 + 0.01 * ((7 * i + 13 * at) % 11) as f32).to_string();
+        (0..24).map(value).collect::<Vec<_>>().join(",")
+    };
+    let rows: Vec<String> = (0..200).map(row).collect();
+    folder.write("it's mine/steps.csv", &rows.join("\n"));
+    let run = folder.path("demo");
+    let own = folder.path("it's mine");
+    let out = wta(&["demo", "--own", &own, "--run", &run]).succeeds();
+    assert!(out.stdout.contains("FVU, variance unexplained"), "{out:?}");
+    assert!(folder.exists("demo/report.html"));
+    assert!(out.stdout.contains("it'\\''s mine' --epochs  "), "{out:?}");
+    // Again the same; and the bundled digits do not replace it.
+    let again = wta(&["demo", "--own", &own, "--run", &run]).succeeds();
+    assert_eq!(out.value_after("weights checksum: "), again.value_after("weights checksum: "));
+    wta(&["demo", "--run", &run]).fails("holds another run");
+    wta(&["demo", "--own", &folder.path("nowhere"), "--run", &folder.path("x")]).fails("nowhere");
+    assert!(!folder.exists("x"));
 }
 
 #[test]
