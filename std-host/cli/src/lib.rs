@@ -10,6 +10,7 @@ mod bug;
 mod command;
 mod context;
 mod error;
+mod fetch;
 mod load;
 mod memory;
 mod output;

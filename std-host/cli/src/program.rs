@@ -72,7 +72,7 @@ enum Command {
     Profile(command::profile::Arguments),
     /// Reproduce the paper's tables and figures; continues where it stopped.
     Paper(command::paper::Arguments),
-    /// List the data sets in a folder, checked against published checksums.
+    /// List the data sets in a folder, checked against published checksums; download one.
     Data(command::data::Arguments),
     /// Completions for a shell, and pages of the manual.
     Generate(command::generate::Arguments),
@@ -116,7 +116,7 @@ fn run(program: Program) -> Result<()> {
         Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
         Command::Paper(arguments) => command::paper::run(&arguments, &context),
-        Command::Data(arguments) => command::data::run(&arguments),
+        Command::Data(arguments) => command::data::run(&arguments, &context),
         Command::Generate(arguments) => command::generate::run(&arguments, Program::command()),
     }
 }

@@ -180,6 +180,14 @@ fn broken(error: Error) -> State {
     }
 }
 
+/// The state of a file as the one of this name in a known data set, wherever it lies; `None` if there is no such
+/// file, or nothing is published that it could be compared with. Of MNIST, the name is that without `.gz`.
+pub fn state_of(path: &Path, name: &str) -> Option<State> {
+    let known = || MNIST.iter().chain(&SVHN).chain([&CIFAR_10_ARCHIVE]);
+    let (_, check) = known().find(|(known, _)| *known == name)?;
+    Some(examine(path, *check).1)
+}
+
 /// Whether no file is wrong. A missing file is not wrong.
 pub fn all_good(entries: &[Entry]) -> bool {
     !entries.iter().any(Entry::is_wrong)

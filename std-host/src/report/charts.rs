@@ -129,8 +129,9 @@ impl Chart {
             .disable_x_mesh()
             .light_line_style(TRANSPARENT)
             .x_desc(self.over.name())
-            .x_label_formatter(&|at| short(across.value(*at)))
-            .y_label_formatter(&|at| format!("{}{}", short(up.value(*at)), self.unit))
+            .label_style(("sans-serif", 13))
+            .x_label_formatter(&|at| across.label(*at))
+            .y_label_formatter(&|at| format!("{}{}", up.label(*at), self.unit))
             .draw()?;
         for curve in &self.curves {
             let colour = COLOURS.get(curve.colour % COLOURS.len()).copied().unwrap_or(BLACK);
@@ -210,6 +211,20 @@ impl Axis {
 
     fn place(&self, value: f64) -> f64 {
         if self.logarithmic { value.log10() } else { value }
+    }
+
+    /// The text at a tick: with as many decimals as tell it from the next one.
+    fn label(&self, tick: f64) -> String {
+        let step = match self.ticks[..] {
+            [first, second, ..] if !self.logarithmic => second - first,
+            _ => return short(self.value(tick)),
+        };
+        if !(1e-5..1e5).contains(&step) {
+            return short(tick);
+        }
+        // A step is 1, 2 or 5 times a power of ten.
+        let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
+        trimmed(&format!("{tick:.decimals$}")).to_owned()
     }
 
     fn value(&self, place: f64) -> f64 {
@@ -324,12 +339,17 @@ mod tests {
     #[test]
     fn labels_stand_at_values_that_people_expect() {
         let labels =
-            |axis: &Axis| -> Vec<String> { axis.ticks.iter().map(|tick| short(axis.value(*tick))).collect() };
+            |axis: &Axis| -> Vec<String> { axis.ticks.iter().map(|tick| axis.label(*tick)).collect() };
         assert_eq!(labels(&Axis::at([10.0, 0.3, 1.0, 1.0].into_iter())), ["0.3", "1", "10"]);
         assert_eq!(labels(&Axis::of([0.02, 900.0].into_iter())), ["0.1", "1", "10", "100"]);
         assert_eq!(labels(&Axis::of([2.0, 90.0].into_iter())), ["3", "10", "30"]);
         assert_eq!(labels(&Axis::linear([1.0].into_iter()).with_whole_ticks()), ["1"]);
         assert_eq!(labels(&Axis::linear([1.0, 3.0].into_iter()).with_whole_ticks()), ["1", "2", "3"]);
         assert_eq!(labels(&Axis::linear([0.0, 0.0].into_iter()))[0], "0");
+        let close = labels(&Axis::linear([111.1, 111.9].into_iter()));
+        assert!(
+            close.contains(&"111.4".to_owned()) && close.windows(2).all(|pair| pair[0] != pair[1]),
+            "{close:?}"
+        );
     }
 }

@@ -7,6 +7,7 @@ mod data_sets;
 mod detect;
 mod dictionaries;
 mod export;
+mod fetch;
 mod files_and_signals;
 mod generate;
 mod import;
