@@ -28,6 +28,7 @@ mod rows;
 mod scaling;
 mod solver;
 mod stop;
+mod validate;
 
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
 pub use columns::Columns;
@@ -41,3 +42,4 @@ pub use rows::Rows;
 pub use scaling::{Scaling, raise};
 pub use solver::Solver;
 pub use stop::Stop;
+pub use validate::{Validated, best as best_validated, validate};

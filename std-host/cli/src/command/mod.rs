@@ -18,4 +18,5 @@ pub(crate) mod recipes;
 mod reconstruct;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod svm;
 pub(crate) mod train;

@@ -25,4 +25,5 @@ mod recipes;
 mod sensor_to_board;
 mod stacking;
 mod support;
+mod svm;
 mod train_and_eval;
