@@ -60,14 +60,19 @@ impl Linear {
                 "is no classifier: neither safetensors nor a model of LIBLINEAR; train one",
             ));
         }
-        let Loaded { svm, columns, origin, classes } = load_alone(path)?;
-        if columns.is_some_and(|columns| columns.layers.len() > 1 || columns.factors.is_some())
-            || origin.is_some_and(|origin| origin.power != 1.0)
-        {
+        let Loaded { mut svm, columns, origin, classes } = load_alone(path)?;
+        let has_layers = columns.as_ref().is_some_and(|columns| columns.layers.len() > 1);
+        if has_layers || origin.is_some_and(|origin| origin.power != 1.0) {
             return Err(Error::file(
                 path,
-                "is the classifier of a run that scales its features first; use it with the run",
+                "is the classifier of a run for features that are in no file; use it with the run",
             ));
+        }
+        // A run's features lie map after map in files, and otherwise in memory.
+        if let Some(columns) =
+            columns.filter(|columns| columns.layers.iter().any(|shape| shape.positions() > 1))
+        {
+            svm.weights = columns.in_file_order(&svm.weights);
         }
         let classes = match classes {
             Some(names) => Classes::new(names)?,

@@ -286,14 +286,13 @@ impl Words<'_> {
                     self.line += 1;
                 }
                 used += 1;
-                if self.word.len() > 400 {
-                    ended = true;
-                    break;
-                }
             }
             self.reader.consume(used);
             if ended {
                 break;
+            }
+            if self.word.len() as u64 > LONGEST {
+                return Err(Error::file(self.path, format!("line {}: a weight is too long", self.line)));
             }
         }
         if self.word.is_empty() {

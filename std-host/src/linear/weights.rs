@@ -38,7 +38,7 @@ impl ClassWeights {
             Self::Named(named) => {
                 let mut weights = vec![None; classes.len()];
                 for (name, weight) in named {
-                    let label = Label::of(name).text();
+                    let label = Label::signed(name).text();
                     let place = classes.names().iter().position(|class| *class == *name || *class == label);
                     let Some(to) = place.and_then(|place| weights.get_mut(place)) else {
                         return Err(Error::Invalid(format!(
@@ -78,7 +78,7 @@ mod tests {
             let named = names.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
             ClassWeights::Named(named).of(&classes, &labels).map_err(|error| error.to_string())
         };
-        assert_eq!(named(&[("2.0", 3.0), ("-1", 0.5)]).unwrap(), [0.5, 1.0, 3.0]);
+        assert_eq!(named(&[("+2", 3.0), ("-1", 0.5)]).unwrap(), [0.5, 1.0, 3.0]);
         assert!(named(&[("3", 1.0)]).unwrap_err().contains("no class is called 3: there are -1, 1, 2"));
         assert!(named(&[("1", 1.0), ("1", 2.0)]).unwrap_err().contains("two weights"));
     }

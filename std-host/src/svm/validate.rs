@@ -25,11 +25,11 @@ impl Validated {
     pub fn wrong(&self) -> usize {
         self.errors.iter().sum()
     }
-}
 
-/// The value with the fewest errors; of equal ones the smallest. `None` of no values.
-pub fn best(values: &[Validated]) -> Option<f64> {
-    values.iter().min_by_key(|value| value.wrong()).map(|value| value.c)
+    /// The value with the fewest errors; of equal ones the first. `None` of no values.
+    pub fn best(values: &[Self]) -> Option<f64> {
+        values.iter().min_by_key(|value| value.wrong()).map(|value| value.c)
+    }
 }
 
 /// Trains on all folds but one, with each value of `grid`, and counts the errors on that one; and so for each
@@ -109,7 +109,7 @@ mod tests {
         for (trial, value) in choice.trials.iter().zip(&found) {
             assert_eq!((trial.c, trial.errors), (value.c, value.wrong()));
         }
-        assert_eq!(best(&found), Some(choice.c));
+        assert_eq!(Validated::best(&found), Some(choice.c));
         assert!(found[0].wrong() > found[1].wrong(), "{found:?}");
         let newton = Options { solver: Solver::Newton, stop: Stop::Gap(1e-6), ..options };
         let exact = validate(&rows, &labels, 3, &grid, 4, &newton, &()).unwrap();
@@ -121,6 +121,6 @@ mod tests {
         }
         assert!(validate(&rows, &labels, 3, &grid, 121, &options, &()).is_err());
         assert!(validate(&rows, &labels, 3, &[], 4, &options, &()).is_err());
-        assert_eq!(best(&[]), None);
+        assert_eq!(Validated::best(&[]), None);
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::codes::colour_run;
 use crate::support::{Folder, Outcome, skipped, write_npy, wta};
 
 /// Rows of 6 features and labels of three classes, told apart by their largest feature. Some values are 0.
@@ -59,7 +60,7 @@ fn archive(path: &str, members: &[(&str, String)]) {
 fn sparse(folder: &Folder, name: &str, rows: &[[f32; 6]], format: &str) -> String {
     let (mut starts, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
     for row in rows {
-        for (column, value) in (0i32..).zip(row).rev().filter(|(_, value)| **value != 0.0) {
+        for (column, value) in (0i32..6).zip(row).rev().filter(|(_, value)| **value != 0.0) {
             columns.push(column);
             values.push(*value);
         }
@@ -305,6 +306,26 @@ fn from_a_pipe_a_class_comes_as_soon_as_its_example() {
     let said = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(1));
     assert_eq!(said, "wta: standard input: line 92: index 1 comes after 2; indices must ascend\n");
+}
+
+#[test]
+fn a_runs_classifier_classifies_its_features_in_files() {
+    let folder = Folder::new();
+    let run = colour_run(&folder);
+    let (images, data) = (folder.path("images.npy"), folder.path(""));
+    let table = wta(&["predict", "--run", &run, &images, "--format", "csv"]).succeeds().stdout;
+    let expected: String =
+        table.lines().skip(1).map(|line| format!("{}\n", line.split(',').nth(1).unwrap())).collect();
+    assert!(["0", "1", "2"].iter().all(|class| expected.lines().any(|line| line == *class)), "{expected}");
+    let model = format!("{run}/svm.safetensors");
+    for (name, flags) in [("features.npy", &[][..]), ("features.npz", &["--sparse"])] {
+        let features = folder.path(name);
+        let encode = ["encode", "--run", &run, "--data", &data, "--split", "test", "--out", &features];
+        wta(&[&encode[..], flags].concat()).succeeds();
+        let labels = folder.path("labels.npy");
+        let found = wta(&["svm", "predict", &features, "--model", &model, "--labels", &labels]).succeeds();
+        assert_eq!(found.stdout, expected, "{name}");
+    }
 }
 
 /// The most memory that predicting takes, in KiB.

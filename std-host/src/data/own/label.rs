@@ -23,6 +23,12 @@ impl Label {
         plain.or_else(number).map_or_else(|| Self::Text(field.to_owned()), Self::Whole)
     }
 
+    /// The same where numbers may have a sign: `+7` is 7.
+    pub fn signed(field: &str) -> Self {
+        let unsigned = field.strip_prefix('+').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        Self::of(unsigned.unwrap_or(field))
+    }
+
     /// The name of its class.
     pub fn text(&self) -> String {
         match self {

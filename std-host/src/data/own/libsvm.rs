@@ -208,8 +208,7 @@ fn label(field: &[u8]) -> Result<Label, String> {
     if text.parse().is_ok_and(|number: f64| !number.is_finite()) {
         return Err(format!("the label is {}, which stands for no class", quoted(field)));
     }
-    let unsigned = text.strip_prefix('+').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    Ok(Label::of(unsigned.unwrap_or(&text)))
+    Ok(Label::signed(&text))
 }
 
 /// The beginning of a field, for people.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use serde::Serialize;
 use wta::linear::Examples;
-use wta::svm::{Validated, best_validated, validate};
+use wta::svm::{Validated, validate};
 
 use super::problem::Problem;
 use super::progress::Progress;
@@ -100,7 +100,7 @@ pub(super) fn tried(
         let (folds, accuracy) = (of_fold.collect(), share(value.wrong(), rows.len()));
         Trial { c: value.c, accuracy, folds, converged: value.converged }
     };
-    Ok((best_validated(&found), found.iter().map(trial).collect()))
+    Ok((Validated::best(&found), found.iter().map(trial).collect()))
 }
 
 /// The accuracy of each value, for people.

@@ -93,6 +93,9 @@ struct Outcome {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let Arguments { source, model: path, problem, .. } = arguments;
     problem.check()?;
+    if path.as_os_str() == "-" {
+        return Err(Error::Usage("--model -: must be a file".to_owned()));
+    }
     expect_apart(&[path], &source.inputs(), None)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
