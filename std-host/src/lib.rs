@@ -36,6 +36,7 @@
 //! | run a training loop of one's own | [`train::BatchTrainer`] |
 //! | encode block by block | [`encode`] |
 //! | choose C, few labels, several draws | [`evaluate`], [`svm`] |
+//! | train a linear SVM on files of labelled examples, LIBSVM's among them | [`linear`] |
 //! | get a first recipe for data | [`init`] |
 //! | try many settings | [`search`] |
 //! | write firmware's files, in 8 bits too | [`export`] |
@@ -59,6 +60,7 @@ pub mod import;
 pub mod init;
 pub mod inspect;
 mod layout;
+pub mod linear;
 pub mod memory;
 mod numbers;
 pub mod observer;

@@ -33,8 +33,12 @@ pub(crate) fn report(paths: &[&Path], text: &str) -> Result<()> {
 }
 
 /// `Ok` if files can be written to these paths without the loss of another: none is a file of the run that is
-/// read, an input or written twice.
-pub(crate) fn expect_apart(outs: &[impl AsRef<Path>], inputs: &[impl AsRef<Path>], run: &Run) -> Result<()> {
+/// read, if there is one, an input or written twice.
+pub(crate) fn expect_apart(
+    outs: &[impl AsRef<Path>],
+    inputs: &[impl AsRef<Path>],
+    run: Option<&Run>,
+) -> Result<()> {
     let refused = |path: &Path, problem: &str| Err(Error::Usage(format!("{}: {problem}", path.display())));
     for (index, out) in outs.iter().enumerate() {
         let out = out.as_ref();
@@ -45,7 +49,7 @@ pub(crate) fn expect_apart(outs: &[impl AsRef<Path>], inputs: &[impl AsRef<Path>
             }
             continue;
         }
-        if run.is_own(out) {
+        if run.is_some_and(|run| run.is_own(out)) {
             return refused(out, "is a file of the run, which would be lost; give another name");
         }
         if inputs.iter().any(|input| is_same(out, input.as_ref())) {
@@ -101,7 +105,7 @@ mod tests {
             let paths = |names: &[&str]| -> Vec<PathBuf> {
                 names.iter().map(|name| if *name == "-" { PathBuf::from("-") } else { at(name) }).collect()
             };
-            expect_apart(&paths(outs), &paths(inputs), &run).map_err(|error| error.to_string())
+            expect_apart(&paths(outs), &paths(inputs), Some(&run)).map_err(|error| error.to_string())
         };
         assert_eq!(said(&["a.wta", "a.rs", "-"], &["x.npy"]), Ok(()));
         assert_eq!(said(&["run/features.npy"], &["x.npy"]), Ok(()));

@@ -28,6 +28,7 @@ use crate::signals::{self, INTERRUPTED, Signals, Stop};
   wta show --run runs/fc2000                                  pictures of what was learnt
   wta report runs/fc2000 --data ~/data                        all of a run, to look at in a browser
   wta export --run runs/fc2000 --out model.wta                for firmware
+  wta svm fit train.svm --model m.safetensors                 a linear SVM on LIBSVM's text, arrays or tables
   wta inspect model.wta                                       what a file is, and what is wrong with it
   wta profile mnist-fc2000                                    where the time of a training step goes"
 )]
@@ -66,6 +67,8 @@ enum Command {
     Show(command::show::Arguments),
     /// Write a page to look at: curves, dictionary, samples, mistakes, sizes; of several runs, side by side.
     Report(command::report::Arguments),
+    /// A linear SVM on files of labelled examples: LIBSVM's text, sparse matrices, arrays, tables.
+    Svm(command::svm::Arguments),
     /// Say what a file or a run folder is, what is in it, and what is wrong with it.
     Inspect(command::inspect::Arguments),
     /// Measure the phases of a training step, and encoding, against the machine's peak.
@@ -113,6 +116,7 @@ fn run(program: Program) -> Result<()> {
         Command::Search(arguments) => command::search::run(&arguments, &context),
         Command::Show(arguments) => command::show::run(&arguments, &context),
         Command::Report(arguments) => command::report::run(&arguments, &context),
+        Command::Svm(arguments) => command::svm::run(&arguments, &context),
         Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Profile(arguments) => command::profile::run(&arguments, &context),
         Command::Paper(arguments) => command::paper::run(&arguments, &context),

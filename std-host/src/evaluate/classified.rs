@@ -54,7 +54,7 @@ impl Classified {
         if !path.exists() {
             return Ok(None);
         }
-        let Loaded { svm, columns, origin } = svm::file::load(&path)?;
+        let Loaded { svm, columns, origin, .. } = svm::file::load(&path)?;
         let (source, origin) = match origin {
             Some(origin) => (path.clone(), origin),
             None => (run.file(RECORD), recorded(run)?),

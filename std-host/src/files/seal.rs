@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
@@ -76,12 +76,19 @@ impl Sealed {
         Ok(Self { header, plain, data, checksum })
     }
 
-    /// Writes the file.
+    /// Writes the file into a folder of this library's.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        atomic::replace(path, |to| {
-            to.write_all(&self.header)?;
-            to.write_all(self.plain.get(self.data..).unwrap_or_default())
-        })
+        atomic::replace(path, |to| self.content(to))
+    }
+
+    /// Writes the file where somebody wants it.
+    pub(crate) fn write_to(&self, path: &Path) -> Result<()> {
+        atomic::write(path, |to| self.content(to))
+    }
+
+    fn content(&self, to: &mut dyn Write) -> io::Result<()> {
+        to.write_all(&self.header)?;
+        to.write_all(self.plain.get(self.data..).unwrap_or_default())
     }
 }
 

@@ -8,6 +8,7 @@ use super::finding::Finding;
 use super::{device, recipe, tensors};
 use crate::error::Result;
 use crate::files::whole;
+use crate::linear::Linear;
 
 /// Looks at a file.
 pub(super) fn inspect(path: &Path) -> Result<Finding> {
@@ -24,6 +25,15 @@ pub(super) fn inspect(path: &Path) -> Result<Finding> {
     }
     if bytes.starts_with(b"\x89PNG") {
         return Ok(finding.of("a picture", "any viewer; `wta predict`"));
+    }
+    if bytes.starts_with(b"solver_type ") {
+        let finding = finding.of("a classifier of LIBLINEAR", "`wta svm predict`; liblinear-predict");
+        return Ok(match Linear::load(path) {
+            Ok(linear) => finding
+                .with("classes", &linear.classes().names().join(", "))
+                .with("features", &linear.model().features.to_string()),
+            Err(error) => finding.refused(&error),
+        });
     }
     if is_safetensors(&bytes) {
         return Ok(tensors::inspect(finding, &bytes));

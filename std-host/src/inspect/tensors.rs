@@ -29,7 +29,7 @@ const KINDS: [Kind; 5] = [
     },
     Kind {
         what: "a classifier (svm.safetensors)",
-        readers: "`wta predict` and `wta export`, with the run that it is for",
+        readers: "`wta svm predict`; `wta predict` and `wta export`, with the run that it is for",
         has: |names| has_all(names, &["weight", "bias"]),
     },
     Kind {

@@ -317,7 +317,12 @@ fn split(labels: &[u16], classes: usize, share: f64, seed: u64) -> Result<(Vec<u
 
 /// Parts of about the same size that are held out in turn, each with the rows to train on meanwhile; all
 /// increasing. The shuffled rows of each class are dealt to the parts one by one.
-fn folds(labels: &[u16], classes: usize, count: usize, seed: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
+pub(super) fn folds(
+    labels: &[u16],
+    classes: usize,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
     if count < 2 || count > labels.len() {
         return Err(Error::Invalid(format!(
             "cross-validation needs at least 2 parts and at most as many as there are examples ({}), got {count}",

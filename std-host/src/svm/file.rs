@@ -53,8 +53,11 @@ pub struct Loaded {
     pub svm: Model,
     /// The features that its weights are for; `None` in a file of a version before 0.2.
     pub columns: Option<Columns>,
-    /// What it belongs to; `None` if the file does not prove it, as those of versions before 0.2.
+    /// What it belongs to; `None` if the file does not prove it, as those of versions before 0.2, or if it
+    /// belongs to no network ([`save_alone`]).
     pub origin: Option<Origin>,
+    /// The names of the classes, if the file has them.
+    pub classes: Option<Vec<String>>,
 }
 
 /// The file: the tensors `weight` (classes x features) and `bias`, with the features in the
@@ -65,6 +68,22 @@ pub struct Loaded {
 ///
 /// [`Error::Invalid`] if the classifier has other features.
 pub(crate) fn sealed(svm: &Model, columns: &Columns, origin: &Origin) -> Result<Sealed> {
+    let described = [
+        (WEIGHTS, origin.weights.clone()),
+        (POOL, origin.pool.clone()),
+        (POWER, origin.power.to_string()),
+        (FEATURES, origin.features.clone()),
+    ];
+    sealed_with(svm, columns, &origin.classes, &described)
+}
+
+/// The same for a classifier that belongs to whatever `origin` says, or to nothing.
+fn sealed_with(
+    svm: &Model,
+    columns: &Columns,
+    classes: &[String],
+    origin: &[(&str, String)],
+) -> Result<Sealed> {
     if svm.features != columns.len() {
         let (found, expected) = (svm.features, columns.len());
         return Err(Error::Invalid(format!("a classifier of {found} features is not for {expected}")));
@@ -78,17 +97,10 @@ pub(crate) fn sealed(svm: &Model, columns: &Columns, origin: &Origin) -> Result<
         tensors.push(Tensor { name: "layer_factor".to_owned(), shape: vec![values.len()], values });
     }
     let shapes: Vec<String> = columns.layers.iter().copied().map(channels_rows_columns).collect();
-    let classes = serde_json::to_string(&origin.classes)
+    let classes = serde_json::to_string(classes)
         .map_err(|error| Error::Invalid(format!("the classes' names cannot be written ({error})")))?;
-    let described = [
-        (ORDER.0, ORDER.1.to_owned()),
-        (SHAPES, shapes.join(AND)),
-        (WEIGHTS, origin.weights.clone()),
-        (POOL, origin.pool.clone()),
-        (POWER, origin.power.to_string()),
-        (FEATURES, origin.features.clone()),
-        (CLASSES, classes),
-    ];
+    let mut described = vec![(ORDER.0, ORDER.1.to_owned()), (SHAPES, shapes.join(AND)), (CLASSES, classes)];
+    described.extend_from_slice(origin);
     tensors::sealed(Path::new("svm.safetensors"), &tensors, &described)
 }
 
@@ -103,7 +115,18 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns, origin: &Origin) -> Res
     Ok(file.checksum)
 }
 
-/// Reads a classifier that [`save`] wrote, or a version before 0.2, which kept the order of memory and did
+/// Writes a classifier that belongs to no network: the same file without an [`Origin`]. A file that is
+/// replaced may be a link, which is followed.
+///
+/// # Errors
+///
+/// As for [`save`].
+pub fn save_alone(path: &Path, svm: &Model, classes: &[String]) -> Result<()> {
+    let columns = Columns { layers: vec![Shape::vector(svm.features)], factors: None };
+    sealed_with(svm, &columns, classes, &[])?.write_to(path)
+}
+
+/// Reads a classifier that [`save`] or [`save_alone`] wrote, or a version before 0.2, which kept the order of memory and did
 /// not say which features they are.
 ///
 /// # Errors
@@ -111,12 +134,29 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns, origin: &Origin) -> Res
 /// [`Error::Io`] if the file cannot be read, [`Error::Classifier`] if it is not such a file or holds a number
 /// that is not finite, [`Error::File`] if its checksum is wrong.
 pub fn load(path: &Path) -> Result<Loaded> {
+    read(path, "evaluate the run again")
+}
+
+/// The same for a classifier that may belong to no network.
+///
+/// # Errors
+///
+/// As for [`load`], but each an [`Error::File`] that asks for the training, and not the evaluation, again.
+pub fn load_alone(path: &Path) -> Result<Loaded> {
+    const REMEDY: &str = "train the classifier again";
+    read(path, REMEDY).map_err(|error| match error {
+        Error::Classifier { path, problem } => Error::file(path, format!("{problem}; {REMEDY}")),
+        error => error,
+    })
+}
+
+fn read(path: &Path, remedy: &str) -> Result<Loaded> {
     let file = whole::read(path)?;
     let broken = |problem: &str| Error::classifier(path, problem);
     let damaged = || broken("is not a whole safetensors file");
     let tensors = SafeTensors::deserialize(&file).map_err(|_| damaged())?;
     let (_, metadata) = SafeTensors::read_metadata(&file).map_err(|_| damaged())?;
-    let sealed = seal::opened(path, &tensors, &metadata, "evaluate the run again")?;
+    let sealed = seal::opened(path, &tensors, &metadata, remedy)?;
     let tensor = |name| match tensors.tensor(name) {
         Ok(tensor) if tensor.dtype() == Dtype::F32 => Ok(tensor),
         _ => Err(broken(&format!("has no tensor {name} of type F32"))),
@@ -134,7 +174,7 @@ pub fn load(path: &Path) -> Result<Loaded> {
     let said =
         metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     let Some(layers) = layers(&said).map_err(broken)? else {
-        return Ok(Loaded { svm, columns: None, origin: None });
+        return Ok(Loaded { svm, columns: None, origin: None, classes: None });
     };
     let factors = match tensors.names().contains(&"layer_factor") {
         true => Some(floats_of(tensor("layer_factor")?.data())),
@@ -153,8 +193,10 @@ pub fn load(path: &Path) -> Result<Loaded> {
     }
     let columns = Columns { layers, factors };
     svm.weights = columns.in_memory_order(&svm.weights);
-    let origin = sealed.as_ref().map(origin).transpose().map_err(broken)?;
-    Ok(Loaded { svm, columns: Some(columns), origin })
+    let of_network = sealed.as_ref().filter(|said| said.contains_key(WEIGHTS));
+    let origin = of_network.map(origin).transpose().map_err(broken)?;
+    let classes = sealed.as_ref().and_then(|said| said.get(CLASSES)).map(|text| names(text));
+    Ok(Loaded { svm, columns: Some(columns), origin, classes: classes.transpose().map_err(broken)? })
 }
 
 /// The shapes of the layers' features; `None` if the file does not name an order.
@@ -175,8 +217,12 @@ fn origin(said: &Described) -> std::result::Result<Origin, &'static str> {
         pool: get(POOL)?,
         power: get(POWER)?.parse().map_err(|_| "does not say the power of its features")?,
         features: get(FEATURES)?,
-        classes: serde_json::from_str(&get(CLASSES)?).map_err(|_| "does not say the names of its classes")?,
+        classes: names(&get(CLASSES)?)?,
     })
+}
+
+fn names(text: &str) -> std::result::Result<Vec<String>, &'static str> {
+    serde_json::from_str(text).map_err(|_| "does not say the names of its classes")
 }
 
 #[cfg(test)]
@@ -209,6 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn a_classifier_of_no_network_has_names_and_no_origin() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any.safetensors");
+        let svm = Model { classes: 2, features: 3, weights: vec![0.5; 6], bias: vec![-1.0, 2.0] };
+        let names = ["a".to_owned(), "b, c".to_owned()];
+        save_alone(&path, &svm, &names).unwrap();
+        let columns = Columns { layers: vec![Shape::vector(3)], factors: None };
+        let found = load_alone(&path).unwrap();
+        assert_eq!(
+            found,
+            Loaded { svm, columns: Some(columns), origin: None, classes: Some(names.to_vec()) }
+        );
+        let mut file = std::fs::read(&path).unwrap();
+        *file.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &file).unwrap();
+        assert!(load_alone(&path).unwrap_err().to_string().ends_with("train the classifier again"));
+        std::fs::write(&path, &file[..file.len() - 1]).unwrap();
+        assert!(load_alone(&path).unwrap_err().to_string().ends_with("train the classifier again"));
+    }
+
+    #[test]
     fn classifiers_survive_the_file_and_broken_ones_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("svm.safetensors");
@@ -216,7 +283,9 @@ mod tests {
         let mut svm = Model { classes: 2, features: 3, weights: vec![0.5; 6], bias: vec![-1.0, 2.0] };
         let checksum = save(&path, &svm, &columns, &origin()).unwrap();
         assert_eq!(seal::stated(&path), Some(checksum));
-        let loaded = Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()) };
+        let classes = Some(origin().classes);
+        let loaded =
+            Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()), classes };
         assert_eq!(load(&path).unwrap(), loaded);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
@@ -239,7 +308,7 @@ mod tests {
             assert!(refused().contains(sentence), "{}", refused());
         }
         write_plain(&path, &tensors, &[(ORDER.0, ORDER.1), (SHAPES, "3x1x1")]);
-        assert_eq!(load(&path).unwrap(), Loaded { origin: None, ..loaded });
+        assert_eq!(load(&path).unwrap(), Loaded { origin: None, classes: None, ..loaded });
         svm.bias[1] = f32::INFINITY;
         save(&path, &svm, &columns, &origin()).unwrap();
         assert!(refused().contains("not finite"));
@@ -254,7 +323,9 @@ mod tests {
         let weights: Vec<f32> = (0..14).map(|v| v as f32).collect();
         let svm = Model { classes: 2, features: 7, weights: weights.clone(), bias: vec![0.0; 2] };
         save(&path, &svm, &columns, &origin()).unwrap();
-        let loaded = Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()) };
+        let classes = Some(origin().classes);
+        let loaded =
+            Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()), classes };
         assert_eq!(load(&path).unwrap(), loaded);
         let file = std::fs::read(&path).unwrap();
         let stored = floats_of(SafeTensors::deserialize(&file).unwrap().tensor("weight").unwrap().data());
@@ -264,6 +335,6 @@ mod tests {
         // As versions before 0.2 wrote it.
         let tensors = [("weight", vec![2, 7], weights), ("bias", vec![2], vec![0.0; 2])];
         write_plain(&path, &tensors, &[]);
-        assert_eq!(load(&path).unwrap(), Loaded { svm, columns: None, origin: None });
+        assert_eq!(load(&path).unwrap(), Loaded { svm, columns: None, origin: None, classes: None });
     }
 }

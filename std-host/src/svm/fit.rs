@@ -1,7 +1,8 @@
 //! Training: groups of classes run side by side on rayon's threads, and in several processes.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -17,6 +18,7 @@ use super::rows::Rows;
 use super::solver::Solver;
 use super::stop::Stop;
 use crate::error::{Error, Interrupted, Result};
+use crate::memory::reserve::zeros;
 use crate::observer::{Observer, SvmProgress};
 use crate::ranks::{Ranks, Team, part};
 
@@ -151,10 +153,99 @@ pub fn fit(
     if options.solver.for_rows(rows) == Solver::Newton && Team::of(options.ranks).is_alone() {
         return by_newton(rows, labels, classes, c, options, observer);
     }
+    if Team::of(options.ranks).is_alone() {
+        return group_by_group(rows, labels, classes, c, options, observer);
+    }
     let mut trainer = Trainer::new(rows, labels, classes, options)?;
     let all = trainer.all_rows();
     let report = trainer.solve(&all, c, options, (0, 1), observer)?;
     Ok((trainer.model()?, report))
+}
+
+/// The same by coordinate descent, with no more groups of classes in memory than there are threads. Groups
+/// have nothing in common, so the bits are those of [`Trainer::solve`].
+fn group_by_group(
+    rows: &Rows,
+    labels: &[u16],
+    classes: usize,
+    c: f64,
+    options: &Options<'_>,
+    observer: &dyn Observer,
+) -> Result<(Model, Report)> {
+    expect_problem(rows, labels, classes, options)?;
+    check_penalty(c)?;
+    options.check()?;
+    let Options { stop, max_epochs, seed, costs, intercept, .. } = *options;
+    let (members, norms) = (members(rows, &costs), norms(rows, intercept)?);
+    let (isa, norms, members) = (Isa::detect(), &norms, &members);
+    let task =
+        Task { isa, rows, labels, classes, norms, intercept, costs, members, c, stop, max_epochs, seed };
+    let features = rows.features();
+    let mut weights = zeros(classes.saturating_mul(features), || format!("an SVM of {classes} classes"))?;
+    let mut parts = Vec::new();
+    let mut rest = &mut weights[..];
+    for group in 0..group_count(classes) {
+        let of_group = first_class(classes, group)..first_class(classes, group + 1);
+        let (part, others) = rest.split_at_mut(of_group.len() * features);
+        rest = others;
+        parts.push((of_group, part));
+    }
+    let watch = Watch { observer, c, classes, done: AtomicUsize::new(0), told: Mutex::new(Instant::now()) };
+    let solved: Vec<Result<(Vec<f32>, Vec<Summary>)>> = parts
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(of_group, to)| {
+            let mut group = Group::new(of_group.start, of_group.len(), rows)?;
+            group.begin(&task);
+            let mut done = 0;
+            while !group.is_done() {
+                group.step(&task);
+                let more = group.classes_done() - done;
+                done += more;
+                watch.tell(group.epochs(), more)?;
+            }
+            Ok((group.write_to(intercept, to), group.summaries().to_vec()))
+        })
+        .collect();
+    let (mut bias, mut summaries) = (Vec::with_capacity(classes), Vec::with_capacity(classes));
+    for group in solved {
+        let (of_group, summary) = group?;
+        bias.extend(of_group);
+        summaries.extend(summary);
+    }
+    let report = report_of(labels, members, summaries)?;
+    Ok((Model { classes, features, weights, bias }, report))
+}
+
+/// Who watches groups that are trained side by side, and may stop them.
+struct Watch<'a> {
+    observer: &'a dyn Observer,
+    c: f64,
+    classes: usize,
+    /// Classes solved.
+    done: AtomicUsize,
+    /// When progress was last reported.
+    told: Mutex<Instant>,
+}
+
+impl Watch<'_> {
+    /// A group has had so many passes, and so many more classes are solved.
+    fn tell(&self, epochs: usize, more: usize) -> Result<()> {
+        let classes_done = self.done.fetch_add(more, Ordering::Relaxed) + more;
+        let classes = self.classes;
+        // Who finds another one reporting goes on.
+        if let Ok(mut told) = self.told.try_lock()
+            && (told.elapsed() >= REPORT_EVERY || more > 0)
+        {
+            *told = Instant::now();
+            let (c, problem, problems) = (self.c, 0, 1);
+            self.observer.svm(&SvmProgress { c, problem, problems, epochs, classes_done, classes });
+        }
+        if self.observer.should_stop() {
+            return Err(Error::Interrupted(Interrupted::Svm { epochs, classes_done, classes }));
+        }
+        Ok(())
+    }
 }
 
 /// The same by Newton's method.
@@ -167,17 +258,38 @@ fn by_newton(
     observer: &dyn Observer,
 ) -> Result<(Model, Report)> {
     expect_problem(rows, labels, classes, options)?;
+    let members = members(rows, &options.costs);
+    newton_on(rows, labels, classes, &members, c, options, (0, 1), observer)
+}
+
+/// The same on the rows `members`. `place` is the problem's number and the number of problems, for the
+/// observer.
+#[allow(clippy::too_many_arguments, reason = "those of fit, and two more")]
+pub(super) fn newton_on(
+    rows: &Rows,
+    labels: &[u16],
+    classes: usize,
+    members: &[u32],
+    c: f64,
+    options: &Options<'_>,
+    place: (usize, usize),
+    observer: &dyn Observer,
+) -> Result<(Model, Report)> {
     check_penalty(c)?;
     options.check()?;
     let Options { stop, max_epochs: max_steps, costs, intercept, .. } = *options;
-    let members: Vec<u32> = members(rows, &costs);
-    let problem = Problem { rows, labels, classes, members: &members, c, costs, intercept, stop, max_steps };
+    let problem = Problem { rows, labels, classes, members, c, costs, intercept, stop, max_steps, place };
     let (model, summaries) = newton::solve(&problem, observer)?;
-    Ok((model, report_of(labels, &members, summaries)?))
+    Ok((model, report_of(labels, members, summaries)?))
 }
 
 /// `Ok` if there is a label for each row, of at least two classes, and weights, if any, that make sense.
-fn expect_problem(rows: &Rows, labels: &[u16], classes: usize, options: &Options<'_>) -> Result<()> {
+pub(super) fn expect_problem(
+    rows: &Rows,
+    labels: &[u16],
+    classes: usize,
+    options: &Options<'_>,
+) -> Result<()> {
     check_labels(rows, labels)?;
     options.costs.check(rows.len(), classes)?;
     let intercept = options.intercept;
@@ -205,6 +317,19 @@ fn expect_problem(rows: &Rows, labels: &[u16], classes: usize, options: &Options
         )));
     }
     Ok(())
+}
+
+/// The squared norm of each row, with the bias's constant.
+fn norms(rows: &Rows, intercept: f32) -> Result<Vec<f32>> {
+    let square = f64::from(intercept) * f64::from(intercept);
+    let norm = |row| (rows.squared_norm(row) + square) as f32;
+    let norms: Vec<f32> = (0..rows.len()).into_par_iter().map(norm).collect();
+    match norms.iter().position(|norm| *norm > 1e12) {
+        None => Ok(norms),
+        Some(row) => Err(Error::Invalid(format!(
+            "the features of row {row} have a norm above 1e6, too large to train on: scale them first"
+        ))),
+    }
 }
 
 /// The indices of the rows that take part.
@@ -260,20 +385,13 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let (team, intercept, costs) = (&Team::of(options.ranks), options.intercept, options.costs);
         expect_problem(rows, labels, classes, options)?;
-        let square = f64::from(intercept) * f64::from(intercept);
-        let norm = |row| (rows.squared_norm(row) + square) as f32;
-        let norms: Vec<f32> = (0..rows.len()).into_par_iter().map(norm).collect();
-        if let Some(row) = norms.iter().position(|norm| *norm > 1e12) {
-            return Err(Error::Invalid(format!(
-                "the features of row {row} have a norm above 1e6, too large to train on: scale them first"
-            )));
-        }
+        let norms = norms(rows, intercept)?;
         let own = part(group_count(classes), team.rank(), team.size());
         let groups = own.map(|group| {
             let first = first_class(classes, group);
             Group::new(first, first_class(classes, group + 1) - first, rows)
         });
-        let (groups, team) = (groups.collect(), team.clone());
+        let (groups, team) = (groups.collect::<Result<_>>()?, team.clone());
         Ok(Self { rows, labels, classes, norms, intercept, costs, groups, team })
     }
 
@@ -331,16 +449,16 @@ impl<'a> Trainer<'a> {
     /// The solution of the last problem. All processes have to ask for it.
     pub(super) fn model(&self) -> Result<Model> {
         let (classes, features) = (self.classes, self.rows.features());
-        let mut weights = Vec::with_capacity(classes * features);
-        let mut bias = Vec::with_capacity(classes);
+        let mut weights = zeros(classes.saturating_mul(features), || format!("an SVM of {classes} classes"))?;
         // What other processes have trained comes to its place.
         let first = self.classes_of(self.team.rank()).start;
-        weights.resize(first * features, 0.0);
-        bias.resize(first, 0.0);
+        let mut bias = vec![0.0; first];
+        let mut rest = weights.get_mut(first * features..).unwrap_or_default();
         for group in &self.groups {
-            group.append_to(self.intercept, &mut weights, &mut bias);
+            let (part, others) = rest.split_at_mut(group.summaries().len() * features);
+            bias.extend(group.write_to(self.intercept, part));
+            rest = others;
         }
-        weights.resize(classes * features, 0.0);
         bias.resize(classes, 0.0);
         let mut model = Model { classes, features, weights, bias };
         gather_model(&self.team, |rank| self.classes_of(rank), &mut model)?;

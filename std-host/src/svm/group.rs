@@ -18,6 +18,8 @@ use super::costs::{ClassCosts, Costs};
 use super::lanes::{LANES, Lanes, WideLanes, row_axpy_wide};
 use super::rows::Rows;
 use super::stop::Stop;
+use crate::error::Result;
+use crate::memory::reserve;
 
 /// Each step is longer than the one to the coordinate's minimum by this factor (successive over-relaxation).
 /// It saves about a tenth of the epochs; any factor below 2 converges.
@@ -95,13 +97,18 @@ pub(super) struct Group {
 
 impl Group {
     /// The classes `first_class..first_class + count`, at `alpha = 0`; `count` is at most [`LANES`].
-    pub(super) fn new(first_class: usize, count: usize, rows: &Rows) -> Self {
-        Self {
+    pub(super) fn new(first_class: usize, count: usize, rows: &Rows) -> Result<Self> {
+        let what = || format!("the SVM of {} features and {} rows", rows.features(), rows.len());
+        // With what rebuilding the weights takes besides.
+        let len = rows.features() + 1;
+        let lanes = (3 * len + 2 * rows.len()) as u64;
+        reserve::expect(lanes.saturating_mul(size_of::<Lanes>() as u64), what)?;
+        Ok(Self {
             first_class,
             count,
-            weights: vec![[0.0; LANES]; rows.features() + 1],
+            weights: reserve::zeros(len, what)?,
             costs: ClassCosts::new(&Costs::default(), first_class, 0),
-            alpha: vec![[0.0; LANES]; rows.len()],
+            alpha: reserve::zeros(rows.len(), what)?,
             active: Vec::new(),
             random: Random::new(0),
             state: [State::Done; LANES],
@@ -109,7 +116,7 @@ impl Group {
             target: [0.0; LANES],
             epochs: 0,
             summaries: [Summary::default(); LANES],
-        }
+        })
     }
 
     /// Prepares for `task`, keeping weights and dual variables as the start.
@@ -324,13 +331,13 @@ impl Group {
         self.state[..self.count].iter().filter(|state| **state == State::Done).count()
     }
 
-    /// Appends the weights (`[class][feature]`) and the biases of the group's classes.
-    pub(super) fn append_to(&self, intercept: f32, weights: &mut Vec<f32>, bias: &mut Vec<f32>) {
-        let Some((last, features)) = self.weights.split_last() else { return };
-        for lane in 0..self.count {
-            weights.extend(features.iter().map(|w| w[lane]));
-            bias.push(last[lane] * intercept);
+    /// Writes the weights (`[class][feature]`) of the group's classes, and returns their biases.
+    pub(super) fn write_to(&self, intercept: f32, weights: &mut [f32]) -> Vec<f32> {
+        let Some((last, features)) = self.weights.split_last() else { return Vec::new() };
+        for (lane, to) in weights.chunks_exact_mut(features.len().max(1)).enumerate().take(self.count) {
+            to.iter_mut().zip(features).for_each(|(to, w)| *to = w[lane]);
         }
+        last.iter().take(self.count).map(|bias| bias * intercept).collect()
     }
 }
 

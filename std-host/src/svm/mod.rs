@@ -7,7 +7,7 @@
 //! ([`Options::intercept`]).
 //! Features are sparse [`Rows`]; a [`Scaling`] brings them to a common scale. [`fit`] trains with a given
 //! `C`; [`choose_and_fit`] first chooses it on held-out examples. Both return a [`Model`] and a [`Report`] on
-//! how well each class was solved.
+//! how well each class was solved. [`validate`] tells how each value of `C` does in cross-validation.
 //!
 //! It is faster than LIBLINEAR for two reasons: up to eight classes are trained in lockstep on each pass over
 //! a row, in `f32` (see [`lanes`]), and groups of classes run side by side. The number of rayon's threads
@@ -28,6 +28,7 @@ mod rows;
 mod scaling;
 mod solver;
 mod stop;
+mod validate;
 
 pub use choose::{Choice, HoldOut, Search, Trial, check_grid, choose, choose_and_fit};
 pub use columns::Columns;
@@ -41,3 +42,4 @@ pub use rows::Rows;
 pub use scaling::{Scaling, raise};
 pub use solver::Solver;
 pub use stop::Stop;
+pub use validate::{Validated, validate};

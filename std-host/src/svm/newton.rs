@@ -57,6 +57,8 @@ pub(super) struct Problem<'a> {
     pub(super) stop: Stop,
     /// The most steps.
     pub(super) max_steps: usize,
+    /// The problem's number and the number of problems, for the observer.
+    pub(super) place: (usize, usize),
 }
 
 /// The solution of every class, and how it was found.
@@ -64,7 +66,7 @@ pub(super) fn solve(problem: &Problem<'_>, observer: &dyn Observer) -> Result<(M
     let (classes, features) = (problem.classes, problem.rows.features());
     // Of two classes, both problems are the same one.
     let solved: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
-    let watch = Watch { observer, c: problem.c, classes, done: AtomicUsize::new(0) };
+    let watch = Watch { observer, c: problem.c, classes, place: problem.place, done: AtomicUsize::new(0) };
     let aside = if features >= LARGE { Some(Aside::new()?) } else { None };
     let mut found = solved
         .into_par_iter()
@@ -89,6 +91,7 @@ struct Watch<'a> {
     observer: &'a dyn Observer,
     c: f64,
     classes: usize,
+    place: (usize, usize),
     /// Classes solved.
     done: AtomicUsize,
 }
@@ -97,7 +100,7 @@ impl Watch<'_> {
     /// A class has done so many steps, and so many more classes are solved.
     fn tell(&self, epochs: usize, more: usize) -> Result<()> {
         let classes_done = self.done.fetch_add(more, Ordering::Relaxed) + more;
-        let (c, problem, problems, classes) = (self.c, 0, 1, self.classes);
+        let (c, (problem, problems), classes) = (self.c, self.place, self.classes);
         self.observer.svm(&SvmProgress { c, problem, problems, epochs, classes_done, classes });
         self.ask(epochs)
     }

@@ -97,36 +97,76 @@ impl Rows {
     /// If the lengths differ, the indices do not increase, one is not below [`features`](Self::features), or
     /// a value is not finite.
     pub fn push_sparse(&mut self, indices: &[u32], values: &[f32]) -> Result<()> {
-        let row = self.len();
         if indices.len() != values.len() {
             return Err(Error::Invalid(format!(
-                "row {row} has {} indices for {} values",
+                "row {} has {} indices for {} values",
+                self.len(),
                 indices.len(),
                 values.len()
             )));
         }
-        if let Some(k) = indices.windows(2).position(|pair| pair[0] >= pair[1]) {
-            let (a, b) = (indices[k], indices[k + 1]);
-            return Err(Error::Invalid(format!(
-                "the indices of row {row} must increase, but {b} comes after {a}"
-            )));
-        }
-        if let Some(&last) = indices.last().filter(|&&last| last as usize >= self.features) {
-            let features = self.features;
-            return Err(Error::Invalid(format!(
-                "row {row} has an index {last}, but there are only {features} features"
-            )));
-        }
-        if let Some(k) = values.iter().position(|v| !v.is_finite()) {
-            return Err(not_finite(row, indices[k] as usize, values[k]));
-        }
-        for (&index, &value) in indices.iter().zip(values) {
-            if value != 0.0 {
-                self.entries.push(Entry { index, value });
-            }
+        let entries = indices.iter().zip(values).map(|(&index, &value)| Entry { index, value });
+        self.push_checked(entries)
+    }
+
+    /// The same for a row whose indices and values lie side by side.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_sparse`](Self::push_sparse).
+    pub fn push_entries(&mut self, row: &[Entry]) -> Result<()> {
+        self.push_checked(row.iter().copied())
+    }
+
+    fn push_checked(&mut self, entries: impl Iterator<Item = Entry>) -> Result<()> {
+        let (row, features, start) = (self.len(), self.features, self.entries.len());
+        let mut before = None;
+        for entry in entries {
+            let Entry { index, value } = entry;
+            let problem = match before {
+                Some(before) if index <= before => {
+                    format!("the indices of row {row} must increase, but {index} comes after {before}")
+                }
+                _ if index as usize >= features => {
+                    format!("row {row} has an index {index}, but there are only {features} features")
+                }
+                _ if !value.is_finite() => {
+                    self.entries.truncate(start);
+                    return Err(not_finite(row, index as usize, value));
+                }
+                _ => {
+                    before = Some(index);
+                    if value != 0.0 {
+                        self.entries.push(entry);
+                    }
+                    continue;
+                }
+            };
+            self.entries.truncate(start);
+            return Err(Error::Invalid(problem));
         }
         self.starts.push(self.entries.len());
         Ok(())
+    }
+
+    /// Raises the number of features to `features`, if it is less: the new ones are 0 in all rows. So rows
+    /// can be collected before it is known how many features there are.
+    ///
+    /// # Errors
+    ///
+    /// If `features` is too large for indices of 32 bits.
+    pub fn widen(&mut self, features: usize) -> Result<()> {
+        self.features = Self::new(features.max(self.features))?.features;
+        Ok(())
+    }
+
+    /// Makes room for so many further rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is none.
+    pub fn reserve_rows(&mut self, rows: usize) -> Result<()> {
+        reserve::grow(&mut self.starts, rows, || "the rows of all samples".to_owned())
     }
 
     /// Makes room for so many further non-zeros.
@@ -134,7 +174,7 @@ impl Rows {
     /// # Errors
     ///
     /// [`Error::Memory`] if there is none.
-    pub(super) fn reserve(&mut self, nonzeros: usize) -> Result<()> {
+    pub fn reserve(&mut self, nonzeros: usize) -> Result<()> {
         reserve::grow(&mut self.entries, nonzeros, || "the features of all samples".to_owned())
     }
 
@@ -273,6 +313,21 @@ mod tests {
         assert_eq!(rows.row(1), []);
         assert_eq!(rows.row(2), rows.row(0));
         assert_eq!(rows.squared_norm(0), 6.25);
+    }
+
+    #[test]
+    fn rows_are_collected_before_their_number_of_features_is_known() {
+        let mut rows = Rows::new(1).unwrap();
+        rows.reserve(2).unwrap();
+        rows.reserve_rows(2).unwrap();
+        rows.push_entries(&[Entry { index: 0, value: 1.0 }]).unwrap();
+        let wide = [Entry { index: 0, value: 0.0 }, Entry { index: 6, value: 2.0 }];
+        assert!(message(rows.push_entries(&wide)).contains("index 6"));
+        rows.widen(7).unwrap();
+        rows.widen(3).unwrap();
+        rows.push_entries(&wide).unwrap();
+        assert_eq!((rows.features(), rows.len(), rows.nonzeros(), rows.row(1)), (7, 2, 2, &wide[1..]));
+        assert!(message(rows.widen(1 << 32)).contains("fewer than 2^32"));
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     check(arguments, of_winners)?;
     let ranks = context.ranks.as_ref();
     let run = run_of(&arguments.run, context, &context.bar());
-    output::expect_apart(&[&arguments.out], arguments.images.as_slice(), &run)?;
+    output::expect_apart(&[&arguments.out], arguments.images.as_slice(), Some(&run))?;
     let pool = arguments.pool.as_deref().map(str::parse).transpose()?;
     let stride = arguments.stride.map(|stride| Extent::Square(usize::from(stride)));
     context.expect_common(flags(arguments))?;

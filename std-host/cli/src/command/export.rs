@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = run_of(&arguments.run, context, &context.bar());
     let outs = [&arguments.out, &arguments.onnx, &arguments.rust, &arguments.c];
     let outs: Vec<&PathBuf> = outs.into_iter().flatten().collect();
-    output::expect_apart(&outs, &[] as &[&Path], &run)?;
+    output::expect_apart(&outs, &[] as &[&Path], Some(&run))?;
     // ONNX has more than devices compute; its integers are theirs.
     let source = if arguments.out.is_some() || arguments.int8 {
         Source::load(&run, arguments.shape)?

@@ -19,4 +19,5 @@ mod reconstruct;
 pub(crate) mod report;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod svm;
 pub(crate) mod train;

@@ -42,7 +42,8 @@ const MAPS: usize = 9;
 /// After pooling.
 const FEATURES: usize = MAPS * 4 * 3;
 
-fn colour_run(folder: &Folder) -> String {
+/// A run on the images of `images.npy`, evaluated.
+pub(crate) fn colour_run(folder: &Folder) -> String {
     let len: usize = SHAPE.iter().product();
     let number = |index: usize| {
         let wave = ((index / len % 3 + 1) as f32 * (index % len) as f32 * 0.31).sin();

@@ -27,4 +27,5 @@ mod report;
 mod sensor_to_board;
 mod stacking;
 mod support;
+mod svm;
 mod train_and_eval;

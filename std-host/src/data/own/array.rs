@@ -109,12 +109,13 @@ impl Array {
         Ok(Part { file: self.file, name: self.name, offset, element, big_endian, len })
     }
 
-    /// The bytes of all its numbers or strings.
-    pub(super) fn bytes(&self) -> Result<Vec<u8>> {
-        let len = self.header.len().saturating_mul(self.header.content.bytes());
-        let mut bytes = reserve::zeros(len, || format!("{}: the array", self.name.display()))?;
-        read_at(&self.file, &mut bytes, self.header.start)
-            .map_err(|error| Error::io("read", &self.name, error))?;
+    /// The bytes of `count` numbers or strings from the index `start` on, which must be there.
+    pub(super) fn bytes_of(&self, start: usize, count: usize) -> Result<Vec<u8>> {
+        let size = self.header.content.bytes();
+        let what = || format!("{}: the array", self.name.display());
+        let mut bytes = reserve::zeros(count.saturating_mul(size), what)?;
+        let place = self.header.start + (start as u64).saturating_mul(size as u64);
+        read_at(&self.file, &mut bytes, place).map_err(|error| Error::io("read", &self.name, error))?;
         Ok(bytes)
     }
 }
@@ -183,7 +184,7 @@ fn chosen<'a>(path: &Path, what: &str, names: &'a [String], asked: Option<&'a st
             .ok_or_else(|| format!("has no {} {asked}, only {all}", what.trim_end_matches('s'))),
         (None, [only]) => Ok(only),
         (None, []) => Err(format!("holds no {what}")),
-        (None, _) => Err(format!("has the {what} {all}; say which by tensor or label_tensor in [data]")),
+        (None, _) => Err(format!("has the {what} {all}; say which by tensor or label_tensor")),
     };
     found.map(String::as_str).map_err(|problem| Error::file(path, problem))
 }

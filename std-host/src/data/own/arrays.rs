@@ -104,7 +104,7 @@ fn labelled(
             (None, Some(data), Some(column)) => {
                 let mut all = Vec::new();
                 for file in data.files(folder, is_table)? {
-                    all.extend(table::labels(&file, Some(column))?);
+                    all.extend(labels::read(&file, None, Some(column))?);
                 }
                 Ok(Some(all))
             }
@@ -279,7 +279,9 @@ fn read_tables(files: &[PathBuf], keys: &ArrayFiles) -> Result<Samples> {
     let mut values = Collector::floats(first.parent().unwrap_or(Path::new(".")));
     let (mut labels, mut count, mut sample, mut width) = (Vec::new(), 0, None, None);
     for file in files {
-        let (_, found) = table::read(file, columns, |row| {
+        table::read(file, columns, |row| {
+            labels.extend(row.label.map(Label::of));
+            let row = row.numbers;
             let expected = *width.get_or_insert(row.len());
             if row.len() != expected {
                 return Err(Error::file(
@@ -297,7 +299,6 @@ fn read_tables(files: &[PathBuf], keys: &ArrayFiles) -> Result<Samples> {
                 false => values.push_floats(row),
             }
         })?;
-        labels.extend(found);
     }
     let sample = sample.ok_or_else(|| Error::file(first, "holds no rows"))?;
     Ok(Samples { values: values.finish()?, sample, count, labels })

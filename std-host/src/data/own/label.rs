@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// A label as it stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Label {
+pub enum Label {
     /// Any whole number.
     Whole(i64),
     /// Anything else.
@@ -17,13 +17,20 @@ pub(super) enum Label {
 impl Label {
     /// The label of a field of a table. A number is one that is written as numbers are, with or without a
     /// decimal point: `007` and `1e1` are names, which are not taken for 7 and 10.
-    pub(super) fn of(field: &str) -> Self {
+    pub fn of(field: &str) -> Self {
         let plain = field.parse().ok().filter(|number: &i64| number.to_string() == field);
         let number = || field.contains('.').then(|| field.parse().ok()).flatten().and_then(whole);
         plain.or_else(number).map_or_else(|| Self::Text(field.to_owned()), Self::Whole)
     }
 
-    fn text(&self) -> String {
+    /// The same where numbers may have a sign: `+7` is 7.
+    pub fn signed(field: &str) -> Self {
+        let unsigned = field.strip_prefix('+').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        Self::of(unsigned.unwrap_or(field))
+    }
+
+    /// The name of its class.
+    pub fn text(&self) -> String {
         match self {
             Self::Whole(number) => number.to_string(),
             Self::Text(text) => text.clone(),
@@ -44,8 +51,8 @@ pub(super) fn whole(number: f64) -> Option<i64> {
 
 /// The classes of some labels, and what their places are.
 #[derive(Debug)]
-pub(super) struct Naming {
-    pub(super) classes: Classes,
+pub(crate) struct Naming {
+    pub(crate) classes: Classes,
     places: BTreeMap<Label, u16>,
     /// Whether numbers, too, are taken as text.
     text: bool,
@@ -57,7 +64,7 @@ impl Naming {
     ///
     /// With `names`, labels are these names, or the places 0, 1, 2, ... in their list, or as many other
     /// numbers as there are names, which then are named in ascending order.
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         labels: impl Iterator<Item = &'a Label>,
         names: Option<Vec<String>>,
     ) -> Result<Self> {
@@ -112,7 +119,7 @@ impl Naming {
     }
 
     /// The class of a label that [`Naming::new`] has seen.
-    pub(super) fn class(&self, label: &Label) -> u16 {
+    pub(crate) fn class(&self, label: &Label) -> u16 {
         let place = match self.text {
             true => self.places.get(&Label::Text(label.text())),
             false => self.places.get(label),

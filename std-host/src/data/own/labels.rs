@@ -4,53 +4,105 @@ use std::path::Path;
 
 use super::array::{Array, length};
 use super::column::Column;
-use super::header::Content;
+use super::header::{Content, Header};
 use super::label::{Label, decoded, whole};
-use super::table::{self, is_table};
+use super::table::{LabelColumn, is_table};
 use crate::error::{Error, Result};
 use crate::memory::reserve;
 
-/// Reads the labels in a file: an array of whole numbers or strings, a column of a table, or one word in
-/// each line.
+/// Labels that are read from an array at a time.
+const BLOCK: usize = 1 << 14;
+
+/// All labels in a file.
 pub(super) fn read(path: &Path, tensor: Option<&str>, column: Option<&Column>) -> Result<Vec<Label>> {
-    if is_table(path) {
-        return table::labels(path, column);
+    let mut labels = Labels::open(path, tensor, column)?;
+    let mut all = Vec::new();
+    if let Labels::Array(array) = &labels {
+        all = reserve::with_capacity(array.len, || format!("{}: its labels", path.display()))?;
     }
-    let array = Array::open(path, tensor)?;
-    if !matches!(array.header.shape[..], [_] | [_, 1]) {
-        let problem =
-            format!("is an array of {}, but labels are N numbers; give the file of labels", array.shape());
-        return Err(Error::file(&array.name, problem));
+    while let Some(label) = labels.next()? {
+        all.push(label);
     }
-    let (content, big_endian) = (array.header.content, array.header.big_endian);
-    let bytes = array.bytes()?;
-    let size = content.bytes();
-    let mut all = reserve::with_capacity(array.header.len(), || format!("{}: its labels", path.display()))?;
-    if size == 0 {
-        all.resize(array.header.len(), Label::Text(String::new()));
-        return Ok(all);
-    }
-    let mut labels = bytes.chunks_exact(size).enumerate().map(|(index, bytes)| match content {
-        Content::Text { wide, .. } => {
-            text(bytes, wide, big_endian).map(|text| Label::of(&text)).ok_or_else(|| {
-                Error::file(&array.name, format!("the label at index {index} is not text: half a character"))
-            })
-        }
-        Content::Numbers(element) => {
-            let number = element.number(bytes, big_endian);
-            let label = element.whole(bytes, big_endian).or_else(|| whole(number));
-            label.map(Label::Whole).ok_or_else(|| {
-                Error::file(
-                    &array.name,
-                    format!(
-                        "the label at index {index} is {number}, but labels are whole numbers or strings"
-                    ),
-                )
-            })
-        }
-    });
-    labels.try_for_each(|label| label.map(|label| all.push(label)))?;
     Ok(all)
+}
+
+/// The labels in a file, one after the other: an array of whole numbers or strings, a column of a table, or
+/// one word in each line.
+pub(super) enum Labels {
+    Table(LabelColumn),
+    Array(LabelArray),
+}
+
+impl Labels {
+    pub(super) fn open(path: &Path, tensor: Option<&str>, column: Option<&Column>) -> Result<Self> {
+        if is_table(path) {
+            return LabelColumn::open(path, column).map(Self::Table);
+        }
+        let array = Array::open(path, tensor)?;
+        if !matches!(array.header.shape[..], [_] | [_, 1]) {
+            let problem = format!(
+                "is an array of {}, but labels are N numbers; give the file of labels",
+                array.shape()
+            );
+            return Err(Error::file(&array.name, problem));
+        }
+        let len = array.header.len();
+        Ok(Self::Array(LabelArray { array, len, next: 0, bytes: Vec::new(), start: 0 }))
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Label>> {
+        match self {
+            Self::Table(column) => column.next(),
+            Self::Array(array) => array.next(),
+        }
+    }
+}
+
+/// Labels of an array.
+pub(super) struct LabelArray {
+    array: Array,
+    len: usize,
+    /// The next one's index.
+    next: usize,
+    /// Some of them, as they are in the file, from the index `start` on.
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl LabelArray {
+    fn next(&mut self) -> Result<Option<Label>> {
+        let Header { content, big_endian, .. } = self.array.header;
+        let (size, index) = (content.bytes(), self.next);
+        if index >= self.len {
+            return Ok(None);
+        }
+        self.next += 1;
+        if size == 0 {
+            return Ok(Some(Label::Text(String::new())));
+        }
+        if self.bytes.len() / size <= index - self.start {
+            self.start = index;
+            self.bytes = self.array.bytes_of(index, BLOCK.min(self.len - index))?;
+        }
+        let bytes = self.bytes.get((index - self.start) * size..).and_then(|bytes| bytes.get(..size));
+        let bytes = bytes.unwrap_or_default();
+        let refuse = |problem: String| Error::file(&self.array.name, problem);
+        match content {
+            Content::Text { wide, .. } => match text(bytes, wide, big_endian) {
+                Some(text) => Ok(Some(Label::of(&text))),
+                None => Err(refuse(format!("the label at index {index} is not text: half a character"))),
+            },
+            Content::Numbers(element) => {
+                let number = element.number(bytes, big_endian);
+                match element.whole(bytes, big_endian).or_else(|| whole(number)) {
+                    Some(label) => Ok(Some(Label::Whole(label))),
+                    None => Err(refuse(format!(
+                        "the label at index {index} is {number}, but labels are whole numbers or strings"
+                    ))),
+                }
+            }
+        }
+    }
 }
 
 /// The names of classes, one in each line.

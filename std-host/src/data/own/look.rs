@@ -118,7 +118,7 @@ fn words(path: &Path) -> Vec<String> {
 }
 
 /// Whether a file holds labels, by its name.
-fn is_labels(path: &Path) -> bool {
+pub(super) fn is_labels(path: &Path) -> bool {
     let label = ["y", "label", "labels", "target", "targets", "class", "classes", "ytrain", "ytest"];
     words(path).iter().any(|word| label.contains(&word.as_str()))
 }
@@ -203,7 +203,7 @@ fn with_labels(folder: &Path, mut keys: ArrayFiles, remarks: &mut Vec<String>) -
 }
 
 /// The column of a table that holds the labels: one of words, or one that is called so.
-fn label_column(path: &Path) -> Result<Option<(Column, String)>> {
+pub(super) fn label_column(path: &Path) -> Result<Option<(Column, String)>> {
     let (header, rows) = table::peek(path)?;
     let column = |place: usize| match header.get(place) {
         Some(name) => Column::Name(name.clone()),

@@ -262,7 +262,7 @@ fn read(path: &Path, keys: &SignalFiles, left: u64) -> Result<Read> {
     }
     if is_table(path) {
         let columns = Columns { label: None, numbers: keys.columns.as_deref() };
-        let (channels, _) = table::read(path, columns, |step| values.push_floats(step))?;
+        let channels = table::read(path, columns, |step| values.push_floats(step.numbers))?;
         return Ok(Read { recording: recording(values)?, channels, rate: None });
     }
     let array = Array::open(path, keys.tensor.as_deref())?;

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
@@ -34,7 +34,16 @@ struct Plan {
     names: Vec<String>,
 }
 
-/// Reads a table row by row. Returns how many numbers a row has, and the labels.
+/// A row of a table.
+pub(super) struct Row<'a> {
+    pub(super) numbers: &'a [f32],
+    /// As it stands in the column of labels, if there is one.
+    pub(super) label: Option<&'a str>,
+    /// Where it begins, in bytes from the start of the file.
+    pub(super) place: u64,
+}
+
+/// Reads a table row by row. Returns how many numbers a row has.
 ///
 /// # Errors
 ///
@@ -42,8 +51,8 @@ struct Plan {
 pub(super) fn read(
     path: &Path,
     columns: Columns<'_>,
-    mut each: impl FnMut(&[f32]) -> Result<()>,
-) -> Result<(usize, Vec<Label>)> {
+    mut each: impl FnMut(Row<'_>) -> Result<()>,
+) -> Result<usize> {
     let mut lines = Lines::open(path)?;
     let refuse = |problem: String| Error::file(path, problem);
     let (Some(first), second) = (lines.next()?, lines.next()?) else {
@@ -52,7 +61,7 @@ pub(super) fn read(
     let plan = Plan::new(&first, second.as_ref(), columns).map_err(refuse)?;
     let start = if plan.names.is_empty() { Some(first) } else { None };
     let mut buffered = start.into_iter().chain(second).collect::<Vec<_>>().into_iter();
-    let (mut row, mut labels, mut width) = (Vec::new(), Vec::new(), None);
+    let (mut row, mut width) = (Vec::new(), None);
     while let Some(line) = buffered.next().map_or_else(|| lines.next(), |line| Ok(Some(line)))? {
         let expected = *width.get_or_insert(line.fields.len());
         if line.fields.len() != expected {
@@ -70,49 +79,57 @@ pub(super) fn read(
                 _ => return Err(refuse(plan.wrong(&line, *column, field))),
             }
         }
-        each(&row)?;
-        labels.extend(plan.label.and_then(|column| line.fields.get(column)).map(|field| Label::of(field)));
+        let label = plan.label.and_then(|column| line.fields.get(column)).map(String::as_str);
+        each(Row { numbers: &row, label, place: line.place })?;
     }
     if width.is_none() {
         return Err(refuse("has a header line and no rows".to_owned()));
     }
-    Ok((plan.numbers.len(), labels))
+    Ok(plan.numbers.len())
 }
 
-/// The labels alone: the column that is named, or the only one.
-pub(super) fn labels(path: &Path, column: Option<&Column>) -> Result<Vec<Label>> {
-    let mut lines = Lines::open(path)?;
-    let refuse = |problem: String| Error::file(path, problem);
-    let (Some(first), second) = (lines.next()?, lines.next()?) else {
-        return Err(refuse("holds no rows".to_owned()));
-    };
-    let names = &first.fields;
-    let (place, headed) = match column {
-        Some(Column::Name(name)) => {
-            let found = names.iter().position(|known| known == name);
-            (found.ok_or_else(|| refuse(no_column(name, names)))?, true)
-        }
-        Some(column) => (column.place(names).map_err(refuse)?, is_header(&first, second.as_ref())),
-        None if names.len() == 1 => (0, is_header(&first, second.as_ref())),
-        None => {
-            let count = names.len();
-            return Err(refuse(format!(
-                "has {count} columns; say which are the labels by data.label_column"
-            )));
-        }
-    };
-    let mut labels = Vec::new();
-    let buffered = if headed { None } else { Some(first) };
-    for line in buffered.into_iter().chain(second) {
-        labels.extend(line.fields.get(place).map(|field| Label::of(field)));
+/// The labels alone, one after the other: the column that is named, or the only one.
+pub(super) struct LabelColumn {
+    lines: Lines,
+    /// Lines that have been read already.
+    before: std::vec::IntoIter<Line>,
+    place: usize,
+}
+
+impl LabelColumn {
+    pub(super) fn open(path: &Path, column: Option<&Column>) -> Result<Self> {
+        let mut lines = Lines::open(path)?;
+        let refuse = |problem: String| Error::file(path, problem);
+        let (Some(first), second) = (lines.next()?, lines.next()?) else {
+            return Err(refuse("holds no rows".to_owned()));
+        };
+        let names = &first.fields;
+        let (place, headed) = match column {
+            Some(Column::Name(name)) => {
+                let found = names.iter().position(|known| known == name);
+                (found.ok_or_else(|| refuse(no_column(name, names)))?, true)
+            }
+            Some(column) => (column.place(names).map_err(refuse)?, is_header(&first, second.as_ref())),
+            None if names.len() == 1 => (0, is_header(&first, second.as_ref())),
+            None => {
+                let count = names.len();
+                return Err(refuse(format!("has {count} columns; say which are the labels by label_column")));
+            }
+        };
+        let first = if headed { None } else { Some(first) };
+        let before = first.into_iter().chain(second).collect::<Vec<_>>().into_iter();
+        Ok(Self { lines, before, place })
     }
-    while let Some(line) = lines.next()? {
-        let field = line.fields.get(place);
-        let field =
-            field.ok_or_else(|| refuse(format!("line {} lacks the column of labels", line.number)))?;
-        labels.push(Label::of(field));
+
+    pub(super) fn next(&mut self) -> Result<Option<Label>> {
+        let Some(line) = self.before.next().map_or_else(|| self.lines.next(), |line| Ok(Some(line)))? else {
+            return Ok(None);
+        };
+        let field = line.fields.get(self.place).ok_or_else(|| {
+            Error::file(&self.lines.path, format!("line {} lacks the column of labels", line.number))
+        })?;
+        Ok(Some(Label::of(field)))
     }
-    Ok(labels)
 }
 
 /// The header and the first rows, for people.
@@ -156,8 +173,7 @@ impl Plan {
             Some(_) => format!("{field}, which is not a finite number of float32; clean the data"),
             None if field.is_empty() => "empty; fill it in or leave the row out".to_owned(),
             None => format!(
-                "`{}`, which is no number; if these are the labels set data.label_column, or choose the numbers by \
-                 data.columns",
+                "`{}`, which is no number; if these are the labels set label_column, or choose the numbers by columns",
                 field.chars().take(20).collect::<String>()
             ),
         };
@@ -182,19 +198,21 @@ fn is_header(first: &Line, second: Option<&Line>) -> bool {
 struct Line {
     /// From 1.
     number: u64,
+    /// In bytes from the start of the file.
+    place: u64,
     fields: Vec<String>,
 }
 
-struct Lines<'a> {
-    path: &'a Path,
+struct Lines {
+    path: PathBuf,
     reader: csv::Reader<LimitedLines>,
     record: ByteRecord,
     /// Several spaces then stand between two columns.
     spaces: bool,
 }
 
-impl<'a> Lines<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
+impl Lines {
+    fn open(path: &Path) -> Result<Self> {
         length(path)?;
         let failed = |error| Error::io("read", path, error);
         let delimiter = delimiter(path)?;
@@ -215,21 +233,22 @@ impl<'a> Lines<'a> {
             .comment(Some(b'#'))
             .trim(Trim::All)
             .from_reader(LimitedLines { reader, since: 0 });
+        let path = path.to_path_buf();
         Ok(Self { path, reader, record: ByteRecord::new(), spaces: delimiter == b' ' })
     }
 
     fn next(&mut self) -> Result<Option<Line>> {
         loop {
             let more = self.reader.read_byte_record(&mut self.record);
-            if !more.map_err(|error| Error::file(self.path, format!("is no table ({error})")))? {
+            if !more.map_err(|error| Error::file(&self.path, format!("is no table ({error})")))? {
                 return Ok(None);
             }
-            let number = self.record.position().map_or(0, csv::Position::line);
+            let (number, place) = self.record.position().map_or((0, 0), |at| (at.line(), at.byte()));
             let fields = self.record.iter().filter(|field| !(self.spaces && field.is_empty()));
             let fields: Vec<String> = fields.map(decoded).collect();
             // A line of spaces.
             if fields.iter().any(|field| !field.is_empty()) {
-                return Ok(Some(Line { number, fields }));
+                return Ok(Some(Line { number, place, fields }));
             }
         }
     }
@@ -288,8 +307,10 @@ mod tests {
         let path = folder.path().join("x.csv");
         std::fs::write(&path, text).unwrap();
         let mut rows = Vec::new();
-        let (_, labels) = read(&path, columns, |row| {
-            rows.push(row.to_vec());
+        let mut labels = Vec::new();
+        read(&path, columns, |row| {
+            rows.push(row.numbers.to_vec());
+            labels.extend(row.label.map(Label::of));
             Ok(())
         })?;
         Ok((rows, labels))
