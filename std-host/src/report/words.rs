@@ -298,13 +298,13 @@ mod tests {
         assert_eq!(
             of(&conv, "network"),
             "convolutional with rectified linear units: 128 filters of 5 x 5, then 128 filters of 5 x 5; a linear \
-             deconvolution with 128 dictionary atoms of 11 x 11; 428 929 parameters, at the start random"
+             deconvolution with 128 dictionary atoms of 11 x 11; 428,545 parameters, at the start random"
         );
         assert!(
             of(&conv, "sparsity").starts_with("of each feature map, the largest activation of a sample wins")
         );
         let full = said("mnist-fc2000", digits);
-        assert!(of(&full, "network").starts_with("fully connected: 784 numbers, 2 000 units"));
+        assert!(of(&full, "network").starts_with("fully connected: 784 numbers, 2000 units"));
         assert!(
             of(&full, "sparsity").contains("of each unit's activations in a batch, the largest 5% survive")
         );

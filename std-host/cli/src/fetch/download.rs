@@ -209,7 +209,8 @@ mod tests {
                 let mut cuts = cuts.into_iter();
                 for stream in listener.incoming() {
                     let mut stream = stream.unwrap();
-                    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+                    let mut lines =
+                        BufReader::new(stream.try_clone().unwrap()).lines().map(|line| line.unwrap());
                     let first = lines.next().unwrap();
                     let heads: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
                     let range = heads.iter().find_map(|head| {

@@ -78,7 +78,7 @@ fn the_demo_learns_what_lies_in_a_folder() {
     let out = wta(&["demo", "--own", &own, "--run", &run]).succeeds();
     assert!(out.stdout.contains("FVU, variance unexplained"), "{out:?}");
     assert!(folder.exists("demo/report.html"));
-    assert!(out.stdout.contains("it'\\''s mine' --epochs  "), "{out:?}");
+    assert!(out.stdout.contains("it'\\''s mine' --epochs 600 "), "{out:?}");
     // Again the same; and the bundled digits do not replace it.
     let again = wta(&["demo", "--own", &own, "--run", &run]).succeeds();
     assert_eq!(out.value_after("weights checksum: "), again.value_after("weights checksum: "));
