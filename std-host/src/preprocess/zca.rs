@@ -4,6 +4,7 @@
 //! the number of threads, because the split decides the last bits of a sum.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use faer::diag::DiagMut;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -11,7 +12,7 @@ use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
-use wta_core::Kernels;
+use wta_core::{Kernels, Random};
 use wta_simd::Isa;
 
 use crate::error::{Error, Result};
@@ -34,6 +35,52 @@ pub(super) struct Zca {
     pub(super) matrix: Vec<f32>,
 }
 
+impl Zca {
+    /// Whitening that changes nothing, for images of `features` numbers: it takes the memory and the time of
+    /// any other.
+    pub(super) fn identity(features: usize) -> Result<Self> {
+        let mut matrix: Vec<f32> = reserve::zeros(features.saturating_mul(features), || what(features))?;
+        matrix.iter_mut().step_by(features + 1).for_each(|v| *v = 1.0);
+        Ok(Self { mean: vec![0.0; features], matrix })
+    }
+}
+
+/// The bytes that learning from images of `features` numbers needs, but for the images.
+pub(super) fn memory(features: usize) -> u64 {
+    // The products, the eigenvectors, and two temporary matrices of the same size.
+    (features as u64).saturating_mul(features as u64).saturating_mul(4 * size_of::<f64>() as u64)
+}
+
+/// The images, and the numbers of an image, with which [`seconds`] measures: they take less than a second.
+const MEASURED_IMAGES: usize = 256;
+const MEASURED_FEATURES: usize = 512;
+
+/// About how long it takes on this machine to learn from so many images of `features` numbers: their products
+/// are measured on a few images, and the eigenvectors on smaller ones.
+pub(super) fn seconds(features: usize, images: usize) -> Result<f64> {
+    let time = |features: usize| -> Result<(f64, f64)> {
+        let mut covariance = Covariance::new(features)?;
+        let mut random = Random::new(1);
+        let count = MEASURED_IMAGES.min(images.max(1));
+        let numbers = reserve::zeros(features * count, || what(features))?;
+        let numbers: Vec<f32> = numbers.into_iter().map(|zero: f32| zero + random.uniform()).collect();
+        // The first time, memory is new.
+        covariance.add(&numbers);
+        let start = Instant::now();
+        covariance.add(&numbers);
+        let add = start.elapsed().as_secs_f64() / count as f64;
+        let start = Instant::now();
+        if features <= MEASURED_FEATURES {
+            covariance.learn(1.0)?;
+        }
+        Ok((add, start.elapsed().as_secs_f64()))
+    };
+    let small = features.clamp(1, MEASURED_FEATURES);
+    let (add, _) = time(features)?;
+    let (_, learn) = time(small)?;
+    Ok(add * images as f64 + learn * (features as f64 / small as f64).powi(3))
+}
+
 /// Sums over images, from which a [`Zca`] is learnt.
 #[derive(Default)]
 pub(super) struct Covariance {
@@ -53,9 +100,8 @@ impl Covariance {
     ///
     /// One sentence if there is not enough memory.
     pub(super) fn new(features: usize) -> Result<Self> {
-        // The products, the eigenvectors, and two temporary matrices of the same size.
         let len = features.saturating_mul(features);
-        reserve::expect((len as u64).saturating_mul(4 * size_of::<f64>() as u64), || what(features))?;
+        reserve::expect(memory(features), || what(features))?;
         let products = reserve::zeros(len, || what(features))?;
         Ok(Self { features, count: 0, sums: vec![0.0; features], products, block: Vec::new() })
     }

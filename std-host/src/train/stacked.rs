@@ -17,7 +17,7 @@ use crate::run::Trained;
 use crate::svm::Rows;
 
 /// The number of samples from which the scale is computed.
-const SCALE_SAMPLES: usize = 1_000;
+pub(super) const SCALE_SAMPLES: usize = 1_000;
 
 /// The features of the layer below, as the next layer's input.
 pub struct StackedSet<'a> {
@@ -82,6 +82,11 @@ impl<'a> StackedSet<'a> {
         ));
         let link = LayerLink::new(shape, &above.network(), scale);
         Ok(Self { samples, encoder, link, kept })
+    }
+
+    /// The bytes of the features that are kept; 0 if none are.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.bytes() as u64)
     }
 
     /// The factor of the features.
