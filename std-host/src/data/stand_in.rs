@@ -1,7 +1,7 @@
 //! Samples in place of a published data set's, for whoever wants to know what work on it takes before its files
 //! are there.
 
-use wta_core::Random;
+use wta_core::{Random, Shape};
 
 use super::classes::Classes;
 use super::collector::in_memory;
@@ -43,22 +43,28 @@ impl StandIn {
         };
         let dataset = match source {
             DataSource::Digits | DataSource::Mnist => {
-                let mut digits = digits::load(Split::Train)?;
-                let _ = digits.split_off(count.max(1));
-                digits
+                let digits = digits::load(Split::Train)?;
+                let some = count.clamp(1, digits.len());
+                // A copy, so that the others leave the memory.
+                let pixels = digits.values.bytes().and_then(|pixels| pixels.get(..some * shape.len()));
+                labelled(shape, pixels.unwrap_or_default().to_vec())?
             }
             _ => {
-                let count = count.clamp(1, train);
+                let numbers = count.clamp(1, train) * shape.len();
                 let mut random = Random::new(SEED);
-                let pixels: Vec<u8> = (0..count * shape.len()).map(|_| random.below(256) as u8).collect();
-                let labels: Vec<u16> = (0..count).map(|index| (index % CLASSES) as u16).collect();
-                let dataset = Dataset::from_bytes(shape, pixels)?.with_labels(labels)?;
-                dataset.with_classes(Classes::numbered(CLASSES))?
+                labelled(shape, (0..numbers).map(|_| random.below(256) as u8).collect())?
             }
         };
         let in_memory = (train * shape.len()) as u64 <= in_memory();
         Ok(Some(Self { dataset, train, test, in_memory }))
     }
+}
+
+/// Samples with labels of all classes.
+fn labelled(shape: Shape, pixels: Vec<u8>) -> Result<Dataset> {
+    let dataset = Dataset::from_bytes(shape, pixels)?;
+    let labels: Vec<u16> = (0..dataset.len()).map(|index| (index % CLASSES) as u16).collect();
+    dataset.with_labels(labels)?.with_classes(Classes::numbered(CLASSES))
 }
 
 #[cfg(test)]

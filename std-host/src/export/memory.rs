@@ -31,9 +31,7 @@ pub struct Costs {
 
 impl fmt::Display for Costs {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (title, costs) in
-            [("flash, bytes", &self.flash), ("RAM, bytes, beside the stack", &self.ram)]
-        {
+        for (title, costs) in [("flash, bytes", &self.flash), ("RAM, bytes, beside the stack", &self.ram)] {
             writeln!(to, "{title}")?;
             for Cost { what, bytes } in costs {
                 writeln!(to, "  {what:32} {:>14}", grouped(*bytes))?;

@@ -216,7 +216,8 @@ mod tests {
         let bytes = |name: &str| fs::read(fixture(name)).unwrap();
         assert_eq!(bytes("models/mnist-conv16.wta").len() as u64, FLOAT_MODEL);
         assert_eq!(bytes("models/mnist-conv16-int8.wta").len() as u64, INT8_MODEL);
-        let words = crate::memory::flash::as_in_flash(&bytes("models/mnist-conv16.wta"), String::new).unwrap();
+        let words =
+            crate::memory::flash::as_in_flash(&bytes("models/mnist-conv16.wta"), String::new).unwrap();
         let all: &[u8] = bytemuck::cast_slice(&words);
         let model = wta_core::Model::parse(&all[..FLOAT_MODEL as usize]).unwrap();
         let features = model.features();

@@ -265,3 +265,124 @@ impl Observer for Quiet<'_> {
         self.0.should_stop()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wta_core::{Random, Shape};
+
+    use super::*;
+    use crate::Dataset;
+    use crate::data::DataSource;
+    use crate::extent::Extent;
+    use crate::recipe::{self, PreprocessRecipe};
+
+    /// One step of a layer.
+    fn settings() -> Settings<'static> {
+        Settings { patience: 0.0, ..Settings::default() }
+    }
+
+    /// The recipe with small batches, and whitening that is quick to learn.
+    fn small(recipe: &mut Recipe) {
+        recipe.training.batch = 4;
+        for step in &mut recipe.preprocess {
+            if let PreprocessRecipe::Zca { patch, samples, .. } = step {
+                (*patch, *samples) = (Some(Extent::Square(3)), None);
+            }
+        }
+        if let Some(below) = &mut recipe.below {
+            small(below);
+        }
+    }
+
+    /// A few samples of noise; smaller than those of the recipe, where networks take any size.
+    fn noise(recipe: &Recipe) -> Dataset {
+        let published = recipe.data.set.image_shape().unwrap();
+        let side = match recipe.data.set {
+            DataSource::Digits | DataSource::Mnist => published.height,
+            _ => 16,
+        };
+        let shape = Shape::new(published.channels, side, side);
+        let mut random = Random::new(3);
+        let pixels: Vec<u8> = (0..12 * shape.len()).map(|_| random.below(256) as u8).collect();
+        Dataset::from_bytes(shape, pixels).unwrap().with_labels([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]).unwrap()
+    }
+
+    #[test]
+    fn every_recipe_has_a_plan() {
+        for name in recipe::names() {
+            let mut recipe = recipe::load(name).unwrap();
+            small(&mut recipe);
+            recipe.check().unwrap();
+            let patches = recipe.layers().iter().any(|layer| layer.large.is_some()).then(|| noise(&recipe));
+            let subject = Subject::new(&recipe, noise(&recipe), patches).unwrap();
+            let plan =
+                plan(&recipe, &subject, settings(), &()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(plan.will_not_fit, Vec::<String>::new(), "{name}");
+            assert_eq!((plan.samples.train, plan.samples.classes), (12, 10));
+            let layers: Vec<&str> = plan.layers.iter().map(|layer| layer.recipe.as_str()).collect();
+            let expected: Vec<&str> = recipe.layers().iter().map(|layer| layer.name.as_str()).collect();
+            assert_eq!(layers, expected);
+            for layer in &plan.layers {
+                let parameters: usize = layer.stages.iter().map(|stage| stage.parameters).sum();
+                assert_eq!(layer.parameters, parameters, "{name}");
+                assert!(
+                    layer.measured_steps == 1 && layer.seconds.is_some_and(|s| s > 0.0),
+                    "{name}: {layer:?}"
+                );
+                let least = layer.state_bytes;
+                assert!(layer.peak_bytes.is_none_or(|peak| peak > least), "{name}: {layer:?}");
+            }
+            let disk = plan.disk.unwrap();
+            let state: u64 = plan.layers.iter().map(|layer| layer.state_bytes).sum();
+            assert!(disk.bytes > state && disk.most > disk.bytes, "{name}: {disk:?}");
+            let device = plan.device.unwrap();
+            assert!(!device.forms.is_empty() || !device.refused.is_empty(), "{name}");
+            assert!(plan.uses.unwrap().evaluate_most > Some(0), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_said_before_it_is_taken() {
+        let recipe = recipe::load("mnist-fc1000").unwrap();
+        let subject = Subject::load(&recipe, None, &()).unwrap();
+        let little = Settings { most: Some(1 << 20), ..settings() };
+        let plan = plan(&recipe, &subject, little, &()).unwrap();
+        let [sentence] = &plan.will_not_fit[..] else { panic!("{:?}", plan.will_not_fit) };
+        assert!(sentence.starts_with("recipe mnist-fc1000: the training needs "), "{sentence}");
+        assert_eq!((plan.memory.peak, plan.seconds, plan.layers[0].step_ms), (None, None, None));
+        assert_eq!(plan.layers[0].parameters, 784 * 1000 + 1000 + 784, "shapes are known all the same");
+        assert_eq!((plan.samples.train, plan.samples.loaded), (60_000, false));
+    }
+
+    #[test]
+    fn a_device_has_room_or_not() {
+        let mut recipe = recipe::load("digits-demo").unwrap();
+        small(&mut recipe);
+        let subject = Subject::new(&recipe, noise(&recipe), None).unwrap();
+        let with = |ram, flash| {
+            let settings = Settings { device_ram: Some(ram), device_flash: Some(flash), ..settings() };
+            plan(&recipe, &subject, settings, &()).unwrap().will_not_fit
+        };
+        assert_eq!(with(1 << 20, 1 << 20), Vec::<String>::new());
+        let small = with(10_000, 50_000);
+        assert!(
+            small.iter().any(|s| s.starts_with("classifying, row by row needs 13,992 bytes of RAM")),
+            "{small:?}"
+        );
+        assert!(
+            small.iter().any(|s| s.starts_with("the model in f32 needs 91,536 bytes of flash")),
+            "{small:?}"
+        );
+        assert!(!small.iter().any(|s| s.contains("int8")), "{small:?}");
+    }
+
+    #[test]
+    fn own_data_are_needed() {
+        let recipe = recipe::load("faces-conv64").unwrap();
+        let error = Subject::load(&recipe, None, &()).unwrap_err().to_string();
+        assert!(
+            error.contains("is needed: the shape and the number of recipe faces-conv64's samples"),
+            "{error}"
+        );
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use wta_core::Shape;
 
-use crate::data::{self, Classes, DataSource, Dataset, Split, StandIn};
+use crate::data::{self, Classes, Dataset, Split, StandIn};
 use crate::error::{Error, Result, Setting};
 use crate::memory::resident;
 use crate::observer::Observer;
@@ -43,14 +43,23 @@ impl Subject {
     ///
     /// As for [`data::load`]; [`Error::Setting`] if the folder is needed.
     pub fn load(recipe: &Recipe, folder: Option<&Path>, observer: &dyn Observer) -> Result<Self> {
-        let wanted = Few::wanted(recipe);
-        let layers = recipe.layers();
-        let below = layers.iter().find_map(|layer| layer.large.and(layer.below.as_deref()));
-        let patches = match below {
-            Some(below) => Some(Part::load(below, folder, Few::wanted(below), observer)?),
-            None => None,
+        let part = |recipe: &Recipe| Part::load(recipe, folder, observer);
+        Ok(Self { train: part(recipe)?, patches: below_large(recipe).map(part).transpose()? })
+    }
+
+    /// Training samples in memory, of which the plan looks at a few; with the patches that the layers below
+    /// learn from, if the recipe has `[large]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Samples::new`].
+    pub fn new(recipe: &Recipe, dataset: Dataset, patches: Option<Dataset>) -> Result<Self> {
+        let part = |recipe: &Recipe, dataset: Dataset| Part::new(recipe, dataset, None);
+        let patches = match (below_large(recipe), patches) {
+            (Some(below), Some(patches)) => Some(part(below, patches)?),
+            _ => None,
         };
-        Ok(Self { train: Part::load(recipe, folder, wanted, observer)?, patches })
+        Ok(Self { train: part(recipe, dataset)?, patches })
     }
 
     pub(super) fn few(&self) -> Few<'_> {
@@ -86,8 +95,9 @@ impl Subject {
         &self.train.classes
     }
 
+    /// Whether the samples are those of the data set itself.
     pub(super) fn is_loaded(&self) -> bool {
-        self.train.loaded.is_some()
+        self.train.absent == 0
     }
 
     /// Seconds to load the samples, if they were.
@@ -102,27 +112,34 @@ impl Subject {
     }
 }
 
+/// The recipe of the layers below that learn from patches, if there are such.
+fn below_large(recipe: &Recipe) -> Option<&Recipe> {
+    recipe.layers().iter().find_map(|layer| layer.large.and(layer.below.as_deref()))
+}
+
 impl Part {
-    fn load(recipe: &Recipe, folder: Option<&Path>, wanted: usize, observer: &dyn Observer) -> Result<Self> {
+    fn load(recipe: &Recipe, folder: Option<&Path>, observer: &dyn Observer) -> Result<Self> {
         let source = &recipe.data.set;
         if let (None, true) = (folder, source.needs_folder()) {
-            return Self::stand_in(recipe, wanted);
+            return Self::stand_in(recipe);
         }
         let start = Instant::now();
         let dataset = data::load(source, folder.unwrap_or(Path::new("")), Split::Train, observer)?;
-        let (all, classes) = (dataset.len(), dataset.classes.clone());
-        let seconds = start.elapsed().as_secs_f64();
-        let load_peak = resident::peak();
-        let samples = Samples::new(recipe, dataset)?;
-        let some: Vec<usize> = samples.spaced(wanted);
-        let few = if some.is_empty() { samples } else { samples.chosen(&some)? };
-        let (in_memory, test) = (few.are_in_memory(), source.published_len(Split::Test));
-        Ok(Self { few, all, absent: 0, in_memory, test, classes, loaded: Some(seconds), load_peak })
+        Self::new(recipe, dataset, Some(start.elapsed().as_secs_f64()))
     }
 
-    fn stand_in(recipe: &Recipe, wanted: usize) -> Result<Self> {
-        let source: &DataSource = &recipe.data.set;
-        let Some(StandIn { dataset, train, test, in_memory }) = StandIn::of(source, wanted)? else {
+    fn new(recipe: &Recipe, dataset: Dataset, loaded: Option<f64>) -> Result<Self> {
+        let (all, classes, load_peak) = (dataset.len(), dataset.classes.clone(), resident::peak());
+        let samples = Samples::new(recipe, dataset)?;
+        let some = samples.spaced(Few::wanted(recipe));
+        let few = samples.chosen(&some)?;
+        let (in_memory, test) = (few.are_in_memory(), recipe.data.set.published_len(Split::Test));
+        Ok(Self { few, all, absent: 0, in_memory, test, classes, loaded, load_peak })
+    }
+
+    fn stand_in(recipe: &Recipe) -> Result<Self> {
+        let stand_in = StandIn::of(&recipe.data.set, Few::wanted(recipe))?;
+        let Some(StandIn { dataset, train, test, in_memory }) = stand_in else {
             return Err(Error::setting(
                 Setting::Data,
                 format!(
@@ -135,7 +152,7 @@ impl Part {
         let sample = dataset.image_len() + size_of::<u16>();
         let missing = train.saturating_sub(few);
         let absent = missing * if in_memory { sample } else { size_of::<u16>() };
-        let few = Samples::new(recipe, Dataset { ..dataset })?;
+        let few = Samples::new(recipe, dataset)?;
         Ok(Self {
             few,
             all: train,

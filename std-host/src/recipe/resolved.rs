@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use wta_core::{
-    Conv, Corruption, Initial, Network, Optimizer, Pool, Schedule, Shape, TrainingConfig,
-};
+use wta_core::{Conv, Corruption, Initial, Network, Optimizer, Pool, Schedule, Shape, TrainingConfig};
 
 use super::apply_to::ApplyTo;
 use super::memory::expect_memory;

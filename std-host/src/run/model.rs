@@ -12,8 +12,8 @@ use wta_core::{Network, Role};
 
 use super::links::Links;
 use crate::error::{Error, Result};
-pub use crate::files::tensors::Tensor;
 use crate::files::seal::Sealed;
+pub use crate::files::tensors::Tensor;
 use crate::files::tensors::{Tensors, bytes_of, sealed};
 use crate::files::whole;
 use crate::layout::transposed;
@@ -241,6 +241,7 @@ mod tests {
 
     use super::*;
     use crate::files::tensors::floats_of;
+    use crate::files::tensors::write;
 
     fn conv() -> Network {
         let layers = [Conv::new(3, Size::new(2, 3)), Conv::new(4, Size::square(3))];

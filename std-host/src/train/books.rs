@@ -290,7 +290,10 @@ impl<'a> Books<'a> {
     }
 }
 
-fn checkpoint_of<'w>(whole: &'w Whole<'_>, Progress { step, epoch_loss, survived }: Progress) -> Checkpoint<'w> {
+fn checkpoint_of<'w>(
+    whole: &'w Whole<'_>,
+    Progress { step, epoch_loss, survived }: Progress,
+) -> Checkpoint<'w> {
     let (parameters, moments) = (Cow::Borrowed(&*whole.parameters), Cow::Borrowed(&*whole.moments));
     Checkpoint { parameters, moments, notes: whole.notes.clone(), step, epoch_loss, survived }
 }

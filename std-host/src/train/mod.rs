@@ -51,6 +51,7 @@ use held_out::Partition;
 use place::Place;
 use probabilities::expect_probabilities;
 use session::Session;
+use stacked::no_patches;
 
 /// The indices of the samples that a recipe holds out of so many, ascending: the same in each training.
 ///
@@ -237,7 +238,7 @@ impl<'a> Layer<'a> {
         let below = match (&recipe.below, resolved.below(), recipe.large) {
             (Some(below), _, Some(_)) => {
                 // The layers below learn from patches; later they are applied to larger images.
-                let patches = patches.ok_or_else(|| Self::no_patches(recipe))?;
+                let patches = patches.ok_or_else(|| no_patches(recipe))?;
                 Some(Self::plan(below.resolve(patches.image_shape())?.into(), patches, None)?)
             }
             (_, Some(below), None) => Some(Self::plan(Arc::clone(below), samples, patches)?),
@@ -249,12 +250,6 @@ impl<'a> Layer<'a> {
         let partition = Partition::new(resolved.recipe(), samples.len())?;
         let training = resolved.training(partition.training.len())?;
         Ok(Self { training, samples, partition, below: below.map(Box::new), resolved })
-    }
-
-    /// What is wrong if a recipe with `[large]` comes without patches.
-    fn no_patches(recipe: &Recipe) -> Error {
-        let name = &recipe.name;
-        Error::Invalid(format!("recipe {name}: the patches of the layers below are not given"))
     }
 
     fn train(

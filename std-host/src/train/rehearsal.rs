@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use wta_core::TrainingConfig;
 
-use super::Layer;
 use super::books::Files;
 use super::held_out::{Partition, VARIANCE_SAMPLES};
 use super::images::ImageSet;
@@ -15,7 +14,7 @@ use super::options::Options;
 use super::place::Place;
 use super::session::{Session, Steps};
 use super::set::TrainingSet;
-use super::stacked::{SCALE_SAMPLES, StackedSet};
+use super::stacked::{SCALE_SAMPLES, StackedSet, no_patches};
 use crate::error::{Error, Result};
 use crate::memory::resident;
 use crate::observer::Observer;
@@ -176,7 +175,7 @@ fn layer(
     let lower = Wanted { resume: below_run.as_ref(), options, ..wanted };
     let below = match (&recipe.below, resolved.below(), recipe.large) {
         (Some(below), Some(applied), Some(_)) => {
-            let patches = patches.ok_or_else(|| Layer::no_patches(recipe))?;
+            let patches = patches.ok_or_else(|| no_patches(recipe))?;
             let below = Arc::new(below.resolve(patches.samples.image_shape())?);
             Some(layer(&below, patches, None, lower, observer, layers)?.applied(applied))
         }
@@ -365,14 +364,15 @@ impl Rehearsed<'_> {
         let (learnt, steps) = session.rehearse(set, partition, wanted.patience, may_read, *observer)?;
         let steps_peak = resident::peak();
         let Steps { seconds, initial_seconds, load_seconds, held_out_seconds, end_seconds, files } = steps;
-        let step_seconds = seconds.iter().sum::<f64>() / seconds.len().max(1) as f64;
+        let step_seconds = mean_of_medians(&seconds);
         let batches = (all.training.len() / training.batch.max(1)) as f64;
         let held_out_share = all.held_out.len() as f64 / partition.held_out.len().max(1) as f64;
         let epoch_seconds = step_seconds * batches + held_out_seconds * held_out_share + end_seconds;
         let read = samples_read(resolved, all.training.len());
-        let looked_at = read + [&all.training, &all.held_out].map(|part| part.len().min(VARIANCE_SAMPLES)).iter().sum::<usize>();
         let few_read = if may_read { samples_read(resolved, partition.training.len()) } else { 0 };
-        let first = initial_seconds + (looked_at.saturating_sub(few_read)) as f64 * load_seconds;
+        let varied = [&all.training, &all.held_out].map(|part| part.len().min(VARIANCE_SAMPLES));
+        let loaded = read.saturating_sub(few_read) + varied.iter().sum::<usize>();
+        let first = initial_seconds + loaded as f64 * load_seconds;
         let [kept, kept_of_all] = before.kept;
         // The numbers of samples are shuffled, and noted by part.
         let indices = (3 * size_of::<usize>() * few.all.saturating_sub(few.samples.len())) as u64;
@@ -402,5 +402,32 @@ impl Rehearsed<'_> {
         };
         let (parameters, thresholds) = learnt.into_vectors();
         Ok((parameters, thresholds, rehearsal))
+    }
+}
+
+/// How many steps that follow each other are taken to be alike.
+const ALIKE: usize = 5;
+
+/// The mean of the steps of a training, which may change while it goes on. Of some that are alike, the median
+/// counts: other programs interrupt a few.
+fn mean_of_medians(seconds: &[f64]) -> f64 {
+    let groups = seconds.chunks(ALIKE).map(|group| {
+        let mut group = group.to_vec();
+        group.sort_by(f64::total_cmp);
+        (group.get(group.len() / 2).copied().unwrap_or(0.0) * group.len() as f64, group.len())
+    });
+    let (sum, count) = groups.fold((0.0, 0), |(sum, count), (of, len)| (sum + of, count + len));
+    sum / count.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interruptions_do_not_count_and_changes_do() {
+        assert_eq!(mean_of_medians(&[1.0, 1.0, 90.0, 1.0, 1.0]), 1.0);
+        assert_eq!(mean_of_medians(&[3.0, 3.0, 3.0, 3.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0]), 2.0);
+        assert_eq!((mean_of_medians(&[4.0]), mean_of_medians(&[])), (4.0, 0.0));
     }
 }

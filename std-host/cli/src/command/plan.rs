@@ -63,7 +63,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = resolve(&arguments.recipe, arguments.epochs, None)?;
     let run = arguments.run.as_ref().map(Run::new);
-    let options = Options { isa: context.isa, memory: (arguments.memory as usize) << 20, ..Options::default() };
+    let options =
+        Options { isa: context.isa, memory: (arguments.memory as usize) << 20, ..Options::default() };
     let settings = Settings {
         options,
         run: run.as_ref(),
