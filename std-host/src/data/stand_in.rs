@@ -19,7 +19,8 @@ const SEED: u64 = 1;
 /// Samples in place of a data set's.
 #[derive(Clone, Debug)]
 pub struct StandIn {
-    /// A few training samples of the set's shape, labelled: of MNIST bundled digits, of others noise.
+    /// A few training samples of the set's shape, labelled: of MNIST bundled digits if there are enough,
+    /// otherwise noise.
     pub dataset: Dataset,
     /// How many training samples the set has.
     pub train: usize,
@@ -41,20 +42,21 @@ impl StandIn {
         let (Some(train), Some(test), Some(shape)) = (train, test, source.image_shape()) else {
             return Ok(None);
         };
-        let dataset = match source {
-            DataSource::Digits | DataSource::Mnist => {
-                let digits = digits::load(Split::Train)?;
-                let some = count.clamp(1, digits.len());
-                // A copy, so that the others leave the memory.
-                let pixels = digits.values.bytes().and_then(|pixels| pixels.get(..some * shape.len()));
-                labelled(shape, pixels.unwrap_or_default().to_vec())?
-            }
-            _ => {
-                let numbers = count.clamp(1, train) * shape.len();
+        let numbers = count.clamp(1, train) * shape.len();
+        let digits = match source {
+            DataSource::Digits | DataSource::Mnist => Some(digits::load(Split::Train)?),
+            _ => None,
+        };
+        let digits = digits.as_ref().and_then(|digits| digits.values.bytes()?.get(..numbers));
+        let pixels = match digits {
+            // A copy, so that the others leave the memory.
+            Some(digits) => digits.to_vec(),
+            None => {
                 let mut random = Random::new(SEED);
-                labelled(shape, (0..numbers).map(|_| random.below(256) as u8).collect())?
+                (0..numbers).map(|_| random.below(256) as u8).collect()
             }
         };
+        let dataset = labelled(shape, pixels)?;
         let in_memory = (train * shape.len()) as u64 <= in_memory();
         Ok(Some(Self { dataset, train, test, in_memory }))
     }

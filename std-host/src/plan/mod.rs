@@ -1,5 +1,5 @@
-//! What a training takes, before it runs: layers and shapes, memory, time and disk on this machine; RAM, flash
-//! and instructions on a device. What will not fit is said.
+//! What a training takes, before it runs: layers and shapes, memory, time and disk on this machine; RAM,
+//! flash and instructions on a device. What will not fit is said.
 //!
 //! ```
 //! use wta::plan::{Settings, Subject, plan};
@@ -14,8 +14,8 @@
 //! ```
 //!
 //! The numbers do not come from formulas of their own. Each layer does a few steps on a few samples, with the
-//! code of a training ([`rehearse`](crate::train::rehearse)), and what the process has in use is read from the
-//! operating system. What grows with the number of samples is multiplied. The files are put together, and not
+//! code of a training ([`rehearse`](crate::train::rehearse)), and what the process has in use is read from
+//! the operating system. What grows with the number of samples is multiplied. The files are put together, and not
 //! written; the model for a device is exported, with a classifier of zeros.
 
 pub mod boards;
@@ -294,12 +294,14 @@ mod tests {
         }
     }
 
-    /// A few samples of noise; smaller than those of the recipe, where networks take any size.
+    /// A few samples of noise; smaller than those of the recipe, where its networks take them.
     fn noise(recipe: &Recipe) -> Dataset {
         let published = recipe.data.set.image_shape().unwrap();
-        let side = match recipe.data.set {
-            DataSource::Digits | DataSource::Mnist => published.height,
-            _ => 16,
+        let side = match (&recipe.data.set, recipe.large, &recipe.below) {
+            (DataSource::Digits | DataSource::Mnist, _, _) => published.height,
+            (_, Some(_), _) => 64,
+            (_, None, Some(_)) => 32,
+            (_, None, None) => 16,
         };
         let shape = Shape::new(published.channels, side, side);
         let mut random = Random::new(3);
@@ -313,7 +315,7 @@ mod tests {
             let mut recipe = recipe::load(name).unwrap();
             small(&mut recipe);
             recipe.check().unwrap();
-            let patches = recipe.layers().iter().any(|layer| layer.large.is_some()).then(|| noise(&recipe));
+            let patches = recipe.below.as_deref().filter(|_| recipe.large.is_some()).map(noise);
             let subject = Subject::new(&recipe, noise(&recipe), patches).unwrap();
             let plan =
                 plan(&recipe, &subject, settings(), &()).unwrap_or_else(|error| panic!("{name}: {error}"));

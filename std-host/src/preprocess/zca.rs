@@ -51,33 +51,41 @@ pub(super) fn memory(features: usize) -> u64 {
     (features as u64).saturating_mul(features as u64).saturating_mul(4 * size_of::<f64>() as u64)
 }
 
-/// The images, and the numbers of an image, with which [`seconds`] measures: they take less than a second.
+/// The images, and the numbers of an image, with which [`seconds`] measures.
 const MEASURED_IMAGES: usize = 256;
 const MEASURED_FEATURES: usize = 512;
+
+/// How often it does: the fastest counts, as memory is new at first, and other programs interrupt.
+const MEASUREMENTS: usize = 3;
 
 /// About how long it takes on this machine to learn from so many images of `features` numbers: their products
 /// are measured on a few images, and the eigenvectors on smaller ones.
 pub(super) fn seconds(features: usize, images: usize) -> Result<f64> {
-    let time = |features: usize| -> Result<(f64, f64)> {
-        let mut covariance = Covariance::new(features)?;
-        let mut random = Random::new(1);
-        let count = MEASURED_IMAGES.min(images.max(1));
-        let numbers = reserve::zeros(features * count, || what(features))?;
-        let numbers: Vec<f32> = numbers.into_iter().map(|zero: f32| zero + random.uniform()).collect();
-        // The first time, memory is new.
-        covariance.add(&numbers);
-        let start = Instant::now();
-        covariance.add(&numbers);
-        let add = start.elapsed().as_secs_f64() / count as f64;
-        let start = Instant::now();
-        if features <= MEASURED_FEATURES {
-            covariance.learn(1.0)?;
-        }
-        Ok((add, start.elapsed().as_secs_f64()))
+    let count = MEASURED_IMAGES.min(images.max(1));
+    let mut random = Random::new(1);
+    let mut noise = |features: usize| -> Result<Vec<f32>> {
+        let mut numbers: Vec<f32> = reserve::zeros(features.saturating_mul(count), || what(features))?;
+        numbers.iter_mut().for_each(|v| *v = random.uniform());
+        Ok(numbers)
     };
+    let (mut add, mut learn) = (f64::INFINITY, f64::INFINITY);
+    let numbers = noise(features)?;
+    let mut covariance = Covariance::new(features)?;
+    for _ in 0..MEASUREMENTS {
+        let start = Instant::now();
+        covariance.add(&numbers);
+        add = add.min(start.elapsed().as_secs_f64() / count as f64);
+    }
+    drop(covariance);
     let small = features.clamp(1, MEASURED_FEATURES);
-    let (add, _) = time(features)?;
-    let (_, learn) = time(small)?;
+    let numbers = noise(small)?;
+    for _ in 0..MEASUREMENTS {
+        let mut covariance = Covariance::new(small)?;
+        covariance.add(&numbers);
+        let start = Instant::now();
+        covariance.learn(1.0)?;
+        learn = learn.min(start.elapsed().as_secs_f64());
+    }
     Ok(add * images as f64 + learn * (features as f64 / small as f64).powi(3))
 }
 

@@ -217,8 +217,8 @@ impl<'a> Session<'a> {
         self.step(inputs)
     }
 
-    /// Does a few steps as [`Session::run`] does, spread over the whole training, and what comes at the end of
-    /// an epoch but for the writing. `patience` is about how many seconds the steps may take; one is done
+    /// Does a few steps as [`Session::run`] does, spread over the whole training, and what comes at the end
+    /// of an epoch but for the writing. `patience` is about how many seconds the steps may take; one is done
     /// however long it takes. With `may_read`, the weights begin as in a training; otherwise at random, so
     /// that no samples are read for them.
     pub(super) fn rehearse(

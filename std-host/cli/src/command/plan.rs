@@ -1,6 +1,6 @@
 //! `wta plan`, and `wta train --dry-run`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use wta::Recipe;
@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// The run folder that the training will write: is there room on its disk?
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    /// The training will continue from the run's checkpoint, with the layers below that are there.
+    #[arg(long, requires = "run")]
+    resume: bool,
     /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -68,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let settings = Settings {
         options,
         run: run.as_ref(),
+        resume: arguments.resume,
         device_ram: arguments.device_ram,
         device_flash: arguments.device_flash,
         ..settings()
@@ -84,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 /// Plans what `wta train` would do with the same flags, and prints it.
 pub(super) fn dry_run(
     recipe: &Recipe,
-    data: Option<&std::path::Path>,
+    data: Option<&Path>,
     options: Options<'_>,
     run: Option<&Run>,
     resume: bool,
@@ -99,12 +103,7 @@ fn settings() -> Settings<'static> {
     Settings { most: memory::most(), ..Settings::default() }
 }
 
-fn made(
-    recipe: &Recipe,
-    data: Option<&std::path::Path>,
-    settings: Settings<'_>,
-    context: &Context,
-) -> Result<Plan> {
+fn made(recipe: &Recipe, data: Option<&Path>, settings: Settings<'_>, context: &Context) -> Result<Plan> {
     if context.ranks.is_some() {
         return Err(Error::Usage("a plan is made by one process alone; run it without mpirun".to_owned()));
     }
