@@ -28,6 +28,8 @@ pub struct StandIn {
     pub test: usize,
     /// Whether all training samples would be kept in memory, and not in a temporary file.
     pub in_memory: bool,
+    /// The most bytes of them that are in memory while they are loaded.
+    pub load_bytes: u64,
 }
 
 impl StandIn {
@@ -57,8 +59,9 @@ impl StandIn {
             }
         };
         let dataset = labelled(shape, pixels)?;
-        let in_memory = (train * shape.len()) as u64 <= in_memory();
-        Ok(Some(Self { dataset, train, test, in_memory }))
+        let (bytes, most) = ((train * shape.len()) as u64, in_memory());
+        let (in_memory, load_bytes) = (bytes <= most, bytes.min(most));
+        Ok(Some(Self { dataset, train, test, in_memory, load_bytes }))
     }
 }
 
@@ -88,7 +91,8 @@ mod tests {
         }
         let digits = digits::load(Split::Train).unwrap();
         assert_eq!(DataSource::Digits.published_len(Split::Train), Some(digits.len()));
-        assert!(!StandIn::of(&DataSource::Svhn { extra: true }, 1).unwrap().unwrap().in_memory);
+        let large = StandIn::of(&DataSource::Svhn { extra: true }, 1).unwrap().unwrap();
+        assert!(!large.in_memory && large.load_bytes < large.train as u64 * 3072);
         assert!(StandIn::of(&DataSource::Memory, 1).unwrap().is_none());
     }
 }

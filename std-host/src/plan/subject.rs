@@ -30,8 +30,9 @@ struct Part {
     in_memory: bool,
     test: Option<usize>,
     classes: Classes,
-    /// Seconds to load all, and the most memory in use until then; `None` for samples that stand in.
+    /// Seconds to load all; `None` if that was not done.
     loaded: Option<f64>,
+    /// The most bytes in use when all are loaded.
     load_peak: Option<u64>,
 }
 
@@ -139,7 +140,7 @@ impl Part {
 
     fn stand_in(recipe: &Recipe) -> Result<Self> {
         let stand_in = StandIn::of(&recipe.data.set, Few::wanted(recipe))?;
-        let Some(StandIn { dataset, train, test, in_memory }) = stand_in else {
+        let Some(StandIn { dataset, train, test, in_memory, load_bytes }) = stand_in else {
             return Err(Error::setting(
                 Setting::Data,
                 format!(
@@ -161,7 +162,7 @@ impl Part {
             test: Some(test),
             classes,
             loaded: None,
-            load_peak: None,
+            load_peak: resident::now().map(|now| now + load_bytes),
         })
     }
 

@@ -165,7 +165,7 @@ pub(super) fn memory(step: &PreprocessRecipe, shape: Shape, images: usize) -> u6
             // A copy of what is whitened, and the same in double precision.
             let numbers = block * rows as u64 * features as u64;
             let bytes = numbers * (size_of::<f32>() + size_of::<f64>()) as u64;
-            images_bytes + bytes + zca::memory(features)
+            (images_bytes + bytes + zca::products_bytes(features)).max(zca::memory(features))
         }
         PreprocessRecipe::Standardise { .. } => images_bytes,
         PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => 0,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use faer::diag::DiagMut;
-use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
@@ -45,10 +45,22 @@ impl Zca {
     }
 }
 
-/// The bytes that learning from images of `features` numbers needs, but for the images.
+/// The bytes of the products of images of `features` numbers.
+pub(super) fn products_bytes(features: usize) -> u64 {
+    (features as u64).saturating_mul(features as u64).saturating_mul(size_of::<f64>() as u64)
+}
+
+/// The bytes that learning from these products needs: they, the eigenvectors, and what finds these.
 pub(super) fn memory(features: usize) -> u64 {
-    // The products, the eigenvectors, and two temporary matrices of the same size.
-    (features as u64).saturating_mul(features as u64).saturating_mul(4 * size_of::<f64>() as u64)
+    // Of absurdly many numbers, the products alone are too many, and no memory for more can be told.
+    let temporary = if features < 1 << 20 { evd_memory(features).size_bytes() as u64 } else { 0 };
+    products_bytes(features).saturating_mul(2).saturating_add(temporary)
+}
+
+/// What faer needs to find eigenvectors.
+fn evd_memory(features: usize) -> StackReq {
+    let par = Par::rayon(PARTS);
+    self_adjoint_evd_scratch::<f64>(features, ComputeEigenvectors::Yes, par, Default::default())
 }
 
 /// The images, and the numbers of an image, with which [`seconds`] measures.
@@ -192,7 +204,7 @@ impl Covariance {
 fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut values, mut vectors) = (vec![0.0; n], reserve::zeros(n * n, || what(n))?);
     let par = Par::rayon(PARTS);
-    let needed = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
+    let needed = evd_memory(n);
     let mut memory = MemBuffer::try_new(needed).map_err(|_| Error::Memory {
         what: what(n),
         needs: needed.size_bytes() as u64,
