@@ -36,6 +36,9 @@ pub struct LayerPlan {
     pub held_out: usize,
     /// The bytes of weights and moments.
     pub state_bytes: u64,
+    /// The bytes of a step: weights, moments, the buffers of all threads, and the files that are put together
+    /// at the end of an epoch.
+    pub step_bytes: Option<u64>,
     /// The bytes of preprocessed samples, or of features of the layer below, that are kept; 0 if they are
     /// computed for each batch.
     pub kept_bytes: u64,
@@ -98,6 +101,7 @@ impl LayerPlan {
             done: found.map_or(0, |found| found.done),
             held_out: found.map_or(0, |found| found.held_out),
             state_bytes: (state * size_of::<f32>()) as u64,
+            step_bytes: memory.map(|memory| memory.step),
             kept_bytes: found.map_or(0, |found| found.kept),
             peak_bytes: memory.map(|memory| memory.peak()),
             learn_bytes: memory.map(|memory| memory.learn).filter(|bytes| *bytes > 0),

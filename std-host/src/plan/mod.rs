@@ -331,8 +331,9 @@ mod tests {
                     layer.measured_steps == 1 && layer.seconds.is_some_and(|s| s > 0.0),
                     "{name}: {layer:?}"
                 );
-                let least = layer.state_bytes;
+                let (least, step) = (layer.state_bytes, layer.step_bytes);
                 assert!(layer.peak_bytes.is_none_or(|peak| peak > least), "{name}: {layer:?}");
+                assert!(step.is_none_or(|step| step < layer.peak_bytes.unwrap_or(0)), "{name}: {layer:?}");
             }
             let disk = plan.disk.unwrap();
             let state: u64 = plan.layers.iter().map(|layer| layer.state_bytes).sum();

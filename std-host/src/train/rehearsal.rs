@@ -116,6 +116,8 @@ pub struct LayerMemory {
     pub prepare: u64,
     /// While steps are done and files are put together.
     pub steps: u64,
+    /// What of the latter is for the steps and the files alone: weights, moments, buffers of all threads.
+    pub step: u64,
 }
 
 impl LayerMemory {
@@ -355,6 +357,7 @@ impl Rehearsed<'_> {
     ) -> Result<(Vec<f32>, Option<Vec<f32>>, LayerRehearsal)> {
         let Self { resolved, few, training, all, done, wanted, observer } = self;
         resident::forget_peak();
+        let in_use = resident::now();
         let (team, place) = (Team::of(None), Place::Memory);
         let mut session = Session::start(&team, resolved, *training, &place, wanted.options.isa)?;
         session.begin_with(wanted.options.from)?;
@@ -377,11 +380,12 @@ impl Rehearsed<'_> {
         // The numbers of samples are shuffled, and noted by part.
         let indices = (3 * size_of::<usize>() * few.all.saturating_sub(few.samples.len())) as u64;
         let grown = |peak: u64| (peak + few.absent + indices + kept_of_all).saturating_sub(kept);
-        let memory = match (before.start, before.set_peak, steps_peak) {
-            (Some(start), Some(set_peak), Some(steps_peak)) => Some(LayerMemory {
+        let memory = match (before.start, before.set_peak, in_use.zip(steps_peak)) {
+            (Some(start), Some(set_peak), Some((in_use, steps_peak))) => Some(LayerMemory {
                 learn: if before.learn_bytes > 0 { start + few.absent + before.learn_bytes } else { 0 },
                 prepare: grown(set_peak) + before.set_more,
                 steps: grown(steps_peak),
+                step: steps_peak.saturating_sub(in_use),
             }),
             _ => None,
         };

@@ -202,6 +202,9 @@ fn of_layer(layer: &LayerPlan, is_stack: bool) -> String {
     );
     text += &line("features, pooled", &layer.features);
     text += &line("weights and moments", &format!("{:.1} MiB", mib(layer.state_bytes)));
+    if let Some(bytes) = layer.step_bytes {
+        text += &line("memory of a step", &format!("{:.1} MiB, with all threads' buffers", mib(bytes)));
+    }
     let kept = match layer.kept_bytes {
         0 => "nothing: computed for each batch, or as they are".to_owned(),
         bytes => format!("{} MiB", mebibytes(bytes)),
