@@ -43,6 +43,7 @@
 //! | see what a file is, and what is wrong with it | [`inspect`] |
 //! | see what was learnt | [`picture`], [`report`] |
 //! | learn what is normal in a signal, and tell what is not | [`detect`] |
+//! | know what a training takes before it runs | [`plan`](mod@plan) |
 //! | measure | [`profile`] |
 
 mod aside;
@@ -65,6 +66,7 @@ pub mod memory;
 mod numbers;
 pub mod observer;
 pub mod picture;
+pub mod plan;
 pub mod preprocess;
 mod problem;
 pub mod profile;

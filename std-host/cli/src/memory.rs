@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use signal_hook::{consts::SIGABRT, flag, low_level};
-use wta::memory::limit;
+use wta::memory::{limit, resident};
 
 /// The exit code of an error.
 const FAILED: i32 = 1;
@@ -24,6 +24,15 @@ const LEAST: u64 = 40 << 20;
 
 /// How often the program looks. Memory cannot be touched faster than [`LEAST`] in this time.
 const EVERY: Duration = Duration::from_millis(10);
+
+/// The most bytes that the program may have in use before it ends, or work is refused; `None` if nobody says.
+pub(crate) fn most() -> Option<u64> {
+    let most = resident::most()?;
+    match limit::left_of_bounds() {
+        u64::MAX => Some(most),
+        left => Some(most.min(resident::now()?.saturating_add(left.saturating_sub(LEAST)))),
+    }
+}
 
 /// Watches over memory from now on. `most` bounds what the program may take, in bytes.
 pub(crate) fn watch(most: Option<u64>) -> io::Result<()> {

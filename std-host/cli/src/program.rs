@@ -21,6 +21,7 @@ use crate::signals::{self, INTERRUPTED, Signals, Stop};
   wta demo                                                    train on the bundled digits
   wta init ~/my-data > my.toml                                a first recipe for data of your own
   wta recipes mnist-conv16 > my.toml                          start a recipe of your own
+  wta plan mnist-fc2000                                       memory, time and disk, before anything runs
   wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
   wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
   wta predict --run runs/fc2000 new.npy                       classes of new samples
@@ -47,6 +48,8 @@ enum Command {
     Init(command::init::Arguments),
     /// List the recipes, or print one.
     Recipes(command::recipes::Arguments),
+    /// Say what a training takes before it runs: memory, time, disk, a device; and what will not fit.
+    Plan(command::plan::Arguments),
     /// Train a recipe into a run folder.
     Train(command::train::Arguments),
     /// Write features, codes or reconstructions as .npy, or a sparse matrix.
@@ -106,6 +109,7 @@ fn run(program: Program) -> Result<()> {
         Command::Demo(arguments) => command::demo::run(&arguments, &context),
         Command::Recipes(arguments) => command::recipes::run(&arguments),
         Command::Init(arguments) => command::init::run(&arguments, &context),
+        Command::Plan(arguments) => command::plan::run(&arguments, &context),
         Command::Train(arguments) => command::train::run(&arguments, &context),
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
+use super::dataset::Split;
 use super::own::keys::{ArrayFiles, ImageFolder, SignalFiles};
 use crate::problem::Problem;
 
@@ -47,6 +48,19 @@ impl DataSource {
             }
             Self::Array(_) | Self::Signals(_) | Self::Memory => None,
         }
+    }
+
+    /// How many samples a split has, of the sets that are published with one number of them.
+    pub fn published_len(&self, split: Split) -> Option<usize> {
+        let (train, test) = match self {
+            Self::Digits => (4_800, 1_000),
+            Self::Mnist => (60_000, 10_000),
+            Self::Cifar10 => (50_000, 10_000),
+            Self::Svhn { extra: false } => (73_257, 26_032),
+            Self::Svhn { extra: true } => (73_257 + 531_131, 26_032),
+            Self::Images(_) | Self::Array(_) | Self::Signals(_) | Self::Memory => return None,
+        };
+        Some(if split == Split::Train { train } else { test })
     }
 
     /// Whether it has test samples, as far as its keys say.

@@ -137,6 +137,21 @@ impl FeatureEncoder {
         Ok(self)
     }
 
+    /// The same encoder for the features of all layers, before it is known how they are scaled.
+    pub(crate) fn all_layers_unscaled(mut self) -> Self {
+        self.factors = Some(vec![1.0; self.stages.len()]);
+        self
+    }
+
+    /// About the bytes that [`FeatureEncoder::run`] takes beside the samples: features and pixels on their
+    /// way.
+    pub(crate) fn run_bytes(&self, samples: &Samples<'_>) -> u64 {
+        let (group, input) = (self.group(), samples.shape().len());
+        let pixels = (PIXELS / input.max(1)).clamp(self.block, GROUP.max(self.block)).min(group) * input;
+        let bands = self.bands.map_or(0, |bands| 2 * bands.most);
+        ((group * self.shape().len() + pixels + bands) * size_of::<f32>()) as u64
+    }
+
     /// The shape of one image's features: a plain vector if they are those of all layers.
     pub fn shape(&self) -> Shape {
         match self.factors {

@@ -27,7 +27,7 @@ use wta_core::{PoolKind, Threshold};
 
 pub use c::header;
 pub use format::{Description, ModelFile, Section};
-pub use memory::table;
+pub use memory::{Cost, Costs, costs};
 pub use name::Name;
 pub use rust::module;
 pub use saelens::SaeLens;

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub(crate) mod disk;
+pub(crate) mod free;
 mod place;
 pub(crate) mod seal;
 mod temporary;

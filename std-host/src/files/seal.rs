@@ -76,6 +76,11 @@ impl Sealed {
         Ok(Self { header, plain, data, checksum })
     }
 
+    /// The bytes of the file.
+    pub(crate) fn len(&self) -> u64 {
+        (self.header.len() + self.plain.len() - self.data) as u64
+    }
+
     /// Writes the file into a folder of this library's.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         atomic::replace(path, |to| self.content(to))

@@ -3,14 +3,14 @@
 
 use std::time::Instant;
 
-use wta_core::{Random, Shape};
+use wta_core::{Random, Shape, Size};
 use wta_simd::Isa;
 
 use super::apply::Preprocessor;
 use super::learnt::{Preprocess, Step};
 use super::samples::Samples;
 use super::standardise::Moments;
-use super::zca::{Covariance, Zca};
+use super::zca::{self, Covariance, Zca};
 use crate::aside::Aside;
 use crate::error::{Error, Interrupted, Result};
 use crate::memory::reserve;
@@ -63,75 +63,127 @@ pub fn fit_on(
             learnt.steps.push(step);
             continue;
         }
-        let start = Instant::now();
         let chosen = choose(recipe, step, index, among)?;
-        observer.begin(&format!("learn {}", step.name()), chosen.len() as u64);
-        let before = Preprocessor::new(isa, &learnt);
-        let ask = || match observer.should_stop() {
-            true => Err(Error::Interrupted(Interrupted::Preprocessing)),
-            false => Ok(()),
-        };
-        let each = |add: &mut dyn FnMut(&[f32]) -> Result<()>| -> Result<()> {
-            let block = (BLOCK / shape.len().max(1)).clamp(1, MOST_IMAGES);
-            let mut images =
-                reserve::zeros(block.min(chosen.len()) * shape.len(), || "some samples".to_owned())?;
-            for chosen in chosen.chunks(block) {
-                ask()?;
-                let images = images.get_mut(..chosen.len() * shape.len()).unwrap_or_default();
-                samples.write_images(&before, chosen, images)?;
-                add(images)?;
-                observer.advance(chosen.len() as u64);
-            }
-            Ok(())
-        };
-        // Of what `cut` makes of the images, by `features` numbers.
-        let whiten = |features: usize, regulariser: f64, cut: &mut dyn FnMut(&[f32]) -> Vec<f32>| {
-            let (aside, mut covariance) = (Aside::new()?, Covariance::new(features)?);
-            each(&mut |images| {
-                let (mut summed, images) = (std::mem::take(&mut covariance), cut(images));
-                let add = move || {
-                    summed.add(&images);
-                    summed
-                };
-                covariance = aside.run(&ask, add)?;
-                Ok(())
-            })?;
-            if features == shape.len() {
-                observer.end();
-                observer.note(&format!("zca: eigenvectors of {features} x {features} numbers"));
-            }
-            aside.run(&ask, move || covariance.learn(regulariser))?
-        };
-        learnt.steps.push(match *step {
-            PreprocessRecipe::Zca { regulariser, patch: Some(patch), .. } => {
-                let size = patch.over(shape);
-                let patch = Shape::new(shape.channels, size.height, size.width);
-                let mut cutter = Cutter::new(shape, patch, chosen.len(), recipe.training.seed, index);
-                let zca: Zca = whiten(patch.len(), regulariser, &mut |images| cutter.cut(images))?;
-                Step::PatchZca(patch, zca.into())
-            }
-            PreprocessRecipe::Zca { regulariser, patch: None, .. } => {
-                Step::Zca(whiten(shape.len(), regulariser, &mut |images| images.to_vec())?.into())
-            }
-            PreprocessRecipe::Standardise { regulariser, per, .. } => {
-                let mut moments = Moments::new(shape.len());
-                each(&mut |images| {
-                    moments.add(images);
-                    Ok(())
-                })?;
-                Step::Standardise(moments.learn(regulariser, per, shape)?)
-            }
-            PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => continue,
-        });
-        observer.end();
-        observer.note(&format!(
-            "{}: learnt from {} images in {:.1} s",
-            step.name(),
-            chosen.len(),
-            start.elapsed().as_secs_f64()
-        ));
+        let step = learn(isa, recipe.training.seed, (index, step), &learnt, samples, &chosen, observer)?;
+        learnt.steps.push(step);
     }
     Ok(learnt)
+}
+
+/// Learns the step with this index in the recipe from the images `chosen`, as the steps before it leave them.
+pub(super) fn learn(
+    isa: Isa,
+    seed: u64,
+    (index, step): (usize, &PreprocessRecipe),
+    learnt: &Preprocess,
+    samples: &Samples<'_>,
+    chosen: &[usize],
+    observer: &dyn Observer,
+) -> Result<Step> {
+    let (start, shape) = (Instant::now(), samples.image_shape());
+    observer.begin(&format!("learn {}", step.name()), chosen.len() as u64);
+    let before = Preprocessor::new(isa, learnt);
+    let ask = || match observer.should_stop() {
+        true => Err(Error::Interrupted(Interrupted::Preprocessing)),
+        false => Ok(()),
+    };
+    let each = |add: &mut dyn FnMut(&[f32]) -> Result<()>| -> Result<()> {
+        let block = block(shape, chosen.len());
+        let mut images = reserve::zeros(block * shape.len(), || "some samples".to_owned())?;
+        for chosen in chosen.chunks(block.max(1)) {
+            ask()?;
+            let images = images.get_mut(..chosen.len() * shape.len()).unwrap_or_default();
+            samples.write_images(&before, chosen, images)?;
+            add(images)?;
+            observer.advance(chosen.len() as u64);
+        }
+        Ok(())
+    };
+    // Of what `cut` makes of the images, by `features` numbers.
+    let whiten = |features: usize, regulariser: f64, cut: &mut dyn FnMut(&[f32]) -> Vec<f32>| {
+        let (aside, mut covariance) = (Aside::new()?, Covariance::new(features)?);
+        each(&mut |images| {
+            let (mut summed, images) = (std::mem::take(&mut covariance), cut(images));
+            let add = move || {
+                summed.add(&images);
+                summed
+            };
+            covariance = aside.run(&ask, add)?;
+            Ok(())
+        })?;
+        if features == shape.len() {
+            observer.end();
+            observer.note(&format!("zca: eigenvectors of {features} x {features} numbers"));
+        }
+        aside.run(&ask, move || covariance.learn(regulariser))?
+    };
+    let found = match *step {
+        PreprocessRecipe::Zca { regulariser, patch: Some(patch), .. } => {
+            let size = patch.over(shape);
+            let patch = Shape::new(shape.channels, size.height, size.width);
+            let mut cutter = Cutter::new(shape, patch, chosen.len(), seed, index);
+            let zca: Zca = whiten(patch.len(), regulariser, &mut |images| cutter.cut(images))?;
+            Step::PatchZca(patch, zca.into())
+        }
+        PreprocessRecipe::Zca { regulariser, patch: None, .. } => {
+            Step::Zca(whiten(shape.len(), regulariser, &mut |images| images.to_vec())?.into())
+        }
+        PreprocessRecipe::Standardise { regulariser, per, .. } => {
+            let mut moments = Moments::new(shape.len());
+            each(&mut |images| {
+                moments.add(images);
+                Ok(())
+            })?;
+            Step::Standardise(moments.learn(regulariser, per, shape)?)
+        }
+        PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => {
+            return Err(Error::Invalid(format!("preprocess step {} has nothing to learn", step.name())));
+        }
+    };
+    observer.end();
+    observer.note(&format!(
+        "{}: learnt from {} images in {:.1} s",
+        step.name(),
+        chosen.len(),
+        start.elapsed().as_secs_f64()
+    ));
+    Ok(found)
+}
+
+/// The images in a block.
+fn block(shape: Shape, images: usize) -> usize {
+    (BLOCK / shape.len().max(1)).clamp(1, MOST_IMAGES).min(images)
+}
+
+/// The bytes that a step needs to learn from so many images of this shape.
+pub(super) fn memory(step: &PreprocessRecipe, shape: Shape, images: usize) -> u64 {
+    let block = block(shape, images) as u64;
+    let images_bytes = block * (shape.len() * size_of::<f32>()) as u64;
+    match *step {
+        PreprocessRecipe::Zca { patch, .. } => {
+            let (rows, features) = whitened(patch.map(|patch| patch.over(shape)), shape, images);
+            // A copy of what is whitened, and the same in double precision.
+            let numbers = block * rows as u64 * features as u64;
+            let bytes = numbers * (size_of::<f32>() + size_of::<f64>()) as u64;
+            (images_bytes + bytes + zca::products_bytes(features)).max(zca::memory(features))
+        }
+        PreprocessRecipe::Standardise { .. } => images_bytes,
+        PreprocessRecipe::Contrast { .. } | PreprocessRecipe::LocalContrast { .. } => 0,
+    }
+}
+
+/// What whitening learns from each of so many images: the number of rows (the image itself, or patches of
+/// it), and the numbers in a row.
+pub(super) fn whitened(patch: Option<Size>, image: Shape, images: usize) -> (usize, usize) {
+    match patch {
+        None => (1, image.len()),
+        Some(size) => (patches_of_each(images), size.area() * image.channels),
+    }
+}
+
+/// The patches that are cut from each of so many images.
+fn patches_of_each(images: usize) -> usize {
+    PATCHES.div_ceil(images.max(1)).clamp(LEAST_PATCHES, PATCHES)
 }
 
 /// Patches of images, cut at random places.
@@ -146,7 +198,7 @@ struct Cutter {
 impl Cutter {
     /// Of so many images, for the step `index`.
     fn new(image: Shape, patch: Shape, images: usize, seed: u64, index: usize) -> Self {
-        let count = PATCHES.div_ceil(images.max(1)).clamp(LEAST_PATCHES, PATCHES);
+        let count = patches_of_each(images);
         let random = Random::stream(seed, PATCH_STREAM.wrapping_sub(index as u64));
         Self { image, patch, count, random }
     }

@@ -16,7 +16,7 @@ use super::standardise::Standardise;
 use super::zca::Zca;
 use crate::error::{Error, Result};
 use crate::files::tensors::Tensor;
-use crate::files::tensors::{Tensors, write};
+use crate::files::tensors::{Tensors, sealed, write};
 use crate::files::whole;
 use crate::recipe::{PreprocessRecipe, Recipe};
 
@@ -31,6 +31,12 @@ impl Preprocess {
     pub fn save(&self, folder: &Path) -> Result<()> {
         let tensors = self.tensors();
         if tensors.is_empty() { Ok(()) } else { write(&folder.join(FILE), &tensors, &[]) }
+    }
+
+    /// The bytes of the file that [`Preprocess::save`] writes; 0 if it writes none.
+    pub(super) fn file_len(&self) -> Result<u64> {
+        let tensors = self.tensors();
+        if tensors.is_empty() { Ok(0) } else { Ok(sealed(Path::new(FILE), &tensors, &[])?.len()) }
     }
 
     /// The learnt numbers as the file has them.

@@ -4,14 +4,15 @@
 //! the number of threads, because the split decides the last bits of a sum.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use faer::diag::DiagMut;
-use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
-use wta_core::Kernels;
+use wta_core::{Kernels, Random};
 use wta_simd::Isa;
 
 use crate::error::{Error, Result};
@@ -34,6 +35,72 @@ pub(super) struct Zca {
     pub(super) matrix: Vec<f32>,
 }
 
+impl Zca {
+    /// Whitening that changes nothing, for images of `features` numbers: it takes the memory and the time of
+    /// any other.
+    pub(super) fn identity(features: usize) -> Result<Self> {
+        let mut matrix: Vec<f32> = reserve::zeros(features.saturating_mul(features), || what(features))?;
+        matrix.iter_mut().step_by(features + 1).for_each(|v| *v = 1.0);
+        Ok(Self { mean: vec![0.0; features], matrix })
+    }
+}
+
+/// The bytes of the products of images of `features` numbers.
+pub(super) fn products_bytes(features: usize) -> u64 {
+    (features as u64).saturating_mul(features as u64).saturating_mul(size_of::<f64>() as u64)
+}
+
+/// The bytes that learning from these products needs: they, the eigenvectors, and what finds these.
+pub(super) fn memory(features: usize) -> u64 {
+    // Of absurdly many numbers, the products alone are too many, and no memory for more can be told.
+    let temporary = if features < 1 << 20 { evd_memory(features).size_bytes() as u64 } else { 0 };
+    products_bytes(features).saturating_mul(2).saturating_add(temporary)
+}
+
+/// What faer needs to find eigenvectors.
+fn evd_memory(features: usize) -> StackReq {
+    let par = Par::rayon(PARTS);
+    self_adjoint_evd_scratch::<f64>(features, ComputeEigenvectors::Yes, par, Default::default())
+}
+
+/// The images, and the numbers of an image, with which [`seconds`] measures.
+const MEASURED_IMAGES: usize = 256;
+const MEASURED_FEATURES: usize = 512;
+
+/// How often it does: the fastest counts, as memory is new at first, and other programs interrupt.
+const MEASUREMENTS: usize = 3;
+
+/// About how long it takes on this machine to learn from so many images of `features` numbers: their products
+/// are measured on a few images, and the eigenvectors on smaller ones.
+pub(super) fn seconds(features: usize, images: usize) -> Result<f64> {
+    let count = MEASURED_IMAGES.min(images.max(1));
+    let mut random = Random::new(1);
+    let mut noise = |features: usize| -> Result<Vec<f32>> {
+        let mut numbers: Vec<f32> = reserve::zeros(features.saturating_mul(count), || what(features))?;
+        numbers.iter_mut().for_each(|v| *v = random.uniform());
+        Ok(numbers)
+    };
+    let (mut add, mut learn) = (f64::INFINITY, f64::INFINITY);
+    let numbers = noise(features)?;
+    let mut covariance = Covariance::new(features)?;
+    for _ in 0..MEASUREMENTS {
+        let start = Instant::now();
+        covariance.add(&numbers);
+        add = add.min(start.elapsed().as_secs_f64() / count as f64);
+    }
+    drop(covariance);
+    let small = features.clamp(1, MEASURED_FEATURES);
+    let numbers = noise(small)?;
+    for _ in 0..MEASUREMENTS {
+        let mut covariance = Covariance::new(small)?;
+        covariance.add(&numbers);
+        let start = Instant::now();
+        covariance.learn(1.0)?;
+        learn = learn.min(start.elapsed().as_secs_f64());
+    }
+    Ok(add * images as f64 + learn * (features as f64 / small as f64).powi(3))
+}
+
 /// Sums over images, from which a [`Zca`] is learnt.
 #[derive(Default)]
 pub(super) struct Covariance {
@@ -53,9 +120,8 @@ impl Covariance {
     ///
     /// One sentence if there is not enough memory.
     pub(super) fn new(features: usize) -> Result<Self> {
-        // The products, the eigenvectors, and two temporary matrices of the same size.
         let len = features.saturating_mul(features);
-        reserve::expect((len as u64).saturating_mul(4 * size_of::<f64>() as u64), || what(features))?;
+        reserve::expect(memory(features), || what(features))?;
         let products = reserve::zeros(len, || what(features))?;
         Ok(Self { features, count: 0, sums: vec![0.0; features], products, block: Vec::new() })
     }
@@ -138,7 +204,7 @@ impl Covariance {
 fn eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut values, mut vectors) = (vec![0.0; n], reserve::zeros(n * n, || what(n))?);
     let par = Par::rayon(PARTS);
-    let needed = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
+    let needed = evd_memory(n);
     let mut memory = MemBuffer::try_new(needed).map_err(|_| Error::Memory {
         what: what(n),
         needs: needed.size_bytes() as u64,

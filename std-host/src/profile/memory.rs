@@ -2,17 +2,8 @@
 
 use std::fs;
 
-use crate::memory::limit::{kibibytes, status};
-
-/// The most memory that this process has used, in bytes.
-pub fn peak() -> Option<u64> {
-    status("VmHWM:")
-}
-
-/// Resets [`peak`] to the memory in use now; `false` if the system cannot.
-pub fn forget_peak() -> bool {
-    fs::write("/proc/self/clear_refs", "5").is_ok()
-}
+use crate::memory::limit::kibibytes;
+pub use crate::memory::resident::{forget_peak, peak};
 
 /// The memory that is available without swapping, in bytes.
 pub fn available() -> Option<u64> {

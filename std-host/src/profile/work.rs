@@ -196,6 +196,11 @@ impl Nominal {
     }
 }
 
+/// The multiply-adds of a layer for one sample, by the direct algorithm and without the biases.
+pub fn multiply_adds(layer: &Layer) -> u64 {
+    layer.output().len() as u64 * layer.filter_len() as u64
+}
+
 /// The number of weights of a layer: filters and biases.
 fn weights(layer: &Layer) -> f64 {
     (layer.filters_len() + layer.conv.maps) as f64

@@ -16,14 +16,17 @@ pub(crate) fn step_bytes(network: &Network, training: &TrainingConfig) -> usize 
     len.bytes().saturating_add(per_image.saturating_mul(training.batch))
 }
 
+/// About the bytes that a training needs on the host, beside its samples.
+pub(crate) fn training_bytes(network: &Network, training: &TrainingConfig) -> u64 {
+    // The checkpoint is put together in memory.
+    let numbers = network.parameters_len() * (1 + training.optimizer.method.moments());
+    step_bytes(network, training).saturating_add(numbers * size_of::<f32>()) as u64
+}
+
 /// `Ok` unless a training step needs more memory than can be meant; `who` begins the error's sentence.
 pub(crate) fn expect_memory(who: &str, network: &Network, training: &TrainingConfig) -> Result<()> {
-    let needed = step_bytes(network, training);
-    if needed <= MEMORY_LIMIT {
-        // The checkpoint is put together in memory.
-        let numbers = network.parameters_len() * (1 + training.optimizer.method.moments());
-        let needed = needed.saturating_add(numbers * size_of::<f32>());
-        return reserve::expect(needed as u64, || format!("{who}: the training"));
+    if step_bytes(network, training) <= MEMORY_LIMIT {
+        return reserve::expect(training_bytes(network, training), || format!("{who}: the training"));
     }
     Err(Error::Invalid(format!(
         "{who}: one training step would need more than {} GiB; use fewer maps or a smaller batch",

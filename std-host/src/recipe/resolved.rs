@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use wta_core::{
-    Conv, Corruption, Initial, Method, Network, Optimizer, Pool, Schedule, Shape, TrainingConfig,
-};
+use wta_core::{Conv, Corruption, Initial, Network, Optimizer, Pool, Schedule, Shape, TrainingConfig};
 
 use super::apply_to::ApplyTo;
 use super::memory::expect_memory;
 use super::network::{Architecture, InitialRecipe, LayerRecipe};
 use super::tables::Recipe;
-use super::training::{CorruptionRecipe, OptimizerRecipe, ScheduleRecipe};
+use super::training::{CorruptionRecipe, ScheduleRecipe};
 use crate::error::{Error, Result};
 use crate::numbers::rows_columns_channels;
 
@@ -165,10 +163,7 @@ impl Resolved {
         }
         let sparsity = recipe.sparsity.at_end(network.code());
         let optimizer = Optimizer {
-            method: match t.optimizer {
-                OptimizerRecipe::Adam => Method::ADAM,
-                OptimizerRecipe::Sgd { momentum } => Method::Sgd { momentum },
-            },
+            method: t.optimizer.method(),
             rate: t.rate,
             schedule: match t.schedule {
                 ScheduleRecipe::Constant => Schedule::Constant,

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wta_core::{BadImages, Guard};
+use wta_core::{BadImages, Guard, Method};
 
 /// What training hides from the network: of a denoising autoencoder a part of the image, of one with dropout
 /// a part of the code. It is drawn by the seed of `[training]`.
@@ -141,6 +141,16 @@ pub enum OptimizerRecipe {
         #[schemars(range(min = 0), extend("exclusiveMaximum" = 1), example = 0.9)]
         momentum: f32,
     },
+}
+
+impl OptimizerRecipe {
+    /// The core's method.
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Adam => Method::ADAM,
+            Self::Sgd { momentum } => Method::Sgd { momentum },
+        }
+    }
 }
 
 /// `"constant"`, `"linear"`, `{ step = { at = 0.7, factor = 0.1 } }` or

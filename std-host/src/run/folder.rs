@@ -91,11 +91,18 @@ impl Run {
     ///
     /// [`Error::Run`] if the folder holds a run already, [`Error::Io`] if it cannot be written.
     pub fn begin(&self, recipe: &Recipe) -> Result<()> {
-        if self.file("recipe.toml").exists() {
-            return Err(Error::run(&self.folder, RunProblem::Occupied));
-        }
+        self.expect_free()?;
         atomic::create_dir(&self.folder)?;
         self.write_recipe(recipe)
+    }
+
+    /// `Ok` if a run may begin in the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] if it holds a run already.
+    pub fn expect_free(&self) -> Result<()> {
+        if self.exists() { Err(Error::run(&self.folder, RunProblem::Occupied)) } else { Ok(()) }
     }
 
     fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
@@ -286,11 +293,18 @@ impl Run {
     ///
     /// As for [`Run::expect_recipe`]; [`Error::Io`] if the recipe cannot be written.
     pub fn go_on(&self, recipe: &Recipe) -> Result<()> {
+        self.expect_to_go_on(recipe)?;
+        if self.recipe()? == *recipe { Ok(()) } else { self.write_recipe(recipe) }
+    }
+
+    /// `Ok` if [`Run::go_on`] would go on with this recipe.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::expect_recipe`].
+    pub fn expect_to_go_on(&self, recipe: &Recipe) -> Result<()> {
         let theirs = self.recipe()?;
-        if theirs != *recipe && theirs.with_more_epochs(recipe) == *recipe {
-            return self.write_recipe(recipe);
-        }
-        self.expect_recipe(recipe)
+        if theirs.with_more_epochs(recipe) == *recipe { Ok(()) } else { self.expect_recipe(recipe) }
     }
 
     /// The trained model.

@@ -12,8 +12,9 @@ use wta_core::{Network, Role};
 
 use super::links::Links;
 use crate::error::{Error, Result};
+use crate::files::seal::Sealed;
 pub use crate::files::tensors::Tensor;
-use crate::files::tensors::{Tensors, bytes_of, write};
+use crate::files::tensors::{Tensors, bytes_of, sealed};
 use crate::files::whole;
 use crate::layout::transposed;
 use crate::memory::reserve;
@@ -50,9 +51,20 @@ pub(crate) fn save_linked(
     path: &Path,
     network: &Network,
     parameters: &[f32],
-    (input_scale, thresholds): (Option<f32>, Option<&[f32]>),
+    more: (Option<f32>, Option<&[f32]>),
     links: &Links,
 ) -> Result<()> {
+    sealed_linked(path, network, parameters, more, links)?.write(path)
+}
+
+/// The file of [`save_linked`], ready to be written.
+pub(crate) fn sealed_linked(
+    path: &Path,
+    network: &Network,
+    parameters: &[f32],
+    (input_scale, thresholds): (Option<f32>, Option<&[f32]>),
+    links: &Links,
+) -> Result<Sealed> {
     let mut tensors = tensors_of(network, parameters);
     let more = [(INPUT_SCALE, input_scale.as_ref().map(std::slice::from_ref)), (THRESHOLDS, thresholds)];
     for (name, values) in more {
@@ -63,7 +75,7 @@ pub(crate) fn save_linked(
         };
         tensors.extend(values.map(tensor));
     }
-    write(path, &tensors, &links.described())
+    sealed(path, &tensors, &links.described())
 }
 
 /// The inputs of a fully-connected network's first layer, which has a weight for each; `None` for filters.
@@ -229,6 +241,7 @@ mod tests {
 
     use super::*;
     use crate::files::tensors::floats_of;
+    use crate::files::tensors::write;
 
     fn conv() -> Network {
         let layers = [Conv::new(3, Size::new(2, 3)), Conv::new(4, Size::square(3))];

@@ -2,6 +2,7 @@
 //! processes, the first keeps them.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Instant;
 
 use wta_core::TrainingConfig;
@@ -15,6 +16,7 @@ use super::place::Place;
 use super::set::TrainingSet;
 use super::step::Whole;
 use crate::error::Result;
+use crate::files::seal::Sealed;
 use crate::observer::EpochMetrics;
 use crate::recipe::Resolved;
 use crate::run::model::{self, SavedModel};
@@ -37,6 +39,15 @@ impl Progress {
         let counts = self.survived.iter().enumerate();
         counts.filter(|(_, count)| **count == 0).map(|(map, _)| map).collect()
     }
+}
+
+/// The bytes of the files of a layer's training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// `model.safetensors`.
+    pub model: u64,
+    /// `checkpoint.safetensors`.
+    pub checkpoint: u64,
 }
 
 /// The books of a layer's training.
@@ -202,28 +213,36 @@ impl<'a> Books<'a> {
         }
         let Some(run) = self.place.run() else { return Ok(()) };
         if is_best || !self.keeps_best() {
-            let (path, network) = (run.file("model.safetensors"), self.resolved.network());
-            let Learnt { parameters, thresholds } = self.learnt(whole)?;
-            let more = (self.input_scale, thresholds.as_deref());
-            model::save_linked(&path, &network, &parameters, more, &self.links)?;
+            let path = run.file("model.safetensors");
+            self.sealed_model(whole, &path)?.write(&path)?;
         }
         run.save_metrics(&self.epochs)?;
         self.save_checkpoint(whole, progress)
     }
 
+    /// The file of what has been learnt by now, ready to be written.
+    fn sealed_model(&self, whole: &Whole<'_>, path: &Path) -> Result<Sealed> {
+        let Learnt { parameters, thresholds } = self.learnt(whole)?;
+        let more = (self.input_scale, thresholds.as_deref());
+        model::sealed_linked(path, &self.resolved.network(), &parameters, more, &self.links)
+    }
+
     /// Writes the checkpoint.
     pub(super) fn save_checkpoint(&self, whole: &Whole<'_>, progress: Progress) -> Result<()> {
         let Some(run) = self.place.run() else { return Ok(()) };
-        let Progress { step, epoch_loss, survived } = progress;
-        let checkpoint = Checkpoint {
-            parameters: Cow::Borrowed(&whole.parameters),
-            moments: Cow::Borrowed(&whole.moments),
-            notes: whole.notes.clone(),
-            step,
-            epoch_loss,
-            survived,
-        };
-        checkpoint.save(&run.checkpoint(), &self.links)
+        checkpoint_of(whole, progress).save(&run.checkpoint(), &self.links)
+    }
+
+    /// The bytes of the files that [`Books::save`] would write, without writing them.
+    pub(super) fn files(&mut self, whole: &Whole<'_>, progress: Progress) -> Result<Files> {
+        let path = Path::new("");
+        if self.keeps_best() {
+            self.best = Some(self.learnt(whole)?.into_owned());
+        }
+        // One after the other, as they are written.
+        let model = self.sealed_model(whole, path)?.len();
+        let checkpoint = checkpoint_of(whole, progress).sealed(path, &self.links)?.len();
+        Ok(Files { model, checkpoint })
     }
 
     /// The run, if its training is finished already.
@@ -269,4 +288,12 @@ impl<'a> Books<'a> {
             seconds: 0.0,
         })
     }
+}
+
+fn checkpoint_of<'w>(
+    whole: &'w Whole<'_>,
+    Progress { step, epoch_loss, survived }: Progress,
+) -> Checkpoint<'w> {
+    let (parameters, moments) = (Cow::Borrowed(&*whole.parameters), Cow::Borrowed(&*whole.moments));
+    Checkpoint { parameters, moments, notes: whole.notes.clone(), step, epoch_loss, survived }
 }

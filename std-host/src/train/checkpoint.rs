@@ -64,6 +64,11 @@ impl Checkpoint<'_> {
     ///
     /// [`Error::Io`] if the file cannot be written.
     pub(super) fn save(&self, path: &Path, links: &Links) -> Result<()> {
+        self.sealed(path, links)?.write(path)
+    }
+
+    /// The file, ready to be written.
+    pub(super) fn sealed(&self, path: &Path, links: &Links) -> Result<Sealed> {
         let (parameters, moments) = (little_endian(&self.parameters), little_endian(&self.moments));
         let survived: Vec<u8> = self.survived.iter().flat_map(|v| v.to_le_bytes()).collect();
         let (step, loss) = (self.step.to_le_bytes(), self.epoch_loss.to_le_bytes());
@@ -88,7 +93,7 @@ impl Checkpoint<'_> {
         }
         let mut described = links.described();
         described.push((CHECKSUM, self.checksum().to_string()));
-        Sealed::new(path, &views, &described)?.write(path)
+        Sealed::new(path, &views, &described)
     }
 
     /// Reads a checkpoint of a network with this many parameters, moments and maps, and what it belongs to.

@@ -15,7 +15,7 @@ use crate::recipe::{Recipe, Resolved};
 const STREAM: u64 = 1 << 62;
 
 /// Samples from which the variance of the training samples is computed.
-const VARIANCE_SAMPLES: usize = 1_000;
+pub(super) const VARIANCE_SAMPLES: usize = 1_000;
 
 /// Samples that are read at a time.
 const BLOCK: usize = 256;

@@ -55,6 +55,11 @@ impl<'a> ImageSet<'a> {
         }
         Ok(Self { samples, preprocessor, kept })
     }
+
+    /// The bytes of the samples that are kept; 0 if none are.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| size_of_val(&**kept) as u64)
+    }
 }
 
 impl TrainingSet for ImageSet<'_> {

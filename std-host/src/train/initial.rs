@@ -98,6 +98,22 @@ pub fn initialise(resolved: &Resolved, set: &dyn TrainingSet, parameters: &mut [
     Ok(())
 }
 
+/// About how many samples [`initialise`] reads of so many.
+pub(super) fn samples_read(resolved: &Resolved, samples: usize) -> usize {
+    let recipe = resolved.recipe();
+    let means = match recipe.network {
+        Architecture::Rbm { mean_bias: true, .. } => samples,
+        _ if recipe.dictionary.centred => samples.min(MOST_FOR_MEAN),
+        _ => 0,
+    };
+    let patches = match resolved.network().layer(0).filter(|_| recipe.starts_from_patches()) {
+        // Each patch is cut from another sample.
+        Some(layer) => layer.conv.maps.saturating_add(FIELDS),
+        None => 0,
+    };
+    means.saturating_add(patches)
+}
+
 /// Makes the filters random directions of norm 1, and the atoms the same.
 fn transpose(network: &Network, seed: u64, parameters: &mut [f32]) {
     let mut random = Random::stream(seed, STREAM);

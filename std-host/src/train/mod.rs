@@ -3,6 +3,7 @@
 //! [`train`] trains in memory. [`train_into`] trains into a run folder; after each epoch it writes the
 //! metrics, the model and a checkpoint, from which it can resume. Both give the same weights.
 
+mod batches;
 mod books;
 mod checkpoint;
 mod held_out;
@@ -12,6 +13,7 @@ mod learnt;
 mod options;
 mod place;
 mod probabilities;
+mod rehearsal;
 mod revive;
 mod save;
 mod session;
@@ -26,11 +28,13 @@ use std::time::Instant;
 
 use wta_core::TrainingConfig;
 
+pub use books::Files;
 pub(crate) use checkpoint::save_checkpoint;
 pub use images::ImageSet;
 pub use initial::initialise;
 pub use learnt::Learnt;
 pub use options::{Options, Outcome};
+pub use rehearsal::{Few, LayerMemory, LayerRehearsal, TrainingRehearsal, Wanted, rehearse};
 pub use set::TrainingSet;
 pub use stacked::StackedSet;
 pub use step::{BatchTrainer, DeadUnits, Notes, Whole};
@@ -47,6 +51,7 @@ use held_out::Partition;
 use place::Place;
 use probabilities::expect_probabilities;
 use session::Session;
+use stacked::no_patches;
 
 /// The indices of the samples that a recipe holds out of so many, ascending: the same in each training.
 ///
@@ -233,10 +238,7 @@ impl<'a> Layer<'a> {
         let below = match (&recipe.below, resolved.below(), recipe.large) {
             (Some(below), _, Some(_)) => {
                 // The layers below learn from patches; later they are applied to larger images.
-                let patches = patches.ok_or_else(|| {
-                    let name = &recipe.name;
-                    Error::Invalid(format!("recipe {name}: the patches of the layers below are not given"))
-                })?;
+                let patches = patches.ok_or_else(|| no_patches(recipe))?;
                 Some(Self::plan(below.resolve(patches.image_shape())?.into(), patches, None)?)
             }
             (_, Some(below), None) => Some(Self::plan(Arc::clone(below), samples, patches)?),

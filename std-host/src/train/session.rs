@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use wta_core::{Random, TrainingConfig};
+use wta_core::TrainingConfig;
 use wta_simd::Isa;
 
-use super::books::{Books, Progress};
+use super::batches::Batches;
+use super::books::{Books, Files, Progress};
 use super::checkpoint::Checkpoint;
 use super::held_out::{Partition, Subset};
 use super::initial::initialise;
@@ -17,11 +18,30 @@ use super::revive::revive;
 use super::set::{TrainingSet, Watched};
 use super::step::{BatchTrainer, Whole};
 use crate::error::{Error, Interrupted, Result};
-use crate::memory::reserve;
 use crate::observer::Observer;
 use crate::ranks::Team;
 use crate::recipe::Resolved;
 use crate::run::Run;
+
+/// The fewest and the most steps of a rehearsal that are measured, if one of them is quick.
+const FEWEST_STEPS: u64 = 3;
+const MOST_STEPS: u64 = 100;
+
+/// What a few steps took ([`Session::rehearse`]).
+#[derive(Clone, Debug)]
+pub(super) struct Steps {
+    /// The time of each step that counts, with the loading of its batch.
+    pub(super) seconds: Vec<f64>,
+    /// The time to begin.
+    pub(super) initial_seconds: f64,
+    /// The time to load a sample.
+    pub(super) load_seconds: f64,
+    /// The time to measure the network on the held-out samples.
+    pub(super) held_out_seconds: f64,
+    /// The rest of what comes at the end of an epoch.
+    pub(super) end_seconds: f64,
+    pub(super) files: Files,
+}
 
 /// The state of a layer's training.
 pub(super) struct Session<'a> {
@@ -133,7 +153,7 @@ impl<'a> Session<'a> {
     ) -> Result<(Learnt<'static>, Outcome)> {
         let held_out = Subset { set, indices: &partition.held_out };
         let set = &Subset { set, indices: &partition.training };
-        let (training, recipe, network) = (self.training, self.resolved.recipe(), self.resolved.network());
+        let (training, recipe) = (self.training, self.resolved.recipe());
         if self.trainer.step == 0 && !self.has_weights {
             let interrupted = Interrupted::Training { step: 0, steps: training.steps, folder: None };
             self.initialise(&Watched { set, observer, interrupted })?;
@@ -145,29 +165,17 @@ impl<'a> Session<'a> {
         if self.team.is_first() {
             self.books.take_note_of(set, &held_out)?;
         }
-        let batches = set.len() / training.batch;
         let epochs = recipe.training.epochs;
-        observer.begin(&format!("train {}", recipe.name), batches as u64 * epochs as u64);
+        let mut batches = self.batches(set)?;
+        observer.begin(&format!("train {}", recipe.name), batches.len() * epochs as u64);
         observer.advance(self.trainer.step);
-        let mut order: Vec<usize> = Vec::new();
-        let own = self.trainer.images();
-        let mut inputs = reserve::zeros(own.len() * network.input().len(), || "a batch".to_owned())?;
         let mut epoch_start = Instant::now();
         while !self.is_done {
-            let epoch = self.trainer.step / batches as u64;
-            let place = (self.trainer.step % batches as u64) as usize;
-            if order.is_empty() || place == 0 {
-                order = (0..set.len()).collect();
-                Random::stream(recipe.training.seed, epoch + 1).shuffle(&mut order);
-            }
-            let first = place * training.batch;
-            let chosen = order.get(first + own.start..first + own.end).unwrap_or_default();
-            set.write(chosen, &mut inputs)?;
-            self.trainer.set_selection(recipe.sparsity.keep_at(self.trainer.step, training.steps))?;
-            self.step(&inputs)?;
+            let ends_epoch = batches.ends_epoch(self.trainer.step);
+            self.step_of(&mut batches)?;
             observer.advance(1);
 
-            if place + 1 == batches {
+            if ends_epoch {
                 self.end_epoch(set, &held_out, epoch_start, observer)?;
                 epoch_start = Instant::now();
             }
@@ -192,6 +200,90 @@ impl<'a> Session<'a> {
         let thresholds = self.team.firsts_numbers(learnt.thresholds.unwrap_or_default().into_owned())?;
         let thresholds = (!thresholds.is_empty()).then_some(thresholds.into());
         Ok((Learnt { parameters, thresholds }, self.team.firsts_outcome(outcome)?))
+    }
+
+    /// The batches of a set, for this process.
+    fn batches<'s>(&self, set: &'s dyn TrainingSet) -> Result<Batches<'s>> {
+        let (seed, len) = (self.resolved.recipe().training.seed, self.resolved.network().input().len());
+        Batches::new(set, &self.training, seed, self.trainer.images(), len)
+    }
+
+    /// Does the next step.
+    fn step_of(&mut self, batches: &mut Batches<'_>) -> Result<()> {
+        let step = self.trainer.step;
+        let inputs = batches.of(step)?;
+        let keep = self.resolved.recipe().sparsity.keep_at(step, self.training.steps);
+        self.trainer.set_selection(keep)?;
+        self.step(inputs)
+    }
+
+    /// Does a few steps as [`Session::run`] does, spread over the whole training, and what comes at the end
+    /// of an epoch but for the writing. `patience` is about how many seconds the steps may take; one is done
+    /// however long it takes. With `may_read`, the weights begin as in a training; otherwise at random, so
+    /// that no samples are read for them.
+    pub(super) fn rehearse(
+        mut self,
+        set: &dyn TrainingSet,
+        partition: &Partition,
+        patience: f64,
+        may_read: bool,
+        observer: &dyn Observer,
+    ) -> Result<(Learnt<'static>, Steps)> {
+        let held_out = Subset { set, indices: &partition.held_out };
+        let set = &Subset { set, indices: &partition.training };
+        let (recipe, network, training) = (self.resolved.recipe(), self.resolved.network(), self.training);
+        let start = Instant::now();
+        if may_read && !self.has_weights {
+            self.initialise(set)?;
+        } else if !self.has_weights {
+            let seed = recipe.training.seed;
+            network.initialise(self.resolved.initial(), seed, &mut self.trainer.parameters)?;
+        }
+        let initial_seconds = start.elapsed().as_secs_f64();
+        let mut batches = self.batches(set)?;
+        let (all, mut number, mut wanted) = (training.steps.max(1), 0, 1);
+        let mut seconds = Vec::new();
+        observer.begin(&format!("measure {}", recipe.name), 0);
+        while number < wanted {
+            if observer.should_stop() {
+                return Err(Error::Interrupted(Interrupted::Profile));
+            }
+            let start = Instant::now();
+            self.step_of(&mut batches)?;
+            let elapsed = start.elapsed().as_secs_f64();
+            observer.advance(1);
+            if seconds.is_empty() && wanted == 1 && elapsed < patience {
+                // It was slower than those to come, as its memory was new: it does not count.
+                wanted = (patience / elapsed) as u64;
+                wanted = wanted.clamp(FEWEST_STEPS, MOST_STEPS);
+            } else {
+                seconds.push(elapsed);
+                number += 1;
+            }
+            self.trainer.step = (number as u128 * u128::from(all) / u128::from(wanted)) as u64;
+        }
+        self.trainer.step = all;
+        let start = Instant::now();
+        batches.of(0)?;
+        let load_seconds = start.elapsed().as_secs_f64() / training.batch as f64;
+        let progress = self.progress()?;
+        let Self { trainer, books, .. } = &mut self;
+        let start = Instant::now();
+        let (mut held_out_seconds, mut files, mut learnt) = (0.0, Files::default(), Learnt::default());
+        if let Some(mut whole) = trainer.collect()? {
+            books.end_epoch(trainer.kernels(), &progress, &whole, start, &held_out)?;
+            held_out_seconds = start.elapsed().as_secs_f64();
+            if recipe.training.revive {
+                // New weights for dead maps are put into a copy.
+                whole = whole.into_owned();
+            }
+            files = books.files(&whole, progress)?;
+            learnt = Learnt::of(&network, &training, &whole)?.into_owned();
+        }
+        let end_seconds = start.elapsed().as_secs_f64() - held_out_seconds;
+        observer.end();
+        let steps = Steps { seconds, initial_seconds, load_seconds, held_out_seconds, end_seconds, files };
+        Ok((learnt, steps))
     }
 
     /// Gives the network its initial weights.

@@ -12,12 +12,17 @@ use crate::error::{Error, Interrupted, Result};
 use crate::observer::Observer;
 use crate::preprocess::Samples;
 use crate::ranks::Team;
-use crate::recipe::Resolved;
+use crate::recipe::{Recipe, Resolved};
 use crate::run::Trained;
 use crate::svm::Rows;
 
 /// The number of samples from which the scale is computed.
-const SCALE_SAMPLES: usize = 1_000;
+pub(super) const SCALE_SAMPLES: usize = 1_000;
+
+/// What is wrong if a recipe with `[large]` comes without patches.
+pub(super) fn no_patches(recipe: &Recipe) -> Error {
+    Error::Invalid(format!("recipe {}: the patches of the layers below are not given", recipe.name))
+}
 
 /// The features of the layer below, as the next layer's input.
 pub struct StackedSet<'a> {
@@ -82,6 +87,11 @@ impl<'a> StackedSet<'a> {
         ));
         let link = LayerLink::new(shape, &above.network(), scale);
         Ok(Self { samples, encoder, link, kept })
+    }
+
+    /// The bytes of the features that are kept; 0 if none are.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.bytes() as u64)
     }
 
     /// The factor of the features.

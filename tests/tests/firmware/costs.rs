@@ -1,34 +1,18 @@
-//! What each program takes of flash, RAM, stack and time, against what `tests/firmware/costs.toml` records.
+//! What each program takes of flash, RAM, stack and time, against what `std-host/src/plan/costs.toml` records.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
 use object::{Object as _, ObjectSection as _, SectionFlags, SectionKind, elf};
+pub(crate) use wta::plan::boards::Measured as Costs;
+use wta::plan::boards::measured;
 use wta_tests::announce;
 
 /// What a number may differ from its record, in per cent. One that shrinks by more should have its record
 /// lowered, so that the next growth is seen.
 const TOLERANCE: u64 = 3;
-
-const RECORDS: &str = include_str!("../../firmware/costs.toml");
-
-/// What a program takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Costs {
-    /// Bytes of code, constants, and initial values of variables.
-    pub(crate) flash: u64,
-    /// Bytes of variables: `.data` and `.bss`.
-    pub(crate) ram: u64,
-    /// The most bytes that were on the stack.
-    pub(crate) stack: u64,
-    /// What the program has counted of its work: of a training step, of an image.
-    #[serde(default)]
-    pub(crate) instructions: Vec<u64>,
-}
 
 /// The costs of a program: the sizes of its sections, and what it has measured.
 pub(crate) fn of(program: &Path, stack: u64, instructions: Vec<u64>) -> Costs {
@@ -69,9 +53,9 @@ pub(crate) fn check(name: &str, found: &Costs, comparable: bool) {
         let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
-    let records: BTreeMap<String, Costs> = toml::from_str(RECORDS).unwrap();
+    let records = measured().unwrap();
     let Some(record) = records.get(name) else {
-        panic!("tests/firmware/costs.toml has no record of {name}; now: {found:?}");
+        panic!("std-host/src/plan/costs.toml has no record of {name}; now: {found:?}");
     };
     let complaints = complaints(name, found, record);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
@@ -96,7 +80,7 @@ fn complaints(name: &str, found: &Costs, record: &Costs) -> Vec<String> {
                 if found > record { ("grew", "find out why") } else { ("shrank", "lower the record") };
             format!(
                 "{name}: {what} {verb} by more than {TOLERANCE}% from {record} to {found}: {advice} \
-                 (tests/firmware/costs.toml)"
+                 (std-host/src/plan/costs.toml)"
             )
         })
         .collect()

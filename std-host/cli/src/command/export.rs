@@ -173,7 +173,7 @@ fn device_files<'a>(
         }
         None => (export::model(source, options)?, String::new()),
     };
-    let table = export::table(&file, &source.trained.resolved)?;
+    let table = export::costs(&file, &source.trained.resolved)?.to_string();
     files.write(path, file.bytes())?;
     if let Some(path) = &arguments.rust {
         let module = export::module(&file, &recipe.name, arguments.name.as_ref())?;

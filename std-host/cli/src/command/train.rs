@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use clap::Args;
 use wta::data::Split;
 use wta::run::Run;
@@ -20,7 +20,8 @@ use crate::recipe::{NameOrPath, resolve};
   wta train mnist-conv16 --data ~/data --run runs/conv16 --resume
   wta train mnist-conv16 --data ~/data --run runs/conv16 --resume --epochs 40
   wta train my.toml --data ~/new --run runs/new --from runs/mine
-  wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2")]
+  wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2
+  wta train mnist-conv16 --data ~/data --run runs/conv16 --dry-run")]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     #[arg(value_parser = NameOrPath, hide_possible_values = true)]
@@ -30,8 +31,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The run folder to write.
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    run: Option<PathBuf>,
     /// Instead of the recipe's epochs; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -49,16 +50,24 @@ pub(crate) struct Arguments {
     /// most this many MiB; otherwise compute them anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
+    /// Say what this training takes and what will not fit, as `wta plan` does, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let recipe = resolve(&arguments.recipe, arguments.epochs, arguments.seed)?;
-    let run = Run::new(&arguments.run);
     let (bar, data) = (context.bar(), arguments.data.as_deref());
-    let samples = samples(&recipe, data, Split::Train, &bar)?;
-    let patches = patches(&recipe, data, &bar)?;
     let memory = (arguments.memory as usize) << 20;
     let from = arguments.from.as_ref().map(Run::new);
+    let run = arguments.run.as_ref().map(Run::new);
+    if arguments.dry_run {
+        let options = Options { isa: context.isa, memory, from: from.as_ref(), ..Options::default() };
+        return super::plan::dry_run(&recipe, data, options, run.as_ref(), arguments.resume, context);
+    }
+    let Some(run) = run else { return Err(Error::Usage("--run is needed".to_owned())) };
+    let samples = samples(&recipe, data, Split::Train, &bar)?;
+    let patches = patches(&recipe, data, &bar)?;
     let (patches, from, ranks) = (patches.as_ref(), from.as_ref(), context.ranks.as_ref());
     let options = Options { isa: context.isa, memory, patches, from, ranks };
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
@@ -67,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     }
     super::show::dictionary(&run, &trained)?;
     report(&outcome)?;
-    print(&format!("run: {}\n", arguments.run.display()))
+    print(&format!("run: {}\n", run.folder().display()))
 }
 
 pub(super) fn report(outcome: &Outcome) -> Result<()> {

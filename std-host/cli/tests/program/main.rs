@@ -18,6 +18,7 @@ mod old_runs;
 mod onnx;
 mod own_data;
 mod paper;
+mod plan;
 mod preprocess;
 mod proof;
 mod rbm;
