@@ -9,7 +9,7 @@ mod reconstructions;
 mod samples;
 mod scores;
 
-pub use atoms::{dictionary, first_atoms};
+pub use atoms::{Atoms, dictionary, first_atoms};
 pub use exciting::exciting;
 pub use image::{Picture, Shades};
 pub use reconstructions::Reconstructions;

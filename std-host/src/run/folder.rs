@@ -28,7 +28,8 @@ pub(super) const TRAINING: &str = ".lock";
 pub(super) const EVALUATION: &str = ".lock-eval";
 
 /// All files that a run folder may hold; the recipe last.
-pub(super) const FILES: [&str; 15] = [
+pub(super) const FILES: [&str; 16] = [
+    "progress.json",
     "mistakes.png",
     "reconstruction.json",
     "atoms.csv",
