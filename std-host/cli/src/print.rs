@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{PoisonError, RwLock};
 
 use crate::error::{Error, Result};
+use crate::screen;
 
 /// What errors begin with: the program's name; of several processes, which one it is, too.
 static SPEAKER: RwLock<String> = RwLock::new(String::new());
@@ -15,6 +16,8 @@ pub(crate) fn speak_as(name: String) {
 
 /// Prints an error to standard error, as one line that begins with who has it.
 pub(crate) fn complain(sentence: &str) {
+    // What is printed on the screen of a live view is gone with it.
+    screen::give_back();
     let speaker = SPEAKER.read().unwrap_or_else(PoisonError::into_inner).clone();
     tell(&format!("{speaker}: {sentence}"));
 }

@@ -8,9 +8,10 @@ use crate::bug;
 use crate::command;
 use crate::context::Context;
 use crate::error::Result;
+use crate::exit::{FAILED, INTERRUPTED};
 use crate::print;
 use crate::settings::Settings;
-use crate::signals::{self, INTERRUPTED, Signals, Stop};
+use crate::signals::{self, Signals, Stop};
 
 /// Winner-take-all autoencoders: learn sparse features from unlabelled images, and classify with them.
 #[derive(Parser)]
@@ -22,6 +23,7 @@ use crate::signals::{self, INTERRUPTED, Signals, Stop};
   wta init ~/my-data > my.toml                                a first recipe for data of your own
   wta recipes mnist-conv16 > my.toml                          start a recipe of your own
   wta train mnist-fc2000 --data ~/data --run runs/fc2000      train (Ctrl-C saves; --resume goes on)
+  wta watch runs/fc2000                                       its curves, live in the terminal
   wta eval --run runs/fc2000 --data ~/data                    linear SVM on the features
   wta predict --run runs/fc2000 new.npy                       classes of new samples
   wta detect --learn normal.wav --watch today.wav             faults of a machine, from normal recordings alone
@@ -47,6 +49,8 @@ enum Command {
     Recipes(command::recipes::Arguments),
     /// Train a recipe into a run folder.
     Train(command::train::Arguments),
+    /// Watch a training in its run folder: curves, speed, time left, the dictionary.
+    Watch(command::watch::Arguments),
     /// Write features, codes or reconstructions as .npy, or a sparse matrix.
     Encode(command::encode::Arguments),
     /// Train a linear SVM on the features and print its test error.
@@ -87,7 +91,7 @@ pub fn wta() -> ExitCode {
         Err(error) => {
             error.details().iter().for_each(|line| print::tell(line));
             print::complain(&error.to_string());
-            ExitCode::from(if error.is_interruption() { INTERRUPTED } else { 1 })
+            ExitCode::from(if error.is_interruption() { INTERRUPTED } else { FAILED })
         }
     }
 }
@@ -101,6 +105,7 @@ fn run(program: Program) -> Result<()> {
         Command::Recipes(arguments) => command::recipes::run(&arguments),
         Command::Init(arguments) => command::init::run(&arguments, &context),
         Command::Train(arguments) => command::train::run(&arguments, &context),
+        Command::Watch(arguments) => command::watch::run(&arguments, &context),
         Command::Encode(arguments) => command::encode::run(&arguments, &context),
         Command::Eval(arguments) => command::eval::run(&arguments, &context),
         Command::Predict(arguments) => command::predict::run(&arguments, &context),

@@ -16,12 +16,10 @@ use crate::bug;
 use crate::command;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::exit::{FAILED, INTERRUPTED, REQUEUE};
 use crate::print;
 use crate::settings::Settings;
-use crate::signals::{self, INTERRUPTED, REQUEUE, Signals, Stop};
-
-/// The exit code of an error.
-const FAILED: u8 = 1;
+use crate::signals::{self, Signals, Stop};
 
 /// How long a process waits before it tells its error: so long, the first one may tell the same, and end all.
 const AFTER_THE_FIRST: Duration = Duration::from_secs(2);
@@ -135,7 +133,7 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
     // Before MPI starts, which takes long enough for a signal to arrive.
     if let Err(error) = signals::watch(&STOP, Signals::QUEUED) {
         print::complain(&error.to_string());
-        return ExitCode::FAILURE;
+        return ExitCode::from(FAILED);
     }
     let program = match parse() {
         Err(error) if NUMBERS.iter().all(|name| std::env::var_os(name).is_none()) => return explain(&error),
@@ -145,7 +143,7 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
         Ok(job) => job,
         Err(problem) => {
             print::complain(&problem);
-            return ExitCode::FAILURE;
+            return ExitCode::from(FAILED);
         }
     };
     if job.rank() > 0 {

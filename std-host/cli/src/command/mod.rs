@@ -19,3 +19,4 @@ mod reconstruct;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod train;
+pub(crate) mod watch;
