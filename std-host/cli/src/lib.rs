@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod exit;
 mod load;
+mod log;
 mod memory;
 mod output;
 mod paper;
@@ -22,6 +23,7 @@ mod screen;
 mod settings;
 mod signals;
 mod together;
+mod volume;
 mod watch;
 
 pub use program::wta;

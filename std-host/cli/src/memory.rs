@@ -36,6 +36,7 @@ pub(crate) fn watch(most: Option<u64>) -> io::Result<()> {
                 std::thread::sleep(EVERY);
             }
             crate::print::complain(
+                FAILED,
                 "out of memory: this process has used up what it may take; raise its limit, or ask for less",
             );
             exit::at_once(FAILED);

@@ -8,7 +8,7 @@ use crate::bug;
 use crate::command;
 use crate::context::Context;
 use crate::error::Result;
-use crate::exit::{FAILED, INTERRUPTED};
+use crate::exit::{self, FAILED, INTERRUPTED};
 use crate::print;
 use crate::settings::Settings;
 use crate::signals::{self, Signals, Stop};
@@ -16,6 +16,7 @@ use crate::signals::{self, Signals, Stop};
 /// Winner-take-all autoencoders: learn sparse features from unlabelled images, and classify with them.
 #[derive(Parser)]
 #[command(
+    name = "wta",
     version,
     about,
     after_help = "Examples:
@@ -85,19 +86,26 @@ static STOP: Stop = Stop::new();
 /// Runs the program `wta` with the arguments of this process.
 pub fn wta() -> ExitCode {
     print::speak_as("wta".to_owned());
-    let program = Program::parse();
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return exit::explained(&error),
+    };
     match bug::caught(|| run(program)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error.details().iter().for_each(|line| print::tell(line));
-            print::complain(&error.to_string());
-            ExitCode::from(if error.is_interruption() { INTERRUPTED } else { FAILED })
+            let code = if error.is_interruption() { INTERRUPTED } else { FAILED };
+            print::complain(code, &error.to_string());
+            ExitCode::from(code)
         }
     }
 }
 
 fn run(program: Program) -> Result<()> {
     signals::watch(&STOP, Signals::ALONE)?;
+    if let Command::Train(arguments) = &program.command {
+        arguments.begin_log(true)?;
+    }
     let isa = program.settings.start(0)?;
     let context = Context { isa, stop: &STOP, ranks: None };
     match program.command {

@@ -94,7 +94,7 @@ pub(crate) fn watch(stop: &'static Stop, signals: Signals) -> Result<()> {
             std::thread::spawn(move || {
                 std::thread::sleep(PATIENCE);
                 if !stop.looked.load(Ordering::Relaxed) {
-                    crate::print::complain("interrupted");
+                    crate::print::complain(code, "interrupted");
                     exit::at_once(code);
                 }
             });

@@ -12,6 +12,7 @@ use crate::print::print;
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/`, folders of pictures, and arrays.
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     ))?;
     let options = Options { isa: context.isa, ..Options::default() };
     let (trained, outcome) = train_locked(&lock, false, &recipe, &train, options, &bar)?;
-    super::train::report(&outcome)?;
+    print(&super::train::report(&outcome))?;
     let encoding = Encoding { isa: context.isa, ..Encoding::default() };
     let encoded = Encoded::new(&trained, &train, Some(&test), encoding, &bar)?;
     let plan = Plan { labels: None, draws: 1, seed: 1, svm: &recipe.svm };

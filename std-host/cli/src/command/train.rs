@@ -1,16 +1,18 @@
 //! `wta train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 use wta::data::Split;
 use wta::run::Run;
 use wta::train::{Options, Outcome, train_into};
 
 use crate::context::Context;
 use crate::load::{patches, samples};
-use crate::print::print;
+use crate::log;
+use crate::output;
 use crate::recipe::{NameOrPath, resolve};
 
 /// Arguments of `wta train`.
@@ -20,7 +22,8 @@ use crate::recipe::{NameOrPath, resolve};
   wta train mnist-conv16 --data ~/data --run runs/conv16 --resume
   wta train mnist-conv16 --data ~/data --run runs/conv16 --resume --epochs 40
   wta train my.toml --data ~/new --run runs/new --from runs/mine
-  wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2")]
+  wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2
+  wta train my.toml --data ~/data --run runs/mine --log json --log-to log.jsonl")]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     #[arg(value_parser = NameOrPath, hide_possible_values = true)]
@@ -32,10 +35,10 @@ pub(crate) struct Arguments {
     /// The run folder to write.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Instead of the recipe's epochs; in a stack, for every layer.
+    /// The epochs, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Instead of the recipe's seed; in a stack, for every layer.
+    /// The seed, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Continue from the run's checkpoint; with more --epochs than the run was made with, go on to these.
@@ -43,12 +46,65 @@ pub(crate) struct Arguments {
     resume: bool,
     /// Begin with the weights of another run of such a network, which may have learnt from other samples of
     /// this shape; its preprocessing is kept if the steps are the same.
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
     /// most this many MiB; otherwise compute them anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
+    /// Say what the training does for machines, as JSON with one object a line, on standard error instead of
+    /// the progress.
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    log: Option<LogFormat>,
+    /// With --log, write that to the end of this file instead; `-` is standard output.
+    #[arg(long, value_name = "FILE", requires = "log")]
+    log_to: Option<PathBuf>,
+}
+
+/// `--log`.
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Json,
+}
+
+impl Arguments {
+    /// Begins the log, if one is wanted; of several processes, the first one has it.
+    pub(crate) fn begin_log(&self, is_first: bool) -> Result<()> {
+        let to = self.log_to.as_deref();
+        if self.log.is_none() || !is_first && to.is_some() {
+            return Ok(());
+        }
+        if let Some(to) = to {
+            let recipe = Path::new(&self.recipe);
+            output::expect_apart(&[to], &[recipe], &Run::new(&self.run))?;
+        }
+        log::begin(to)
+    }
+}
+
+/// The fields of the log's event `begin`.
+#[derive(Serialize)]
+struct Began<'a> {
+    version: &'a str,
+    recipe: &'a str,
+    run: String,
+    seed: u64,
+    epochs: usize,
+    samples: usize,
+    isa: String,
+    threads: usize,
+    processes: usize,
+    resume: bool,
+}
+
+/// The fields of the log's event `end`.
+#[derive(Serialize)]
+struct Ended {
+    checksum: String,
+    loss: f64,
+    held_out_loss: Option<f64>,
+    dead_share: f64,
+    seconds: f64,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
@@ -61,24 +117,52 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let from = arguments.from.as_ref().map(Run::new);
     let (patches, from, ranks) = (patches.as_ref(), from.as_ref(), context.ranks.as_ref());
     let options = Options { isa: context.isa, memory, patches, from, ranks };
+    if context.is_first() {
+        log::event(
+            "begin",
+            Began {
+                version: env!("CARGO_PKG_VERSION"),
+                recipe: &recipe.name,
+                run: arguments.run.display().to_string(),
+                seed: recipe.training.seed,
+                epochs: recipe.training.epochs,
+                samples: samples.len(),
+                isa: context.isa.to_string(),
+                threads: rayon::current_num_threads(),
+                processes: ranks.map_or(1, |ranks| ranks.size()),
+                resume: arguments.resume,
+            },
+        );
+    }
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
     if !context.is_first() {
         return Ok(());
     }
     super::show::dictionary(&run, &trained)?;
-    report(&outcome)?;
-    print(&format!("run: {}\n", arguments.run.display()))
+    log::event(
+        "end",
+        Ended {
+            checksum: format!("{:08x}", outcome.checksum),
+            loss: outcome.loss,
+            held_out_loss: outcome.held_out_loss,
+            dead_share: outcome.dead_share,
+            seconds: outcome.seconds,
+        },
+    );
+    let told = format!("{}run: {}\n", report(&outcome), arguments.run.display());
+    output::report(&arguments.log_to.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &told)
 }
 
-pub(super) fn report(outcome: &Outcome) -> Result<()> {
+/// What came of a training.
+pub(super) fn report(outcome: &Outcome) -> String {
     if outcome.loss.is_nan() {
-        return print(&format!("initial weights, of no epoch\nweights checksum: {:08x}\n", outcome.checksum));
+        return format!("initial weights, of no epoch\nweights checksum: {:08x}\n", outcome.checksum);
     }
-    print(&format!(
+    format!(
         "trained in {:.1} s: loss {:.4}, dead atoms {:.1}%\nweights checksum: {:08x}\n",
         outcome.seconds,
         outcome.loss,
         100.0 * outcome.dead_share,
         outcome.checksum
-    ))
+    )
 }

@@ -160,7 +160,7 @@ impl Display {
         }
         if self.picture.is_some() {
             // What lies below a picture has not changed, and would not be drawn over it.
-            self.terminal.clear()?;
+            self.clear()?;
         }
         // Again, as the title says how many atoms the picture has.
         self.terminal.draw(|frame| {
@@ -190,7 +190,14 @@ impl Display {
     /// The terminal has another size: nothing that was drawn is at its place.
     fn forget(&mut self) -> io::Result<()> {
         self.picture = None;
-        self.terminal.clear()
+        self.clear()
+    }
+
+    /// Clears the terminal, so that all is drawn again. Not by [`Terminal::clear`], which asks the terminal
+    /// where its cursor is, and waits for an answer.
+    fn clear(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 }
 
