@@ -31,7 +31,10 @@ use crate::signals::{self, Signals, Stop};
   wta show --run runs/fc2000                                  pictures of what was learnt
   wta export --run runs/fc2000 --out model.wta                for firmware
   wta inspect model.wta                                       what a file is, and what is wrong with it
-  wta profile mnist-fc2000                                    where the time of a training step goes"
+  wta profile mnist-fc2000                                    where the time of a training step goes
+
+Exit codes: 0 done; 1 an error, which the last line says; 2 wrong arguments; 130 Ctrl-C or a signal, and what was worth
+keeping is saved. More in docs/exit-codes.md."
 )]
 struct Program {
     #[command(subcommand)]
@@ -127,5 +130,72 @@ fn run(program: Program) -> Result<()> {
         Command::Paper(arguments) => command::paper::run(&arguments, &context),
         Command::Data(arguments) => command::data::run(&arguments),
         Command::Generate(arguments) => command::generate::run(&arguments, Program::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Command;
+
+    use super::*;
+
+    /// Flags whose values are of different kinds, or that are about different things, in different commands.
+    const DIFFERENT: [&str; 2] = ["out", "pool"];
+
+    /// The words that a help text begins with.
+    fn beginning(help: &str) -> String {
+        help.split_whitespace().take(2).collect::<Vec<_>>().join(" ").trim_end_matches([',', ':']).to_owned()
+    }
+
+    /// The commands below one, with all their names.
+    fn all(command: &Command, before: &str) -> Vec<(String, Command)> {
+        let below = command.get_subcommands().flat_map(|below| {
+            let name = format!("{before} {}", below.get_name());
+            let mut found = all(below, &name);
+            found.push((name, below.clone()));
+            found
+        });
+        below.collect()
+    }
+
+    #[test]
+    fn a_flag_is_the_same_in_every_command() {
+        Program::command().debug_assert();
+        let mut known: BTreeMap<String, (String, String, String)> = BTreeMap::new();
+        for (name, command) in all(&Program::command(), "wta") {
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!help.is_empty(), "{name}: {argument} has no help");
+                let Some(long) = argument.get_long().filter(|long| !DIFFERENT.contains(long)) else {
+                    continue;
+                };
+                let values = argument.get_value_names().unwrap_or_default().join(" ");
+                let of = known.entry(long.to_owned());
+                let (first, value, words) = of.or_insert((name.clone(), values.clone(), beginning(&help)));
+                assert_eq!(*value, values, "--{long} of {name} and {first}");
+                assert_eq!(*words, beginning(&help), "--{long} of {name} and {first}");
+            }
+        }
+        assert!(known.len() > 50 && known.contains_key("run"), "{known:?}");
+    }
+
+    #[test]
+    fn a_flag_has_one_letter_and_a_letter_one_flag() {
+        let letters = |command: &Command| -> Vec<(char, String)> {
+            let found =
+                command.get_arguments().filter_map(|a| Some((a.get_short()?, a.get_long()?.to_owned())));
+            found.collect()
+        };
+        let mut program = Program::command();
+        program.build();
+        let mut known = BTreeMap::new();
+        for (name, command) in all(&program, "wta") {
+            for (letter, long) in letters(&command) {
+                assert_eq!(known.entry(letter).or_insert(long.clone()), &long, "-{letter} of {name}");
+            }
+        }
+        assert_eq!(known.get(&'q').map(String::as_str), Some("quiet"));
     }
 }

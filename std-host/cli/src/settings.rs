@@ -35,7 +35,9 @@ impl Settings {
     /// processor) and the watch over memory. Returns the instruction set.
     pub(crate) fn start(&self, threads: usize) -> Result<Isa> {
         match (self.quiet, self.verbose) {
-            (true, true) => return Err(Error::Usage("--quiet and --verbose contradict each other".to_owned())),
+            (true, true) => {
+                return Err(Error::Usage("--quiet and --verbose contradict each other".to_owned()));
+            }
             (true, false) => Volume::Quiet.set(),
             (false, true) => Volume::Verbose.set(),
             (false, false) => {}
@@ -54,7 +56,9 @@ impl Settings {
         if volume::is_verbose() {
             let (version, threads) = (env!("CARGO_PKG_VERSION"), rayon::current_num_threads());
             let memory = left() >> 20;
-            tell(&format!("version {version}: {isa} instructions, {threads} threads, {memory} MiB of memory left"));
+            tell(&format!(
+                "version {version}: {isa} instructions, {threads} threads, {memory} MiB of memory left"
+            ));
         }
         Ok(isa)
     }

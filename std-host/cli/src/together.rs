@@ -136,7 +136,9 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
         return ExitCode::from(FAILED);
     }
     let program = match parse() {
-        Err(error) if NUMBERS.iter().all(|name| std::env::var_os(name).is_none()) => return exit::explained(&error),
+        Err(error) if NUMBERS.iter().all(|name| std::env::var_os(name).is_none()) => {
+            return exit::explained(&error);
+        }
         program => program,
     };
     let job = match start() {

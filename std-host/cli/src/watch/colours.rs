@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn the_environment_says_what_is_shown() {
         let of = |given: &[(&str, &str)]| {
-            let find = |name: &str| given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let find =
+                |name: &str| given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             Colours::of_environment(find)
         };
         assert_eq!(of(&[("TERM", "xterm-256color")]), Colours::Palette);

@@ -137,8 +137,11 @@ pub(super) fn draw(
             let (upper, lower) = (raster.at(x, 2 * y), raster.at(x, 2 * y + 1));
             let Some(cell) = buffer.cell_mut(place.as_position()) else { continue };
             if colours == Colours::None {
-                let values: Vec<u16> =
-                    [upper, lower].into_iter().flatten().map(|[r, g, b]| (u16::from(r) + u16::from(g) + u16::from(b)) / 3).collect();
+                let values: Vec<u16> = [upper, lower]
+                    .into_iter()
+                    .flatten()
+                    .map(|[r, g, b]| (u16::from(r) + u16::from(g) + u16::from(b)) / 3)
+                    .collect();
                 let brightness = values.iter().sum::<u16>() / (values.len() as u16).max(1);
                 cell.set_symbol(SHADES.get(usize::from(brightness) / 52).unwrap_or(&" "));
                 continue;
@@ -179,26 +182,25 @@ fn draw_curves(atoms: &Atoms, first: usize, colours: Colours, frame: &mut Frame<
         let curves: Vec<Vec<(f64, f64)>> = (0..channels)
             .map(|channel| {
                 let values = atom.iter().skip(channel).step_by(channels);
-                let points = (0u32..).zip(values).map(|(step, value)| (f64::from(step), f64::from(value / largest)));
+                let points =
+                    (0u32..).zip(values).map(|(step, value)| (f64::from(step), f64::from(value / largest)));
                 thinned(points.collect(), 4 * usize::from(width))
             })
             .collect();
         let last = (steps.max(2) - 1) as f64;
-        let canvas = Canvas::default()
-            .marker(Marker::Braille)
-            .x_bounds([0.0, last])
-            .y_bounds([-1.0, 1.0])
-            .paint(|context| {
-                for (channel, curve) in curves.iter().enumerate() {
-                    for pair in curve.windows(2) {
-                        let [(x1, y1), (x2, y2)] = pair else { continue };
-                        context.draw(&Line::new(*x1, *y1, *x2, *y2, colours.of_curve(channel)));
+        let canvas =
+            Canvas::default().marker(Marker::Braille).x_bounds([0.0, last]).y_bounds([-1.0, 1.0]).paint(
+                |context| {
+                    for (channel, curve) in curves.iter().enumerate() {
+                        for pair in curve.windows(2) {
+                            let [(x1, y1), (x2, y2)] = pair else { continue };
+                            context.draw(&Line::new(*x1, *y1, *x2, *y2, colours.of_curve(channel)));
+                        }
                     }
-                }
-            });
+                },
+            );
         frame.render_widget(canvas, place);
         drawn += 1;
     }
     drawn
 }
-

@@ -74,8 +74,13 @@ impl Reader {
         self.changed.map(|changed| changed.elapsed()).or_else(since_written).unwrap_or_default()
     }
 
+    /// From now on the atoms of this layer are wanted; of the one in training if there is none.
+    pub(super) fn wish(&mut self, layer: Option<usize>) {
+        self.layer = layer;
+    }
+
     /// Reads all; what cannot be read now is what it was before.
-    fn read_again(&mut self) -> Option<Seen> {
+    pub(super) fn read_again(&mut self) -> Option<Seen> {
         let problem = match self.read() {
             Ok(seen) => self.read_atoms(&seen.state).err(),
             Err(error) => Some(error),
@@ -118,7 +123,7 @@ impl Reader {
                     return;
                 }
                 match wishes.recv_timeout(every) {
-                    Ok(layer) => self.layer = layer,
+                    Ok(layer) => self.wish(layer),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -155,7 +160,7 @@ impl Reading {
         }
     }
 
-    /// From now on the atoms of this layer are wanted; of the one in training if there is none.
+    /// See [`Reader::wish`].
     pub(super) fn want(&self, layer: Option<usize>) {
         let _ = self.wish.send(layer);
     }

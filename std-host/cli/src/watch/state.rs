@@ -148,7 +148,8 @@ impl State {
             (Some(epoch), progress) => {
                 let finished = layer.epochs.len() as f64;
                 let share = progress.map(|progress| progress.done as f64 / progress.total as f64);
-                let done = share.map_or(finished, |share| (share * layer.recipe.training.epochs as f64).max(finished));
+                let done = share
+                    .map_or(finished, |share| (share * layer.recipe.training.epochs as f64).max(finished));
                 (layer.recipe.training.epochs as f64 - done) * epoch
             }
             (None, Some(progress)) => {
@@ -189,8 +190,7 @@ impl Layer {
 
     /// Whether no epoch is to come.
     fn is_finished(&self) -> bool {
-        let has_lost_patience =
-            |patience| EpochMetrics::have_lost_patience(&self.epochs, patience);
+        let has_lost_patience = |patience| EpochMetrics::have_lost_patience(&self.epochs, patience);
         let done = self.epochs.last().map_or(0, |row| row.epoch);
         self.has_model
             && (done >= self.recipe.training.epochs as u64

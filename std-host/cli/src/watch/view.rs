@@ -150,7 +150,8 @@ impl View {
             Item::Figure(figure) => {
                 let is_wide = body.width >= WIDE.0 && body.height >= WIDE.1;
                 let beside = self.pictures && is_wide && self.atoms(seen).is_some();
-                let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
+                let [left, right] =
+                    Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
                 let left = if beside { left } else { body };
                 let inner = self.framed(&format!("{} {of}", figure.name()), frame, left);
                 figure.draw(&layer.epochs, self.colours, frame, inner);
@@ -184,7 +185,7 @@ impl View {
             self.shown_atoms = dictionary::draw(atoms, self.first_atom, self.colours, frame, inner);
         }
         let last = (self.first_atom + self.shown_atoms).min(count);
-        let title = format!("dictionary {of} atoms {} to {last} of {count}", self.first_atom + 1);
+        let title = format!("dictionary {of} {}-{last} of {count}", self.first_atom + 1);
         self.framed(title.replace("  ", " ").trim(), frame, area);
         is_left.then_some(inner)
     }
@@ -234,5 +235,271 @@ impl View {
     /// A colour of words, where there are colours.
     fn style(&self, colour: Color) -> Style {
         if self.colours == Colours::None { Style::new() } else { Style::new().fg(colour) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use ratatui::buffer::Buffer;
+    use wta::preprocess::Samples;
+    use wta::run::Run;
+    use wta::train::{Options, train_into};
+    use wta::{Dataset, Shape, recipe};
+
+    use super::*;
+    use crate::watch::reader::Reader;
+
+    const CONV: &str = r#"
+name = "upper"
+about = "for the tests"
+data = { set = "array", train = "x.npy", test = "x.npy" }
+network = { kind = "convolutional", encoder = [{ maps = 3, kernel = 3 }], decoder_kernel = 3, initial = "he" }
+sparsity = {}
+training = { epochs = 4, batch = 10, optimizer = "adam", rate = 1e-3, held_out = 0.25 }
+"#;
+
+    const BELOW: &str = r#"
+[below]
+name = "lower"
+about = "for the tests"
+data = { set = "array", train = "x.npy", test = "x.npy" }
+network = { kind = "convolutional", encoder = [{ maps = 4, kernel = 5 }], decoder_kernel = 5, initial = "he" }
+sparsity = {}
+training = { epochs = 2, batch = 10, optimizer = "adam", rate = 1e-3 }
+features = { pool = { kernel = 2, stride = 2 } }
+"#;
+
+    const RBM: &str = r#"
+name = "rbm"
+about = "for the tests"
+data = { set = "array", train = "x.npy", test = "x.npy" }
+network = { kind = "rbm", hidden = 20, gibbs_steps = 1, initial = { normal = 0.01 } }
+sparsity = { lifetime = 0.3 }
+training = { epochs = 4, batch = 10, optimizer = { sgd = { momentum = 0.5 } }, rate = 0.1 }
+"#;
+
+    /// Trains on samples of this shape, to the end.
+    fn trained(folder: &Path, text: &str, shape: Shape) -> Run {
+        let recipe = recipe::read(text.as_bytes(), Path::new("r.toml")).unwrap();
+        let values: Vec<f32> =
+            (0..40 * shape.len()).map(|index| 0.5 + 0.5 * (0.37 * index as f32).sin()).collect();
+        let data = Dataset::from_floats(shape, values).unwrap();
+        let samples = Samples::new(&recipe, &data).unwrap();
+        let run = Run::new(folder.join("run"));
+        train_into(&run, false, &recipe, &samples, Options::default(), &()).unwrap();
+        run
+    }
+
+    /// As if a training were in its second epoch.
+    fn broken_off(run: &Run, progress: &str) {
+        let metrics = fs::read_to_string(run.file("metrics.csv")).unwrap();
+        let rows: Vec<&str> = metrics.lines().take(3).collect();
+        fs::write(run.file("metrics.csv"), rows.join("\n") + "\n").unwrap();
+        fs::write(run.file("progress.json"), progress).unwrap();
+    }
+
+    const RUNNING: &str = r#"{"activity": "running", "phase": "train upper", "done": 7, "total": 12,
+        "steps_per_second": 3.5, "problem": null, "written": 1}"#;
+
+    /// What is read, with the atoms.
+    fn seen(run: &Run, layer: Option<usize>) -> Seen {
+        let mut reader = Reader::new(run.folder());
+        reader.wish(layer);
+        let seen = reader.read_again().unwrap();
+        assert_eq!(seen.problem, None);
+        seen
+    }
+
+    fn drawn(view: &mut View, seen: &Seen, width: u16, height: u16) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| drop(view.draw(seen, frame).is_some())).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    fn text(buffer: &Buffer) -> String {
+        let row = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        (0..buffer.area.height).map(|y| row(y).trim_end().to_owned() + "\n").collect()
+    }
+
+    fn has_colours(buffer: &Buffer) -> bool {
+        buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
+    }
+
+    const SIZES: [(u16, u16); 8] =
+        [(1, 1), (3, 2), (20, 5), (20, 9), (40, 12), (80, 24), (200, 60), (300, 8)];
+
+    #[test]
+    fn a_training_that_goes_on_says_how_far_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = trained(folder.path(), CONV, Shape::new(1, 12, 12));
+        broken_off(&run, RUNNING);
+        let seen = seen(&run, None);
+        assert_eq!(seen.life, Life::Training);
+        let mut view = View::new(Colours::Full, true);
+        let buffer = drawn(&mut view, &seen, 100, 30);
+        let shown = text(&buffer);
+        for part in [
+            "upper: training",
+            "epoch 2 of 4, 0.0 s left",
+            "held out",
+            "dead atoms",
+            "train upper, 7 of 12 (58%)",
+            "loss 1/7",
+            "training",
+            "dictionary 1-3 of 3",
+            "q quit",
+        ] {
+            assert!(shown.contains(part), "{part:?} is not in\n{shown}");
+        }
+        assert!(
+            has_colours(&buffer) && shown.contains('▀') && shown.contains(['⠁', '⠉', '⣀', '⠒', '⠤']),
+            "{shown}"
+        );
+        let tiny = text(&drawn(&mut view, &seen, 20, 5));
+        assert!(tiny.starts_with("upper: training\nepoch 2 of 4, "), "{tiny}");
+        for figure in [
+            "unexplained, % 2/7",
+            "active 3/7",
+            "dead atoms, % 4/7",
+            "rate 5/7",
+            "seconds of an epoch 6/7",
+            "dictionary 7/7",
+            "loss 1/7",
+        ] {
+            view.grant(Wish::Next, &seen);
+            for (width, height) in SIZES {
+                drawn(&mut view, &seen, width, height);
+            }
+            let shown = text(&drawn(&mut view, &seen, 79, 24));
+            assert!(shown.contains(figure), "{figure:?} is not in\n{shown}");
+        }
+        view.grant(Wish::Previous, &seen);
+        assert!(text(&drawn(&mut view, &seen, 79, 24)).contains("dictionary 7/7"));
+    }
+
+    #[test]
+    fn without_colours_all_is_said_by_characters() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = trained(folder.path(), CONV, Shape::new(3, 12, 12));
+        let seen = seen(&run, None);
+        let mut view = View::new(Colours::None, true);
+        for (width, height) in SIZES {
+            assert!(!has_colours(&drawn(&mut view, &seen, width, height)));
+        }
+        let shown = text(&drawn(&mut view, &seen, 100, 30));
+        assert!(shown.contains('▒') && shown.contains('•') && shown.contains("finished"), "{shown}");
+        let mut view = View::new(Colours::None, false);
+        let shown = text(&drawn(&mut view, &seen, 100, 30));
+        assert!(!shown.contains("dictionary") && shown.contains("loss 1/6"), "{shown}");
+    }
+
+    #[test]
+    fn a_training_that_is_no_more_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = trained(folder.path(), CONV, Shape::new(1, 12, 12));
+        for (activity, expected) in [
+            ("interrupted", "upper: interrupted; `wta train --resume` goes on with it"),
+            ("failed", "upper: failed: it diverged"),
+        ] {
+            broken_off(&run, &RUNNING.replace("running", activity).replace("null", r#""it diverged""#));
+            let shown = text(&drawn(&mut View::new(Colours::Palette, true), &seen(&run, None), 100, 30));
+            assert!(shown.contains(expected) && !shown.contains("left,"), "{shown}");
+            assert!(!shown.contains(" s left"), "{shown}");
+        }
+        // Killed.
+        broken_off(&run, RUNNING);
+        let state = seen(&run, None).state;
+        assert_eq!(state.life(Duration::from_secs(59)), Life::Training);
+        assert_eq!(state.life(Duration::from_secs(300)), Life::Silent(Duration::from_secs(300)));
+        // Another process is writing it, or nobody can read it: the rest is shown.
+        fs::write(run.file("progress.json"), "{").unwrap();
+        assert_eq!(seen(&run, None).life, Life::Training);
+        fs::remove_file(run.file("metrics.csv")).unwrap();
+        fs::remove_file(run.file("progress.json")).unwrap();
+        assert_eq!(seen(&run, None).life, Life::Unrecorded);
+        fs::write(run.file("metrics.csv"), "epoch,loss\n1,").unwrap();
+        let error = Reader::new(run.folder()).read().map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("is no table of metrics") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn of_a_stack_the_layer_in_training_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = trained(folder.path(), &format!("{CONV}{BELOW}"), Shape::new(1, 12, 12));
+        let whole = seen(&run, None);
+        assert_eq!((whole.life.clone(), whole.state.current()), (Life::Finished, 1));
+        let mut view = View::new(Colours::Full, true);
+        let shown = text(&drawn(&mut view, &whole, 100, 30));
+        assert!(
+            shown.contains("upper (layer 2 of 2): finished") && shown.contains("up/down layer"),
+            "{shown}"
+        );
+        assert!(shown.contains("1-3 of 3"), "{shown}");
+        view.grant(Wish::Down, &whole);
+        view.grant(Wish::Down, &whole);
+        assert_eq!(view.layer(), Some(0));
+        let lower = seen(&run, Some(0));
+        let shown = text(&drawn(&mut view, &lower, 100, 30));
+        assert!(shown.contains("lower (layer 1 of 2)") && shown.contains("1-4 of 4"), "{shown}");
+        // The upper layer has not begun.
+        for file in ["model.safetensors", "metrics.csv", "checkpoint.safetensors"] {
+            fs::remove_file(run.file(file)).unwrap();
+        }
+        let metrics = run.below().file("metrics.csv");
+        let one: Vec<String> =
+            fs::read_to_string(&metrics).unwrap().lines().take(2).map(str::to_owned).collect();
+        fs::write(&metrics, one.join("\n")).unwrap();
+        let half = seen(&run, None);
+        let shown = text(&drawn(&mut View::new(Colours::Full, true), &half, 100, 30));
+        assert!(
+            shown.contains("lower (layer 1 of 2): training") && shown.contains("for this layer left"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn signals_and_rbms_have_their_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let signal = CONV
+            .replace("kernel = 3", "kernel = [1, 9]")
+            .replace("decoder_kernel = [1, 9]", "decoder_kernel = [1, 9]");
+        let run = trained(folder.path(), &signal, Shape::new(2, 1, 64));
+        let mut view = View::new(Colours::Full, true);
+        view.grant(Wish::Previous, &seen(&run, None));
+        for (width, height) in SIZES {
+            drawn(&mut view, &seen(&run, None), width, height);
+        }
+        let buffer = drawn(&mut view, &seen(&run, None), 60, 20);
+        let braille = |symbol: &str| symbol.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c));
+        let curves = buffer.content.iter().filter(|cell| braille(cell.symbol()));
+        let colours: std::collections::BTreeSet<String> =
+            curves.map(|cell| format!("{:?}", cell.fg)).collect();
+        assert!(colours.len() >= 2, "a colour for each channel: {colours:?}\n{}", text(&buffer));
+
+        let folder = tempfile::tempdir().unwrap();
+        let run = trained(folder.path(), RBM, Shape::new(1, 6, 6));
+        let mut view = View::new(Colours::Palette, true);
+        view.grant(Wish::Previous, &seen(&run, None));
+        let seen = seen(&run, None);
+        let shown = text(&drawn(&mut view, &seen, 30, 12));
+        assert!(shown.contains("rbm: finished") && shown.contains("of 20"), "{shown}");
+        // More atoms than there is room for.
+        assert!(shown.contains(" 1-") && !shown.contains("-20 of"), "{shown}");
+        view.grant(Wish::Forward, &seen);
+        let later = text(&drawn(&mut view, &seen, 30, 12));
+        assert_ne!(shown, later);
+        view.grant(Wish::Back, &seen);
+        assert_eq!(shown, text(&drawn(&mut view, &seen, 30, 12)));
+        // As pixels, they are enlarged, and the area is left empty.
+        view.leaves_pictures = true;
+        let picture = view.picture(&seen, 400, 300).unwrap();
+        assert!(picture.shown == 20 && picture.width <= 401 && picture.height <= 301 && picture.height > 100);
+        assert!(!text(&drawn(&mut view, &seen, 30, 12)).contains('▀'));
     }
 }

@@ -71,10 +71,14 @@ pub(super) fn measures(layer: &Layer) -> Vec<(&'static str, String)> {
         None => text,
     };
     let mut all = Vec::new();
-    all.push(("loss", held_out(format!("{:.4}", row.loss), row.held_out_loss.map(|loss| format!("{loss:.4}")))));
-    all.extend(row.unexplained.map(|share| {
-        ("unexplained", held_out(percent(share), row.held_out_unexplained.map(percent)))
-    }));
+    all.push((
+        "loss",
+        held_out(format!("{:.4}", row.loss), row.held_out_loss.map(|loss| format!("{loss:.4}"))),
+    ));
+    all.extend(
+        row.unexplained
+            .map(|share| ("unexplained", held_out(percent(share), row.held_out_unexplained.map(percent)))),
+    );
     all.extend(row.active.map(|active| {
         ("active", held_out(format!("{active:.1}"), row.held_out_active.map(|active| format!("{active:.1}"))))
     }));
