@@ -42,26 +42,26 @@ pub(super) struct Raster {
 }
 
 impl Raster {
-    /// The atoms from `first` on that fit into so many pixels: enlarged if pixels are `small`, and shrunk if
-    /// there would be too few.
+    /// The atoms from `first` on that fit into so many pixels: enlarged where there is room, the more if pixels
+    /// are `small`, and shrunk if there would be too few.
     pub(super) fn new(atoms: &Atoms, first: usize, width: usize, height: usize, small: bool) -> Self {
         let shape = atoms.shape();
         let left = atoms.iter().len().saturating_sub(first);
         let fit = |side: (usize, usize)| ((width + 1) / (side.0 + 1), (height + 1) / (side.1 + 1));
-        let enough = |side| {
-            let (columns, rows) = fit(side);
-            columns * rows >= left.clamp(1, WANTED)
-        };
+        let room_for = |side, count| fit(side).0 * fit(side).1 >= count;
+        let wanted = left.clamp(1, WANTED);
         let smaller = shape.width.min(shape.height).max(1);
         let enlarged = |factor: usize| (shape.width * factor, shape.height * factor);
-        let factor = if small { ENLARGED_SIDE.div_ceil(smaller) } else { 1 };
-        let factor = (1..=factor).rev().find(|factor| enough(enlarged(*factor))).unwrap_or(1);
+        // Large pixels are for large atoms only where all of them are seen.
+        let at_least = if small { wanted } else { left.max(1) };
+        let factors = 1..=ENLARGED_SIDE.div_ceil(smaller);
+        let factor = factors.rev().find(|factor| room_for(enlarged(*factor), at_least)).unwrap_or(1);
         let shrunk = |by: usize| (shape.width.div_ceil(by), shape.height.div_ceil(by));
         let fits = |side| fit(side).0 > 0 && fit(side).1 > 0;
         let largest = shape.width.max(shape.height).max(1);
         let by = (1..=largest).find(|by| {
             let side = shrunk(*by);
-            fits(side) && (enough(side) || smaller / (by + 1) < LEAST_SIDE)
+            fits(side) && (room_for(side, wanted) || smaller / (by + 1) < LEAST_SIDE)
         });
         let Some(by) = by else { return Self { width: 0, height: 0, pixels: Vec::new(), shown: 0 } };
         let side = if by == 1 { enlarged(factor) } else { shrunk(by) };

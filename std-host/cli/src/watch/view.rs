@@ -127,7 +127,7 @@ impl View {
     /// Draws it. Returns the area that is left to the terminal for a picture of the atoms.
     pub(super) fn draw(&mut self, seen: &Seen, frame: &mut Frame<'_>) -> Option<Rect> {
         let area = frame.area();
-        let Some((_, layer)) = self.shown(seen) else { return None };
+        let (_, layer) = self.shown(seen)?;
         let head = self.head(seen, layer);
         let is_low = area.height < LOW;
         let lines = if is_low { area.height } else { (head.len() as u16).min(area.height - 4) };
@@ -217,9 +217,11 @@ impl View {
         if !measures.is_empty() {
             // The loss first, for itself, where a line is short.
             lines.push(Line::from(measures.remove(0)));
-            lines.push(Line::from(measures.join(" | ")));
         }
-        lines.extend(words::speed(state, layer).map(Line::from));
+        let rate = measures.pop();
+        let speed: Vec<String> = words::speed(state, layer).into_iter().chain(rate).collect();
+        let more = [measures.join(" | "), speed.join(", ")];
+        lines.extend(more.into_iter().filter(|line| !line.is_empty()).map(Line::from));
         lines.extend(words::progress(state, &seen.life).map(Line::from));
         let problem = seen.problem.as_deref().map(|problem| format!("not read: {}", one_line(problem)));
         lines.extend(problem.map(|problem| Line::styled(problem, self.style(Color::Yellow))));
