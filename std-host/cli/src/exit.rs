@@ -12,8 +12,8 @@ pub(crate) const FAILED: u8 = 1;
 /// The arguments cannot be understood. It is clap's, which says what it has not understood.
 pub(crate) const MISUSED: u8 = 2;
 
-/// The system has ended a job by a signal, and what was saved can be gone on with: sysexits' `EX_TEMPFAIL`, by
-/// which a queue starts it again. Of `wta-mpi` alone.
+/// The system has ended a job by a signal, and what was saved can be gone on with: sysexits' `EX_TEMPFAIL`,
+/// by which a queue starts it again. Of `wta-mpi` alone.
 pub(crate) const REQUEUE: u8 = 75;
 
 /// Ctrl-C, SIGTERM or SIGHUP: 128 and the number of SIGINT, as shells have it.

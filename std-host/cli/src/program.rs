@@ -141,8 +141,8 @@ mod tests {
 
     use super::*;
 
-    /// Flags that are about different things in different commands: results of different kinds; the SVM's C, and
-    /// the language C.
+    /// Flags that are about different things in different commands: results of different kinds; the SVM's C,
+    /// and the language C.
     const DIFFERENT: [&str; 2] = ["out", "c"];
 
     /// The words that a help text begins with.

@@ -1,5 +1,5 @@
-//! The whole terminal, while a live view has it, and how it is given back: at the end, after an error, after a
-//! panic, and before the program is ended from another thread.
+//! The whole terminal, while a live view has it, and how it is given back: at the end, after an error, after
+//! a panic, and before the program is ended from another thread.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

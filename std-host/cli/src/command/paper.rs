@@ -35,7 +35,8 @@ pub(crate) struct Arguments {
     /// Only these rows (recipes, few-labels, figure-1, dictionary ...; a wrong name lists all).
     #[arg(long, value_name = "ROW,ROW,...", value_delimiter = ',')]
     only: Vec<String>,
-    /// The seed of the networks and the SVMs; without --seeds, two recipes are also trained with the next two.
+    /// The seed of the networks and the SVMs; without --seeds, two recipes are also trained with the next
+    /// two.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Train every recipe of the table with N seeds, and tell the spread and the mean.

@@ -42,8 +42,8 @@ pub(super) struct Raster {
 }
 
 impl Raster {
-    /// The atoms from `first` on that fit into so many pixels: enlarged where there is room, the more if pixels
-    /// are `small`, and shrunk if there would be too few.
+    /// The atoms from `first` on that fit into so many pixels: enlarged where there is room, the more if
+    /// pixels are `small`, and shrunk if there would be too few.
     pub(super) fn new(atoms: &Atoms, first: usize, width: usize, height: usize, small: bool) -> Self {
         let shape = atoms.shape();
         let left = atoms.iter().len().saturating_sub(first);

@@ -1,6 +1,7 @@
 //! The live view in a terminal: keys, drawing, and pictures by the terminal itself.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -11,6 +12,7 @@ use ratatui::crossterm::cursor::MoveTo;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::{queue, terminal};
 use ratatui::layout::{Rect, Size};
+use wta::picture::Atoms;
 
 use super::colours::Colours;
 use super::dictionary::Raster;
@@ -141,19 +143,31 @@ struct Display {
     terminal: Terminal<CrosstermBackend<io::Stdout>>,
     /// The pixels of a cell, if the terminal has said so.
     cell: Option<Size>,
-    /// What was drawn last, and where.
-    picture: Option<(Rect, String)>,
+    /// The picture that is shown.
+    picture: Option<Picture>,
+}
+
+/// What a picture shows, and where.
+struct Picture {
+    area: Rect,
+    atoms: Arc<Atoms>,
+    first_atom: usize,
+}
+
+impl PartialEq for Picture {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = Arc::ptr_eq(&self.atoms, &other.atoms);
+        is_same && (self.area, self.first_atom) == (other.area, other.first_atom)
+    }
 }
 
 impl Display {
     fn draw(&mut self, view: &mut View, seen: &Seen) -> io::Result<()> {
         let mut area = None;
         self.terminal.draw(|frame| area = view.draw(seen, frame))?;
-        let cell = self.cell();
         let picture = area.filter(|area| !area.is_empty()).and_then(|area| {
-            let (width, height) = (area.width * cell.width, area.height * cell.height);
-            let raster = view.picture(seen, width.into(), height.into())?;
-            Some((area, sixels(&raster)?))
+            let atoms = Arc::clone(view.atoms(seen)?);
+            Some(Picture { area, atoms, first_atom: view.first_atom })
         });
         if picture == self.picture {
             return Ok(());
@@ -162,11 +176,17 @@ impl Display {
             // What lies below a picture has not changed, and would not be drawn over it.
             self.clear()?;
         }
+        let cell = self.cell();
+        let sixels = picture.as_ref().and_then(|Picture { area, atoms, .. }| {
+            let pixels = |cells: u16, cell: u16| usize::from(cells) * usize::from(cell);
+            let (width, height) = (pixels(area.width, cell.width), pixels(area.height, cell.height));
+            sixels(&view.picture(atoms, width, height))
+        });
         // Again, as the title says how many atoms the picture has.
         self.terminal.draw(|frame| {
             view.draw(seen, frame);
         })?;
-        if let Some((area, sixels)) = &picture {
+        if let (Some(Picture { area, .. }), Some(sixels)) = (&picture, sixels) {
             let out = self.terminal.backend_mut();
             queue!(out, MoveTo(area.x, area.y))?;
             out.write_all(sixels.as_bytes())?;

@@ -1,5 +1,5 @@
-//! The exit codes: each is made, and docs/exit-codes.md has each. That of a job that can be put into the queue
-//! again is made in std-host/mpi/tests.
+//! The exit codes: each is made, and docs/exit-codes.md has each. That of a job that can be put into the
+//! queue again is made in std-host/mpi/tests.
 
 use std::fs;
 use std::path::Path;
