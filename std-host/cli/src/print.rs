@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::exit::FAILED;
 use crate::log::{self, Failure, Message};
 use crate::screen;
-use crate::volume;
 
 /// What errors begin with: the program's name; of several processes, which one it is, too.
 static SPEAKER: RwLock<String> = RwLock::new(String::new());
@@ -31,9 +30,9 @@ pub(crate) fn complain(code: u8, sentence: &str) {
     write(&(one_line(&format!("{speaker}: {sentence}")) + "\n"));
 }
 
-/// Prints a message to standard error, unless the program is to be quiet.
+/// Prints a result to standard error, because standard output has another one.
 pub(crate) fn say(text: &str) {
-    if !volume::is_quiet() && !log::has_stderr() {
+    if !log::has_stderr() {
         write(text);
     }
 }

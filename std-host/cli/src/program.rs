@@ -107,7 +107,7 @@ pub fn wta() -> ExitCode {
 fn run(program: Program) -> Result<()> {
     signals::watch(&STOP, Signals::ALONE)?;
     if let Command::Train(arguments) = &program.command {
-        arguments.begin_log(true)?;
+        arguments.open_log(true)?;
     }
     let isa = program.settings.start(0)?;
     let context = Context { isa, stop: &STOP, ranks: None };

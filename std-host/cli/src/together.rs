@@ -192,7 +192,7 @@ fn agree_on_command(program: &std::result::Result<Program, clap::Error>, job: &d
 fn run(program: Program, job: &Arc<dyn Job>) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     if let Command::Train(arguments) = &program.command {
-        arguments.begin_log(job.rank() == 0)?;
+        arguments.open_log(job.rank() == 0)?;
     }
     let isa = program.settings.start((processors / job.here()).max(1))?;
     let ranks: Arc<dyn Ranks> = Arc::<dyn Job>::clone(job);

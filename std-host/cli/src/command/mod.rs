@@ -19,4 +19,5 @@ mod reconstruct;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod train;
+mod train_log;
 pub(crate) mod watch;

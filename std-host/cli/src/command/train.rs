@@ -1,18 +1,16 @@
 //! `wta train`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::Result;
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
 use wta::data::Split;
 use wta::run::Run;
 use wta::train::{Options, Outcome, train_into};
 
+use super::train_log::LogArguments;
 use crate::context::Context;
 use crate::load::{patches, samples};
-use crate::log;
-use crate::output;
 use crate::recipe::{NameOrPath, resolve};
 
 /// Arguments of `wta train`.
@@ -52,59 +50,15 @@ pub(crate) struct Arguments {
     /// most this many MiB; otherwise compute them anew for every batch.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
-    /// Say what the training does for machines, as JSON with one object a line, on standard error instead of
-    /// the progress.
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    log: Option<LogFormat>,
-    /// With --log, write that to the end of this file instead; `-` is standard output.
-    #[arg(long, value_name = "FILE", requires = "log")]
-    log_to: Option<PathBuf>,
-}
-
-/// `--log`.
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Json,
+    #[command(flatten)]
+    log: LogArguments,
 }
 
 impl Arguments {
-    /// Begins the log, if one is wanted; of several processes, the first one has it.
-    pub(crate) fn begin_log(&self, is_first: bool) -> Result<()> {
-        let to = self.log_to.as_deref();
-        if self.log.is_none() || !is_first && to.is_some() {
-            return Ok(());
-        }
-        if let Some(to) = to {
-            let recipe = Path::new(&self.recipe);
-            output::expect_apart(&[to], &[recipe], &Run::new(&self.run))?;
-        }
-        log::begin(to)
+    /// Opens the log, if one is wanted.
+    pub(crate) fn open_log(&self, is_first: bool) -> Result<()> {
+        self.log.open(&self.recipe, &self.run, is_first)
     }
-}
-
-/// The fields of the log's event `begin`.
-#[derive(Serialize)]
-struct Began<'a> {
-    version: &'a str,
-    recipe: &'a str,
-    run: String,
-    seed: u64,
-    epochs: usize,
-    samples: usize,
-    isa: String,
-    threads: usize,
-    processes: usize,
-    resume: bool,
-}
-
-/// The fields of the log's event `end`.
-#[derive(Serialize)]
-struct Ended {
-    checksum: String,
-    loss: f64,
-    held_out_loss: Option<f64>,
-    dead_share: f64,
-    seconds: f64,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
@@ -117,40 +71,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let from = arguments.from.as_ref().map(Run::new);
     let (patches, from, ranks) = (patches.as_ref(), from.as_ref(), context.ranks.as_ref());
     let options = Options { isa: context.isa, memory, patches, from, ranks };
-    if context.is_first() {
-        log::event(
-            "begin",
-            Began {
-                version: env!("CARGO_PKG_VERSION"),
-                recipe: &recipe.name,
-                run: arguments.run.display().to_string(),
-                seed: recipe.training.seed,
-                epochs: recipe.training.epochs,
-                samples: samples.len(),
-                isa: context.isa.to_string(),
-                threads: rayon::current_num_threads(),
-                processes: ranks.map_or(1, |ranks| ranks.size()),
-                resume: arguments.resume,
-            },
-        );
-    }
+    arguments.log.begin(&recipe, &run, samples.len(), arguments.resume, context);
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
     if !context.is_first() {
         return Ok(());
     }
     super::show::dictionary(&run, &trained)?;
-    log::event(
-        "end",
-        Ended {
-            checksum: format!("{:08x}", outcome.checksum),
-            loss: outcome.loss,
-            held_out_loss: outcome.held_out_loss,
-            dead_share: outcome.dead_share,
-            seconds: outcome.seconds,
-        },
-    );
     let told = format!("{}run: {}\n", report(&outcome), arguments.run.display());
-    output::report(&arguments.log_to.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &told)
+    arguments.log.end(&outcome, &told)
 }
 
 /// What came of a training.
