@@ -2,6 +2,7 @@
 //! and asks whether to stop.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,12 @@ pub trait Observer: Sync {
     /// An epoch has ended; there are `epochs` in all.
     fn epoch(&self, epoch: &EpochMetrics, epochs: usize) {
         let _ = (epoch, epochs);
+    }
+
+    /// A training has saved its state in this file, after `step` of `steps` steps of a layer, and can be
+    /// resumed from there.
+    fn saved(&self, checkpoint: &Path, step: u64, steps: u64) {
+        let _ = (checkpoint, step, steps);
     }
 
     /// The progress of an SVM's training, about ten times a second. The default passes it on as a
@@ -121,6 +128,21 @@ pub struct EpochMetrics {
     pub rate: f64,
     /// Wall-clock time of the epoch.
     pub seconds: f64,
+}
+
+impl EpochMetrics {
+    /// The index of the epoch with the smallest held-out loss, the first of several; `None` without held-out
+    /// samples.
+    pub fn best(epochs: &[Self]) -> Option<usize> {
+        let losses = epochs.iter().map(|row| row.held_out_loss).enumerate();
+        let losses = losses.filter_map(|(index, loss)| Some((index, loss?)));
+        losses.reduce(|best, next| if next.1 < best.1 { next } else { best }).map(|(index, _)| index)
+    }
+
+    /// Whether the held-out loss has not fallen for the last `patience` epochs.
+    pub fn have_lost_patience(epochs: &[Self], patience: usize) -> bool {
+        Self::best(epochs).is_some_and(|best| epochs.len() - 1 - best >= patience)
+    }
 }
 
 /// The progress of an SVM's training.

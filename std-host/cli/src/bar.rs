@@ -2,14 +2,18 @@
 //! stderr; results go to stdout, and not through this file.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use wta::{EpochMetrics, Observer};
 
+use crate::log::{self, Message};
 use crate::print::one_line;
 use crate::signals::Stop;
+use crate::volume;
 
 /// Without a terminal, a long phase prints a line this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -20,6 +24,8 @@ pub(crate) struct Bar {
     /// Set by Ctrl-C.
     stop: &'static Stop,
     plain: Mutex<Plain>,
+    /// Whether all of it is in the log, too.
+    is_logged: bool,
 }
 
 struct Plain {
@@ -28,14 +34,20 @@ struct Plain {
     done: u64,
     total: u64,
     last: Instant,
+    begun: Instant,
 }
 
 impl Bar {
-    /// A bar on the terminal, or plain lines if stderr is not a terminal.
+    /// A bar on the terminal, or plain lines if stderr is not a terminal; nothing if the program is quiet or
+    /// the log has stderr.
     pub(crate) fn stderr(stop: &'static Stop) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
-        let mut progress = Self::lines(Box::new(std::io::stderr()), stop);
-        progress.bar = bar;
+        let is_silent = volume::is_quiet() || log::has_stderr();
+        let out: Box<dyn Write + Send> =
+            if is_silent { Box::new(std::io::sink()) } else { Box::new(std::io::stderr()) };
+        let mut progress = Self::lines(out, stop);
+        let has_bar = !is_silent && std::io::stderr().is_terminal();
+        progress.bar = has_bar.then(|| ProgressBar::new(0));
+        progress.is_logged = true;
         progress
     }
 
@@ -46,12 +58,38 @@ impl Bar {
 
     /// Plain lines to a writer.
     fn lines(out: Box<dyn Write + Send>, stop: &'static Stop) -> Self {
-        let plain = Plain { out, name: String::new(), done: 0, total: 0, last: Instant::now() };
-        Self { bar: None, stop, plain: Mutex::new(plain) }
+        let (name, now) = (String::new(), Instant::now());
+        let plain = Plain { out, name, done: 0, total: 0, last: now, begun: now };
+        Self { bar: None, stop, plain: Mutex::new(plain), is_logged: false }
     }
 
     fn plainly(&self, change: impl FnOnce(&mut Plain)) {
         change(&mut self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    fn log(&self, event: &str, fields: impl Serialize) {
+        if self.is_logged {
+            log::event(event, fields);
+        }
+    }
+
+    /// A line for those who want to know more.
+    pub(crate) fn detail(&self, line: &str) {
+        if volume::is_verbose() {
+            self.note(line);
+        }
+    }
+
+    /// Prints a line that stays.
+    fn line(&self, line: &str) {
+        let line = &one_line(line);
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => self.plainly(|plain| {
+                plain.last = Instant::now();
+                let _ = writeln!(plain.out, "{line}");
+            }),
+        }
     }
 }
 
@@ -75,7 +113,9 @@ impl Observer for Bar {
         self.plainly(|plain| {
             (plain.name, plain.done, plain.total) = (name.to_owned(), 0, total);
             plain.last = Instant::now();
+            plain.begun = plain.last;
         });
+        self.log("phase", Begun { phase: name, total });
     }
 
     fn advance(&self, steps: u64) {
@@ -105,19 +145,18 @@ impl Observer for Bar {
     }
 
     fn note(&self, line: &str) {
-        let line = &one_line(line);
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => self.plainly(|plain| {
-                plain.last = Instant::now();
-                let _ = writeln!(plain.out, "{line}");
-            }),
-        }
+        self.log("note", Message { message: line });
+        self.line(line);
+    }
+
+    fn saved(&self, checkpoint: &Path, step: u64, steps: u64) {
+        self.log("checkpoint", Saved { path: &checkpoint.display().to_string(), step, steps });
     }
 
     fn epoch(&self, epoch: &EpochMetrics, epochs: usize) {
         self.status(&format!("epoch {}/{epochs} loss {:.4}", epoch.epoch, epoch.loss));
-        self.note(&format!(
+        self.log("epoch", Epoch { metrics: epoch, epochs });
+        self.line(&format!(
             "epoch {}/{epochs}: loss {:.4}, {}dead atoms {:.1}%, {}{:.1} s",
             epoch.epoch,
             epoch.loss,
@@ -133,11 +172,39 @@ impl Observer for Bar {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+        let mut ended = None;
+        self.plainly(|plain| ended = Some((std::mem::take(&mut plain.name), plain.begun.elapsed())));
+        if let Some((name, took)) = ended.filter(|(name, _)| !name.is_empty()) {
+            self.detail(&format!("{name}: {:.1} s", took.as_secs_f64()));
+        }
     }
 
     fn should_stop(&self) -> bool {
         self.stop.is_set()
     }
+}
+
+/// The fields of the log's event `phase`.
+#[derive(Serialize)]
+struct Begun<'a> {
+    phase: &'a str,
+    total: u64,
+}
+
+/// The fields of the log's event `epoch`.
+#[derive(Serialize)]
+struct Epoch<'a> {
+    #[serde(flatten)]
+    metrics: &'a EpochMetrics,
+    epochs: usize,
+}
+
+/// The fields of the log's event `checkpoint`.
+#[derive(Serialize)]
+struct Saved<'a> {
+    path: &'a str,
+    step: u64,
+    steps: u64,
 }
 
 /// `12.3% unexplained, 3.5 active, `

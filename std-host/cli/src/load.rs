@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 /// one has it.
 pub(crate) fn run_of(folder: &Path, context: &Context, bar: &Bar) -> Run {
     let run = Run::new(folder);
+    bar.detail(&format!("reading the run {}", folder.display()));
     if !context.is_first() {
         return run;
     }
@@ -65,5 +66,12 @@ fn dataset(recipe: &Recipe, data: Option<&Path>, split: Split, bar: &Bar) -> Res
             return Err(Error::Usage(format!("recipe {name} needs --data with the folder of its data set")));
         }
     };
+    if !folder.as_os_str().is_empty() {
+        let split = match split {
+            Split::Train => "training",
+            Split::Test => "test",
+        };
+        bar.detail(&format!("reading {split} samples of {} from {}", recipe.name, folder.display()));
+    }
     Ok(load(&recipe.data.set, folder, split, bar)?)
 }

@@ -13,11 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use signal_hook::{consts::SIGABRT, flag, low_level};
+use signal_hook::{consts::SIGABRT, flag};
 use wta::memory::{limit, resident};
 
-/// The exit code of an error.
-const FAILED: i32 = 1;
+use crate::exit::{self, FAILED};
 
 /// With less than this left, the program ends.
 const LEAST: u64 = 40 << 20;
@@ -36,7 +35,7 @@ pub(crate) fn most() -> Option<u64> {
 
 /// Watches over memory from now on. `most` bounds what the program may take, in bytes.
 pub(crate) fn watch(most: Option<u64>) -> io::Result<()> {
-    flag::register_conditional_shutdown(SIGABRT, FAILED, Arc::new(AtomicBool::new(true)))?;
+    flag::register_conditional_shutdown(SIGABRT, FAILED.into(), Arc::new(AtomicBool::new(true)))?;
     if let Some(most) = most {
         limit::set_limit(most);
     }
@@ -46,9 +45,10 @@ pub(crate) fn watch(most: Option<u64>) -> io::Result<()> {
                 std::thread::sleep(EVERY);
             }
             crate::print::complain(
+                FAILED,
                 "out of memory: this process has used up what it may take; raise its limit, or ask for less",
             );
-            low_level::exit(FAILED);
+            exit::at_once(FAILED);
         })?;
     }
     Ok(())

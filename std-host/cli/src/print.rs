@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use crate::error::{Error, Result};
+use crate::exit::FAILED;
+use crate::log::{self, Failure, Message};
+use crate::screen;
 
 /// What errors begin with: the program's name; of several processes, which one it is, too.
 static SPEAKER: RwLock<String> = RwLock::new(String::new());
@@ -14,20 +17,38 @@ pub(crate) fn speak_as(name: String) {
     *SPEAKER.write().unwrap_or_else(PoisonError::into_inner) = name;
 }
 
-/// Prints an error to standard error, as one line that begins with who has it.
-pub(crate) fn complain(sentence: &str) {
+/// Prints the error that ends the program with this exit code to standard error, as one line that begins with
+/// who has it.
+pub(crate) fn complain(code: u8, sentence: &str) {
+    let kind = if code == FAILED { "error" } else { "interrupted" };
+    log::event(kind, Failure { message: sentence, exit_code: code });
+    if log::has_stderr() {
+        return;
+    }
+    // What is printed on the screen of a live view is gone with it.
+    screen::give_back();
     let speaker = SPEAKER.read().unwrap_or_else(PoisonError::into_inner).clone();
-    tell(&format!("{speaker}: {sentence}"));
+    write(&(one_line(&format!("{speaker}: {sentence}")) + "\n"));
 }
 
-/// Prints a message to standard error. If nobody reads it, it is dropped.
+/// Prints a result to standard error, because standard output has another one.
 pub(crate) fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    if !log::has_stderr() {
+        write(text);
+    }
 }
 
 /// Prints a sentence that may quote what somebody else wrote to standard error, as one line.
 pub(crate) fn tell(sentence: &str) {
-    say(&(one_line(sentence) + "\n"));
+    log::event("note", Message { message: sentence });
+    if !log::has_stderr() {
+        write(&(one_line(sentence) + "\n"));
+    }
+}
+
+/// Writes to standard error. If nobody reads it, it is dropped.
+fn write(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// The longest sentence, in characters.

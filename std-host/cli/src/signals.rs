@@ -10,15 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level;
 
 use crate::error::{Error, Result};
-
-/// The exit code after Ctrl-C.
-pub(crate) const INTERRUPTED: u8 = 130;
-
-/// The exit code of a job that the system ended and that can be put into the queue again.
-pub(crate) const REQUEUE: u8 = 75;
+use crate::exit::{self, INTERRUPTED, REQUEUE};
 
 /// How long the flag may go unseen.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -95,13 +89,13 @@ pub(crate) fn watch(stop: &'static Stop, signals: Signals) -> Result<()> {
             // Of two, the one that does not ask for another try.
             stop.code.fetch_max(code, Ordering::Relaxed);
             if stop.flag.swap(true, Ordering::Relaxed) && code != REQUEUE {
-                low_level::exit(code.into());
+                exit::at_once(code);
             }
             std::thread::spawn(move || {
                 std::thread::sleep(PATIENCE);
                 if !stop.looked.load(Ordering::Relaxed) {
-                    crate::print::complain("interrupted");
-                    low_level::exit(code.into());
+                    crate::print::complain(code, "interrupted");
+                    exit::at_once(code);
                 }
             });
         }

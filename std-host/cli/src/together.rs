@@ -16,12 +16,10 @@ use crate::bug;
 use crate::command;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::exit::{self, FAILED, INTERRUPTED, REQUEUE};
 use crate::print;
 use crate::settings::Settings;
-use crate::signals::{self, INTERRUPTED, REQUEUE, Signals, Stop};
-
-/// The exit code of an error.
-const FAILED: u8 = 1;
+use crate::signals::{self, Signals, Stop};
 
 /// How long a process waits before it tells its error: so long, the first one may tell the same, and end all.
 const AFTER_THE_FIRST: Duration = Duration::from_secs(2);
@@ -134,18 +132,20 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
     print::speak_as("wta-mpi".to_owned());
     // Before MPI starts, which takes long enough for a signal to arrive.
     if let Err(error) = signals::watch(&STOP, Signals::QUEUED) {
-        print::complain(&error.to_string());
-        return ExitCode::FAILURE;
+        print::complain(FAILED, &error.to_string());
+        return ExitCode::from(FAILED);
     }
     let program = match parse() {
-        Err(error) if NUMBERS.iter().all(|name| std::env::var_os(name).is_none()) => return explain(&error),
+        Err(error) if NUMBERS.iter().all(|name| std::env::var_os(name).is_none()) => {
+            return exit::explained(&error);
+        }
         program => program,
     };
     let job = match start() {
         Ok(job) => job,
         Err(problem) => {
-            print::complain(&problem);
-            return ExitCode::FAILURE;
+            print::complain(FAILED, &problem);
+            return ExitCode::from(FAILED);
         }
     };
     if job.rank() > 0 {
@@ -155,8 +155,8 @@ pub fn wta_mpi(start: impl FnOnce() -> std::result::Result<Arc<dyn Job>, String>
     let known = agree_on_command(&program, &*job);
     let program = match (known, program) {
         (Ok(()), Ok(program)) => program,
-        (Ok(()), Err(error)) if job.rank() == 0 => return explain(&error),
-        (Ok(()), Err(error)) => return ExitCode::from(error.exit_code() as u8),
+        (Ok(()), Err(error)) if job.rank() == 0 => return exit::explained(&error),
+        (Ok(()), Err(error)) => return exit::of_arguments(&error),
         (Err(error), _) => return end(&error, &*job),
     };
     match bug::caught(|| run(program, &job)) {
@@ -170,13 +170,6 @@ fn parse() -> std::result::Result<Program, clap::Error> {
     let threads = "Threads of each process [default: the machine's processors, divided by its processes]";
     let known = Program::command().mut_arg("threads", |threads_of| threads_of.help(threads));
     known.try_get_matches().and_then(|found| Program::from_arg_matches(&found))
-}
-
-/// Prints a help, or what is wrong with the arguments.
-fn explain(error: &clap::Error) -> ExitCode {
-    // Where nobody reads it, nothing can be said.
-    let _ = error.print();
-    ExitCode::from(error.exit_code() as u8)
 }
 
 /// `Ok` if all processes have the same version and were given the same command, or made the same mistake.
@@ -198,6 +191,9 @@ fn agree_on_command(program: &std::result::Result<Program, clap::Error>, job: &d
 
 fn run(program: Program, job: &Arc<dyn Job>) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
+    if let Command::Train(arguments) = &program.command {
+        arguments.open_log(job.rank() == 0)?;
+    }
     let isa = program.settings.start((processors / job.here()).max(1))?;
     let ranks: Arc<dyn Ranks> = Arc::<dyn Job>::clone(job);
     agree(&*ranks, &[Fact::new("instruction set", isa)])?;
@@ -216,7 +212,7 @@ fn end(error: &Error, job: &dyn Job) -> ExitCode {
     if error.is_agreed() {
         // The first process may still be saving: nobody ends it.
         if is_first {
-            print::complain(&error.to_string());
+            print::complain(code, &error.to_string());
         }
         return ExitCode::from(code);
     }
@@ -225,7 +221,7 @@ fn end(error: &Error, job: &dyn Job) -> ExitCode {
     } else {
         thread::sleep(AFTER_THE_FIRST);
     }
-    print::complain(&error.to_string());
+    print::complain(code, &error.to_string());
     job.abort(code)
 }
 

@@ -3,13 +3,13 @@
 use rayon::prelude::*;
 use wta_core::{Parameters, Shape, Size};
 
-use super::image::{self, Picture};
+use super::image::{self, Picture, expect_finite};
 use super::lines;
 use crate::data::Form;
 use crate::encode::LayerLink;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::interleaved;
-use crate::run::Trained;
+use crate::run::{Run, Trained};
 
 /// The most atoms in a picture of the dictionary.
 const MOST_ATOMS: usize = 1024;
@@ -51,13 +51,39 @@ pub(super) fn first_atoms_of(trained: &Trained, image: Shape, most: usize) -> Re
 }
 
 /// Atoms as images, one after the other, with their channels last.
-struct Atoms {
+#[derive(Clone, Debug)]
+pub struct Atoms {
     shape: Shape,
     count: usize,
     values: Vec<f32>,
 }
 
 impl Atoms {
+    /// The first atoms of a run's model, at most `most`. Learnt preprocessing, which may be large, is not
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`](crate::Error::Run) if there is no model; also as for [`dictionary`].
+    pub fn read(run: &Run, most: usize) -> Result<Self> {
+        let image = run.sample_shape()?.or(run.recipe()?.data.set.image_shape());
+        let image = image.ok_or_else(|| Error::UnknownShape { folder: run.folder().to_path_buf() })?;
+        let trained = Trained::without_preprocess(run, image)?;
+        let atoms = Self::of(&trained, image, most)?;
+        expect_finite(&atoms.values)?;
+        Ok(atoms)
+    }
+
+    /// The shape of an atom as an image.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Each atom, with its channels last.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact(self.shape.len().max(1))
+    }
+
     /// The first atoms of a trained layer, at most `most`.
     fn of(trained: &Trained, image: Shape, most: usize) -> Result<Self> {
         let parameters = Parameters::new(trained.network(), &trained.parameters)?;

@@ -10,7 +10,7 @@ mod samples;
 mod scores;
 mod tiles;
 
-pub use atoms::{dictionary, first_atoms};
+pub use atoms::{Atoms, dictionary, first_atoms};
 pub use exciting::exciting;
 pub use image::{Picture, Shades};
 pub use reconstructions::Reconstructions;

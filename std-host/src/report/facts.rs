@@ -134,7 +134,7 @@ impl Facts {
 fn device(run: &Run, shape: wta_core::Shape) -> Result<String> {
     let source = Source::load(run, Some(shape))?;
     let file = export::model(&source, Options { decoder: true })?;
-    export::table(&file, &source.trained.resolved)
+    Ok(export::costs(&file, &source.trained.resolved)?.to_string())
 }
 
 fn spread(error: f64, record: &Record) -> String {

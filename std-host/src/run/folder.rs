@@ -28,8 +28,9 @@ pub(super) const TRAINING: &str = ".lock";
 pub(super) const EVALUATION: &str = ".lock-eval";
 
 /// All files that a run folder may hold; the recipe last.
-pub(super) const FILES: [&str; 16] = [
+pub(super) const FILES: [&str; 17] = [
     "report.html",
+    "progress.json",
     "mistakes.png",
     "reconstruction.json",
     "atoms.csv",

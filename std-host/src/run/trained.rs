@@ -53,6 +53,16 @@ impl Trained {
     ///
     /// As for [`Run::model`] and [`Preprocess::load`].
     pub fn load(run: &Run, resolved: Arc<Resolved>) -> Result<Self> {
+        Self::load_layers(run, resolved, true)
+    }
+
+    /// Loads a run's network for images of this shape, for pictures of its atoms alone: without the learnt
+    /// preprocessing, which may be larger than the network.
+    pub(crate) fn without_preprocess(run: &Run, image: Shape) -> Result<Self> {
+        Self::load_layers(run, run.recipe()?.resolve(image)?.into(), false)
+    }
+
+    fn load_layers(run: &Run, resolved: Arc<Resolved>, preprocesses: bool) -> Result<Self> {
         let path = run.file("model.safetensors");
         let (SavedModel { parameters, input_scale, thresholds }, links) =
             run.linked_model(&resolved.network())?;
@@ -61,17 +71,22 @@ impl Trained {
                 run.below().expect_recipe(recipe)?;
                 let scale = input_scale
                     .ok_or_else(|| Error::file(&path, "has no tensor input.scale; train again"))?;
-                let trained = Self::load(&run.below(), Arc::clone(below))?;
+                let trained = Self::load_layers(&run.below(), Arc::clone(below), preprocesses)?;
                 links.expect_below(&path, trained.checksum())?;
                 Some(Box::new(Below { trained, scale }))
             }
             _ => None,
         };
         let preprocess = match &below {
-            None => Arc::new(Preprocess::load(run.folder(), resolved.recipe(), resolved.image())?),
+            None if preprocesses => {
+                Arc::new(Preprocess::load(run.folder(), resolved.recipe(), resolved.image())?)
+            }
+            None => Arc::new(Preprocess::none(resolved.image())),
             Some(below) => Arc::clone(&below.trained.preprocess),
         };
-        links.expect_preprocess(&path, preprocess.checksum().as_deref())?;
+        if preprocesses {
+            links.expect_preprocess(&path, preprocess.checksum().as_deref())?;
+        }
         let wants = resolved.recipe().dictionary.thresholds;
         if wants && thresholds.is_none() {
             let sentence = "has no thresholds, which its recipe asks for: train again";

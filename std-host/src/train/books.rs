@@ -116,11 +116,8 @@ impl<'a> Books<'a> {
 
     /// Whether the held-out loss has not fallen for as many epochs as the recipe waits.
     fn has_lost_patience(&self, step: u64) -> bool {
-        let (Some(patience), Some(best)) = (self.resolved.recipe().training.patience, self.best_epoch())
-        else {
-            return false;
-        };
-        step.is_multiple_of(self.batches()) && self.epochs.len() - 1 - best >= patience
+        let lost = |patience| EpochMetrics::have_lost_patience(&self.epochs, patience);
+        step.is_multiple_of(self.batches()) && self.resolved.recipe().training.patience.is_some_and(lost)
     }
 
     /// If the training ends because of that, a line that says so.
@@ -133,9 +130,7 @@ impl<'a> Books<'a> {
 
     /// The index of the epoch with the smallest held-out loss, the first of several.
     fn best_epoch(&self) -> Option<usize> {
-        let losses = self.epochs.iter().map(|row| row.held_out_loss).enumerate();
-        let losses = losses.filter_map(|(index, loss)| Some((index, loss?)));
-        losses.reduce(|best, next| if next.1 < best.1 { next } else { best }).map(|(index, _)| index)
+        EpochMetrics::best(&self.epochs)
     }
 
     /// Whether the weights of the best epoch are kept, and not the last ones.

@@ -9,6 +9,7 @@ mod checkpoint;
 mod held_out;
 mod images;
 mod initial;
+mod journal;
 mod learnt;
 mod options;
 mod place;
@@ -48,6 +49,7 @@ use crate::recipe::{Recipe, Resolved};
 use crate::run::common::{facts_of_samples, facts_of_work};
 use crate::run::{Below, Run, RunLock, SampleKind, Trained};
 use held_out::Partition;
+use journal::Journal;
 use place::Place;
 use probabilities::expect_probabilities;
 use session::Session;
@@ -151,9 +153,14 @@ fn run(
 ) -> Result<(Trained, Outcome)> {
     let (start, team) = (Instant::now(), Team::of(options.ranks));
     let layer = Layer::plan(recipe.resolve(samples.image_shape())?.into(), samples, options.patches)?;
+    let journal = place.run().map(|run| Journal::new(observer, run));
+    let observer = journal.as_ref().map_or(observer, |journal| journal as &dyn Observer);
     let result = layer.train(&team, &place, options, observer);
     if let (Err(error), Some(run)) = (&result, place.run()) {
         forget(error, run);
+    }
+    if let Some(journal) = &journal {
+        journal.close(&result);
     }
     let (trained, outcome) = result.map_err(|error| match (error, place.run()) {
         (Error::Interrupted(Interrupted::Preprocessing | Interrupted::LayersBelow), None) => {

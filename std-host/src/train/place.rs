@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
+use crate::observer::Observer;
 use crate::recipe::Recipe;
 use crate::run::{Run, RunLock};
 
@@ -68,6 +69,13 @@ impl Place {
         match self {
             Self::Memory => None,
             Self::Folder { run, .. } => Some(run),
+        }
+    }
+
+    /// Tells that the checkpoint of such a step has been saved, if there is one.
+    pub(super) fn tell_saved(&self, step: u64, steps: u64, observer: &dyn Observer) {
+        if let Some(run) = self.run() {
+            observer.saved(&run.checkpoint(), step, steps);
         }
     }
 

@@ -181,6 +181,7 @@ impl<'a> Session<'a> {
             }
             if self.team.any_says(observer.should_stop())? && !self.is_done {
                 self.save_checkpoint()?;
+                self.place.tell_saved(self.trainer.step, training.steps, observer);
                 observer.end();
                 let (step, steps) = (self.trainer.step, training.steps);
                 let folder = self.place.folder().map(Path::to_path_buf);
@@ -356,6 +357,7 @@ impl<'a> Session<'a> {
             books.push(row);
             let survived = vec![0; progress.survived.len()];
             books.save(&whole, Progress { step, epoch_loss: 0.0, survived })?;
+            self.place.tell_saved(step, self.training.steps, observer);
             revived = revives.then(|| whole.into_owned());
         }
         self.epoch_loss = 0.0;

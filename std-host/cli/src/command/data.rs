@@ -23,6 +23,7 @@ Examples:
   wta data ~/data --fetch svhn --from http://mirror.example/housenumbers")]
 pub(crate) struct Arguments {
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/`, folders of pictures, and arrays.
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Download this data set into the folder.
     #[arg(long, value_enum, value_name = "SET")]

@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     ))?;
     let options = Options { isa: context.isa, ..Options::default() };
     let (trained, outcome) = train_locked(&lock, false, recipe, &train, options, &bar)?;
-    train::report(&outcome)?;
+    print(&train::report(&outcome))?;
     let pictured = test.as_ref().unwrap_or(&train);
     let pictures = show::pictures(&run, &trained, pictured, PICTURED, context.isa)?;
     judge(&subject, &run, &trained, (&train, test.as_ref()), context, &bar)?;

@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     /// Training steps.
     #[arg(long, value_name = "N", default_value_t = Options::default().steps)]
     steps: u64,
-    /// Windows in a training step.
+    /// Samples in a training step, which are windows.
     #[arg(long, value_name = "N", default_value_t = Options::default().batch)]
     batch: usize,
     /// Let loudness count: leave each window's mean and deviation in.
@@ -72,14 +72,14 @@ pub(crate) struct Arguments {
     release: u32,
     /// Pass over windows that are quieter than this share of the learnt deviation.
     #[arg(long, value_name = "SHARE", default_value_t = Options::default().quiet)]
-    quiet: f32,
+    silence: f32,
     /// Keep samples within so many deviations.
     #[arg(long, value_name = "X", default_value_t = Options::default().saturation)]
     saturation: f32,
     /// Go on learning at this rate while watching.
     #[arg(long, value_name = "RATE", default_value_t = Options::default().adapting)]
     adapt: f32,
-    /// Of the initial weights.
+    /// The seed of the initial weights.
     #[arg(long, value_name = "N", default_value_t = Options::default().seed)]
     seed: u64,
     /// The share of each normal recording to learn from.
@@ -91,7 +91,7 @@ pub(crate) struct Arguments {
     /// Write pictures, scores, and the state for a device's flash into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print everything as JSON.
+    /// Print JSON instead of text: everything.
     #[arg(long)]
     json: bool,
 }
@@ -140,7 +140,7 @@ impl Arguments {
             needed: self.votes.0,
             of: self.votes.1,
             release: self.release,
-            quiet: self.quiet,
+            quiet: self.silence,
             saturation: self.saturation,
             adapting: self.adapt,
             seed: self.seed,

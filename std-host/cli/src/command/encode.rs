@@ -40,8 +40,8 @@ Examples:
   wta encode --run runs/conv16 --data ~/data --split test --out test.npy
   wta encode --run runs/motions --split train --code trained --sparse --out winners.npz
   wta encode --run runs/motions --inputs new.npy --reconstruct --out made.npy
-  wta encode --run runs/natural --images photo.jpg --out photo.npy
-  wta encode --run runs/natural --images ~/photos --size 224 --stride 4 --pool 3/2,whole --out photos.npy"
+  wta encode --run runs/natural --inputs photo.jpg --out photo.npy
+  wta encode --run runs/natural --inputs ~/photos --size 224 --stride 4 --pool 3/2,whole --out photos.npy"
 )]
 pub(crate) struct Arguments {
     /// The run folder of a trained network.
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     split: Option<SplitName>,
     /// Instead of the recipe's data set: a picture, a folder of pictures, an array (.npy, .npz,
     /// .safetensors), or what else the recipe reads, as tables and recordings.
-    #[arg(long, visible_alias = "inputs", value_name = "PATH", conflicts_with_all = ["data", "split"])]
+    #[arg(long = "inputs", visible_alias = "images", value_name = "PATH", conflicts_with_all = ["data", "split"])]
     images: Option<PathBuf>,
     /// First bring pictures to this size, as in 224 or 240x320 (rows x columns): resize to just cover it, and
     /// crop to the centre [default: as they are].

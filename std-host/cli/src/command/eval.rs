@@ -43,13 +43,13 @@ pub(crate) struct Arguments {
     /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Use only this many labelled training images, the same number of each class.
+    /// Use only this many labelled training samples, the same number of each class.
     #[arg(long, value_name = "N")]
     labels: Option<usize>,
     /// Draw the labels this many times, with seed, seed + 1, ...; print mean and standard deviation.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     draws: u16,
-    /// Seed of the draw of labels, of the held-out images, and of their order in the SVM's training.
+    /// The seed of the draw of labels, of the held-out samples, and of their order in the SVM's training.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Instead of the recipe's pooling: side and stride of the windows, as in 11/6, or 11/6,average for
@@ -63,11 +63,11 @@ pub(crate) struct Arguments {
     /// Instead of the recipe's values of C to choose from, in ascending order.
     #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
     c: Option<Vec<f64>>,
-    /// Print only the error on held-out training images; the test images are not opened and nothing is
+    /// Print only the error on held-out training samples; the test samples are not opened and nothing is
     /// written.
     #[arg(long)]
     validate: bool,
-    /// Print everything as JSON, which is also what eval.json holds.
+    /// Print JSON instead of text: everything, which is also what eval.json holds.
     #[arg(long, conflicts_with = "validate")]
     json: bool,
 }

@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
     /// Write a dictionary into this folder, as SAELens reads it.
     #[arg(long, value_name = "DIR")]
     saelens: Option<PathBuf>,
-    /// What the module and the header are named after: wta_NAME in C, a module NAME in Rust [default: model].
+    /// The name of the module and the header: wta_NAME in C, a module NAME in Rust [default: model].
     #[arg(long, value_name = "NAME")]
     name: Option<Name>,
     /// Leave out the decoder; only training, reconstruction and novelty need it.
@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     /// The shape of a sample, channels x rows x columns, for a run on arrays that does not say it.
     #[arg(long, value_name = "CxHxW", value_parser = shape)]
     shape: Option<Shape>,
-    /// With --int8, the folder that holds `mnist/` and other data sets; not needed for the bundled digits.
+    /// The folder that holds `mnist/` and other data sets, for --int8; not needed for the bundled digits.
     #[arg(long, value_name = "DIR", requires = "int8")]
     data: Option<PathBuf>,
 }

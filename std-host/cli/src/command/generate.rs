@@ -49,8 +49,7 @@ pub(crate) fn run(arguments: &Arguments, mut program: Command) -> Result<()> {
             print(&String::from_utf8_lossy(&script))
         }
         What::Man { folder } => {
-            // The package has another name.
-            program = program.name("wta").bin_name("wta");
+            program = program.bin_name("wta");
             program.build();
             let mut pages = Vec::new();
             collect(&program, &mut pages)?;

@@ -25,7 +25,7 @@ Examples:
 pub(crate) struct Arguments {
     /// The file or the folder.
     data: PathBuf,
-    /// The recipe's name [default: the file's or the folder's].
+    /// The name of the recipe [default: the file's or the folder's].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }

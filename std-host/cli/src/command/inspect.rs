@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Files, or run folders.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Print one JSON array instead of text.
+    /// Print JSON instead of text: one array.
     #[arg(long)]
     json: bool,
 }

@@ -22,3 +22,5 @@ pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod svm;
 pub(crate) mod train;
+mod train_log;
+pub(crate) mod watch;

@@ -29,13 +29,14 @@ pub(crate) struct Arguments {
     /// The folder that holds `mnist/` or `cifar-10-batches-bin/`.
     #[arg(long, value_name = "DIR", required_unless_present = "quick", conflicts_with = "quick")]
     data: Option<PathBuf>,
-    /// The folder to write.
+    /// The run folder to write: one with a run folder for each network.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Only these rows (recipes, few-labels, figure-1, dictionary ...; a wrong name lists all).
     #[arg(long, value_name = "ROW,ROW,...", value_delimiter = ',')]
     only: Vec<String>,
-    /// Seed of the networks and the SVMs; without --seeds, two recipes are also trained with the next two.
+    /// The seed of the networks and the SVMs; without --seeds, two recipes are also trained with the next
+    /// two.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Train every recipe of the table with N seeds, and tell the spread and the mean.

@@ -27,16 +27,16 @@ pub(crate) struct Arguments {
     /// Instead of a recipe: a network to compare with other software and other records.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
-    /// With a recipe: real images, from the folder that holds `mnist/` and other data sets [default: noise].
+    /// The folder that holds `mnist/` and other data sets: with a recipe, for real samples [default: noise].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Images in a step [default: the recipe's, or 100].
+    /// Samples in a training step [default: the recipe's, or 100].
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Measure this many steps and encodings [default: 30, or fewer if they take longer than 10 seconds].
+    /// Training steps, and encodings, to measure [default: 30, or fewer if they take longer than 10 seconds].
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Print one JSON object instead of a table.
+    /// Print JSON instead of a table: one object.
     #[arg(long)]
     json: bool,
 }

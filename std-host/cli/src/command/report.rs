@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     };
     for run in &runs {
         if out != run.file(PAGE) {
-            output::expect_apart(&[&out], &[] as &[&PathBuf], run)?;
+            output::expect_apart(&[&out], &[] as &[&PathBuf], Some(run))?;
         }
     }
     write(&runs, &arguments.data, &out, context)

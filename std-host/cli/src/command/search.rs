@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// for the bundled digits.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The folder for `search.csv` and the training in progress.
+    /// The run folder to write: `search.csv`, and the training in progress.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// A key of the recipe and the values to try, as in TOML; may be repeated.
@@ -51,10 +51,10 @@ pub(crate) struct Arguments {
     /// Try only N of the combinations, drawn by the seed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tries: Option<u32>,
-    /// Instead of the recipe's epochs; in a stack, for every layer.
+    /// The epochs, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Instead of the recipe's seed; in a stack, for every layer.
+    /// The seed, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }

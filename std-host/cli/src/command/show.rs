@@ -27,7 +27,7 @@ samples that excite it most, with their activations. Of pictures, atoms.png show
 
 Examples:
   wta show --run runs/conv16
-  wta show --run runs/conv16 --data ~/data --images 40
+  wta show --run runs/conv16 --data ~/data --samples 40
   wta show --run runs/conv16 --data ~/data --top 8"
 )]
 pub(crate) struct Arguments {
@@ -37,9 +37,9 @@ pub(crate) struct Arguments {
     /// The folder that holds the run's data set [default: the bundled digits, if images are of their size].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Images to reconstruct.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    images: u16,
+    /// Samples to reconstruct.
+    #[arg(long, alias = "images", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    samples: u16,
     /// Also find the N test samples that excite each map most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: Option<u16>,
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let run = run_of(&arguments.run, context, &context.bar());
     let samples = images(&run.recipe()?, arguments, context)?;
     let trained = Trained::open(&run, samples.image_shape())?;
-    let pictures = pictures(&run, &trained, &samples, usize::from(arguments.images), context.isa)?;
+    let pictures = pictures(&run, &trained, &samples, usize::from(arguments.samples), context.isa)?;
     pictures.iter().try_for_each(|path| print(&format!("picture: {}\n", path.display())))?;
     match arguments.top {
         Some(top) => exciting::run(&run, &trained, &samples, usize::from(top), context),

@@ -8,9 +8,9 @@ use wta::data::Split;
 use wta::run::Run;
 use wta::train::{Options, Outcome, train_into};
 
+use super::train_log::LogArguments;
 use crate::context::Context;
 use crate::load::{patches, samples};
-use crate::print::print;
 use crate::recipe::{NameOrPath, resolve};
 
 /// Arguments of `wta train`.
@@ -21,7 +21,8 @@ use crate::recipe::{NameOrPath, resolve};
   wta train mnist-conv16 --data ~/data --run runs/conv16 --resume --epochs 40
   wta train my.toml --data ~/new --run runs/new --from runs/mine
   wta train my.toml --data ~/data --run runs/mine --epochs 3 --seed 7 --threads 2
-  wta train mnist-conv16 --data ~/data --run runs/conv16 --dry-run")]
+  wta train mnist-conv16 --data ~/data --run runs/conv16 --dry-run
+  wta train my.toml --data ~/data --run runs/mine --log json --log-to log.jsonl")]
 pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     #[arg(value_parser = NameOrPath, hide_possible_values = true)]
@@ -33,10 +34,10 @@ pub(crate) struct Arguments {
     /// The run folder to write.
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
     run: Option<PathBuf>,
-    /// Instead of the recipe's epochs; in a stack, for every layer.
+    /// The epochs, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Instead of the recipe's seed; in a stack, for every layer.
+    /// The seed, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Continue from the run's checkpoint; with more --epochs than the run was made with, go on to these.
@@ -44,7 +45,7 @@ pub(crate) struct Arguments {
     resume: bool,
     /// Begin with the weights of another run of such a network, which may have learnt from other samples of
     /// this shape; its preprocessing is kept if the steps are the same.
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Keep preprocessed images and, in a stack, the features of the layer below in memory if they take at
     /// most this many MiB; otherwise compute them anew for every batch.
@@ -53,6 +54,18 @@ pub(crate) struct Arguments {
     /// Say what this training takes and what will not fit, as `wta plan` does, and write nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+impl Arguments {
+    /// Opens the log, if one is wanted. A dry run has none.
+    pub(crate) fn open_log(&self, is_first: bool) -> Result<()> {
+        match &self.run {
+            Some(run) if !self.dry_run => self.log.open(&self.recipe, run, is_first),
+            _ => Ok(()),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
@@ -70,24 +83,26 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let patches = patches(&recipe, data, &bar)?;
     let (patches, from, ranks) = (patches.as_ref(), from.as_ref(), context.ranks.as_ref());
     let options = Options { isa: context.isa, memory, patches, from, ranks };
+    arguments.log.begin(&recipe, &run, samples.len(), arguments.resume, context);
     let (trained, outcome) = train_into(&run, arguments.resume, &recipe, &samples, options, &bar)?;
     if !context.is_first() {
         return Ok(());
     }
     super::show::dictionary(&run, &trained)?;
-    report(&outcome)?;
-    print(&format!("run: {}\n", run.folder().display()))
+    let told = format!("{}run: {}\n", report(&outcome), run.folder().display());
+    arguments.log.end(&outcome, &told)
 }
 
-pub(super) fn report(outcome: &Outcome) -> Result<()> {
+/// What came of a training.
+pub(super) fn report(outcome: &Outcome) -> String {
     if outcome.loss.is_nan() {
-        return print(&format!("initial weights, of no epoch\nweights checksum: {:08x}\n", outcome.checksum));
+        return format!("initial weights, of no epoch\nweights checksum: {:08x}\n", outcome.checksum);
     }
-    print(&format!(
+    format!(
         "trained in {:.1} s: loss {:.4}, dead atoms {:.1}%\nweights checksum: {:08x}\n",
         outcome.seconds,
         outcome.loss,
         100.0 * outcome.dead_share,
         outcome.checksum
-    ))
+    )
 }

@@ -148,6 +148,13 @@ impl Folder {
         entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
     }
 
+    /// The same of the files in a folder that has folders, too.
+    pub(crate) fn snapshot_of_files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let entries = fs::read_dir(self.path(name)).unwrap().map(|entry| entry.unwrap());
+        let files = entries.filter(|entry| entry.path().is_file());
+        files.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
+    }
+
     /// A file of the bundled digits.
     pub(crate) fn bundled(&self, name: &str) -> Vec<u8> {
         fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/digits").join(name)).unwrap()
