@@ -30,8 +30,8 @@ pub(super) fn inspect(path: &Path) -> Result<Finding> {
         let finding = finding.of("a classifier of LIBLINEAR", "`wta svm predict`; liblinear-predict");
         return Ok(match Linear::load(path) {
             Ok(linear) => finding
-                .with("classes", &linear.classes().names().join(", "))
-                .with("features", &linear.model().features.to_string()),
+                .with("classes", linear.classes().names().join(", "))
+                .with("features", linear.model().features.to_string()),
             Err(error) => finding.refused(&error),
         });
     }

@@ -126,8 +126,8 @@ pub fn save_alone(path: &Path, svm: &Model, classes: &[String]) -> Result<()> {
     sealed_with(svm, &columns, classes, &[])?.write_to(path)
 }
 
-/// Reads a classifier that [`save`] or [`save_alone`] wrote, or a version before 0.2, which kept the order of memory and did
-/// not say which features they are.
+/// Reads a classifier that [`save`] or [`save_alone`] wrote, or a version before 0.2, which kept the order of
+/// memory and did not say which features they are.
 ///
 /// # Errors
 ///
