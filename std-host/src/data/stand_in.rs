@@ -1,5 +1,5 @@
-//! Samples in place of a published data set's, for whoever wants to know what work on it takes before its files
-//! are there.
+//! Samples in place of a published data set's, for whoever wants to know what work on it takes before its
+//! files are there.
 
 use wta_core::{Random, Shape};
 

@@ -22,10 +22,11 @@ fn of(_: &Path) -> Option<u64> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_folder_that_is_not_there_yet_has_the_room_of_the_one_above() {
         let folder = tempfile::tempdir().unwrap();

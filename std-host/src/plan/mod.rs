@@ -14,9 +14,9 @@
 //! ```
 //!
 //! The numbers do not come from formulas of their own. Each layer does a few steps on a few samples, with the
-//! code of a training ([`rehearse`](crate::train::rehearse)), and what the process has in use is read from
-//! the operating system. What grows with the number of samples is multiplied. The files are put together, and not
-//! written; the model for a device is exported, with a classifier of zeros.
+//! code of a training ([`rehearse`](crate::train::rehearse)). What the process has in use is read from the
+//! operating system. What grows with the number of samples is multiplied. The files are put together, and
+//! not written; the model for a device is exported, with a classifier of zeros.
 
 pub mod boards;
 mod device;
@@ -274,16 +274,25 @@ mod tests {
     use crate::Dataset;
     use crate::data::DataSource;
     use crate::extent::Extent;
-    use crate::recipe::{self, PreprocessRecipe};
+    use crate::recipe::{self, Architecture, PreprocessRecipe};
 
     /// One step of a layer.
     fn settings() -> Settings<'static> {
         Settings { patience: 0.0, ..Settings::default() }
     }
 
-    /// The recipe with small batches, and whitening that is quick to learn.
+    /// The recipe with few maps, small batches, and whitening that is quick to learn.
     fn small(recipe: &mut Recipe) {
         recipe.training.batch = 4;
+        match &mut recipe.network {
+            Architecture::Convolutional { encoder, .. } => {
+                encoder.iter_mut().for_each(|layer| layer.maps = layer.maps.min(16));
+            }
+            Architecture::FullyConnected { units, .. } => {
+                units.iter_mut().for_each(|units| *units = (*units).min(500));
+            }
+            Architecture::Rbm { hidden, .. } => *hidden = (*hidden).min(500),
+        }
         for step in &mut recipe.preprocess {
             if let PreprocessRecipe::Zca { patch, samples, .. } = step {
                 (*patch, *samples) = (Some(Extent::Square(3)), None);

@@ -1,4 +1,5 @@
-//! What each program takes of flash, RAM, stack and time, against what `std-host/src/plan/costs.toml` records.
+//! What each program takes of flash, RAM, stack and time, against what `std-host/src/plan/costs.toml`
+//! records.
 
 use std::env;
 use std::fs::OpenOptions;

@@ -1,4 +1,5 @@
-//! `wta plan` and `wta train --dry-run`: their numbers against what then happens, and that nothing is written.
+//! `wta plan` and `wta train --dry-run`: their numbers against what then happens, and that nothing is
+//! written.
 
 use std::fs;
 use std::path::Path;
