@@ -240,3 +240,15 @@ fn exit_code(error: &Error, job: &dyn Job) -> u8 {
     // Of two signals, the one that does not ask for another try.
     said.iter().map(|[code, _]| *code).max().filter(|code| *code != 0).unwrap_or(REQUEUE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_says_its_name_and_version() {
+        Program::command().debug_assert();
+        let said = Program::command().render_version();
+        assert_eq!(said, concat!("wta-mpi ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+}
