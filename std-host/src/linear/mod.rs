@@ -6,7 +6,7 @@
 //! use wta::linear::{Examples, Linear, Tally};
 //! use wta::svm::{self, Options, Stop};
 //!
-//! # fn main() -> wta::Result<()> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = std::env::temp_dir().join(format!("wta-linear-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder)?;
 //! let path = folder.join("train.svm");
