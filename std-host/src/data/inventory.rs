@@ -180,8 +180,9 @@ fn broken(error: Error) -> State {
     }
 }
 
-/// The state of a file as the one of this name in a known data set, wherever it lies; `None` if there is no such
-/// file, or nothing is published that it could be compared with. Of MNIST, the name is that without `.gz`.
+/// The state of a file as the one of this name in a known data set, wherever it lies; `None` if there is no
+/// such file, or nothing is published that it could be compared with. Of MNIST, the name is that without
+/// `.gz`.
 pub fn state_of(path: &Path, name: &str) -> Option<State> {
     let known = || MNIST.iter().chain(&SVHN).chain([&CIFAR_10_ARCHIVE]);
     let (_, check) = known().find(|(known, _)| *known == name)?;

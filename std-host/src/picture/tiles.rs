@@ -1,5 +1,5 @@
-//! Small pictures one by one, for pages that arrange them: an atom or a sample each, images with a pixel for each of
-//! their own, signals and vectors as curves.
+//! Small pictures one by one, for pages that arrange them: an atom or a sample each, images with a pixel for
+//! each of their own, signals and vectors as curves.
 
 use wta_core::Shape;
 

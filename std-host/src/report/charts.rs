@@ -8,8 +8,8 @@ use plotters::prelude::*;
 
 use crate::error::{Error, Result};
 
-/// The colours of curves, which people with any colour vision tell apart on light and on dark ground, after Okabe and
-/// Ito. `report.css` has them too.
+/// The colours of curves, which people with any colour vision tell apart on light and on dark ground, after
+/// Okabe and Ito. `report.css` has them too.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

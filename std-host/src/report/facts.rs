@@ -41,8 +41,8 @@ impl Facts {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] if there is no trained run; [`Error::UnknownShape`] if no file says the shape of a sample;
-    /// one sentence if a file is damaged.
+    /// [`Error::Run`] if there is no trained run; [`Error::UnknownShape`] if no file says the shape of a
+    /// sample; one sentence if a file is damaged.
     pub(super) fn read(run: &Run, shape: Option<wta_core::Shape>) -> Result<Self> {
         let recipe = run.recipe()?;
         let known = match shape {

@@ -25,8 +25,8 @@ struct Page<'a> {
 /// # Examples
 ///
 /// ```
-/// let page = wta::report::markdown("Results", "# Results\n\n| a | b |\n| - | - |\n| 1 | 2 |\n", ".".as_ref())?;
-/// assert!(page.contains("<td>1</td>"));
+/// let page = wta::report::markdown("Results", "# Results\n\n| a | b |\n| - | - |\n| 1 | 2 |\n",
+/// ".".as_ref())?; assert!(page.contains("<td>1</td>"));
 /// # Ok::<(), wta::Error>(())
 /// ```
 pub fn markdown(title: &str, text: &str, folder: &Path) -> Result<String> {

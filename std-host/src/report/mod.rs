@@ -1,6 +1,7 @@
 //! A page to look at: what runs are, how their training went, what they learnt and what it is good for.
 //!
-//! A page is one HTML file. Styles, the script and all pictures are in it; it asks no other place for anything.
+//! A page is one HTML file. Styles, the script and all pictures are in it; it asks no other place for
+//! anything.
 //!
 //! ```text
 //! run folder, samples -> facts  (recipe, epochs, files, evaluation)   \
@@ -8,8 +9,9 @@
 //!                        charts (curves over epochs and over C)       /
 //! ```
 //!
-//! [`report`] makes the page of one or several runs, [`markdown`] one of a text with pictures. The files below
-//! make strings and small tables; where they stand on the page, and how they look, is in `std-host/templates`.
+//! [`report`] makes the page of one or several runs, [`markdown`] one of a text with pictures. The files
+//! below make strings and small tables; where they stand on the page, and how they look, is in
+//! `std-host/templates`.
 
 mod budget;
 mod charts;

@@ -56,8 +56,8 @@ impl Seen {
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`](crate::Error::Interrupted) if the observer stops it; any error while a sample is
-    /// read or a picture is made.
+    /// [`Error::Interrupted`](crate::Error::Interrupted) if the observer stops it; any error while a sample
+    /// is read or a picture is made.
     pub(super) fn new(
         isa: Isa,
         layer: &Trained,

@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn content() -> Vec<u8> {
-        (0..300_000u32).map(|i| (i * i >> 5) as u8).collect()
+        (0..300_000u32).map(|i| (i.wrapping_mul(i) >> 5) as u8).collect()
     }
 
     fn download(url: &str, target: &Path) -> std::result::Result<(), String> {

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use download::Download;
 pub(crate) use places::Set;
 
-/// Downloads what is missing of a data set below `folder`, from `base` instead of the published place if it is
-/// given.
+/// Downloads what is missing of a data set below `folder`, from `base` instead of the published place if it
+/// is given.
 pub(crate) fn fetch(set: Set, folder: &Path, base: Option<&str>, observer: &dyn Observer) -> Result<()> {
     let home = set.home(folder);
     wta::files::atomic::create_dir(&home)?;

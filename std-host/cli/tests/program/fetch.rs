@@ -1,4 +1,5 @@
-//! `wta data --fetch`, from a server on this machine. What a download does in detail is tested in `src/fetch`.
+//! `wta data --fetch`, from a server on this machine. What a download does in detail is tested in
+//! `src/fetch`.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -1,4 +1,5 @@
-//! `wta report`: what a page says, where it goes, and what is refused. `tests/browser` opens pages in Chromium.
+//! `wta report`: what a page says, where it goes, and what is refused. `tests/browser` opens pages in
+//! Chromium.
 
 use std::fs;
 
