@@ -153,9 +153,9 @@ mod tests {
 
     use super::*;
 
-    /// Flags that are about different things in different commands: results of different kinds; the SVM's C,
-    /// and the language C.
-    const DIFFERENT: [&str; 2] = ["out", "c"];
+    /// Flags that are about different things in different commands: results of different kinds and their
+    /// formats; the SVM's C, and the language C; how many labels, and the file that holds them.
+    const DIFFERENT: [&str; 4] = ["out", "format", "c", "labels"];
 
     /// The words that a help text begins with.
     fn beginning(help: &str) -> String {

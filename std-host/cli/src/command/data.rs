@@ -20,7 +20,7 @@ goes on when the command is given again. A file is kept if its checksum is the p
 Examples:
   wta data ~/data
   wta data ~/data --fetch mnist
-  wta data ~/data --fetch svhn --from http://mirror.example/housenumbers")]
+  wta data ~/data --fetch svhn --mirror http://mirror.example/housenumbers")]
 pub(crate) struct Arguments {
     /// The folder that holds `mnist/`, `cifar-10-batches-bin/`, `svhn/`, folders of pictures, and arrays.
     #[arg(value_name = "DIR")]
@@ -30,12 +30,12 @@ pub(crate) struct Arguments {
     fetch: Option<Set>,
     /// With --fetch: the address of the folder that holds the files, instead of where they are published.
     #[arg(long, value_name = "URL", requires = "fetch")]
-    from: Option<String>,
+    mirror: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     if let Some(set) = arguments.fetch {
-        fetch::fetch(set, &arguments.folder, arguments.from.as_deref(), &context.bar())?;
+        fetch::fetch(set, &arguments.folder, arguments.mirror.as_deref(), &context.bar())?;
     }
     let entries = inventory::inventory(&arguments.folder)?;
     print(&inventory::table(&entries))?;

@@ -43,13 +43,14 @@ pub(crate) struct Arguments {
     /// The run folder that the training will write: is there room on its disk?
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// The training will continue from the run's checkpoint, with the layers below that are there.
+    /// Continue from the run's checkpoint, with the layers below that are there.
     #[arg(long, requires = "run")]
     resume: bool,
-    /// Instead of the recipe's epochs; in a stack, for every layer.
+    /// The epochs, instead of the recipe's; in a stack, for every layer.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// As for `wta train`: what may be kept of preprocessed images and features of the layer below, in MiB.
+    /// Keep preprocessed images and features of the layer below if they take at most this many MiB, as
+    /// `wta train` does.
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
     /// The RAM of a device, in bytes.
@@ -58,7 +59,7 @@ pub(crate) struct Arguments {
     /// The flash of a device, in bytes.
     #[arg(long, value_name = "BYTES")]
     device_flash: Option<u64>,
-    /// Print one JSON object instead of tables.
+    /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
 }

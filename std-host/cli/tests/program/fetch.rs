@@ -29,16 +29,16 @@ fn a_set_is_kept_if_it_is_the_published_one_and_how_to_do_without_is_said() {
     let folder = Folder::new();
     let data = folder.path("data");
     let other = server(folder.bundled("train-images-idx3-ubyte.gz"));
-    let out = wta(&["data", &data, "--fetch", "mnist", "--from", &other]).fails("not the published one");
+    let out = wta(&["data", &data, "--fetch", "mnist", "--mirror", &other]).fails("not the published one");
     assert!(out.stderr.contains("put train-images-idx3-ubyte.gz, "), "{out:?}");
     assert!(out.stderr.contains("data/mnist by other means"), "{out:?}");
     assert_eq!(fs::read_dir(folder.path("data/mnist")).unwrap().count(), 0);
     for set in ["cifar10", "svhn"] {
-        wta(&["data", &data, "--fetch", set, "--from", &other]).fails("thrown away");
+        wta(&["data", &data, "--fetch", set, "--mirror", &other]).fails("thrown away");
     }
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nowhere = format!("http://{nobody}");
-    wta(&["data", &data, "--fetch", "mnist", "--from", &nowhere]).fails("cannot be downloaded");
+    wta(&["data", &data, "--fetch", "mnist", "--mirror", &nowhere]).fails("cannot be downloaded");
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn a_file_that_is_there_is_not_touched() {
     let mine = folder.write("data/mnist/train-images-idx3-ubyte", "mine");
     let other = server(Vec::new());
     let data = folder.path("data");
-    wta(&["data", &data, "--fetch", "mnist", "--from", &other]).fails("differs from the published file");
+    wta(&["data", &data, "--fetch", "mnist", "--mirror", &other]).fails("differs from the published file");
     assert_eq!(fs::read_to_string(mine).unwrap(), "mine");
-    let out = wta(&["data", &data, "--from", &other]).finish();
+    let out = wta(&["data", &data, "--mirror", &other]).finish();
     assert_eq!(out.code, Some(2), "{out:?}");
-    wta(&["data", &folder.write("file", ""), "--fetch", "svhn", "--from", &other]).fails("file");
+    wta(&["data", &folder.write("file", ""), "--fetch", "svhn", "--mirror", &other]).fails("file");
 }

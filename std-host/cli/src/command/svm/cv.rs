@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// The parts that the examples are cut into.
     #[arg(long, value_name = "N", default_value_t = 5)]
     folds: usize,
-    /// Print one JSON object instead of a table.
+    /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
 }

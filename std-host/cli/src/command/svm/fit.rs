@@ -43,10 +43,10 @@ pub(crate) struct Arguments {
     format: Format,
     #[command(flatten)]
     problem: Problem,
-    /// Choose C by cross-validation over so many parts [default: 5 if there are several values].
+    /// The parts of the cross-validation that chooses C [default: 5 if there are several values].
     #[arg(long, value_name = "N")]
     folds: Option<usize>,
-    /// Print one JSON object instead of text.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Write CSV: the class, and the score for each class.
     #[arg(long)]
     scores: bool,
-    /// Tell the accuracy as a JSON object.
+    /// Print JSON with the accuracy.
     #[arg(long)]
     json: bool,
 }

@@ -32,7 +32,7 @@ pub(super) struct Problem {
     /// The most passes over the examples, or steps of Newton's method.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_iter: usize,
-    /// Seed of the order of the examples, and of the folds.
+    /// The seed of the order of the examples, and of the folds.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
