@@ -342,7 +342,7 @@ mod tests {
             |axis: &Axis| -> Vec<String> { axis.ticks.iter().map(|tick| axis.label(*tick)).collect() };
         assert_eq!(labels(&Axis::at([10.0, 0.3, 1.0, 1.0].into_iter())), ["0.3", "1", "10"]);
         assert_eq!(labels(&Axis::of([0.02, 900.0].into_iter())), ["0.1", "1", "10", "100", "1000"]);
-        assert_eq!(labels(&Axis::of([2.0, 90.0].into_iter())), ["3", "10", "30"]);
+        assert_eq!(labels(&Axis::of([2.0, 90.0].into_iter())), ["3", "10", "30", "100"]);
         assert_eq!(labels(&Axis::linear([1.0].into_iter()).with_whole_ticks()), ["1"]);
         assert_eq!(labels(&Axis::linear([1.0, 3.0].into_iter()).with_whole_ticks()), ["1", "2", "3"]);
         assert_eq!(labels(&Axis::linear([0.0, 0.0].into_iter()))[0], "0");
