@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The numbers do not come from formulas of their own. Each layer does a few steps on a few samples, with the
-//! code of a training ([`rehearse`](crate::train::rehearse)). What the process has in use is read from the
+//! code of a training ([`rehearse`]). What the process has in use is read from the
 //! operating system. What grows with the number of samples is multiplied. The files are put together, and
 //! not written; the model for a device is exported, with a classifier of zeros.
 

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,6 @@ use ureq::{Agent, Body};
 use wta::Observer;
 use wta::data::inventory::State;
 
-use super::part;
 use crate::error::{Error, Result};
 
 /// How long a server may be silent.
@@ -182,6 +181,13 @@ fn pieces(response: Response<Body>) -> Receiver<std::io::Result<Vec<u8>>> {
         }
     });
     from
+}
+
+/// The path of the unfinished file of a download.
+fn part(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

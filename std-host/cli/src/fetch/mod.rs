@@ -10,7 +10,7 @@ mod archive;
 mod download;
 mod places;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wta::Observer;
 use wta::data::inventory::{State, state_of};
@@ -81,11 +81,4 @@ fn by_hand(error: Error, set: Set, home: &Path) -> Error {
         }
         error => error,
     }
-}
-
-/// The path of the unfinished file of a download.
-fn part(target: &Path) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
 }
