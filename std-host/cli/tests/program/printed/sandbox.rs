@@ -343,11 +343,11 @@ fn recording() -> Vec<u8> {
     [&b"RIFF"[..], &number(head.len() + samples.len()), &head, &samples].concat()
 }
 
-/// A coloured picture of 32 x 32, as a PPM.
+/// A coloured picture of 20 x 20, as a PPM.
 fn picture(seed: usize) -> Vec<u8> {
     let tint = |at: usize| 60.0 + 60.0 * (seed % 2 * (at % 3)) as f32;
-    let pixels = (0..32 * 32 * 3).map(|at| (tint(at) + 60.0 * noise(seed * 4000 + at)) as u8);
-    b"P6 32 32 255\n".iter().copied().chain(pixels).collect()
+    let pixels = (0..20 * 20 * 3).map(|at| (tint(at) + 60.0 * noise(seed * 2000 + at)) as u8);
+    b"P6 20 20 255\n".iter().copied().chain(pixels).collect()
 }
 
 /// Twenty records of CIFAR-10: a label and a picture each.
