@@ -38,7 +38,7 @@ is a convolution. A stride of 4 gives every fourth row and column of the last la
 
 Examples:
   wta encode --run runs/conv16 --data ~/data --split test --out test.npy
-  wta encode --run runs/motions --split train --code trained --sparse --out winners.npz
+  wta encode --run runs/motions --data ~/motions --split train --code trained --sparse --out winners.npz
   wta encode --run runs/motions --inputs new.npy --reconstruct --out made.npy
   wta encode --run runs/natural --inputs photo.jpg --out photo.npy
   wta encode --run runs/natural --inputs ~/photos --size 224 --stride 4 --pool 3/2,whole --out photos.npy"

@@ -12,6 +12,9 @@ use crate::print::print;
 
 /// Arguments of `wta generate`.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  wta generate completions bash > ~/.local/share/bash-completion/completions/wta
+  wta generate man ~/.local/share/man/man1")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -32,6 +35,7 @@ enum What {
     /// Write the manual's pages, one for each command, into a folder.
     #[command(after_help = "Examples:
   wta generate man ~/.local/share/man/man1
+  wta generate man pages                    into a folder, to look at with man -l pages/wta-train.1
   man wta-train")]
     Man {
         /// The folder, which is made if it is not there.

@@ -22,6 +22,8 @@ mod own_data;
 mod paper;
 mod plan;
 mod preprocess;
+#[cfg(unix)]
+mod printed;
 mod proof;
 mod rbm;
 mod recipes;

@@ -195,10 +195,15 @@ impl Drop for Mounted {
 /// MNIST's four files, plain, with a few of the bundled digits; written anew each time. Returns the data
 /// folder.
 pub(crate) fn shrunken_mnist(folder: &Folder) -> String {
+    digits_of_mnist(folder, 1_000, 200)
+}
+
+/// The same with as many digits for training and for testing.
+pub(crate) fn digits_of_mnist(folder: &Folder, train: u32, test: u32) -> String {
     let data = folder.path("data");
     let _ = fs::remove_dir_all(&data);
     fs::create_dir_all(format!("{data}/mnist")).unwrap();
-    for (prefix, count) in [("train", 1_000u32), ("t10k", 200)] {
+    for (prefix, count) in [("train", train), ("t10k", test)] {
         for (kind, header, item) in [("images-idx3", 16, 784), ("labels-idx1", 8, 1)] {
             let name = format!("{prefix}-{kind}-ubyte");
             let mut bytes = Vec::new();
