@@ -122,6 +122,8 @@ pub(super) struct Sandbox {
 pub(super) struct Ended {
     /// The exit codes of its calls of `wta`, in the order in which they ended.
     pub(super) codes: Vec<i32>,
+    /// Whether the shell was satisfied, as after the last command of a pipe.
+    pub(super) succeeded: bool,
     pub(super) output: String,
     pub(super) took: Duration,
 }
@@ -202,11 +204,8 @@ impl Sandbox {
     /// A script that prepares something.
     fn shell(&self, script: &str) {
         let ended = self.run(&format!("set -e\n{script}"));
-        assert!(
-            ended.codes.iter().all(|code| *code == 0) && ended.output.ends_with("exit status: 0"),
-            "{script}\n{}",
-            ended.output
-        );
+        let works = ended.succeeded && ended.codes.iter().all(|code| *code == 0);
+        assert!(works, "{script}\n{}", ended.output);
     }
 
     /// Runs a line as a user would.
@@ -232,13 +231,13 @@ impl Sandbox {
         }
         let start = Instant::now();
         let mut child = shell.process_group(0).spawn().unwrap();
-        let status = loop {
+        let (succeeded, status) = loop {
             match child.try_wait().unwrap() {
-                Some(status) => break status.to_string(),
+                Some(status) => break (status.success(), status.to_string()),
                 None if start.elapsed() > LIMIT => {
                     Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status().unwrap();
                     child.wait().unwrap();
-                    break format!("killed after {LIMIT:?}");
+                    break (false, format!("killed after {LIMIT:?}"));
                 }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
@@ -247,17 +246,19 @@ impl Sandbox {
         let output = String::from_utf8_lossy(&fs::read(output).unwrap()).into_owned();
         Ended {
             codes: codes.lines().map(|code| code.parse().unwrap()).collect(),
+            succeeded,
             output: format!("{output}\n{status}"),
             took: start.elapsed(),
         }
     }
 
-    /// Puts in place what a line names and does not make itself. A folder that it makes is removed: lines of a
-    /// page need not be steps of one another.
+    /// Puts in place what a line names and does not make itself. A folder that it makes is removed, since
+    /// lines of a page need not be steps of one another.
     pub(super) fn prepare(&self, line: &str, larder: &Larder) {
         let here = |name: &str| self.path(&format!("here/{name}"));
         for call in calls(line).iter().filter(|call| is_maker(call)) {
-            if let Some(run) = call.iter().skip_while(|word| *word != "--run").nth(1) {
+            let run = call.iter().skip_while(|word| *word != "--run").nth(1);
+            if let Some(run) = run.filter(|run| !run.contains("..")) {
                 let _ = fs::remove_dir_all(here(run));
             }
         }
@@ -352,7 +353,8 @@ fn picture(seed: usize) -> Vec<u8> {
 
 /// Twenty records of CIFAR-10: a label and a picture each.
 fn records_of_cifar_10() -> Vec<u8> {
-    let byte = |at: usize| if at % 3073 == 0 { (at / 3073 % 10) as u8 } else { (255.0 * noise(at)) as u8 };
+    let byte =
+        |at: usize| if at.is_multiple_of(3073) { (at / 3073 % 10) as u8 } else { (255.0 * noise(at)) as u8 };
     (0..20 * 3073).map(byte).collect()
 }
 
