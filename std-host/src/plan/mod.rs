@@ -49,7 +49,8 @@ pub struct Settings<'a> {
     pub run: Option<&'a Run>,
     /// Whether the training continues from the run's checkpoint.
     pub resume: bool,
-    /// About how many seconds the steps of each layer may take. At least one is done, however long it takes.
+    /// About how many seconds the steps of the highest layer may take; those of each layer below, twice as
+    /// long. At least one is done, however long it takes.
     pub patience: f64,
     /// The most bytes that the process may have in use; what the system leaves, by default.
     pub most: Option<u64>,
@@ -61,7 +62,7 @@ pub struct Settings<'a> {
 
 impl Settings<'_> {
     /// The default of [`Settings::patience`].
-    pub const PATIENCE: f64 = 2.0;
+    pub const PATIENCE: f64 = 5.0;
 }
 
 impl Default for Settings<'_> {

@@ -44,7 +44,8 @@ impl Subject {
     ///
     /// As for [`data::load`]; [`Error::Setting`] if the folder is needed.
     pub fn load(recipe: &Recipe, folder: Option<&Path>, observer: &dyn Observer) -> Result<Self> {
-        let part = |recipe: &Recipe| Part::load(recipe, folder, observer);
+        let wanted = Few::wanted(recipe);
+        let part = |recipe: &Recipe| Part::load(recipe, folder, wanted, observer);
         Ok(Self { train: part(recipe)?, patches: below_large(recipe).map(part).transpose()? })
     }
 
@@ -55,7 +56,8 @@ impl Subject {
     ///
     /// As for [`Samples::new`].
     pub fn new(recipe: &Recipe, dataset: Dataset, patches: Option<Dataset>) -> Result<Self> {
-        let part = |recipe: &Recipe, dataset: Dataset| Part::new(recipe, dataset, None);
+        let wanted = Few::wanted(recipe);
+        let part = |recipe: &Recipe, dataset: Dataset| Part::new(recipe, dataset, wanted, None);
         let patches = match (below_large(recipe), patches) {
             (Some(below), Some(patches)) => Some(part(below, patches)?),
             _ => None,
@@ -119,27 +121,27 @@ fn below_large(recipe: &Recipe) -> Option<&Recipe> {
 }
 
 impl Part {
-    fn load(recipe: &Recipe, folder: Option<&Path>, observer: &dyn Observer) -> Result<Self> {
+    fn load(recipe: &Recipe, folder: Option<&Path>, wanted: usize, observer: &dyn Observer) -> Result<Self> {
         let source = &recipe.data.set;
         if let (None, true) = (folder, source.needs_folder()) {
-            return Self::stand_in(recipe);
+            return Self::stand_in(recipe, wanted);
         }
         let start = Instant::now();
         let dataset = data::load(source, folder.unwrap_or(Path::new("")), Split::Train, observer)?;
-        Self::new(recipe, dataset, Some(start.elapsed().as_secs_f64()))
+        Self::new(recipe, dataset, wanted, Some(start.elapsed().as_secs_f64()))
     }
 
-    fn new(recipe: &Recipe, dataset: Dataset, loaded: Option<f64>) -> Result<Self> {
+    fn new(recipe: &Recipe, dataset: Dataset, wanted: usize, loaded: Option<f64>) -> Result<Self> {
         let (all, classes, load_peak) = (dataset.len(), dataset.classes.clone(), resident::peak());
         let samples = Samples::new(recipe, dataset)?;
-        let some = samples.spaced(Few::wanted(recipe));
+        let some = samples.spaced(wanted);
         let few = samples.chosen(&some)?;
         let (in_memory, test) = (few.are_in_memory(), recipe.data.set.published_len(Split::Test));
         Ok(Self { few, all, absent: 0, in_memory, test, classes, loaded, load_peak })
     }
 
-    fn stand_in(recipe: &Recipe) -> Result<Self> {
-        let stand_in = StandIn::of(&recipe.data.set, Few::wanted(recipe))?;
+    fn stand_in(recipe: &Recipe, wanted: usize) -> Result<Self> {
+        let stand_in = StandIn::of(&recipe.data.set, wanted)?;
         let Some(StandIn { dataset, train, test, in_memory, load_bytes }) = stand_in else {
             return Err(Error::setting(
                 Setting::Data,

@@ -23,9 +23,17 @@ use crate::ranks::Team;
 use crate::recipe::Resolved;
 use crate::run::Run;
 
-/// The fewest and the most steps of a rehearsal that are measured, if one of them is quick.
-const FEWEST_STEPS: u64 = 3;
-const MOST_STEPS: u64 = 100;
+/// The fewest steps of a rehearsal, if one of them is quick.
+const FEWEST_STEPS: u64 = 6;
+
+/// How long a rehearsal goes on. The second half of it is measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// About how many seconds. One step is done however long it takes.
+    pub(super) seconds: f64,
+    /// The most steps.
+    pub(super) steps: u64,
+}
 
 /// What a few steps took ([`Session::rehearse`]).
 #[derive(Clone, Debug)]
@@ -218,15 +226,14 @@ impl<'a> Session<'a> {
         self.step(inputs)
     }
 
-    /// Does a few steps as [`Session::run`] does, spread over the whole training, and what comes at the end
-    /// of an epoch but for the writing. `patience` is about how many seconds the steps may take; one is done
-    /// however long it takes. With `may_read`, the weights begin as in a training; otherwise at random, so
-    /// that no samples are read for them.
+    /// Does a few steps as [`Session::run`] does, the last ones spread over the whole training, and what comes at the end
+    /// of an epoch but for the writing. With `may_read`, the weights begin as in a training; otherwise at
+    /// random, so that no samples are read for them.
     pub(super) fn rehearse(
         mut self,
         set: &dyn TrainingSet,
         partition: &Partition,
-        patience: f64,
+        patience: Patience,
         may_read: bool,
         observer: &dyn Observer,
     ) -> Result<(Learnt<'static>, Steps)> {
@@ -242,10 +249,11 @@ impl<'a> Session<'a> {
         }
         let initial_seconds = start.elapsed().as_secs_f64();
         let mut batches = self.batches(set)?;
-        let (all, mut number, mut wanted) = (training.steps.max(1), 0, 1);
+        let all = training.steps.max(1);
+        let (mut done, mut learning, mut measured) = (0, 0, 1);
         let mut seconds = Vec::new();
         observer.begin(&format!("measure {}", recipe.name), 0);
-        while number < wanted {
+        while done < learning + measured {
             if observer.should_stop() {
                 return Err(Error::Interrupted(Interrupted::Profile));
             }
@@ -253,15 +261,20 @@ impl<'a> Session<'a> {
             self.step_of(&mut batches)?;
             let elapsed = start.elapsed().as_secs_f64();
             observer.advance(1);
-            if seconds.is_empty() && wanted == 1 && elapsed < patience {
-                // It was slower than those to come, as its memory was new: it does not count.
-                wanted = (patience / elapsed) as u64;
-                wanted = wanted.clamp(FEWEST_STEPS, MOST_STEPS);
-            } else {
+            if done == 0 && elapsed < patience.seconds {
+                // It is slower than those to come, as its memory is new. Others at the beginning are quicker:
+                // screening leaves fewer candidates for as long as weights are random.
+                let steps = ((patience.seconds / elapsed) as u64).clamp(FEWEST_STEPS, patience.steps);
+                learning = steps / 2;
+                measured = steps - learning;
+            } else if done >= learning {
                 seconds.push(elapsed);
-                number += 1;
             }
-            self.trainer.step = (number as u128 * u128::from(all) / u128::from(wanted)) as u64;
+            done += 1;
+            let begun = done.min(learning).min(all - 1);
+            let share =
+                u128::from(done - done.min(learning)) * u128::from(all - begun) / u128::from(measured);
+            self.trainer.step = begun + share as u64;
         }
         self.trainer.step = all;
         let start = Instant::now();

@@ -20,10 +20,10 @@ use crate::recipe::{NameOrPath, resolve};
     after_help = "Says what a training takes before it runs: layers and shapes, parameters, multiplications, memory, time, disk; and of
 a device: flash, RAM by job, instructions. Nothing is written.
 
-Memory and time are measured: each layer does a few steps on a few samples, with the code of a training, for about two
-seconds (one step, however long it takes). Let nothing else run meanwhile. Without --data, other samples stand in for
-MNIST's, CIFAR-10's and SVHN's; the time to read their files is then not known. In a stack, how many features of a layer
-below are not 0 is only known when it is trained: the plan sees it after a few steps.
+Memory and time are measured: each layer does a few steps on a few samples, with the code of a training, for about five
+seconds, or ten if another layer stands on it (one step, however long it takes). Let nothing else run meanwhile. Without
+--data, other samples stand in for MNIST's, CIFAR-10's and SVHN's; the time to read their files is then not known. In a
+stack, how many features of a layer below are not 0 is only known when it is trained: the plan sees it after its steps.
 
 Each thing that will not fit has a line that begins with \"will not fit:\", and the exit code is then 1.
 
