@@ -226,9 +226,9 @@ impl<'a> Session<'a> {
         self.step(inputs)
     }
 
-    /// Does a few steps as [`Session::run`] does, the last ones spread over the whole training, and what comes at the end
-    /// of an epoch but for the writing. With `may_read`, the weights begin as in a training; otherwise at
-    /// random, so that no samples are read for them.
+    /// Does a few steps as [`Session::run`] does, the last ones spread over the whole training, and what
+    /// comes at the end of an epoch but for the writing. With `may_read`, the weights begin as in a training;
+    /// otherwise at random, so that no samples are read for them.
     pub(super) fn rehearse(
         mut self,
         set: &dyn TrainingSet,
