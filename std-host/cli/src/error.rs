@@ -22,7 +22,7 @@ pub(crate) enum Error {
     /// The program is at fault.
     Bug(String),
     /// Ctrl-C in a command that continues by itself when it is run again.
-    Paused(&'static str),
+    Paused(String),
 }
 
 impl Error {

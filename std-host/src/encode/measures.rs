@@ -19,7 +19,7 @@ pub struct Measures {
     pub loss: f64,
     /// FVU, the fraction of variance unexplained: the squared error over the squared deviation of these
     /// samples from their mean; 0 if they do not deviate.
-    pub fvu: f64,
+    pub fvu: Option<f64>,
     /// L0: winners that survive in a sample, on average.
     pub active: f64,
     /// L1: the sum of the winners' activations in a sample, on average.
@@ -91,7 +91,7 @@ pub fn measure(
     Ok(Measures {
         samples,
         loss: losses / count,
-        fvu: if variance > 0.0 { 2.0 * losses / count / variance } else { 0.0 },
+        fvu: (variance > 0.0).then(|| 2.0 * losses / count / variance),
         active: survived as f64 / count,
         l1: l1 / count,
         cosine: cosines / with_cosine.max(1) as f64,
@@ -145,7 +145,7 @@ mod tests {
         let expected = Measures {
             samples: 3,
             loss: 4.5 / 3.0,
-            fvu: 9.0 / deviation,
+            fvu: Some(9.0 / deviation),
             active: 1.0,
             l1: 3.0,
             cosine: (1.0 + 1.0 + 0.8) / 3.0,
@@ -154,7 +154,7 @@ mod tests {
         };
         for (a, b) in [
             (found.loss, expected.loss),
-            (found.fvu, expected.fvu),
+            (found.fvu.unwrap(), expected.fvu.unwrap()),
             (found.active, expected.active),
             (found.l1, expected.l1),
             (found.cosine, expected.cosine),

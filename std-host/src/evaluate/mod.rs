@@ -93,6 +93,7 @@ pub fn evaluate(encoded: &Encoded, plan: Plan<'_>, observer: &dyn Observer) -> R
         c: draw.c,
         held_out: trials(&choice),
         labels,
+        all_labels: plan.labels.is_none(),
         classes,
         confusion,
         seed: plan.seed,

@@ -34,6 +34,8 @@ pub struct Evaluation {
     pub held_out: Vec<(f64, f64)>,
     /// The number of labelled training images used.
     pub labels: usize,
+    /// Whether these are all that there are.
+    pub all_labels: bool,
     /// The names of the classes, in the order of the classifier's scores.
     pub classes: Vec<String>,
     /// Which classes are confused on the test samples.

@@ -43,7 +43,8 @@ pub(super) fn create(target: &Path, name: &str) -> io::Result<(File, PathBuf)> {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        let (file, path) = builder.tempfile_in(folder)?.keep().map_err(|kept| kept.error)?;
+        let (file, path) =
+            builder.tempfile_in(folder).map_err(without_path)?.keep().map_err(|kept| kept.error)?;
         // Another process may have taken it for a leftover before it was locked, and removed it.
         if file.lock().is_err() || is_there(&file) {
             return Ok((file, path));
@@ -53,6 +54,14 @@ pub(super) fn create(target: &Path, name: &str) -> io::Result<(File, PathBuf)> {
 }
 
 const ENDING: &str = ".tmp";
+
+/// What the system says, without the temporary name: nobody has given it.
+fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said),
+        None => error,
+    }
+}
 
 /// Whether an open file still has a name.
 fn is_there(file: &File) -> bool {

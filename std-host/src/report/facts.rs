@@ -90,7 +90,7 @@ impl Facts {
         tell("C", record.and_then(|record| record.c).map(|c| c.to_string()));
         tell("labels", record.and_then(|record| record.labels).map(|count| grouped(count as u64)));
         if let Some(measures) = &self.measures {
-            tell("FVU, variance unexplained", Some(percent(measures.fvu)));
+            tell("FVU, variance unexplained", measures.fvu.map(percent));
             tell("L0, active in a sample", Some(short(measures.active)));
             tell("L1, their sum", Some(short(measures.l1)));
             tell("cosine to the sample", Some(short(measures.cosine)));
@@ -103,7 +103,7 @@ impl Facts {
         tell("unexplained in training", last.and_then(|epoch| epoch.unexplained).map(percent));
         tell("dead atoms", last.map(|epoch| percent(epoch.dead_share)));
         let seconds: f64 = self.epochs.iter().flatten().map(|epoch| epoch.seconds).sum();
-        tell("trained in", last.map(|_| duration(seconds)));
+        tell("time of the epochs", last.map(|_| duration(seconds)));
         tell("encoded in", record.and_then(|record| record.encode_seconds).map(duration));
         tell("SVM in", record.and_then(|record| record.svm_seconds).map(duration));
         let code = self.trained.network().code();

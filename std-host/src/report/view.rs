@@ -285,7 +285,7 @@ fn measures(facts: &Facts) -> Vec<(&'static str, String)> {
     let Some(measures) = &facts.measures else { return Vec::new() };
     vec![
         ("samples", grouped(measures.samples as u64)),
-        ("FVU, variance unexplained", percent(measures.fvu)),
+        ("FVU, variance unexplained", measures.fvu.map_or("-".to_owned(), percent)),
         ("half the squared error", short(measures.loss)),
         ("cosine to the sample", short(measures.cosine)),
         ("L0, active in a sample", short(measures.active)),

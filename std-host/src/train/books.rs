@@ -156,6 +156,11 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
+    /// Whether the training samples differ from each other.
+    pub(super) fn samples_vary(&self) -> bool {
+        self.variances[0] > 0.0
+    }
+
     /// The figures of an epoch that is at its end, with the parameters at that time.
     pub(super) fn end_epoch(
         &self,
@@ -175,16 +180,16 @@ impl<'a> Books<'a> {
             Some(measured(isa, self.resolved, &self.learnt(whole)?, held_out, batch)?)
         };
         let [variance, held_out_variance] = self.variances;
-        let share = |loss: f64, variance: f64| if variance > 0.0 { 2.0 * loss / variance } else { 0.0 };
+        let share = |loss: f64, variance: f64| (variance > 0.0).then(|| 2.0 * loss / variance);
         Ok(EpochMetrics {
             epoch: progress.step / batches,
             loss,
             pixel_mse: 2.0 * loss / self.resolved.network().input().len() as f64,
             dead_share: progress.dead().len() as f64 / progress.survived.len() as f64,
-            unexplained: Some(share(loss, variance)),
+            unexplained: share(loss, variance),
             active: Some(progress.survived.iter().sum::<u64>() as f64 / samples),
             held_out_loss: measures.map(|measures| measures.loss),
-            held_out_unexplained: measures.map(|measures| share(measures.loss, held_out_variance)),
+            held_out_unexplained: measures.and_then(|measures| share(measures.loss, held_out_variance)),
             held_out_active: measures.map(|measures| measures.active),
             held_out_dead_share: measures.map(|measures| measures.dead_share),
             held_out_dense_share: measures.map(|measures| measures.dense_share),

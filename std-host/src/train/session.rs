@@ -172,6 +172,9 @@ impl<'a> Session<'a> {
         }
         if self.team.is_first() {
             self.books.take_note_of(set, &held_out)?;
+            if !self.books.samples_vary() {
+                observer.note("note: all training samples are alike, so that there is nothing to learn");
+            }
         }
         let epochs = recipe.training.epochs;
         let mut batches = self.batches(set)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use clap::Args;
 use wta::data::{Split, look};
+use wta::error::Interrupted;
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::init::recipe_for;
 use wta::preprocess::Samples;
@@ -14,14 +15,14 @@ use wta::train::{Options, locked, train_locked};
 
 use super::reconstruct::{self, How};
 use super::{eval, report, show, train};
-use crate::bar::Bar;
+use crate::bar::{Bar, Silent};
 use crate::context::Context;
 use crate::load::samples;
 use crate::print::{print, shell_word};
 
 const RECIPE: &str = "digits-demo";
 
-/// What the run's recipe says besides.
+/// What the run's recipe says besides; by this, the run of an earlier demo is told from others.
 const MADE_BY: &str = " (made by wta demo, which may replace it)";
 
 /// The samples that are reconstructed in the picture.
@@ -69,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     // To the end: what is evaluated and drawn is what was trained.
     let lock = locked(&run, &bar)?;
     if run.exists() {
-        if run.recipe()? != *recipe {
+        if !is_of_demo(&run.recipe()?) {
             return Err(Error::Usage(format!(
                 "{}: holds another run; give the demo a folder of its own with --run",
                 run.folder().display()
@@ -89,7 +90,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         kind = train.form().samples(),
     ))?;
     let options = Options { isa: context.isa, ..Options::default() };
-    let (trained, outcome) = train_locked(&lock, false, recipe, &train, options, &bar)?;
+    let trained = train_locked(&lock, false, recipe, &train, options, &bar);
+    let (trained, outcome) = trained.map_err(|error| interrupted(error, data.as_deref()))?;
     print(&train::report(&outcome))?;
     let pictured = test.as_ref().unwrap_or(&train);
     let pictures = show::pictures(&run, &trained, pictured, PICTURED, context.isa)?;
@@ -101,6 +103,34 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     print(&next(&run, data.as_deref(), 2 * recipe.training.epochs))
 }
 
+fn is_of_demo(recipe: &Recipe) -> bool {
+    recipe.about.ends_with(MADE_BY)
+}
+
+/// For a run that is trained by hand: its recipe without what makes it a demo's, which may replace it. A run
+/// that is to be gone on with keeps the recipe that it has.
+pub(super) fn disowned(mut recipe: Recipe, resumed: Option<&Run>) -> Recipe {
+    let is_demo = resumed.and_then(|run| run.recipe().ok()).is_some_and(|recipe| is_of_demo(&recipe));
+    if !is_demo && let Some(about) = recipe.about.strip_suffix(MADE_BY) {
+        recipe.about = about.to_owned();
+    }
+    recipe
+}
+
+/// Says how to go on with a demo that was stopped: the demo itself begins anew.
+fn interrupted(error: wta::Error, data: Option<&Path>) -> Error {
+    let wta::Error::Interrupted(Interrupted::Training { step, steps, folder: Some(folder) }) = &error else {
+        return error.into();
+    };
+    let run = Run::new(folder);
+    let (recipe, folder) = (shell_word(&run.file("recipe.toml")), shell_word(run.folder()));
+    Error::Paused(format!(
+        "step {step} of {steps} is saved; the demo would begin anew, this goes on: \
+         wta train {recipe}{} --run {folder} --resume",
+        data_flag(data)
+    ))
+}
+
 impl Subject {
     fn digits() -> Result<Self> {
         let recipe = recipe::load(RECIPE)?;
@@ -110,7 +140,8 @@ impl Subject {
     /// What lies in a file or a folder, by the recipe that is proposed for it.
     fn own(path: &Path, bar: &Bar) -> Result<Self> {
         let found = look(path)?;
-        let text = recipe_for(&found, "own", bar)?.text;
+        // What is read is told when it is read again, to train.
+        let text = recipe_for(&found, "own", &Silent(bar))?.text;
         let recipe = recipe::parse(&text, "the recipe for your data")?;
         let data = Some(found.folder.clone());
         Ok(Self { about: recipe.about.clone(), recipe, data, folder: "wta-demo-own" }.marked())
@@ -150,10 +181,14 @@ fn judge(
     }
 }
 
+fn data_flag(data: Option<&Path>) -> String {
+    data.map_or(String::new(), |data| format!(" --data {}", shell_word(data)))
+}
+
 /// What to do next, as command lines that work as they stand.
 fn next(run: &Run, data: Option<&Path>, epochs: usize) -> String {
     let folder = shell_word(run.folder());
-    let data_flag = data.map_or(String::new(), |data| format!(" --data {}", shell_word(data)));
+    let data_flag = data_flag(data);
     let (recipe, model) = (shell_word(&run.file("recipe.toml")), shell_word(&run.file("model.wta")));
     let longer = shell_word(&run.folder().with_extension("longer"));
     let lines = [

@@ -1,5 +1,6 @@
 //! The program's commands, one file each.
 
+mod again;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod detect;

@@ -130,7 +130,9 @@ fn text(plan: &Plan) -> String {
         text += "\n";
         text += &of_layer(layer, plan.layers.len() > 1);
     }
-    text += "\nin all\n";
+    if plan.memory.peak.is_some() || plan.seconds.is_some() || plan.disk.is_some() {
+        text += "\nin all\n";
+    }
     if let Some(peak) = plan.memory.peak {
         let most = plan.memory.most.map_or(String::new(), |most| format!(" of {} MiB", mebibytes(most)));
         text += &line("memory at most", &format!("{} MiB{most}", mebibytes(peak)));

@@ -88,7 +88,7 @@ fn table(what: &str, found: &Measures, trained: &Trained) -> String {
     let maps = trained.network().code().channels;
     let of_maps = |share: f64| format!("{:.2}% of {maps}", 100.0 * share);
     let rows = [
-        ("FVU, variance unexplained", format!("{:.2}%", 100.0 * found.fvu)),
+        ("FVU, variance unexplained", found.fvu.map_or("-".to_owned(), |fvu| format!("{:.2}%", 100.0 * fvu))),
         ("half the squared error", format!("{:.4}", found.loss)),
         ("cosine to the sample", format!("{:.4}", found.cosine)),
         ("L0, active in a sample", format!("{:.1}", found.active)),

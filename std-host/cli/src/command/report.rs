@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wta::Recipe;
 use wta::report::{Subject, report};
 use wta::run::Run;
 
+use super::again::{Again, names};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::load::{run_of, shown};
 use crate::output;
-use crate::print::shell_word;
 
 /// The page's name if the user gives none.
 pub(super) const PAGE: &str = "report.html";
@@ -74,26 +73,15 @@ pub(super) fn write(runs: &[Run], data: &[PathBuf], out: &Path, context: &Contex
         }
     };
     let mut subjects = Vec::new();
-    for (run, folder) in runs.iter().zip(folders) {
+    for ((run, folder), name) in runs.iter().zip(folders).zip(names(runs)) {
         let recipe = run.recipe()?;
         let is_at_hand = folder.is_some() || !recipe.data.set.needs_folder();
         let shown = is_at_hand.then(|| shown(&recipe, folder.map(PathBuf::as_path), &bar)).transpose()?;
         let hint = "Give the folder of its data with --data.".to_owned();
-        subjects.push(Subject { run, shown, hint, commands: commands(run, &recipe, folder).to_vec() });
+        let again = Again { run, recipe: &recipe, data: folder.map(PathBuf::as_path), name: &name };
+        subjects.push(Subject { run, shown, hint, commands: again.commands() });
     }
     let page = report(context.isa, &subjects, &bar)?;
     output::write(out, page.as_bytes())?;
     output::report(&[out], &format!("report: {}\n", out.display()))
-}
-
-/// The command lines that make a run again, beside the old one.
-fn commands(run: &Run, recipe: &Recipe, data: Option<&PathBuf>) -> [String; 3] {
-    let folder = data.map_or("DIR".to_owned(), |folder| shell_word(folder));
-    let data = if recipe.data.set.needs_folder() { format!(" --data {folder}") } else { String::new() };
-    let recipe = shell_word(&run.file("recipe.toml"));
-    [
-        format!("wta train {recipe}{data} --run again"),
-        format!("wta eval --run again{data}"),
-        format!("wta report again{data}"),
-    ]
 }

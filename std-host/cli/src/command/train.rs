@@ -8,6 +8,7 @@ use wta::data::Split;
 use wta::run::Run;
 use wta::train::{Options, Outcome, train_into};
 
+use super::demo::disowned;
 use super::train_log::LogArguments;
 use crate::context::Context;
 use crate::load::{patches, samples};
@@ -52,18 +53,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MIB", default_value_t = (Options::MEMORY >> 20) as u32)]
     memory: u32,
     /// Say what this training takes and what will not fit, as `wta plan` does, and write nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["log", "log_to"])]
     dry_run: bool,
     #[command(flatten)]
     log: LogArguments,
 }
 
 impl Arguments {
-    /// Opens the log, if one is wanted. A dry run has none.
+    /// Opens the log, if one is wanted.
     pub(crate) fn open_log(&self, is_first: bool) -> Result<()> {
         match &self.run {
-            Some(run) if !self.dry_run => self.log.open(&self.recipe, run, is_first),
-            _ => Ok(()),
+            Some(run) => self.log.open(&self.recipe, run, is_first),
+            None => Ok(()),
         }
     }
 }
@@ -74,6 +75,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let memory = (arguments.memory as usize) << 20;
     let from = arguments.from.as_ref().map(Run::new);
     let run = arguments.run.as_ref().map(Run::new);
+    let recipe = match &context.ranks {
+        // Processes without the run's folder would have another recipe.
+        Some(_) => recipe,
+        None => disowned(recipe, run.as_ref().filter(|_| arguments.resume)),
+    };
     if arguments.dry_run {
         let options = Options { isa: context.isa, memory, from: from.as_ref(), ..Options::default() };
         return super::plan::dry_run(&recipe, data, options, run.as_ref(), arguments.resume, context);

@@ -53,7 +53,7 @@ pub(super) fn unpack(archive: &Path, home: &Path, observer: &dyn Observer) -> Re
         atomic::replace(&folder.join(name), |to| to.write_all(&bytes))?;
         observer.advance(1);
         if observer.should_stop() {
-            return Err(Error::Paused("give the same command again to go on"));
+            return Err(Error::Paused("give the same command again to go on".to_owned()));
         }
     }
     observer.end();

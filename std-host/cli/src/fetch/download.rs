@@ -38,11 +38,8 @@ impl Download<'_> {
     /// Downloads it.
     pub(super) fn run(&self, observer: &dyn Observer) -> Result<()> {
         let path = part(self.target);
-        let failed = |action| {
-            let path = path.clone();
-            move |error| wta::Error::io(action, path, error)
-        };
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed("open"))?;
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        let mut file = opened.map_err(|error| wta::Error::io("open", &path, error))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 let problem = "is being downloaded by another process; wait for it";
@@ -51,6 +48,16 @@ impl Download<'_> {
             // A file system without locks.
             Err(TryLockError::Error(_)) | Ok(()) => {}
         }
+        let result = self.fill(&mut file, &path, observer);
+        if result.is_err() && file.metadata().is_ok_and(|found| found.len() == 0) {
+            // Nothing came. A file that cannot be removed is of no harm.
+            let _ = fs::remove_file(&path);
+        }
+        result
+    }
+
+    fn fill(&self, file: &mut File, path: &Path, observer: &dyn Observer) -> Result<()> {
+        let failed = |action| move |error| wta::Error::io(action, path, error);
         let have = file.metadata().map_err(failed("read"))?.len();
         let response = self.ask(have)?;
         let rest = match response.status() {
@@ -65,10 +72,10 @@ impl Download<'_> {
             status => return Err(self.refused(&format!("the server answers {status}"))),
         };
         if let Some((response, from)) = rest {
-            self.receive(response, from, &mut file, observer)?;
+            self.receive(response, from, file, observer)?;
         }
         file.sync_all().map_err(failed("write"))?;
-        self.keep(&path)
+        self.keep(path)
     }
 
     /// Asks for what lies behind the first `have` bytes.
@@ -104,7 +111,9 @@ impl Download<'_> {
         let (mut got, mut last) = (0u64, Instant::now());
         loop {
             if observer.should_stop() {
-                return Err(Error::Paused("give the same command again to go on with the download"));
+                return Err(Error::Paused(
+                    "give the same command again to go on with the download".to_owned(),
+                ));
             }
             match pieces.recv_timeout(TICK) {
                 Ok(Ok(piece)) => {

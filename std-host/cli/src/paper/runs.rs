@@ -174,7 +174,7 @@ fn seconds_so_far(recipe: &Recipe, run: &Run) -> Result<f64> {
 /// The error for Ctrl-C in this command, which continues by itself when it is run again.
 pub(super) fn explain(error: Error) -> Error {
     if error.is_interruption() {
-        Error::Paused("what is finished is saved; the same command goes on from there")
+        Error::Paused("what is finished is saved; the same command goes on from there".to_owned())
     } else {
         error
     }

@@ -112,7 +112,7 @@ pub(crate) fn live(
 }
 
 fn ended() -> Error {
-    Error::Paused("nothing is watched any more; a training goes on by itself")
+    Error::Paused("nothing is watched any more; a training goes on by itself".to_owned())
 }
 
 enum Meaning {

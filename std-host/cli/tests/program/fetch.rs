@@ -39,6 +39,7 @@ fn a_set_is_kept_if_it_is_the_published_one_and_how_to_do_without_is_said() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nowhere = format!("http://{nobody}");
     wta(&["data", &data, "--fetch", "mnist", "--mirror", &nowhere]).fails("cannot be downloaded");
+    assert_eq!(fs::read_dir(folder.path("data/mnist")).unwrap().count(), 0, "nothing came, nothing is left");
 }
 
 #[test]

@@ -65,6 +65,8 @@ fn the_memory_is_what_the_training_takes() {
          sparsity = { lifetime = 0.05 }\n\
          training = { epochs = 2, batch = 100, held_out = 300, optimizer = \"adam\", rate = 1e-3 }\n",
     );
+    let out = wta(&["train", "digits-demo", "--dry-run", "--log", "json"]).finish();
+    assert!(out.code == Some(2) && out.stderr.contains("cannot be used with"), "{out:?}");
     for (name, recipe) in [("demo", "digits-demo"), ("fc", &fc)] {
         let planned =
             plan_of(&[recipe, "--epochs", "1", "--threads", "2"])["memory"]["peak"].as_u64().unwrap();

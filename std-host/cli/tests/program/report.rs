@@ -30,6 +30,8 @@ fn a_page_says_what_a_run_is_before_and_after_its_evaluation() {
     let after = fs::read_to_string(&page).unwrap();
     assert!(after.contains(&format!("<dd>{error}</dd>")), "{error}");
     assert!(after.contains("Confusion matrix") && after.contains("taken for"), "{after}");
+    // It is made again with the flags that it was made with.
+    assert!(after.contains("wta eval --run again --c 1\n") && !before.contains("wta eval"));
     // Nothing from elsewhere: no address but those of data.
     let addresses = after.split("src=\"").skip(1).chain(after.split("href=\"").skip(1));
     for address in addresses {
@@ -57,6 +59,8 @@ fn several_runs_stand_side_by_side() {
     wta(&["report", &one, &two, &stack, "--out", &page]).succeeds();
     let text = fs::read_to_string(&page).unwrap();
     for expected in [
+        "--run again-one\n",
+        "--run again-two\n",
         "<th scope=\"col\">one</th><th scope=\"col\">two</th><th scope=\"col\">stack</th>",
         "<th scope=\"row\">training.seed</th><td>1</td><td>7</td><td>1</td>",
         "Layer 2 of 2",
@@ -101,7 +105,8 @@ fn what_is_no_trained_run_is_refused_and_no_file_of_a_run_is_lost() {
     wta(&["report", &run, "--data", "a", "--data", "b"]).fails("--data is given 2 times for 1 run;");
     let own = folder.path("run/model.safetensors");
     wta(&["report", &run, "--out", &own]).fails("is a file of the run, which would be lost");
-    wta(&["report", &run, "--out", &folder.path("no/such/page.html")]).fails("page.html");
+    let out = wta(&["report", &run, "--out", &folder.path("no/such/page.html")]).fails("page.html");
+    assert!(!out.stderr.contains(" at path "), "{out:?}");
     let untrained = folder.path("untrained");
     fs::create_dir(&untrained).unwrap();
     fs::copy(folder.path("run/recipe.toml"), folder.path("untrained/recipe.toml")).unwrap();

@@ -79,12 +79,64 @@ fn the_demo_learns_what_lies_in_a_folder() {
     assert!(out.stdout.contains("FVU, variance unexplained"), "{out:?}");
     assert!(folder.exists("demo/report.html"));
     assert!(out.stdout.contains("it'\\''s mine' --epochs 600 "), "{out:?}");
-    // Again the same; and the bundled digits do not replace it.
+    // Again the same. Other data replace it, but not what somebody has trained by its recipe.
     let again = wta(&["demo", "--own", &own, "--run", &run]).succeeds();
     assert_eq!(out.value_after("weights checksum: "), again.value_after("weights checksum: "));
-    wta(&["demo", "--run", &run]).fails("holds another run");
+    let (recipe, longer) = (folder.path("demo/recipe.toml"), folder.path("longer"));
+    wta(&["train", &recipe, "--data", &own, "--epochs", "1", "--run", &longer]).succeeds();
+    wta(&["demo", "--own", &own, "--run", &longer]).fails("holds another run");
+    folder.write("it's mine/steps.csv", &rows[..150].join("\n"));
+    let other = wta(&["demo", "--own", &own, "--run", &run]).succeeds();
+    assert_ne!(out.value_after("weights checksum: "), other.value_after("weights checksum: "));
     wta(&["demo", "--own", &folder.path("nowhere"), "--run", &folder.path("x")]).fails("nowhere");
     assert!(!folder.exists("x"));
+}
+
+#[test]
+fn a_demo_that_is_stopped_says_how_to_go_on() {
+    let folder = Folder::new();
+    let run = folder.path("demo");
+    let out = wta(&["demo", "--run", &run]).interrupted_when(|| folder.exists("demo/metrics.csv"));
+    assert_eq!(out.code, Some(130), "{out:?}");
+    let last = out.stderr.lines().last().unwrap();
+    let (_, line) = last.split_once(" goes on: wta ").unwrap_or_else(|| panic!("{last}"));
+    wta(&line.split(' ').collect::<Vec<_>>()).succeeds();
+    let metrics = fs::read_to_string(folder.path("demo/metrics.csv")).unwrap();
+    assert_eq!(metrics.lines().count(), 9, "a header and eight epochs: {metrics}");
+    wta(&["demo", "--run", &run]).succeeds();
+}
+
+#[test]
+fn too_few_pictures_are_told_and_notes_come_once() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("two")).unwrap();
+    for name in ["a.pgm", "b.pgm"] {
+        folder.write(&format!("two/{name}"), &format!("P2 8 8 255\n{}", "17 200 ".repeat(32)));
+    }
+    folder.write("two/readme.txt", "words");
+    let out = wta(&["demo", "--own", &folder.path("two"), "--run", &folder.path("x")]).finish();
+    assert_eq!(out.code, Some(1), "{out:?}");
+    let sentence = "has 2 pictures, too few to keep some for testing: with data.test_share = ";
+    assert!(out.stderr.lines().last().unwrap().contains(sentence), "{out:?}");
+    assert_eq!(out.stderr.matches("2 pictures (2 .pgm) for training").count(), 1, "{out:?}");
+    assert_eq!(out.stderr.matches("passed over 1 file that is no picture").count(), 1, "{out:?}");
+}
+
+#[test]
+fn samples_that_are_all_alike_are_told_and_leave_no_variance() {
+    let folder = Folder::new();
+    write_npy(&folder.path("x.npy"), "<f4", "(24, 6)", &1.0f32.to_le_bytes().repeat(24 * 6));
+    let recipe = "name = 'alike'\nabout = 'alike'\ndata = { set = 'array', train = 'x.npy', test_share = 0.25 }\n\
+        network = { kind = 'fully-connected', units = [4], initial = 'he' }\nsparsity = { lifetime = 0.5 }\n\
+        training = { epochs = 1, batch = 6, optimizer = 'adam', rate = 1e-3 }";
+    let (recipe, data, run) = (folder.write("r.toml", recipe), folder.path(""), folder.path("run"));
+    let out = wta(&["train", &recipe, "--data", &data, "--run", &run]).succeeds();
+    assert!(out.stderr.contains("all training samples are alike"), "{out:?}");
+    let out = wta(&["eval", "--run", &run, "--data", &data]).succeeds();
+    let line = out.stdout.lines().find(|line| line.starts_with("FVU")).unwrap();
+    assert!(line.ends_with(" -"), "{line}");
+    assert!(fs::read_to_string(folder.path("run/reconstruction.json")).unwrap().contains("\"fvu\": null"));
+    wta(&["report", &run, "--data", &data]).succeeds();
 }
 
 #[test]

@@ -13,7 +13,7 @@ use wta_core::{Random, Size};
 use super::decode::{self, MOST_SIDE};
 use super::keys::{ImageFolder, OnError};
 use super::raster::cut;
-use super::tree::{Picture, Pictures, counted, pictures_in, splits};
+use super::tree::{Picture, Pictures, counted, number_of, pictures_in, splits};
 use crate::data::classes::Classes;
 use crate::data::collector::Collector;
 use crate::data::dataset::{Dataset, Split};
@@ -33,13 +33,19 @@ pub(in crate::data) fn load(
     split: Split,
     observer: &dyn Observer,
 ) -> Result<Dataset> {
-    let folder = data.join(&keys.folder);
+    let folder = if keys.folder == "." { data.to_path_buf() } else { data.join(&keys.folder) };
     if !folder.is_dir() {
         return Err(Error::file(&folder, "is not a folder; put the pictures there or change data.folder"));
     }
     let Pictures { train, test, classes, notes } = splits(&folder, keys)?;
-    notes.iter().for_each(|note| observer.note(note));
-    let chosen = if split == Split::Train { &train } else { &test };
+    if split == Split::Train {
+        // Once: whoever trains or evaluates reads this split.
+        notes.iter().for_each(|note| observer.note(note));
+    }
+    let (chosen, other) = if split == Split::Train { (&train, &test) } else { (&test, &train) };
+    if chosen.is_empty() && !other.is_empty() && split == Split::Test {
+        return Err(Error::file(&folder, too_few(other.len(), keys.test_share)));
+    }
     if chosen.is_empty() {
         return Err(Error::file(
             &folder,
@@ -53,6 +59,19 @@ pub(in crate::data) fn load(
         Some(count) => count / train.len().max(1) + usize::from(index < count % train.len().max(1)),
     };
     collect(&folder, chosen, classes, keys, each, observer)
+}
+
+/// What is wrong with so few pictures that none is kept for testing.
+fn too_few(pictures: usize, share: f64) -> String {
+    // So many that their share is rounded to one.
+    let enough = (share > 0.0).then(|| (0.5 / share).ceil());
+    let pictures = number_of(pictures);
+    match enough {
+        Some(enough) => format!(
+            "has {pictures}, too few to keep some for testing: with data.test_share = {share}, {enough} are needed"
+        ),
+        None => format!("has {pictures}, and none for testing; make folders train and test"),
+    }
 }
 
 /// The data set of some files; `each` says how many images a file gives.
@@ -281,7 +300,7 @@ mod tests {
         assert_eq!(test.labels, Some(vec![1]), "the folder for validation");
         let notes = notes.0.into_inner().unwrap();
         assert!(notes[0].ends_with("passed over 2 files that are no pictures: 1 .heic, 1 .txt"), "{notes:?}");
-        assert!(notes[1].ends_with("passed over 1 pictures beside the folders of the classes"), "{notes:?}");
+        assert!(notes[1].ends_with("passed over 1 picture beside the folders of the classes"), "{notes:?}");
         assert!(notes[2].ends_with("3 pictures (1 .png, 1 .tif, 1 .webp) for training"), "{notes:?}");
         fs::create_dir_all(folder.path().join("pictures/TEST/a")).unwrap();
         fs::copy(fixtures().join("grey.png"), folder.path().join("pictures/TEST/a/1.png")).unwrap();

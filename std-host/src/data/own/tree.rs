@@ -110,11 +110,12 @@ impl Passed {
         let others: usize = self.endings.values().sum();
         if others > 0 {
             let kinds = kinds(&self.endings);
-            notes.push(format!("{folder}: passed over {others} files that are no pictures: {kinds}"));
+            let files = if others == 1 { "file that is no picture" } else { "files that are no pictures" };
+            notes.push(format!("{folder}: passed over {others} {files}: {kinds}"));
         }
         if self.beside > 0 {
-            let count = self.beside;
-            notes.push(format!("{folder}: passed over {count} pictures beside the folders of the classes"));
+            let pictures = number_of(self.beside);
+            notes.push(format!("{folder}: passed over {pictures} beside the folders of the classes"));
         }
         let unused = self
             .folders
@@ -131,7 +132,12 @@ pub(super) fn counted(pictures: &[Picture]) -> String {
     for picture in pictures {
         *endings.entry(ending(&picture.path)).or_default() += 1;
     }
-    format!("{} pictures ({})", pictures.len(), kinds(&endings))
+    format!("{} ({})", number_of(pictures.len()), kinds(&endings))
+}
+
+/// `1 picture`, `2 pictures`
+pub(super) fn number_of(count: usize) -> String {
+    format!("{count} picture{}", if count == 1 { "" } else { "s" })
 }
 
 /// `1 .heic, 2 .txt`
