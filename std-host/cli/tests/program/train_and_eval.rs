@@ -118,6 +118,10 @@ fn too_few_pictures_are_told_and_notes_come_once() {
     assert_eq!(out.code, Some(1), "{out:?}");
     let sentence = "has 2 pictures, too few to keep some for testing: with data.test_share = ";
     assert!(out.stderr.lines().last().unwrap().contains(sentence), "{out:?}");
+    write_npy(&folder.path("x.npy"), "<f4", "(2, 3)", &[0; 24]);
+    wta(&["demo", "--own", &folder.path("x.npy"), "--run", &folder.path("x")]).fails(
+        "x.npy: has 2 samples, too few to keep some for testing: with data.test_share = 0.2, 3 are needed",
+    );
     assert_eq!(out.stderr.matches("2 pictures (2 .pgm) for training").count(), 1, "{out:?}");
     assert_eq!(out.stderr.matches("passed over 1 file that is no picture").count(), 1, "{out:?}");
 }

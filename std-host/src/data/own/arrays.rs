@@ -22,7 +22,7 @@ use crate::data::collector::{Collector, in_memory};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::stored::{Part, Stored};
 use crate::data::values::Values;
-use crate::draw::{count_of, draw};
+use crate::draw::{count_of, draw, too_few};
 use crate::error::{Error, Interrupted, Result};
 use crate::layout::interleaved;
 use crate::memory::reserve;
@@ -78,7 +78,13 @@ pub(in crate::data) fn load(
         return Ok(dataset);
     }
     let (test, train) = draw(Random::stream(keys.seed, 0), count, count_of(keys.test_share, count));
-    Ok(dataset.chosen(if split == Split::Test { &test } else { &train }))
+    let chosen = if split == Split::Test { &test } else { &train };
+    if let Some(problem) = too_few(keys.test_share, count).filter(|_| chosen.is_empty()) {
+        let samples = if count == 1 { "sample" } else { "samples" };
+        let file = folder.join(paths.to_string());
+        return Err(Error::file(file, format!("has {count} {samples}, {problem}")));
+    }
+    Ok(dataset.chosen(chosen))
 }
 
 /// The labels of the samples as classes. The classes are those of both splits together.

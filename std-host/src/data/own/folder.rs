@@ -18,6 +18,7 @@ use crate::data::classes::Classes;
 use crate::data::collector::Collector;
 use crate::data::dataset::{Dataset, Split};
 use crate::data::form::Form;
+use crate::draw::too_few;
 use crate::error::{Error, Interrupted, Result, Setting};
 use crate::extent::Extent;
 use crate::memory::reserve;
@@ -43,8 +44,11 @@ pub(in crate::data) fn load(
         notes.iter().for_each(|note| observer.note(note));
     }
     let (chosen, other) = if split == Split::Train { (&train, &test) } else { (&test, &train) };
-    if chosen.is_empty() && !other.is_empty() && split == Split::Test {
-        return Err(Error::file(&folder, too_few(other.len(), keys.test_share)));
+    if chosen.is_empty()
+        && let Some(problem) = too_few(keys.test_share, other.len()).filter(|_| !other.is_empty())
+    {
+        let pictures = number_of(other.len());
+        return Err(Error::file(&folder, format!("has {pictures}, {problem}")));
     }
     if chosen.is_empty() {
         return Err(Error::file(
@@ -59,19 +63,6 @@ pub(in crate::data) fn load(
         Some(count) => count / train.len().max(1) + usize::from(index < count % train.len().max(1)),
     };
     collect(&folder, chosen, classes, keys, each, observer)
-}
-
-/// What is wrong with so few pictures that none is kept for testing.
-fn too_few(pictures: usize, share: f64) -> String {
-    // So many that their share is rounded to one.
-    let enough = (share > 0.0).then(|| (0.5 / share).ceil());
-    let pictures = number_of(pictures);
-    match enough {
-        Some(enough) => format!(
-            "has {pictures}, too few to keep some for testing: with data.test_share = {share}, {enough} are needed"
-        ),
-        None => format!("has {pictures}, and none for testing; make folders train and test"),
-    }
 }
 
 /// The data set of some files; `each` says how many images a file gives.
@@ -305,10 +296,12 @@ mod tests {
         fs::create_dir_all(folder.path().join("pictures/TEST/a")).unwrap();
         fs::copy(fixtures().join("grey.png"), folder.path().join("pictures/TEST/a/1.png")).unwrap();
         let notes = Notes::default();
+        load(folder.path(), &labelled, Split::Train, &notes).unwrap();
         let test = load(folder.path(), &labelled, Split::Test, &notes).unwrap();
         assert_eq!(test.labels, Some(vec![0]));
         let notes = notes.0.into_inner().unwrap();
-        assert!(notes.iter().any(|note| note.contains("valid: is not used")), "{notes:?}");
+        let told = notes.iter().filter(|note| note.contains("valid: is not used")).count();
+        assert_eq!(told, 1, "once, though both splits are read: {notes:?}");
     }
 
     #[cfg(unix)]
