@@ -257,6 +257,14 @@ pub enum Setting {
     Axis,
     /// The rungs of a search.
     Rungs,
+    /// The columns of a table that are features.
+    Columns,
+    /// The column of a table that has the labels.
+    LabelColumn,
+    /// The array of a file that has the examples.
+    Tensor,
+    /// The array of a file that has the labels.
+    LabelTensor,
 }
 
 impl Setting {
@@ -273,13 +281,20 @@ impl Setting {
             Self::Data => "data",
             Self::Axis => "axis",
             Self::Rungs => "rungs",
+            Self::Columns => "columns",
+            Self::LabelColumn => "label_column",
+            Self::Tensor => "tensor",
+            Self::LabelTensor => "label_tensor",
         }
     }
 
     /// The sentence of an [`Error::Setting`]. `before` is put in front of the name: with `--` a program names
-    /// its flag.
+    /// its flag, whose words hyphens join.
     pub fn sentence(self, before: &str, value: Option<&str>, problem: &str) -> String {
-        let name = self.name();
+        let name = match before {
+            "" => self.name().to_owned(),
+            _ => self.name().replace('_', "-"),
+        };
         match value {
             Some(value) => format!("{before}{name} {value}: {problem}"),
             None => format!("{before}{name} {problem}"),

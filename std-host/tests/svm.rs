@@ -196,6 +196,25 @@ fn what_helps_is_told_when_the_epochs_run_out() {
 }
 
 #[test]
+fn what_rounding_keeps_from_coming_closer_is_solved() {
+    for (features, c) in [(15, 1.0), (40, 0.01), (300, 0.01)] {
+        let (matrix, labels) = example(200, features, 3, 11);
+        let rows = Rows::from_dense(features, &matrix).unwrap();
+        for stop in [Stop::Gradient(1e-12), Stop::Gap(1e-14)] {
+            let options = Options { stop, max_epochs: 1000, ..Options::default() };
+            let (model, report) = fit(&rows, &labels, 3, c, &options, &()).unwrap();
+            assert!(report.converged() && report.warnings().is_empty(), "{report:?}");
+            for (class, of) in report.classes.iter().enumerate() {
+                let (primal, _) = objectives(&matrix, &labels, &model, class, c);
+                assert!((of.primal - primal).abs() < 1e-5 * primal, "{of:?} {primal}");
+                assert!(of.epochs < 1000 && of.measure(Stop::Gap(1.0)) < 1e-4, "{of:?}");
+                assert!(of.meets(Stop::Gradient(1e-2)), "{of:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn progress_is_heard_and_can_stop_training() {
     let (matrix, labels) = example(50, 6, 5, 5);
     let rows = Rows::from_dense(6, &matrix).unwrap();
@@ -229,8 +248,10 @@ fn bad_requests_get_one_sentence() {
     assert!(message(&[0, 1, 1], 2, 1.0, options(Stop::Gap(0.0))).contains("tolerance"));
     assert!(message(&[0, 1, 1], 2, 1.0, Options { max_epochs: 0, ..good }).contains("max_epochs"));
     let large = Rows::from_dense(1, &[1.0, 1e30]).unwrap();
-    let error = fit(&large, &[0, 1], 2, 1.0, &good, &()).unwrap_err().to_string();
-    assert!(error.contains("row 1") && error.contains("scale"), "{error}");
+    for solver in SOLVERS {
+        let error = fit(&large, &[0, 1], 2, 1.0, &Options { solver, ..good }, &()).unwrap_err().to_string();
+        assert!(error.contains("row 1") && error.contains("scale"), "{error}");
+    }
     let none = Rows::new(4).unwrap();
     let error = fit(&none, &[], 2, 1.0, &good, &()).unwrap_err().to_string();
     assert!(error.contains("name none"), "{error}");

@@ -16,6 +16,7 @@ use crate::svm::file::{Loaded, load_alone, save_alone};
 pub struct Linear {
     model: Model,
     classes: Classes,
+    columns: Option<Vec<String>>,
 }
 
 impl Linear {
@@ -37,7 +38,24 @@ impl Linear {
                 weights.len()
             )));
         }
-        Ok(Self { model, classes })
+        Ok(Self { model, classes, columns: None })
+    }
+
+    /// The same with the names of its features, if they are columns that have some: those of
+    /// [`Examples::columns`](super::Examples::columns).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there is not a name for each feature.
+    pub fn with_columns(self, columns: Option<Vec<String>>) -> Result<Self> {
+        let (features, names) = (self.model.features, columns.as_ref().map(Vec::len));
+        if names.is_some_and(|names| names != features) {
+            let names = names.unwrap_or_default();
+            return Err(Error::Invalid(format!(
+                "a classifier of {features} features has {names} names of them; give one for each"
+            )));
+        }
+        Ok(Self { columns, ..self })
     }
 
     /// Reads a classifier: a file of [`Linear::save`], the `svm.safetensors` of a run, or LIBLINEAR's text.
@@ -60,7 +78,7 @@ impl Linear {
                 "is no classifier: neither safetensors nor a model of LIBLINEAR; train one",
             ));
         }
-        let Loaded { mut svm, columns, origin, classes } = load_alone(path)?;
+        let Loaded { mut svm, columns, origin, classes, names } = load_alone(path)?;
         let has_layers = columns.as_ref().is_some_and(|columns| columns.layers.len() > 1);
         if has_layers || origin.is_some_and(|origin| origin.power != 1.0) {
             return Err(Error::file(
@@ -78,19 +96,21 @@ impl Linear {
             Some(names) => Classes::new(names)?,
             None => Classes::numbered(svm.classes),
         };
-        Self::new(svm, classes).map_err(|error| Error::file(path, error.to_string()))
+        let linear = Self::new(svm, classes).and_then(|linear| linear.with_columns(names));
+        linear.map_err(|error| Error::file(path, error.to_string()))
     }
 
-    /// Writes the classifier as safetensors, with the names of its classes and a checksum.
+    /// Writes the classifier as safetensors, with the names of its classes and features and a checksum.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if the file cannot be written; an earlier one is untouched then.
     pub fn save(&self, path: &Path) -> Result<()> {
-        save_alone(path, &self.model, self.classes.names())
+        save_alone(path, &self.model, self.classes.names(), self.columns())
     }
 
-    /// Writes the classifier as LIBLINEAR's text, for `liblinear-predict` and others.
+    /// Writes the classifier as LIBLINEAR's text, for `liblinear-predict` and others. It has no names of
+    /// features.
     ///
     /// # Errors
     ///
@@ -117,6 +137,12 @@ impl Linear {
     /// The names of the classes.
     pub fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// The names of the features, if they were columns of a table that names them. They are for
+    /// [`ExampleFile::named`](crate::data::ExampleFile::named).
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
     }
 
     /// What classifies examples with it.

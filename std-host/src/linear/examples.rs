@@ -18,6 +18,8 @@ pub struct Examples {
     /// The classes: whole numbers in ascending order or, with any other word among the labels, all in the
     /// order of the alphabet.
     pub classes: Classes,
+    /// The names of the features, if they are columns of a table that names them.
+    pub columns: Option<Vec<String>>,
 }
 
 impl Examples {
@@ -32,8 +34,10 @@ impl Examples {
         observer.begin("read", file.steps());
         let features = file.read(observer, &mut |batch| found.add(&batch));
         observer.end();
+        let features = features?;
+        let columns = file.column_names()?;
         let refuse = |problem: String| Err(Error::file(file.name(), problem));
-        if let Some(features) = features? {
+        if let Some(features) = features {
             found.rows.widen(features)?;
         }
         let Collector { rows, mut labels, places, .. } = found;
@@ -57,7 +61,7 @@ impl Examples {
         for label in &mut labels {
             *label = class_of.get(usize::from(*label)).copied().unwrap_or(0);
         }
-        Ok(Self { rows, labels, classes: naming.classes })
+        Ok(Self { rows, labels, classes: naming.classes, columns })
     }
 }
 

@@ -12,10 +12,10 @@
 //! let path = folder.join("train.svm");
 //! std::fs::write(&path, "+1 1:0.5 3:2\n-1 2:1\n+1 1:1 3:1\n-1 2:0.5 3:-1\n")?;
 //! let file = ExampleFile::labelled(&path);
-//! let Examples { rows, labels, classes } = Examples::read(&file, &())?;
+//! let Examples { rows, labels, classes, columns } = Examples::read(&file, &())?;
 //! let options = Options { stop: Stop::Gradient(0.1), intercept: 0.0, ..Options::default() };
 //! let (model, report) = svm::fit(&rows, &labels, classes.len(), 1.0, &options, &())?;
-//! let linear = Linear::new(model, classes)?;
+//! let linear = Linear::new(model, classes)?.with_columns(columns)?;
 //! linear.save_liblinear(&folder.join("model"))?; // or save, as safetensors
 //!
 //! let mut tally = Tally::default();

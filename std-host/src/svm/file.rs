@@ -45,6 +45,7 @@ const POOL: &str = "pool";
 const POWER: &str = "power";
 const FEATURES: &str = "features_identity";
 const CLASSES: &str = "classes";
+const NAMES: &str = "columns";
 
 /// A classifier that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +59,8 @@ pub struct Loaded {
     pub origin: Option<Origin>,
     /// The names of the classes, if the file has them.
     pub classes: Option<Vec<String>>,
+    /// The names of the features, one for each, if they were columns of a table that names them.
+    pub names: Option<Vec<String>>,
 }
 
 /// The file: the tensors `weight` (classes x features) and `bias`, with the features in the
@@ -115,15 +118,21 @@ pub fn save(path: &Path, svm: &Model, columns: &Columns, origin: &Origin) -> Res
     Ok(file.checksum)
 }
 
-/// Writes a classifier that belongs to no network: the same file without an [`Origin`]. A file that is
-/// replaced may be a link, which is followed.
+/// Writes a classifier that belongs to no network: the same file without an [`Origin`], and with the names of
+/// its features, if there are some. A file that is replaced may be a link, which is followed.
 ///
 /// # Errors
 ///
 /// As for [`save`].
-pub fn save_alone(path: &Path, svm: &Model, classes: &[String]) -> Result<()> {
+pub fn save_alone(path: &Path, svm: &Model, classes: &[String], names: Option<&[String]>) -> Result<()> {
     let columns = Columns { layers: vec![Shape::vector(svm.features)], factors: None };
-    sealed_with(svm, &columns, classes, &[])?.write_to(path)
+    let mut described = Vec::new();
+    if let Some(names) = names {
+        let names = serde_json::to_string(names)
+            .map_err(|error| Error::Invalid(format!("the features' names cannot be written ({error})")))?;
+        described.push((NAMES, names));
+    }
+    sealed_with(svm, &columns, classes, &described)?.write_to(path)
 }
 
 /// Reads a classifier that [`save`] or [`save_alone`] wrote, or a version before 0.2, which kept the order of
@@ -174,7 +183,7 @@ fn read(path: &Path, remedy: &str) -> Result<Loaded> {
     let said =
         metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     let Some(layers) = layers(&said).map_err(broken)? else {
-        return Ok(Loaded { svm, columns: None, origin: None, classes: None });
+        return Ok(Loaded { svm, columns: None, origin: None, classes: None, names: None });
     };
     let factors = match tensors.names().contains(&"layer_factor") {
         true => Some(floats_of(tensor("layer_factor")?.data())),
@@ -195,8 +204,12 @@ fn read(path: &Path, remedy: &str) -> Result<Loaded> {
     svm.weights = columns.in_memory_order(&svm.weights);
     let of_network = sealed.as_ref().filter(|said| said.contains_key(WEIGHTS));
     let origin = of_network.map(origin).transpose().map_err(broken)?;
-    let classes = sealed.as_ref().and_then(|said| said.get(CLASSES)).map(|text| names(text));
-    Ok(Loaded { svm, columns: Some(columns), origin, classes: classes.transpose().map_err(broken)? })
+    let all = |key| sealed.as_ref().and_then(|said| said.get(key)).map(|text| names(text)).transpose();
+    let (classes, of_features) = (all(CLASSES).map_err(broken)?, all(NAMES).map_err(broken)?);
+    if of_features.as_ref().is_some_and(|names| names.len() != features) {
+        return Err(broken("has not one name per feature"));
+    }
+    Ok(Loaded { svm, columns: Some(columns), origin, classes, names: of_features })
 }
 
 /// The shapes of the layers' features; `None` if the file does not name an order.
@@ -222,7 +235,7 @@ fn origin(said: &Described) -> std::result::Result<Origin, &'static str> {
 }
 
 fn names(text: &str) -> std::result::Result<Vec<String>, &'static str> {
-    serde_json::from_str(text).map_err(|_| "does not say the names of its classes")
+    serde_json::from_str(text).map_err(|_| "does not say the names of its classes or features")
 }
 
 #[cfg(test)]
@@ -260,13 +273,26 @@ mod tests {
         let path = folder.path().join("any.safetensors");
         let svm = Model { classes: 2, features: 3, weights: vec![0.5; 6], bias: vec![-1.0, 2.0] };
         let names = ["a".to_owned(), "b, c".to_owned()];
-        save_alone(&path, &svm, &names).unwrap();
+        save_alone(&path, &svm, &names, None).unwrap();
         let columns = Columns { layers: vec![Shape::vector(3)], factors: None };
         let found = load_alone(&path).unwrap();
         assert_eq!(
             found,
-            Loaded { svm, columns: Some(columns), origin: None, classes: Some(names.to_vec()) }
+            Loaded {
+                svm: svm.clone(),
+                columns: Some(columns),
+                origin: None,
+                classes: Some(names.to_vec()),
+                names: None
+            }
         );
+        let features = ["x", "y, z", ""].map(str::to_owned);
+        save_alone(&path, &svm, &names, Some(&features)).unwrap();
+        let again = load_alone(&path).unwrap();
+        assert_eq!(again, Loaded { names: Some(features.to_vec()), ..found });
+        save_alone(&path, &svm, &names, Some(&features[1..])).unwrap();
+        let error = load_alone(&path).unwrap_err().to_string();
+        assert!(error.contains("has not one name per feature; train the classifier again"), "{error}");
         let mut file = std::fs::read(&path).unwrap();
         *file.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &file).unwrap();
@@ -284,8 +310,13 @@ mod tests {
         let checksum = save(&path, &svm, &columns, &origin()).unwrap();
         assert_eq!(seal::stated(&path), Some(checksum));
         let classes = Some(origin().classes);
-        let loaded =
-            Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()), classes };
+        let loaded = Loaded {
+            svm: svm.clone(),
+            columns: Some(columns.clone()),
+            origin: Some(origin()),
+            classes,
+            names: None,
+        };
         assert_eq!(load(&path).unwrap(), loaded);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
@@ -324,8 +355,13 @@ mod tests {
         let svm = Model { classes: 2, features: 7, weights: weights.clone(), bias: vec![0.0; 2] };
         save(&path, &svm, &columns, &origin()).unwrap();
         let classes = Some(origin().classes);
-        let loaded =
-            Loaded { svm: svm.clone(), columns: Some(columns.clone()), origin: Some(origin()), classes };
+        let loaded = Loaded {
+            svm: svm.clone(),
+            columns: Some(columns.clone()),
+            origin: Some(origin()),
+            classes,
+            names: None,
+        };
         assert_eq!(load(&path).unwrap(), loaded);
         let file = std::fs::read(&path).unwrap();
         let stored = floats_of(SafeTensors::deserialize(&file).unwrap().tensor("weight").unwrap().data());
@@ -335,6 +371,9 @@ mod tests {
         // As versions before 0.2 wrote it.
         let tensors = [("weight", vec![2, 7], weights), ("bias", vec![2], vec![0.0; 2])];
         write_plain(&path, &tensors, &[]);
-        assert_eq!(load(&path).unwrap(), Loaded { svm, columns: None, origin: None, classes: None });
+        assert_eq!(
+            load(&path).unwrap(),
+            Loaded { svm, columns: None, origin: None, classes: None, names: None }
+        );
     }
 }

@@ -10,7 +10,7 @@ use wta_simd::Isa;
 
 use super::costs::Costs;
 use super::gathered::{gather_model, gather_summaries};
-use super::group::{Group, Summary, Task};
+use super::group::{Group, Summary, Task, relative_gap};
 use super::lanes::LANES;
 use super::model::{MOST_CLASSES, Model, check_labels};
 use super::newton::{self, Problem};
@@ -90,10 +90,27 @@ pub struct ClassReport {
     pub support_vectors: usize,
     /// Passes over the active rows.
     pub epochs: usize,
-    /// Whether the stopping measure was met; otherwise [`Options::max_epochs`] ended training.
+    /// Whether the stopping measure was met, or the rounding of numbers lets nothing come closer to it;
+    /// otherwise [`Options::max_epochs`] ended training.
     pub converged: bool,
     /// The number of rows with this label; if there are none, the class only learns to say no.
     pub examples: usize,
+}
+
+impl ClassReport {
+    /// Whether a stopping measure is met. A class may be solved, as far as the rounding of numbers goes, and
+    /// not meet a small one.
+    pub fn meets(&self, stop: Stop) -> bool {
+        self.measure(stop) <= stop.value()
+    }
+
+    /// What a stopping measure is at the end, whatever its value.
+    pub fn measure(&self, stop: Stop) -> f64 {
+        match stop {
+            Stop::Gradient(_) => self.violation,
+            Stop::Gap(_) => relative_gap(self.primal, self.dual),
+        }
+    }
 }
 
 /// How training ended.
@@ -104,7 +121,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every class met the stopping measure.
+    /// Whether every class is solved.
     pub fn converged(&self) -> bool {
         self.classes.iter().all(|class| class.converged)
     }
@@ -277,6 +294,8 @@ pub(super) fn newton_on(
 ) -> Result<(Model, Report)> {
     check_penalty(c)?;
     options.check()?;
+    // Numbers that one method refuses, the other one does not take either.
+    norms(rows, options.intercept)?;
     let Options { stop, max_epochs: max_steps, costs, intercept, .. } = *options;
     let problem = Problem { rows, labels, classes, members, c, costs, intercept, stop, max_steps, place };
     let (model, summaries) = newton::solve(&problem, observer)?;

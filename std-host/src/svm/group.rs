@@ -10,6 +10,11 @@
 //! measure looks met *rests*: it moves nothing and keeps no row active, so the list shrinks to the rows of
 //! the slow classes. When all classes rest, the weights are rebuilt in double precision and all rows are
 //! checked. A class that meets the measure there is *done*; the others continue.
+//!
+//! A measure may ask for more than `f32` can give: the gradients of a row are known to some last digits of
+//! its score. A class whose gradients are as small as that, and shrink no more, rests as well, and is done
+//! when a check of all rows finds the same. Rebuilt weights may let it come closer, so it goes on as long as
+//! that helps.
 
 use wta_core::Random;
 use wta_simd::{Isa, prefetch};
@@ -27,6 +32,16 @@ const RELAXATION: f32 = 1.2;
 
 /// If a class looked solved but was not, its target shrinks by this factor before the next check.
 const TIGHTEN: f64 = 0.7;
+
+/// What `f32` leaves of a gradient, in units of its last digit: products are rounded, and so are sums,
+/// weights and dual variables.
+const ROUNDING: f64 = 4.0;
+
+/// Passes without a smaller violation after which a class may be as close as rounding lets it come.
+const IDLE: usize = 10;
+
+/// A violation is smaller, or a check has helped, if it is at most this share of the one before.
+const SMALLER: f64 = 0.9;
 
 /// The inputs that all groups share while one problem is solved.
 pub(super) struct Task<'a> {
@@ -91,6 +106,12 @@ pub(super) struct Group {
     shrink_above: Lanes,
     /// The class rests when its measure is at most this.
     target: WideLanes,
+    /// The smallest violation of the passes since the last check, and how many have not made it smaller.
+    smallest: WideLanes,
+    idle: [usize; LANES],
+    /// Whether the class rests because of rounding, and the violation at the last check that it came to so.
+    rounded: [bool; LANES],
+    checked: WideLanes,
     epochs: usize,
     summaries: [Summary; LANES],
 }
@@ -114,6 +135,10 @@ impl Group {
             state: [State::Done; LANES],
             shrink_above: [f32::INFINITY; LANES],
             target: [0.0; LANES],
+            smallest: [f64::INFINITY; LANES],
+            idle: [0; LANES],
+            rounded: [false; LANES],
+            checked: [f64::INFINITY; LANES],
             epochs: 0,
             summaries: [Summary::default(); LANES],
         })
@@ -127,6 +152,10 @@ impl Group {
         self.active.extend_from_slice(task.members);
         self.shrink_above = [f32::INFINITY; LANES];
         self.target = [task.stop.value(); LANES];
+        self.smallest = [f64::INFINITY; LANES];
+        self.idle = [0; LANES];
+        self.rounded = [false; LANES];
+        self.checked = [f64::INFINITY; LANES];
         self.state = std::array::from_fn(|lane| if lane < self.count { State::Busy } else { State::Done });
         self.epochs = 0;
     }
@@ -210,6 +239,43 @@ impl Group {
             }
             self.shrink_above[l] = if sums.highest[l] > 0.0 { sums.highest[l] } else { f32::INFINITY };
         }
+        self.rest_at_rounding(task, sums);
+    }
+
+    /// Lets the classes rest whose gradients are nothing but rounding, and have not shrunk for some passes.
+    fn rest_at_rounding(&mut self, task: &Task, sums: &Sums) {
+        let mut is_idle = false;
+        for l in 0..LANES {
+            let violation = sums.violation(l);
+            if self.state[l] != State::Busy {
+                continue;
+            }
+            if violation <= SMALLER * self.smallest[l] {
+                (self.smallest[l], self.idle[l]) = (violation, 0);
+            } else {
+                self.idle[l] += 1;
+            }
+            is_idle |= self.idle[l] > 0 && self.idle[l].is_multiple_of(IDLE);
+        }
+        // The norm of the weights is not asked for in vain: it takes as long as some rows.
+        if !is_idle {
+            return;
+        }
+        let roundings = self.roundings(task, &self.active);
+        for (l, rounding) in roundings.into_iter().enumerate() {
+            if self.state[l] == State::Busy && self.idle[l] >= IDLE && self.smallest[l] <= rounding {
+                self.state[l] = State::Resting;
+                self.rounded[l] = true;
+            }
+        }
+    }
+
+    /// The violation that rounding may leave in each class: the last digits of the largest score that the
+    /// weights can give one of the rows, and of 1, from which it is taken.
+    fn roundings(&self, task: &Task, rows: &[u32]) -> WideLanes {
+        let largest = rows.iter().map(|row| task.norms[*row as usize]).fold(0.0, f32::max);
+        let digit = ROUNDING * f64::from(f32::EPSILON);
+        squares(&self.weights).map(|square| digit * (1.0 + (square * f64::from(largest)).sqrt()))
     }
 
     /// Rebuilds the weights from the dual variables, checks all rows with them, and decides for each class
@@ -238,6 +304,7 @@ impl Group {
             at_zero.push(gradients);
         }
         let squares = squares(&self.weights);
+        let roundings = self.roundings(task, task.members);
         for (l, &square) in squares.iter().enumerate() {
             if self.state[l] == State::Done {
                 continue;
@@ -248,7 +315,13 @@ impl Group {
                 Stop::Gradient(_) => violation,
                 Stop::Gap(_) => relative_gap(primal, dual),
             };
-            let converged = measure <= task.stop.value();
+            // What rounding keeps from coming closer is solved, too.
+            let is_rounding = violation <= roundings[l] || violation > SMALLER * self.checked[l];
+            let converged = measure <= task.stop.value() || (self.rounded[l] && is_rounding);
+            if self.rounded[l] {
+                self.checked[l] = violation;
+            }
+            (self.rounded[l], self.smallest[l], self.idle[l]) = (false, f64::INFINITY, 0);
             let support_vectors = support_vectors[l];
             let epochs = self.epochs;
             self.summaries[l] = Summary { primal, dual, violation, support_vectors, epochs, converged };

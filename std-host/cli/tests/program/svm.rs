@@ -142,13 +142,16 @@ fn every_kind_of_file_gives_the_same_classifier() {
             assert!(told.as_object_mut().unwrap().remove(key).unwrap().as_f64().unwrap() >= 0.0);
         }
         assert_eq!((told["examples"].as_u64(), told["classes"].as_u64()), (Some(300), Some(3)), "{kind:?}");
+        // Of the table with a header, the file has the names of the features, too.
+        let named = kind[0] == csv;
         let bytes = fs::read(&model).unwrap();
         let found = wta(&[&["svm", "predict", "--model", &model], kind].concat()).succeeds();
         assert!(found.stderr.starts_with("accuracy: ") && found.stderr.contains(" of 300)"), "{found:?}");
         let right = found.stdout.lines().zip(&labels).filter(|(a, b)| **a == (**b as i64 - 1).to_string());
         assert_eq!(Some(right.count() as u64), told["right"].as_u64(), "{kind:?}");
         let (other, file, classes) = seen.get_or_insert((told.clone(), bytes.clone(), found.stdout.clone()));
-        assert_eq!((&*other, &*file, &*classes), (&told, &bytes, &found.stdout), "{kind:?}");
+        assert_eq!((&*other, &*classes), (&told, &found.stdout), "{kind:?}");
+        assert!(named || *file == bytes, "{kind:?}");
     }
     // Without labels: a table of as many columns as features, and lines that begin with a feature.
     let model = folder.path("m.safetensors");
@@ -424,11 +427,30 @@ fn misuse_is_one_sentence() {
     fails(&["fit", &good, "--model", &folder.path("no/m")], "there is no folder");
     fails(&["fit", &folder.path("none"), "--model", &model], "cannot read");
     fails(&["fit", &folder.path(""), "--model", &model], "is a folder");
-    fails(&["fit", &good, "--model", &model, "--eps", "0"], "--eps 0: must be more than 0");
-    fails(&["fit", &good, "--model", &model, "--bias", "nan"], "--bias NaN");
+    for (flag, value, sentence) in [
+        ("--eps", "0", "must be more than 0"),
+        ("--eps", "nan", "must be more than 0"),
+        ("--gap", "-1", "must be more than 0"),
+        ("--gap", "inf", "must be more than 0"),
+        ("--c", "0", "must be from 1e-9 to 1e9"),
+        ("--c", "0.1,1e10", "must be from 1e-9 to 1e9"),
+        ("--bias", "nan", "must be a number up to 1e6"),
+        ("--bias", "1e7", "must be a number up to 1e6"),
+        ("--max-iter", "0", "0 is not in 1.."),
+        ("--folds", "1", "1 is not in 2.."),
+        ("--class-weight", "1:3", "must be balanced or LABEL=W"),
+        ("--seed", "-1", "invalid digit"),
+    ] {
+        let flag = &format!("{flag}={value}");
+        for command in [&["fit", &good, "--model", &model, flag][..], &["cv", &good, flag]] {
+            let out = wta(&[&["svm"], command].concat()).finish();
+            assert_eq!(out.code, Some(2), "{out:?}");
+            assert!(out.stderr.contains(sentence), "{out:?}");
+        }
+    }
     fails(
-        &["fit", &good, "--model", &model, "--class-weight", "1:3"],
-        "--class-weight 1:3: must be balanced or",
+        &["fit", &good, "--model", &model, "--class-weight", "balanced,1=3"],
+        "--class-weight balanced: must stand alone",
     );
     fails(&["fit", &good, "--model", &model, "--labels", &good], "--labels is for arrays and tables");
     fails(&["predict", &good, "--model", &good], "is no classifier");
@@ -474,4 +496,191 @@ fn ctrl_c_ends_training_with_130_and_leaves_no_file() {
     assert_eq!(out.code, Some(130), "{out:?}");
     assert!(out.stderr.contains("interrupted: "), "{out:?}");
     assert!(!folder.exists("m"));
+}
+
+/// A table of the rows and their class, with its columns in this order; the sixth is the class.
+fn table(rows: &[[f32; 6]], labels: &[usize], order: &[usize], header: bool) -> String {
+    let names = ["f0", "f1", "f2", "f3", "f4", "f5", "kind"];
+    let line = |cell: &dyn Fn(usize) -> String| {
+        order.iter().map(|column| cell(*column)).collect::<Vec<_>>().join(",") + "\n"
+    };
+    let mut text = if header { line(&|column| names[column].to_owned()) } else { String::new() };
+    for (row, label) in rows.iter().zip(labels) {
+        text += &line(&|column| row.get(column).map_or(format!("{label}"), f32::to_string));
+    }
+    text
+}
+
+#[test]
+fn columns_are_taken_by_the_names_that_the_classifier_has() {
+    let folder = Folder::new();
+    let (rows, labels) = examples(150);
+    let written =
+        |name: &str, order: &[usize], header| folder.write(name, &table(&rows, &labels, order, header));
+    let plain = written("t.csv", &[0, 1, 2, 3, 4, 5, 6], true);
+    let model = folder.path("m");
+    let told = fit(&[&plain, "--model", &model]);
+    let run = |file: &str, model: &str, flags: &[&str]| {
+        wta(&[&["svm", "predict", file, "--model", model], flags].concat())
+    };
+    let expected = run(&plain, &model, &[]).succeeds();
+    let accuracy = format!("{} of 150", told["right"]);
+    assert!(expected.stderr.contains(&accuracy), "{expected:?}");
+    // The label is known by being the only column left, by its name, or not at all.
+    for (name, order, is_labelled) in [
+        ("reversed.csv", &[6, 5, 4, 3, 2, 1, 0][..], true),
+        ("mixed.csv", &[3, 0, 6, 1, 5, 4, 2], true),
+        ("bare.csv", &[5, 4, 3, 2, 1, 0], false),
+    ] {
+        let found = run(&written(name, order, true), &model, &[]).succeeds();
+        assert_eq!(found.stdout, expected.stdout, "{name}");
+        assert_eq!(found.stderr.contains(&accuracy), is_labelled, "{name}: {found:?}");
+    }
+    let found = run(&written("twice.csv", &[0, 6, 0, 1, 2, 3, 4, 5], true), &model, &[]);
+    found.fails("twice.csv: has several columns called `f0`; name each once");
+    let lacking = written("lacking.csv", &[5, 4, 3, 2, 0, 6], true);
+    run(&lacking, &model, &[]).fails(
+        "lacking.csv: has no column `f1`, which the classifier was trained on, only f5, f4, f3, f2, f0, kind; add it",
+    );
+    // Without a header, the place counts.
+    let headless = written("headless.csv", &[0, 1, 2, 3, 4, 5, 6], false);
+    assert_eq!(run(&headless, &model, &[]).succeeds().stdout, expected.stdout);
+    // Some of the columns.
+    let few = folder.path("few");
+    fit(&[&plain, "--model", &few, "--columns", "f1,f2"]);
+    let all = run(&plain, &few, &[]).succeeds().stdout;
+    for columns in ["f1,f2", "f2,f1", "1,2"] {
+        assert_eq!(run(&plain, &few, &["--columns", columns]).succeeds().stdout, all);
+    }
+    run(&plain, &few, &["--columns", "f3,f4"])
+        .fails("--columns names f3, f4, but the classifier was trained on f1, f2; leave it out");
+    let found = run(&plain, &few, &["--label-column", "kind"]).succeeds();
+    assert!(found.stdout == all && found.stderr.contains(" of 150"), "{found:?}");
+    // LIBLINEAR's text has no names, and a table without a header gives none.
+    let text = folder.path("text");
+    fit(&[&plain, "--model", &text, "--format", "liblinear"]);
+    assert!(!fs::read_to_string(&text).unwrap().contains("f1"));
+    assert_eq!(run(&plain, &text, &[]).succeeds().stdout, expected.stdout);
+    let nameless = folder.path("nameless");
+    fit(&[&headless, "--model", &nameless]);
+    assert_eq!(run(&plain, &nameless, &[]).succeeds().stdout, expected.stdout);
+}
+
+#[test]
+fn what_has_no_effect_on_a_file_is_refused() {
+    let folder = Folder::new();
+    let (rows, labels) = examples(60);
+    let text = folder.write("a.svm", &libsvm(&rows, &labels, ["1", "2", "3"]));
+    let csv = folder.write("a.csv", &table(&rows, &labels, &[0, 1, 2, 3, 4, 5, 6], true));
+    let npy = folder.path("a.npy");
+    write_npy(&npy, "<f4", "(60, 6)", &bytes(rows.iter().flatten().copied()));
+    let names = npy_labels(&folder, &labels);
+    let matrix = sparse(&folder, "a.npz", &rows, "csr");
+    let model = folder.path("m");
+    for (arguments, sentence) in [
+        (&[&text[..], "--columns", "1,2"][..], "--columns is for tables, but "),
+        (&[&text, "--label-column", "3"], "a.svm is LIBSVM's text; leave it out"),
+        (&[&text, "--tensor", "x"], "--tensor is for files of several arrays, but "),
+        (&[&text, "--label-tensor", "x"], "--label-tensor is for files of several arrays, but "),
+        (&["-", "--columns", "1"], "--columns is for tables, but standard input is LIBSVM's text"),
+        (&[&csv, "--tensor", "x"], "a.csv is a table; leave it out"),
+        (&[&csv, "--label-tensor", "x"], "--label-tensor is for files of several arrays"),
+        (&[&csv, "--labels", &names, "--label-column", "kind"], "labels.npy is the file of labels"),
+        (&[&npy, "--labels", &names, "--columns", "1"], "a.npy is an array; leave it out"),
+        (&[&npy, "--labels", &names, "--tensor", "x"], "--tensor is for files of several arrays"),
+        (&[&npy, "--labels", &names, "--label-tensor", "x"], "--label-tensor is for files"),
+        (&[&npy, "--labels", &names, "--label-column", "1"], "--label-column is for tables"),
+        (&[&matrix, "--labels", &names, "--tensor", "data"], "a.npz is a sparse matrix; leave it out"),
+        (&[&matrix, "--labels", &names, "--columns", "1"], "--columns is for tables"),
+        (&[&csv, "--columns", "f1,f1"], "--columns names column f1 twice; name it once"),
+        (&[&csv, "--columns", "f1,1"], "--columns names column f1 twice; name it once"),
+        (
+            &[&csv, "--columns", "f1,kind", "--label-column", "kind"],
+            "--columns names column kind, which has the labels; leave it out",
+        ),
+        (&[&csv, "--columns", "f1,kind"], "a.csv has the labels: column kind is among the features"),
+    ] {
+        wta(&[&["svm", "fit", "--model", &model], arguments].concat()).fails(sentence);
+        wta(&[&["svm", "cv"], arguments].concat()).fails(sentence);
+        assert!(!folder.exists("m"));
+    }
+    fit(&[&text, "--model", &model]);
+    wta(&["svm", "predict", &text, "--model", &model, "--columns", "1,2"]).fails("--columns is for tables");
+}
+
+#[test]
+fn what_is_missing_is_called_by_its_flag() {
+    let folder = Folder::new();
+    let (rows, labels) = examples(60);
+    let names = npy_labels(&folder, &labels);
+    let npy = folder.path("a.npy");
+    write_npy(&npy, "<f4", "(60, 6)", &bytes(rows.iter().flatten().copied()));
+    let several = folder.path("several.npz");
+    archive(&several, &[("a", npy.clone()), ("b", npy.clone()), ("c", names.clone())]);
+    let model = folder.path("m");
+    let fails = |arguments: &[&str], sentence: &str| {
+        drop(wta(&[&["svm", "fit", "--model", &model], arguments].concat()).fails(sentence));
+    };
+    fails(&[&several], "--tensor must say which array of ");
+    fails(&[&several], "several.npz has the examples: a, b, c");
+    fails(&[&npy, "--labels", &several], "several.npz has the labels: a, b, c");
+    fails(&[&npy, "--labels", &several], "--label-tensor must say which array of ");
+    fit(&[&several, "--model", &model, "--tensor", "b", "--label-tensor", "c"]);
+    fs::remove_file(&model).unwrap();
+    let words = folder.write("t.csv", "f1,f2,f3\n1,2,cat\n3,4,dog\n5,6,cat\n");
+    fails(
+        &[&words, "--label-column", "f2"],
+        "t.csv: line 2 has `cat` there, which is no number; labels are in column f2",
+    );
+    fails(&[&words, "--label-column", "f2"], "--columns must leave out column f3 of ");
+    fails(&[&npy, "--labels", &words], "--label-column must say which of the 3 columns of ");
+    // SciPy's other formats do not have the arrays of CSR.
+    for (kind, others) in [("coo", ["row", "col"]), ("dia", ["offsets", "more"])] {
+        let format = folder.path("format.npy");
+        write_npy(&format, "|S3", "()", kind.as_bytes());
+        let path = folder.path("other.npz");
+        let member = |name| (name, npy.clone());
+        let members =
+            [member(others[0]), member(others[1]), ("format", format), member("shape"), member("data")];
+        archive(&path, &members);
+        fails(
+            &[&path, "--labels", &names],
+            &format!("other.npz: is a sparse matrix of format {kind}, but csr is read; save FILE.tocsr()"),
+        );
+    }
+    assert!(!folder.exists("m"));
+}
+
+#[test]
+fn numbers_are_too_large_for_both_solvers_or_for_none() {
+    let folder = Folder::new();
+    let file = folder.write("a.svm", "1 1:1e18\n2 1:1\n1 1:-1\n2 2:1e18\n");
+    let model = folder.path("m");
+    for solver in ["auto", "newton", "dual"] {
+        let sentence = "the features of row 0 have a norm above 1e6, too large to train on: scale them first";
+        wta(&["svm", "fit", &file, "--model", &model, "--solver", solver]).fails(sentence);
+        wta(&["svm", "cv", &file, "--folds", "2", "--solver", solver]).fails(sentence);
+        assert!(!folder.exists("m"));
+    }
+}
+
+#[test]
+fn training_ends_where_rounding_lets_nothing_come_closer() {
+    let folder = Folder::new();
+    let (rows, mut labels) = examples(200);
+    labels.iter_mut().step_by(9).for_each(|label| *label = (*label + 1) % 3);
+    let file = folder.write("a.svm", &libsvm(&rows, &labels, ["1", "2", "3"]));
+    let model = folder.path("m");
+    let run = |flags: &[&str]| {
+        let fixed = ["svm", "fit", &file, "--model", &model, "--solver", "dual", "--json"];
+        wta(&[&fixed, flags].concat()).succeeds()
+    };
+    let out = run(&["--eps", "1e-9"]);
+    let told = json(&out);
+    assert_eq!((told["converged"].as_bool(), told["rounded"].as_bool()), (Some(true), Some(true)), "{told}");
+    assert!(told["iterations"].as_u64().unwrap() < 1000 && told["gap"].as_f64().unwrap() < 1e-5, "{told}");
+    assert!(out.stderr.starts_with("note: solved as far as rounding lets it: "), "{out:?}");
+    assert!(out.stderr.ends_with(" is reached where --eps asks for 1e-9\n"), "{out:?}");
+    let out = run(&[]);
+    assert_eq!((json(&out)["rounded"].as_bool(), &*out.stderr), (Some(false), ""));
 }

@@ -280,7 +280,8 @@ fn gathered(arrays: Vec<Array>, sample: Sample, folder: &Path) -> Result<Values>
 }
 
 fn read_tables(files: &[PathBuf], keys: &ArrayFiles) -> Result<Samples> {
-    let columns = Columns { label: keys.label_column.as_ref(), numbers: keys.columns.as_deref() };
+    let columns =
+        Columns { label: keys.label_column.as_ref(), numbers: keys.columns.as_deref(), by_settings: false };
     let first = files.first().map_or(Path::new(""), PathBuf::as_path);
     let mut values = Collector::floats(first.parent().unwrap_or(Path::new(".")));
     let (mut labels, mut count, mut sample, mut width) = (Vec::new(), 0, None, None);

@@ -15,9 +15,12 @@ const BLOCK: usize = 1 << 17;
 /// Rows that are read at a time.
 const ROWS: usize = 1 << 14;
 
-/// Whether an archive with arrays of these names is a sparse matrix.
+/// Whether an archive with arrays of these names is a sparse matrix, of whatever format.
 pub(super) fn is_sparse(names: &[String]) -> bool {
-    ["indptr", "indices", "data", "shape"].iter().all(|wanted| names.iter().any(|name| name == wanted))
+    let has = |all: &[&str]| all.iter().all(|wanted| names.iter().any(|name| name == wanted));
+    // SciPy's COO and DIA have other arrays, and say their format.
+    let is_other = has(&["format"]) && (has(&["row", "col"]) || has(&["offsets"]));
+    has(&["data", "shape"]) && (has(&["indptr", "indices"]) || is_other)
 }
 
 /// A matrix whose numbers have not been read yet.

@@ -1,12 +1,13 @@
 //! Labelled examples in a file, read some at a time: LIBSVM's text, sparse matrices, arrays and tables.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::array::{self, Array, container};
+use super::array::{self, Array, Container, container};
 use super::batch::Batch;
 use super::column::Column;
 use super::csr::{self, Csr};
@@ -50,6 +51,15 @@ pub struct ExampleFile {
     /// The features of a row of an array or a table, if that is known: other rows are refused, and a table of
     /// so many columns has no column of labels.
     pub features: Option<usize>,
+    /// The names of the features, if they are known: a table that names its columns gives these, in this
+    /// order, wherever they stand. Anything else is taken by position.
+    pub named: Option<Vec<String>>,
+}
+
+/// The columns of a table, by their places.
+struct Chosen {
+    label: Option<Column>,
+    numbers: Option<Vec<Column>>,
 }
 
 /// The kinds of files.
@@ -81,6 +91,48 @@ impl ExampleFile {
     }
 
     fn kind(&self) -> Result<Kind> {
+        let kind = self.kind_of_file()?;
+        self.expect_settings_of(&kind)?;
+        Ok(kind)
+    }
+
+    /// An error if something is set that has no effect on files of this kind.
+    fn expect_settings_of(&self, kind: &Kind) -> Result<()> {
+        const TABLES: &str = "tables";
+        const ARCHIVES: &str = "files of several arrays";
+        let path = &self.path;
+        let is_archive =
+            |path: &Path| matches!(container(path), Some(Container::Npz | Container::Safetensors));
+        let (is_table_itself, is_array) = (matches!(kind, Kind::Table), matches!(kind, Kind::Array(_)));
+        let is_sparse = matches!(kind, Kind::Array(Some(names)) if csr::is_sparse(names));
+        // Labels that are in no file of their own lie beside the examples.
+        let (in_table, in_archive) = match self.labels.as_deref() {
+            Some(labels) => (is_table(labels), !is_table(labels) && is_archive(labels)),
+            None => (is_table_itself, is_array && is_archive(path)),
+        };
+        let of_several = is_array && !is_sparse && is_archive(path);
+        let refused = [
+            (Setting::Labels, self.labels.is_some(), is_table_itself || is_array, "arrays and tables"),
+            (Setting::Columns, self.columns.is_some(), is_table_itself, TABLES),
+            (Setting::Tensor, self.tensor.is_some(), of_several, ARCHIVES),
+            (Setting::LabelColumn, self.label_column.is_some(), in_table, TABLES),
+            (Setting::LabelTensor, self.label_tensor.is_some(), in_archive, ARCHIVES),
+        ]
+        .into_iter()
+        .find(|(_, is_set, has_effect, _)| *is_set && !has_effect);
+        let Some((setting, _, _, of)) = refused else { return Ok(()) };
+        let is_of_labels = matches!(setting, Setting::LabelColumn | Setting::LabelTensor);
+        let (file, what) = match (kind, self.labels.as_deref().filter(|_| is_of_labels)) {
+            (_, Some(labels)) => (labels, "the file of labels"),
+            (Kind::Libsvm, None) => (self.name(), "LIBSVM's text"),
+            (Kind::Table, None) => (self.name(), "a table"),
+            (Kind::Array(_), None) if is_sparse => (self.name(), "a sparse matrix"),
+            (Kind::Array(_), None) => (self.name(), "an array"),
+        };
+        Err(Error::setting(setting, format!("is for {of}, but {} is {what}; leave it out", file.display())))
+    }
+
+    fn kind_of_file(&self) -> Result<Kind> {
         let path = &self.path;
         if self.is_standard_input() {
             return Ok(Kind::Libsvm);
@@ -161,14 +213,7 @@ impl ExampleFile {
         observer: &dyn Observer,
         each: &mut dyn FnMut(Batch) -> Result<()>,
     ) -> Result<Option<usize>> {
-        let kind = self.kind()?;
-        if matches!(kind, Kind::Libsvm) && self.labels.is_some() {
-            return Err(Error::setting(
-                Setting::Labels,
-                format!("is for arrays and tables: {} has a label in each line", self.path.display()),
-            ));
-        }
-        match kind {
+        match self.kind()? {
             Kind::Libsvm if self.is_standard_input() => {
                 self.text(io::stdin().lock(), true, observer, each).map(|()| None)
             }
@@ -183,7 +228,10 @@ impl ExampleFile {
                 let labelled = self.with_labels(names.as_deref());
                 match names {
                     Some(names) if csr::is_sparse(&names) => labelled.sparse(&names, observer, each),
-                    _ => labelled.dense(observer, each),
+                    names => {
+                        labelled.expect_tensor(names.as_deref().unwrap_or_default())?;
+                        labelled.dense(observer, each)
+                    }
                 }
                 .map(Some)
             }
@@ -243,8 +291,8 @@ impl ExampleFile {
 
     fn table(&self, observer: &dyn Observer, each: &mut dyn FnMut(Batch) -> Result<()>) -> Result<usize> {
         let path = &self.path;
-        let column = if self.labels.is_some() { None } else { self.column_of_labels()? };
-        let columns = Columns { label: column.as_ref(), numbers: self.columns.as_deref() };
+        let Chosen { label, numbers } = self.chosen()?;
+        let columns = Columns { label: label.as_ref(), numbers: numbers.as_deref(), by_settings: true };
         let mut labels = self.open_labels()?;
         let (mut batch, mut progress, mut place) = (Batch::default(), Progress::new(observer), 0);
         let width = table::read(path, columns, |row| {
@@ -271,6 +319,135 @@ impl ExampleFile {
         Ok(width)
     }
 
+    /// The names of the features, if they are columns of a table that names each of them once.
+    ///
+    /// # Errors
+    ///
+    /// One sentence if the file cannot be read, or a column is not there.
+    pub fn column_names(&self) -> Result<Option<Vec<String>>> {
+        caught(&self.path, || {
+            if !matches!(self.kind()?, Kind::Table) {
+                return Ok(None);
+            }
+            let Chosen { label, numbers } = self.chosen()?;
+            let columns = Columns { label: label.as_ref(), numbers: numbers.as_deref(), by_settings: true };
+            let plan = table::plan(&self.path, columns)?;
+            let names: Option<Vec<String>> =
+                plan.numbers.iter().map(|place| plan.names.get(*place).cloned()).collect();
+            let different: BTreeSet<&String> = names.iter().flatten().collect();
+            let is_each = names.as_ref().is_some_and(|names| names.len() == different.len());
+            Ok(names.filter(|_| is_each))
+        })
+    }
+
+    /// The columns of a table that are features, and the one of labels.
+    fn chosen(&self) -> Result<Chosen> {
+        let asked = Columns {
+            label: self.label_column.as_ref().filter(|_| self.labels.is_none()),
+            numbers: self.columns.as_deref(),
+            by_settings: true,
+        };
+        let plan = table::plan(&self.path, asked)?;
+        if let Some(numbers) = &self.columns {
+            self.expect_distinct(numbers, &plan)?;
+        }
+        if let Some(named) = self.named.as_deref().filter(|_| !plan.names.is_empty()) {
+            return self.by_name(named, &plan);
+        }
+        let mut label = if self.labels.is_some() { None } else { self.column_of_labels()? };
+        if let (Some(column), Some(_), None) = (&label, &self.columns, &self.label_column) {
+            // Nobody has said that this feature is the label.
+            let asked = Columns { label: Some(column), ..asked };
+            let place = table::plan(&self.path, asked)?.label;
+            if place.is_some_and(|place| plan.numbers.contains(&place)) {
+                if self.labels_needed {
+                    return Err(Error::setting(
+                        Setting::LabelColumn,
+                        format!(
+                            "must say which column of {} has the labels: {} is among the features",
+                            self.path.display(),
+                            plan.name(place.unwrap_or_default())
+                        ),
+                    ));
+                }
+                label = None;
+            }
+        }
+        Ok(Chosen { label, numbers: self.columns.clone() })
+    }
+
+    /// `Ok` if no column is a feature twice, or a feature and the label.
+    fn expect_distinct(&self, numbers: &[Column], plan: &table::Plan) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for place in plan.numbers.iter().take(numbers.len()) {
+            let name = || plan.name(*place);
+            if !seen.insert(*place) {
+                return Err(Error::setting(
+                    Setting::Columns,
+                    format!("names {} twice; name it once", name()),
+                ));
+            }
+            if plan.label == Some(*place) {
+                let problem = format!("names {}, which has the labels; leave it out", name());
+                return Err(Error::setting(Setting::Columns, problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns with these names. If nothing says which column has the labels, it is one of the others:
+    /// the one that is called so or has words, the only one, or the last.
+    fn by_name(&self, named: &[String], plan: &table::Plan) -> Result<Chosen> {
+        let mut places = BTreeMap::new();
+        for (place, name) in plan.names.iter().enumerate() {
+            places.entry(name.as_str()).or_insert_with(Vec::new).push(place);
+        }
+        let mut numbers = Vec::with_capacity(named.len());
+        for name in named {
+            match places.get(name.as_str()).map(Vec::as_slice) {
+                Some([place]) => numbers.push(*place),
+                Some(_) => {
+                    return self.refuse(format!("has several columns called `{name}`; name each once"));
+                }
+                None => {
+                    return self.refuse(format!(
+                        "has no column `{name}`, which the classifier was trained on, only {}; add it",
+                        some_of(&plan.names)
+                    ));
+                }
+            }
+        }
+        let wanted: BTreeSet<usize> = numbers.iter().copied().collect();
+        if self.columns.is_some() && plan.numbers.iter().copied().collect::<BTreeSet<_>>() != wanted {
+            let asked: Vec<String> =
+                plan.numbers.iter().filter_map(|at| plan.names.get(*at).cloned()).collect();
+            return Err(Error::setting(
+                Setting::Columns,
+                format!(
+                    "names {}, but the classifier was trained on {}; leave it out",
+                    some_of(&asked),
+                    some_of(named)
+                ),
+            ));
+        }
+        let label = match (&self.labels, plan.label) {
+            (Some(_), _) => None,
+            (None, Some(label)) => Some(label),
+            (None, None) => {
+                let others: Vec<usize> =
+                    (0..plan.names.len()).filter(|place| !wanted.contains(place)).collect();
+                let guess = label_column(&self.path)?.and_then(|(column, _)| column.place(&plan.names).ok());
+                let last = plan.names.len().saturating_sub(1);
+                match others[..] {
+                    [only] => Some(only),
+                    _ => [guess, Some(last)].into_iter().flatten().find(|place| others.contains(place)),
+                }
+            }
+        };
+        let column = |place: usize| Column::Place(place as i64);
+        Ok(Chosen { label: label.map(column), numbers: Some(numbers.into_iter().map(column).collect()) })
+    }
+
     /// The column of labels: the one that is named, that is called so, or that has words, and else the last.
     fn column_of_labels(&self) -> Result<Option<Column>> {
         if self.label_column.is_some() {
@@ -288,12 +465,17 @@ impl ExampleFile {
     fn with_labels(&self, names: Option<&[String]>) -> Self {
         let mut found = self.clone();
         let Some(names) = names else { return found };
-        let labels = names.iter().find(|name| is_labels(Path::new(name)));
-        if let (None, Some(labels)) = (&self.labels, labels) {
-            found.labels = Some(self.path.clone());
-            found.label_tensor = self.label_tensor.clone().or_else(|| Some(labels.clone()));
+        let called = || names.iter().find(|name| is_labels(Path::new(name))).cloned();
+        let mut beside = None;
+        if self.labels.is_none() {
+            beside = self.label_tensor.clone().or_else(called);
         }
-        let mut others = names.iter().filter(|name| !is_labels(Path::new(name)));
+        if beside.is_some() {
+            found.labels = Some(self.path.clone());
+            found.label_tensor = beside.clone();
+        }
+        let is_other = |name: &&String| !is_labels(Path::new(name)) && beside.as_ref() != Some(name);
+        let mut others = names.iter().filter(is_other);
         if let (None, Some(only), None) = (&self.tensor, others.next(), others.next()) {
             found.tensor = Some(only.clone());
         }
@@ -365,6 +547,47 @@ impl ExampleFile {
         Ok(width)
     }
 
+    /// `Ok` if it is known which of these arrays has the examples.
+    fn expect_tensor(&self, names: &[String]) -> Result<()> {
+        match (&self.tensor, names) {
+            (None, [_, _, ..]) => Err(Error::setting(
+                Setting::Tensor,
+                format!(
+                    "must say which array of {} has the examples: {}",
+                    self.path.display(),
+                    some_of(names)
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// `Ok` if it is known which array or column of the file of labels has them.
+    fn expect_labels_known(&self, path: &Path) -> Result<()> {
+        if is_table(path) {
+            if self.label_column.is_some() {
+                return Ok(());
+            }
+            let (names, rows) = table::peek(path)?;
+            let width = rows.first().map_or(names.len(), Vec::len);
+            if width > 1 {
+                return Err(Error::setting(
+                    Setting::LabelColumn,
+                    format!("must say which of the {width} columns of {} has the labels", path.display()),
+                ));
+            }
+        } else if self.label_tensor.is_none() {
+            let names = array::names(path)?.unwrap_or_default();
+            if names.len() > 1 {
+                return Err(Error::setting(
+                    Setting::LabelTensor,
+                    format!("must say which array of {} has the labels: {}", path.display(), some_of(&names)),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn expect_features(&self, width: usize) -> Result<()> {
         match self.features {
             Some(features) if features != width => {
@@ -377,6 +600,7 @@ impl ExampleFile {
     fn open_labels(&self) -> Result<Option<Labels>> {
         match &self.labels {
             Some(path) => {
+                self.expect_labels_known(path)?;
                 Labels::open(path, self.label_tensor.as_deref(), self.label_column.as_ref()).map(Some)
             }
             None if self.labels_needed && !is_table(&self.path) => Err(Error::setting(
@@ -403,6 +627,13 @@ impl ExampleFile {
         let examples = self.path.display();
         Error::file(file, format!("has {what} labels than {examples} has examples; give the labels of these"))
     }
+}
+
+/// The first names, for people.
+fn some_of(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let first = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{first}, ...") } else { first }
 }
 
 /// Whether the first line of a file that is called like a table is an example of LIBSVM's text.

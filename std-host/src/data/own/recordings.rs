@@ -261,7 +261,7 @@ fn read(path: &Path, keys: &SignalFiles, left: u64) -> Result<Read> {
         return Ok(Read { recording: recording(values)?, channels: wave.channels, rate: Some(wave.rate) });
     }
     if is_table(path) {
-        let columns = Columns { label: None, numbers: keys.columns.as_deref() };
+        let columns = Columns { numbers: keys.columns.as_deref(), ..Columns::default() };
         let channels = table::read(path, columns, |step| values.push_floats(step.numbers))?;
         return Ok(Read { recording: recording(values)?, channels, rate: None });
     }

@@ -10,7 +10,7 @@ use csv::{ByteRecord, ReaderBuilder, Trim};
 use super::array::{ending, length};
 use super::column::{Column, no_column};
 use super::label::{Label, decoded};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 /// What the columns of a table are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Columns<'a> {
     pub(super) label: Option<&'a Column>,
     /// The columns of numbers; all others if it is not given.
     pub(super) numbers: Option<&'a [Column]>,
+    /// Whether settings choose the columns, and not a recipe: errors then name the setting.
+    pub(super) by_settings: bool,
 }
 
 /// Whether a file is a table, by its name.
@@ -27,11 +29,25 @@ pub(super) fn is_table(path: &Path) -> bool {
 }
 
 /// The header of a table and the places of its columns.
-struct Plan {
-    numbers: Vec<usize>,
-    label: Option<usize>,
+pub(super) struct Plan {
+    pub(super) numbers: Vec<usize>,
+    pub(super) label: Option<usize>,
     /// The names of all columns; empty if there is no header line.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
+}
+
+/// What a table's first lines say about its columns.
+///
+/// # Errors
+///
+/// One sentence if there are no rows, or a column is not there.
+pub(super) fn plan(path: &Path, columns: Columns<'_>) -> Result<Plan> {
+    let mut lines = Lines::open(path)?;
+    let refuse = |problem: String| Error::file(path, problem);
+    let (Some(first), second) = (lines.next()?, lines.next()?) else {
+        return Err(refuse("holds no rows".to_owned()));
+    };
+    Plan::new(&first, second.as_ref(), columns).map_err(refuse)
 }
 
 /// A row of a table.
@@ -76,6 +92,9 @@ pub(super) fn read(
             let field = line.fields.get(*column).map_or("", String::as_str);
             match number(field) {
                 Some(v) if v.is_finite() => row.push(v),
+                None if columns.by_settings && !field.is_empty() => {
+                    return Err(plan.no_number(path, &line, *column, field));
+                }
                 _ => return Err(refuse(plan.wrong(&line, *column, field))),
             }
         }
@@ -167,8 +186,27 @@ impl Plan {
         Ok(Self { numbers, label, names })
     }
 
+    /// A column for people.
+    pub(super) fn name(&self, column: usize) -> String {
+        self.names.get(column).map_or(format!("column {column}"), |name| format!("column {name}"))
+    }
+
+    /// The same as [`Plan::wrong`] where settings say which columns are read.
+    fn no_number(&self, path: &Path, line: &Line, column: usize, field: &str) -> Error {
+        let (name, field) = (self.name(column), field.chars().take(20).collect::<String>());
+        let labels =
+            self.label.map_or(String::new(), |label| format!("; labels are in {}", self.name(label)));
+        let (path, line) = (path.display(), line.number);
+        Error::setting(
+            Setting::Columns,
+            format!(
+                "must leave out {name} of {path}: line {line} has `{field}` there, which is no number{labels}"
+            ),
+        )
+    }
+
     fn wrong(&self, line: &Line, column: usize, field: &str) -> String {
-        let name = self.names.get(column).map_or(format!("column {column}"), |name| format!("column {name}"));
+        let name = self.name(column);
         let what = match number(field) {
             Some(_) => format!("{field}, which is not a finite number of float32; clean the data"),
             None if field.is_empty() => "empty; fill it in or leave the row out".to_owned(),
@@ -336,16 +374,17 @@ mod tests {
         let text = "id,x,kind,y\n7,1,cat,2\n8,3,dog,4\n";
         let names = ["x", "y"].map(|name| Column::Name(name.to_owned()));
         let kind = Column::Name("kind".to_owned());
-        let chosen = Columns { label: Some(&kind), numbers: Some(&names) };
+        let chosen = Columns { label: Some(&kind), numbers: Some(&names), ..Columns::default() };
         let (rows, labels) = table(text, chosen).unwrap();
         assert_eq!(rows, [[1.0, 2.0], [3.0, 4.0]]);
         assert_eq!(labels, [Label::of("cat"), Label::of("dog")]);
         for place in [Column::Place(2), Column::Place(-2)] {
-            let (rows, labels) = table(text, Columns { label: Some(&place), numbers: None }).unwrap();
+            let (rows, labels) = table(text, Columns { label: Some(&place), ..Columns::default() }).unwrap();
             assert_eq!((rows[1].clone(), labels[1].clone()), (vec![8.0, 3.0, 4.0], Label::of("dog")));
         }
         let (rows, labels) =
-            table("1,2,a\n3,4,b\n", Columns { label: Some(&Column::Place(-1)), numbers: None }).unwrap();
+            table("1,2,a\n3,4,b\n", Columns { label: Some(&Column::Place(-1)), ..Columns::default() })
+                .unwrap();
         assert_eq!((rows.len(), labels.len()), (2, 2), "no header line");
     }
 
@@ -362,7 +401,7 @@ mod tests {
             ("# nothing\n", None, "holds no rows"),
         ] {
             let label = label.map(|name| Column::Name(name.to_owned()));
-            let columns = Columns { label: label.as_ref(), numbers: None };
+            let columns = Columns { label: label.as_ref(), ..Columns::default() };
             let sentence = table(text, columns).unwrap_err().to_string();
             assert!(sentence.contains(expected) && !sentence.contains('\n'), "{sentence}");
         }

@@ -35,8 +35,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     problem: Problem,
     /// The parts that the examples are cut into.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    folds: usize,
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..))]
+    folds: u32,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let grid = problem.grid(&GRID)?;
     let bar = context.bar();
     let examples = Examples::read(&source.labelled(), &bar)?;
-    let (best_c, trials) = tried(&examples, problem, &grid, *folds, &bar)?;
+    let (best_c, trials) = tried(&examples, problem, &grid, *folds as usize, &bar)?;
     let outcome = Outcome { examples: examples.rows.len(), classes: examples.classes.len(), best_c, trials };
     if arguments.json {
         return print(&json("the cross-validation", serde_json::to_string(&outcome))?);
@@ -84,8 +84,8 @@ pub(super) fn tried(
     folds: usize,
     bar: &Bar,
 ) -> Result<(Option<f64>, Vec<Trial>)> {
-    let Examples { rows, labels, classes } = examples;
-    if folds < 2 || folds > rows.len() {
+    let Examples { rows, labels, classes, .. } = examples;
+    if folds > rows.len() {
         let most = rows.len();
         return Err(Error::Usage(format!(
             "--folds {folds}: must be from 2 to the number of examples, {most}"

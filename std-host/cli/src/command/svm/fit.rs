@@ -44,8 +44,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     problem: Problem,
     /// The parts of the cross-validation that chooses C [default: 5 if there are several values].
-    #[arg(long, value_name = "N")]
-    folds: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    folds: Option<u32>,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -77,6 +77,8 @@ struct Outcome {
     /// Of the class that took most.
     iterations: usize,
     converged: bool,
+    /// Whether rounding ended the training, and not what was asked for.
+    rounded: bool,
     /// Examples that contribute to the weights, of all problems together.
     support_vectors: usize,
     /// Weights that are not 0.
@@ -117,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let (c, trials) = match grid[..] {
         [c] if !searches => (c, Vec::new()),
         _ => {
-            let folds = arguments.folds.unwrap_or(5);
+            let folds = arguments.folds.unwrap_or(5) as usize;
             let (best, trials) = cv::tried(&examples, problem, &grid, folds, &bar)?;
             if let Some(best) =
                 best.filter(|c| grid.len() > 1 && [grid.first(), grid.last()].contains(&Some(c)))
@@ -129,14 +131,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
             (best.unwrap_or(1.0), trials)
         }
     };
-    let Examples { rows, labels, classes } = examples;
+    let Examples { rows, labels, classes, columns } = examples;
     let weights = problem.weights(&classes, &labels)?;
     let start = Instant::now();
     let progress = Progress::begin(&bar, "train", 1, classes.len());
     let (model, report) = svm::fit(&rows, &labels, classes.len(), c, &problem.options(&weights), &progress)?;
     drop(progress);
     let train_seconds = start.elapsed().as_secs_f64();
-    let linear = Linear::new(model, classes)?;
+    let linear = Linear::new(model, classes)?.with_columns(columns)?;
     let predicted = linear.predictor()?.classes_of_rows(&rows);
     let right = predicted.iter().zip(&labels).filter(|(a, b)| a == b).count();
     let (objective, gap) = objective(&report);
@@ -151,6 +153,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         gap,
         iterations: report.classes.iter().map(|class| class.epochs).max().unwrap_or(0),
         converged: report.converged(),
+        rounded: report.converged() && solved(&report).iter().any(|class| problem.is_rounded(class)),
         support_vectors: solved(&report).iter().map(|class| class.support_vectors).sum(),
         nonzero_weights: linear.model().weights.iter().filter(|weight| **weight != 0.0).count(),
         accuracy: right as f64 / rows.len() as f64,
@@ -170,6 +173,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         bar.note(&format!(
             "note: not solved in {passes} passes: raise --max-iter, lower --c, or scale the features"
         ));
+    }
+    if outcome.rounded {
+        let reached = solved(&report).iter().map(|class| problem.measure(class));
+        if let Some((flag, asked, reached)) = reached.max_by(|a, b| a.2.total_cmp(&b.2)) {
+            bar.note(&format!(
+                "note: solved as far as rounding lets it: {reached:.1e} is reached where {flag} asks for {asked:e}"
+            ));
+        }
     }
     if arguments.json {
         return print(&json("the result", serde_json::to_string(&outcome))?);

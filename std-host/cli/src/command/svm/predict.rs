@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use wta::Observer;
-use wta::data::Batch;
+use wta::data::{Batch, ExampleFile};
 use wta::files::atomic::AtomicFile;
 use wta::linear::{Linear, Predictor, Tally};
 
@@ -22,7 +22,8 @@ use crate::print::json;
     after_help = "Prints a class for each example, line by line. The file is read some examples at a time, so it may
 be of any length; from a pipe, classes come as examples do. Where examples have labels, the accuracy
 is told at the end, on standard error unless classes go to a file. In LIBSVM's text and in sparse
-matrices, features beyond the classifier's count for nothing.
+matrices, features beyond the classifier's count for nothing. A table with a header line gives the
+columns that the classifier was trained on, by their names.
 
 Examples:
   wta svm predict test.svm --model m.safetensors --out classes
@@ -64,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     expect_apart(&[path], &inputs, None)?;
     let linear = Linear::load(&arguments.model)?;
     let predictor = linear.predictor()?;
-    let file = arguments.source.any(Some(linear.model().features));
+    let named = linear.columns().map(<[String]>::to_vec);
+    let file = ExampleFile { named, ..arguments.source.any(Some(linear.model().features)) };
     // Its weights are in the predictor.
     drop(linear);
     let mut out = Output { file: create(path)?, scores: arguments.scores };
@@ -91,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 }
 
 fn predict(
-    file: &wta::data::ExampleFile,
+    file: &ExampleFile,
     predictor: &Predictor,
     out: &mut Output,
     context: &Context,

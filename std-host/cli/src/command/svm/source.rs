@@ -47,6 +47,7 @@ impl Source {
             columns: self.columns.as_ref().map(|columns| columns.iter().map(|name| column(name)).collect()),
             labels_needed: false,
             features,
+            named: None,
         }
     }
 
