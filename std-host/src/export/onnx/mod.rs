@@ -6,6 +6,7 @@
 
 mod classifier;
 mod graph;
+mod look;
 mod message;
 mod network;
 mod preprocessing;
@@ -20,6 +21,8 @@ use crate::data::Form;
 use crate::error::{Error, Result};
 use crate::numbers::channels_rows_columns;
 use crate::run::Trained;
+pub(crate) use look::{is_onnx, look};
+
 use graph::{Graph, Layout, Stream};
 use message::{Element, Entry, GraphMessage, Model, OperatorSet, ValueInfo};
 use quantized::Activations;
@@ -32,6 +35,9 @@ const IR_VERSION: i64 = 8;
 
 /// Protobuf messages are smaller than this.
 const MOST_BYTES: usize = i32::MAX as usize;
+
+/// What the file says who wrote it.
+const PRODUCER: &str = "wta";
 
 /// The input's name.
 const INPUT: &str = "samples";
@@ -89,7 +95,7 @@ pub fn model(source: &Source, options: Options<'_>, int8: Option<&Quantized>) ->
     };
     let file = Model {
         ir_version: IR_VERSION,
-        producer_name: "wta".to_owned(),
+        producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: trained.recipe().about.clone(),
         graph: Some(graph),
