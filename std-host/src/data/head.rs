@@ -1,6 +1,6 @@
 //! The beginning of a file, by which it is known.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -33,8 +33,12 @@ impl Head {
 ///
 /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no file.
 pub(crate) fn head(path: &Path) -> Result<Head> {
-    let mut source = Source::open(path)?;
     let failed = |error| Error::io("read", path, error);
+    // A pipe may never end.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::file(path, "is neither a file nor a folder; give one of these"));
+    }
+    let mut source = Source::open(path)?;
     let mut stored = Vec::new();
     File::open(path).map_err(failed)?.take(MOST as u64).read_to_end(&mut stored).map_err(failed)?;
     let len = source.stored();

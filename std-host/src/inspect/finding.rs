@@ -63,7 +63,7 @@ impl Finding {
 
     /// The same with one thing more that is wrong.
     pub(super) fn wrong(mut self, problem: String) -> Self {
-        self.problems.push(problem);
+        self.problems.push(in_one_line(problem));
         self
     }
 

@@ -257,6 +257,7 @@ mod tests {
             ("a.csv", "x,w,label\n1,2,a\n3,4,b\n", "a table of numbers (text)", None),
             ("a", "x,w,label\n1,2,a\n3,4,b\n", "a table of numbers (text)", None),
             ("a.csv", "x,w,label\n1,2,a\n3,4\n", "a table of numbers (text)", Some("line 3")),
+            ("a.txt", "1\n2\n", "a table of numbers (text)", None),
             ("a.csv", "1,2\n3,nan\n", "a table of numbers (text)", Some("not a finite")),
             ("a.csv", "a,b\nc,d\n", "a table of words (text)", None),
             ("m", metrics, "the course of a training (metrics.csv)", None),

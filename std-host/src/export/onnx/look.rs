@@ -4,8 +4,7 @@ use std::path::Path;
 
 use prost::Message;
 
-use super::message::{Extent, Model, ValueInfo};
-use super::{Element, MOST_BYTES};
+use super::message::{Element, Extent, MOST_BYTES, Model, PRODUCER, ValueInfo};
 use crate::data::{self, Contents, Range};
 use crate::error::{Error, Result};
 use crate::files::whole;
@@ -51,7 +50,7 @@ fn read(path: &Path) -> Result<Model> {
     let lines: Vec<&str> = model.metadata_props.iter().map(|entry| entry.key.as_str()).collect();
     let outputs = model.graph.iter().flat_map(|graph| &graph.output).count();
     let last = if outputs > 1 { "classes" } else { "features" };
-    if model.producer_name == super::PRODUCER && !lines.contains(&last) {
+    if model.producer_name == PRODUCER && !lines.contains(&last) {
         return Err(damaged(format!("its metadata lacks {last}")));
     }
     Ok(model)

@@ -24,7 +24,7 @@ use crate::run::Trained;
 pub(crate) use look::{is_onnx, look};
 
 use graph::{Graph, Layout, Stream};
-use message::{Element, Entry, GraphMessage, Model, OperatorSet, ValueInfo};
+use message::{Element, Entry, GraphMessage, MOST_BYTES, Model, OperatorSet, PRODUCER, ValueInfo};
 use quantized::Activations;
 
 /// The version of the operators: widely taken, with all that is needed.
@@ -32,12 +32,6 @@ const OPERATORS: i64 = 17;
 
 /// The version of the file format that came with them.
 const IR_VERSION: i64 = 8;
-
-/// Protobuf messages are smaller than this.
-const MOST_BYTES: usize = i32::MAX as usize;
-
-/// What the file says who wrote it.
-const PRODUCER: &str = "wta";
 
 /// The input's name.
 const INPUT: &str = "samples";

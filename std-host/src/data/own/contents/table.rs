@@ -61,6 +61,8 @@ fn read(path: &Path) -> Result<Contents> {
     let columns = Columns { label: label.as_ref(), numbers: several.then_some(&places) };
     let readers = if several {
         "data = { set = \"array\", columns = [...] }, which chooses columns of numbers; people"
+    } else if width == 1 {
+        "data = { set = \"array\", train_labels = FILE }, as labels; `wta init`; people"
     } else {
         "`wta init`, which makes a recipe for it; `wta svm`; people"
     };
