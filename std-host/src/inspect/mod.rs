@@ -271,6 +271,7 @@ mod tests {
             ("a.html", "<!DOCTYPE html>\n<html></html>\n", "a page (HTML)", None),
             ("a.html", "<!DOCTYPE html>\n<html>", "a page (HTML)", Some("cut off")),
             ("a", "BM is no picture\n", "a text file", None),
+            ("a", "MATLAB is no data\n", "a text file", None),
             ("a", "Grüße\n", "a text file", None),
         ] {
             let found = look(&folder, name, text.as_bytes());

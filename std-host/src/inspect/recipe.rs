@@ -36,8 +36,8 @@ pub(super) fn wide(finding: Finding, bytes: &[u8]) -> Finding {
             .of("a recipe", "`wta train`, and each command that takes a recipe")
             .with("name", recipe.name)
             .with("about", recipe.about),
-        Err(_) => finding
-            .of("a text file in UTF-16", "people")
-            .wrong("is in UTF-16, of which recipes alone are read; save it as UTF-8".to_owned()),
+        Err(_) => finding.of("a text file in UTF-16", "people").wrong(
+            "is no file of `wta`: of text in UTF-16, recipes alone are read; save it as UTF-8".to_owned(),
+        ),
     }
 }

@@ -96,7 +96,9 @@ pub(crate) fn cifar10(path: &Path) -> Contents {
 /// Whether a file that begins so is of MATLAB.
 pub(crate) fn is_matlab(start: &[u8]) -> bool {
     let mark = start.get(124..128);
-    start.starts_with(b"MATLAB ") || [Some(&b"\x00\x01IM"[..]), Some(&b"\x01\x00MI"[..])].contains(&mark)
+    // The words alone may begin a text about MATLAB.
+    let told = [&b"MATLAB 5.0 MAT"[..], b"MATLAB 7.3 MAT"].iter().any(|words| start.starts_with(words));
+    told || [Some(&b"\x00\x01IM"[..]), Some(&b"\x01\x00MI"[..])].contains(&mark)
 }
 
 /// What a file of SVHN holds.

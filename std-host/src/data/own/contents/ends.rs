@@ -26,13 +26,20 @@ fn little(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
 }
 
-/// Chunks of a length, four letters, data and a checksum; the last is `IEND`.
+/// Chunks of a length, four letters, data and a checksum; the last is `IEND`. Decoders do not compare all of
+/// the checksums.
 fn png(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(8..).unwrap_or_default();
-    while let [a, b, c, d, kind @ ..] = rest {
+    while let [a, b, c, d, chunk @ ..] = rest {
         let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-        let Some(next) = len.checked_add(12).and_then(|len| rest.get(len..)) else { return false };
-        if kind.starts_with(b"IEND") {
+        let Some((named, after)) = len.checked_add(4).and_then(|len| chunk.split_at_checked(len)) else {
+            return false;
+        };
+        let Some((sum, next)) = after.split_first_chunk() else { return false };
+        if u32::from_be_bytes(*sum) != crc32fast::hash(named) {
+            return false;
+        }
+        if named.starts_with(b"IEND") {
             return true;
         }
         rest = next;

@@ -46,7 +46,11 @@ pub(crate) fn picture(path: &Path) -> Contents {
         Ok(Decoded { picture, _turn }) => {
             let contents = with_pixels(contents, &picture);
             // Decoders stop at the last pixel, and so miss that the end is not there.
-            if whole { contents } else { contents.wrong(Error::file(path, "is cut off; get the file again")) }
+            if whole {
+                contents
+            } else {
+                contents.wrong(Error::file(path, "is cut off or damaged; get the file again"))
+            }
         }
     }
 }
