@@ -64,6 +64,11 @@ impl<'a> Source<'a> {
         self.stored
     }
 
+    /// Whether it is compressed by gzip.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
     /// An upper bound of the bytes that come out: the length itself or, for gzip, the most that it can expand
     /// to.
     pub(super) fn most(&self) -> u64 {

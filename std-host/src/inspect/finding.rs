@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::numbers::TensorFinding;
-use crate::error::Error;
+use crate::data::Contents;
+use crate::error::{Error, in_one_line};
 use crate::numbers::grouped;
 
 /// A name and a value.
@@ -37,13 +38,17 @@ pub struct Finding {
     pub problems: Vec<String>,
 }
 
+/// What a file is that is no other, and who reads it.
+pub(super) const UNKNOWN: (&str, &str) = ("a file that `wta` does not know", "nobody here");
+
 impl Finding {
     /// Nothing yet, of a file of so many bytes.
     pub(super) fn new(path: &Path, bytes: u64) -> Self {
+        let (kind, readers) = UNKNOWN;
         Self {
             path: path.to_path_buf(),
-            kind: "a file that `wta` does not know",
-            readers: "nobody here",
+            kind,
+            readers,
             bytes,
             facts: Vec::new(),
             tensors: Vec::new(),
@@ -58,22 +63,41 @@ impl Finding {
 
     /// The same with one thing more that is wrong.
     pub(super) fn wrong(mut self, problem: String) -> Self {
-        self.problems.push(problem);
+        self.problems.push(in_one_line(problem));
         self
     }
 
     /// The same with what an error says of it.
     pub(super) fn refused(self, error: &Error) -> Self {
         let sentence = error.to_string();
-        let name = format!("{}: ", self.path.display());
-        let problem = sentence.strip_prefix(&name).unwrap_or(&sentence).to_owned();
+        let name = self.path.display().to_string();
+        // Of an array in an archive, its name stays.
+        let rest = sentence.strip_prefix(&name).and_then(|rest| rest.strip_prefix([':', '/']));
+        let problem = rest.map_or(sentence.as_str(), str::trim_start).to_owned();
         self.wrong(problem)
     }
 
-    /// The same with one fact more.
+    /// The same with one fact more. It may quote the file, and so is made one line.
     pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.facts.push(Fact { name: name.to_owned(), value: value.into() });
+        self.facts.push(Fact { name: in_one_line(name.to_owned()), value: in_one_line(value.into()) });
         self
+    }
+
+    /// The same with what a reader of data has found.
+    pub(super) fn holding(self, contents: Contents) -> Self {
+        let mut finding = self.of(contents.kind, contents.readers);
+        for (name, value) in contents.facts {
+            finding = finding.with(name, value);
+        }
+        finding = contents.problems.iter().fold(finding, |finding, error| finding.refused(error));
+        for numbers in contents.arrays {
+            let found = TensorFinding::of(numbers);
+            if let Some(problem) = found.problem("array") {
+                finding = finding.wrong(problem);
+            }
+            finding.tensors.push(found);
+        }
+        finding
     }
 }
 
@@ -88,15 +112,16 @@ impl fmt::Display for Finding {
         self.facts.iter().try_for_each(|fact| line(&fact.name, &fact.value))?;
         let width =
             self.tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0).max("tensor".len());
+        let types = self.tensors.iter().map(|tensor| tensor.dtype.len()).max().unwrap_or(0).max(5);
         if !self.tensors.is_empty() {
             let heads = ["least", "largest", "mean", "zeros"];
-            write!(to, "  {:width$} {:5} {:>20}", "tensor", "type", "shape")?;
+            write!(to, "  {:width$} {:types$} {:>20}", "tensor", "type", "shape")?;
             heads.iter().try_for_each(|head| write!(to, " {head:>11}"))?;
             writeln!(to)?;
         }
         for tensor in &self.tensors {
             let shape = tensor.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
-            write!(to, "  {:width$} {:5} {shape:>20}", tensor.name, tensor.dtype)?;
+            write!(to, "  {:width$} {:types$} {shape:>20}", tensor.name, tensor.dtype)?;
             for number in [tensor.least, tensor.largest, tensor.mean] {
                 write!(to, " {:>11}", number.map_or("-".to_owned(), short))?;
             }

@@ -3,13 +3,16 @@
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 
+use crate::data::{Element, Numbers, Range};
+use crate::error::in_one_line;
+
 /// What was found of a tensor. Without numbers, and of types that hold none of this program's, there is no
 /// range.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TensorFinding {
     /// Its name.
     pub name: String,
-    /// Its type, as in the file: `F32`.
+    /// Its type, as in the file: `F32`, or `float32` where the file has no name for it.
     pub dtype: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
@@ -28,59 +31,59 @@ pub struct TensorFinding {
 impl TensorFinding {
     /// Looks at all numbers of a tensor.
     pub(super) fn new(name: &str, view: &TensorView<'_>) -> Self {
-        let range = range(view).filter(|range| range.count > 0);
+        let range = element(view.dtype()).map(|element| {
+            let mut range = Range::default();
+            range.add_stored(element, view.data(), false);
+            range
+        });
+        let (name, dtype, shape) = (name.to_owned(), view.dtype().to_string(), view.shape().to_vec());
+        Self::of(Numbers { name, dtype, shape, range })
+    }
+
+    /// What a reader has found.
+    pub(super) fn of(numbers: Numbers) -> Self {
+        let range = numbers.range.filter(|range| range.count > 0);
         let finite = range.as_ref().filter(|range| range.count > range.not_finite);
         Self {
-            name: name.to_owned(),
-            dtype: view.dtype().to_string(),
-            shape: view.shape().to_vec(),
+            // Names in archives are anybody's.
+            name: in_one_line(numbers.name),
+            dtype: numbers.dtype,
+            shape: numbers.shape,
             least: finite.map(|range| range.least),
             largest: finite.map(|range| range.largest),
             mean: finite.map(|range| range.sum / (range.count - range.not_finite) as f64),
             zeros: range.as_ref().map(|range| range.zeros as f64 / range.count as f64),
-            not_finite: range.as_ref().map_or(0, |range| range.not_finite),
+            not_finite: range.as_ref().map_or(0, |range| range.not_finite as usize),
+        }
+    }
+
+    /// What is wrong with it, if anything is. `what` it is: `tensor`, `array`.
+    pub(super) fn problem(&self, what: &str) -> Option<String> {
+        let (name, count) = (&self.name, self.not_finite);
+        match count {
+            0 => None,
+            1 => Some(format!("{what} {name} has a number that is not finite")),
+            _ => Some(format!("{what} {name} has {count} numbers that are not finite")),
         }
     }
 }
 
-struct Range {
-    count: usize,
-    zeros: usize,
-    not_finite: usize,
-    least: f64,
-    largest: f64,
-    sum: f64,
-}
-
-fn range(view: &TensorView<'_>) -> Option<Range> {
-    let data = view.data();
-    Some(match view.dtype() {
-        Dtype::F32 => of(data.as_chunks().0.iter().map(|word| f64::from(f32::from_le_bytes(*word)))),
-        Dtype::F64 => of(data.as_chunks().0.iter().map(|word| f64::from_le_bytes(*word))),
-        Dtype::U64 => of(data.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word) as f64)),
+fn element(dtype: Dtype) -> Option<Element> {
+    Some(match dtype {
+        Dtype::BOOL => Element::Bool,
+        Dtype::U8 => Element::U8,
+        Dtype::I8 => Element::I8,
+        Dtype::U16 => Element::U16,
+        Dtype::I16 => Element::I16,
+        Dtype::U32 => Element::U32,
+        Dtype::I32 => Element::I32,
+        Dtype::U64 => Element::U64,
+        Dtype::I64 => Element::I64,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::BF16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
         _ => return None,
-    })
-}
-
-fn of(values: impl Iterator<Item = f64>) -> Range {
-    let none = Range {
-        count: 0,
-        zeros: 0,
-        not_finite: 0,
-        least: f64::INFINITY,
-        largest: f64::NEG_INFINITY,
-        sum: 0.0,
-    };
-    values.fold(none, |mut range, value| {
-        range.count += 1;
-        range.zeros += usize::from(value == 0.0);
-        if value.is_finite() {
-            (range.least, range.largest) = (range.least.min(value), range.largest.max(value));
-            range.sum += value;
-        } else {
-            range.not_finite += 1;
-        }
-        range
     })
 }
 

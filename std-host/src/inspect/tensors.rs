@@ -87,9 +87,8 @@ pub(super) fn inspect(finding: Finding, bytes: &[u8]) -> Finding {
     for name in names {
         let Ok(view) = tensors.tensor(name) else { continue };
         let found = TensorFinding::new(name, &view);
-        if found.not_finite > 0 {
-            let count = found.not_finite;
-            finding = finding.wrong(format!("tensor {name} has {count} numbers that are not finite"));
+        if let Some(problem) = found.problem("tensor") {
+            finding = finding.wrong(problem);
         }
         finding.tensors.push(found);
     }

@@ -11,26 +11,26 @@ use crate::run::{RECORD, Run};
 /// What a record says.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Record {
-    pub(super) test_error: Option<f64>,
-    pub(super) training_error: Option<f64>,
-    pub(super) c: Option<f64>,
+pub(crate) struct Record {
+    pub(crate) test_error: Option<f64>,
+    pub(crate) training_error: Option<f64>,
+    pub(crate) c: Option<f64>,
     /// Each C tried, with its error on held-out samples.
     pub(super) held_out: Vec<(f64, f64)>,
-    pub(super) labels: Option<usize>,
-    pub(super) classes: Vec<String>,
+    pub(crate) labels: Option<usize>,
+    pub(crate) classes: Vec<String>,
     pub(super) confusion: Confusion,
     pub(super) seed: Option<u64>,
-    pub(super) features: Option<usize>,
+    pub(crate) features: Option<usize>,
     pub(super) density: Option<f64>,
     pub(super) encode_seconds: Option<f64>,
     pub(super) svm_seconds: Option<f64>,
     pub(super) pool: Option<String>,
     /// The checksum of the weights that gave the features.
-    pub(super) weights: Option<String>,
-    pub(super) draws: Vec<serde::de::IgnoredAny>,
-    pub(super) mean: Option<f64>,
-    pub(super) sd: Option<f64>,
+    pub(crate) weights: Option<String>,
+    pub(crate) draws: Vec<serde::de::IgnoredAny>,
+    pub(crate) mean: Option<f64>,
+    pub(crate) sd: Option<f64>,
 }
 
 /// Which classes are confused.
@@ -73,7 +73,7 @@ impl Record {
 /// # Errors
 ///
 /// One sentence if it cannot be read.
-pub(super) fn json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
+pub(crate) fn json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
     if !path.exists() {
         return Ok(None);
     }

@@ -25,6 +25,7 @@ mod uri;
 mod view;
 mod words;
 
+pub(crate) use classifier::{Record, json};
 pub use markdown::markdown;
 pub use seen::Shown;
 pub use view::{Subject, report};

@@ -340,11 +340,7 @@ impl Run {
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let broken = |e: csv::Error| Error::file(&path, format!("is no table of metrics ({e}); remove it"));
-        let text = whole::read(&path)?;
-        let rows = csv::Reader::from_reader(&text[..]).into_deserialize();
-        let rows: std::result::Result<Vec<EpochMetrics>, _> = rows.collect();
-        Ok(rows.map_err(broken)?.into_iter().filter(|row| row.epoch <= epochs).collect())
+        Ok(metrics(&path)?.into_iter().filter(|row| row.epoch <= epochs).collect())
     }
 
     /// Writes the metrics.
@@ -373,6 +369,25 @@ impl Run {
             to.write_all(b"\n")
         })
     }
+}
+
+/// The metrics in a file.
+///
+/// # Errors
+///
+/// [`Error::File`] if it cannot be read.
+pub(crate) fn metrics(path: &Path) -> Result<Vec<EpochMetrics>> {
+    let broken =
+        |e: &dyn std::fmt::Display| Error::file(path, format!("is no table of metrics ({e}); remove it"));
+    let text = whole::read(path)?;
+    let mut reader = csv::Reader::from_reader(&text[..]);
+    let headings = reader.headers().map_err(|error| broken(&error))?;
+    // A line of something else would be taken for headings without a row.
+    if !headings.is_empty() && !headings.iter().any(|heading| heading == "epoch") {
+        return Err(broken(&"it has no column epoch"));
+    }
+    let rows: std::result::Result<_, _> = reader.into_deserialize().collect();
+    rows.map_err(|error: csv::Error| broken(&error))
 }
 
 /// Whether a file of this name in a run folder is a lock.

@@ -14,7 +14,7 @@ mod staged;
 mod trained;
 
 pub use folder::Run;
-pub(crate) use folder::{CLASSIFIER, RECORD};
+pub(crate) use folder::{CLASSIFIER, RECORD, metrics};
 pub(crate) use links::Links;
 pub use lock::RunLock;
 pub use progress::{Activity, TrainingProgress};

@@ -5,6 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,17 @@ impl TrainingProgress {
     pub fn now() -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
+
+    /// What a file says of a training.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is damaged.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = whole::read_text(path)?;
+        let damaged = |error| Error::file(path, format!("does not say how far a training is ({error})"));
+        serde_json::from_str(&text).map_err(damaged)
+    }
 }
 
 impl Run {
@@ -66,13 +78,10 @@ impl Run {
     ///
     /// [`Error::Io`] if the file cannot be read, [`Error::File`] if it is damaged.
     pub fn progress(&self) -> Result<Option<TrainingProgress>> {
-        let path = self.file(FILE);
-        let text = match whole::read_text(&path) {
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text?,
-        };
-        let damaged = |error| Error::file(&path, format!("does not say how far a training is ({error})"));
-        serde_json::from_str(&text).map(Some).map_err(damaged)
+        match TrainingProgress::read(&self.file(FILE)) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     /// Writes down how far the training is, whole or not at all.

@@ -1,6 +1,8 @@
 //! `sample.json`: what the samples were that a run learnt from. Arrays and recordings have any shape, and the
 //! recipe does not say which.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use wta_core::Shape;
 
@@ -149,9 +151,20 @@ impl Run {
                 fingerprint: None,
             }));
         }
-        let text = whole::read_text(&path)?;
+        SampleKind::read(&path).map(Some)
+    }
+}
+
+impl SampleKind {
+    /// What a file says of samples.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it is damaged.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = whole::read_text(path)?;
         let damaged = |error: &dyn std::fmt::Display| {
-            Error::file(&path, format!("does not say what the samples are ({error}); resume the training"))
+            Error::file(path, format!("does not say what the samples are ({error}); resume the training"))
         };
         let stored: Stored = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
         let shape = Shape::new(stored.channels, stored.rows, stored.columns);
@@ -162,7 +175,7 @@ impl Run {
         let classes = Classes::new(stored.classes).map_err(|error| damaged(&error))?;
         let print = stored.fingerprint.map(|print| u32::from_str_radix(&print, 16)).transpose();
         let fingerprint = print.map_err(|error| damaged(&error))?;
-        Ok(Some(SampleKind { shape, form: stored.form, classes, count: stored.samples, fingerprint }))
+        Ok(Self { shape, form: stored.form, classes, count: stored.samples, fingerprint })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wta::inspect::inspect;
+use wta::inspect::{inspect, unreadable};
 
 use crate::error::{Error, Result};
 use crate::print::{json, print};
@@ -12,8 +12,8 @@ use crate::print::{json, print};
 #[derive(Args)]
 #[command(
     after_help = "Says of each file what it is, who reads it, what it belongs to, the range of its numbers, and what is wrong with it.
-Files are known by what is in them, not by their names. Of a run folder: all its files of numbers, and whether they belong
-together. The exit code is 1 if anything is wrong.
+Files are known by what is in them; a name that promises something else is wrong. All of a file is read, some of it at a
+time. Of a run folder: all its files, and whether they belong together. The exit code is 1 if anything is wrong.
 
 Examples:
   wta inspect runs/fc2000
@@ -32,7 +32,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut findings = Vec::new();
     for path in &arguments.paths {
-        findings.extend(inspect(path)?);
+        // What is wrong with one of them does not keep the others from being told.
+        match inspect(path) {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(unreadable(path, &error)),
+        }
     }
     if arguments.json {
         print(&json("the findings", serde_json::to_string_pretty(&findings))?)?;

@@ -69,6 +69,20 @@ pub(super) fn array(path: &Path, name: &str) -> Result<(Header, File)> {
     }
 }
 
+/// Calls `each` with the name, the length and the bytes of each member, in the order of the file. All bytes
+/// are read, and so the checksums compared.
+pub(super) fn each(path: &Path, mut each: impl FnMut(&str, u64, &mut dyn Read) -> Result<()>) -> Result<()> {
+    let mut archive = open(path)?;
+    for index in 0..archive.len() {
+        let mut member = archive.by_index(index).map_err(|error| damaged(path, &error))?;
+        let name = member.name().map_err(|error| damaged(path, &error))?.into_owned();
+        let size = member.size();
+        each(&name, size, &mut member)?;
+        io::copy(&mut member, &mut io::sink()).map_err(|error| damaged(path, &error))?;
+    }
+    Ok(())
+}
+
 fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>> {
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(path, &error))

@@ -5,6 +5,7 @@ pub(super) mod array;
 pub(super) mod arrays;
 pub(super) mod batch;
 pub(super) mod column;
+pub(crate) mod contents;
 mod csr;
 mod decode;
 pub(super) mod entries;

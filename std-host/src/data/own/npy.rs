@@ -11,7 +11,7 @@ use super::header::{Header, MOST_HEADER, content_of, cut_off, promised};
 pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Reads the header of a `.npy` file of `stored` bytes.
-pub(super) fn npy(reader: &mut impl Read, stored: u64) -> std::result::Result<Header, String> {
+pub(super) fn npy(reader: &mut (impl Read + ?Sized), stored: u64) -> std::result::Result<Header, String> {
     let mut magic = [0; 8];
     reader.read_exact(&mut magic).map_err(cut_off)?;
     let [start @ .., major, _] = magic;

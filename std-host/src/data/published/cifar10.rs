@@ -35,7 +35,7 @@ const CHANNELS: usize = 3;
 const IMAGE: usize = SIDE * SIDE * CHANNELS;
 
 /// Bytes of a record.
-const RECORD: usize = 1 + IMAGE;
+pub(super) const RECORD: usize = 1 + IMAGE;
 
 /// Aeroplane to lorry.
 const CLASSES: [&str; 10] =
@@ -79,27 +79,34 @@ pub(in crate::data) fn load(folder: &Path, split: Split) -> Result<Dataset> {
 }
 
 /// Adds the images and labels of a file, which must have at least one.
-pub(in crate::data) fn read(
+fn read(source: Source<'_>, pixels: &mut Vec<u8>, labels: &mut Vec<u8>) -> Result<()> {
+    let name = source.name().to_path_buf();
+    records(source, |label, image| {
+        labels.push(label);
+        pixels.try_reserve(IMAGE).map_err(|_| Error::file(&name, "does not fit into memory"))?;
+        let (red, rest) = image.split_at(SIDE * SIDE);
+        let (green, blue) = rest.split_at(SIDE * SIDE);
+        pixels.extend(red.iter().zip(green).zip(blue).flat_map(|((red, green), blue)| [*red, *green, *blue]));
+        Ok(())
+    })
+}
+
+/// Calls `each` with the label and the planes of each image of a file, which must have at least one.
+pub(super) fn records(
     mut source: Source<'_>,
-    pixels: &mut Vec<u8>,
-    labels: &mut Vec<u8>,
+    mut each: impl FnMut(u8, &[u8; IMAGE]) -> Result<()>,
 ) -> Result<()> {
     let name = source.name().to_path_buf();
-    let before = labels.len();
     let mut record = [0; RECORD];
+    let mut index = 0;
     loop {
-        let (index, read) = (labels.len() - before, source.fill(&mut record)?);
+        let read = source.fill(&mut record)?;
         let problem = match (read, record) {
             (0, _) if index > 0 => return Ok(()),
             (0, _) => "is empty; get the file again".to_owned(),
             (RECORD, [label, image @ ..]) if usize::from(label) < CLASSES.len() => {
-                labels.push(label);
-                pixels.try_reserve(IMAGE).map_err(|_| Error::file(&name, "does not fit into memory"))?;
-                let (red, rest) = image.split_at(SIDE * SIDE);
-                let (green, blue) = rest.split_at(SIDE * SIDE);
-                pixels.extend(
-                    red.iter().zip(green).zip(blue).flat_map(|((red, green), blue)| [*red, *green, *blue]),
-                );
+                each(label, &image)?;
+                index += 1;
                 continue;
             }
             (RECORD, [label, ..]) => format!(

@@ -33,6 +33,37 @@ pub(super) fn labels(source: Source<'_>) -> Result<Vec<u8>> {
 
 /// Reads a whole file whose header must have `N` dimensions.
 fn elements<const N: usize>(mut source: Source<'_>, what: &str) -> Result<([usize; N], Vec<u8>)> {
+    let (sizes, promise) = header(&mut source, what)?;
+    let bytes = source.read(promise)?;
+    end(&mut source, (sizes, promise), bytes.len() as u64, what)?;
+    Ok((sizes.map(|size| size as usize), bytes))
+}
+
+/// Calls `each` with all elements of a file, some at a time. The header must have `N` dimensions, which are
+/// returned.
+pub(super) fn each<const N: usize>(
+    mut source: Source<'_>,
+    what: &str,
+    mut each: impl FnMut(&[u8]),
+) -> Result<[usize; N]> {
+    let (sizes, promise) = header(&mut source, what)?;
+    let (mut piece, mut seen) = (vec![0; 1 << 16], 0);
+    while seen < promise {
+        let most = (promise - seen).min(piece.len() as u64) as usize;
+        let read = source.fill(piece.get_mut(..most).unwrap_or_default())?;
+        if read == 0 {
+            break;
+        }
+        each(piece.get(..read).unwrap_or_default());
+        seen += read as u64;
+    }
+    end(&mut source, (sizes, promise), seen, what)?;
+    Ok(sizes.map(|size| size as usize))
+}
+
+/// Reads the header, which must have `N` dimensions and promise no more than the file may hold. Returns them
+/// and the bytes that they promise.
+fn header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([u32; N], u64)> {
     let name = source.name().to_path_buf();
     let refuse = |problem: String| Err(Error::file(&name, problem));
     if source.stored() == 0 {
@@ -76,12 +107,22 @@ fn elements<const N: usize>(mut source: Source<'_>, what: &str) -> Result<([usiz
             source.stored()
         ));
     };
+    Ok((sizes, promise))
+}
 
-    let bytes = source.read(promise)?;
-    if (bytes.len() as u64) < promise {
+/// `Ok` if a file ends behind as many bytes as its header promises, of which `seen` have been read.
+fn end<const N: usize>(
+    source: &mut Source<'_>,
+    (sizes, promise): ([u32; N], u64),
+    seen: u64,
+    what: &str,
+) -> Result<()> {
+    let name = source.name().to_path_buf();
+    let refuse = |problem: String| Err(Error::file(&name, problem));
+    let shape = sizes.map(|size| size.to_string()).join(" x ");
+    if seen < promise {
         return refuse(format!(
-            "is cut off: its header promises {shape} bytes of {what}, but there are {}; get the file again",
-            bytes.len()
+            "is cut off: its header promises {shape} bytes of {what}, but there are {seen}; get the file again"
         ));
     }
     // In a gzip file, reading on also compares the checksum, which comes last.
@@ -90,7 +131,7 @@ fn elements<const N: usize>(mut source: Source<'_>, what: &str) -> Result<([usiz
             "has more than the {shape} bytes of {what} in its header; get the file again"
         ));
     }
-    Ok((sizes.map(|size| size as usize), bytes))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Data sets in their published formats.
 
 pub(super) mod cifar10;
+pub(crate) mod contents;
 pub(super) mod digits;
 mod idx;
 mod matlab;

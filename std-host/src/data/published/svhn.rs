@@ -50,7 +50,7 @@ pub(in crate::data) fn load(folder: &Path, split: Split, extra: bool) -> Result<
     }
     let (mut pixels, mut labels) = (Collector::bytes(&home), Vec::new());
     for file in &files {
-        read(Source::open(file)?, &mut pixels, &mut labels)?;
+        read(Source::open(file)?, &mut |image| pixels.push_bytes(image), &mut labels)?;
     }
     Ok(Dataset {
         channels: CHANNELS,
@@ -63,13 +63,17 @@ pub(in crate::data) fn load(folder: &Path, split: Split, extra: bool) -> Result<
     })
 }
 
-/// Adds the images and labels of a file.
-fn read(source: Source<'_>, pixels: &mut Collector, labels: &mut Vec<u16>) -> Result<()> {
+/// Calls `each` with the pixels of each image of a file, the channels side by side, and adds its labels.
+pub(super) fn read(
+    source: Source<'_>,
+    each: &mut dyn FnMut(&[u8]) -> Result<()>,
+    labels: &mut Vec<u16>,
+) -> Result<()> {
     let file = source.name().to_path_buf();
     let (mut images, mut found) = (None, None);
     matlab::read(source, |array| {
         match array.name.as_str() {
-            "X" if images.is_none() => images = Some(read_images(array, pixels, &file)?),
+            "X" if images.is_none() => images = Some(read_images(array, each, &file)?),
             "y" if found.is_none() => found = Some(read_labels(array, &file)?),
             _ => {}
         }
@@ -87,8 +91,12 @@ fn read(source: Source<'_>, pixels: &mut Collector, labels: &mut Vec<u16>) -> Re
     Ok(())
 }
 
-/// Adds the images and returns their number.
-fn read_images(array: &mut Array<'_>, pixels: &mut Collector, file: &Path) -> Result<usize> {
+/// Reads the images and returns their number.
+fn read_images(
+    array: &mut Array<'_>,
+    each: &mut dyn FnMut(&[u8]) -> Result<()>,
+    file: &Path,
+) -> Result<usize> {
     let count = match array.dimensions[..] {
         [SIDE, SIDE, CHANNELS] if array.is_bytes => 1,
         [SIDE, SIDE, CHANNELS, count] if array.is_bytes && count > 0 => count,
@@ -110,7 +118,7 @@ fn read_images(array: &mut Array<'_>, pixels: &mut Collector, file: &Path) -> Re
                 (position / (SIDE * CHANNELS), position / CHANNELS % SIDE, position % CHANNELS);
             *to = stored.get((channel * SIDE + column) * SIDE + row).copied().unwrap_or(0);
         }
-        pixels.push_bytes(&image)?;
+        each(&image)?;
     }
     Ok(count)
 }
@@ -166,7 +174,8 @@ mod tests {
     fn parse(bytes: &[u8]) -> Result<(Values, Vec<u16>)> {
         let folder = std::env::temp_dir();
         let (mut pixels, mut labels) = (Collector::new(Element::U8, &folder, 4_000), Vec::new());
-        read(Source::bytes(bytes, Path::new("some/file"))?, &mut pixels, &mut labels)?;
+        let source = Source::bytes(bytes, Path::new("some/file"))?;
+        read(source, &mut |image| pixels.push_bytes(image), &mut labels)?;
         Ok((pixels.finish()?, labels))
     }
 

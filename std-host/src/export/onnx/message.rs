@@ -2,6 +2,12 @@
 
 use prost::Message;
 
+/// Messages are smaller than this.
+pub(super) const MOST_BYTES: usize = i32::MAX as usize;
+
+/// Who wrote a file, as our files say it.
+pub(super) const PRODUCER: &str = "wta";
+
 /// A file.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {

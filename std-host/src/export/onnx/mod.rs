@@ -6,6 +6,7 @@
 
 mod classifier;
 mod graph;
+mod look;
 mod message;
 mod network;
 mod preprocessing;
@@ -20,8 +21,10 @@ use crate::data::Form;
 use crate::error::{Error, Result};
 use crate::numbers::channels_rows_columns;
 use crate::run::Trained;
+pub(crate) use look::{is_onnx, look};
+
 use graph::{Graph, Layout, Stream};
-use message::{Element, Entry, GraphMessage, Model, OperatorSet, ValueInfo};
+use message::{Element, Entry, GraphMessage, MOST_BYTES, Model, OperatorSet, PRODUCER, ValueInfo};
 use quantized::Activations;
 
 /// The version of the operators: widely taken, with all that is needed.
@@ -29,9 +32,6 @@ const OPERATORS: i64 = 17;
 
 /// The version of the file format that came with them.
 const IR_VERSION: i64 = 8;
-
-/// Protobuf messages are smaller than this.
-const MOST_BYTES: usize = i32::MAX as usize;
 
 /// The input's name.
 const INPUT: &str = "samples";
@@ -89,7 +89,7 @@ pub fn model(source: &Source, options: Options<'_>, int8: Option<&Quantized>) ->
     };
     let file = Model {
         ir_version: IR_VERSION,
-        producer_name: "wta".to_owned(),
+        producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: trained.recipe().about.clone(),
         graph: Some(graph),
