@@ -120,7 +120,7 @@ fn measures(path: &Path) -> Result<Facts> {
     let measures: Measures = read(path)?;
     Ok(vec![
         ("samples", measures.samples.to_string()),
-        ("unexplained", format!("{:.2}%", 100.0 * measures.fvu)),
+        ("unexplained", measures.fvu.map_or("-".to_owned(), |fvu| format!("{:.2}%", 100.0 * fvu))),
         ("active", measures.active.to_string()),
     ])
 }

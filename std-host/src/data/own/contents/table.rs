@@ -58,7 +58,7 @@ fn read(path: &Path) -> Result<Contents> {
         return Ok(contents.with("columns", width));
     }
     let places: Vec<Column> = chosen.iter().map(|place| Column::Place(*place as i64)).collect();
-    let columns = Columns { label: label.as_ref(), numbers: several.then_some(&places) };
+    let columns = Columns { label: label.as_ref(), numbers: several.then_some(&places), by_settings: false };
     let readers = if several {
         "data = { set = \"array\", columns = [...] }, which chooses columns of numbers; people"
     } else if width == 1 {
