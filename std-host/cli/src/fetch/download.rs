@@ -203,6 +203,7 @@ fn part(target: &Path) -> PathBuf {
 mod tests {
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -330,17 +331,29 @@ mod tests {
 
     #[test]
     fn who_stops_keeps_what_has_come() {
-        struct AtOnce;
-        impl Observer for AtOnce {
+        /// Stops when so many bytes have come.
+        struct After(u64, AtomicU64);
+        impl Observer for After {
+            fn advance(&self, bytes: u64) {
+                self.1.fetch_add(bytes, Ordering::Relaxed);
+            }
             fn should_stop(&self) -> bool {
-                true
+                self.1.load(Ordering::Relaxed) >= self.0
             }
         }
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("file");
         let server = Server::new(content(), vec![], true);
         let check = |_: &Path| Some(State::Good);
-        let error = Download { url: &server.url, target: &target, check: &check }.run(&AtOnce).unwrap_err();
-        assert!(error.is_interruption() && part(&target).exists() && !target.exists());
+        let stopped = |bytes| {
+            let download = Download { url: &server.url, target: &target, check: &check };
+            let error = download.run(&After(bytes, AtomicU64::new(0))).unwrap_err();
+            assert!(error.is_interruption() && !target.exists());
+        };
+        stopped(0);
+        assert!(!part(&target).exists(), "nothing has come");
+        stopped(1);
+        let came = fs::read(part(&target)).unwrap();
+        assert!(!came.is_empty() && content().starts_with(&came));
     }
 }
