@@ -22,11 +22,18 @@ struct Kind {
     read: fn(&Path) -> Result<Facts>,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind {
         what: "the record of an evaluation (eval.json)",
         readers: "`wta report` and `wta export`; people",
         keys: &["test_error"],
+        read: evaluation,
+    },
+    // Of an imported run: nothing was evaluated.
+    Kind {
+        what: "what a device's classifier is for (eval.json)",
+        readers: "`wta export`; people",
+        keys: &["classes", "classifier", "pool"],
         read: evaluation,
     },
     Kind {
@@ -90,7 +97,7 @@ fn evaluation(path: &Path) -> Result<Facts> {
     let facts = [
         ("test error", record.mean.or(record.test_error).map(share)),
         ("deviation", record.sd.map(share)),
-        ("draws", Some(record.draws.len().to_string())),
+        ("draws", Some(record.draws.len()).filter(|draws| *draws > 0).map(|draws| draws.to_string())),
         ("training error", record.training_error.map(share)),
         ("C", record.c.map(|c| c.to_string())),
         ("labels", record.labels.map(|labels| labels.to_string())),

@@ -173,6 +173,11 @@ mod tests {
             ("labels.gz", fixture("digits/t10k-labels-idx1-ubyte.gz"), "labels of MNIST's format (IDX)"),
             ("test_batch.bin", cifar, "images and labels of CIFAR-10 (binary version)"),
             ("eval.json", br#"{"test_error": 0.25}"#.to_vec(), "the record of an evaluation (eval.json)"),
+            (
+                "imported.json",
+                br#"{"classes": ["a"], "pool": "none", "classifier": "0"}"#.to_vec(),
+                "what a device's classifier is for (eval.json)",
+            ),
         ]
     }
 

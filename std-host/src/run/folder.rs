@@ -337,7 +337,8 @@ impl Run {
     /// [`Error::File`] if the file cannot be read.
     pub fn metrics(&self, epochs: u64) -> Result<Vec<EpochMetrics>> {
         let path = self.file("metrics.csv");
-        if !path.exists() {
+        // What lies there before a training begins is not read.
+        if epochs == 0 || !path.exists() {
             return Ok(Vec::new());
         }
         Ok(metrics(&path)?.into_iter().filter(|row| row.epoch <= epochs).collect())

@@ -161,7 +161,7 @@ fn every_command_that_a_sentence_names_is_understood() {
         // What stands in place of a number, and what is left out.
         let filled =
             text.replace("...", "").replace("{more}", "").replace("{name}", "mnist").replace("{epochs}", "1");
-        let filled = filled.replace(" SEED", " 1").replace(" {}", " 1").replace(" N", " 1");
+        let filled = filled.replace(" SEED", " 1").replace(" {}", " 1").replace(" N", " 2");
         for call in calls(&filled) {
             if let Err(why) = is_understood(&call) {
                 wrong.push(format!("{text}\n    {why}"));
