@@ -34,8 +34,8 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Io`](crate::Error::Io) if there is no such file or it cannot be read,
-/// [`Error::Memory`](crate::Error::Memory) if it is too large.
+/// [`Error::Io`] if there is no such file or it cannot be read,
+/// [`Error::Memory`] if it is too large.
 ///
 /// ```
 /// let folder = std::env::temp_dir().join(format!("wta-inspect-{}", std::process::id()));

@@ -13,6 +13,7 @@ use wta::recipe::{self, Recipe};
 use wta::run::{Run, Trained};
 use wta::train::{Options, locked, train_locked};
 
+use super::demo_mark::{MADE_BY, is_of_demo};
 use super::reconstruct::{self, How};
 use super::{eval, report, show, train};
 use crate::bar::{Bar, Silent};
@@ -21,9 +22,6 @@ use crate::load::samples;
 use crate::print::{print, shell_word};
 
 const RECIPE: &str = "digits-demo";
-
-/// What the run's recipe says besides; by this, the run of an earlier demo is told from others.
-const MADE_BY: &str = " (made by wta demo, which may replace it)";
 
 /// The samples that are reconstructed in the picture.
 const PICTURED: usize = 12;
@@ -101,20 +99,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     drop((train, test, trained));
     report::write(std::slice::from_ref(&run), data.as_slice(), &page, context)?;
     print(&next(&run, data.as_deref(), 2 * recipe.training.epochs))
-}
-
-fn is_of_demo(recipe: &Recipe) -> bool {
-    recipe.about.ends_with(MADE_BY)
-}
-
-/// For a run that is trained by hand: its recipe without what makes it a demo's, which may replace it. A run
-/// that is to be gone on with keeps the recipe that it has.
-pub(super) fn disowned(mut recipe: Recipe, resumed: Option<&Run>) -> Recipe {
-    let is_demo = resumed.and_then(|run| run.recipe().ok()).is_some_and(|recipe| is_of_demo(&recipe));
-    if !is_demo && let Some(about) = recipe.about.strip_suffix(MADE_BY) {
-        recipe.about = about.to_owned();
-    }
-    recipe
 }
 
 /// Says how to go on with a demo that was stopped: the demo itself begins anew.

@@ -3,6 +3,7 @@
 mod again;
 pub(crate) mod data;
 pub(crate) mod demo;
+mod demo_mark;
 pub(crate) mod detect;
 pub(crate) mod encode;
 pub(crate) mod eval;

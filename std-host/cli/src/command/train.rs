@@ -8,7 +8,7 @@ use wta::data::Split;
 use wta::run::Run;
 use wta::train::{Options, Outcome, train_into};
 
-use super::demo::disowned;
+use super::demo_mark::disowned;
 use super::train_log::LogArguments;
 use crate::context::Context;
 use crate::load::{patches, samples};
