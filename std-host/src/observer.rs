@@ -84,6 +84,35 @@ pub trait Observer: Sync {
 /// Silence.
 impl Observer for () {}
 
+/// Shows how far the work is, and passes nothing else on: no epochs, no lines. It stops when the other does.
+///
+/// ```
+/// use wta::Observer;
+/// use wta::observer::ProgressAlone;
+///
+/// let other = ();
+/// assert!(!ProgressAlone(&other).should_stop());
+/// ```
+pub struct ProgressAlone<'a>(pub &'a dyn Observer);
+
+impl Observer for ProgressAlone<'_> {
+    fn begin(&self, phase: &str, total: u64) {
+        self.0.begin(phase, total);
+    }
+
+    fn advance(&self, steps: u64) {
+        self.0.advance(steps);
+    }
+
+    fn end(&self) {
+        self.0.end();
+    }
+
+    fn should_stop(&self) -> bool {
+        self.0.should_stop()
+    }
+}
+
 /// The results of one epoch of training: a row of `metrics.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
@@ -96,7 +125,7 @@ pub struct EpochMetrics {
     /// The share of maps that never survived in the epoch.
     pub dead_share: f64,
     /// The fraction of variance unexplained: the squared error over the samples' squared deviation from their
-    /// mean. `None` in a file of a version before 0.2.
+    /// mean. `None` where they do not deviate, and in a file of a version before 0.2.
     #[serde(default)]
     pub unexplained: Option<f64>,
     /// L0: how many winners survive in a sample, on average.

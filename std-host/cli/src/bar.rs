@@ -229,27 +229,6 @@ impl Drop for Bar {
     }
 }
 
-/// Shows how far the work is, but prints no notes: for what is read a second time.
-pub(crate) struct Silent<'a>(pub(crate) &'a Bar);
-
-impl Observer for Silent<'_> {
-    fn begin(&self, phase: &str, total: u64) {
-        self.0.begin(phase, total);
-    }
-
-    fn advance(&self, steps: u64) {
-        self.0.advance(steps);
-    }
-
-    fn end(&self) {
-        self.0.end();
-    }
-
-    fn should_stop(&self) -> bool {
-        self.0.should_stop()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

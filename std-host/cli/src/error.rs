@@ -21,7 +21,7 @@ pub(crate) enum Error {
     Usage(String),
     /// The program is at fault.
     Bug(String),
-    /// Ctrl-C in a command that continues by itself when it is run again.
+    /// Ctrl-C; how to go on, if not by --resume.
     Paused(String),
 }
 

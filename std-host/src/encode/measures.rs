@@ -18,7 +18,7 @@ pub struct Measures {
     /// Half the squared error, summed over a sample, on average.
     pub loss: f64,
     /// FVU, the fraction of variance unexplained: the squared error over the squared deviation of these
-    /// samples from their mean; 0 if they do not deviate.
+    /// samples from their mean; `None` if they do not deviate.
     pub fvu: Option<f64>,
     /// L0: winners that survive in a sample, on average.
     pub active: f64,

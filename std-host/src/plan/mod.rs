@@ -30,7 +30,7 @@ use crate::error::{Error, Interrupted, Result};
 use crate::files::free::free;
 use crate::memory::resident;
 use crate::numbers::{channels_rows_columns, grouped};
-use crate::observer::Observer;
+use crate::observer::{Observer, ProgressAlone};
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::train::{self, LayerRehearsal, Options, Wanted, rehearse};
@@ -154,7 +154,8 @@ pub fn plan(
     let Settings { options, patience, most, .. } = settings;
     let resume = settings.run.filter(|_| settings.resume);
     let wanted = Wanted { options, resume, patience, most };
-    let quiet = Quiet(observer);
+    // The results of so few steps are none.
+    let quiet = ProgressAlone(observer);
     let found = rehearse(recipe, subject.few(), subject.few_patches(), wanted, &quiet);
     let found = found.map_err(|error| match error {
         Error::Interrupted(_) => Error::Interrupted(Interrupted::InMemory),
@@ -244,27 +245,6 @@ impl DiskPlan {
 /// Bytes for a person, as `1,234 MiB`.
 fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", grouped(bytes.div_ceil(1 << 20)))
-}
-
-/// Shows how far the measurements are, but says nothing of their results.
-struct Quiet<'a>(&'a dyn Observer);
-
-impl Observer for Quiet<'_> {
-    fn begin(&self, phase: &str, total: u64) {
-        self.0.begin(phase, total);
-    }
-
-    fn advance(&self, steps: u64) {
-        self.0.advance(steps);
-    }
-
-    fn end(&self) {
-        self.0.end();
-    }
-
-    fn should_stop(&self) -> bool {
-        self.0.should_stop()
-    }
 }
 
 #[cfg(test)]

@@ -267,6 +267,12 @@ mod tests {
         std::fs::write(path, safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
     }
 
+    /// What is read of a classifier that was saved with [`origin`].
+    fn of_network(svm: &Model, columns: &Columns) -> Loaded {
+        let (columns, classes) = (Some(columns.clone()), Some(origin().classes));
+        Loaded { svm: svm.clone(), columns, origin: Some(origin()), classes, names: None }
+    }
+
     #[test]
     fn a_classifier_of_no_network_has_names_and_no_origin() {
         let folder = tempfile::tempdir().unwrap();
@@ -309,14 +315,7 @@ mod tests {
         let mut svm = Model { classes: 2, features: 3, weights: vec![0.5; 6], bias: vec![-1.0, 2.0] };
         let checksum = save(&path, &svm, &columns, &origin()).unwrap();
         assert_eq!(seal::stated(&path), Some(checksum));
-        let classes = Some(origin().classes);
-        let loaded = Loaded {
-            svm: svm.clone(),
-            columns: Some(columns.clone()),
-            origin: Some(origin()),
-            classes,
-            names: None,
-        };
+        let loaded = of_network(&svm, &columns);
         assert_eq!(load(&path).unwrap(), loaded);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
@@ -354,14 +353,7 @@ mod tests {
         let weights: Vec<f32> = (0..14).map(|v| v as f32).collect();
         let svm = Model { classes: 2, features: 7, weights: weights.clone(), bias: vec![0.0; 2] };
         save(&path, &svm, &columns, &origin()).unwrap();
-        let classes = Some(origin().classes);
-        let loaded = Loaded {
-            svm: svm.clone(),
-            columns: Some(columns.clone()),
-            origin: Some(origin()),
-            classes,
-            names: None,
-        };
+        let loaded = of_network(&svm, &columns);
         assert_eq!(load(&path).unwrap(), loaded);
         let file = std::fs::read(&path).unwrap();
         let stored = floats_of(SafeTensors::deserialize(&file).unwrap().tensor("weight").unwrap().data());

@@ -9,6 +9,7 @@ use wta::Recipe;
 use wta::recipe::PoolRecipe;
 use wta::run::Run;
 
+use super::reconstruct;
 use crate::print::shell_word;
 
 /// A run that is to be made again.
@@ -73,7 +74,7 @@ impl Again<'_> {
     /// The flags of the evaluation that are not the recipe's; `None` if there was none. A damaged record is
     /// told elsewhere.
     fn flags_of_eval(&self) -> Option<String> {
-        if self.run.file("reconstruction.json").exists() {
+        if self.run.file(reconstruct::RECORD).exists() {
             return Some(String::new());
         }
         let text = std::fs::read_to_string(self.run.file("eval.json")).ok()?;

@@ -8,6 +8,7 @@ use wta::data::{Split, look};
 use wta::error::Interrupted;
 use wta::evaluate::{Encoded, Encoding, Plan, evaluate};
 use wta::init::recipe_for;
+use wta::observer::ProgressAlone;
 use wta::preprocess::Samples;
 use wta::recipe::{self, Recipe};
 use wta::run::{Run, Trained};
@@ -16,7 +17,7 @@ use wta::train::{Options, locked, train_locked};
 use super::demo_mark::{MADE_BY, is_of_demo};
 use super::reconstruct::{self, How};
 use super::{eval, report, show, train};
-use crate::bar::{Bar, Silent};
+use crate::bar::Bar;
 use crate::context::Context;
 use crate::load::samples;
 use crate::print::{print, shell_word};
@@ -125,7 +126,7 @@ impl Subject {
     fn own(path: &Path, bar: &Bar) -> Result<Self> {
         let found = look(path)?;
         // What is read is told when it is read again, to train.
-        let text = recipe_for(&found, "own", &Silent(bar))?.text;
+        let text = recipe_for(&found, "own", &ProgressAlone(bar))?.text;
         let recipe = recipe::parse(&text, "the recipe for your data")?;
         let data = Some(found.folder.clone());
         Ok(Self { about: recipe.about.clone(), recipe, data, folder: "wta-demo-own" }.marked())

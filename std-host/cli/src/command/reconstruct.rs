@@ -16,7 +16,7 @@ use crate::load::samples;
 use crate::print::{json, print};
 
 /// The file in the run folder.
-const RECORD: &str = "reconstruction.json";
+pub(super) const RECORD: &str = "reconstruction.json";
 
 /// How it is measured.
 pub(super) struct How<'a> {

@@ -1,15 +1,12 @@
 //! Labelled examples in LIBSVM's text.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::labels::Labels;
 use crate::data::contents::Contents;
 use crate::data::own::examples::ExampleFile;
 use crate::data::own::libsvm;
 use crate::data::range::Range;
-
-/// Different labels that are counted; more are no classes.
-const MOST_LABELS: usize = 1 << 16;
 
 /// Whether a text that begins so is LIBSVM's: its first line is an example. `all` says whether it is all of
 /// the text; otherwise the last line may be cut.
@@ -33,7 +30,7 @@ pub(crate) fn examples(path: &Path) -> Contents {
         "`wta svm`; svm-train and liblinear-train; sklearn.datasets.load_svmlight_file",
     );
     let file = ExampleFile { path: path.to_path_buf(), ..ExampleFile::default() };
-    let (mut range, mut rows, mut features, mut labels) = (Range::default(), 0, 0, BTreeSet::new());
+    let (mut range, mut rows, mut features, mut labels) = (Range::default(), 0, 0, Labels::new());
     let mut unlabelled = 0;
     let read = file.read(&(), &mut |batch| {
         for (entries, label) in batch.examples() {
@@ -41,19 +38,14 @@ pub(crate) fn examples(path: &Path) -> Contents {
             features = features.max(entries.last().map_or(0, |entry| entry.index as usize + 1));
             entries.iter().for_each(|entry| range.add(f64::from(entry.value)));
             match label {
-                Some(label) if labels.len() < MOST_LABELS => {
-                    if !labels.contains(label) {
-                        labels.insert(label.clone());
-                    }
-                }
-                Some(_) => {}
+                Some(label) => labels.note(label),
                 None => unlabelled += 1,
             }
         }
         Ok(())
     });
     let mut contents =
-        contents.with("examples", rows).with("features", features).with("classes", labels.len());
+        contents.with("examples", rows).with("features", features).with("classes", labels.count());
     if unlabelled > 0 {
         contents = contents.with("unlabelled", unlabelled);
     }

@@ -4,6 +4,7 @@
 mod arrays;
 mod ends;
 mod examples;
+mod labels;
 mod picture;
 mod table;
 mod wave;

@@ -1,8 +1,8 @@
 //! Tables of numbers in text.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::labels::Labels;
 use crate::data::contents::Contents;
 use crate::data::own::column::Column;
 use crate::data::own::look::label_column;
@@ -10,9 +10,6 @@ use crate::data::own::table::{self, Columns};
 use crate::data::range::Range;
 use crate::decoders::caught;
 use crate::error::{Error, Result};
-
-/// Different labels that are counted; more are no classes.
-const MOST_LABELS: usize = 1 << 16;
 
 fn is_number(field: &str) -> bool {
     field.parse::<f64>().is_ok()
@@ -67,15 +64,12 @@ fn read(path: &Path) -> Result<Contents> {
         "`wta init`, which makes a recipe for it; `wta svm`; people"
     };
     let mut contents = Contents::new("a table of numbers (text)", readers);
-    let (mut range, mut count, mut labels) = (Range::default(), 0, BTreeSet::new());
+    let (mut range, mut count, mut labels) = (Range::default(), 0, Labels::new());
     let read = table::read(path, columns, |row| {
         count += 1;
         row.numbers.iter().for_each(|number| range.add(f64::from(*number)));
-        if let Some(label) = row.label
-            && labels.len() < MOST_LABELS
-            && !labels.contains(label)
-        {
-            labels.insert(label.to_owned());
+        if let Some(label) = row.label {
+            labels.note(label);
         }
         Ok::<(), Error>(())
     });
@@ -87,7 +81,7 @@ fn read(path: &Path) -> Result<Contents> {
             Column::Name(name) => name,
             Column::Place(place) => format!("column {place}"),
         };
-        contents = contents.with("labels", format!("{label}: {} different ones", labels.len()));
+        contents = contents.with("labels", format!("{label}: {} different ones", labels.count()));
     }
     Ok(match read {
         Ok(numbers) => contents.array("numbers", "float32", &[count, numbers], Some(range)),
