@@ -99,7 +99,7 @@ fn tiles(criterion: &mut Criterion) {
                 (Aligned::zeros(tiling.prepared_len), Aligned::zeros(tiling.scratch_len));
             group.throughput(Throughput::Elements(weights.len() as u64));
             group.bench_function(format!("prepare/{}/{isa}", case.name), |bencher| {
-                bencher.iter(|| isa.prepare_tiles(&fields, black_box(&weights), &mut prepared));
+                bencher.iter(|| isa.prepare_tiles(&fields, maps, black_box(&weights), &mut prepared));
             });
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             group.throughput(Throughput::Elements(operations));

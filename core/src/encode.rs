@@ -46,7 +46,8 @@ impl<'a> Inputs<'a> {
 #[derive(Debug)]
 pub struct Preparation<'a> {
     fields: ReceptiveFields,
-    tiled: bool,
+    /// The layer's maps, where it is computed by tiles.
+    tiled: Option<usize>,
     weights: &'a [f32],
     prepared: &'a mut [f32],
 }
@@ -54,10 +55,9 @@ pub struct Preparation<'a> {
 impl Preparation<'_> {
     /// Does it.
     pub fn run<K: Kernels>(self, kernels: K) {
-        if self.tiled {
-            kernels.prepare_tiles(&self.fields, self.weights, self.prepared);
-        } else {
-            kernels.prepare(self.weights, self.fields.len(), self.prepared);
+        match self.tiled {
+            Some(maps) => kernels.prepare_tiles(&self.fields, maps, self.weights, self.prepared),
+            None => kernels.prepare(self.weights, self.fields.len(), self.prepared),
         }
     }
 }
@@ -133,7 +133,7 @@ impl<'a, K: Kernels> Encoder<'a, K> {
             let weights = pieces(parameters.filters(index).weights, maps * layer.filter_len());
             weights.zip(runs_mut(place, panel_len)).map(move |(weights, prepared)| Preparation {
                 fields,
-                tiled: tiling.is_some(),
+                tiled: tiling.map(|_| layer.conv.maps),
                 weights,
                 prepared,
             })

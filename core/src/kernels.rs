@@ -25,8 +25,10 @@ use crate::runs::{runs, runs_mut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Tiling {
-    /// Rows and columns of a tile; those at the lower and the right edge may be cut.
-    pub side: usize,
+    /// Rows of outputs in a tile; tiles at the lower edge may be cut.
+    pub rows: usize,
+    /// Columns of outputs in a tile; tiles at the right edge may be cut.
+    pub columns: usize,
     /// Rows of tiles.
     pub down: usize,
     /// Tiles in a row.
@@ -121,10 +123,10 @@ pub trait Kernels: Copy + Send + Sync {
         None
     }
 
-    /// [`prepare`](Self::prepare) for tiles: `weights` are the filters of whole panels (but for the layer's
-    /// last one).
-    fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
-        let _ = (fields, weights, prepared);
+    /// [`prepare`](Self::prepare) for tiles, where the layer has `maps` filters: `weights` are those of whole
+    /// panels (but for the layer's last one).
+    fn prepare_tiles(self, fields: &ReceptiveFields, maps: usize, weights: &[f32], prepared: &mut [f32]) {
+        let _ = (fields, maps, weights, prepared);
     }
 
     /// [`convolve`](Self::convolve) by tiles: the same up to rounding, which the kernels bound.

@@ -27,7 +27,11 @@ const MAX_TILE: usize = 64;
 impl<K: Kernels> Encoder<'_, K> {
     /// How the last layer is screened with these kernels, where it is.
     fn screen_tiling(kernels: K, network: &Network) -> Option<Tiling> {
-        tiling(kernels, &network.top()).filter(|tiling| tiling.side * tiling.side <= MAX_TILE)
+        // What a screening finds has its place in the code: the maxima of the tiles, and two numbers more.
+        let positions = network.top().receptive_fields().positions();
+        tiling(kernels, &network.top()).filter(|tiling| {
+            tiling.rows.saturating_mul(tiling.columns) <= MAX_TILE && tiling.tiles() + 2 <= positions
+        })
     }
 
     /// Whether winners of such a grid are found by screening: those of whole maps are.
@@ -186,11 +190,11 @@ impl<K: Kernels> Top<'_, K> {
             }
             last = Some((tile, maximum));
             let down = quotient(tile, tiling.across);
-            let (y, x) = (down * tiling.side, (tile - down * tiling.across) * tiling.side);
+            let (y, x) = (down * tiling.rows, (tile - down * tiling.across) * tiling.columns);
             let (mut positions, mut values) = ([0; MAX_TILE], [0.0; MAX_TILE]);
             let mut places = positions.iter_mut();
-            let columns = x..(x + tiling.side).min(code.width);
-            for y in y..(y + tiling.side).min(code.height) {
+            let columns = x..(x + tiling.columns).min(code.width);
+            for y in y..(y + tiling.rows).min(code.height) {
                 for (x, place) in columns.clone().zip(&mut places) {
                     *place = (y * code.width + x) as u32;
                 }

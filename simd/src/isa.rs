@@ -169,8 +169,8 @@ impl Kernels for Isa {
         on!(self, k => k.tiling(fields, filters))
     }
 
-    fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
-        on!(self, k => k.prepare_tiles(fields, weights, prepared))
+    fn prepare_tiles(self, fields: &ReceptiveFields, maps: usize, weights: &[f32], prepared: &mut [f32]) {
+        on!(self, k => k.prepare_tiles(fields, maps, weights, prepared))
     }
 
     fn convolve_tiles(

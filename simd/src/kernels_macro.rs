@@ -137,19 +137,25 @@ macro_rules! implement_kernels {
                 Some(plan.tiling())
             }
 
-            fn prepare_tiles(self, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
+            fn prepare_tiles(
+                self,
+                fields: &ReceptiveFields,
+                maps: usize,
+                weights: &[f32],
+                prepared: &mut [f32],
+            ) {
                 use $crate::generic::winograd::{Plan, prepare};
                 #[target_feature(enable = $features)]
-                fn run(plan: &Plan, weights: &[f32], prepared: &mut [f32]) {
+                fn run(plan: &Plan, kernel: (usize, usize), weights: &[f32], prepared: &mut [f32]) {
                     // SAFETY: the instruction set is enabled here.
-                    unsafe { prepare::<$vector>(plan, weights, prepared) }
+                    unsafe { prepare::<$vector>(plan, kernel, weights, prepared) }
                 }
-                let filters = weights.len().checked_div(fields.len()).unwrap_or(0);
-                let Some(plan) = Plan::for_panels(fields, filters, <$vector as Vector>::LANES) else {
+                let Some(plan) = Plan::new(fields, maps, <$vector as Vector>::LANES) else {
                     return;
                 };
+                let kernel = (fields.rows, fields.row_len / fields.step_right.max(1));
                 // SAFETY: the token proves the instruction set.
-                unsafe { run(&plan, weights, prepared) }
+                unsafe { run(&plan, kernel, weights, prepared) }
             }
 
             tiles_kernel! {

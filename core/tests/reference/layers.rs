@@ -61,7 +61,7 @@ fn check_encoder_layer(kernels: impl Kernels, fixture: &Fixture, layer: &Layer) 
     }
     if let Some(tiling) = kernels.tiling(&fields, maps) {
         let mut prepared = vec![f32::NAN; tiling.prepared_len];
-        kernels.prepare_tiles(&fields, &weights, &mut prepared);
+        kernels.prepare_tiles(&fields, maps, &weights, &mut prepared);
         let filters = Filters { prepared: &prepared, ..filters };
         let mut scratch = vec![f32::NAN; tiling.scratch_len];
         let mut y = vec![f32::NAN; y.len()];

@@ -148,7 +148,7 @@ fn convolutions_of_absurd_layers() {
 
             let tiling = isa.tiling(&fields, maps);
             let mut prepared = draw(tiling.map_or(30, |tiling| tiling.prepared_len), &mut random);
-            isa.prepare_tiles(&fields, &weights, &mut prepared);
+            isa.prepare_tiles(&fields, maps, &weights, &mut prepared);
             prepared.expect_fences();
             let mut scratch = draw(tiling.map_or(scratch, |tiling| tiling.scratch_len), &mut random);
             let filters = Filters { prepared: &prepared, ..unprepared };

@@ -166,7 +166,8 @@ fn run_all(fields: &ReceptiveFields, output_layout: OutputLayout, first: usize) 
         isa.field_dot(fields, 0, &numbers, &numbers);
         isa.tiling(fields, filters.bias.len());
         isa.tiling(fields, usize::MAX);
-        isa.prepare_tiles(fields, &numbers, &mut out);
+        isa.prepare_tiles(fields, 64, &numbers, &mut out);
+        isa.prepare_tiles(fields, usize::MAX, &numbers, &mut out);
         isa.convolve_tiles(fields, filters, &numbers, output_layout, &mut [0.0; 64], &mut out);
         isa.convolve_tiles_both_signs(fields, filters, &numbers, output_layout, &mut [0.0; 64], &mut out);
         let (mut maxima, mut best, mut slack) = ([0.0; 64], [0.0; 64], [0.0; 64]);

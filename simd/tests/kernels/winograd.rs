@@ -1,4 +1,4 @@
-//! Winograd's algorithm against the direct one: its outputs and maxima lie within the bound that it states,
+//! Winograd's algorithms against the direct one: their outputs and maxima lie within the bound that they state,
 //! and what is built on that, screening, finds the very winners that evaluating every position finds.
 
 use proptest::prelude::*;
@@ -11,10 +11,11 @@ use wta_simd::Isa;
 use crate::inputs::{Fenced, convolve};
 use crate::{cases, isas};
 
-/// A 5 x 5 layer, often one that tiles are worth while for.
+/// A layer, often one that tiles are worth while for.
 #[derive(Clone, Debug)]
 struct Case {
     input: Shape,
+    kernel: Size,
     maps: usize,
     seed: u64,
     /// Whole numbers, of which many are equal; numbers that are mostly alike; or normally distributed ones.
@@ -22,23 +23,36 @@ struct Case {
 }
 
 fn layers() -> impl Strategy<Value = Case> {
-    let sizes = (5usize..=24, 5usize..=19, 1usize..=40, 1usize..=50);
-    (sizes, any::<u64>(), 0u8..3).prop_map(|((height, width, channels, maps), seed, kind)| Case {
-        input: Shape::new(channels, height, width),
-        maps,
-        seed,
-        kind,
-    })
+    let sizes = (0usize..=20, 0usize..=15, 1usize..=40, 1usize..=50);
+    (kernels(), sizes, any::<u64>(), 0u8..3).prop_map(
+        |(kernel, (height, width, channels, maps), seed, kind)| Case {
+            input: Shape::new(channels, kernel.height + height, kernel.width + width),
+            kernel,
+            maps,
+            seed,
+            kind,
+        },
+    )
+}
+
+/// Squares, signals (one row), columns, and any.
+fn kernels() -> impl Strategy<Value = Size> {
+    let square = prop_oneof![Just(5usize), Just(3), Just(7), 2usize..=12].prop_map(Size::square);
+    let line = (2usize..=24, any::<bool>()).prop_map(|(taps, is_turned)| {
+        if is_turned { Size { height: taps, width: 1 } } else { Size { height: 1, width: taps } }
+    });
+    let any = (1usize..=9, 1usize..=9).prop_map(|(height, width)| Size { height, width });
+    prop_oneof![3 => square, 1 => line, 1 => any]
 }
 
 impl Case {
     fn network(&self) -> Network {
-        Network::convolutional(self.input, &[Conv::new(self.maps, Size::square(5))], Size::ONE).unwrap()
+        Network::convolutional(self.input, &[Conv::new(self.maps, self.kernel)], Size::ONE).unwrap()
     }
 
     /// The padded input, after a ReLU; filters; biases.
     fn draw(&self, random: &mut Random) -> (Fenced<f32>, Fenced<f32>, Fenced<f32>) {
-        let padded = PaddedLayout::new(self.input, Size::square(5));
+        let padded = PaddedLayout::new(self.input, self.kernel);
         let number = |random: &mut Random| match self.kind {
             0 => random.below(4) as f32 - 1.0,
             // A background with a few strokes, as hidden maps of digits have.
@@ -93,7 +107,7 @@ proptest! {
         for isa in isas() {
             let Some(tiling) = isa.tiling(&fields, maps) else { continue };
             let mut prepared = Fenced::new(&vec![f32::NAN; tiling.prepared_len], &mut random);
-            isa.prepare_tiles(&fields, &weights, &mut prepared);
+            isa.prepare_tiles(&fields, maps, &weights, &mut prepared);
             prepared.expect_fences();
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             let mut scratch = Fenced::new(&vec![f32::NAN; tiling.scratch_len], &mut random);
@@ -109,12 +123,13 @@ proptest! {
             let expected = evaluated(isa, &case, &map, &weights, &bias);
             let mut tile_maxima = vec![0.0f32; tiling.tiles() * maps];
             for (position, (found, expected)) in found.chunks(maps).zip(expected.chunks(maps)).enumerate() {
-                let (y, x) = (position / output.width / 4, position % output.width / 4);
+                let y = position / output.width / tiling.rows;
+                let x = position % output.width / tiling.columns;
                 for (m, (found, expected)) in found.iter().zip(expected).enumerate() {
                     let slack = slack[m];
                     prop_assert!((found - expected).abs() <= slack, "{isa}: {found}, {expected}, {slack}");
                     // Not a bound that says nothing.
-                    prop_assert!(slack < 0.02 * (1.0 + bias[m].abs()) * (25 * case.input.channels) as f32);
+                    prop_assert!(slack < 0.02 * (1.0 + bias[m].abs()) * fields.len() as f32);
                     let tile = &mut tile_maxima[(y * tiling.across + x) * maps + m];
                     *tile = tile.max(*found);
                 }
@@ -144,12 +159,12 @@ proptest! {
             let mut prepared = vec![f32::NAN; tiling.prepared_len];
             let mut expected = vec![0.0; 2 * output.len()];
             for (weights, half) in [(&weights[..], 0), (&negated, maps)] {
-                isa.prepare_tiles(&fields, weights, &mut prepared);
+                isa.prepare_tiles(&fields, maps, weights, &mut prepared);
                 let filters = Filters { weights, bias: &bias, prepared: &prepared };
                 let layout = OutputLayout { start: half, ..output_layout };
                 isa.convolve_tiles(&fields, filters, &map, layout, &mut scratch, &mut expected);
             }
-            isa.prepare_tiles(&fields, &weights, &mut prepared);
+            isa.prepare_tiles(&fields, maps, &weights, &mut prepared);
             let filters = Filters { weights: &weights, bias: &bias, prepared: &prepared };
             let mut found = Fenced::new(&vec![f32::NAN; 2 * output.len()], &mut random);
             isa.convolve_tiles_both_signs(&fields, filters, &map, output_layout, &mut scratch, &mut found);
@@ -293,34 +308,49 @@ proptest! {
     }
 }
 
-/// The layers of the paper's networks are computed by tiles, those of few channels directly.
+/// Layers of many channels are computed by tiles, whatever their kernel; those of few channels, with strides,
+/// or of a single tap are not.
 #[test]
 fn wide_layers_are_computed_by_tiles() {
     for isa in isas().filter(|isa| *isa != Isa::Scalar) {
-        let tiled = |channels, maps, kernel, stride| {
-            let conv = Conv::with_stride(maps, Size::square(kernel), Size::square(stride));
+        let tiled = |channels, maps, kernel: (usize, usize), stride| {
+            let kernel = Size { height: kernel.0, width: kernel.1 };
+            let conv = Conv::with_stride(maps, kernel, Size::square(stride));
             let network = Network::convolutional(Shape::new(channels, 28, 28), &[conv], Size::ONE).unwrap();
             isa.tiling(&network.top().receptive_fields(), maps).is_some()
         };
-        assert!(tiled(16, 16, 5, 1) && tiled(64, 64, 5, 1) && tiled(128, 128, 5, 1), "{isa}");
-        assert!(!tiled(1, 128, 5, 1) && !tiled(64, 64, 3, 1) && !tiled(64, 64, 5, 2), "{isa}");
+        for maps in [16, 64, 128] {
+            for kernel in [(5, 5), (3, 3), (7, 7), (9, 9), (11, 11), (3, 5), (6, 4), (1, 9), (9, 1)] {
+                assert!(maps < 64 && kernel != (5, 5) || tiled(maps, maps, kernel, 1), "{isa}: {kernel:?}");
+                assert!(!tiled(1, maps, kernel, 1) || kernel.0 * kernel.1 > 25, "{isa}: {kernel:?}");
+                assert!(!tiled(maps, maps, kernel, 2), "{isa}: {kernel:?}");
+            }
+            assert!(!tiled(maps, maps, (1, 1), 1), "{isa}");
+        }
     }
 }
 
 /// Too short slices: nothing is touched outside them, and the outputs are the scalar kernels' or none.
 #[test]
 fn short_slices_are_left_alone() {
-    let case = Case { input: Shape::new(9, 11, 10), maps: 21, seed: 3, kind: 0 };
+    for (height, width) in [(5, 5), (3, 3), (7, 7), (1, 9), (9, 1), (4, 6), (11, 3)] {
+        let kernel = Size { height, width };
+        let input = Shape::new(9, 12.max(height), if height == 1 { 40 } else { 10 });
+        short_slices(&Case { input, kernel, maps: 21, seed: 3, kind: 0 });
+    }
+}
+
+fn short_slices(case: &Case) {
     let mut random = Random::new(case.seed);
     let (map, weights, bias) = case.draw(&mut random);
     let layer = case.network().top();
     let (fields, maps) = (layer.receptive_fields(), case.maps);
-    let output_layout = OutputLayout { start: 0, row_stride: 10 * maps, step: maps };
+    let output_layout = OutputLayout { start: 0, row_stride: layer.output().width * maps, step: maps };
     for isa in isas() {
         let Some(tiling) = isa.tiling(&fields, maps) else { continue };
         let mut prepared = Fenced::new(&vec![0.0; tiling.prepared_len], &mut random);
-        isa.prepare_tiles(&fields, &weights, &mut prepared);
-        let expected = Fenced::new(&convolved(isa, &case, &map, &weights, &bias), &mut random);
+        isa.prepare_tiles(&fields, maps, &weights, &mut prepared);
+        let expected = Fenced::new(&convolved(isa, case, &map, &weights, &bias), &mut random);
         for part in 0..4 {
             let cut = |list: &Fenced<f32>, which: usize, random: &mut Random| {
                 Fenced::new(&list[..list.len() - usize::from(part == which)], random)

@@ -7,8 +7,8 @@
 //!
 //! Where kernels compute a layer by tiles ([`Kernels::tiling`]), a number depends on its place in a tile.
 //! Bands begin where tiles begin in every layer, and a tile that sees an edge counts as wrong as a whole.
-//! Whether a layer is computed by tiles depends on its size; a band is made larger until all its layers are
-//! computed as those of the whole image are.
+//! Whether a layer is computed by tiles, and by which, depends on its size; a band is made larger until all its
+//! layers are computed as those of the whole image are.
 
 use std::ops::Range;
 
@@ -36,7 +36,7 @@ pub(super) struct Layers {
     isa: Isa,
     whole: Network,
     signs: Signs,
-    /// The side of each layer's tiles, 1 where it is not computed by tiles.
+    /// The rows of each layer's tiles, 1 where it is not computed by tiles.
     sides: Vec<usize>,
     /// The rows of the input of which a band's first one is a multiple: strides and tiles begin there.
     align: usize,
@@ -54,7 +54,7 @@ impl Layers {
         let whole = with_rows(network, network.input().height)?;
         let (mut sides, mut align, mut stride) = (Vec::new(), 1usize, 1usize);
         for layer in whole.layers() {
-            let side = isa.tiling(&layer.receptive_fields(), layer.conv.maps).map_or(1, |tiling| tiling.side);
+            let side = isa.tiling(&layer.receptive_fields(), layer.conv.maps).map_or(1, |tiling| tiling.rows);
             stride = stride.saturating_mul(layer.conv.stride.height);
             align = common_multiple(align, stride.saturating_mul(side));
             sides.push(side.max(1));
@@ -129,8 +129,12 @@ impl Layers {
     /// The band of these rows, if the rows `wanted` come out of it as from the whole image.
     fn fitting(&self, rows: Range<usize>, wanted: &Range<usize>) -> Option<Band> {
         let network = with_rows(&self.whole, rows.end - rows.start).ok()?;
-        let tiled = |layer: &Layer| self.isa.tiling(&layer.receptive_fields(), layer.conv.maps).is_some();
-        let same = self.whole.layers().zip(network.layers()).all(|(a, b)| tiled(&a) == tiled(&b));
+        // Prepared filters of the same length for the same tiles: the same algorithm.
+        let algorithm = |layer: &Layer| {
+            let tiling = self.isa.tiling(&layer.receptive_fields(), layer.conv.maps);
+            tiling.map(|tiling| (tiling.rows, tiling.columns, tiling.panel_len))
+        };
+        let same = self.whole.layers().zip(network.layers()).all(|(a, b)| algorithm(&a) == algorithm(&b));
         let right = self.right(&rows);
         let fits = same && right.start <= wanted.start && wanted.end <= right.end;
         fits.then(|| Band { network, first: rows.start / self.stride.max(1), rows })

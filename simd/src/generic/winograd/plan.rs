@@ -1,11 +1,9 @@
-//! How a layer is cut up into tiles, and what memory that takes.
+//! Which algorithm a layer is computed by, how it is cut up into tiles, and what memory that takes.
 
 use wta_core::{ReceptiveFields, Tiling};
 
-use crate::generic::winograd::transform::{KERNEL, POINTS, SIDE};
-
-/// Points of a transformed tile.
-pub(super) const AREA: usize = POINTS * POINTS;
+use crate::generic::winograd::axis::Axis;
+use crate::generic::winograd::points::Points;
 
 /// Numbers of a block's transformed inputs: most of a second-level cache of 1 MiB.
 const BLOCK_LEN: usize = 64 * 3300;
@@ -13,9 +11,121 @@ const BLOCK_LEN: usize = 64 * 3300;
 /// Numbers in a line of the cache: vectors that straddle two lines are half as fast to read.
 pub(super) const LINE: usize = 16;
 
+/// An algorithm for layers of a kernel's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Algorithm {
+    pub(super) down: Axis,
+    pub(super) right: Axis,
+}
+
+impl Algorithm {
+    /// Those for a kernel of so many rows and columns.
+    fn choices(rows: usize, columns: usize) -> impl Iterator<Item = Self> {
+        let all = Axis::choices(rows)
+            .flat_map(move |down| Axis::choices(columns).map(move |right| Self { down, right }));
+        all.filter(move |algorithm| {
+            if (rows, columns) == (5, 5) {
+                return *algorithm == Self { down: Axis::FOUR_BY_FIVE, right: Axis::FOUR_BY_FIVE };
+            }
+            // Errors of both directions multiply: ten points twice would cost five bits.
+            algorithm.area() > 1 && algorithm.area() < Points::Ten.count() * Points::Ten.count()
+        })
+    }
+
+    /// Points of a tile.
+    pub(super) fn area(&self) -> usize {
+        self.down.points.count() * self.right.points.count()
+    }
+
+    /// Outputs of a tile.
+    pub(super) fn outputs(&self) -> usize {
+        self.down.side * self.right.side
+    }
+
+    /// Pieces of the kernel.
+    pub(super) fn pieces(&self) -> usize {
+        self.down.pieces.saturating_mul(self.right.pieces)
+    }
+
+    /// Vector operations, loads and stores included, of the transform of a tile's vector of channels of one
+    /// piece.
+    fn input_work(&self) -> usize {
+        let Self { down, right } = self;
+        let lines = right.points.count() * down.input_work() + down.points.count() * right.input_work();
+        lines + 2 * self.area() * self.passes()
+    }
+
+    /// The same of the transform of a tile's vector of sums.
+    fn output_work(&self) -> usize {
+        let Self { down, right } = self;
+        let lines = right.points.count() * down.output_work() + down.side * right.output_work();
+        lines + self.area() * (1 + self.passes())
+    }
+
+    fn passes(&self) -> usize {
+        usize::from(self.down.is_transformed()) + usize::from(self.right.is_transformed())
+    }
+
+    /// Numbers of a tile's transformed inputs, of all pieces.
+    fn inputs(&self, padded: usize) -> Option<usize> {
+        self.area().checked_mul(padded)?.checked_mul(self.pieces())
+    }
+
+    /// Whether errors are larger than with eight points in both directions.
+    fn is_rough(&self) -> bool {
+        self.area() > Points::Eight.count() * Points::Eight.count()
+    }
+}
+
+/// What a layer costs by an algorithm. The unit is a multiply-add of a vector.
+struct Cost {
+    algorithm: Algorithm,
+    channels: usize,
+    /// Vectors of a pixel's channels.
+    vectors: usize,
+    panels: usize,
+    tiles: usize,
+    blocks: usize,
+}
+
+impl Cost {
+    /// A transform's operation takes as long as so many multiply-adds: it waits for loads and stores.
+    const TRANSFORM: usize = 2;
+
+    /// So does a vector of prepared filters, which comes from a cache farther away, once for each block.
+    const FETCH: usize = 8;
+
+    fn multiplications(&self) -> Option<usize> {
+        let of_tile = self.algorithm.area().checked_mul(self.channels)?.checked_mul(self.panels)?;
+        self.tiles.checked_mul(of_tile)?.checked_mul(self.algorithm.pieces())
+    }
+
+    fn transforms(&self) -> Option<usize> {
+        let inputs = self.algorithm.input_work().checked_mul(self.vectors)?;
+        let inputs = inputs.checked_mul(self.algorithm.pieces())?;
+        let outputs = self.algorithm.output_work().checked_mul(self.panels)?;
+        self.tiles.checked_mul(inputs.checked_add(outputs)?)
+    }
+
+    /// All operations alike: what decides for 5 x 5 kernels, whose weights recipes promise.
+    fn operations(&self) -> Option<usize> {
+        self.multiplications()?.checked_add(self.transforms()?)
+    }
+
+    fn total(&self) -> Option<usize> {
+        let filters = self.multiplications()?.checked_div(self.tiles)?.checked_mul(self.blocks)?;
+        let rest = self.transforms()?.checked_mul(Self::TRANSFORM)?;
+        let rest = rest.checked_add(filters.checked_mul(Self::FETCH)?)?;
+        let total = self.multiplications()?.checked_add(rest)?;
+        // What ten points gain in two dimensions must be worth two bits.
+        if self.algorithm.is_rough() { total.checked_add(total / 6) } else { Some(total) }
+    }
+}
+
 /// How a layer is cut up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
+    pub(super) algorithm: Algorithm,
     pub(super) channels: usize,
     /// Channels, rounded up to whole vectors.
     pub(super) padded: usize,
@@ -28,48 +138,62 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan for a layer, where this algorithm applies and does less work than the direct one.
+    /// The plan for a layer, where tiles apply and do less work than the direct algorithm.
     pub(crate) fn new(fields: &ReceptiveFields, filters: usize, lanes: usize) -> Option<Self> {
-        let channels = fields.row_len / KERNEL;
+        let channels = fields.step_right;
+        let columns = fields.row_len.checked_div(channels)?;
         let applies = fields.is_apart()
-            && fields.rows == KERNEL
-            && fields.row_len == channels * KERNEL
-            && fields.step_right == channels
+            && fields.row_len == channels * columns
             && fields.step_down == fields.row_stride;
-        if !applies || fields.positions() == 0 || filters == 0 || channels == 0 {
-            return None;
-        }
-        let (down, across) = (fields.height.div_ceil(SIDE), fields.width.div_ceil(SIDE));
-        let (tiles, padded) = (down.checked_mul(across)?, channels.checked_next_multiple_of(lanes)?);
-        let panels = filters.div_ceil(lanes);
-        // Vector operations: multiplications, and about 700 in the transforms of a tile's channels and 400 of
-        // its maps.
-        let direct =
-            fields.row_len.checked_mul(KERNEL)?.checked_mul(fields.positions())?.checked_mul(panels)?;
-        let multiplications = AREA.checked_mul(channels)?.checked_mul(panels)?;
-        let transforms = (padded / lanes).checked_mul(700)?.checked_add(panels.checked_mul(400)?)?;
-        if tiles.checked_mul(multiplications.checked_add(transforms)?)? > direct {
-            return None;
-        }
-        // So that no length below overflows: all are less than 4096 times this.
-        if direct > usize::MAX / 4096 {
-            return None;
-        }
-        let blocks = tiles.checked_mul(AREA.checked_mul(padded)?)?.div_ceil(BLOCK_LEN);
-        let block = tiles.div_ceil(blocks.min(tiles));
-        Some(Self { channels, padded, filters, across, down, block, lanes })
-    }
-
-    /// The plan for some panels of a layer, to prepare them.
-    pub(crate) fn for_panels(fields: &ReceptiveFields, filters: usize, lanes: usize) -> Option<Self> {
-        let channels = fields.row_len / KERNEL;
-        if fields.rows != KERNEL || fields.row_len != channels * KERNEL || channels == 0 || filters == 0 {
+        if !applies || fields.positions() == 0 || filters == 0 {
             return None;
         }
         let padded = channels.checked_next_multiple_of(lanes)?;
-        // So that the length of a panel does not overflow.
-        padded.checked_add(2)?.checked_mul(AREA * (lanes + LINE))?;
-        Some(Self { channels, padded, filters, across: 0, down: 0, block: 0, lanes })
+        let panels = filters.div_ceil(lanes);
+        // Vector operations.
+        let direct =
+            fields.row_len.checked_mul(fields.rows)?.checked_mul(fields.positions())?.checked_mul(panels)?;
+        // So that no length below overflows: all are less than 65536 times this.
+        if direct > usize::MAX / 65_536 {
+            return None;
+        }
+        let (mut least, mut best) = (direct, None);
+        for algorithm in Algorithm::choices(fields.rows, columns) {
+            let (down, across) = Self::tiles(&algorithm, fields);
+            let Some(inputs) = algorithm.inputs(padded) else { continue };
+            let tiles = down.checked_mul(across)?;
+            let blocks = Self::blocks(tiles, inputs)?;
+            let cost = Cost { algorithm, channels, vectors: padded / lanes, panels, tiles, blocks };
+            let work = if (fields.rows, columns) == (5, 5) { cost.operations() } else { cost.total() };
+            if let Some(work) = work.filter(|work| *work <= least) {
+                (least, best) = (work, Some(algorithm));
+            }
+        }
+        let algorithm = best?;
+        let (down, across) = Self::tiles(&algorithm, fields);
+        let tiles = down * across;
+        let block = tiles.div_ceil(Self::blocks(tiles, algorithm.inputs(padded)?)?);
+        Some(Self { algorithm, channels, padded, filters, across, down, block, lanes })
+    }
+
+    /// The number of blocks for so many tiles, each with so many transformed inputs.
+    fn blocks(tiles: usize, inputs: usize) -> Option<usize> {
+        Some(tiles.checked_mul(inputs)?.div_ceil(BLOCK_LEN).min(tiles))
+    }
+
+    /// Rows of tiles, and tiles in a row.
+    fn tiles(algorithm: &Algorithm, fields: &ReceptiveFields) -> (usize, usize) {
+        (fields.height.div_ceil(algorithm.down.side), fields.width.div_ceil(algorithm.right.side))
+    }
+
+    /// Numbers of a tile's transformed inputs at a point: the padded channels of each piece.
+    pub(super) fn row_len(&self) -> usize {
+        self.algorithm.pieces() * self.padded
+    }
+
+    /// How many of them are multiplied: those from the last piece's channels on are zeros.
+    pub(super) fn row_used(&self) -> usize {
+        self.row_len() - self.padded + self.channels
     }
 
     // From one point to the next there is a line more than needed. Powers of two would put the 64 points of a
@@ -77,12 +201,12 @@ impl Plan {
 
     /// From a point's transformed filters in a panel to the next one's.
     pub(super) fn filters_stride(&self) -> usize {
-        self.channels * self.lanes + LINE
+        self.row_used() * self.lanes + LINE
     }
 
     /// From a point's transformed inputs of a block to the next one's.
     pub(super) fn inputs_stride(&self) -> usize {
-        self.block * self.padded + LINE
+        self.block * self.row_len() + LINE
     }
 
     /// From a point's sums of a block and two panels to the next one's.
@@ -92,7 +216,8 @@ impl Plan {
 
     /// Numbers of a prepared panel: transformed filters, their norms at each point, the norms of the filters.
     pub(super) fn panel_len(&self) -> usize {
-        AREA * self.filters_stride() + (AREA + 1) * self.lanes
+        let area = self.algorithm.area();
+        area * self.filters_stride() + (area + 1) * self.lanes
     }
 
     pub(super) fn panels(&self) -> usize {
@@ -101,15 +226,20 @@ impl Plan {
 
     /// What the core is told.
     pub(crate) fn tiling(&self) -> Tiling {
-        let scratch = AREA * (self.inputs_stride() + self.sums_stride() + self.padded + 1);
+        let Algorithm { down, right } = self.algorithm;
+        let area = self.algorithm.area();
+        let blocks = area * (self.inputs_stride() + self.sums_stride());
+        // A patch of inputs, half a transform, a tile's outputs, the norms.
+        let tile = area * (self.padded + self.lanes + 1) + self.algorithm.outputs() * self.lanes;
         Tiling {
-            side: SIDE,
+            rows: down.side,
+            columns: right.side,
             down: self.down,
             across: self.across,
             panel_maps: self.lanes,
             panel_len: self.panel_len(),
             prepared_len: self.panels() * self.panel_len(),
-            scratch_len: scratch + LINE,
+            scratch_len: blocks + tile + LINE,
         }
     }
 

@@ -4,26 +4,34 @@ use wta_core::OutputLayout;
 
 use crate::generic::winograd::bound;
 use crate::generic::winograd::multiply::{Product, tile_height};
-use crate::generic::winograd::plan::{AREA, LINE, Plan, TiledLayer};
-use crate::generic::winograd::transform::{self, KERNEL, POINTS, SIDE};
+use crate::generic::winograd::plan::{Algorithm, LINE, Plan, TiledLayer};
+use crate::generic::winograd::transform::{self, Lines};
 use crate::vector::{Vector, load_part, store_part};
 
 /// Where tiles and scratch memory are.
 struct Scratch<'a> {
     inputs: &'a mut [f32],
     sums: &'a mut [f32],
+    /// A tile's inputs, where they do not lie in the map as they are needed.
     patch: &'a mut [f32],
+    /// What has gone through the first of two transforms.
+    half: &'a mut [f32],
+    /// A tile's outputs, without their bias.
+    outputs: &'a mut [f32],
     norms: &'a mut [f32],
 }
 
 impl<'a> Scratch<'a> {
     fn new(plan: &Plan, scratch: &'a mut [f32]) -> Self {
+        let area = plan.algorithm.area();
         // The length has a line more for this.
         let skip = scratch.as_ptr().align_offset(4 * LINE).min(LINE - 1);
-        let (inputs, rest) = scratch[skip..].split_at_mut(AREA * plan.inputs_stride());
-        let (sums, rest) = rest.split_at_mut(AREA * plan.sums_stride());
-        let (patch, rest) = rest.split_at_mut(AREA * plan.padded);
-        Self { inputs, sums, patch, norms: &mut rest[..AREA] }
+        let (inputs, rest) = scratch[skip..].split_at_mut(area * plan.inputs_stride());
+        let (sums, rest) = rest.split_at_mut(area * plan.sums_stride());
+        let (patch, rest) = rest.split_at_mut(area * plan.padded);
+        let (half, rest) = rest.split_at_mut(area * plan.lanes);
+        let (outputs, rest) = rest.split_at_mut(plan.algorithm.outputs() * plan.lanes);
+        Self { inputs, sums, patch, half, outputs, norms: &mut rest[..area] }
     }
 }
 
@@ -42,6 +50,70 @@ struct Place {
     count: usize,
 }
 
+/// What becomes of the outputs of a tile and a panel.
+trait Consumer {
+    /// # Safety
+    ///
+    /// The place exists in the layer, `outputs` has a row of `side` vectors for each row of the tile, without
+    /// their bias, and `V`'s instruction set is enabled.
+    unsafe fn take<V: Vector>(&mut self, place: &Place, bias: V, outputs: &[f32], side: usize);
+}
+
+/// Writes them, and with `BOTH` those of the negated filters behind a position's.
+struct Write<'a, const BOTH: bool> {
+    output_layout: OutputLayout,
+    filters: usize,
+    out: &'a mut [f32],
+}
+
+impl<const BOTH: bool> Consumer for Write<'_, BOTH> {
+    #[inline(always)]
+    unsafe fn take<V: Vector>(&mut self, place: &Place, bias: V, outputs: &[f32], side: usize) {
+        // SAFETY: the caller's promise; `outputs_fit` covers the layer's outputs.
+        unsafe {
+            let zero = V::splat(0.0);
+            for y in 0..place.rows {
+                for x in 0..place.columns {
+                    let sum = V::load(outputs.as_ptr().add((y * side + x) * V::LANES));
+                    let to = self.output_layout.at(place.y + y, place.x + x) + place.first;
+                    store_part(sum.add(bias).max(zero), self.out.get_unchecked_mut(to..to + place.count));
+                    if BOTH {
+                        let to = to + self.filters;
+                        store_part(bias.sub(sum).max(zero), self.out.get_unchecked_mut(to..to + place.count));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the largest of each tile and of each map.
+struct Keep<'a> {
+    filters: usize,
+    maxima: &'a mut [f32],
+    best: &'a mut [f32],
+}
+
+impl Consumer for Keep<'_> {
+    #[inline(always)]
+    unsafe fn take<V: Vector>(&mut self, place: &Place, bias: V, outputs: &[f32], side: usize) {
+        // SAFETY: the caller's promise; there is a maximum for each tile and map, and a best one for each map.
+        unsafe {
+            let mut largest = V::splat(0.0);
+            for y in 0..place.rows {
+                for x in 0..place.columns {
+                    let sum = V::load(outputs.as_ptr().add((y * side + x) * V::LANES));
+                    largest = sum.add(bias).max(largest);
+                }
+            }
+            let at = place.tile * self.filters + place.first;
+            store_part(largest, self.maxima.get_unchecked_mut(at..at + place.count));
+            let best = self.best.get_unchecked_mut(place.first..place.first + place.count);
+            store_part(largest.max(load_part::<V>(best, 0)), best);
+        }
+    }
+}
+
 impl TiledLayer<'_> {
     /// `max(0, bias + <filter, field>)` for every position and filter; with `BOTH`, behind those of a
     /// position, the same of the negated filters.
@@ -58,23 +130,9 @@ impl TiledLayer<'_> {
         out: &mut [f32],
     ) {
         let mut scratch = Scratch::new(self.plan, scratch);
-        // SAFETY: the caller's promise; rows and columns of a place lie inside the map.
-        unsafe {
-            let zero = V::splat(0.0);
-            let write = |place: Place, bias: V, sums: [[V; SIDE]; SIDE]| {
-                for (y, row) in sums.iter().enumerate().take(place.rows) {
-                    for (x, sum) in row.iter().enumerate().take(place.columns) {
-                        let to = output_layout.at(place.y + y, place.x + x) + place.first;
-                        store_part(sum.add(bias).max(zero), out.get_unchecked_mut(to..to + place.count));
-                        if BOTH {
-                            let to = to + self.plan.filters;
-                            store_part(bias.sub(*sum).max(zero), out.get_unchecked_mut(to..to + place.count));
-                        }
-                    }
-                }
-            };
-            self.run::<V, MAX, false>(&mut scratch, write);
-        }
+        let write = Write::<BOTH> { output_layout, filters: self.plan.filters, out };
+        // SAFETY: the caller's promise.
+        unsafe { self.run::<V, MAX, false>(&mut scratch, write) };
     }
 
     /// The maximum of each tile and map, each map's largest, and how far each of these may be from what
@@ -95,27 +153,15 @@ impl TiledLayer<'_> {
         let mut scratch = Scratch::new(self.plan, scratch);
         scratch.norms.fill(0.0);
         best.fill(0.0);
-        // SAFETY: the caller's promise; tiles and maps of a place exist.
+        // SAFETY: the caller's promise.
         unsafe {
-            let keep = |place: Place, bias: V, sums: [[V; SIDE]; SIDE]| {
-                let mut largest = V::splat(0.0);
-                for row in sums.iter().take(place.rows) {
-                    for sum in row.iter().take(place.columns) {
-                        largest = sum.add(bias).max(largest);
-                    }
-                }
-                let at = place.tile * self.plan.filters + place.first;
-                store_part(largest, maxima.get_unchecked_mut(at..at + place.count));
-                let best = best.get_unchecked_mut(place.first..place.first + place.count);
-                store_part(largest.max(load_part::<V>(best, 0)), best);
-            };
-            self.run::<V, MAX, true>(&mut scratch, keep);
+            self.run::<V, MAX, true>(&mut scratch, Keep { filters: self.plan.filters, maxima, best });
             bound::slack::<V>(self, scratch.norms, slack);
         }
     }
 
-    /// Computes all tiles, block by block, and hands the biases of each panel and the sums of
-    /// each of its tiles to `consume`.
+    /// Computes all tiles, block by block, and hands the biases of each panel and the outputs of each of its
+    /// tiles to `consumer`.
     ///
     /// # Safety
     ///
@@ -124,7 +170,7 @@ impl TiledLayer<'_> {
     unsafe fn run<V: Vector, const MAX: usize, const NORMS: bool>(
         &self,
         scratch: &mut Scratch<'_>,
-        mut consume: impl FnMut(Place, V, [[V; SIDE]; SIDE]),
+        mut consumer: impl Consumer,
     ) {
         let plan = self.plan;
         let tiles = plan.down * plan.across;
@@ -132,8 +178,10 @@ impl TiledLayer<'_> {
         while first < tiles {
             let count = plan.block.min(tiles - first);
             for tile in 0..count {
-                // SAFETY: the tile exists, and has its place in the block.
-                unsafe { self.transform_input::<V>(scratch, first + tile, tile) };
+                for piece in 0..plan.algorithm.pieces() {
+                    // SAFETY: the tile and the piece exist, and have their place in the block.
+                    unsafe { self.transform_input::<V>(scratch, first + tile, piece, tile) };
+                }
             }
             if NORMS {
                 // SAFETY: the block's inputs were just written.
@@ -156,8 +204,11 @@ impl TiledLayer<'_> {
                     let bias = unsafe { load_part::<V>(self.bias, map) };
                     for tile in 0..count {
                         // SAFETY: the sums of the tile were just computed.
-                        let sums = unsafe { self.transform_output::<V>(scratch, tile, n) };
-                        consume(self.place(first + tile, map), bias, sums);
+                        unsafe {
+                            self.transform_sums::<V>(scratch, tile, n);
+                            let side = plan.algorithm.right.side;
+                            consumer.take::<V>(&self.place(first + tile, map), bias, scratch.outputs, side);
+                        }
                     }
                 }
                 panel += 2;
@@ -167,13 +218,14 @@ impl TiledLayer<'_> {
     }
 
     fn place(&self, tile: usize, first: usize) -> Place {
-        let (y, x) = (tile / self.plan.across * SIDE, tile % self.plan.across * SIDE);
+        let Algorithm { down, right } = self.plan.algorithm;
+        let (y, x) = (tile / self.plan.across * down.side, tile % self.plan.across * right.side);
         Place {
             tile,
             y,
             x,
-            rows: SIDE.min(self.fields.height - y),
-            columns: SIDE.min(self.fields.width - x),
+            rows: down.side.min(self.fields.height - y),
+            columns: right.side.min(self.fields.width - x),
             first,
             count: self.plan.lanes.min(self.plan.filters - first),
         }
@@ -181,42 +233,54 @@ impl TiledLayer<'_> {
 
     /// # Safety
     ///
-    /// As for [`TiledLayer::convolve`]; the tile exists, and so does place `slot` in the block.
+    /// As for [`TiledLayer::convolve`]; the tile and the piece exist, and so does place `slot` in the block.
     #[inline(always)]
-    unsafe fn transform_input<V: Vector>(&self, scratch: &mut Scratch<'_>, tile: usize, slot: usize) {
+    unsafe fn transform_input<V: Vector>(
+        &self,
+        scratch: &mut Scratch<'_>,
+        tile: usize,
+        piece: usize,
+        slot: usize,
+    ) {
         let Plan { channels, padded, across, .. } = *self.plan;
+        let Algorithm { down, right } = self.plan.algorithm;
+        let (height, width) = (down.points.count(), right.points.count());
         let stride = self.plan.inputs_stride();
-        let (y, x) = (tile / across * SIDE, tile % across * SIDE);
-        let (rows, columns) = (self.fields.height + KERNEL - 1 - y, self.fields.width + KERNEL - 1 - x);
-        let at = self.fields.offset(y, x);
-        let whole = rows >= POINTS && columns >= POINTS && channels == padded;
+        // The piece sees the tile's inputs so far below and to the right.
+        let y = tile / across * down.side + down.before(piece / right.pieces);
+        let x = tile % across * right.side + right.before(piece % right.pieces);
+        let rows = self.fields.height + self.fields.rows - 1 - y;
+        let columns = self.fields.width + self.fields.row_len / channels - 1 - x;
+        let at = y * self.fields.row_stride + x * channels;
+        let whole = rows >= height && columns >= width && channels == padded;
         // SAFETY: `fits` covers `rows` by `columns` pixels from `at` on.
         let (from, row_stride) = unsafe {
             if whole {
                 (self.map.as_ptr().add(at), self.fields.row_stride)
             } else {
-                self.copy_patch(scratch.patch, at, rows.min(POINTS), columns.min(POINTS));
-                (scratch.patch.as_ptr(), POINTS * padded)
+                self.copy_patch(scratch.patch, at, rows.min(height), columns.min(width));
+                (scratch.patch.as_ptr(), width * padded)
             }
         };
-        let to = scratch.inputs.as_mut_ptr().wrapping_add(slot * padded);
+        let to = scratch.inputs.as_mut_ptr().wrapping_add(slot * self.plan.row_len() + piece * padded);
+        let half = scratch.half.as_mut_ptr();
         let mut channel = 0;
         while channel < padded {
-            // SAFETY: the patch has `POINTS` rows and columns of pixels of `padded` channels; the map has
-            // them, where it is read in place. The block has `AREA` matrices of `block` rows of `padded`
-            // numbers.
+            // SAFETY: the patch has `height` rows of `width` pixels of `padded` channels; the map has them,
+            // where it is read in place. So has `half`, of a vector. The block has a matrix for each point,
+            // with a row for each tile.
             unsafe {
-                let mut half = [[V::splat(0.0); POINTS]; POINTS];
-                for (x, half) in half.iter_mut().enumerate() {
-                    let from = from.add(x * padded + channel);
-                    let column = load_column(from, row_stride);
-                    *half = transform::input(column);
-                }
-                for y in 0..POINTS {
-                    let row = transform::input(transform::row(&half, y));
-                    for (x, point) in row.into_iter().enumerate() {
-                        point.store(to.add((y * POINTS + x) * stride + channel));
-                    }
+                let (from, to) = (from.add(channel), to.add(channel));
+                let pixels = Lines { start: from, stride: row_stride, step: padded };
+                let points = Lines { start: to, stride: width * stride, step: stride };
+                if !down.is_transformed() {
+                    transform::inputs::<V>(right.points, height, pixels, points);
+                } else if !right.is_transformed() {
+                    transform::inputs::<V>(down.points, width, pixels.turned(), points.turned());
+                } else {
+                    let columns = Lines { start: half, stride: V::LANES, step: width * V::LANES };
+                    transform::inputs::<V>(down.points, width, pixels.turned(), columns);
+                    transform::inputs::<V>(right.points, height, columns.turned().read(), points);
                 }
             }
             channel += V::LANES;
@@ -230,8 +294,9 @@ impl TiledLayer<'_> {
     /// The map has `rows` by `columns` pixels from `at` on.
     unsafe fn copy_patch(&self, patch: &mut [f32], at: usize, rows: usize, columns: usize) {
         let Plan { channels, padded, .. } = *self.plan;
+        let width = self.plan.algorithm.right.points.count();
         patch.fill(0.0);
-        for (y, row) in patch.chunks_exact_mut(POINTS * padded).enumerate().take(rows) {
+        for (y, row) in patch.chunks_exact_mut(width * padded).enumerate().take(rows) {
             for (x, pixel) in row.chunks_exact_mut(padded).enumerate().take(columns) {
                 let from = at + y * self.fields.row_stride + x * channels;
                 // SAFETY: the caller's promise.
@@ -252,15 +317,14 @@ impl TiledLayer<'_> {
         panel: usize,
         count: usize,
     ) {
-        let Plan { channels, padded, .. } = *self.plan;
         let height = tile_height(count, MAX);
-        for p in 0..AREA {
+        for p in 0..self.plan.algorithm.area() {
             // SAFETY: the products lie inside their buffers, as their lengths say.
             unsafe {
                 let product = Product {
                     v: scratch.inputs.as_ptr().add(p * self.plan.inputs_stride()),
-                    v_stride: padded,
-                    channels,
+                    v_stride: self.plan.row_len(),
+                    channels: self.plan.row_used(),
                     tiles: count,
                     u: self
                         .prepared
@@ -281,44 +345,28 @@ impl TiledLayer<'_> {
     ///
     /// As for [`TiledLayer::multiply`], which has been called.
     #[inline(always)]
-    unsafe fn transform_output<V: Vector>(
-        &self,
-        scratch: &Scratch<'_>,
-        tile: usize,
-        n: usize,
-    ) -> [[V; SIDE]; SIDE] {
+    unsafe fn transform_sums<V: Vector>(&self, scratch: &mut Scratch<'_>, tile: usize, n: usize) {
+        let Algorithm { down, right } = self.plan.algorithm;
+        let (height, width) = (down.points.count(), right.points.count());
         let stride = self.plan.sums_stride();
-        // SAFETY: `AREA` matrices of `block` rows of two vectors.
+        let half = scratch.half.as_mut_ptr();
+        // SAFETY: for each point a matrix of `block` rows of two vectors; `half` has a vector for each point,
+        // and `outputs` one for each output.
         unsafe {
-            let from = scratch.sums.as_ptr().add((tile * 2 + n) * V::LANES);
-            let mut half = [[V::splat(0.0); SIDE]; POINTS];
-            for (x, half) in half.iter_mut().enumerate() {
-                let column = load_column(from.add(x * stride), POINTS * stride);
-                *half = transform::output(column);
+            let start = scratch.sums.as_ptr().add((tile * 2 + n) * V::LANES);
+            let points = Lines { start, stride: width * stride, step: stride };
+            let start = scratch.outputs.as_mut_ptr();
+            let outputs = Lines { start, stride: right.side * V::LANES, step: V::LANES };
+            if !down.is_transformed() {
+                transform::outputs::<V>(right.points, right.side, height, points, outputs);
+            } else if !right.is_transformed() {
+                transform::outputs::<V>(down.points, down.side, width, points.turned(), outputs.turned());
+            } else {
+                let columns = Lines { start: half, stride: V::LANES, step: width * V::LANES };
+                transform::outputs::<V>(down.points, down.side, width, points.turned(), columns);
+                let rows = columns.turned().read();
+                transform::outputs::<V>(right.points, right.side, down.side, rows, outputs);
             }
-            let mut outputs = [[V::splat(0.0); SIDE]; SIDE];
-            for (y, row) in outputs.iter_mut().enumerate() {
-                *row = transform::output(transform::row(&half, y));
-            }
-            outputs
         }
-    }
-}
-
-/// A column of vectors that are `stride` numbers apart. (A loop, not `map`: a closure would be compiled
-/// without the instruction set.)
-///
-/// # Safety
-///
-/// The vectors exist; `V`'s instruction set is enabled.
-#[inline(always)]
-unsafe fn load_column<V: Vector>(from: *const f32, stride: usize) -> [V; POINTS] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut column = [V::splat(0.0); POINTS];
-        for (y, vector) in column.iter_mut().enumerate() {
-            *vector = V::load(from.add(y * stride));
-        }
-        column
     }
 }

@@ -1,56 +1,210 @@
-//! The transforms of Winograd's minimal filtering F(4 x 4, 5 x 5): 8 x 8 points for 4 x 4 outputs.
+//! The transforms in one dimension. In two dimensions they are applied to the columns and then to the rows.
 //!
-//! With the interpolation points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, four outputs of a filter of five
-//! weights are `A^T [(G g) * (B^T d)]`, where
-//!
-//! ```text
-//!       | -1  0    21/4  0    -21/4  0    1  0 |         | -1     0      0      0      0    |
-//!       |  0  1    1    -17/4 -17/4  1    1  0 |         | -2/9  -2/9   -2/9   -2/9   -2/9  |
-//!       |  0 -1    1     17/4 -17/4 -1    1  0 |         | -2/9   2/9   -2/9    2/9   -2/9  |
-//! B^T = |  0  1/2  1/4  -5/2  -5/4   2    1  0 |     G = |  1/90  1/45   2/45   4/45   8/45 |
-//!       |  0 -1/2  1/4   5/2  -5/4  -2    1  0 |         |  1/90 -1/45   2/45  -4/45   8/45 |
-//!       |  0  2    4    -5/2  -5     1/2  1  0 |         |  32/45 16/45  8/45   4/45   2/45 |
-//!       |  0 -2    4     5/2  -5    -1/2  1  0 |         |  32/45 -16/45 8/45  -4/45   2/45 |
-//!       |  0 -1    0     21/4  0    -21/4 0  1 |         |  0      0      0      0      1    |
-//!
-//!       | 1  1  1  1  1  1    1    0 |
-//! A^T = | 0  1 -1  2 -2  1/2 -1/2  0 |
-//!       | 0  1  1  4  4  1/4  1/4  0 |
-//!       | 0  1 -1  8 -8  1/8 -1/8  1 |
-//! ```
-//!
-//! Rows in pairs share their even and odd parts. In two dimensions a transform is applied to the columns and
-//! then to the rows.
+//! Points in pairs share their even and odd parts: `p` gets the sum of the two, `-p` the difference. The order
+//! of operations determines the last bits of weights, which recipes promise.
 
+use crate::generic::winograd::points::{MAX_POINTS, Points};
 use crate::vector::Vector;
 
-/// Points in a row of a transformed tile.
-pub(super) const POINTS: usize = 8;
+/// Lines of vectors, by pointers to f32.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<P> {
+    /// The first vector of the first line.
+    pub(super) start: P,
+    /// From a line to the next one.
+    pub(super) stride: usize,
+    /// From a vector of a line to the next one.
+    pub(super) step: usize,
+}
 
-/// Outputs in a row of a tile.
-pub(super) const SIDE: usize = 4;
+impl<P> Lines<P> {
+    /// Columns for rows, or rows for columns.
+    pub(super) fn turned(self) -> Self {
+        Self { stride: self.step, step: self.stride, ..self }
+    }
+}
 
-/// Weights in a row of a filter.
-pub(super) const KERNEL: usize = 5;
+impl Lines<*mut f32> {
+    /// The same lines, to be read.
+    pub(super) fn read(self) -> Lines<*const f32> {
+        Lines { start: self.start, stride: self.stride, step: self.step }
+    }
+}
 
-/// `B^T d`.
+/// `B^T d` of `count` lines.
 ///
 /// # Safety
 ///
-/// `V`'s instruction set is enabled; so for all functions here.
+/// The lines exist, with a vector for each point, and `V`'s instruction set is enabled.
 #[inline(always)]
-pub(super) unsafe fn input<V: Vector>(d: [V; POINTS]) -> [V; POINTS] {
-    let [d0, d1, d2, d3, d4, d5, d6, d7] = d;
+pub(super) unsafe fn inputs<V: Vector>(
+    points: Points,
+    count: usize,
+    from: Lines<*const f32>,
+    to: Lines<*mut f32>,
+) {
+    // One loop for each set of points, so that a set is chosen once. (No closures: they would be compiled
+    // without the instruction set.)
+    macro_rules! each {
+        ($input:ident, $n:literal) => {
+            for line in 0..count {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let d = load::<V, $n>(from.start.add(line * from.stride), from.step);
+                    store($input(d), to.start.add(line * to.stride), to.step);
+                }
+            }
+        };
+    }
+    match points {
+        Points::One => {}
+        Points::Six => each!(input_six, 6),
+        Points::Eight => each!(input_eight, 8),
+        Points::Ten => each!(input_ten, 10),
+    }
+}
+
+/// `A^T m` of `count` lines, with `side` outputs.
+///
+/// # Safety
+///
+/// The lines exist, `from` with a vector for each point and `to` with `side` of them, there are more points
+/// than outputs, and `V`'s instruction set is enabled.
+#[inline(always)]
+pub(super) unsafe fn outputs<V: Vector>(
+    points: Points,
+    side: usize,
+    count: usize,
+    from: Lines<*const f32>,
+    to: Lines<*mut f32>,
+) {
+    macro_rules! each {
+        ($points:ident, $n:literal, $pairs:literal) => {
+            for line in 0..count {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let m = load::<V, $n>(from.start.add(line * from.stride), from.step);
+                    let start = to.start.add(line * to.stride);
+                    output::<V, $n, $pairs>(const { &Points::$points.powers() }, side, m, start, to.step);
+                }
+            }
+        };
+    }
+    match points {
+        Points::One => {}
+        Points::Six => each!(Six, 6, 2),
+        Points::Eight => each!(Eight, 8, 3),
+        Points::Ten => each!(Ten, 10, 4),
+    }
+}
+
+/// `G g` of the first taps; as many numbers as there are points. `rows` are those of `G`.
+///
+/// # Safety
+///
+/// There are at most [`MAX_POINTS`] taps, and `V`'s instruction set is enabled.
+#[inline(always)]
+pub(super) unsafe fn filter<V: Vector>(
+    points: Points,
+    taps: usize,
+    rows: &[[f32; MAX_POINTS]; MAX_POINTS],
+    g: [V; MAX_POINTS],
+) -> [V; MAX_POINTS] {
     // SAFETY: the caller's promise.
     unsafe {
-        let first = V::splat(5.25).mul_add(d2.sub(d4), d6.sub(d0));
-        let last = V::splat(5.25).mul_add(d3.sub(d5), d7.sub(d1));
-        let even1 = V::splat(-4.25).mul_add(d4, d2.add(d6));
-        let odd1 = V::splat(-4.25).mul_add(d3, d1.add(d5));
-        let even2 = V::splat(0.25).mul_add(d2, V::splat(-1.25).mul_add(d4, d6));
-        let odd2 = V::splat(0.5).mul_add(d1, V::splat(-2.5).mul_add(d3, d5.add(d5)));
-        let even3 = V::splat(4.0).mul_add(d2, V::splat(-5.0).mul_add(d4, d6));
-        let odd3 = V::splat(0.5).mul_add(d5, V::splat(-2.5).mul_add(d3, d1.add(d1)));
+        let mut transformed = [V::splat(0.0); MAX_POINTS];
+        if let (Points::Eight, 5) = (points, taps) {
+            let [g0, g1, g2, g3, g4, ..] = g;
+            let row = filter_eight([g0, g1, g2, g3, g4]);
+            transformed[..8].copy_from_slice(&row);
+            return transformed;
+        }
+        if let Points::One = points {
+            transformed[0] = g[0];
+            return transformed;
+        }
+        for (to, weights) in transformed.iter_mut().zip(rows).take(points.count()) {
+            let mut sum = V::splat(weights[0]).mul(g[0]);
+            for (weight, g) in weights.iter().zip(&g).take(taps).skip(1) {
+                sum = V::splat(*weight).mul_add(*g, sum);
+            }
+            *to = sum;
+        }
+        transformed
+    }
+}
+
+/// The rows of `G` for filters of so many taps.
+pub(super) fn filter_rows(points: Points, taps: usize) -> [[f32; MAX_POINTS]; MAX_POINTS] {
+    let mut rows = [[0.0; MAX_POINTS]; MAX_POINTS];
+    for (row, weights) in rows.iter_mut().enumerate().take(points.count()) {
+        *weights = points.filter_row(row, taps);
+    }
+    rows
+}
+
+/// # Safety
+///
+/// The vectors exist; `V`'s instruction set is enabled. So for all functions below.
+#[inline(always)]
+unsafe fn load<V: Vector, const N: usize>(from: *const f32, step: usize) -> [V; N] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut line = [V::splat(0.0); N];
+        for (i, vector) in line.iter_mut().enumerate() {
+            *vector = V::load(from.add(i * step));
+        }
+        line
+    }
+}
+
+#[inline(always)]
+unsafe fn store<V: Vector, const N: usize>(line: [V; N], to: *mut f32, step: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for (i, vector) in line.iter().enumerate() {
+            vector.store(to.add(i * step));
+        }
+    }
+}
+
+// A number passes two roundings in the first and the last row, and in the others two in an odd part and one
+// where the parts are added.
+#[inline(always)]
+unsafe fn input_six<V: Vector>([d0, d1, d2, d3, d4, d5]: [V; 6]) -> [V; 6] {
+    const WHOLE: [f32; 5] = Points::Six.whole();
+    const ONE: f32 = Points::Six.even(0)[0];
+    const TWO: f32 = Points::Six.even(1)[0];
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = V::splat(WHOLE[0]).mul_add(d0, V::splat(WHOLE[1]).mul_add(d2, d4));
+        let last = V::splat(WHOLE[0]).mul_add(d1, V::splat(WHOLE[1]).mul_add(d3, d5));
+        let even1 = V::splat(ONE).mul_add(d2, d4);
+        let odd1 = V::splat(ONE).mul_add(d1, d3);
+        let even2 = V::splat(TWO).mul_add(d2, d4);
+        let odd2 = V::splat(TWO).mul_add(d1, d3);
+        let odd2 = odd2.add(odd2);
+        [first, even1.add(odd1), even1.sub(odd1), even2.add(odd2), even2.sub(odd2), last]
+    }
+}
+
+// Three roundings at most: two in `odd2` and `odd3` (a doubled number is exact), and one where it is added.
+#[inline(always)]
+unsafe fn input_eight<V: Vector>([d0, d1, d2, d3, d4, d5, d6, d7]: [V; 8]) -> [V; 8] {
+    const WHOLE: f32 = Points::Eight.whole()[1];
+    const ONE: f32 = Points::Eight.even(0)[1];
+    const TWO: [f32; 5] = Points::Eight.even(1);
+    const HALF: [f32; 5] = Points::Eight.even(2);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = V::splat(WHOLE).mul_add(d2.sub(d4), d6.sub(d0));
+        let last = V::splat(WHOLE).mul_add(d3.sub(d5), d7.sub(d1));
+        let even1 = V::splat(ONE).mul_add(d4, d2.add(d6));
+        let odd1 = V::splat(ONE).mul_add(d3, d1.add(d5));
+        let even2 = V::splat(TWO[0]).mul_add(d2, V::splat(TWO[1]).mul_add(d4, d6));
+        let odd2 = V::splat(2.0 * TWO[0]).mul_add(d1, V::splat(2.0 * TWO[1]).mul_add(d3, d5.add(d5)));
+        let even3 = V::splat(HALF[0]).mul_add(d2, V::splat(HALF[1]).mul_add(d4, d6));
+        let odd3 = V::splat(0.5).mul_add(d5, V::splat(0.5 * HALF[1]).mul_add(d3, d1.add(d1)));
         [
             first,
             even1.add(odd1),
@@ -64,14 +218,54 @@ pub(super) unsafe fn input<V: Vector>(d: [V; POINTS]) -> [V; POINTS] {
     }
 }
 
-/// `G g`.
-///
-/// # Safety
-///
-/// See [`input`].
+// Five roundings at most: four in an odd part, one where it is added.
 #[inline(always)]
-pub(super) unsafe fn filter<V: Vector>(g: [V; KERNEL]) -> [V; POINTS] {
-    let [g0, g1, g2, g3, g4] = g;
+unsafe fn input_ten<V: Vector>(d: [V; 10]) -> [V; 10] {
+    const WHOLE: [f32; 5] = Points::Ten.whole();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut transformed = [V::splat(0.0); 10];
+        for (i, to) in [(0, 0), (1, 9)] {
+            let mut sum = d[i + 8];
+            for power in [3, 2, 1, 0] {
+                sum = V::splat(WHOLE[power]).mul_add(d[i + 2 * power], sum);
+            }
+            transformed[to] = sum;
+        }
+        macro_rules! pair {
+            ($pair:literal) => {
+                const EVEN: [f32; 5] = Points::Ten.even($pair);
+                const POINT: f32 = Points::Ten.pairs()[$pair] as f32;
+                let (mut even, mut odd) = (d[8], d[7]);
+                for power in [2, 1, 0] {
+                    even = V::splat(EVEN[power]).mul_add(d[2 * power + 2], even);
+                    odd = V::splat(EVEN[power]).mul_add(d[2 * power + 1], odd);
+                }
+                odd = V::splat(POINT).mul(odd);
+                transformed[2 * $pair + 1] = even.add(odd);
+                transformed[2 * $pair + 2] = even.sub(odd);
+            };
+        }
+        {
+            pair!(0);
+        }
+        {
+            pair!(1);
+        }
+        {
+            pair!(2);
+        }
+        {
+            pair!(3);
+        }
+        transformed
+    }
+}
+
+// Of eight points and filters of five taps, with constants shared by even and odd parts. A number passes five
+// roundings at most, those of the constants included.
+#[inline(always)]
+unsafe fn filter_eight<V: Vector>([g0, g1, g2, g3, g4]: [V; 5]) -> [V; 8] {
     // SAFETY: the caller's promise.
     unsafe {
         let even1 = g0.add(g2).add(g4).mul(V::splat(-2.0 / 9.0));
@@ -93,46 +287,38 @@ pub(super) unsafe fn filter<V: Vector>(g: [V; KERNEL]) -> [V; POINTS] {
     }
 }
 
-/// `A^T m`.
-///
-/// # Safety
-///
-/// See [`input`].
+// A number passes a rounding in the sum or the difference of a pair, one for each other pair, and one where
+// the last point is added.
 #[inline(always)]
-pub(super) unsafe fn output<V: Vector>(m: [V; POINTS]) -> [V; SIDE] {
-    let [m0, m1, m2, m3, m4, m5, m6, m7] = m;
+unsafe fn output<V: Vector, const N: usize, const PAIRS: usize>(
+    powers: &[[f32; 4]; MAX_POINTS],
+    side: usize,
+    m: [V; N],
+    to: *mut f32,
+    step: usize,
+) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (sum1, difference1) = (m1.add(m2), m1.sub(m2));
-        let (sum2, difference2) = (m3.add(m4), m3.sub(m4));
-        let (sum3, difference3) = (m5.add(m6), m5.sub(m6));
-        [
-            m0.add(sum1).add(sum2.add(sum3)),
-            V::splat(0.5).mul_add(difference3, V::splat(2.0).mul_add(difference2, difference1)),
-            V::splat(0.25).mul_add(sum3, V::splat(4.0).mul_add(sum2, sum1)),
-            V::splat(0.125).mul_add(difference3, V::splat(8.0).mul_add(difference2, difference1)).add(m7),
-        ]
+        let (mut sums, mut differences) = ([m[0]; PAIRS], [m[0]; PAIRS]);
+        for pair in 0..PAIRS {
+            sums[pair] = m[2 * pair + 1].add(m[2 * pair + 2]);
+            differences[pair] = m[2 * pair + 1].sub(m[2 * pair + 2]);
+        }
+        let mut others = sums[PAIRS - 1];
+        for pair in (1..PAIRS - 1).rev() {
+            others = sums[pair].add(others);
+        }
+        m[0].add(sums[0]).add(others).store(to);
+        for (i, powers) in powers.iter().enumerate().take(side).skip(1) {
+            let parts = if i % 2 == 0 { &sums } else { &differences };
+            let mut output = parts[0];
+            for pair in 1..PAIRS {
+                output = V::splat(powers[pair]).mul_add(parts[pair], output);
+            }
+            if i + 1 == side {
+                output = output.add(m[N - 1]);
+            }
+            output.store(to.add(i * step));
+        }
     }
 }
-
-/// Row `y` of what lies by columns.
-#[inline(always)]
-pub(super) fn row<V: Vector, const ROWS: usize, const COLUMNS: usize>(
-    columns: &[[V; ROWS]; COLUMNS],
-    y: usize,
-) -> [V; COLUMNS] {
-    let mut row = [columns[0][y]; COLUMNS];
-    for (to, column) in row.iter_mut().zip(columns) {
-        *to = column[y];
-    }
-    row
-}
-
-/// The largest magnitude in each column of `A^T`.
-pub(super) const OUTPUT_GAIN: [f32; POINTS] = [1.0, 1.0, 1.0, 8.0, 8.0, 1.0, 1.0, 1.0];
-
-/// The sum of the magnitudes in each row of `B^T`.
-pub(super) const INPUT_GAIN: [f32; POINTS] = [12.5, 12.5, 12.5, 7.5, 7.5, 15.0, 15.0, 12.5];
-
-/// The sum of the magnitudes in each row of `G`, rounded up.
-pub(super) const FILTER_GAIN: [f32; POINTS] = [1.0, 1.1112, 1.1112, 0.3445, 0.3445, 1.3778, 1.3778, 1.0];
