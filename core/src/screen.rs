@@ -176,38 +176,44 @@ struct Top<'a, K> {
 }
 
 impl<K: Kernels> Top<'_, K> {
-    /// The winner of one map: its tiles are evaluated, the most promising first, until no other can hold it.
+    /// The winner of one map: the most promising tile is evaluated, and then every other that may hold it.
     fn winner(&self, map: usize, screen: &MapScreen<'_>) -> (f32, u32) {
-        let Self { kernels, code, tiling, fields, filters, input } = *self;
-        let filter = part(filters.weights, map * fields.len(), fields.len());
-        let bias = filters.bias.get(map).copied().unwrap_or(0.0);
-        let mut winner = (0.0, 0);
-        let mut last = None;
-        while let Some((tile, maximum)) = screen.after(last) {
+        let filter = part(self.filters.weights, map * self.fields.len(), self.fields.len());
+        let bias = self.filters.bias.get(map).copied().unwrap_or(0.0);
+        let Some(first) = screen.largest() else { return (0.0, 0) };
+        let mut winner = self.evaluated(first, filter, bias, (0.0, 0));
+        for (tile, maximum) in screen.tiles().enumerate() {
             // What is not a number excludes nothing.
-            if maximum + screen.slack < winner.0 {
-                break;
+            if tile == first || maximum + screen.slack < winner.0 {
+                continue;
             }
-            last = Some((tile, maximum));
-            let down = quotient(tile, tiling.across);
-            let (y, x) = (down * tiling.rows, (tile - down * tiling.across) * tiling.columns);
-            let (mut positions, mut values) = ([0; MAX_TILE], [0.0; MAX_TILE]);
-            let mut places = positions.iter_mut();
-            let columns = x..(x + tiling.columns).min(code.width);
-            for y in y..(y + tiling.rows).min(code.height) {
-                for (x, place) in columns.clone().zip(&mut places) {
-                    *place = (y * code.width + x) as u32;
-                }
+            winner = self.evaluated(tile, filter, bias, winner);
+        }
+        winner
+    }
+
+    /// The winner of a tile and of what is known before: of equal ones that of the lowest position.
+    fn evaluated(&self, tile: usize, filter: &[f32], bias: f32, before: (f32, u32)) -> (f32, u32) {
+        let Self { kernels, code, tiling, fields, input, .. } = *self;
+        let down = quotient(tile, tiling.across);
+        let (y, x) = (down * tiling.rows, (tile - down * tiling.across) * tiling.columns);
+        let (mut positions, mut values) = ([0; MAX_TILE], [0.0; MAX_TILE]);
+        let mut places = positions.iter_mut();
+        let columns = x..(x + tiling.columns).min(code.width);
+        for y in y..(y + tiling.rows).min(code.height) {
+            for (x, place) in columns.clone().zip(&mut places) {
+                *place = (y * code.width + x) as u32;
             }
-            let count = MAX_TILE - places.len();
-            let positions = positions.get(..count).unwrap_or(&[]);
-            let values = values.get_mut(..count).unwrap_or(&mut []);
-            kernels.activations(&fields, positions, input, filter, bias, values);
-            for (value, position) in values.iter().zip(positions) {
-                let (largest, at) = winner;
-                if *value > largest || (*value == largest && *position < at) {
-                    winner = (*value, *position);
-                }
+        }
+        let count = MAX_TILE - places.len();
+        let positions = positions.get(..count).unwrap_or(&[]);
+        let values = values.get_mut(..count).unwrap_or(&mut []);
+        kernels.activations(&fields, positions, input, filter, bias, values);
+        let mut winner = before;
+        for (value, position) in values.iter().zip(positions) {
+            let (largest, at) = winner;
+            if *value > largest || (*value == largest && *position < at) {
+                winner = (*value, *position);
             }
         }
         winner
@@ -282,17 +288,20 @@ impl<'a> MapScreen<'a> {
         if self.slack < f32::INFINITY { math::clamp(self.best, 0.0, f32::MAX) } else { f32::MAX }
     }
 
-    /// The tile with the largest maximum after the last one seen; of equal ones the first comes first.
-    fn after(&self, last: Option<(usize, f32)>) -> Option<(usize, f32)> {
-        let mut next: Option<(usize, f32)> = None;
-        for (tile, maximum) in column(self.maxima, self.map, self.maps).enumerate() {
-            // Where nothing is known, all tiles are alike.
-            let maximum = if self.slack < f32::INFINITY { *maximum } else { 0.0 };
-            let seen = last.is_some_and(|(at, value)| maximum > value || (maximum == value && tile <= at));
-            if !seen && next.is_none_or(|(_, value)| maximum > value) {
-                next = Some((tile, maximum));
+    /// The maxima of the tiles; where nothing is known, all are alike.
+    fn tiles(&self) -> impl Iterator<Item = f32> {
+        let is_known = self.slack < f32::INFINITY;
+        column(self.maxima, self.map, self.maps).map(move |maximum| if is_known { *maximum } else { 0.0 })
+    }
+
+    /// The tile with the largest maximum; of equal ones the first.
+    fn largest(&self) -> Option<usize> {
+        let mut largest: Option<(usize, f32)> = None;
+        for (tile, maximum) in self.tiles().enumerate() {
+            if largest.is_none_or(|(_, value)| maximum > value) {
+                largest = Some((tile, maximum));
             }
         }
-        next
+        largest.map(|(tile, _)| tile)
     }
 }

@@ -69,7 +69,7 @@ mod tests {
     /// A step like that of a convolutional network, and one like that of units.
     fn steps() -> [Step; 2] {
         let conv = Step {
-            name: "conv",
+            name: "conv".to_owned(),
             by_images: true,
             shared: 2e-3,
             divided: 150e-3,
@@ -79,7 +79,7 @@ mod tests {
             words: 2,
         };
         let units = Step {
-            name: "units",
+            name: "units".to_owned(),
             by_images: false,
             shared: 1e-3,
             divided: 30e-3,

@@ -15,7 +15,7 @@ const MAPS: usize = 16;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The network.
-    pub name: &'static str,
+    pub name: String,
     /// Whether the images of a batch are spread over the processes, and not the units.
     pub by_images: bool,
     /// The time of what every process computes, in seconds: the choice of the survivors of a batch, the
@@ -50,7 +50,7 @@ impl Step {
         let (prepare, select, update) = (seconds("prepare"), seconds("select"), seconds("update"));
         let (compete, learn) = (seconds("compete") + seconds("refine"), seconds("learn"));
         let reconstruct = seconds("reconstruct");
-        let (name, maps) = (case.name, network.code().channels);
+        let (name, maps) = (case.name.clone(), network.code().channels);
         Ok(if !by_images {
             let row = network.input().len();
             let pieces = (0..row).step_by(PIXELS).map(|first| 4 * BATCH * PIXELS.min(row - first));

@@ -157,10 +157,7 @@ impl Tile<'_> {
                     row[n] = start;
                 }
             }
-            let mut at = [self.map.as_ptr(); M];
-            for (m, at) in at.iter_mut().enumerate() {
-                *at = self.map.as_ptr().add(fields.at(self.position + m));
-            }
+            let (at, places) = self.places::<M>();
             let mut weights = self.weights;
             for row in 0..fields.rows {
                 let offset = row * fields.row_stride;
@@ -168,7 +165,7 @@ impl Tile<'_> {
                 V::add_products(&mut accumulators, &at, inputs, weights, panel_len);
                 weights = weights.add(fields.row_len * V::LANES);
             }
-            self.store(&accumulators, 0, out);
+            self.store(&accumulators, &places, 0, out);
             if BOTH {
                 for n in 0..N {
                     let bias = load_part::<V>(self.bias, self.first + n * V::LANES);
@@ -176,10 +173,34 @@ impl Tile<'_> {
                         row[n] = bias.add(bias).sub(row[n]);
                     }
                 }
-                self.store(&accumulators, filters, out);
+                self.store(&accumulators, &places, filters, out);
             }
         }
         M
+    }
+
+    /// Where the fields of `M` positions begin, and where their outputs go. One division serves all: a layer
+    /// of one channel has few products for each position.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Tile::run`].
+    #[inline(always)]
+    unsafe fn places<const M: usize>(&self) -> ([*const f32; M], [usize; M]) {
+        let Self { fields, output_layout, .. } = self;
+        let (mut y, mut x) = (self.position / fields.width, self.position % fields.width);
+        let (mut at, mut places) = ([self.map.as_ptr(); M], [0; M]);
+        for (at, place) in at.iter_mut().zip(&mut places) {
+            // SAFETY: `fits` covers the fields of all positions. (So nothing overflows, nor does `place`,
+            // which `outputs_fit` covers.)
+            *at = unsafe { self.map.as_ptr().add(y * fields.step_down + x * fields.step_right) };
+            *place = output_layout.start + y * output_layout.row_stride + x * output_layout.step;
+            x += 1;
+            if x == fields.width {
+                (y, x) = (y + 1, 0);
+            }
+        }
+        (at, places)
     }
 
     /// Writes the activations of these sums; `before` outputs of each position come before them.
@@ -191,6 +212,7 @@ impl Tile<'_> {
     unsafe fn store<V: Vector, const M: usize, const N: usize>(
         &self,
         sums: &[[V; N]; M],
+        places: &[usize; M],
         before: usize,
         out: &mut [f32],
     ) {
@@ -204,10 +226,8 @@ impl Tile<'_> {
                     activations[m][n] = sums[m][n].max(V::splat(0.0));
                 }
             }
-            for (m, row) in activations.iter().enumerate() {
-                let position = self.position + m;
-                let (y, x) = (position / self.fields.width, position % self.fields.width);
-                let to = self.output_layout.at(y, x) + before;
+            for (row, place) in activations.iter().zip(places) {
+                let to = place + before;
                 for (n, activation) in row.iter().enumerate() {
                     let first = self.first + n * V::LANES;
                     let count = V::LANES.min(filters - first);

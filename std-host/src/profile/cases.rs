@@ -5,7 +5,11 @@ use wta_core::{
     Sparsity, TrainingConfig,
 };
 
+use super::notation;
 use crate::error::{Error, Result};
+
+/// A network in the notation that [`Case::named`] reads.
+const EXAMPLE: &str = "3x32x32,64conv3-64conv3-64deconv7";
 
 /// The size of a mini-batch, as in the paper.
 pub const BATCH: usize = 100;
@@ -16,11 +20,14 @@ pub const INITIAL: Initial = Initial::He;
 /// The seed of weights and images.
 pub const SEED: u64 = 1;
 
+/// The sparsity of networks that no case names, as in the paper.
+const LIFETIME: Sparsity = Sparsity::lifetime(0.05);
+
 /// A network to measure, with its sparsity in the paper.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// Its name on the command line and in records.
-    pub name: &'static str,
+    pub name: String,
     /// The network.
     pub network: Network,
     /// The sparsity.
@@ -38,8 +45,8 @@ pub fn cases() -> Result<Vec<Case>> {
         let layers = vec![Conv::new(maps, Size::square(5)); layers];
         Network::convolutional(image, &layers, Size::square(atom))
     };
-    let lifetime = Sparsity::lifetime(0.05);
-    let case = |name, network, sparsity| Case { name, network, sparsity };
+    let lifetime = LIFETIME;
+    let case = |name: &str, network, sparsity| Case { name: name.to_owned(), network, sparsity };
     Ok(vec![
         case("fc1000", Network::fully_connected(784, &[1000])?, lifetime),
         case("fc2000", Network::fully_connected(784, &[2000])?, lifetime),
@@ -51,17 +58,26 @@ pub fn cases() -> Result<Vec<Case>> {
 }
 
 impl Case {
-    /// The case of this name.
+    /// The case of this name, or the network of this [notation](notation::network) with a lifetime sparsity of
+    /// 5%.
     ///
     /// # Errors
     ///
-    /// One sentence that lists the names of all cases.
+    /// One sentence that lists the names of all cases, or says what is wrong with the notation.
     pub fn named(name: &str) -> Result<Self> {
         let cases = cases()?;
-        cases.iter().find(|case| case.name == name).copied().ok_or_else(|| {
-            let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
-            Error::Invalid(format!("there is no case {name}; the cases are {}", names.join(", ")))
-        })
+        let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+        if let Some(case) = cases.into_iter().find(|case| case.name == name) {
+            return Ok(case);
+        }
+        let is_notation = name.contains(['-', ',', ':']);
+        if !is_notation {
+            let names = names.join(", ");
+            return Err(Error::Invalid(format!(
+                "there is no case {name}; the cases are {names}, or a network like {EXAMPLE}"
+            )));
+        }
+        Ok(Self { name: name.to_owned(), network: notation::network(name)?, sparsity: LIFETIME })
     }
 
     /// The training: SGD with momentum, at a rate so small that the weights hardly change and all steps have
@@ -95,11 +111,14 @@ mod tests {
     #[test]
     fn names_find_their_case_and_others_are_told_what_there_is() {
         for case in cases().unwrap() {
-            assert_eq!(Case::named(case.name).unwrap().network, case.network);
+            assert_eq!(Case::named(&case.name).unwrap().network, case.network);
             case.training(BATCH).sparsity.check(&case.network).unwrap();
         }
         let error = Case::named("conv127").unwrap_err().to_string();
         assert!(error.contains("conv127") && error.contains("fc1000, fc2000, conv16, "), "{error}");
+        let case = Case::named(EXAMPLE).unwrap();
+        assert_eq!((case.name.as_str(), case.network.depth()), (EXAMPLE, 2));
+        assert!(Case::named("3x32x32,64conv3-64conv3").unwrap_err().to_string().contains("deconvolution"));
     }
 
     #[test]

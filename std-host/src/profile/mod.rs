@@ -8,6 +8,7 @@
 pub mod cases;
 pub mod encode;
 pub mod memory;
+pub mod notation;
 pub mod peak;
 mod repeat;
 pub mod report;

@@ -2,16 +2,16 @@
 //!
 //! `u` is half a unit in the last place (2^-24), `|.|` the Euclidean norm over the channels of all pieces. `V`
 //! and `U` are the transformed input and filter at one of the points, `x` is the norm of the largest pixel
-//! that a tile sees, `w` the norm of the whole filter, `P` the number of pieces, `K` that of products at a
-//! point. `a`, `b` and `g` are the gains of the three transforms at the point, products of both directions':
+//! that a tile sees, `w` the norm of the whole filter, `P` the number of pieces, `K` the number of roundings in
+//! a sum of the products at a point. `a`, `b` and `g` are the gains of the three transforms at the point, products of both directions':
 //! the largest magnitude in a column of `A^T`, the sums of the magnitudes in rows of `B^T` and `G`. To first
 //! order in `u`, with constants rounded up to make up for the rest:
 //!
 //! - A transformed input passes at most `i` roundings, those of both directions: each piece is off by no more
 //!   than `i u b x` in norm, all together by `sqrt(P)` times as much.
-//! - A transformed filter passes at most `f` roundings: a piece is off by no more than `f u g` times its own
-//!   norm, so that all together are off by no more than `f u g w`.
-//! - The sum over `K` products is off by `K u |U| |V|`; the transform of the sums and the bias, `o`
+//! - A transformed filter is rounded once: it is off by no more than `u |U|`. In the algorithm of 5 x 5 kernels
+//!   it passes at most `f` roundings, and is off by no more than `f u g w`.
+//! - The sum of the products is off by `K u |U| |V|`; the transform of the sums and the bias, `o`
 //!   roundings, by `o u a |U| |V|` summed over the points.
 //! - An evaluation ([`field::activations`](crate::generic::field::activations)) of `R` rows of `N` numbers sums
 //!   the products in lanes, the tails of the rows apart: with `L` lanes no number passes more than
@@ -24,6 +24,7 @@
 
 use crate::generic::winograd::plan::{Algorithm, Plan, TiledLayer};
 use crate::generic::winograd::points::{Gains, MAX_POINTS};
+use crate::generic::winograd::transform::FILTER_ROUNDINGS;
 use crate::vector::{Vector, load_part, store_part};
 
 const U: f32 = 1.0 / (1u32 << 24) as f32;
@@ -107,12 +108,13 @@ pub(super) unsafe fn slack<V: Vector>(layer: &TiledLayer<'_>, norms: &[f32], sla
     let (of_rows, of_columns) = (Gains::of(down.points, down.taps), Gains::of(right.points, right.taps));
     let (rows, row_len) = (layer.fields.rows as f32, layer.fields.row_len as f32);
     let pixels = rows * row_len / plan.channels as f32;
-    let products = plan.row_used() as f32;
+    let in_a_row = plan.algorithm.products_in_a_row();
+    let products = plan.row_used().min(in_a_row) + plan.row_used().div_ceil(in_a_row);
     // One more of each where the other two are off, too.
     let input_roundings = (down.points.input_roundings() + right.points.input_roundings() + 1) as f32;
-    let filter_roundings =
-        (down.points.filter_roundings(down.taps) + right.points.filter_roundings(right.taps) + 1) as f32;
-    let output_roundings = (down.points.output_roundings() + right.points.output_roundings() + 2) as f32;
+    let filter_roundings = if plan.algorithm.is_promised() { 2 * FILTER_ROUNDINGS + 1 } else { 0 } as f32;
+    // Two more for the bias and for a filter that is rounded once.
+    let output_roundings = (down.points.output_roundings() + right.points.output_roundings() + 3) as f32;
     // SAFETY: vectors of `norms` and of the panels' norms, as their lengths say.
     unsafe {
         let root = |value: f32| V::splat(value).max(V::splat(FLOOR)).sqrt();
@@ -129,7 +131,7 @@ pub(super) unsafe fn slack<V: Vector>(layer: &TiledLayer<'_>, norms: &[f32], sla
             let b = of_rows.input[y] * of_columns.input[x];
             let g = of_rows.filter[y] * of_columns.filter[x];
             let transformed = V::splat(input_roundings * U * b).mul(transformed);
-            let summed = V::splat((products + output_roundings) * U);
+            let summed = V::splat((products as f32 + output_roundings) * U);
             *factor = summed.mul_add(norm, transformed).mul(V::splat(a));
             filter_factor = V::splat(filter_roundings * U * a * g).mul_add(norm, filter_factor);
         }

@@ -1,7 +1,8 @@
 //! The matrix products in the middle: for each point, tiles x channels times channels x maps.
 //!
 //! A register tile is `M` tiles by `N` panels of maps. Every sum starts at 0 and adds the channels in their
-//! order, fused, so that it does not depend on the tile it is computed in.
+//! order, fused, so that it does not depend on the tile it is computed in. After so many channels it starts
+//! anew, and is added to the sum before.
 
 use crate::vector::Vector;
 
@@ -12,6 +13,8 @@ pub(super) struct Product {
     pub(super) v: *const f32,
     pub(super) v_stride: usize,
     pub(super) channels: usize,
+    /// The channels of a sum, at least 1.
+    pub(super) in_a_row: usize,
     pub(super) tiles: usize,
     /// Transformed filters: per panel `channels` vectors; panels are `u_stride` numbers apart.
     pub(super) u: *const f32,
@@ -69,17 +72,28 @@ impl Product {
     unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, first: usize) {
         // SAFETY: the caller's promise about the pointers.
         unsafe {
-            let mut sums = [[V::splat(0.0); N]; M];
             let mut rows = [self.v; M];
             for (m, row) in rows.iter_mut().enumerate() {
                 *row = self.v.add((first + m) * self.v_stride);
             }
-            V::add_products(&mut sums, &rows, 0..self.channels, self.u, self.u_stride);
-            for (m, sums) in sums.iter().enumerate() {
-                let to = self.m.add((first + m) * self.m_stride);
-                for (n, sum) in sums.iter().enumerate() {
-                    sum.store(to.add(n * V::LANES));
+            let mut start = 0usize;
+            loop {
+                let end = self.channels.min(start.saturating_add(self.in_a_row));
+                let mut sums = [[V::splat(0.0); N]; M];
+                let weights = self.u.add(start * V::LANES);
+                V::add_products(&mut sums, &rows, start..end, weights, self.u_stride);
+                for (m, sums) in sums.iter().enumerate() {
+                    let to = self.m.add((first + m) * self.m_stride);
+                    for (n, sum) in sums.iter().enumerate() {
+                        let to = to.add(n * V::LANES);
+                        let sum = if start == 0 { *sum } else { V::load(to).add(*sum) };
+                        sum.store(to);
+                    }
                 }
+                if end == self.channels {
+                    break;
+                }
+                start = end;
             }
         }
     }

@@ -25,11 +25,22 @@ impl Algorithm {
             .flat_map(move |down| Axis::choices(columns).map(move |right| Self { down, right }));
         all.filter(move |algorithm| {
             if (rows, columns) == (5, 5) {
-                return *algorithm == Self { down: Axis::FOUR_BY_FIVE, right: Axis::FOUR_BY_FIVE };
+                return algorithm.is_promised();
             }
-            // Errors of both directions multiply: ten points twice would cost five bits.
+            // Errors of both directions multiply; ten points twice would cost five bits.
             algorithm.area() > 1 && algorithm.area() < Points::Ten.count() * Points::Ten.count()
         })
+    }
+
+    /// Whether recipes promise this algorithm's bits.
+    pub(super) fn is_promised(&self) -> bool {
+        *self == Self { down: Axis::FOUR_BY_FIVE, right: Axis::FOUR_BY_FIVE }
+    }
+
+    /// Products that are added up one after the other; such sums are then added up. Short ones round less
+    /// often.
+    pub(super) fn products_in_a_row(&self) -> usize {
+        if self.is_promised() { usize::MAX } else { 32 }
     }
 
     /// Points of a tile.
@@ -80,7 +91,8 @@ impl Algorithm {
 /// What a layer costs by an algorithm. The unit is a multiply-add of a vector.
 struct Cost {
     algorithm: Algorithm,
-    channels: usize,
+    /// Products at a point: the channels of all pieces, and what pads them.
+    products: usize,
     /// Vectors of a pixel's channels.
     vectors: usize,
     panels: usize,
@@ -96,8 +108,8 @@ impl Cost {
     const FETCH: usize = 8;
 
     fn multiplications(&self) -> Option<usize> {
-        let of_tile = self.algorithm.area().checked_mul(self.channels)?.checked_mul(self.panels)?;
-        self.tiles.checked_mul(of_tile)?.checked_mul(self.algorithm.pieces())
+        let of_tile = self.algorithm.area().checked_mul(self.products)?.checked_mul(self.panels)?;
+        self.tiles.checked_mul(of_tile)
     }
 
     fn transforms(&self) -> Option<usize> {
@@ -163,7 +175,8 @@ impl Plan {
             let Some(inputs) = algorithm.inputs(padded) else { continue };
             let tiles = down.checked_mul(across)?;
             let blocks = Self::blocks(tiles, inputs)?;
-            let cost = Cost { algorithm, channels, vectors: padded / lanes, panels, tiles, blocks };
+            let products = inputs / algorithm.area() - padded + channels;
+            let cost = Cost { algorithm, products, vectors: padded / lanes, panels, tiles, blocks };
             let work = if (fields.rows, columns) == (5, 5) { cost.operations() } else { cost.total() };
             if let Some(work) = work.filter(|work| *work <= least) {
                 (least, best) = (work, Some(algorithm));

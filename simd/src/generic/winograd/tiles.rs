@@ -325,6 +325,7 @@ impl TiledLayer<'_> {
                     v: scratch.inputs.as_ptr().add(p * self.plan.inputs_stride()),
                     v_stride: self.plan.row_len(),
                     channels: self.plan.row_used(),
+                    in_a_row: self.plan.algorithm.products_in_a_row(),
                     tiles: count,
                     u: self
                         .prepared

@@ -3,8 +3,9 @@
 //! Points in pairs share their even and odd parts: `p` gets the sum of the two, `-p` the difference. The order
 //! of operations determines the last bits of weights, which recipes promise.
 
+use crate::generic::winograd::axis::Axis;
 use crate::generic::winograd::points::{MAX_POINTS, Points};
-use crate::vector::Vector;
+use crate::vector::{MAX_LANES, Vector};
 
 /// Lines of vectors, by pointers to f32.
 #[derive(Clone, Copy)]
@@ -98,49 +99,68 @@ pub(super) unsafe fn outputs<V: Vector>(
     }
 }
 
-/// `G g` of the first taps; as many numbers as there are points. `rows` are those of `G`.
+/// `G g` of the filters of five taps, with eight points and constants that even and odd parts share. A number
+/// passes [`FILTER_ROUNDINGS`] at most, those of the constants included.
 ///
 /// # Safety
 ///
-/// There are at most [`MAX_POINTS`] taps, and `V`'s instruction set is enabled.
+/// `V`'s instruction set is enabled.
 #[inline(always)]
-pub(super) unsafe fn filter<V: Vector>(
-    points: Points,
-    taps: usize,
-    rows: &[[f32; MAX_POINTS]; MAX_POINTS],
-    g: [V; MAX_POINTS],
-) -> [V; MAX_POINTS] {
+pub(super) unsafe fn filter_of_five<V: Vector>([g0, g1, g2, g3, g4]: [V; 5]) -> [V; 8] {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut transformed = [V::splat(0.0); MAX_POINTS];
-        if let (Points::Eight, 5) = (points, taps) {
-            let [g0, g1, g2, g3, g4, ..] = g;
-            let row = filter_eight([g0, g1, g2, g3, g4]);
-            transformed[..8].copy_from_slice(&row);
-            return transformed;
-        }
-        if let Points::One = points {
-            transformed[0] = g[0];
-            return transformed;
-        }
-        for (to, weights) in transformed.iter_mut().zip(rows).take(points.count()) {
-            let mut sum = V::splat(weights[0]).mul(g[0]);
-            for (weight, g) in weights.iter().zip(&g).take(taps).skip(1) {
-                sum = V::splat(*weight).mul_add(*g, sum);
-            }
-            *to = sum;
-        }
-        transformed
+        let even1 = g0.add(g2).add(g4).mul(V::splat(-2.0 / 9.0));
+        let odd1 = g1.add(g3).mul(V::splat(-2.0 / 9.0));
+        let even2 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g4, g0)).mul(V::splat(1.0 / 90.0));
+        let odd2 = V::splat(4.0).mul_add(g3, g1).mul(V::splat(1.0 / 45.0));
+        let even3 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g0, g4)).mul(V::splat(2.0 / 45.0));
+        let odd3 = V::splat(4.0).mul_add(g1, g3).mul(V::splat(4.0 / 45.0));
+        [
+            V::splat(0.0).sub(g0),
+            even1.add(odd1),
+            even1.sub(odd1),
+            even2.add(odd2),
+            even2.sub(odd2),
+            even3.add(odd3),
+            even3.sub(odd3),
+            g4,
+        ]
     }
 }
 
-/// The rows of `G` for filters of so many taps.
-pub(super) fn filter_rows(points: Points, taps: usize) -> [[f32; MAX_POINTS]; MAX_POINTS] {
-    let mut rows = [[0.0; MAX_POINTS]; MAX_POINTS];
-    for (row, weights) in rows.iter_mut().enumerate().take(points.count()) {
-        *weights = points.filter_row(row, taps);
+/// The most roundings in a transform of [`filter_of_five`].
+pub(super) const FILTER_ROUNDINGS: usize = 5;
+
+/// Numbers of the lanes of a vector, with twice the digits.
+pub(super) type Wide = [f64; MAX_LANES];
+
+/// `G`, for filters in f64.
+pub(super) struct FilterRows {
+    /// Its rows: the points.
+    pub(super) points: usize,
+    rows: [[f64; MAX_POINTS]; MAX_POINTS],
+}
+
+impl FilterRows {
+    pub(super) fn new(axis: &Axis) -> Self {
+        let mut rows = [[0.0; MAX_POINTS]; MAX_POINTS];
+        for (row, weights) in rows.iter_mut().enumerate().take(axis.points.count()) {
+            *weights = axis.points.filter_row(row, axis.taps);
+        }
+        Self { points: axis.points.count(), rows }
     }
-    rows
+
+    /// A point's sum over the first taps of a line.
+    #[inline(always)]
+    pub(super) fn sum<V: Vector>(&self, point: usize, line: &[Wide; MAX_POINTS], taps: usize) -> Wide {
+        let mut sums = [0.0; MAX_LANES];
+        for (weight, numbers) in self.rows[point].iter().zip(line).take(taps) {
+            for (sum, number) in sums.iter_mut().zip(numbers).take(V::LANES) {
+                *sum += weight * number;
+            }
+        }
+        sums
+    }
 }
 
 /// # Safety
@@ -259,31 +279,6 @@ unsafe fn input_ten<V: Vector>(d: [V; 10]) -> [V; 10] {
             pair!(3);
         }
         transformed
-    }
-}
-
-// Of eight points and filters of five taps, with constants shared by even and odd parts. A number passes five
-// roundings at most, those of the constants included.
-#[inline(always)]
-unsafe fn filter_eight<V: Vector>([g0, g1, g2, g3, g4]: [V; 5]) -> [V; 8] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let even1 = g0.add(g2).add(g4).mul(V::splat(-2.0 / 9.0));
-        let odd1 = g1.add(g3).mul(V::splat(-2.0 / 9.0));
-        let even2 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g4, g0)).mul(V::splat(1.0 / 90.0));
-        let odd2 = V::splat(4.0).mul_add(g3, g1).mul(V::splat(1.0 / 45.0));
-        let even3 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g0, g4)).mul(V::splat(2.0 / 45.0));
-        let odd3 = V::splat(4.0).mul_add(g1, g3).mul(V::splat(4.0 / 45.0));
-        [
-            V::splat(0.0).sub(g0),
-            even1.add(odd1),
-            even1.sub(odd1),
-            even2.add(odd2),
-            even2.sub(odd2),
-            even3.add(odd3),
-            even3.sub(odd3),
-            g4,
-        ]
     }
 }
 

@@ -24,8 +24,9 @@ pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     #[arg(value_parser = NameOrPath, hide_possible_values = true)]
     recipe: Option<String>,
-    /// Instead of a recipe: a network to compare with other software and other records.
-    #[arg(long, value_name = "NAME")]
+    /// Instead of a recipe: a network to compare with other software and other records, by its name or written
+    /// like 3x32x32,64conv3-64conv3-64deconv7 (image, layers) or 784-1000-784.
+    #[arg(long, value_name = "NETWORK")]
     case: Option<String>,
     /// The folder that holds `mnist/` and other data sets: with a recipe, for real samples [default: noise].
     #[arg(long, value_name = "DIR")]
@@ -62,6 +63,7 @@ The cases, with untied weights, SGD with momentum 0.9 and noise for images:
 Examples:
   wta profile --case conv128
   wta profile --case fc2000 --threads 1 --isa avx2 --json
+  wta profile --case 6x1x1024,64conv1x9-64conv1x9-64deconv1x17 --steps 5
   wta profile mnist-conv16 --data ~/data --batch 50 --steps 100",
         lines.collect::<String>()
     )
@@ -98,7 +100,7 @@ fn subject(arguments: &Arguments, context: &Context) -> Result<Subject> {
     }
     match (&arguments.recipe, &arguments.case) {
         (Some(_), Some(_)) => invalid("give a recipe or --case, not both"),
-        (None, None) => invalid("give a recipe (`wta recipes` lists them) or --case NAME"),
+        (None, None) => invalid("give a recipe (`wta recipes` lists them) or --case NETWORK"),
         (None, Some(_)) if arguments.data.is_some() => {
             invalid("--data goes with a recipe; a case is measured on noise")
         }
