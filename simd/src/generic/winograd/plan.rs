@@ -24,11 +24,8 @@ impl Algorithm {
         let all = Axis::choices(rows)
             .flat_map(move |down| Axis::choices(columns).map(move |right| Self { down, right }));
         all.filter(move |algorithm| {
-            if (rows, columns) == (5, 5) {
-                return algorithm.is_promised();
-            }
-            // Errors of both directions multiply; ten points twice would cost five bits.
-            algorithm.area() > 1 && algorithm.area() < Points::Ten.count() * Points::Ten.count()
+            let is_five_by_five = (rows, columns) == (5, 5);
+            if is_five_by_five { algorithm.is_promised() } else { algorithm.area() > 1 }
         })
     }
 
@@ -82,9 +79,11 @@ impl Algorithm {
         self.area().checked_mul(padded)?.checked_mul(self.pieces())
     }
 
-    /// Whether errors are larger than with eight points in both directions.
-    fn is_rough(&self) -> bool {
-        self.area() > Points::Eight.count() * Points::Eight.count()
+    /// Directions of ten points in two dimensions, where errors of both directions multiply: what they gain
+    /// must be worth the bits.
+    fn rough_directions(&self) -> usize {
+        let rough = [self.down, self.right].into_iter().filter(|axis| axis.points == Points::Ten).count();
+        if self.passes() == 2 { rough } else { 0 }
     }
 }
 
@@ -129,8 +128,7 @@ impl Cost {
         let rest = self.transforms()?.checked_mul(Self::TRANSFORM)?;
         let rest = rest.checked_add(filters.checked_mul(Self::FETCH)?)?;
         let total = self.multiplications()?.checked_add(rest)?;
-        // What ten points gain in two dimensions must be worth two bits.
-        if self.algorithm.is_rough() { total.checked_add(total / 6) } else { Some(total) }
+        total.checked_add(total / 6 * self.algorithm.rough_directions())
     }
 }
 

@@ -12,8 +12,8 @@
 //! the last tap, and its column of `A^T` adds to the last output.
 //!
 //! `B^T` belongs to the points alone: one transform of the inputs serves filters of any length. All is
-//! computed here from the points. They are fractions whose denominators are powers of two, so that the
-//! numbers of `A^T` and `B^T` are exact.
+//! computed here from the points. They are fractions whose denominators are powers of two, so that the numbers
+//! of `B^T` are exact, and those of `A^T`, but for one power of ten points.
 
 /// The most points of a set.
 pub(super) const MAX_POINTS: usize = 10;
@@ -49,13 +49,14 @@ impl Points {
     }
 
     /// The positive points. Their order is that of the rows: 0, then each point and its negative, then
-    /// infinity. Those of ten are the best of what was tried that are exact.
+    /// infinity. Those of ten round least of the fractions that were tried: with them, 4 x 4 outputs of 7 x 7
+    /// kernels are off by 1.5e-5 of their size on average (with 1, 1/2, 3/4 and 5/2: 1.8e-5).
     pub(super) const fn pairs(self) -> &'static [f64] {
         match self {
             Self::One => &[],
             Self::Six => &[1.0, 2.0],
             Self::Eight => &[1.0, 2.0, 0.5],
-            Self::Ten => &[1.0, 0.5, 0.75, 2.5],
+            Self::Ten => &[1.0, 0.375, 1.25, 2.75],
         }
     }
 
@@ -210,13 +211,13 @@ impl Points {
         }
     }
 
-    /// The same in a transform of sums.
+    /// The same in a transform of sums, a constant's included.
     pub(super) const fn output_roundings(self) -> usize {
         match self {
             Self::One => 0,
             Self::Six => 3,
             Self::Eight => 4,
-            Self::Ten => 5,
+            Self::Ten => 6,
         }
     }
 }
@@ -326,7 +327,12 @@ mod tests {
                             let terms = (0..n).map(|p| row[p] * filters[p][tap] * inputs[p][input]);
                             let (sum, size) = terms.fold((0.0, 1.0), |(s, a), t| (s + t, a + t.abs()));
                             let expected = if input == i + tap { 1.0 } else { 0.0 };
-                            assert!((sum - expected).abs() < 1e-14 * size, "{points:?}, {taps} taps: {sum}");
+                            // One power of ten points is rounded to an f32.
+                            let rounding = if points == Points::Ten && side >= 8 { 1e-7 } else { 1e-14 };
+                            assert!(
+                                (sum - expected).abs() < rounding * size,
+                                "{points:?}, {taps} taps: {sum}"
+                            );
                         }
                     }
                 }
