@@ -164,6 +164,20 @@ unsafe impl Vector for float32x4_t {
     }
 
     #[inline(always)]
+    unsafe fn largest_below(from: *const f32, vectors: usize, bound: f32) -> f32 {
+        // SAFETY: the caller gives the vectors.
+        unsafe {
+            let (bound, zero) = (vdupq_n_f32(bound), vdupq_n_f32(0.0));
+            let mut largest = zero;
+            for vector in 0..vectors {
+                let numbers = vld1q_f32(from.add(vector * 4));
+                largest = vmaxq_f32(largest, vbslq_f32(vcltq_f32(numbers, bound), numbers, zero));
+            }
+            vmaxvq_f32(largest)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,

@@ -76,7 +76,11 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
     Ok(())
 }
 
-/// See [`Kernels::row_cut`](wta_core::Kernels::row_cut): the bit search with all lanes on the same row.
+/// Of so many, the least survivor is found from the largest down; of more, by the bit search.
+const FEW: usize = 12;
+
+/// See [`Kernels::row_cut`](wta_core::Kernels::row_cut): the bit search with all lanes on the same row. A few
+/// survivors are found one by one, if no two are equal.
 ///
 /// # Errors
 ///
@@ -99,11 +103,24 @@ pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<C
         return Ok(Cut { threshold: 0.0, ties_below: 0 });
     }
     let mut threshold = 0;
-    for bit in (0..31).rev() {
-        let candidate = threshold | 1 << bit;
+    if keep <= FEW {
+        let mut least = f32::INFINITY;
+        for _ in 0..keep {
+            // SAFETY: as above.
+            least = unsafe { row_below::<V>(vectors, rest, least) };
+        }
         // SAFETY: as above.
-        if unsafe { row_count::<V>(vectors, rest, candidate) } >= keep {
-            threshold = candidate;
+        if least > 0.0 && unsafe { row_count::<V>(vectors, rest, least.to_bits()) } == keep {
+            threshold = least.to_bits();
+        }
+    }
+    if threshold == 0 {
+        for bit in (0..31).rev() {
+            let candidate = threshold | 1 << bit;
+            // SAFETY: as above.
+            if unsafe { row_count::<V>(vectors, rest, candidate) } >= keep {
+                threshold = candidate;
+            }
         }
     }
     // SAFETY: as above.
@@ -136,6 +153,18 @@ unsafe fn row_count<V: Vector>(vectors: &[f32], rest: &[f32], bits: u32) -> usiz
     };
     let more = rest.iter().filter(|v| **v > 0.0 && v.to_bits() >= bits).count();
     lanes.iter().take(V::LANES).sum::<u32>() as usize + more
+}
+
+/// The largest number below `bound` of whole vectors and a rest; 0 if none of these is positive.
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+unsafe fn row_below<V: Vector>(vectors: &[f32], rest: &[f32], bound: f32) -> f32 {
+    // SAFETY: `vectors` holds as many whole vectors.
+    let largest = unsafe { V::largest_below(vectors.as_ptr(), vectors.len() / V::LANES, bound) };
+    rest.iter().filter(|v| **v < bound).fold(largest, |largest, v| if *v > largest { *v } else { largest })
 }
 
 fn cut_column(values: &[f32], width: usize, column: usize, keep: usize) -> Result<Cut> {

@@ -130,6 +130,23 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn largest_below(from: *const f32, vectors: usize, bound: f32) -> f32 {
+        // SAFETY: the caller gives the vectors.
+        unsafe {
+            let (bound, mut largest) = (_mm256_set1_ps(bound), _mm256_setzero_ps());
+            for vector in 0..vectors {
+                let numbers = _mm256_loadu_ps(from.add(vector * 8));
+                // All bits are set where it holds: other numbers become 0.
+                let below = _mm256_cmp_ps::<_CMP_LT_OQ>(numbers, bound);
+                largest = _mm256_max_ps(_mm256_and_ps(numbers, below), largest);
+            }
+            let quad = _mm_max_ps(_mm256_castps256_ps128(largest), _mm256_extractf128_ps::<1>(largest));
+            let pair = _mm_max_ps(quad, _mm_movehl_ps(quad, quad));
+            _mm_cvtss_f32(_mm_max_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,

@@ -131,6 +131,20 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn largest_below(from: *const f32, vectors: usize, bound: f32) -> f32 {
+        // SAFETY: the caller gives the vectors.
+        unsafe {
+            let (bound, mut largest) = (_mm512_set1_ps(bound), _mm512_setzero_ps());
+            for vector in 0..vectors {
+                let numbers = _mm512_loadu_ps(from.add(vector * 16));
+                let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(numbers, bound);
+                largest = _mm512_mask_max_ps(largest, below, numbers, largest);
+            }
+            _mm512_reduce_max_ps(largest)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,
