@@ -111,10 +111,10 @@ macro_rules! tiles_kernel {
 }
 
 /// Implements `Kernels` for the token `$token` with registers `$vector`, convolution tiles of `$tile`
-/// positions, and products of 6 units by `$vectors` registers of images. `$features` is what the token's
-/// existence proves the processor to have.
+/// positions, products of 6 units by `$vectors` registers of images, and backpropagation of `$positions`
+/// positions to `$strip` registers. `$features` is what the token's existence proves the processor to have.
 macro_rules! implement_kernels {
-    ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $features:literal) => {
+    ($token:ident, $vector:ty, $tile:literal, $vectors:literal, $positions:literal x $strip:literal, $features:literal) => {
         impl wta_core::Kernels for $token {
             fn prepared_len(self, filters: usize, field_len: usize) -> usize {
                 $crate::generic::convolve::prepared_len(filters, field_len, <$vector as Vector>::LANES)
@@ -287,7 +287,7 @@ macro_rules! implement_kernels {
                     maps > 0
                         && $crate::generic::gradient::fits(fields, positions, deltas.len(), maps, below.len())
                 }));
-                $crate::generic::gradient::backpropagate::<$vector, $vectors>(
+                $crate::generic::gradient::backpropagate::<$vector, $positions, $strip>(
                     fields, positions, deltas, weights, below,
                 )
             }

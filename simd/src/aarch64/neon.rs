@@ -34,7 +34,7 @@ fn available() -> bool {
 
 // A tile of 8 positions by 2 registers: 16 sums, 8 registers of inputs and 4 of weights, so that these can be
 // loaded ahead, are 28 of the 32. With 10 positions the compiler spills.
-implement_kernels!(Neon, float32x4_t, 8, 3, "neon");
+implement_kernels!(Neon, float32x4_t, 8, 3, 6 x 3, "neon");
 implement_peak!(Neon, float32x4_t, 16, "neon");
 
 // SAFETY: the intrinsics do what the trait says, on 4 lanes; they need no more alignment than a number has.

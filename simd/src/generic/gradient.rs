@@ -15,8 +15,8 @@ const CHUNK: usize = 64;
 /// Filters of a tile of wide rows.
 const FILTERS: usize = 4;
 
-/// Positions of a tile of [`backpropagate`].
-const POSITIONS: usize = 6;
+/// The most positions of a tile of [`backpropagate`].
+const MAX_POSITIONS: usize = 12;
 
 /// Whether all positions exist, all fields lie inside a map of `map` numbers, and there is a row of deltas
 /// for each position.
@@ -278,15 +278,16 @@ impl Chunk<'_> {
 }
 
 /// See [`Kernels::backpropagate`](wta_core::Kernels::backpropagate): a product of matrices in register tiles
-/// of `POSITIONS` positions by `N` vectors of a field's row. What a position adds is summed over the filters
-/// first; for ascending positions, nothing depends on which of them share a tile.
+/// of `P` positions (at most [`MAX_POSITIONS`]) by `N` vectors of a field's row. The more positions, the less
+/// often the weights pass through the caches. What a position adds is summed over the filters first; for
+/// ascending positions, nothing depends on which of them share a tile.
 ///
 /// # Safety
 ///
 /// [`fits`] must hold for `below` and as many maps as `weights` has filters, and `V`'s instruction set is
 /// enabled.
 #[inline(always)]
-pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
+pub(crate) unsafe fn backpropagate<V: Vector, const P: usize, const N: usize>(
     fields: &ReceptiveFields,
     positions: &[u32],
     deltas: &[f32],
@@ -295,8 +296,8 @@ pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
 ) {
     let maps = weights.len().checked_div(fields.len()).unwrap_or(0).max(1);
     let to = below.as_mut_ptr();
-    for (positions, deltas) in positions.chunks(POSITIONS).zip(deltas.chunks(POSITIONS * maps)) {
-        let mut at = [to; POSITIONS];
+    for (positions, deltas) in positions.chunks(P).zip(deltas.chunks(P * maps)) {
+        let mut at = [to; MAX_POSITIONS];
         for (at, position) in at.iter_mut().zip(positions) {
             *at = to.wrapping_add(fields.at(*position as usize));
         }
@@ -317,13 +318,13 @@ pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
             // SAFETY: `fits` covers the rows of all fields in `below`, and `weights` holds `maps` filters.
             unsafe {
                 if whole < fields.row_len {
-                    strip(row, whole).add_rest::<V>(positions.len(), fields.row_len - whole);
+                    strip(row, whole).add_rest::<V, P>(positions.len(), fields.row_len - whole);
                 }
                 for i in (wide..whole).step_by(V::LANES).rev() {
-                    strip(row, i).add::<V, 1>(positions.len());
+                    strip(row, i).add::<V, P, 1>(positions.len());
                 }
                 for i in (0..wide).step_by(N * V::LANES).rev() {
-                    strip(row, i).add::<V, N>(positions.len());
+                    strip(row, i).add::<V, P, N>(positions.len());
                 }
             }
         }
@@ -333,7 +334,7 @@ pub(crate) unsafe fn backpropagate<V: Vector, const N: usize>(
 /// A part of a row of some positions' fields, and what is to be added to it.
 struct Strip<'a> {
     /// The positions' fields.
-    at: &'a [*mut f32; POSITIONS],
+    at: &'a [*mut f32; MAX_POSITIONS],
     /// Where in each field the part begins.
     offset: usize,
     /// A row of `maps` numbers per position.
@@ -347,34 +348,42 @@ struct Strip<'a> {
 }
 
 impl Strip<'_> {
-    /// Adds to `N` vectors of the first `positions` fields.
+    /// Adds to `N` vectors of the first `positions` fields, at most `P`.
     ///
     /// # Safety
     ///
     /// They exist, and so do the deltas and the weights; `V`'s instruction set is enabled.
     #[inline(always)]
-    unsafe fn add<V: Vector, const N: usize>(&self, positions: usize) {
-        // SAFETY: the caller's promise.
+    unsafe fn add<V: Vector, const P: usize, const N: usize>(&self, positions: usize) {
+        // SAFETY: the caller's promise. Tiles of more than `P` positions are dead code, and not compiled.
         unsafe {
-            if positions == POSITIONS {
-                self.tile::<V, POSITIONS, N>(0);
-            } else {
-                for position in 0..positions {
-                    self.tile::<V, 1, N>(position);
-                }
+            match positions {
+                1 => self.tile::<V, 1, N>(),
+                2 => self.tile::<V, 2, N>(),
+                3 => self.tile::<V, 3, N>(),
+                4 => self.tile::<V, 4, N>(),
+                5 => self.tile::<V, 5, N>(),
+                6 => self.tile::<V, 6, N>(),
+                7 if P >= 7 => self.tile::<V, 7, N>(),
+                8 if P >= 8 => self.tile::<V, 8, N>(),
+                9 if P >= 9 => self.tile::<V, 9, N>(),
+                10 if P >= 10 => self.tile::<V, 10, N>(),
+                11 if P >= 11 => self.tile::<V, 11, N>(),
+                12 if P >= 12 => self.tile::<V, 12, N>(),
+                _ => {}
             }
         }
     }
 
     /// # Safety
     ///
-    /// As for [`Strip::add`], for `M` positions from `first` on.
+    /// As for [`Strip::add`], for `M` positions.
     #[inline(always)]
-    unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, first: usize) {
+    unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; M];
-            let (mut deltas, mut weights) = (self.deltas.add(first * self.maps), self.weights);
+            let (mut deltas, mut weights) = (self.deltas, self.weights);
             for _ in 0..self.maps {
                 let mut w = [V::splat(0.0); N];
                 for (n, w) in w.iter_mut().enumerate() {
@@ -391,7 +400,7 @@ impl Strip<'_> {
             }
             // A copy, so that the loop below does not keep the sums above in memory.
             let sums = sums;
-            for (at, sums) in self.at.iter().skip(first).zip(&sums) {
+            for (at, sums) in self.at.iter().zip(&sums) {
                 // Fields overlap: one position after the other.
                 let to = at.add(self.offset);
                 for (n, sum) in sums.iter().enumerate() {
@@ -408,11 +417,11 @@ impl Strip<'_> {
     ///
     /// As for [`Strip::add`], with `left` numbers in place of the vectors.
     #[inline(always)]
-    unsafe fn add_rest<V: Vector>(&self, positions: usize, left: usize) {
+    unsafe fn add_rest<V: Vector, const P: usize>(&self, positions: usize, left: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            if positions == POSITIONS {
-                self.rest::<V, POSITIONS>(0, left);
+            if positions == P {
+                self.rest::<V, P>(0, left);
             } else {
                 for position in 0..positions {
                     self.rest::<V, 1>(position, left);

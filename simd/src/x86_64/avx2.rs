@@ -32,7 +32,7 @@ fn available() -> bool {
 }
 
 // A tile of 6 positions by 2 registers: 12 sums, 2 weights and 1 broadcast fill 15 of the 16 registers.
-implement_kernels!(Avx2, __m256, 6, 2, "avx2,fma");
+implement_kernels!(Avx2, __m256, 6, 2, 6 x 2, "avx2,fma");
 implement_peak!(Avx2, __m256, 12, "avx2,fma");
 
 // SAFETY: the intrinsics do what the trait says, on 8 lanes; unaligned forms are used for memory.

@@ -33,7 +33,7 @@ fn available() -> bool {
 
 // A tile of 14 positions by 2 registers: 28 sums, 2 weights and 1 broadcast fill 31 of the 32 registers, and
 // two tiles make a row of a 28 x 28 image.
-implement_kernels!(Avx512, __m512, 14, 4, "avx512f,fma");
+implement_kernels!(Avx512, __m512, 14, 4, 12 x 2, "avx512f,fma");
 implement_peak!(Avx512, __m512, 24, "avx512f,fma");
 
 // SAFETY: the intrinsics do what the trait says, on 16 lanes; unaligned forms are used for memory.
