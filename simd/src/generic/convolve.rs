@@ -20,6 +20,9 @@ pub(crate) const fn prepared_len(filters: usize, field_len: usize, lanes: usize)
     panels(filters, lanes).saturating_mul(lanes).saturating_mul(field_len)
 }
 
+/// Weights of a filter that [`prepare`] puts into their places together.
+const TOGETHER: usize = 16;
+
 /// Packs filters; missing ones of the last panel are 0.
 pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared: &mut [f32]) {
     let panel_len = lanes.saturating_mul(field_len);
@@ -30,9 +33,13 @@ pub(crate) fn prepare(weights: &[f32], field_len: usize, lanes: usize, prepared:
         if filters.len() < panel_len {
             panel.fill(0.0);
         }
-        for (lane, filter) in filters.chunks_exact(field_len).enumerate() {
-            for (weight, place) in filter.iter().zip(panel.iter_mut().skip(lane).step_by(lanes)) {
-                *place = *weight;
+        // A few weights of all filters at a time: their places stay in the first cache.
+        for (first, places) in panel.chunks_mut(TOGETHER * lanes).enumerate() {
+            for (lane, filter) in filters.chunks_exact(field_len).enumerate() {
+                let weights = filter.iter().skip(first * TOGETHER);
+                for (weight, place) in weights.zip(places.iter_mut().skip(lane).step_by(lanes)) {
+                    *place = *weight;
+                }
             }
         }
     }

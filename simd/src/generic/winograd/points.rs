@@ -321,20 +321,14 @@ mod tests {
                 let side = n + 1 - taps;
                 let outputs = output_rows(points, side);
                 let filters: Vec<_> = (0..n).map(|row| points.filter_row(row, taps)).collect();
-                for (i, row) in outputs.iter().enumerate() {
-                    for tap in 0..taps {
-                        for input in 0..n {
-                            let terms = (0..n).map(|p| row[p] * filters[p][tap] * inputs[p][input]);
-                            let (sum, size) = terms.fold((0.0, 1.0), |(s, a), t| (s + t, a + t.abs()));
-                            let expected = if input == i + tap { 1.0 } else { 0.0 };
-                            // One power of ten points is rounded to an f32.
-                            let rounding = if points == Points::Ten && side >= 8 { 1e-7 } else { 1e-14 };
-                            assert!(
-                                (sum - expected).abs() < rounding * size,
-                                "{points:?}, {taps} taps: {sum}"
-                            );
-                        }
-                    }
+                let cases = (0..side).flat_map(|i| (0..taps).map(move |tap| (i, tap)));
+                for (i, tap, input) in cases.flat_map(|(i, tap)| (0..n).map(move |input| (i, tap, input))) {
+                    let terms = (0..n).map(|p| outputs[i][p] * filters[p][tap] * inputs[p][input]);
+                    let (sum, size) = terms.fold((0.0, 1.0), |(s, a), t| (s + t, a + t.abs()));
+                    let expected = if input == i + tap { 1.0 } else { 0.0 };
+                    // One power of ten points is rounded to an f32.
+                    let rounding = if points == Points::Ten && side >= 8 { 1e-7 } else { 1e-14 };
+                    assert!((sum - expected).abs() < rounding * size, "{points:?}, {taps} taps: {sum}");
                 }
             }
         }

@@ -305,7 +305,7 @@ impl UnitsWorkspace {
         let parts = parts.zip(self.decoder_bias.par_chunks_mut(PIXELS));
         let sums: Vec<(f32, f32)> = parts
             .map(|(piece, gradient)| {
-                let (mut loss, mut largest) = (0.0f32, 0.0f32);
+                let (mut loss, mut largest) = (0.0f32, 0);
                 gradient.fill(0.0);
                 for (image, residual) in piece.runs.into_iter().enumerate() {
                     if is_bad(state.bad, image) {
@@ -317,19 +317,18 @@ impl UnitsWorkspace {
                         add(image, piece.first, residual);
                     }
                     let pixels = images.get(image * inputs + piece.first..).unwrap_or_default();
-                    let mut square = 0.0;
-                    for ((residual, pixel), sum) in residual.iter_mut().zip(pixels).zip(gradient.iter_mut()) {
-                        let error = *residual - pixel;
-                        square += error * error;
-                        *residual = error * scale;
+                    residual.iter_mut().zip(pixels).for_each(|(residual, pixel)| *residual -= pixel);
+                    // One after the other: the loss has the same bits everywhere.
+                    loss += residual.iter().fold(0.0, |square: f32, error| square + error * error);
+                    // Apart from that, so that it is done some numbers at a time.
+                    for (residual, sum) in residual.iter_mut().zip(gradient.iter_mut()) {
+                        *residual *= scale;
                         *sum += *residual;
-                        // Takes NaN too, because no comparison with it is true. If a later residual replaces
-                        // it, the bias's gradient is still NaN.
-                        largest = if residual.abs() <= largest { largest } else { residual.abs() };
+                        // What is not a number has larger bits than all others.
+                        largest = largest.max(residual.abs().to_bits());
                     }
-                    loss += square;
                 }
-                (loss, largest)
+                (loss, f32::from_bits(largest))
             })
             .collect();
         let loss = sums.iter().map(|(loss, _)| loss).sum::<f32>();
