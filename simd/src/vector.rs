@@ -71,8 +71,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn sum(self) -> f32;
     /// Where `self > values`: replaces the value in `values` and puts `position` into `positions`.
     unsafe fn compete(self, position: u32, values: *mut f32, positions: *mut u32);
-    /// The largest number below `bound` in so many vectors that lie one behind the other; 0 if none of these is
-    /// positive.
+    /// The largest number below `bound` in so many vectors that lie one behind the other; 0 if none of these
+    /// is positive.
     unsafe fn largest_below(from: *const f32, vectors: usize, bound: f32) -> f32;
     /// Counts rows per lane: those in which the number is positive and its bits, as an integer, are at least
     /// those in `bits` (themselves at least 1). There are `rows` rows, `stride` numbers apart.

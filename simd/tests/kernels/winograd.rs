@@ -1,5 +1,5 @@
-//! Winograd's algorithms against the direct one: their outputs and maxima lie within the bound that they state,
-//! and what is built on that, screening, finds the very winners that evaluating every position finds.
+//! Winograd's algorithms against the direct one: their outputs and maxima lie within the bound that they
+//! state, and what is built on that, screening, finds the very winners that evaluating every position finds.
 
 use proptest::prelude::*;
 use wta_core::{

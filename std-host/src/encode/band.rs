@@ -7,8 +7,8 @@
 //!
 //! Where kernels compute a layer by tiles ([`Kernels::tiling`]), a number depends on its place in a tile.
 //! Bands begin where tiles begin in every layer, and a tile that sees an edge counts as wrong as a whole.
-//! Whether a layer is computed by tiles, and by which, depends on its size; a band is made larger until all its
-//! layers are computed as those of the whole image are.
+//! Whether a layer is computed by tiles, and by which, depends on its size; a band is made larger until all
+//! its layers are computed as those of the whole image are.
 
 use std::ops::Range;
 

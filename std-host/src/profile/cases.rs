@@ -58,8 +58,8 @@ pub fn cases() -> Result<Vec<Case>> {
 }
 
 impl Case {
-    /// The case of this name, or the network of this [notation](notation::network) with a lifetime sparsity of
-    /// 5%.
+    /// The case of this name, or the network of this [notation](notation::network) with a lifetime sparsity
+    /// of 5%.
     ///
     /// # Errors
     ///

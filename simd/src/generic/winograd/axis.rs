@@ -1,7 +1,9 @@
-//! How one direction of a kernel is cut up: into tiles of outputs, and a long kernel into pieces of a few taps.
+//! How one direction of a kernel is cut up: into tiles of outputs, and a long kernel into pieces of a few
+//! taps.
 //!
-//! The fewer taps a piece has, the more outputs a tile has for the same points, and the more often an input is
-//! transformed. Pieces of one kernel are like more channels: at each point, the products of all are added up.
+//! The fewer taps a piece has, the more outputs a tile has for the same points, and the more often an input
+//! is transformed. Pieces of one kernel are like more channels: at each point, the products of all are added
+//! up.
 
 use crate::generic::winograd::points::Points;
 

@@ -1,20 +1,21 @@
 //! How far the maxima of tiles may be from those of evaluating every position.
 //!
-//! `u` is half a unit in the last place (2^-24), `|.|` the Euclidean norm over the channels of all pieces. `V`
-//! and `U` are the transformed input and filter at one of the points, `x` is the norm of the largest pixel
-//! that a tile sees, `w` the norm of the whole filter, `P` the number of pieces, `K` the number of roundings in
-//! a sum of the products at a point. `a`, `b` and `g` are the gains of the three transforms at the point, products of both directions':
-//! the largest magnitude in a column of `A^T`, the sums of the magnitudes in rows of `B^T` and `G`. To first
-//! order in `u`, with constants rounded up to make up for the rest:
+//! `u` is half a unit in the last place (2^-24), `|.|` the Euclidean norm over the channels of all pieces.
+//! `V` and `U` are the transformed input and filter at one of the points, `x` is the norm of the largest
+//! pixel that a tile sees, `w` the norm of the whole filter, `P` the number of pieces, `K` the number of
+//! roundings in a sum of the products at a point. `a`, `b` and `g` are the gains of the three transforms at
+//! the point, products of both directions': the largest magnitude in a column of `A^T`, the sums of the
+//! magnitudes in rows of `B^T` and `G`. To first order in `u`, with constants rounded up to make up for the
+//! rest:
 //!
 //! - A transformed input passes at most `i` roundings, those of both directions: each piece is off by no more
 //!   than `i u b x` in norm, all together by `sqrt(P)` times as much.
-//! - A transformed filter is rounded once: it is off by no more than `u |U|`. In the algorithm of 5 x 5 kernels
-//!   it passes at most `f` roundings, and is off by no more than `f u g w`.
+//! - A transformed filter is rounded once: it is off by no more than `u |U|`. In the algorithm of 5 x 5
+//!   kernels it passes at most `f` roundings, and is off by no more than `f u g w`.
 //! - The sum of the products is off by `K u |U| |V|`; the transform of the sums and the bias, `o`
 //!   roundings, by `o u a |U| |V|` summed over the points.
-//! - An evaluation ([`field::activations`](crate::generic::field::activations)) of `R` rows of `N` numbers sums
-//!   the products in lanes, the tails of the rows apart: with `L` lanes no number passes more than
+//! - An evaluation ([`field::activations`](crate::generic::field::activations)) of `R` rows of `N` numbers
+//!   sums the products in lanes, the tails of the rows apart. With `L` lanes no number passes more than
 //!   `R N / L + 2 R L + 2 R` roundings. A field of `A` pixels is off by as many times
 //!   `u (sqrt(A) w x + bias)`.
 //!

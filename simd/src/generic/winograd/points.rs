@@ -1,7 +1,7 @@
 //! The interpolation points of the algorithms, and the numbers of their transforms.
 //!
-//! With `n` points, `m` outputs of a filter of `r` taps (`n = m + r - 1`) are `A^T [(G g) * (B^T d)]`
-//! (Cook and Toom; Winograd). The points are 0, some pairs `p` and `-p`, and infinity. For a finite point `p`,
+//! With `n` points, `m` outputs of a filter of `r` taps (`n = m + r - 1`) are `A^T [(G g) * (B^T d)]` (Cook
+//! and Toom; Winograd). The points are 0, some pairs `p` and `-p`, and infinity. For a finite point `p`,
 //! where `q` are the other finite points:
 //!
 //! - row `p` of `B^T` has the coefficients of the polynomial `prod (x - q)`;
@@ -12,8 +12,8 @@
 //! the last tap, and its column of `A^T` adds to the last output.
 //!
 //! `B^T` belongs to the points alone: one transform of the inputs serves filters of any length. All is
-//! computed here from the points. They are fractions whose denominators are powers of two, so that the numbers
-//! of `B^T` are exact, and those of `A^T`, but for one power of ten points.
+//! computed here from the points. They are fractions whose denominators are powers of two, so that the
+//! numbers of `B^T` are exact, and those of `A^T`, but for one power of ten points.
 
 /// The most points of a set.
 pub(super) const MAX_POINTS: usize = 10;

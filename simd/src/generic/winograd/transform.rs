@@ -1,7 +1,7 @@
 //! The transforms in one dimension. In two dimensions they are applied to the columns and then to the rows.
 //!
-//! Points in pairs share their even and odd parts: `p` gets the sum of the two, `-p` the difference. The order
-//! of operations determines the last bits of weights, which recipes promise.
+//! Points in pairs share their even and odd parts: `p` gets the sum of the two, `-p` the difference. The
+//! order of operations determines the last bits of weights, which recipes promise.
 
 use crate::generic::winograd::axis::Axis;
 use crate::generic::winograd::points::{MAX_POINTS, Points};

@@ -24,8 +24,8 @@ pub(crate) struct Arguments {
     /// A recipe's name (see `wta recipes`) or the path of a TOML file.
     #[arg(value_parser = NameOrPath, hide_possible_values = true)]
     recipe: Option<String>,
-    /// Instead of a recipe: a network to compare with other software and other records, by its name or written
-    /// like 3x32x32,64conv3-64conv3-64deconv7 (image, layers) or 784-1000-784.
+    /// Instead of a recipe: a network to compare with other software and other records, by its name or
+    /// written like 3x32x32,64conv3-64conv3-64deconv7 (image, layers) or 784-1000-784.
     #[arg(long, value_name = "NETWORK")]
     case: Option<String>,
     /// The folder that holds `mnist/` and other data sets: with a recipe, for real samples [default: noise].
