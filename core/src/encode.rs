@@ -12,7 +12,7 @@ use crate::memory::{part, part_mut, quotient};
 use crate::network::{Layer, Network};
 use crate::parameters::{Filters, Parameters};
 use crate::runs::{pieces, runs, runs_mut};
-use crate::shape::div_ceil;
+use crate::shape::{Size, div_ceil};
 
 /// Where the input of each layer lies in the buffer of a block of images.
 #[derive(Clone, Copy, Debug)]
@@ -62,9 +62,11 @@ impl Preparation<'_> {
     }
 }
 
-/// How the kernels compute a layer by tiles, where they do.
+/// See [`Encoder::tiling`]. A kernel with a stride may look like one of more channels without a stride, and
+/// not any more when rows and columns change places ([`Network::turned`]), which must not change a bit.
 pub(crate) fn tiling<K: Kernels>(kernels: K, layer: &Layer) -> Option<Tiling> {
-    kernels.tiling(&layer.receptive_fields(), layer.conv.maps)
+    let tiling = kernels.tiling(&layer.receptive_fields(), layer.conv.maps);
+    tiling.filter(|_| layer.conv.stride == Size::ONE)
 }
 
 fn layer_prepared_len<K: Kernels>(kernels: K, layer: &Layer) -> usize {
@@ -86,6 +88,12 @@ impl<'a, K: Kernels> Encoder<'a, K> {
     /// Length of the buffer that [`Encoder::new`] fills; 0 for the scalar kernels.
     pub fn prepared_len(kernels: K, network: &Network) -> usize {
         network.each_layer().map(|layer| layer_prepared_len(kernels, &layer)).sum()
+    }
+
+    /// How an encoder computes a layer by tiles, where it does: layers without strides, if the kernels have
+    /// tiles for them ([`Kernels::tiling`]).
+    pub fn tiling(kernels: K, layer: &Layer) -> Option<Tiling> {
+        tiling(kernels, layer)
     }
 
     /// Length of the scratch memory that encoding needs; 0 for the scalar kernels.

@@ -308,6 +308,44 @@ proptest! {
     }
 }
 
+/// The dense code of an image.
+fn encoded(isa: Isa, network: Network, parameters: &[f32], image: &[f32]) -> Vec<f32> {
+    let parameters = Parameters::new(network, parameters).unwrap();
+    let mut prepared = vec![f32::NAN; Encoder::prepared_len(isa, &network)];
+    let encoder = Encoder::new(isa, parameters, &mut prepared).unwrap();
+    let mut scratch = vec![f32::NAN; Encoder::scratch_len(isa, &network)];
+    let (mut inputs, mut code) = (vec![0.0; network.inputs_len()], vec![f32::NAN; network.code_len()]);
+    encoder.load(1, 0, image, &mut inputs).unwrap();
+    encoder.hidden(1, &mut inputs, &mut scratch).unwrap();
+    encoder.top(1, &inputs, &mut scratch, &mut code).unwrap();
+    code
+}
+
+/// A signal's network has the same bits along the rows and along the columns, also where a stride makes
+/// fields look like those of more channels.
+#[test]
+fn turned_networks_have_the_same_bits() {
+    let mut random = Random::new(7);
+    for (kernel, stride) in [(9, 1), (5, 1), (3, 1), (4, 2), (6, 2), (6, 3), (12, 4), (5, 2), (31, 1)] {
+        for (channels, maps) in [(16, 32), (33, 20), (6, 40)] {
+            let conv = |maps| Conv::with_stride(maps, Size::new(1, kernel), Size::new(1, stride));
+            let input = Shape::new(channels, 1, 203);
+            let network = Network::convolutional(input, &[conv(maps), conv(maps)], Size::ONE).unwrap();
+            let mut parameters = vec![0.0; network.parameters_len()];
+            parameters.iter_mut().for_each(|number| *number = 0.1 * random.normal());
+            let image: Vec<f32> = (0..input.len()).map(|_| random.normal()).collect();
+            for isa in isas() {
+                let expected = encoded(isa, network, &parameters, &image);
+                let found = encoded(isa, network.turned(), &parameters, &image);
+                assert!(bits(&found) == bits(&expected), "{isa}: kernel {kernel}, stride {stride}");
+                let is_tiled =
+                    |network: &Network| network.layers().any(|layer| Encoder::tiling(isa, &layer).is_some());
+                assert!(stride == 1 || !is_tiled(&network) && !is_tiled(&network.turned()), "{isa}");
+            }
+        }
+    }
+}
+
 /// Layers of many channels are computed by tiles, whatever their kernel; those of few channels, with strides,
 /// or of a single tap are not.
 #[test]

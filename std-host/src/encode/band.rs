@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use wta_core::{Conv, Encoder, Kernels, Layer, MAX_LAYERS, Network, Shape, Size};
+use wta_core::{Conv, Encoder, Layer, MAX_LAYERS, Network, Shape, Size};
 use wta_simd::Isa;
 
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl Layers {
         let whole = with_rows(network, network.input().height)?;
         let (mut sides, mut align, mut stride) = (Vec::new(), 1usize, 1usize);
         for layer in whole.layers() {
-            let side = isa.tiling(&layer.receptive_fields(), layer.conv.maps).map_or(1, |tiling| tiling.rows);
+            let side = Encoder::tiling(isa, &layer).map_or(1, |tiling| tiling.rows);
             stride = stride.saturating_mul(layer.conv.stride.height);
             align = common_multiple(align, stride.saturating_mul(side));
             sides.push(side.max(1));
@@ -131,7 +131,7 @@ impl Layers {
         let network = with_rows(&self.whole, rows.end - rows.start).ok()?;
         // Prepared filters of the same length for the same tiles: the same algorithm.
         let algorithm = |layer: &Layer| {
-            let tiling = self.isa.tiling(&layer.receptive_fields(), layer.conv.maps);
+            let tiling = Encoder::tiling(self.isa, layer);
             tiling.map(|tiling| (tiling.rows, tiling.columns, tiling.panel_len))
         };
         let same = self.whole.layers().zip(network.layers()).all(|(a, b)| algorithm(&a) == algorithm(&b));

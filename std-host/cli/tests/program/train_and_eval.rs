@@ -360,6 +360,15 @@ fn a_profile_says_where_the_time_of_a_step_goes() {
 }
 
 #[test]
+fn any_network_is_profiled_by_its_notation() {
+    let convolutional = profiled(&["--case", "2x9x14,6conv1x5-8conv3-8deconv3x1", "--batch", "20"]);
+    assert_eq!(convolutional["network"], "2x9x14, 6conv1x5-8conv3-8deconv3x1, lifetime 5%");
+    assert_eq!(convolutional["case"], "2x9x14,6conv1x5-8conv3-8deconv3x1");
+    let full = profiled(&["--case", "30-12-30"]);
+    assert_eq!(full["network"], "30-12-30, lifetime 5%");
+}
+
+#[test]
 fn a_recipe_is_profiled_on_noise_and_on_its_data() {
     let folder = Folder::new();
     let (recipe, data) = (small(&folder), shrunken_mnist(&folder));
@@ -391,6 +400,8 @@ fn a_profile_that_makes_no_sense_gets_one_sentence() {
     profile(&[]).fails("give a recipe");
     profile(&["mnist-fc1000", "--case", "fc1000"]).fails("not both");
     profile(&["--case", "fc1001"]).fails("fc1000, fc2000, conv16, conv64x3, conv128, cifar64x3");
+    profile(&["--case", "3x32x32,64conv3-64conv3"]).fails("its last layer must be a deconvolution");
+    profile(&["--case", "3x32x32,64conv99-64deconv3"]).fails("a kernel is larger than the image");
     profile(&["no-such-recipe"]).fails("there is no recipe");
     profile(&["--case", "fc1000", "--steps", "0"]).fails("--steps must be at least 1");
     profile(&["--case", "fc1000", "--batch", "0"]).fails("--batch must be at least 1");
