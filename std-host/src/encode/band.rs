@@ -5,7 +5,7 @@
 //! the rest of the image, so some rows next to an edge are wrong, more of them in each layer. A band has so
 //! many rows above and below that the wanted ones are right.
 //!
-//! Where kernels compute a layer by tiles ([`Kernels::tiling`]), a number depends on its place in a tile.
+//! Where kernels compute a layer by tiles ([`Encoder::tiling`]), a number depends on its place in a tile.
 //! Bands begin where tiles begin in every layer, and a tile that sees an edge counts as wrong as a whole.
 //! Whether a layer is computed by tiles, and by which, depends on its size; a band is made larger until all
 //! its layers are computed as those of the whole image are.
