@@ -97,7 +97,8 @@ struct Keep<'a> {
 impl Consumer for Keep<'_> {
     #[inline(always)]
     unsafe fn take<V: Vector>(&mut self, place: &Place, bias: V, outputs: &[f32], side: usize) {
-        // SAFETY: the caller's promise; there is a maximum for each tile and map, and a best one for each map.
+        // SAFETY: the caller's promise; there is a maximum for each tile and map, and a best one for each
+        // map.
         unsafe {
             let mut largest = V::splat(0.0);
             for y in 0..place.rows {
