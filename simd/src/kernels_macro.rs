@@ -146,16 +146,15 @@ macro_rules! implement_kernels {
             ) {
                 use $crate::generic::winograd::{Plan, prepare};
                 #[target_feature(enable = $features)]
-                fn run(plan: &Plan, kernel: (usize, usize), weights: &[f32], prepared: &mut [f32]) {
+                fn run(plan: &Plan, fields: &ReceptiveFields, weights: &[f32], prepared: &mut [f32]) {
                     // SAFETY: the instruction set is enabled here.
-                    unsafe { prepare::<$vector>(plan, kernel, weights, prepared) }
+                    unsafe { prepare::<$vector>(plan, fields, weights, prepared) }
                 }
                 let Some(plan) = Plan::new(fields, maps, <$vector as Vector>::LANES) else {
                     return;
                 };
-                let kernel = (fields.rows, fields.row_len / fields.step_right.max(1));
                 // SAFETY: the token proves the instruction set.
-                unsafe { run(&plan, kernel, weights, prepared) }
+                unsafe { run(&plan, fields, weights, prepared) }
             }
 
             tiles_kernel! {

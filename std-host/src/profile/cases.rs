@@ -45,15 +45,14 @@ pub fn cases() -> Result<Vec<Case>> {
         let layers = vec![Conv::new(maps, Size::square(5)); layers];
         Network::convolutional(image, &layers, Size::square(atom))
     };
-    let lifetime = LIFETIME;
     let case = |name: &str, network, sparsity| Case { name: name.to_owned(), network, sparsity };
     Ok(vec![
-        case("fc1000", Network::fully_connected(784, &[1000])?, lifetime),
-        case("fc2000", Network::fully_connected(784, &[2000])?, lifetime),
+        case("fc1000", Network::fully_connected(784, &[1000])?, LIFETIME),
+        case("fc2000", Network::fully_connected(784, &[2000])?, LIFETIME),
         case("conv16", conv(mnist, 16, 2, 11)?, Sparsity::SPATIAL),
-        case("conv64x3", conv(mnist, 64, 3, 11)?, lifetime),
-        case("conv128", conv(mnist, 128, 2, 11)?, lifetime),
-        case("cifar64x3", conv(Shape::new(3, 32, 32), 64, 3, 7)?, lifetime),
+        case("conv64x3", conv(mnist, 64, 3, 11)?, LIFETIME),
+        case("conv128", conv(mnist, 128, 2, 11)?, LIFETIME),
+        case("cifar64x3", conv(Shape::new(3, 32, 32), 64, 3, 7)?, LIFETIME),
     ])
 }
 
@@ -66,18 +65,17 @@ impl Case {
     /// One sentence that lists the names of all cases, or says what is wrong with the notation.
     pub fn named(name: &str) -> Result<Self> {
         let cases = cases()?;
-        let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
-        if let Some(case) = cases.into_iter().find(|case| case.name == name) {
-            return Ok(case);
+        if let Some(case) = cases.iter().find(|case| case.name == name) {
+            return Ok(case.clone());
         }
-        let is_notation = name.contains(['-', ',', ':']);
-        if !is_notation {
-            let names = names.join(", ");
-            return Err(Error::Invalid(format!(
-                "there is no case {name}; the cases are {names}, or a network like {EXAMPLE}"
-            )));
+        if name.contains(['-', ',', ':']) {
+            return Ok(Self { name: name.to_owned(), network: notation::network(name)?, sparsity: LIFETIME });
         }
-        Ok(Self { name: name.to_owned(), network: notation::network(name)?, sparsity: LIFETIME })
+        let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        Err(Error::Invalid(format!(
+            "there is no case {name}; the cases are {}, or a network like {EXAMPLE}",
+            names.join(", ")
+        )))
     }
 
     /// The training: SGD with momentum, at a rate so small that the weights hardly change and all steps have

@@ -52,7 +52,7 @@ impl Algorithm {
 
     /// Pieces of the kernel.
     pub(super) fn pieces(&self) -> usize {
-        self.down.pieces.saturating_mul(self.right.pieces)
+        self.down.pieces * self.right.pieces
     }
 
     /// Vector operations, loads and stores included, of the transform of a tile's vector of channels of one
@@ -74,9 +74,9 @@ impl Algorithm {
         usize::from(self.down.is_transformed()) + usize::from(self.right.is_transformed())
     }
 
-    /// Numbers of a tile's transformed inputs, of all pieces.
-    fn inputs(&self, padded: usize) -> Option<usize> {
-        self.area().checked_mul(padded)?.checked_mul(self.pieces())
+    /// Blocks for so many tiles of so many channels, padded.
+    fn blocks(&self, tiles: usize, padded: usize) -> usize {
+        (tiles * self.area() * self.pieces() * padded).div_ceil(BLOCK_LEN).min(tiles)
     }
 
     /// Directions of ten points in two dimensions, where errors of both directions multiply: what they gain
@@ -84,51 +84,6 @@ impl Algorithm {
     fn rough_directions(&self) -> usize {
         let rough = [self.down, self.right].into_iter().filter(|axis| axis.points == Points::Ten).count();
         if self.passes() == 2 { rough } else { 0 }
-    }
-}
-
-/// What a layer costs by an algorithm. The unit is a multiply-add of a vector.
-struct Cost {
-    algorithm: Algorithm,
-    /// Products at a point: the channels of all pieces, and what pads them.
-    products: usize,
-    /// Vectors of a pixel's channels.
-    vectors: usize,
-    panels: usize,
-    tiles: usize,
-    blocks: usize,
-}
-
-impl Cost {
-    /// A transform's operation takes as long as so many multiply-adds: it waits for loads and stores.
-    const TRANSFORM: usize = 2;
-
-    /// So does a vector of prepared filters, which comes from a cache farther away, once for each block.
-    const FETCH: usize = 8;
-
-    fn multiplications(&self) -> Option<usize> {
-        let of_tile = self.algorithm.area().checked_mul(self.products)?.checked_mul(self.panels)?;
-        self.tiles.checked_mul(of_tile)
-    }
-
-    fn transforms(&self) -> Option<usize> {
-        let inputs = self.algorithm.input_work().checked_mul(self.vectors)?;
-        let inputs = inputs.checked_mul(self.algorithm.pieces())?;
-        let outputs = self.algorithm.output_work().checked_mul(self.panels)?;
-        self.tiles.checked_mul(inputs.checked_add(outputs)?)
-    }
-
-    /// All operations alike: what decides for 5 x 5 kernels, whose weights recipes promise.
-    fn operations(&self) -> Option<usize> {
-        self.multiplications()?.checked_add(self.transforms()?)
-    }
-
-    fn total(&self) -> Option<usize> {
-        let filters = self.multiplications()?.checked_div(self.tiles)?.checked_mul(self.blocks)?;
-        let rest = self.transforms()?.checked_mul(Self::TRANSFORM)?;
-        let rest = rest.checked_add(filters.checked_mul(Self::FETCH)?)?;
-        let total = self.multiplications()?.checked_add(rest)?;
-        total.checked_add(total / 6 * self.algorithm.rough_directions())
     }
 }
 
@@ -148,6 +103,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// A transform's operation takes as long as so many multiply-adds: it waits for loads and stores.
+    const TRANSFORM: usize = 2;
+
+    /// So does a vector of prepared filters, which comes from a cache farther away, once for each block.
+    const FETCH: usize = 8;
+
     /// The plan for a layer, where tiles apply and do less work than the direct algorithm.
     pub(crate) fn new(fields: &ReceptiveFields, filters: usize, lanes: usize) -> Option<Self> {
         let channels = fields.step_right;
@@ -158,12 +119,13 @@ impl Plan {
         if !applies || fields.positions() == 0 || filters == 0 {
             return None;
         }
-        let padded = channels.checked_next_multiple_of(lanes)?;
-        let panels = filters.div_ceil(lanes);
         // Vector operations.
-        let direct =
-            fields.row_len.checked_mul(fields.rows)?.checked_mul(fields.positions())?.checked_mul(panels)?;
-        // So that no length below overflows: all are less than 65536 times this.
+        let direct = fields
+            .row_len
+            .checked_mul(fields.rows)?
+            .checked_mul(fields.positions())?
+            .checked_mul(filters.div_ceil(lanes))?;
+        // So that nothing below overflows: all lengths and costs are less than 65536 times this.
         if direct > usize::MAX / 65_536 {
             return None;
         }
@@ -171,32 +133,53 @@ impl Plan {
         // What costs nearly as much as the direct algorithm is often slower.
         let (mut least, mut best) = (if is_promised { direct } else { direct / 4 * 3 }, None);
         for algorithm in Algorithm::choices(fields.rows, columns) {
-            let (down, across) = Self::tiles(&algorithm, fields);
-            let Some(inputs) = algorithm.inputs(padded) else { continue };
-            let tiles = down.checked_mul(across)?;
-            let blocks = Self::blocks(tiles, inputs)?;
-            let products = inputs / algorithm.area() - padded + channels;
-            let cost = Cost { algorithm, products, vectors: padded / lanes, panels, tiles, blocks };
-            let work = if is_promised { cost.operations() } else { cost.total() };
-            if let Some(work) = work.filter(|work| *work <= least) {
-                (least, best) = (work, Some(algorithm));
+            let plan = Self::by(algorithm, fields, filters, lanes);
+            // Recipes promise the weights of 5 x 5 kernels, and with them what decided for these.
+            let work = if is_promised { plan.operations() } else { plan.work() };
+            if work <= least {
+                (least, best) = (work, Some(plan));
             }
         }
-        let algorithm = best?;
-        let (down, across) = Self::tiles(&algorithm, fields);
-        let tiles = down * across;
-        let block = tiles.div_ceil(Self::blocks(tiles, algorithm.inputs(padded)?)?);
-        Some(Self { algorithm, channels, padded, filters, across, down, block, lanes })
+        best
     }
 
-    /// The number of blocks for so many tiles, each with so many transformed inputs.
-    fn blocks(tiles: usize, inputs: usize) -> Option<usize> {
-        Some(tiles.checked_mul(inputs)?.div_ceil(BLOCK_LEN).min(tiles))
+    /// The plan of an algorithm, whether it pays or not.
+    fn by(algorithm: Algorithm, fields: &ReceptiveFields, filters: usize, lanes: usize) -> Self {
+        let channels = fields.step_right;
+        let padded = channels.next_multiple_of(lanes);
+        let down = fields.height.div_ceil(algorithm.down.side);
+        let across = fields.width.div_ceil(algorithm.right.side);
+        let block = (down * across).div_ceil(algorithm.blocks(down * across, padded));
+        Self { algorithm, channels, padded, filters, across, down, block, lanes }
     }
 
-    /// Rows of tiles, and tiles in a row.
-    fn tiles(algorithm: &Algorithm, fields: &ReceptiveFields) -> (usize, usize) {
-        (fields.height.div_ceil(algorithm.down.side), fields.width.div_ceil(algorithm.right.side))
+    fn tiles(&self) -> usize {
+        self.down * self.across
+    }
+
+    /// Vectors of prepared filters; for each tile, as many multiply-adds.
+    fn filter_vectors(&self) -> usize {
+        self.algorithm.area() * self.row_used() * self.panels()
+    }
+
+    /// Vector operations of all transforms.
+    fn transforms(&self) -> usize {
+        let inputs = self.algorithm.input_work() * self.algorithm.pieces() * (self.padded / self.lanes);
+        self.tiles() * (inputs + self.algorithm.output_work() * self.panels())
+    }
+
+    /// Vector operations, all alike.
+    fn operations(&self) -> usize {
+        self.tiles() * self.filter_vectors() + self.transforms()
+    }
+
+    /// What the layer costs. The unit is a multiply-add of a vector.
+    fn work(&self) -> usize {
+        let blocks = self.algorithm.blocks(self.tiles(), self.padded);
+        let total = self.tiles() * self.filter_vectors()
+            + Self::TRANSFORM * self.transforms()
+            + Self::FETCH * blocks * self.filter_vectors();
+        total + total / 6 * self.algorithm.rough_directions()
     }
 
     /// Numbers of a tile's transformed inputs at a point: the padded channels of each piece.

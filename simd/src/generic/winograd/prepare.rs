@@ -3,6 +3,8 @@
 //! A transform in f32 would be off by more than all that follows. So it is done in f64 and rounded once. Only
 //! 5 x 5 kernels, whose last bits recipes promise, are transformed in f32.
 
+use wta_core::ReceptiveFields;
+
 use crate::generic::winograd::bound::FLOOR;
 use crate::generic::winograd::plan::{Algorithm, Plan};
 use crate::generic::winograd::points::MAX_POINTS;
@@ -12,23 +14,22 @@ use crate::vector::{MAX_LANES, Vector};
 /// The same weights of a panel's filters, `[y][x][filter]`: a piece of a kernel for one channel.
 type Piece = [[[f32; MAX_LANES]; MAX_POINTS]; MAX_POINTS];
 
-/// Transforms whole panels of filters; those missing of the last panel are 0. `kernel` has the rows and
-/// columns of the layer's.
+/// Transforms whole panels of filters; those missing of the last panel are 0.
 ///
 /// # Safety
 ///
-/// `V`'s instruction set is enabled, and its lanes are the plan's.
+/// The plan is that of the fields, `V`'s instruction set is enabled, and its lanes are the plan's.
 #[inline(always)]
 pub(crate) unsafe fn prepare<V: Vector>(
     plan: &Plan,
-    kernel: (usize, usize),
+    fields: &ReceptiveFields,
     weights: &[f32],
     prepared: &mut [f32],
 ) {
     let Algorithm { down, right } = plan.algorithm;
     let (area, stride) = (plan.algorithm.area(), plan.filters_stride());
     let (down_rows, right_rows) = (FilterRows::new(&down), FilterRows::new(&right));
-    let filter_len = kernel.0 * kernel.1 * plan.channels;
+    let (kernel_columns, filter_len) = (fields.row_len / plan.channels, fields.len());
     let panels = prepared.chunks_exact_mut(plan.panel_len());
     for (filters, panel) in weights.chunks(V::LANES * filter_len).zip(panels) {
         let (points, norms) = panel.split_at_mut(area * stride);
@@ -37,12 +38,12 @@ pub(crate) unsafe fn prepare<V: Vector>(
         let (norms_of_points, norms_of_filters) = norms.split_at_mut(area * V::LANES);
         for piece in 0..plan.algorithm.pieces() {
             let (top, left) = (down.before(piece / right.pieces), right.before(piece % right.pieces));
-            let (rows, columns) = (down.taps.min(kernel.0 - top), right.taps.min(kernel.1 - left));
+            let (rows, columns) = (down.taps.min(fields.rows - top), right.taps.min(kernel_columns - left));
             let mut taps = [[[0.0; MAX_LANES]; MAX_POINTS]; MAX_POINTS];
             for channel in 0..plan.channels {
                 for (y, row) in taps.iter_mut().enumerate().take(rows) {
                     for (x, tap) in row.iter_mut().enumerate().take(columns) {
-                        let weight = ((top + y) * kernel.1 + left + x) * plan.channels + channel;
+                        let weight = ((top + y) * kernel_columns + left + x) * plan.channels + channel;
                         for (lane, filter) in tap.iter_mut().zip(filters.chunks_exact(filter_len)) {
                             *lane = filter[weight];
                         }

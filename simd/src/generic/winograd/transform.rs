@@ -115,16 +115,7 @@ pub(super) unsafe fn filter_of_five<V: Vector>([g0, g1, g2, g3, g4]: [V; 5]) -> 
         let odd2 = V::splat(4.0).mul_add(g3, g1).mul(V::splat(1.0 / 45.0));
         let even3 = V::splat(4.0).mul_add(g2, V::splat(16.0).mul_add(g0, g4)).mul(V::splat(2.0 / 45.0));
         let odd3 = V::splat(4.0).mul_add(g1, g3).mul(V::splat(4.0 / 45.0));
-        [
-            V::splat(0.0).sub(g0),
-            even1.add(odd1),
-            even1.sub(odd1),
-            even2.add(odd2),
-            even2.sub(odd2),
-            even3.add(odd3),
-            even3.sub(odd3),
-            g4,
-        ]
+        points_of(V::splat(0.0).sub(g0), [(even1, odd1), (even2, odd2), (even3, odd3)], g4)
     }
 }
 
@@ -188,6 +179,22 @@ unsafe fn store<V: Vector, const N: usize>(line: [V; N], to: *mut f32, step: usi
     }
 }
 
+/// What the points 0, each `p` and `-p`, and infinity get, from the even and odd parts of the pairs.
+#[inline(always)]
+unsafe fn points_of<V: Vector, const N: usize, const PAIRS: usize>(
+    first: V,
+    pairs: [(V, V); PAIRS],
+    last: V,
+) -> [V; N] {
+    let mut points = [first; N];
+    points[N - 1] = last;
+    for (pair, (even, odd)) in pairs.into_iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe { (points[2 * pair + 1], points[2 * pair + 2]) = (even.add(odd), even.sub(odd)) };
+    }
+    points
+}
+
 // A number passes two roundings in the first and the last row, and in the others two in an odd part and one
 // where the parts are added.
 #[inline(always)]
@@ -204,7 +211,7 @@ unsafe fn input_six<V: Vector>([d0, d1, d2, d3, d4, d5]: [V; 6]) -> [V; 6] {
         let even2 = V::splat(TWO).mul_add(d2, d4);
         let odd2 = V::splat(TWO).mul_add(d1, d3);
         let odd2 = odd2.add(odd2);
-        [first, even1.add(odd1), even1.sub(odd1), even2.add(odd2), even2.sub(odd2), last]
+        points_of(first, [(even1, odd1), (even2, odd2)], last)
     }
 }
 
@@ -225,16 +232,7 @@ unsafe fn input_eight<V: Vector>([d0, d1, d2, d3, d4, d5, d6, d7]: [V; 8]) -> [V
         let odd2 = V::splat(2.0 * TWO[0]).mul_add(d1, V::splat(2.0 * TWO[1]).mul_add(d3, d5.add(d5)));
         let even3 = V::splat(HALF[0]).mul_add(d2, V::splat(HALF[1]).mul_add(d4, d6));
         let odd3 = V::splat(0.5).mul_add(d5, V::splat(0.5 * HALF[1]).mul_add(d3, d1.add(d1)));
-        [
-            first,
-            even1.add(odd1),
-            even1.sub(odd1),
-            even2.add(odd2),
-            even2.sub(odd2),
-            even3.add(odd3),
-            even3.sub(odd3),
-            last,
-        ]
+        points_of(first, [(even1, odd1), (even2, odd2), (even3, odd3)], last)
     }
 }
 
@@ -242,43 +240,25 @@ unsafe fn input_eight<V: Vector>([d0, d1, d2, d3, d4, d5, d6, d7]: [V; 8]) -> [V
 #[inline(always)]
 unsafe fn input_ten<V: Vector>(d: [V; 10]) -> [V; 10] {
     const WHOLE: [f32; 5] = Points::Ten.whole();
+    const EVEN: [[f32; 5]; 4] =
+        [Points::Ten.even(0), Points::Ten.even(1), Points::Ten.even(2), Points::Ten.even(3)];
     // SAFETY: the caller's promise.
     unsafe {
-        let mut transformed = [V::splat(0.0); 10];
-        for (i, to) in [(0, 0), (1, 9)] {
-            let mut sum = d[i + 8];
+        let mut ends = [d[8], d[9]];
+        for (i, sum) in ends.iter_mut().enumerate() {
             for power in [3, 2, 1, 0] {
-                sum = V::splat(WHOLE[power]).mul_add(d[i + 2 * power], sum);
+                *sum = V::splat(WHOLE[power]).mul_add(d[i + 2 * power], *sum);
             }
-            transformed[to] = sum;
         }
-        macro_rules! pair {
-            ($pair:literal) => {
-                const EVEN: [f32; 5] = Points::Ten.even($pair);
-                const POINT: f32 = Points::Ten.pairs()[$pair] as f32;
-                let (mut even, mut odd) = (d[8], d[7]);
-                for power in [2, 1, 0] {
-                    even = V::splat(EVEN[power]).mul_add(d[2 * power + 2], even);
-                    odd = V::splat(EVEN[power]).mul_add(d[2 * power + 1], odd);
-                }
-                odd = V::splat(POINT).mul(odd);
-                transformed[2 * $pair + 1] = even.add(odd);
-                transformed[2 * $pair + 2] = even.sub(odd);
-            };
+        let mut pairs = [(d[8], d[7]); 4];
+        for ((even, odd), (weights, point)) in pairs.iter_mut().zip(EVEN.iter().zip(Points::Ten.pairs())) {
+            for power in [2, 1, 0] {
+                *even = V::splat(weights[power]).mul_add(d[2 * power + 2], *even);
+                *odd = V::splat(weights[power]).mul_add(d[2 * power + 1], *odd);
+            }
+            *odd = V::splat(*point as f32).mul(*odd);
         }
-        {
-            pair!(0);
-        }
-        {
-            pair!(1);
-        }
-        {
-            pair!(2);
-        }
-        {
-            pair!(3);
-        }
-        transformed
+        points_of(ends[0], pairs, ends[1])
     }
 }
 
