@@ -52,6 +52,7 @@ mod peak;
 mod aarch64;
 #[cfg(wta_dsp)]
 mod arm;
+pub mod int8;
 mod isa;
 mod prefetch;
 mod scratch;

@@ -60,6 +60,7 @@ pub mod files;
 pub mod import;
 pub mod init;
 pub mod inspect;
+pub mod int8;
 mod layout;
 pub mod linear;
 pub mod memory;

@@ -6,11 +6,12 @@
 use wta::encode::FeatureEncoder;
 use wta::export::quantize::{Quantized, compare};
 use wta::export::{self, ModelFile, Source};
+use wta::int8::Int8Encoder;
 use wta::preprocess::Samples;
-use wta::recipe::{Per, PreprocessRecipe, RecipeBuilder};
+use wta::recipe::{Per, PreprocessRecipe, RecipeBuilder, ThresholdRecipe};
 use wta::{Dataset, Recipe, Shape, Trained};
 use wta_core::int8::Portable;
-use wta_core::{Int8Pipeline, Pipeline, Preprocessed, Rows, Scalar, Scaled, extractor_len};
+use wta_core::{Int8Pipeline, Pipeline, Preprocessed, Rows, Scalar, Scaled, Size, extractor_len};
 use wta_simd::Isa;
 
 const CLASSES: usize = 3;
@@ -163,6 +164,104 @@ fn the_quantised_network_gives_the_class_of_the_one_in_f32() {
         let mut broken = as_given(&recipe, &test, 0);
         broken[3] = f32::NAN;
         assert!(pipeline.classify(&broken[..]).is_err());
+    }
+}
+
+/// Images of bytes, of several classes.
+fn bytes(shape: Shape, count: usize) -> Dataset {
+    let real = samples(shape, count, 0);
+    let mut numbers = Vec::new();
+    let mut sample = vec![0.0; shape.len()];
+    for index in 0..count {
+        real.write(index, 1.0, &mut sample).unwrap();
+        numbers.extend(sample.iter().map(|v| (v * 20.0 + 128.0) as u8));
+    }
+    Dataset::from_bytes(shape, numbers).unwrap().with_labels(real.labels.unwrap()).unwrap()
+}
+
+/// Recipes of images of bytes: strides, what the pooling does, colours, signs.
+fn recipes_of_bytes() -> Vec<(Recipe, Shape)> {
+    let layers = || {
+        let strided =
+            wta::recipe::LayerRecipe { stride: Size::new(1, 2).into(), ..(9, Size::new(2, 4)).into() };
+        Recipe::builder("strides").convolutional([(17, Size::square(5)).into(), strided], 5)
+    };
+    let wide = |name: &str| Recipe::builder(name).convolutional([(33, 3)], 5);
+    let (gray, colours) = (Shape::new(1, 13, 11), Shape::new(3, 9, 10));
+    let triangle = wide("triangle").threshold(ThresholdRecipe::Triangle).pool("4/3".parse().unwrap());
+    vec![
+        (single(with(layers().pool("3/2".parse().unwrap()).root(), &[])), gray),
+        (single(with(wide("not pooled"), &[])), colours),
+        (single(with(triangle, &[])), colours),
+        (single(with(wide("both").both_signs().pool("5/5".parse().unwrap()), &[])), gray),
+        (single(with(Recipe::builder("two").fully_connected([21, 34]), &[])), colours),
+    ]
+}
+
+#[test]
+fn hosts_have_the_bits_of_devices_in_8_bits() {
+    let floats = recipes().into_iter().map(|(recipe, shape)| (recipe, samples(shape, 61, 0)));
+    let of_bytes = recipes_of_bytes().into_iter().map(|(recipe, shape)| (recipe, bytes(shape, 61)));
+    for (recipe, dataset) in floats.chain(of_bytes) {
+        let name = format!("{} {:?}", recipe.name, dataset.shape());
+        let trained = recipe.train(&dataset, &()).unwrap();
+        let classifier = trained.classifier(&dataset, &()).unwrap();
+        let source = Source::new(trained.clone(), Some(classifier.svm.clone())).unwrap();
+        let learnt = Samples::new(&recipe, &dataset).unwrap();
+        for isa in Isa::all_available() {
+            let encoder = Int8Encoder::calibrated(isa, &source, &learnt).unwrap();
+            let model = encoder.file().model().unwrap();
+            let mut memory = vec![u32::MAX; Int8Pipeline::<Portable>::memory_len(&model)];
+            let mut device = Int8Pipeline::new(Portable, model, &mut memory).unwrap();
+            // Not in their order, and one of them twice.
+            let indices: Vec<usize> = (0..61).rev().chain([7]).collect();
+            let (mut expected, mut scores) = (Vec::new(), Vec::new());
+            let mut features = vec![0; encoder.shape().len()];
+            for index in &indices {
+                let sample = as_given(&recipe, &dataset, *index);
+                device.features(&sample[..], &mut features).unwrap();
+                expected.extend(features.iter().map(|feature| *feature as u8));
+                scores.extend(device.scores(&sample[..]).unwrap());
+            }
+            assert!(expected.iter().any(|feature| *feature > 100), "{name}");
+            let mut found = Vec::new();
+            let keep = |features: &[u8]| {
+                found.extend_from_slice(features);
+                Ok(())
+            };
+            encoder.run_on(&learnt, &indices, keep).unwrap();
+            assert!(found == expected, "{name}, {isa}");
+            let mut found = Vec::new();
+            let keep = |scores: &[f32]| {
+                found.extend_from_slice(scores);
+                Ok(())
+            };
+            encoder.scores_on(&learnt, &indices, keep).unwrap();
+            assert!(found == scores, "{name}, {isa}");
+        }
+    }
+}
+
+#[test]
+fn a_sample_that_is_not_finite_has_no_features_in_8_bits() {
+    let shape = Shape::new(3, 1, 48);
+    let recipe = single(conv(&[]));
+    let dataset = samples(shape, 60, 0);
+    let trained = recipe.train(&dataset, &()).unwrap();
+    let source = Source::new(trained, None).unwrap();
+    let learnt = Samples::new(&recipe, &dataset).unwrap();
+    let encoder = Int8Encoder::calibrated(Isa::detect(), &source, &learnt).unwrap();
+    let mut numbers = vec![0.5; 144];
+    let of = |numbers: Vec<f32>| Dataset::from_floats(shape, numbers);
+    let nothing = |_: &[u8]| Ok(());
+    let good = of(numbers.clone()).unwrap();
+    encoder.run_on(&Samples::new(&recipe, &good).unwrap(), &[0], nothing).unwrap();
+    assert!(encoder.scores_on(&learnt, &[0], |_| Ok(())).is_err(), "there is no classifier");
+    numbers[3] = f32::NAN;
+    if let Ok(broken) = of(numbers) {
+        let broken = Samples::new(&recipe, &broken).unwrap();
+        let error = encoder.run_on(&broken, &[0], nothing).unwrap_err().to_string();
+        assert!(error.contains("not finite"), "{error}");
     }
 }
 

@@ -38,8 +38,7 @@ impl<'a> Int8Svm<'a> {
         let svm = Self::known(features, weights, bias, scales)?;
         expect_finite("classifier's scales", scales)?;
         for (class, bias) in bias.iter().enumerate() {
-            let rows = (0..features.height).filter_map(|y| svm.row(y));
-            expect_sums_fit(rows.flat_map(|row| row.filter(class)), *bias)?;
+            expect_sums_fit(svm.weights(class), *bias)?;
         }
         Ok(svm)
     }
@@ -60,12 +59,12 @@ impl<'a> Int8Svm<'a> {
     }
 
     /// Where each class's sum starts.
-    pub(crate) const fn bias(&self) -> &'a [i32] {
+    pub const fn bias(&self) -> &'a [i32] {
         self.bias
     }
 
     /// What makes a score of each class's sum.
-    pub(crate) const fn scales(&self) -> &'a [f32] {
+    pub const fn scales(&self) -> &'a [f32] {
         self.scales
     }
 
@@ -77,6 +76,12 @@ impl<'a> Int8Svm<'a> {
     /// The shape of the features.
     pub const fn features(&self) -> Shape {
         self.features
+    }
+
+    /// The weights of a class, in the order of the features.
+    pub fn weights(&self, class: usize) -> impl Iterator<Item = i8> + use<'a> {
+        let svm = *self;
+        (0..svm.features.height).filter_map(move |y| svm.row(y)).flat_map(move |row| row.filter(class))
     }
 
     /// The weights for pooled row `y`.

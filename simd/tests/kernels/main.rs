@@ -7,6 +7,7 @@ mod absurd;
 mod bounds;
 mod exact;
 mod inputs;
+mod int8;
 mod sparse;
 mod sums;
 mod tiles;

@@ -34,4 +34,5 @@ pub(crate) use rows::RowEncoder;
 pub use sparse_encoder::{SparseCodes, SparseEncoder};
 pub(crate) use spread::Spread;
 pub use together::Together;
+pub(crate) use written::dimensions;
 pub use written::{Part, Reconstruction, TrainedCode, Written};

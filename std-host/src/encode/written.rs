@@ -81,7 +81,7 @@ pub struct Part<'a> {
 }
 
 /// The dimensions of a sample in a file.
-fn dimensions(shape: Shape, form: Form) -> Vec<usize> {
+pub(crate) fn dimensions(shape: Shape, form: Form) -> Vec<usize> {
     let Shape { channels, height, width } = shape;
     match form {
         Form::Vector => vec![shape.len()],

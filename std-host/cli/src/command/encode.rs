@@ -10,6 +10,8 @@ use wta::encode::{
     FeatureEncoder, Part, Reconstruction, Together, TrainedCode, Written, write_csr, write_npy,
 };
 use wta::error::Interrupted;
+use wta::export::Source;
+use wta::int8::Int8Encoder;
 use wta::preprocess::Samples;
 use wta::recipe::{ApplyTo, Recipe};
 use wta::run::Trained;
@@ -33,6 +35,9 @@ batches of the recipe's size in the order of the samples. With --sparse it is a 
 .npz for scipy.sparse.load_npz, whose columns are map after map. With --reconstruct it is what the network makes of each
 sample from its winners: preprocessed, as the network sees it; in a stack, the features of the layer below.
 
+With --int8 the numbers are those that a device computes with what `wta export --int8` writes: 0 to 255 times a scale. They
+are calibrated on the recipe's training samples.
+
 A convolutional network encodes images of any size, also larger than those it learnt from; whitening then
 is a convolution. A stride of 4 gives every fourth row and column of the last layer's maps.
 
@@ -40,6 +45,7 @@ Examples:
   wta encode --run runs/conv16 --data ~/data --split test --out test.npy
   wta encode --run runs/motions --data ~/motions --split train --code trained --sparse --out winners.npz
   wta encode --run runs/motions --inputs new.npy --reconstruct --out made.npy
+  wta encode --run runs/conv16 --data ~/data --split test --int8 --out test.npy
   wta encode --run runs/natural --inputs photo.jpg --out photo.npy
   wta encode --run runs/natural --inputs ~/photos --size 224 --stride 4 --pool 3/2,whole --out photos.npy"
 )]
@@ -56,7 +62,7 @@ pub(crate) struct Arguments {
     split: Option<SplitName>,
     /// Instead of the recipe's data set: a picture, a folder of pictures, an array (.npy, .npz,
     /// .safetensors), or what else the recipe reads, as tables and recordings.
-    #[arg(long = "inputs", visible_alias = "images", value_name = "PATH", conflicts_with_all = ["data", "split"])]
+    #[arg(long = "inputs", visible_alias = "images", value_name = "PATH", conflicts_with = "split")]
     images: Option<PathBuf>,
     /// First bring pictures to this size, as in 224 or 240x320 (rows x columns): resize to just cover it, and
     /// crop to the centre [default: as they are].
@@ -78,6 +84,9 @@ pub(crate) struct Arguments {
     /// Instead of codes, write what the network makes of each sample from its winners.
     #[arg(long, conflicts_with = "sparse")]
     reconstruct: bool,
+    /// Encode in 8 bits, as a device does; with --inputs, --data is for its calibration.
+    #[arg(long)]
+    int8: bool,
     /// The .npy file to write, with --sparse .npz; `-` is standard output.
     #[arg(long, value_name = "FILE.npy")]
     out: PathBuf,
@@ -127,12 +136,22 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     if of_winners {
         return write(&TrainedCode::new(context.isa, &trained)?, &samples, arguments, context);
     }
+    if arguments.int8 {
+        let training = self::samples(&recipe, data, Split::Train, &bar)?;
+        let source = Source::new(trained, None)?;
+        return write(
+            &Int8Encoder::calibrated(context.isa, &source, &training)?,
+            &samples,
+            arguments,
+            context,
+        );
+    }
     write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments, context)
 }
 
 /// The flags that all processes must have in common.
-fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 7] {
-    let Arguments { split, size, stride, pool, code, sparse, reconstruct, .. } = arguments;
+fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 8] {
+    let Arguments { split, size, stride, pool, code, sparse, reconstruct, int8, .. } = arguments;
     [
         ("--split", split.as_ref().map(name)),
         ("--size", size.clone()),
@@ -141,6 +160,7 @@ fn flags(arguments: &Arguments) -> [(&'static str, Option<String>); 7] {
         ("--code", code.as_ref().map(name)),
         ("--sparse", given(*sparse)),
         ("--reconstruct", given(*reconstruct)),
+        ("--int8", given(*int8)),
     ]
 }
 
@@ -154,6 +174,14 @@ fn check(arguments: &Arguments, of_winners: bool) -> Result<()> {
     let usage = |problem: &str| Err(Error::Usage(problem.to_owned()));
     if arguments.reconstruct && arguments.code == Some(CodeName::Dense) {
         return usage("--reconstruct takes the winners, as in training; leave --code dense out");
+    }
+    if of_winners && arguments.int8 {
+        return usage("--int8 has no winners: lifetime sparsity is for training; leave it out");
+    }
+    if arguments.images.is_some() && arguments.data.is_some() && !arguments.int8 {
+        return usage(
+            "--data is the recipe's data set, and --inputs are other samples; leave one of them out",
+        );
     }
     if of_winners && (arguments.pool.is_some() || arguments.stride.is_some()) {
         return usage(

@@ -4,9 +4,13 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use wta::data::{Inputs, read_inputs};
+use wta::data::{Classes, Inputs, Split, read_inputs};
 use wta::evaluate::Predictor;
+use wta::export::Source;
+use wta::int8::Int8Predictor;
 use wta::preprocess::Samples;
+use wta::recipe::Recipe;
+use wta::run::Run;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -19,8 +23,12 @@ use crate::load::run_of;
 own data: pictures are brought to its size, arrays have its layout, recordings are cut into its windows. A sample's name
 is its file, file[number] in an array or a table, or file@time step in a recording. Results come while inputs are read.
 
+With --int8 the classes and scores are those that a device computes with what `wta export --int8` writes. They are calibrated
+on the recipe's training samples, which --data has.
+
 Examples:
   wta predict --run runs/motions new.npy
+  wta predict --run runs/motions --int8 --data ~/motions new.npy
   wta predict --run runs/photos ~/new-photos --format csv > classes.csv
   wta predict --run runs/machine today.wav --format json | jq .class"
 )]
@@ -32,6 +40,12 @@ pub(crate) struct Arguments {
     /// others).
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    /// Classify in 8 bits, as a device does.
+    #[arg(long)]
+    int8: bool,
+    /// The folder that holds the recipe's training samples, for --int8; not needed for the bundled digits.
+    #[arg(long, value_name = "DIR", requires = "int8")]
+    data: Option<PathBuf>,
     /// A table for people, CSV with all scores, or a JSON object in each line.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -51,14 +65,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let source = run.recipe()?.data.set;
     let known = run.sample()?.map(|sample| sample.shape);
     let mut out = Output { to: BufWriter::new(io::stdout().lock()), format: arguments.format, headed: false };
-    let mut opened: Option<(wta_core::Shape, Predictor)> = None;
+    let mut opened: Option<(wta_core::Shape, Network)> = None;
     for path in &arguments.inputs {
         let shape = known.unwrap_or(wta_core::Shape::vector(1));
         let inputs = read_inputs(path, &source, shape, &bar)?;
         let shape = inputs.dataset.shape();
         let predictor = match opened.take_if(|(of, _)| *of == shape) {
             Some((_, predictor)) => predictor,
-            None => Predictor::open(context.isa, &run, shape).map_err(|error| about(path, error))?,
+            None => open(arguments, context, &run, path, shape)?,
         };
         let done = predict(&predictor, inputs, &mut out);
         opened = Some((shape, predictor));
@@ -74,6 +88,57 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// A network with its classifier.
+enum Network {
+    F32(Box<Predictor>),
+    Int8(Box<Int8Predictor>),
+}
+
+impl Network {
+    fn recipe(&self) -> &Recipe {
+        match self {
+            Self::F32(predictor) => predictor.recipe(),
+            Self::Int8(predictor) => predictor.recipe(),
+        }
+    }
+
+    fn classes(&self) -> &Classes {
+        match self {
+            Self::F32(predictor) => predictor.classes(),
+            Self::Int8(predictor) => predictor.classes(),
+        }
+    }
+
+    fn run(
+        &self,
+        samples: &Samples<'_>,
+        each: impl FnMut(usize, usize, &[f64]) -> wta::Result<()>,
+    ) -> wta::Result<()> {
+        match self {
+            Self::F32(predictor) => predictor.run(samples, each),
+            Self::Int8(predictor) => predictor.run(samples, each),
+        }
+    }
+}
+
+/// The run's network, for samples of this shape.
+fn open(
+    arguments: &Arguments,
+    context: &Context,
+    run: &Run,
+    path: &Path,
+    shape: wta_core::Shape,
+) -> Result<Network> {
+    if !arguments.int8 {
+        let predictor = Predictor::open(context.isa, run, shape).map_err(|error| about(path, error))?;
+        return Ok(Network::F32(Box::new(predictor)));
+    }
+    let source = Source::load(run, Some(shape)).map_err(|error| about(path, error))?;
+    let data = arguments.data.as_deref();
+    let training = crate::load::samples(source.trained.recipe(), data, Split::Train, &context.bar())?;
+    Ok(Network::Int8(Box::new(Int8Predictor::new(context.isa, run, source, &training)?)))
+}
+
 /// An error of samples that do not fit the network names their file.
 fn about(path: &Path, error: wta::Error) -> wta::Error {
     match error {
@@ -82,7 +147,7 @@ fn about(path: &Path, error: wta::Error) -> wta::Error {
     }
 }
 
-fn predict(predictor: &Predictor, inputs: Inputs, out: &mut Output<'_>) -> Result<()> {
+fn predict(predictor: &Network, inputs: Inputs, out: &mut Output<'_>) -> Result<()> {
     let failed = |error| wta::Error::io("write to", "standard output", error);
     let samples = Samples::new(predictor.recipe(), &inputs.dataset)?;
     let names = predictor.classes().names();

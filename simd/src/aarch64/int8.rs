@@ -1,0 +1,214 @@
+//! Dot products of bytes: NEON with `SDOT`, and NEON without.
+
+use core::arch::aarch64::*;
+
+use crate::int8::output::Output;
+use crate::int8::sums::Sums;
+use crate::int8::{OnSums, Operands, convolve};
+
+/// NEON for bytes. A value proves that the processor has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeonBytes {
+    _proof: (),
+}
+
+impl NeonBytes {
+    /// The token: NEON is part of the target.
+    pub fn new() -> Option<Self> {
+        cfg!(target_feature = "neon").then_some(Self { _proof: () })
+    }
+}
+
+impl OnSums for NeonBytes {
+    type Sums = Long;
+
+    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
+        // SAFETY: the caller has checked that all fits; NEON is part of the target.
+        unsafe { convolve::<Long, O, 6, 12>(operands, out) }
+    }
+}
+
+/// NEON with dot products (`SDOT`). A value proves that the processor has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dot {
+    _proof: (),
+}
+
+impl Dot {
+    /// The token, if the processor has the instructions.
+    pub fn new() -> Option<Self> {
+        #[cfg(feature = "std")]
+        let available = std::arch::is_aarch64_feature_detected!("dotprod");
+        #[cfg(not(feature = "std"))]
+        let available = cfg!(target_feature = "dotprod");
+        available.then_some(Self { _proof: () })
+    }
+}
+
+impl OnSums for Dot {
+    type Sums = Dots;
+
+    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
+        #[target_feature(enable = "neon,dotprod")]
+        fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
+            // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
+            unsafe { convolve::<Dots, O, 12, 16>(operands, out) }
+        }
+        // SAFETY: the token proves the instructions.
+        unsafe { run(operands, out) }
+    }
+}
+
+/// Four sums, by products of 16 bits: each in two halves side by side, which are added in the end.
+#[derive(Clone, Copy)]
+pub(crate) struct Long([int32x4_t; 2]);
+
+/// Four sums, by dot products.
+#[derive(Clone, Copy)]
+pub(crate) struct Dots(int32x4_t);
+
+/// The activations of four sums.
+///
+/// # Safety
+///
+/// As for [`Sums`].
+#[inline(always)]
+unsafe fn store_activations(sums: int32x4_t, multipliers: *const i32, to: *mut u8) {
+    // SAFETY: the caller gives four readable and four writable numbers. NEON is part of the target: so for
+    // all below.
+    unsafe {
+        let multipliers = vld1q_s32(multipliers);
+        let low = vmull_s32(vget_low_s32(sums), vget_low_s32(multipliers));
+        let high = vmull_high_s32(sums, multipliers);
+        let rounded = vcombine_s32(vrshrn_n_s64::<32>(low), vrshrn_n_s64::<32>(high));
+        // Saturating twice cuts at 0 and 255.
+        let words = vqmovn_s32(rounded);
+        let bytes = vqmovun_s16(vcombine_s16(words, words));
+        to.cast::<u32>().write_unaligned(vget_lane_u32::<0>(vreinterpret_u32_u8(bytes)));
+    }
+}
+
+/// Four inputs, four times.
+///
+/// # Safety
+///
+/// There are four readable numbers.
+#[inline(always)]
+unsafe fn four_times(from: *const u8) -> int8x16_t {
+    // SAFETY: the caller's.
+    unsafe {
+        let word = from.cast::<u32>().read_unaligned();
+        // 128 lower, in the form of bytes with a sign.
+        vreinterpretq_s8_u32(vdupq_n_u32(word ^ 0x8080_8080))
+    }
+}
+
+// SAFETY: the functions do what the trait says, on 4 sums.
+unsafe impl Sums for Long {
+    const LANES: usize = 4;
+    const OFFSET: i32 = 128;
+    type Weights = int8x16_t;
+    type Inputs = int8x16_t;
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        // SAFETY: the caller gives four readable numbers.
+        unsafe {
+            let (sums, nothing) = (vld1q_s32(from), vdupq_n_s32(0));
+            Self([vzip1q_s32(sums, nothing), vzip2q_s32(sums, nothing)])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i32) -> int8x16_t {
+        // SAFETY: the caller gives four words.
+        unsafe { vld1q_s8(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> int8x16_t {
+        // SAFETY: the caller gives four readable numbers.
+        unsafe { four_times(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(self, weights: int8x16_t, inputs: int8x16_t) -> Self {
+        let Self([low, high]) = self;
+        // A product of two bytes fits in 16 bits; pairs of them are added in 32.
+        // SAFETY: NEON is part of the target.
+        unsafe {
+            Self([
+                vpadalq_s16(low, vmull_s8(vget_low_s8(weights), vget_low_s8(inputs))),
+                vpadalq_s16(high, vmull_high_s8(weights, inputs)),
+            ])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        let Self([low, high]) = self;
+        // SAFETY: the caller gives four writable numbers.
+        unsafe { vst1q_s32(to, vpaddq_s32(low, high)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+        let Self([low, high]) = self;
+        // SAFETY: the caller's.
+        unsafe { store_activations(vpaddq_s32(low, high), multipliers, to) }
+    }
+}
+
+// SAFETY: the functions do what the trait says, on 4 sums.
+unsafe impl Sums for Dots {
+    const LANES: usize = 4;
+    const OFFSET: i32 = 128;
+    type Weights = int8x16_t;
+    type Inputs = int8x16_t;
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        // SAFETY: the caller gives four readable numbers.
+        unsafe { Self(vld1q_s32(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i32) -> int8x16_t {
+        // SAFETY: the caller gives four words.
+        unsafe { vld1q_s8(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> int8x16_t {
+        // SAFETY: the caller gives four readable numbers.
+        unsafe { four_times(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(mut self, weights: int8x16_t, inputs: int8x16_t) -> Self {
+        // The intrinsic is not stable yet.
+        // SAFETY: the instruction is there, as the trait says; it touches its operands alone.
+        unsafe {
+            core::arch::asm!(
+                "sdot {sums:v}.4s, {weights:v}.16b, {inputs:v}.16b",
+                sums = inout(vreg) self.0,
+                weights = in(vreg) weights,
+                inputs = in(vreg) inputs,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        // SAFETY: the caller gives four writable numbers.
+        unsafe { vst1q_s32(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+        // SAFETY: the caller's.
+        unsafe { store_activations(self.0, multipliers, to) }
+    }
+}

@@ -1,0 +1,188 @@
+//! The convolution of bytes: tiles of positions and blocks of filters, whose sums stay in registers.
+//!
+//! As in the convolution of `f32`, no field is copied. A tile walks the rows of its positions' fields in the
+//! map, four numbers at a time; a row's last word may reach up to three numbers beyond it, whose weights
+//! are 0.
+
+use wta_core::{OutputLayout, ReceptiveFields};
+
+use crate::generic::convolve::outputs_fit;
+use crate::int8::output::Output;
+use crate::int8::pack::{BEFORE, TAPS, block_len, prepared_len, row_words};
+use crate::int8::sums::Sums;
+
+/// The most filters of a block.
+pub(crate) const MAX_LANES: usize = 16;
+
+/// What a convolution reads, and where its outputs go.
+pub(crate) struct Operands<'a> {
+    pub(crate) fields: &'a ReceptiveFields,
+    pub(crate) filters: usize,
+    pub(crate) prepared: &'a [i32],
+    pub(crate) map: &'a [u8],
+    pub(crate) layout: OutputLayout,
+}
+
+/// Whether all that [`convolve`] reads and writes, `out` outputs at most, lies inside its slices.
+pub(crate) fn fits(operands: &Operands<'_>, lanes: usize, out: usize) -> bool {
+    let Operands { fields, filters, prepared, map, layout } = *operands;
+    if fields.positions() == 0 || !fields.is_apart() {
+        return false;
+    }
+    // All of this saturates: a description beyond all memory ends beyond every slice.
+    let last_row = fields.rows.saturating_sub(1).saturating_mul(fields.row_stride);
+    let words = row_words(fields).saturating_mul(TAPS);
+    let last = fields.offset(fields.height - 1, fields.width - 1);
+    last.saturating_add(last_row).saturating_add(words) <= map.len()
+        && prepared_len(fields, filters, lanes) <= prepared.len()
+        && outputs_fit(fields, filters, layout, out)
+}
+
+/// The outputs of all positions and filters; `M` is the most positions of a tile of two blocks, `W` of one.
+///
+/// # Safety
+///
+/// [`fits`] must hold, and `S`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn convolve<S: Sums, O: Output, const M: usize, const W: usize>(
+    operands: &Operands<'_>,
+    out: &mut [O],
+) {
+    let blocks = operands.filters.div_ceil(S::LANES);
+    let mut block = 0;
+    while block < blocks {
+        // SAFETY: the blocks exist, as `fits` says.
+        unsafe {
+            if block + 1 < blocks {
+                of_blocks::<S, O, M, 2>(operands, block, out);
+            } else {
+                of_blocks::<S, O, W, 1>(operands, block, out);
+            }
+        }
+        block += 2;
+    }
+}
+
+/// The outputs of `N` blocks at all positions, `M` or fewer at a time.
+///
+/// # Safety
+///
+/// As for [`convolve`]; the blocks exist.
+#[inline(always)]
+unsafe fn of_blocks<S: Sums, O: Output, const M: usize, const N: usize>(
+    operands: &Operands<'_>,
+    block: usize,
+    out: &mut [O],
+) {
+    let positions = operands.fields.positions();
+    let mut position = 0;
+    while position < positions {
+        let left = positions - position;
+        // The last tile moves back over positions that are done already: the same numbers once more are
+        // cheaper than a narrow tile.
+        let start = if left >= M || positions < M { position } else { positions - M };
+        // SAFETY: the tile's positions lie below `positions`.
+        position = start
+            + unsafe {
+                if positions - start >= M {
+                    tile::<S, O, M, N>(operands, block, start, out)
+                } else if left >= 4 {
+                    tile::<S, O, 4, N>(operands, block, start, out)
+                } else if left >= 2 {
+                    tile::<S, O, 2, N>(operands, block, start, out)
+                } else {
+                    tile::<S, O, 1, N>(operands, block, start, out)
+                }
+            };
+    }
+}
+
+/// Computes `M` positions of `N` blocks, and returns `M`.
+///
+/// # Safety
+///
+/// As for [`convolve`]; positions `position..position + M` and the blocks exist.
+#[inline(always)]
+unsafe fn tile<S: Sums, O: Output, const M: usize, const N: usize>(
+    operands: &Operands<'_>,
+    block: usize,
+    position: usize,
+    out: &mut [O],
+) -> usize {
+    let Operands { fields, filters, prepared, map, layout } = *operands;
+    let block_len = block_len(fields, S::LANES);
+    let (mut y, mut x) = (position / fields.width, position % fields.width);
+    let (mut at, mut places) = ([map.as_ptr(); M], [0; M]);
+    for (at, place) in at.iter_mut().zip(&mut places) {
+        // SAFETY: the position exists, and its field lies in the map.
+        *at = unsafe { at.add(fields.offset(y, x)) };
+        *place = layout.at(y, x);
+        x += 1;
+        if x == fields.width {
+            (y, x) = (y + 1, 0);
+        }
+    }
+    // SAFETY: the blocks exist, and the fields lie in the map.
+    unsafe {
+        let start = prepared.as_ptr().add(block * block_len);
+        let mut sums = [[S::load(start); N]; M];
+        add_fields::<S, M, N>(fields, &at, start, block_len, &mut sums);
+        for (sums, place) in sums.iter().zip(places) {
+            for (n, sum) in sums.iter().enumerate() {
+                let first = (block + n) * S::LANES;
+                let multipliers = start.add(n * block_len + S::LANES);
+                let to = out.as_mut_ptr().add(place + first);
+                if filters - first >= S::LANES {
+                    O::store(*sum, multipliers, to);
+                } else {
+                    let mut some = [O::ZERO; MAX_LANES];
+                    O::store(*sum, multipliers, some.as_mut_ptr());
+                    core::ptr::copy_nonoverlapping(some.as_ptr(), to, filters - first);
+                }
+            }
+        }
+    }
+    M
+}
+
+/// The sums of `N` blocks over the fields at `at`. They are of its own until they are complete, so that they
+/// stay in registers; `tile` looks at them one by one, which is done in memory.
+///
+/// # Safety
+///
+/// `N` blocks of `block_len` words begin at `start`, and the fields, with the last words of their rows, are
+/// readable.
+#[inline(always)]
+unsafe fn add_fields<S: Sums, const M: usize, const N: usize>(
+    fields: &ReceptiveFields,
+    at: &[*const u8; M],
+    start: *const i32,
+    block_len: usize,
+    complete: &mut [[S; N]; M],
+) {
+    // SAFETY: a word of each filter follows for each word of a field's rows.
+    unsafe {
+        let mut sums = [[S::load(start); N]; M];
+        for n in 1..N {
+            let biases = S::load(start.add(n * block_len));
+            for row in sums.iter_mut() {
+                row[n] = biases;
+            }
+        }
+        let mut words = start.add(BEFORE * S::LANES);
+        for row in 0..fields.rows {
+            let from = row * fields.row_stride;
+            for word in 0..row_words(fields) {
+                let weights: [S::Weights; N] = core::array::from_fn(|n| S::weights(words.add(n * block_len)));
+                for (sums, at) in sums.iter_mut().zip(at) {
+                    let inputs = S::inputs(at.add(from + word * TAPS));
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = sum.add_products(weights, inputs);
+                    }
+                }
+                words = words.add(S::LANES);
+            }
+        }
+        *complete = sums;
+    }
+}
