@@ -2,9 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use crate::int8::output::Output;
-use crate::int8::sums::Sums;
-use crate::int8::{OnSums, Operands, convolve};
+use crate::generic::int8::{OnSums, Operands, Output, Sums, convolve};
 
 /// NEON for bytes. A value proves that the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +22,7 @@ impl OnSums for NeonBytes {
 
     unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
         // SAFETY: the caller has checked that all fits; NEON is part of the target.
-        unsafe { convolve::<Long, O, 6, 12>(operands, out) }
+        unsafe { convolve::<Long, O, 3, 4, 12>(operands, out) }
     }
 }
 
@@ -52,7 +50,7 @@ impl OnSums for Dot {
         #[target_feature(enable = "neon,dotprod")]
         fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
             // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
-            unsafe { convolve::<Dots, O, 12, 16>(operands, out) }
+            unsafe { convolve::<Dots, O, 6, 4, 16>(operands, out) }
         }
         // SAFETY: the token proves the instructions.
         unsafe { run(operands, out) }

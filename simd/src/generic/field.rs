@@ -41,19 +41,17 @@ unsafe fn dots<V: Vector, const N: usize>(
         for row in 0..fields.rows {
             let offset = row * fields.row_stride;
             let w = filter.as_ptr().add(row * fields.row_len);
-            let mut i = 0;
-            while i + V::LANES <= fields.row_len {
+            let whole = fields.row_len / V::LANES * V::LANES;
+            for i in (0..fields.row_len / V::LANES).map(|vector| vector * V::LANES) {
                 let weights = V::load(w.add(i));
                 for (sum, at) in sums.iter_mut().zip(at) {
                     *sum = V::load(at.add(offset + i)).mul_add(weights, *sum);
                 }
-                i += V::LANES;
             }
-            while i < fields.row_len {
+            for i in whole..fields.row_len {
                 for (tail, at) in tails.iter_mut().zip(at) {
                     *tail += *at.add(offset + i) * *w.add(i);
                 }
-                i += 1;
             }
         }
         let mut dots = [0.0; N];
@@ -108,15 +106,12 @@ pub(crate) unsafe fn axpy<V: Vector>(scale: f32, from: *const f32, to: *mut f32,
     // SAFETY: `i + LANES <= len` for vectors, `i < len` for the rest.
     unsafe {
         let scales = V::splat(scale);
-        let mut i = 0;
-        while i + V::LANES <= len {
+        for i in (0..len / V::LANES).map(|vector| vector * V::LANES) {
             scales.mul_add(V::load(from.add(i)), V::load(to.add(i))).store(to.add(i));
-            i += V::LANES;
         }
-        while i < len {
+        for i in len / V::LANES * V::LANES..len {
             // Fused like the vectors, so that a number does not depend on where its row was cut.
             *to.add(i) = V::fused(scale, *from.add(i), *to.add(i));
-            i += 1;
         }
     }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod convolve;
 pub(crate) mod field;
 pub(crate) mod gradient;
+pub(crate) mod int8;
 pub(crate) mod optimizer;
 pub(crate) mod select;
 pub(crate) mod units;

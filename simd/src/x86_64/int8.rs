@@ -2,9 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use crate::int8::output::Output;
-use crate::int8::sums::Sums;
-use crate::int8::{OnSums, Operands, convolve};
+use crate::generic::int8::{OnSums, Operands, Output, Sums, convolve};
 
 /// A token, and the convolution compiled with its features.
 macro_rules! token {
@@ -36,7 +34,7 @@ macro_rules! token {
                 #[target_feature(enable = $features)]
                 fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
                     // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
-                    unsafe { convolve::<$sums, O, $m, $w>(operands, out) }
+                    unsafe { convolve::<$sums, O, $m, 2, $w>(operands, out) }
                 }
                 // SAFETY: the token proves the instructions.
                 unsafe { run(operands, out) }

@@ -86,14 +86,14 @@ impl Case {
     }
 
     fn prepared(&self, isa: Int8Isa, random: &mut Random) -> Fenced<i32> {
-        let filter = |(index, weights): (usize, &[i8])| Int8Filter {
-            weights: weights.to_vec().into_iter(),
-            bias: self.biases[index],
-            multiplier: self.multipliers[index],
-        };
         let len = isa.prepared_len(&self.fields, self.filters());
         let mut prepared = Fenced::new(&vec![7; len], random);
-        let filters = self.weights.chunks(self.fields.len()).enumerate().map(filter);
+        let filters = self.weights.chunks(self.fields.len()).zip(&self.biases).zip(&self.multipliers);
+        let filters = filters.map(|((weights, bias), multiplier)| Int8Filter {
+            weights: weights.iter().copied(),
+            bias: *bias,
+            multiplier: *multiplier,
+        });
         isa.prepare(&self.fields, filters, &mut prepared);
         prepared.expect_fences();
         prepared

@@ -5,7 +5,7 @@
 //! Samples are preprocessed as on the device, in `f32`, with the bits of scalar kernels.
 //!
 //! ```text
-//! samples -> preprocessed, in steps (i16) -> maps of bytes, layer by layer -> pooled -> next layer of a stack
+//! samples -> preprocessed, in steps (i16) -> maps of bytes, layer by layer -> pooled -> next in the stack
 //!         -> features (bytes x scale) or sums of the classifier (x scale of the class)
 //! ```
 
@@ -19,3 +19,4 @@ mod stage;
 
 pub use encoder::Int8Encoder;
 pub use predictor::Int8Predictor;
+pub(crate) use stage::{Given, Int8Stage, Memory};

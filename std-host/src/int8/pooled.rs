@@ -1,9 +1,13 @@
 //! Maxima of activations in windows of a map.
 
-use wta_core::{Pool, Shape};
+use wta_core::{Pool, Shape, Size};
 
 /// Pools a code: maps of this shape, side by side at each position. `row` is memory.
 pub(super) fn pooled(pool: Pool, maps: Shape, code: &[u8], row: &mut Vec<u8>, features: &mut [u8]) {
+    if (pool.kernel, pool.stride) == (Size::ONE, Size::ONE) {
+        features.copy_from_slice(code);
+        return;
+    }
     let (output, channels) = (pool.output(maps), maps.channels.max(1));
     let row_len = maps.width * channels;
     for (y, to) in features.chunks_exact_mut((output.width * channels).max(1)).enumerate() {

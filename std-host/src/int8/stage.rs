@@ -1,6 +1,6 @@
 //! One network of a stack: from its inputs to its pooled features.
 
-use wta_core::int8::sqrt;
+use wta_core::int8::{Int8Network, sqrt};
 use wta_core::{Model, OutputLayout, PaddedLayout, Pool, Shape, Threshold};
 use wta_simd::int8::Int8Isa;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 const TOGETHER: usize = 24;
 
 /// One network of a stack.
-pub(super) struct Int8Stage {
+pub(crate) struct Int8Stage {
     layers: Vec<Int8Layer>,
     /// The first layer for numbers with a sign. Only samples may have one: features have none.
     signed: Option<Int8Layer>,
@@ -27,13 +27,13 @@ pub(super) struct Int8Stage {
 
 /// What a network is given, sample after sample.
 #[derive(Clone, Copy)]
-pub(super) enum Given<'a> {
+pub(crate) enum Given<'a> {
     Samples(&'a [i16]),
     Features { features: &'a [u8], shape: Shape },
 }
 
 /// The memory that a thread needs for the samples of a stage that are computed together.
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// The map of each layer.
     maps: Vec<Vec<u8>>,
     signed: Vec<u8>,
@@ -48,20 +48,24 @@ impl Int8Stage {
         let Some(network) = model.int8() else {
             return Err(Error::Invalid("the model has no quantised network".to_owned()));
         };
+        let mut stage = Self::of(isa, &network, model.pool())?;
+        if model.is_stacked() {
+            stage.signed = None;
+        }
+        let root = |activation: usize| sqrt(activation as i16) as u8;
+        stage.roots = model.sqrt_features().then(|| std::array::from_fn(root));
+        stage.planar = model.is_planar();
+        Ok(stage)
+    }
+
+    /// A network alone.
+    pub(crate) fn of(isa: Int8Isa, network: &Int8Network<'_>, pool: Pool) -> Result<Self> {
         let layers: Result<Vec<Int8Layer>> =
             network.layers().map(|(layer, filters)| Int8Layer::new(isa, &layer, &filters)).collect();
-        let first = if model.is_stacked() { None } else { network.layers().next() };
-        let signed = first.map(|(layer, filters)| Int8Layer::signed(isa, &layer, &filters));
-        let root = |activation: usize| sqrt(activation as i16) as u8;
-        Ok(Self {
-            layers: layers?,
-            signed: signed.transpose()?,
-            input: model.network().input(),
-            code: model.network().code(),
-            pool: model.pool(),
-            roots: model.sqrt_features().then(|| std::array::from_fn(root)),
-            planar: model.is_planar(),
-        })
+        let signed = network.layers().next();
+        let signed = signed.map(|(layer, filters)| Int8Layer::signed(isa, &layer, &filters)).transpose()?;
+        let (input, code) = (network.network().input(), network.network().code());
+        Ok(Self { layers: layers?, signed, input, code, pool, roots: None, planar: false })
     }
 
     /// The shape of a sample's features.
@@ -75,7 +79,7 @@ impl Int8Stage {
     }
 
     /// The memory that [`Int8Stage::run`] needs.
-    pub(super) fn memory(&self) -> Result<Memory> {
+    pub(crate) fn memory(&self) -> Result<Memory> {
         let together = self.together();
         let maps: Result<Vec<Vec<u8>>> = self.layers.iter().map(|layer| layer.map(together)).collect();
         let mut signed = Vec::new();
@@ -90,7 +94,7 @@ impl Int8Stage {
     }
 
     /// The features of some samples.
-    pub(super) fn run(&self, given: Given<'_>, memory: &mut Memory, features: &mut [u8]) {
+    pub(crate) fn run(&self, given: Given<'_>, memory: &mut Memory, features: &mut [u8]) {
         let (input, len) = (self.input.len().max(1), self.features().len().max(1));
         let together = self.together();
         for (index, features) in features.chunks_mut(together * len).enumerate() {

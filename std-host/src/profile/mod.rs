@@ -7,6 +7,7 @@
 
 pub mod cases;
 pub mod encode;
+mod int8;
 pub mod memory;
 pub mod notation;
 pub mod peak;
@@ -20,6 +21,7 @@ pub mod work;
 use std::time::Instant;
 
 use wta_core::{Encoder, Parameters};
+use wta_simd::int8::Int8Isa;
 
 use crate::error::{Error, Result, Setting};
 use crate::memory::aligned::Aligned;
@@ -53,6 +55,8 @@ pub fn profile(subject: &Subject, settings: Settings, observer: &dyn Observer) -
     let peak_memory_bytes = memory::peak();
     observer.begin("encodings", total);
     let encodings = encodings(subject, &parameters, settings, observer)?;
+    observer.begin("encodings in 8 bits", total);
+    let in_int8 = int8::encodings(subject, &parameters, settings, observer)?;
     observer.end();
     let copy_gb_s = peak::copy_gb_s();
 
@@ -81,6 +85,9 @@ pub fn profile(subject: &Subject, settings: Settings, observer: &dyn Observer) -
         encode_ms,
         encode_ms_min: fastest(&encodings),
         encode_gflops: nominal.encode().operations / encode_ms / 1e6,
+        int8: Int8Isa::of(isa).name(),
+        encode_int8_ms: median(in_int8.clone()),
+        encode_int8_ms_min: fastest(&in_int8),
         peak_gflops,
         copy_gb_s,
         rest_ms: (step_ms - phases.iter().map(|phase| phase.ms).sum::<f64>()).max(0.0),
@@ -239,6 +246,7 @@ mod tests {
         let report = profile(&subject, settings(4), &()).unwrap();
         assert_eq!((report.steps, report.encodings, report.batch), (4, 4, 20));
         assert!(report.step_ms_min > 0.0 && report.step_ms_min <= report.step_ms, "{report:?}");
+        assert!(report.encode_int8_ms_min > 0.0 && report.encode_int8_ms_min <= report.encode_int8_ms);
         assert!(report.encode_ms_min > 0.0 && report.encode_ms_min <= report.encode_ms, "{report:?}");
         let sum: f64 = report.phases.iter().map(|phase| phase.ms).sum();
         assert!(sum > 0.0 && report.rest_ms == (report.step_ms - sum).max(0.0), "{report:?}");

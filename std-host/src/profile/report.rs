@@ -12,6 +12,9 @@ what fits the caches may exceed the copy's speed. Times are medians; those of pa
 summed and divided by the number of threads. `rest` is what no phase accounts for: threads waiting
 for each other, above all.";
 
+/// The row of encodings in 8 bits.
+const IN_8_BITS: &str = "in 8 bits";
+
 /// A whole profile. As JSON, it is one object with these names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -45,6 +48,12 @@ pub struct Report {
     pub encode_ms_min: f64,
     /// All operations of encoding divided by its median time.
     pub encode_gflops: f64,
+    /// How bytes are multiplied.
+    pub int8: &'static str,
+    /// The median time to encode the batch in 8 bits, in milliseconds.
+    pub encode_int8_ms: f64,
+    /// The fastest one.
+    pub encode_int8_ms_min: f64,
     /// The peak of this instruction set on this many threads.
     pub peak_gflops: f64,
     /// The speed of a large copy on all threads, counting bytes read and written.
@@ -102,7 +111,7 @@ impl Report {
         );
 
         let rows = self.phases.iter().map(|phase| phase.name.chars().count());
-        let width = rows.max().unwrap_or(0).max("encode".len());
+        let width = rows.max().unwrap_or(0).max(IN_8_BITS.len());
         text += &format!(
             "{:width$} {:>10} {:>8} {:>9} {:>8} {:>8}\n",
             "phase", "ms", "of step", "GFLOP/s", "GB/s", "of peak"
@@ -132,6 +141,10 @@ impl Report {
                 percent(gflops / self.peak_gflops)
             );
         }
+        text += &format!(
+            "{:width$} {:10.3} {:>8} {:>9} {:>8} {:>8}   fastest {:.3} ms, by {}\n",
+            IN_8_BITS, self.encode_int8_ms, "", "", "", "", self.encode_int8_ms_min, self.int8
+        );
         if let Some(bytes) = self.peak_memory_bytes {
             let megabytes = bytes as f64 / 1e6;
             text += &format!("\npeak memory of the process, in training: {megabytes:.0} MB\n");
@@ -180,6 +193,9 @@ mod tests {
             encode_ms: 2.0,
             encode_ms_min: 1.5,
             encode_gflops: 90.0,
+            int8: "scalar",
+            encode_int8_ms: 1.0,
+            encode_int8_ms_min: 0.5,
             peak_gflops: 200.0,
             copy_gb_s: 20.0,
             phases: vec![phase("compete, layers 1 to 2", 3.0, 250.0), phase("select", 0.5, 0.0)],
@@ -202,10 +218,12 @@ mod tests {
         assert_eq!(words("compete")[4..], ["2", "3.000", "75.0%", "250.0", "12.0", "125.0%"]);
         assert_eq!(words("select"), ["select", "0.500", "12.5%", "12.0"]);
         assert_eq!(words("encode")[1..4], ["2.000", "90.0", "45.0%"]);
+        assert_eq!(words("in 8 bits")[3..], ["1.000", "fastest", "0.500", "ms,", "by", "scalar"]);
         let end = |start: &str, what: &str| line(start).find(what).unwrap() + what.len();
         assert_eq!(end("phase", "of peak"), end("compete", "125.0%"));
         assert_eq!(end("phase", "GFLOP/s"), end("encode", "90.0"));
         assert_eq!(end("phase", " ms"), end("rest", "0.500"));
+        assert_eq!(end("phase", " ms"), end("in 8 bits", "1.000"));
     }
 
     #[test]

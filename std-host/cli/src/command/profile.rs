@@ -52,7 +52,7 @@ fn help() -> String {
         "\
 Measured are the most multiply-adds that each instruction set does, training steps on all threads,
 and encoding the same batch to dense codes (without pooling, and without preparing the filters,
-which is done once for a network).
+which is done once for a network), in f32 and in 8 bits, as `wta encode --int8` does.
 
 {NOTES}
 

@@ -793,3 +793,50 @@ fn a_quantised_network_classifies_on_a_device_as_the_program_says() {
     let both = flash.model();
     assert!(both.parameters().is_some() && both.svm().is_some() && both.int8_svm().is_some());
 }
+
+/// `--int8` of a host: the numbers that a device computes with the file of `export --int8`.
+#[test]
+fn hosts_encode_and_classify_in_8_bits_as_devices_do() {
+    let folder = Folder::new();
+    let (recipe, run) = (folder.write("recipe.toml", CONV), folder.path("run"));
+    let (out, file, samples) =
+        (folder.path("model.wta"), folder.path("features.npy"), folder.path("test.npy"));
+    wta(&["train", &recipe, "--run", &run]).succeeds();
+    let pixels = test_digits(&folder);
+    let count = 40;
+    write_npy(&samples, "|u1", &format!("({count}, 28, 28)"), &pixels[..784 * count]);
+    wta(&["predict", "--run", &run, "--int8", &samples]).fails("no classifier yet");
+    wta(&["eval", "--run", &run]).succeeds();
+    wta(&["export", "--run", &run, "--out", &out, "--int8"]).succeeds();
+    let flash = Flash::read(&out);
+    let model = flash.model();
+    let mut memory = vec![0; Int8Pipeline::<Portable>::memory_len(&model)];
+    let mut device = Int8Pipeline::new(Portable, model, &mut memory).unwrap();
+    let scale = model.int8_feature_scale().unwrap();
+    let (mut features, mut classes) = (Vec::new(), Vec::new());
+    let mut row = vec![0; model.features()];
+    for pixels in pixels.chunks_exact(784).take(count) {
+        device.features(pixels, &mut row).unwrap();
+        features.extend(row.iter().map(|feature| f32::from(*feature) * scale));
+        classes.push(device.classify(pixels).unwrap().to_string());
+    }
+    for isa in [&["--isa", "scalar"][..], &[]] {
+        let isa = [isa, &["--run", &run, "--int8"]].concat();
+        let all = [&["encode", "--split", "test", "--out", &file][..], &isa].concat();
+        wta(&all).succeeds();
+        let numbers = npy(&file);
+        let found = numbers.chunks_exact(model.features()).flat_map(|maps| channels_last(8, maps));
+        assert!(found.take(features.len()).eq(features.iter().copied()));
+        let predicted =
+            wta(&[&["predict", &samples, "--format", "csv"][..], &isa].concat()).succeeds().stdout;
+        let found = predicted.lines().skip(1).map(|line| line.split(',').nth(1).unwrap());
+        assert!(found.eq(classes.iter().map(String::as_str)), "{predicted}");
+    }
+    // New samples, with the folder of those that calibrate: digits need none.
+    let data = folder.path("nowhere");
+    let of_file = ["encode", "--run", &run, "--inputs", &samples, "--out", &file];
+    wta(&[&of_file[..], &["--int8"]].concat()).succeeds();
+    wta(&[&of_file[..], &["--data", &data]].concat()).fails("--data is the recipe's data set");
+    wta(&[&of_file[..], &["--int8", "--code", "trained"]].concat()).fails("--int8 has no winners");
+    wta(&[&of_file[..], &["--int8", "--pool", "2/2,average"]].concat()).fails("no average pooling");
+}

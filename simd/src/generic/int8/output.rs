@@ -1,6 +1,6 @@
 //! What becomes of sums: activations, or the sums as they are.
 
-use crate::int8::sums::Sums;
+use crate::generic::int8::sums::Sums;
 
 /// A number that a convolution writes for each position and filter.
 pub(crate) trait Output: Copy {

@@ -1,19 +1,28 @@
-//! The choice of dot products at run time.
+//! Quantised convolutions on hosts: bytes times weights of 8 bits, by the dot products of the processor.
+//!
+//! Devices compute a network row by row ([`wta_core::int8`]). A host holds whole maps, of bytes, and many
+//! images; [`Int8Isa::convolve`] has the numbers of [`Int8Kernels`](wta_core::int8::Int8Kernels) for all
+//! positions at once, bit for bit. A fully-connected layer is a convolution too: each image is a position.
+//!
+//! | | products of an instruction |
+//! | --- | ---: |
+//! | AVX-512 with VNNI | 64 |
+//! | AVX2 with VNNI | 32 |
+//! | AVX2 | 32 by four |
+//! | NEON with dot products (`SDOT`) | 16 |
+//! | NEON | 8 by two |
 
 use core::fmt;
 
 use wta_core::{OutputLayout, ReceptiveFields};
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-use crate::aarch64::int8::{Dot, NeonBytes};
-use crate::int8::convolve::fits;
-use crate::int8::output::Output;
-use crate::int8::portable::Eight;
-use crate::int8::sums::Sums;
-use crate::int8::{Int8Filter, Operands, convolve, pack};
+pub use crate::aarch64::int8::{Dot, NeonBytes};
+pub use crate::generic::int8::Int8Filter;
+use crate::generic::int8::{Eight, OnSums, Operands, Output, Sums, convolve, fits, prepare, prepared_len};
 use crate::isa::Isa;
 #[cfg(target_arch = "x86_64")]
-use crate::x86_64::int8::{Avx2Bytes, Avx512Vnni, AvxVnni};
+pub use crate::x86_64::int8::{Avx2Bytes, Avx512Vnni, AvxVnni};
 
 /// How this processor multiplies bytes. All have the same results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,23 +83,6 @@ macro_rules! with {
     };
 }
 
-/// The token of an instruction set: a value proves that the processor has it.
-#[cfg_attr(
-    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
-    allow(dead_code)
-)]
-pub(crate) trait OnSums: Copy {
-    /// Its register.
-    type Sums: Sums;
-
-    /// [`convolve`], compiled for the instruction set. The operands fit.
-    ///
-    /// # Safety
-    ///
-    /// [`fits`] must hold.
-    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]);
-}
-
 impl Int8Isa {
     /// The fastest one of this processor.
     pub fn detect() -> Self {
@@ -149,7 +141,7 @@ impl Int8Isa {
     /// Words that so many filters take when they are [prepared](Self::prepare); `usize::MAX` where that is
     /// beyond all memory.
     pub fn prepared_len(self, fields: &ReceptiveFields, filters: usize) -> usize {
-        with!(self, S => pack::prepared_len(fields, filters, <S as Sums>::LANES))
+        with!(self, S => prepared_len(fields, filters, <S as Sums>::LANES))
     }
 
     /// Packs filters for fields of this form, which depends on the instruction set. There is room for as many
@@ -160,15 +152,15 @@ impl Int8Isa {
         filters: impl Iterator<Item = Int8Filter<W>>,
         prepared: &mut [i32],
     ) {
-        with!(self, S => pack::prepare(fields, <S as Sums>::LANES, <S as Sums>::OFFSET, filters, prepared));
+        with!(self, S => prepare(fields, <S as Sums>::LANES, <S as Sums>::OFFSET, filters, prepared));
     }
 
-    /// For each position and filter, the activation that the sum of the bias and of the products of filter and
-    /// field [becomes](wta_core::int8::requantise). Sums wrap around where they leave `i32`.
+    /// For each position and filter, the activation that the sum of the bias and of the products of filter
+    /// and field [becomes](wta_core::int8::requantise). Sums wrap around where they leave `i32`.
     ///
-    /// Rows of fields are read in whole words of four bytes: up to three bytes behind the last field are read,
-    /// too. The filters are [prepared](Self::prepare) for the same instruction set. If slices are too short
-    /// for the description, nothing is written.
+    /// Rows of fields are read in words of four bytes: up to three bytes behind the last field are read, too.
+    /// The filters are [prepared](Self::prepare) for the same instruction set. If slices are too short for
+    /// the description, nothing is written.
     ///
     /// ```
     /// use wta_core::{OutputLayout, PaddedLayout, ReceptiveFields, Shape, Size};
@@ -225,7 +217,7 @@ impl Int8Isa {
         // SAFETY: the operands fit; the tokens prove the instruction sets.
         unsafe {
             match self {
-                Self::Scalar => convolve::<Eight, O, 2, 2>(operands, out),
+                Self::Scalar => convolve::<Eight, O, 2, 2, 2>(operands, out),
                 #[cfg(target_arch = "x86_64")]
                 Self::Avx2(token) => token.run(operands, out),
                 #[cfg(target_arch = "x86_64")]

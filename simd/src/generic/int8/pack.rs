@@ -6,7 +6,16 @@
 
 use wta_core::ReceptiveFields;
 
-use crate::int8::Int8Filter;
+/// A filter of a quantised layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Int8Filter<W> {
+    /// Its weights in their order, row by row of the field. Missing ones are 0.
+    pub weights: W,
+    /// Where its sum starts.
+    pub bias: i32,
+    /// What turns its sum into an activation: see [`requantise`](wta_core::int8::requantise). Not negative.
+    pub multiplier: i32,
+}
 
 /// Taps in a word.
 pub(crate) const TAPS: usize = 4;

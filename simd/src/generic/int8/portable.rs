@@ -2,7 +2,7 @@
 
 use wta_core::int8::requantise;
 
-use crate::int8::sums::Sums;
+use crate::generic::int8::sums::Sums;
 
 /// The sums of eight filters.
 pub(crate) type Eight = [i32; 8];

@@ -7,9 +7,9 @@
 use wta_core::{OutputLayout, ReceptiveFields};
 
 use crate::generic::convolve::outputs_fit;
-use crate::int8::output::Output;
-use crate::int8::pack::{BEFORE, TAPS, block_len, prepared_len, row_words};
-use crate::int8::sums::Sums;
+use crate::generic::int8::output::Output;
+use crate::generic::int8::pack::{BEFORE, TAPS, block_len, prepared_len, row_words};
+use crate::generic::int8::sums::Sums;
 
 /// The most filters of a block.
 pub(crate) const MAX_LANES: usize = 16;
@@ -38,28 +38,46 @@ pub(crate) fn fits(operands: &Operands<'_>, lanes: usize, out: usize) -> bool {
         && outputs_fit(fields, filters, layout, out)
 }
 
-/// The outputs of all positions and filters; `M` is the most positions of a tile of two blocks, `W` of one.
+/// The token of an instruction set: a value proves that the processor has it.
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+    allow(dead_code)
+)]
+pub(crate) trait OnSums: Copy {
+    /// Its register.
+    type Sums: Sums;
+
+    /// [`convolve`], compiled for the instruction set.
+    ///
+    /// # Safety
+    ///
+    /// [`fits`] must hold.
+    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]);
+}
+
+/// The outputs of all positions and filters: `N` blocks and at most `M` positions at a time, and the rest of
+/// the blocks one by one with at most `W` positions.
 ///
 /// # Safety
 ///
 /// [`fits`] must hold, and `S`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn convolve<S: Sums, O: Output, const M: usize, const W: usize>(
+pub(crate) unsafe fn convolve<S: Sums, O: Output, const M: usize, const N: usize, const W: usize>(
     operands: &Operands<'_>,
     out: &mut [O],
 ) {
     let blocks = operands.filters.div_ceil(S::LANES);
     let mut block = 0;
-    while block < blocks {
-        // SAFETY: the blocks exist, as `fits` says.
-        unsafe {
-            if block + 1 < blocks {
-                of_blocks::<S, O, M, 2>(operands, block, out);
-            } else {
-                of_blocks::<S, O, W, 1>(operands, block, out);
-            }
+    // SAFETY: the blocks exist, as `fits` says.
+    unsafe {
+        while block + N <= blocks {
+            of_blocks::<S, O, M, N>(operands, block, out);
+            block += N;
         }
-        block += 2;
+        while block < blocks {
+            of_blocks::<S, O, W, 1>(operands, block, out);
+            block += 1;
+        }
     }
 }
 
