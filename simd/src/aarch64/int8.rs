@@ -22,7 +22,7 @@ impl OnSums for NeonBytes {
 
     unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
         // SAFETY: the caller has checked that all fits; NEON is part of the target.
-        unsafe { convolve::<Long, O, 3, 4, 12>(operands, out) }
+        unsafe { convolve::<Long, O, 6, 2, 12>(operands, out) }
     }
 }
 
