@@ -15,7 +15,7 @@ use wta_core::{
     TrainingConfig, training_len,
 };
 use wta_simd::Isa;
-use wta_simd::int8::{Int8Filter, Int8Isa};
+use wta_simd::int8::{BEHIND, Int8Filter, Int8Isa};
 use wta_simd::sparse::{Entry, Lanes};
 
 /// The unit of most kernels: what the direct algorithm multiplies and adds.
@@ -60,8 +60,9 @@ impl Subject {
             "compete" => 2.0,
             // Both are read, the larger one is written.
             "max" => 4.0,
-            // 16 products of bytes by an instruction; eight by two, which multiply and add.
+            // 16 products of bytes by an instruction, 32, and eight by two, which multiply and add.
             "sdot" => 0.25,
+            "usmmla" => 0.125,
             "smull" => 1.0,
             _ if self.unit == MULTIPLY_ADD => 1.0,
             _ => return None,
@@ -132,6 +133,9 @@ fn subjects() -> Result<Vec<Subject>> {
         Subject::of("screen 64x28x28,64conv5", wide, positions(&wide), screen),
         Subject::of("sdot 64x28x28,64conv5", wide, positions(&wide), |layer, times| {
             bytes("neon-dot", layer, times)
+        }),
+        Subject::of("usmmla 64x28x28,64conv5", wide, positions(&wide), |layer, times| {
+            bytes("neon-i8mm", layer, times)
         }),
         Subject::of("smull 64x28x28,64conv5", wide, positions(&wide), |layer, times| {
             bytes("neon", layer, times)
@@ -252,7 +256,7 @@ fn bytes(isa: &str, layer: Layer, times: u64) -> Result<()> {
     let isa = Int8Isa::all_available().find(|known| known.name() == isa);
     let isa = isa.ok_or(Error::Invalid("this processor does not multiply bytes like this"))?;
     let (fields, maps) = (layer.receptive_fields(), layer.conv.maps);
-    let map: Vec<u8> = (0..layer.padded().len() + 3).map(|index| (index * 37 % 251) as u8).collect();
+    let map: Vec<u8> = (0..layer.padded().len() + BEHIND).map(|index| (index * 37 % 251) as u8).collect();
     let filter = |map: usize| Int8Filter {
         weights: (0..fields.len()).map(move |index| ((index + map) % 255) as u8 as i8),
         bias: 3,

@@ -9,6 +9,7 @@
 //! | AVX-512 with VNNI | 64 |
 //! | AVX2 with VNNI | 32 |
 //! | AVX2 | 32 by four |
+//! | NEON with I8MM (`USMMLA`) | 32 |
 //! | NEON with dot products (`SDOT`) | 16 |
 //! | NEON | 8 by two |
 
@@ -17,12 +18,15 @@ use core::fmt;
 use wta_core::{OutputLayout, ReceptiveFields};
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-pub use crate::aarch64::int8::{Dot, NeonBytes};
+pub use crate::aarch64::int8::{Dot, Matrix, NeonBytes};
 pub use crate::generic::int8::Int8Filter;
-use crate::generic::int8::{Eight, OnSums, Operands, Output, Sums, convolve, fits, prepare, prepared_len};
+use crate::generic::int8::{Eight, OnSums, Operands, Output, Packing, Sums, convolve, fits};
 use crate::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 pub use crate::x86_64::int8::{Avx2Bytes, Avx512Vnni, AvxVnni};
+
+/// The most bytes that are read behind the last field of a map.
+pub const BEHIND: usize = 7;
 
 /// How this processor multiplies bytes. All have the same results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,43 +48,9 @@ pub enum Int8Isa {
     /// NEON with dot products of bytes.
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
     Dot(Dot),
-}
-
-/// Calls a function with the register of the chosen instruction set.
-macro_rules! with {
-    ($isa:expr, $sums:ident => $call:expr) => {
-        match $isa {
-            Int8Isa::Scalar => {
-                type $sums = Eight;
-                $call
-            }
-            #[cfg(target_arch = "x86_64")]
-            Int8Isa::Avx2(_) => {
-                type $sums = <Avx2Bytes as OnSums>::Sums;
-                $call
-            }
-            #[cfg(target_arch = "x86_64")]
-            Int8Isa::AvxVnni(_) => {
-                type $sums = <AvxVnni as OnSums>::Sums;
-                $call
-            }
-            #[cfg(target_arch = "x86_64")]
-            Int8Isa::Avx512Vnni(_) => {
-                type $sums = <Avx512Vnni as OnSums>::Sums;
-                $call
-            }
-            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-            Int8Isa::Neon(_) => {
-                type $sums = <NeonBytes as OnSums>::Sums;
-                $call
-            }
-            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-            Int8Isa::Dot(_) => {
-                type $sums = <Dot as OnSums>::Sums;
-                $call
-            }
-        }
-    };
+    /// NEON with products of matrices of bytes (I8MM).
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    Matrix(Matrix),
 }
 
 impl Int8Isa {
@@ -98,7 +68,7 @@ impl Int8Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni(_) => matches!(isa, Isa::Avx512(_)),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-            Self::Neon(_) | Self::Dot(_) => isa != Isa::Scalar,
+            Self::Neon(_) | Self::Dot(_) | Self::Matrix(_) => isa != Isa::Scalar,
         };
         Self::all_available().filter(fits).last().unwrap_or(Self::Scalar)
     }
@@ -117,6 +87,8 @@ impl Int8Isa {
             NeonBytes::new().map(Self::Neon),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             Dot::new().map(Self::Dot),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Matrix::new().map(Self::Matrix),
         ];
         all.into_iter().flatten()
     }
@@ -135,13 +107,37 @@ impl Int8Isa {
             Self::Neon(_) => "neon",
             #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             Self::Dot(_) => "neon-dot",
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Self::Matrix(_) => "neon-i8mm",
+        }
+    }
+
+    /// How weights lie.
+    fn packing(self) -> Packing {
+        fn of<T: OnSums>(_: T) -> Packing {
+            T::Sums::PACKING
+        }
+        match self {
+            Self::Scalar => Eight::PACKING,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(token) => of(token),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni(token) => of(token),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni(token) => of(token),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Self::Neon(token) => of(token),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Self::Dot(token) => of(token),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Self::Matrix(token) => of(token),
         }
     }
 
     /// Words that so many filters take when they are [prepared](Self::prepare); `usize::MAX` where that is
     /// beyond all memory.
     pub fn prepared_len(self, fields: &ReceptiveFields, filters: usize) -> usize {
-        with!(self, S => prepared_len(fields, filters, <S as Sums>::LANES))
+        self.packing().prepared_len(fields, filters)
     }
 
     /// Packs filters for fields of this form, which depends on the instruction set. There is room for as many
@@ -152,13 +148,14 @@ impl Int8Isa {
         filters: impl Iterator<Item = Int8Filter<W>>,
         prepared: &mut [i32],
     ) {
-        with!(self, S => prepare(fields, <S as Sums>::LANES, <S as Sums>::OFFSET, filters, prepared));
+        self.packing().prepare(fields, filters, prepared);
     }
 
     /// For each position and filter, the activation that the sum of the bias and of the products of filter
     /// and field [becomes](wta_core::int8::requantise). Sums wrap around where they leave `i32`.
     ///
-    /// Rows of fields are read in words of four bytes: up to three bytes behind the last field are read, too.
+    /// Rows of fields are read in units of four or eight bytes: up to [`BEHIND`] bytes behind the last field are
+    /// read, too.
     /// The filters are [prepared](Self::prepare) for the same instruction set. If slices are too short for
     /// the description, nothing is written.
     ///
@@ -175,7 +172,7 @@ impl Int8Isa {
     /// let filter = Int8Filter { weights: [2, -1].into_iter(), bias: 4, multiplier: 1 << 30 };
     /// isa.prepare(&fields, [filter].into_iter(), &mut prepared);
     ///
-    /// let map = [10, 20, 30, 255, 0, 0, 0, 0];
+    /// let map = [10, 20, 30, 255, 0, 0, 0, 0, 0, 0, 0, 0];
     /// let layout = OutputLayout { start: 0, row_stride: 4, step: 1 };
     /// let mut sums = [0; 4];
     /// isa.sums(&fields, 1, &prepared, &map, layout, &mut sums);
@@ -210,8 +207,7 @@ impl Int8Isa {
     }
 
     fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
-        let lanes = with!(self, S => <S as Sums>::LANES);
-        if !fits(operands, lanes, out.len()) {
+        if !fits(operands, self.packing(), out.len()) {
             return;
         }
         // SAFETY: the operands fit; the tokens prove the instruction sets.
@@ -228,6 +224,8 @@ impl Int8Isa {
                 Self::Neon(token) => token.run(operands, out),
                 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
                 Self::Dot(token) => token.run(operands, out),
+                #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+                Self::Matrix(token) => token.run(operands, out),
             }
         }
     }

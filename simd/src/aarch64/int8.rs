@@ -1,8 +1,8 @@
-//! Dot products of bytes: NEON with `SDOT`, and NEON without.
+//! Products of bytes: NEON with matrix products (`USMMLA`), with dot products (`SDOT`), and without.
 
 use core::arch::aarch64::*;
 
-use crate::generic::int8::{OnSums, Operands, Output, Sums, convolve};
+use crate::generic::int8::{OnSums, Operands, Output, Packing, Sums, convolve};
 
 /// NEON for bytes. A value proves that the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,36 +26,52 @@ impl OnSums for NeonBytes {
     }
 }
 
-/// NEON with dot products (`SDOT`). A value proves that the processor has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dot {
-    _proof: (),
-}
-
-impl Dot {
-    /// The token, if the processor has the instructions.
-    pub fn new() -> Option<Self> {
-        #[cfg(feature = "std")]
-        let available = std::arch::is_aarch64_feature_detected!("dotprod");
-        #[cfg(not(feature = "std"))]
-        let available = cfg!(target_feature = "dotprod");
-        available.then_some(Self { _proof: () })
-    }
-}
-
-impl OnSums for Dot {
-    type Sums = Dots;
-
-    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
-        #[target_feature(enable = "neon,dotprod")]
-        fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
-            // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
-            unsafe { convolve::<Dots, O, 6, 4, 16>(operands, out) }
+/// A token, and the convolution compiled with its feature.
+macro_rules! token {
+    ($(#[$doc:meta])* $token:ident, $sums:ty, $m:literal x $n:literal, $w:literal, $feature:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $token {
+            _proof: (),
         }
-        // SAFETY: the token proves the instructions.
-        unsafe { run(operands, out) }
-    }
+
+        impl $token {
+            /// The token, if the processor has the instructions.
+            pub fn new() -> Option<Self> {
+                #[cfg(feature = "std")]
+                let available = std::arch::is_aarch64_feature_detected!($feature);
+                #[cfg(not(feature = "std"))]
+                let available = cfg!(target_feature = $feature);
+                available.then_some(Self { _proof: () })
+            }
+        }
+
+        impl OnSums for $token {
+            type Sums = $sums;
+
+            unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
+                #[target_feature(enable = "neon")]
+                #[target_feature(enable = $feature)]
+                fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
+                    // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
+                    unsafe { convolve::<$sums, O, $m, $n, $w>(operands, out) }
+                }
+                // SAFETY: the token proves the instructions.
+                unsafe { run(operands, out) }
+            }
+        }
+    };
 }
+
+// 24 registers of sums and 16, 20 and 16: with weights and inputs they fill the registers.
+token!(
+    /// NEON with dot products (`SDOT`). A value proves that the processor has them.
+    Dot, Dots, 6 x 4, 16, "dotprod"
+);
+token!(
+    /// NEON with matrix products (`USMMLA`). A value proves that the processor has them.
+    Matrix, Squares, 10 x 2, 16, "i8mm"
+);
 
 /// Four sums, by products of 16 bits: each in two halves side by side, which are added in the end.
 #[derive(Clone, Copy)]
@@ -64,6 +80,11 @@ pub(crate) struct Long([int32x4_t; 2]);
 /// Four sums, by dot products.
 #[derive(Clone, Copy)]
 pub(crate) struct Dots(int32x4_t);
+
+/// Four sums at two positions, by matrix products: two filters at the one position and at the other, and
+/// the next two.
+#[derive(Clone, Copy)]
+pub(crate) struct Squares([int32x4_t; 2]);
 
 /// The activations of four sums.
 ///
@@ -103,8 +124,9 @@ unsafe fn four_times(from: *const u8) -> int8x16_t {
 
 // SAFETY: the functions do what the trait says, on 4 sums.
 unsafe impl Sums for Long {
-    const LANES: usize = 4;
-    const OFFSET: i32 = 128;
+    // Bytes on both sides have a sign.
+    const PACKING: Packing = Packing { lanes: 4, taps: 4, offset: 128 };
+    const POSITIONS: usize = 1;
     type Weights = int8x16_t;
     type Inputs = int8x16_t;
 
@@ -124,7 +146,7 @@ unsafe impl Sums for Long {
     }
 
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> int8x16_t {
+    unsafe fn inputs(from: *const u8, _: *const u8) -> int8x16_t {
         // SAFETY: the caller gives four readable numbers.
         unsafe { four_times(from) }
     }
@@ -143,14 +165,14 @@ unsafe impl Sums for Long {
     }
 
     #[inline(always)]
-    unsafe fn store(self, to: *mut i32) {
+    unsafe fn store(self, _: usize, to: *mut i32) {
         let Self([low, high]) = self;
         // SAFETY: the caller gives four writable numbers.
         unsafe { vst1q_s32(to, vpaddq_s32(low, high)) }
     }
 
     #[inline(always)]
-    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+    unsafe fn store_activations(self, _: usize, multipliers: *const i32, to: *mut u8) {
         let Self([low, high]) = self;
         // SAFETY: the caller's.
         unsafe { store_activations(vpaddq_s32(low, high), multipliers, to) }
@@ -159,8 +181,9 @@ unsafe impl Sums for Long {
 
 // SAFETY: the functions do what the trait says, on 4 sums.
 unsafe impl Sums for Dots {
-    const LANES: usize = 4;
-    const OFFSET: i32 = 128;
+    // Bytes on both sides have a sign.
+    const PACKING: Packing = Packing { lanes: 4, taps: 4, offset: 128 };
+    const POSITIONS: usize = 1;
     type Weights = int8x16_t;
     type Inputs = int8x16_t;
 
@@ -177,7 +200,7 @@ unsafe impl Sums for Dots {
     }
 
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> int8x16_t {
+    unsafe fn inputs(from: *const u8, _: *const u8) -> int8x16_t {
         // SAFETY: the caller gives four readable numbers.
         unsafe { four_times(from) }
     }
@@ -199,14 +222,95 @@ unsafe impl Sums for Dots {
     }
 
     #[inline(always)]
-    unsafe fn store(self, to: *mut i32) {
+    unsafe fn store(self, _: usize, to: *mut i32) {
         // SAFETY: the caller gives four writable numbers.
         unsafe { vst1q_s32(to, self.0) }
     }
 
     #[inline(always)]
-    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+    unsafe fn store_activations(self, _: usize, multipliers: *const i32, to: *mut u8) {
         // SAFETY: the caller's.
         unsafe { store_activations(self.0, multipliers, to) }
+    }
+}
+
+impl Squares {
+    /// The sums of a position.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sums`].
+    #[inline(always)]
+    unsafe fn at(self, position: usize) -> int32x4_t {
+        let Self([low, high]) = self;
+        // SAFETY: NEON is part of the target.
+        unsafe {
+            match position {
+                0 => vcombine_s32(vget_low_s32(low), vget_low_s32(high)),
+                _ => vcombine_s32(vget_high_s32(low), vget_high_s32(high)),
+            }
+        }
+    }
+}
+
+// SAFETY: the functions do what the trait says, on 4 sums at two positions.
+unsafe impl Sums for Squares {
+    const PACKING: Packing = Packing { lanes: 4, taps: 8, offset: 0 };
+    const POSITIONS: usize = 2;
+    /// Eight weights of two filters each.
+    type Weights = [int8x16_t; 2];
+    /// Eight inputs of two positions.
+    type Inputs = uint8x16_t;
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        // SAFETY: the caller gives four readable numbers.
+        unsafe {
+            let sums = vld1q_s32(from);
+            let (low, high) = (vget_low_s32(sums), vget_high_s32(sums));
+            Self([vcombine_s32(low, low), vcombine_s32(high, high)])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i32) -> [int8x16_t; 2] {
+        // SAFETY: the caller gives four units of two words.
+        unsafe { [vld1q_s8(from.cast()), vld1q_s8(from.add(4).cast())] }
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8, second: *const u8) -> uint8x16_t {
+        // SAFETY: the caller gives eight readable numbers of each.
+        unsafe { vcombine_u8(vld1_u8(from), vld1_u8(second)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(mut self, weights: [int8x16_t; 2], inputs: uint8x16_t) -> Self {
+        for (sums, weights) in self.0.iter_mut().zip(weights) {
+            // The intrinsic is not stable yet.
+            // SAFETY: the instruction is there, as the trait says; it touches its operands alone.
+            unsafe {
+                core::arch::asm!(
+                    "usmmla {sums:v}.4s, {inputs:v}.16b, {weights:v}.16b",
+                    sums = inout(vreg) *sums,
+                    inputs = in(vreg) inputs,
+                    weights = in(vreg) weights,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, position: usize, to: *mut i32) {
+        // SAFETY: the caller gives four writable numbers.
+        unsafe { vst1q_s32(to, self.at(position)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_activations(self, position: usize, multipliers: *const i32, to: *mut u8) {
+        // SAFETY: the caller's.
+        unsafe { store_activations(self.at(position), multipliers, to) }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use crate::generic::int8::{OnSums, Operands, Output, Sums, convolve};
+use crate::generic::int8::{OnSums, Operands, Output, Packing, Sums, convolve};
 
 /// A token, and the convolution compiled with its features.
 macro_rules! token {
@@ -63,8 +63,8 @@ pub(crate) struct Wide(__m512i);
 
 // SAFETY: the intrinsics do what the trait says, on 16 sums; unaligned forms are used for memory.
 unsafe impl Sums for Wide {
-    const LANES: usize = 16;
-    const OFFSET: i32 = 0;
+    const PACKING: Packing = Packing { lanes: 16, taps: 4, offset: 0 };
+    const POSITIONS: usize = 1;
     type Weights = __m512i;
     type Inputs = __m512i;
 
@@ -81,7 +81,7 @@ unsafe impl Sums for Wide {
     }
 
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> __m512i {
+    unsafe fn inputs(from: *const u8, _: *const u8) -> __m512i {
         // SAFETY: as above.
         unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
@@ -93,13 +93,13 @@ unsafe impl Sums for Wide {
     }
 
     #[inline(always)]
-    unsafe fn store(self, to: *mut i32) {
+    unsafe fn store(self, _: usize, to: *mut i32) {
         // SAFETY: as above.
         unsafe { _mm512_storeu_si512(to.cast(), self.0) }
     }
 
     #[inline(always)]
-    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+    unsafe fn store_activations(self, _: usize, multipliers: *const i32, to: *mut u8) {
         // SAFETY: as above.
         unsafe {
             let multipliers = _mm512_loadu_si512(multipliers.cast());
@@ -133,13 +133,13 @@ macro_rules! eight_sums {
         }
 
         #[inline(always)]
-        unsafe fn store(self, to: *mut i32) {
+        unsafe fn store(self, _: usize, to: *mut i32) {
             // SAFETY: as above.
             unsafe { _mm256_storeu_si256(to.cast(), self.0) }
         }
 
         #[inline(always)]
-        unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+        unsafe fn store_activations(self, _: usize, multipliers: *const i32, to: *mut u8) {
             // SAFETY: as above.
             unsafe {
                 let multipliers = _mm256_loadu_si256(multipliers.cast());
@@ -160,8 +160,8 @@ macro_rules! eight_sums {
 
 // SAFETY: the intrinsics do what the trait says, on 8 sums; unaligned forms are used for memory.
 unsafe impl Sums for Half {
-    const LANES: usize = 8;
-    const OFFSET: i32 = 0;
+    const PACKING: Packing = Packing { lanes: 8, taps: 4, offset: 0 };
+    const POSITIONS: usize = 1;
     type Weights = __m256i;
     type Inputs = __m256i;
 
@@ -174,7 +174,7 @@ unsafe impl Sums for Half {
     }
 
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> __m256i {
+    unsafe fn inputs(from: *const u8, _: *const u8) -> __m256i {
         // SAFETY: as above.
         unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
@@ -188,8 +188,8 @@ unsafe impl Sums for Half {
 
 // SAFETY: the intrinsics do what the trait says, on 8 sums; unaligned forms are used for memory.
 unsafe impl Sums for Pairs {
-    const LANES: usize = 8;
-    const OFFSET: i32 = 0;
+    const PACKING: Packing = Packing { lanes: 8, taps: 4, offset: 0 };
+    const POSITIONS: usize = 1;
     /// Weights 0 and 2 of a word in 16 bits each, and weights 1 and 3.
     type Weights = [__m256i; 2];
     /// Inputs likewise.
@@ -207,7 +207,7 @@ unsafe impl Sums for Pairs {
     }
 
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> [__m256i; 2] {
+    unsafe fn inputs(from: *const u8, _: *const u8) -> [__m256i; 2] {
         // SAFETY: as above.
         unsafe {
             let word = from.cast::<u32>().read_unaligned();

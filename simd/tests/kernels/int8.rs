@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use wta_core::int8::requantise;
 use wta_core::{OutputLayout, PaddedLayout, Random, ReceptiveFields, Shape, Size};
 use wta_simd::Isa;
-use wta_simd::int8::{Int8Filter, Int8Isa};
+use wta_simd::int8::{BEHIND, Int8Filter, Int8Isa};
 
 use crate::cases;
 use crate::inputs::{Canary, Fenced};
@@ -43,7 +43,7 @@ fn case(padded: PaddedLayout, stride: Size, filters: usize, extreme: bool, seed:
         (true, false) => 127,
         _ => integer(random, -128, 127) as i8,
     };
-    let map = (0..padded.len() + 3).map(|_| byte(random)).collect();
+    let map = (0..padded.len() + BEHIND).map(|_| byte(random)).collect();
     let weights = (0..filters * fields.len()).map(|_| weight(random)).collect();
     let biases = (0..filters).map(|_| integer(random, -20_000, 30_000)).collect();
     let factor = 255.0 / (20_000.0 * (fields.len() as f64).sqrt());
@@ -162,7 +162,7 @@ proptest! {
             let (mut prepared, mut out) = (&prepared[..], case.out);
             match cut {
                 0 => prepared = &prepared[1..],
-                // The last word of the last row needs three bytes behind the map.
+                // The last unit of the last row needs three bytes behind the map, or seven.
                 1 => case.map.truncate(padded.len() + 2),
                 2 => out -= 1,
                 _ => case.fields.width = usize::MAX / 2,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use wta_core::{Model, Shape};
 use wta_simd::Isa;
-use wta_simd::int8::Int8Isa;
+use wta_simd::int8::{BEHIND, Int8Isa};
 
 use super::inputs::{self, Inputs};
 use super::scores::Int8Scores;
@@ -27,9 +27,6 @@ const NUMBERS: usize = 1 << 25;
 
 /// Samples that a task encodes.
 const BLOCK: usize = 24;
-
-/// Bytes behind the features of a group, which a classifier reads.
-const BEHIND: usize = 3;
 
 /// An encoder in 8 bits for whole data sets.
 pub struct Int8Encoder {

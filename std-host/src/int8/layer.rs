@@ -2,13 +2,10 @@
 
 use wta_core::int8::Int8Filters;
 use wta_core::{Layer, OutputLayout, PaddedLayout, ReceptiveFields, Shape};
-use wta_simd::int8::{Int8Filter, Int8Isa};
+use wta_simd::int8::{BEHIND, Int8Filter, Int8Isa};
 
 use crate::error::Result;
 use crate::memory::reserve::zeros;
-
-/// What is read behind a map: a row of a field is read in whole words of four bytes.
-const BEHIND: usize = 3;
 
 /// One quantised layer.
 pub(super) struct Int8Layer {

@@ -1,14 +1,13 @@
 //! The convolution of bytes: tiles of positions and blocks of filters, whose sums stay in registers.
 //!
 //! As in the convolution of `f32`, no field is copied. A tile walks the rows of its positions' fields in the
-//! map, four numbers at a time; a row's last word may reach up to three numbers beyond it, whose weights
-//! are 0.
+//! map, a unit of numbers at a time; a row's last unit may reach beyond it, where weights are 0.
 
 use wta_core::{OutputLayout, ReceptiveFields};
 
 use crate::generic::convolve::outputs_fit;
 use crate::generic::int8::output::Output;
-use crate::generic::int8::pack::{BEFORE, TAPS, block_len, prepared_len, row_words};
+use crate::generic::int8::pack::{BEFORE, Packing};
 use crate::generic::int8::sums::Sums;
 
 /// The most filters of a block.
@@ -24,17 +23,17 @@ pub(crate) struct Operands<'a> {
 }
 
 /// Whether all that [`convolve`] reads and writes, `out` outputs at most, lies inside its slices.
-pub(crate) fn fits(operands: &Operands<'_>, lanes: usize, out: usize) -> bool {
+pub(crate) fn fits(operands: &Operands<'_>, packing: Packing, out: usize) -> bool {
     let Operands { fields, filters, prepared, map, layout } = *operands;
     if fields.positions() == 0 || !fields.is_apart() {
         return false;
     }
     // All of this saturates: a description beyond all memory ends beyond every slice.
     let last_row = fields.rows.saturating_sub(1).saturating_mul(fields.row_stride);
-    let words = row_words(fields).saturating_mul(TAPS);
+    let units = packing.row_units(fields).saturating_mul(packing.taps);
     let last = fields.offset(fields.height - 1, fields.width - 1);
-    last.saturating_add(last_row).saturating_add(words) <= map.len()
-        && prepared_len(fields, filters, lanes) <= prepared.len()
+    last.saturating_add(last_row).saturating_add(units) <= map.len()
+        && packing.prepared_len(fields, filters) <= prepared.len()
         && outputs_fit(fields, filters, layout, out)
 }
 
@@ -66,7 +65,7 @@ pub(crate) unsafe fn convolve<S: Sums, O: Output, const M: usize, const N: usize
     operands: &Operands<'_>,
     out: &mut [O],
 ) {
-    let blocks = operands.filters.div_ceil(S::LANES);
+    let blocks = operands.filters.div_ceil(S::PACKING.lanes);
     let mut block = 0;
     // SAFETY: the blocks exist, as `fits` says.
     unsafe {
@@ -128,7 +127,7 @@ unsafe fn tile<S: Sums, O: Output, const M: usize, const N: usize>(
     out: &mut [O],
 ) -> usize {
     let Operands { fields, filters, prepared, map, layout } = *operands;
-    let block_len = block_len(fields, S::LANES);
+    let (lanes, block_len) = (S::PACKING.lanes, S::PACKING.block_len(fields));
     let (mut y, mut x) = (position / fields.width, position % fields.width);
     let (mut at, mut places) = ([map.as_ptr(); M], [0; M]);
     for (at, place) in at.iter_mut().zip(&mut places) {
@@ -145,16 +144,16 @@ unsafe fn tile<S: Sums, O: Output, const M: usize, const N: usize>(
         let start = prepared.as_ptr().add(block * block_len);
         let mut sums = [[S::load(start); N]; M];
         add_fields::<S, M, N>(fields, &at, start, block_len, &mut sums);
-        for (sums, place) in sums.iter().zip(places) {
-            for (n, sum) in sums.iter().enumerate() {
-                let first = (block + n) * S::LANES;
-                let multipliers = start.add(n * block_len + S::LANES);
+        for (m, place) in places.into_iter().enumerate() {
+            for (n, sum) in sums[m / S::POSITIONS].iter().enumerate() {
+                let first = (block + n) * lanes;
+                let multipliers = start.add(n * block_len + lanes);
                 let to = out.as_mut_ptr().add(place + first);
-                if filters - first >= S::LANES {
-                    O::store(*sum, multipliers, to);
+                if filters - first >= lanes {
+                    O::store(*sum, m % S::POSITIONS, multipliers, to);
                 } else {
                     let mut some = [O::ZERO; MAX_LANES];
-                    O::store(*sum, multipliers, some.as_mut_ptr());
+                    O::store(*sum, m % S::POSITIONS, multipliers, some.as_mut_ptr());
                     core::ptr::copy_nonoverlapping(some.as_ptr(), to, filters - first);
                 }
             }
@@ -163,12 +162,13 @@ unsafe fn tile<S: Sums, O: Output, const M: usize, const N: usize>(
     M
 }
 
-/// The sums of `N` blocks over the fields at `at`. They are of its own until they are complete, so that they
-/// stay in registers; `tile` looks at them one by one, which is done in memory.
+/// The sums of `N` blocks over the fields at `at`: the first of them where a register has two positions. They
+/// are of its own until they are complete, so that they stay in registers; `tile` looks at them one by one,
+/// which is done in memory.
 ///
 /// # Safety
 ///
-/// `N` blocks of `block_len` words begin at `start`, and the fields, with the last words of their rows, are
+/// `N` blocks of `block_len` words begin at `start`, and the fields, with the last units of their rows, are
 /// readable.
 #[inline(always)]
 unsafe fn add_fields<S: Sums, const M: usize, const N: usize>(
@@ -178,7 +178,8 @@ unsafe fn add_fields<S: Sums, const M: usize, const N: usize>(
     block_len: usize,
     complete: &mut [[S; N]; M],
 ) {
-    // SAFETY: a word of each filter follows for each word of a field's rows.
+    let Packing { lanes, taps, .. } = S::PACKING;
+    // SAFETY: a unit of each filter follows for each unit of a field's rows.
     unsafe {
         let mut sums = [[S::load(start); N]; M];
         for n in 1..N {
@@ -187,18 +188,21 @@ unsafe fn add_fields<S: Sums, const M: usize, const N: usize>(
                 row[n] = biases;
             }
         }
-        let mut words = start.add(BEFORE * S::LANES);
+        let mut units = start.add(BEFORE * lanes);
         for row in 0..fields.rows {
             let from = row * fields.row_stride;
-            for word in 0..row_words(fields) {
-                let weights: [S::Weights; N] = core::array::from_fn(|n| S::weights(words.add(n * block_len)));
-                for (sums, at) in sums.iter_mut().zip(at) {
-                    let inputs = S::inputs(at.add(from + word * TAPS));
+            for unit in 0..S::PACKING.row_units(fields) {
+                let weights: [S::Weights; N] = core::array::from_fn(|n| S::weights(units.add(n * block_len)));
+                let from = from + unit * taps;
+                for (group, sums) in sums.iter_mut().take(M.div_ceil(S::POSITIONS)).enumerate() {
+                    let (first, last) = (group * S::POSITIONS, group * S::POSITIONS + S::POSITIONS - 1);
+                    let second = at[if last < M { last } else { first }];
+                    let inputs = S::inputs(at[first].add(from), second.add(from));
                     for (sum, weights) in sums.iter_mut().zip(weights) {
                         *sum = sum.add_products(weights, inputs);
                     }
                 }
-                words = words.add(S::LANES);
+                units = units.add(lanes * taps / 4);
             }
         }
         *complete = sums;

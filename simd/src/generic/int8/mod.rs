@@ -11,6 +11,6 @@ mod sums;
 pub(crate) use convolve::{OnSums, Operands, convolve, fits};
 pub(crate) use output::Output;
 pub use pack::Int8Filter;
-pub(crate) use pack::{prepare, prepared_len};
+pub(crate) use pack::Packing;
 pub(crate) use portable::Eight;
 pub(crate) use sums::Sums;

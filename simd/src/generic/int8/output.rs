@@ -6,12 +6,12 @@ use crate::generic::int8::sums::Sums;
 pub(crate) trait Output: Copy {
     const ZERO: Self;
 
-    /// Writes a register of sums.
+    /// Writes a position's sums of a register.
     ///
     /// # Safety
     ///
     /// As for [`Sums`].
-    unsafe fn store<S: Sums>(sums: S, multipliers: *const i32, to: *mut Self);
+    unsafe fn store<S: Sums>(sums: S, position: usize, multipliers: *const i32, to: *mut Self);
 }
 
 /// An activation.
@@ -19,9 +19,9 @@ impl Output for u8 {
     const ZERO: Self = 0;
 
     #[inline(always)]
-    unsafe fn store<S: Sums>(sums: S, multipliers: *const i32, to: *mut Self) {
+    unsafe fn store<S: Sums>(sums: S, position: usize, multipliers: *const i32, to: *mut Self) {
         // SAFETY: the caller's.
-        unsafe { sums.store_activations(multipliers, to) }
+        unsafe { sums.store_activations(position, multipliers, to) }
     }
 }
 
@@ -30,8 +30,8 @@ impl Output for i32 {
     const ZERO: Self = 0;
 
     #[inline(always)]
-    unsafe fn store<S: Sums>(sums: S, _: *const i32, to: *mut Self) {
+    unsafe fn store<S: Sums>(sums: S, position: usize, _: *const i32, to: *mut Self) {
         // SAFETY: the caller's.
-        unsafe { sums.store(to) }
+        unsafe { sums.store(position, to) }
     }
 }

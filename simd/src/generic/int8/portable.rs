@@ -2,6 +2,7 @@
 
 use wta_core::int8::requantise;
 
+use crate::generic::int8::pack::Packing;
 use crate::generic::int8::sums::Sums;
 
 /// The sums of eight filters.
@@ -9,8 +10,8 @@ pub(crate) type Eight = [i32; 8];
 
 // SAFETY: the functions do what the trait says, on eight sums.
 unsafe impl Sums for Eight {
-    const LANES: usize = 8;
-    const OFFSET: i32 = 0;
+    const PACKING: Packing = Packing { lanes: 8, taps: 4, offset: 0 };
+    const POSITIONS: usize = 1;
     type Weights = [[i8; 4]; 8];
     type Inputs = [u8; 4];
 
@@ -27,7 +28,7 @@ unsafe impl Sums for Eight {
     }
 
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+    unsafe fn inputs(from: *const u8, _: *const u8) -> Self::Inputs {
         // SAFETY: the caller gives four readable numbers.
         unsafe { from.cast::<Self::Inputs>().read_unaligned() }
     }
@@ -42,13 +43,13 @@ unsafe impl Sums for Eight {
     }
 
     #[inline(always)]
-    unsafe fn store(self, to: *mut i32) {
+    unsafe fn store(self, _: usize, to: *mut i32) {
         // SAFETY: the caller gives eight writable numbers.
         unsafe { to.cast::<Self>().write_unaligned(self) }
     }
 
     #[inline(always)]
-    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8) {
+    unsafe fn store_activations(self, _: usize, multipliers: *const i32, to: *mut u8) {
         // SAFETY: the caller gives eight readable and eight writable numbers.
         unsafe {
             let multipliers = Self::load(multipliers);

@@ -1,44 +1,46 @@
 //! A register of sums of 32 bits, and what an instruction set does with it.
 
-/// Sums of several filters at one position.
+use crate::generic::int8::pack::Packing;
+
+/// Sums of several filters, at one position or at two.
 ///
 /// # Safety
 ///
 /// An implementation does what its functions say. Whoever calls one has the instruction set enabled, and
 /// gives memory for all that is read and written.
 pub(crate) unsafe trait Sums: Copy {
-    /// Filters whose sums are side by side.
-    const LANES: usize;
+    /// Filters, and how their weights lie.
+    const PACKING: Packing;
 
-    /// What is taken off an input before it is multiplied: 128 where inputs have to have a sign.
-    const OFFSET: i32;
+    /// Positions whose sums it has.
+    const POSITIONS: usize;
 
-    /// Four weights of each filter.
+    /// A unit of each filter.
     type Weights: Copy;
 
-    /// Four inputs of a position.
+    /// As many inputs of each position as a unit has taps.
     type Inputs: Copy;
 
-    /// Reads sums.
+    /// Reads sums: the same for all positions.
     ///
     /// # Safety
     ///
     /// The trait's; so for all below.
     unsafe fn load(from: *const i32) -> Self;
 
-    /// Reads four weights of each filter.
+    /// Reads a unit of each filter.
     unsafe fn weights(from: *const i32) -> Self::Weights;
 
-    /// Reads four inputs.
-    unsafe fn inputs(from: *const u8) -> Self::Inputs;
+    /// Reads inputs of a position, and of a second one where there are two.
+    unsafe fn inputs(from: *const u8, second: *const u8) -> Self::Inputs;
 
-    /// Adds four products to each sum, which wraps around.
+    /// Adds the products of a unit to each sum, which wraps around.
     unsafe fn add_products(self, weights: Self::Weights, inputs: Self::Inputs) -> Self;
 
-    /// Writes the sums as they are.
-    unsafe fn store(self, to: *mut i32);
+    /// Writes the sums of a position as they are.
+    unsafe fn store(self, position: usize, to: *mut i32);
 
-    /// Writes the activation of each sum: see [`requantise`](wta_core::int8::requantise). Multipliers are not
-    /// negative.
-    unsafe fn store_activations(self, multipliers: *const i32, to: *mut u8);
+    /// Writes the activation of each sum of a position: see [`requantise`](wta_core::int8::requantise).
+    /// Multipliers are not negative.
+    unsafe fn store_activations(self, position: usize, multipliers: *const i32, to: *mut u8);
 }
