@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests report by panicking")]
 
 use wta::encode::FeatureEncoder;
-use wta::export::quantize::{Quantized, compare};
+use wta::export::quantize::Quantized;
 use wta::export::{self, ModelFile, Source};
-use wta::int8::Int8Encoder;
+use wta::int8::{Int8Encoder, compare};
 use wta::preprocess::Samples;
 use wta::recipe::{Per, PreprocessRecipe, RecipeBuilder, ThresholdRecipe};
 use wta::{Dataset, Recipe, Shape, Trained};

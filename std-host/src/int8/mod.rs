@@ -9,6 +9,7 @@
 //!         -> features (bytes x scale) or sums of the classifier (x scale of the class)
 //! ```
 
+mod compare;
 mod encoder;
 mod inputs;
 mod layer;
@@ -17,6 +18,7 @@ mod predictor;
 mod scores;
 mod stage;
 
+pub use compare::{Comparison, compare};
 pub use encoder::Int8Encoder;
 pub use predictor::Int8Predictor;
 pub(crate) use stage::{Given, Int8Stage, Memory};

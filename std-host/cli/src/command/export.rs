@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use clap::Args;
 use wta::data::Split;
-use wta::export::quantize::{Comparison, Quantized, compare};
+use wta::export::quantize::Quantized;
 use wta::export::{self, Name, Options, SaeLens, Source, onnx};
+use wta::int8::{Comparison, compare};
 use wta::run::model::shape_of;
 use wta_core::Shape;
 

@@ -1,18 +1,13 @@
 //! The cost of quantisation: a set of images is classified with both networks.
 
-use rayon::prelude::*;
-use wta_core::Int8Pipeline;
-use wta_core::int8::Portable;
 use wta_simd::Isa;
 
+use super::encoder::Int8Encoder;
 use crate::encode::FeatureEncoder;
 use crate::error::{Error, Result};
-use crate::export::format::ModelFile;
-use crate::export::source::Source;
+use crate::export::{ModelFile, Source};
 use crate::preprocess::Samples;
-
-/// The number of images that a task classifies.
-const BLOCK: usize = 64;
+use crate::svm;
 
 /// The labels that the network in `f32` and the quantised one give to a set of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +22,8 @@ pub struct Comparison {
     pub int8_errors: usize,
 }
 
-/// Classifies all images with both networks, on all threads: with the quantised one of `file` by the code
-/// that a device runs.
+/// Classifies all images with both networks, on all threads: with the quantised one of `file` to the bits of a
+/// device.
 ///
 /// # Errors
 ///
@@ -46,7 +41,12 @@ pub fn compare(isa: Isa, source: &Source, file: &ModelFile, images: &Samples<'_>
         }
         Ok(())
     })?;
-    let in_int8 = classify(file, images)?;
+    let mut in_int8 = Vec::with_capacity(images.len());
+    let all: Vec<usize> = (0..images.len()).collect();
+    Int8Encoder::new(isa, source, file.clone())?.scores_on(images, &all, |scores| {
+        in_int8.extend(scores.chunks_exact(svm.classes.max(1)).map(best));
+        Ok(())
+    })?;
     let mut found = Comparison { images: images.len(), ..Comparison::default() };
     for ((a, b), label) in in_f32.iter().zip(&in_int8).zip(labels) {
         found.same += usize::from(a == b);
@@ -56,23 +56,8 @@ pub fn compare(isa: Isa, source: &Source, file: &ModelFile, images: &Samples<'_>
     Ok(found)
 }
 
-/// The labels that the quantised network gives.
-fn classify(file: &ModelFile, images: &Samples<'_>) -> Result<Vec<u16>> {
-    let model = file.model()?;
-    let indices: Vec<usize> = (0..images.len()).collect();
-    let blocks: Result<Vec<Vec<u16>>> = indices
-        .par_chunks(BLOCK)
-        .map(|indices| {
-            let mut memory = vec![0; Int8Pipeline::<Portable>::memory_len(&model)];
-            let mut pipeline = Int8Pipeline::new(Portable, model, &mut memory)?;
-            let mut sample = vec![0.0; images.shape().len()];
-            let mut labels = Vec::with_capacity(indices.len());
-            for index in indices {
-                images.write_raw(&[*index], &mut sample)?;
-                labels.push(pipeline.classify(&sample[..])? as u16);
-            }
-            Ok(labels)
-        })
-        .collect();
-    Ok(blocks?.concat())
+/// The class with the highest score.
+fn best(scores: &[f32]) -> u16 {
+    let scores: Vec<f64> = scores.iter().map(|score| f64::from(*score)).collect();
+    svm::best(&scores)
 }
