@@ -154,10 +154,9 @@ impl Int8Isa {
     /// For each position and filter, the activation that the sum of the bias and of the products of filter
     /// and field [becomes](wta_core::int8::requantise). Sums wrap around where they leave `i32`.
     ///
-    /// Rows of fields are read in units of four or eight bytes: up to [`BEHIND`] bytes behind the last field are
-    /// read, too.
-    /// The filters are [prepared](Self::prepare) for the same instruction set. If slices are too short for
-    /// the description, nothing is written.
+    /// Rows of fields are read in units of four or eight bytes: up to [`BEHIND`] bytes behind the last field
+    /// are read, too. The filters are [prepared](Self::prepare) for the same instruction set. If slices are
+    /// too short for the description, nothing is written.
     ///
     /// ```
     /// use wta_core::{OutputLayout, PaddedLayout, ReceptiveFields, Shape, Size};

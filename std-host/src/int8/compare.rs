@@ -22,8 +22,8 @@ pub struct Comparison {
     pub int8_errors: usize,
 }
 
-/// Classifies all images with both networks, on all threads: with the quantised one of `file` to the bits of a
-/// device.
+/// Classifies all images with both networks, on all threads: with the quantised one of `file` to the bits of
+/// a device.
 ///
 /// # Errors
 ///

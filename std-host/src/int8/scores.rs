@@ -30,7 +30,8 @@ impl Int8Scores {
         Ok(Self { isa, fields, scales: svm.scales().to_vec(), prepared })
     }
 
-    /// The scores of so many samples, class by class. Some bytes follow their features ([`BEHIND`](wta_simd::int8::BEHIND)).
+    /// The scores of so many samples, class by class. Some bytes follow their features
+    /// ([`BEHIND`](wta_simd::int8::BEHIND)).
     pub(super) fn of(&self, samples: usize, features: &[u8]) -> Vec<f32> {
         let classes = self.scales.len();
         let fields = ReceptiveFields { width: samples, step_right: self.fields.row_len, ..self.fields };

@@ -138,6 +138,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     }
     if arguments.int8 {
         let training = self::samples(&recipe, data, Split::Train, &bar)?;
+        expect_size(training.image_shape(), samples.image_shape())?;
         let source = Source::new(trained, None)?;
         return write(
             &Int8Encoder::calibrated(context.isa, &source, &training)?,
@@ -147,6 +148,19 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
         );
     }
     write(&FeatureEncoder::new(context.isa, &trained)?, &samples, arguments, context)
+}
+
+/// Scales are calibrated for samples of the training samples' size.
+fn expect_size(learnt: Shape, found: Shape) -> Result<()> {
+    if found == learnt {
+        return Ok(());
+    }
+    let text = |shape: Shape| format!("{} x {} x {}", shape.height, shape.width, shape.channels);
+    let [learnt, found] = [learnt, found].map(text);
+    Err(Error::Usage(format!(
+        "--int8 takes samples of the training samples' size, {learnt}, and these are {found} (rows x columns x \
+         channels); bring pictures to it by --size"
+    )))
 }
 
 /// The flags that all processes must have in common.

@@ -837,6 +837,10 @@ fn hosts_encode_and_classify_in_8_bits_as_devices_do() {
     let of_file = ["encode", "--run", &run, "--inputs", &samples, "--out", &file];
     wta(&[&of_file[..], &["--int8"]].concat()).succeeds();
     wta(&[&of_file[..], &["--data", &data]].concat()).fails("--data is the recipe's data set");
+    let larger = folder.path("larger.npy");
+    write_npy(&larger, "|u1", "(1, 30, 28)", &[7; 840]);
+    wta(&["encode", "--run", &run, "--inputs", &larger, "--out", &file, "--int8"])
+        .fails("these are 30 x 28 x 1");
     wta(&[&of_file[..], &["--int8", "--code", "trained"]].concat()).fails("--int8 has no winners");
     wta(&[&of_file[..], &["--int8", "--pool", "2/2,average"]].concat()).fails("no average pooling");
 }
