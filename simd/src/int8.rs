@@ -20,7 +20,7 @@ use wta_core::{OutputLayout, ReceptiveFields};
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 pub use crate::aarch64::int8::{Dot, Matrix, NeonBytes};
 pub use crate::generic::int8::Int8Filter;
-use crate::generic::int8::{Eight, OnSums, Operands, Output, Packing, Sums, convolve, fits};
+use crate::generic::int8::{OnSums, Operands, Output, Packing, PortableBytes, Sums, fits};
 use crate::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 pub use crate::x86_64::int8::{Avx2Bytes, Avx512Vnni, AvxVnni};
@@ -51,6 +51,30 @@ pub enum Int8Isa {
     /// NEON with products of matrices of bytes (I8MM).
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
     Matrix(Matrix),
+}
+
+/// Does the same with the chosen token.
+macro_rules! on {
+    ($isa:expr, $token:ident => $call:expr) => {
+        match $isa {
+            Int8Isa::Scalar => {
+                let $token = PortableBytes;
+                $call
+            }
+            #[cfg(target_arch = "x86_64")]
+            Int8Isa::Avx2($token) => $call,
+            #[cfg(target_arch = "x86_64")]
+            Int8Isa::AvxVnni($token) => $call,
+            #[cfg(target_arch = "x86_64")]
+            Int8Isa::Avx512Vnni($token) => $call,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Int8Isa::Neon($token) => $call,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Int8Isa::Dot($token) => $call,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Int8Isa::Matrix($token) => $call,
+        }
+    };
 }
 
 impl Int8Isa {
@@ -117,21 +141,7 @@ impl Int8Isa {
         fn of<T: OnSums>(_: T) -> Packing {
             T::Sums::PACKING
         }
-        match self {
-            Self::Scalar => Eight::PACKING,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) => of(token),
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni(token) => of(token),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni(token) => of(token),
-            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-            Self::Neon(token) => of(token),
-            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-            Self::Dot(token) => of(token),
-            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-            Self::Matrix(token) => of(token),
-        }
+        on!(self, token => of(token))
     }
 
     /// Words that so many filters take when they are [prepared](Self::prepare); `usize::MAX` where that is
@@ -209,24 +219,8 @@ impl Int8Isa {
         if !fits(operands, self.packing(), out.len()) {
             return;
         }
-        // SAFETY: the operands fit; the tokens prove the instruction sets.
-        unsafe {
-            match self {
-                Self::Scalar => convolve::<Eight, O, 2, 2, 2>(operands, out),
-                #[cfg(target_arch = "x86_64")]
-                Self::Avx2(token) => token.run(operands, out),
-                #[cfg(target_arch = "x86_64")]
-                Self::AvxVnni(token) => token.run(operands, out),
-                #[cfg(target_arch = "x86_64")]
-                Self::Avx512Vnni(token) => token.run(operands, out),
-                #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-                Self::Neon(token) => token.run(operands, out),
-                #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-                Self::Dot(token) => token.run(operands, out),
-                #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-                Self::Matrix(token) => token.run(operands, out),
-            }
-        }
+        // SAFETY: the operands fit.
+        unsafe { on!(self, token => token.run(operands, out)) }
     }
 }
 

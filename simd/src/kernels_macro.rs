@@ -402,3 +402,50 @@ macro_rules! implement_kernels {
         }
     };
 }
+
+/// A token of instructions that multiply bytes: `$n` blocks by at most `$m` positions are computed together,
+/// and single blocks by at most `$w`. `$detect` is the standard library's macro for the architecture.
+macro_rules! implement_bytes {
+    (
+        $(#[$doc:meta])*
+        $token:ident, $sums:ty, $m:literal x $n:literal, $w:literal, $detect:ident, $($feature:tt),*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $token {
+            _proof: (),
+        }
+
+        impl $token {
+            /// The token, if the processor has the instructions.
+            pub fn new() -> Option<Self> {
+                #[cfg(feature = "std")]
+                let available = $(std::arch::$detect!($feature))&&*;
+                #[cfg(not(feature = "std"))]
+                let available = cfg!(all($(target_feature = $feature),*));
+                available.then_some(Self { _proof: () })
+            }
+        }
+
+        impl $crate::generic::int8::OnSums for $token {
+            type Sums = $sums;
+
+            unsafe fn run<O: $crate::generic::int8::Output>(
+                self,
+                operands: &$crate::generic::int8::Operands<'_>,
+                out: &mut [O],
+            ) {
+                #[target_feature($(enable = $feature),*)]
+                fn run<O: $crate::generic::int8::Output>(
+                    operands: &$crate::generic::int8::Operands<'_>,
+                    out: &mut [O],
+                ) {
+                    // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
+                    unsafe { $crate::generic::int8::convolve::<$sums, O, $m, $n, $w>(operands, out) }
+                }
+                // SAFETY: the token proves the instructions.
+                unsafe { run(operands, out) }
+            }
+        }
+    };
+}

@@ -4,12 +4,12 @@
 use wta_core::Shape;
 
 /// Features from our layout (maps side by side at each position) in PyTorch's (map after map).
-pub(crate) fn channels_first(shape: Shape, features: &[f32]) -> impl Iterator<Item = f32> + '_ {
+pub(crate) fn channels_first<T: Copy>(shape: Shape, features: &[T]) -> impl Iterator<Item = T> + '_ {
     features.chunks_exact(shape.len()).flat_map(move |image| planar(shape, image))
 }
 
 /// One image's numbers map after map, from maps that lie side by side at each position.
-pub(crate) fn planar(shape: Shape, image: &[f32]) -> impl Iterator<Item = f32> + '_ {
+pub(crate) fn planar<T: Copy>(shape: Shape, image: &[T]) -> impl Iterator<Item = T> + '_ {
     transposed(image, shape.positions())
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn interleaved(shape: Shape, image: &[f32]) -> impl Iterator<Item = f
 }
 
 /// A matrix of `rows` rows, column by column.
-pub(crate) fn transposed(matrix: &[f32], rows: usize) -> impl Iterator<Item = f32> + '_ {
+pub(crate) fn transposed<T: Copy>(matrix: &[T], rows: usize) -> impl Iterator<Item = T> + '_ {
     let columns = matrix.len() / rows.max(1);
     (0..columns).flat_map(move |column| matrix.iter().skip(column).step_by(columns.max(1)).copied())
 }

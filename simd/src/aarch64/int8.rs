@@ -2,75 +2,21 @@
 
 use core::arch::aarch64::*;
 
-use crate::generic::int8::{OnSums, Operands, Output, Packing, Sums, convolve};
+use crate::generic::int8::{Packing, Sums};
 
-/// NEON for bytes. A value proves that the processor has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NeonBytes {
-    _proof: (),
-}
-
-impl NeonBytes {
-    /// The token: NEON is part of the target.
-    pub fn new() -> Option<Self> {
-        cfg!(target_feature = "neon").then_some(Self { _proof: () })
-    }
-}
-
-impl OnSums for NeonBytes {
-    type Sums = Long;
-
-    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
-        // SAFETY: the caller has checked that all fits; NEON is part of the target.
-        unsafe { convolve::<Long, O, 6, 2, 12>(operands, out) }
-    }
-}
-
-/// A token, and the convolution compiled with its feature.
-macro_rules! token {
-    ($(#[$doc:meta])* $token:ident, $sums:ty, $m:literal x $n:literal, $w:literal, $feature:tt) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $token {
-            _proof: (),
-        }
-
-        impl $token {
-            /// The token, if the processor has the instructions.
-            pub fn new() -> Option<Self> {
-                #[cfg(feature = "std")]
-                let available = std::arch::is_aarch64_feature_detected!($feature);
-                #[cfg(not(feature = "std"))]
-                let available = cfg!(target_feature = $feature);
-                available.then_some(Self { _proof: () })
-            }
-        }
-
-        impl OnSums for $token {
-            type Sums = $sums;
-
-            unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
-                #[target_feature(enable = "neon")]
-                #[target_feature(enable = $feature)]
-                fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
-                    // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
-                    unsafe { convolve::<$sums, O, $m, $n, $w>(operands, out) }
-                }
-                // SAFETY: the token proves the instructions.
-                unsafe { run(operands, out) }
-            }
-        }
-    };
-}
-
-// 24 registers of sums and 16, 20 and 16: with weights and inputs they fill the registers.
-token!(
-    /// NEON with dot products (`SDOT`). A value proves that the processor has them.
-    Dot, Dots, 6 x 4, 16, "dotprod"
+// 24 registers of sums, or 20 where inputs take more, and 16 or 24 of single blocks: with weights and inputs
+// they fill the registers.
+implement_bytes!(
+    /// NEON for bytes. A value proves that the processor has it.
+    NeonBytes, Long, 6 x 2, 12, is_aarch64_feature_detected, "neon"
 );
-token!(
+implement_bytes!(
+    /// NEON with dot products (`SDOT`). A value proves that the processor has them.
+    Dot, Dots, 6 x 4, 16, is_aarch64_feature_detected, "neon", "dotprod"
+);
+implement_bytes!(
     /// NEON with matrix products (`USMMLA`). A value proves that the processor has them.
-    Matrix, Squares, 10 x 2, 16, "i8mm"
+    Matrix, Squares, 10 x 2, 16, is_aarch64_feature_detected, "neon", "i8mm"
 );
 
 /// Four sums, by products of 16 bits: each in two halves side by side, which are added in the end.
@@ -107,28 +53,36 @@ unsafe fn store_activations(sums: int32x4_t, multipliers: *const i32, to: *mut u
     }
 }
 
-/// Four inputs, four times.
-///
-/// # Safety
-///
-/// There are four readable numbers.
-#[inline(always)]
-unsafe fn four_times(from: *const u8) -> int8x16_t {
-    // SAFETY: the caller's.
-    unsafe {
-        let word = from.cast::<u32>().read_unaligned();
-        // 128 lower, in the form of bytes with a sign.
-        vreinterpretq_s8_u32(vdupq_n_u32(word ^ 0x8080_8080))
-    }
+/// What sums of products of bytes with a sign do alike.
+macro_rules! signed_bytes {
+    () => {
+        // Inputs are 128 lower, so that they have a sign, too.
+        const PACKING: Packing = Packing { lanes: 4, taps: 4, offset: 128 };
+        const POSITIONS: usize = 1;
+        type Weights = int8x16_t;
+        type Inputs = int8x16_t;
+
+        #[inline(always)]
+        unsafe fn weights(from: *const i32) -> int8x16_t {
+            // SAFETY: the caller gives four words.
+            unsafe { vld1q_s8(from.cast()) }
+        }
+
+        /// Four inputs, four times.
+        #[inline(always)]
+        unsafe fn inputs(from: *const u8, _: *const u8) -> int8x16_t {
+            // SAFETY: the caller gives four readable numbers.
+            unsafe {
+                let word = from.cast::<u32>().read_unaligned();
+                vreinterpretq_s8_u32(vdupq_n_u32(word ^ 0x8080_8080))
+            }
+        }
+    };
 }
 
 // SAFETY: the functions do what the trait says, on 4 sums.
 unsafe impl Sums for Long {
-    // Bytes on both sides have a sign.
-    const PACKING: Packing = Packing { lanes: 4, taps: 4, offset: 128 };
-    const POSITIONS: usize = 1;
-    type Weights = int8x16_t;
-    type Inputs = int8x16_t;
+    signed_bytes!();
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
@@ -137,18 +91,6 @@ unsafe impl Sums for Long {
             let (sums, nothing) = (vld1q_s32(from), vdupq_n_s32(0));
             Self([vzip1q_s32(sums, nothing), vzip2q_s32(sums, nothing)])
         }
-    }
-
-    #[inline(always)]
-    unsafe fn weights(from: *const i32) -> int8x16_t {
-        // SAFETY: the caller gives four words.
-        unsafe { vld1q_s8(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn inputs(from: *const u8, _: *const u8) -> int8x16_t {
-        // SAFETY: the caller gives four readable numbers.
-        unsafe { four_times(from) }
     }
 
     #[inline(always)]
@@ -181,28 +123,12 @@ unsafe impl Sums for Long {
 
 // SAFETY: the functions do what the trait says, on 4 sums.
 unsafe impl Sums for Dots {
-    // Bytes on both sides have a sign.
-    const PACKING: Packing = Packing { lanes: 4, taps: 4, offset: 128 };
-    const POSITIONS: usize = 1;
-    type Weights = int8x16_t;
-    type Inputs = int8x16_t;
+    signed_bytes!();
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
         // SAFETY: the caller gives four readable numbers.
         unsafe { Self(vld1q_s32(from)) }
-    }
-
-    #[inline(always)]
-    unsafe fn weights(from: *const i32) -> int8x16_t {
-        // SAFETY: the caller gives four words.
-        unsafe { vld1q_s8(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn inputs(from: *const u8, _: *const u8) -> int8x16_t {
-        // SAFETY: the caller gives four readable numbers.
-        unsafe { four_times(from) }
     }
 
     #[inline(always)]

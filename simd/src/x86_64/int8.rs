@@ -2,59 +2,20 @@
 
 use core::arch::x86_64::*;
 
-use crate::generic::int8::{OnSums, Operands, Output, Packing, Sums, convolve};
-
-/// A token, and the convolution compiled with its features.
-macro_rules! token {
-    (
-        $(#[$doc:meta])* $token:ident, $sums:ty, $m:literal, $w:literal, $features:literal,
-        $($feature:tt),*
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $token {
-            _proof: (),
-        }
-
-        impl $token {
-            /// The token, if the processor has the instructions.
-            pub fn new() -> Option<Self> {
-                #[cfg(feature = "std")]
-                let available = $(std::is_x86_feature_detected!($feature))&&*;
-                #[cfg(not(feature = "std"))]
-                let available = cfg!(all($(target_feature = $feature),*));
-                available.then_some(Self { _proof: () })
-            }
-        }
-
-        impl OnSums for $token {
-            type Sums = $sums;
-
-            unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
-                #[target_feature(enable = $features)]
-                fn run<O: Output>(operands: &Operands<'_>, out: &mut [O]) {
-                    // SAFETY: the caller has checked that all fits, and the instructions are enabled here.
-                    unsafe { convolve::<$sums, O, $m, 2, $w>(operands, out) }
-                }
-                // SAFETY: the token proves the instructions.
-                unsafe { run(operands, out) }
-            }
-        }
-    };
-}
+use crate::generic::int8::{Packing, Sums};
 
 // Tiles of 24 sums and 14, of 12 and 10, of 8 and 6: with weights and inputs they fill the registers.
-token!(
+implement_bytes!(
     /// AVX-512 with VNNI. A value proves that the processor has it.
-    Avx512Vnni, Wide, 12, 14, "avx512f,avx512vnni", "avx512f", "avx512vnni"
+    Avx512Vnni, Wide, 12 x 2, 14, is_x86_feature_detected, "avx512f", "avx512vnni"
 );
-token!(
+implement_bytes!(
     /// AVX2 with VNNI. A value proves that the processor has it.
-    AvxVnni, Half, 6, 10, "avx2,avxvnni", "avx2", "avxvnni"
+    AvxVnni, Half, 6 x 2, 10, is_x86_feature_detected, "avx2", "avxvnni"
 );
-token!(
+implement_bytes!(
     /// AVX2 for bytes. A value proves that the processor has it.
-    Avx2Bytes, Pairs, 4, 6, "avx2", "avx2"
+    Avx2Bytes, Pairs, 4 x 2, 6, is_x86_feature_detected, "avx2"
 );
 
 /// Sixteen sums.

@@ -7,7 +7,6 @@ use crate::encode::FeatureEncoder;
 use crate::error::{Error, Result};
 use crate::export::{ModelFile, Source};
 use crate::preprocess::Samples;
-use crate::svm;
 
 /// The labels that the network in `f32` and the quantised one give to a set of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +42,8 @@ pub fn compare(isa: Isa, source: &Source, file: &ModelFile, images: &Samples<'_>
     })?;
     let mut in_int8 = Vec::with_capacity(images.len());
     let all: Vec<usize> = (0..images.len()).collect();
-    Int8Encoder::new(isa, source, file.clone())?.scores_on(images, &all, |scores| {
-        in_int8.extend(scores.chunks_exact(svm.classes.max(1)).map(best));
+    Int8Encoder::new(isa, source, file.clone())?.classify_on(images, &all, |class, _| {
+        in_int8.push(class);
         Ok(())
     })?;
     let mut found = Comparison { images: images.len(), ..Comparison::default() };
@@ -54,10 +53,4 @@ pub fn compare(isa: Isa, source: &Source, file: &ModelFile, images: &Samples<'_>
         found.int8_errors += usize::from(b != label);
     }
     Ok(found)
-}
-
-/// The class with the highest score.
-fn best(scores: &[f32]) -> u16 {
-    let scores: Vec<f64> = scores.iter().map(|score| f64::from(*score)).collect();
-    svm::best(&scores)
 }

@@ -9,24 +9,23 @@ use wta_simd::int8::{BEHIND, Int8Isa};
 
 use super::inputs::{self, Inputs};
 use super::scores::Int8Scores;
-use super::stage::{Given, Int8Stage, Memory};
+use super::stage::{Given, Int8Stage, Memory, TOGETHER};
 use crate::data::Form;
 use crate::encode::{Written, dimensions};
 use crate::error::{Error, Result};
 use crate::export::quantize::Quantized;
 use crate::export::{ModelFile, Source, int8_model};
+use crate::layout::channels_first;
 use crate::memory::per_thread::PerThread;
 use crate::memory::reserve::zeros;
 use crate::preprocess::Samples;
+use crate::svm;
 
 /// Samples between two calls of a consumer, at most.
-const GROUP: usize = 24 * 21;
+const GROUP: usize = TOGETHER * 21;
 
 /// Numbers of samples and features between two calls, at most, except for a single sample; it bounds memory.
 const NUMBERS: usize = 1 << 25;
-
-/// Samples that a task encodes.
-const BLOCK: usize = 24;
 
 /// An encoder in 8 bits for whole data sets.
 pub struct Int8Encoder {
@@ -83,7 +82,7 @@ impl Int8Encoder {
         let shape = source.pool.output(source.trained.resolved.encoding().code());
         let is_vector = source.trained.network().is_fully_connected();
         let dimensions = dimensions(shape, if is_vector { Form::Vector } else { Form::Image });
-        let scratch = PerThread::new(|| None);
+        let scratch = PerThread::empty();
         Ok(Self { file, stages, scores, scale, shape, dimensions, scratch })
     }
 
@@ -138,6 +137,24 @@ impl Int8Encoder {
         self.groups(samples, indices, |count, features| consume(&scores.of(count, features)))
     }
 
+    /// Classifies the samples with these indices, in this order. `each` gets the class of a sample, which has
+    /// the highest score, and the score of each class.
+    pub(super) fn classify_on(
+        &self,
+        samples: &Samples<'_>,
+        indices: &[usize],
+        mut each: impl FnMut(u16, &[f64]) -> Result<()>,
+    ) -> Result<()> {
+        let classes = self.scores.as_ref().map_or(1, Int8Scores::classes);
+        self.scores_on(samples, indices, |scores| {
+            for scores in scores.chunks_exact(classes) {
+                let scores: Vec<f64> = scores.iter().map(|score| f64::from(*score)).collect();
+                each(svm::best(&scores), &scores)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Encodes samples; `consume` gets their number, and their features with some bytes behind them.
     fn groups(
         &self,
@@ -145,8 +162,7 @@ impl Int8Encoder {
         indices: &[usize],
         mut consume: impl FnMut(usize, &[u8]) -> Result<()>,
     ) -> Result<()> {
-        let model: Model<'_> = self.file.model()?;
-        let inputs = Inputs::new(&model.lowest());
+        let inputs = Inputs::new(&Model::again(self.file.bytes())?.lowest());
         let (input, len) = (samples.shape().len(), self.shape.len());
         let group = (NUMBERS / (input + len).max(1)).clamp(1, GROUP).min(indices.len().max(1));
         let mut raw = zeros(group * input, || "the samples".to_owned())?;
@@ -156,18 +172,11 @@ impl Int8Encoder {
             samples.write_raw(indices, raw)?;
             let to = features.get_mut(..indices.len() * len).unwrap_or_default();
             // Of large samples, a task takes few, so that all threads have some.
-            let block = BLOCK.min(indices.len().div_ceil(rayon::current_num_threads()));
+            let block = TOGETHER.min(indices.len().div_ceil(rayon::current_num_threads()));
             let blocks = to.par_chunks_mut((block * len).max(1)).zip(raw.par_chunks((block * input).max(1)));
             blocks.try_for_each(|(features, raw)| {
-                self.scratch.with(|scratch| {
-                    if scratch.is_none() {
-                        *scratch = Some(self.new_scratch()?);
-                    }
-                    match scratch {
-                        Some(scratch) => self.block(&inputs, raw, scratch, features),
-                        None => Ok(()),
-                    }
-                })
+                let block = |scratch: &mut Scratch| self.block(&inputs, raw, scratch, features);
+                self.scratch.with_made(|| self.new_scratch(), block)
             })?;
             consume(indices.len(), &features)?;
         }
@@ -221,17 +230,11 @@ impl Written for Int8Encoder {
         range: Range<usize>,
         consume: &mut dyn FnMut(&[f32]) -> Result<()>,
     ) -> Result<()> {
-        let (positions, channels) = (self.shape.positions().max(1), self.shape.channels.max(1));
         let mut planar = Vec::new();
         self.run_on(samples, &range.collect::<Vec<usize>>(), |features| {
             planar.clear();
-            planar.resize(features.len(), 0.0);
-            let maps = planar.chunks_exact_mut(positions).enumerate();
-            for (index, to) in maps {
-                let (sample, map) = (index / channels, index % channels);
-                let from = features.iter().skip(sample * positions * channels + map).step_by(channels);
-                to.iter_mut().zip(from).for_each(|(to, feature)| *to = f32::from(*feature) * self.scale);
-            }
+            let features = channels_first(self.shape, features);
+            planar.extend(features.map(|feature| f32::from(feature) * self.scale));
             consume(&planar)
         })
     }

@@ -21,4 +21,4 @@ mod stage;
 pub use compare::{Comparison, compare};
 pub use encoder::Int8Encoder;
 pub use predictor::Int8Predictor;
-pub(crate) use stage::{Given, Int8Stage, Memory};
+pub(crate) use stage::{Given, Int8Stage, TOGETHER};

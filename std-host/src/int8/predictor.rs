@@ -1,7 +1,5 @@
 //! Classifying new samples with a run's network and classifier in 8 bits.
 
-use std::ops::Range;
-
 use wta_simd::Isa;
 
 use super::encoder::Int8Encoder;
@@ -11,7 +9,6 @@ use crate::export::Source;
 use crate::preprocess::Samples;
 use crate::recipe::Recipe;
 use crate::run::{CLASSIFIER, Run};
-use crate::svm;
 
 /// A run's network with its classifier, quantised as for a device.
 pub struct Int8Predictor {
@@ -57,14 +54,11 @@ impl Int8Predictor {
         mut each: impl FnMut(usize, usize, &[f64]) -> Result<()>,
     ) -> Result<()> {
         self.source.trained.resolved.expect_image(samples.image_shape())?;
-        let classes = self.classes().len().max(1);
-        let (range, mut index): (Range<usize>, usize) = (0..samples.len(), 0);
-        self.encoder.scores_on(samples, &range.collect::<Vec<usize>>(), |scores| {
-            for scores in scores.chunks_exact(classes) {
-                let scores: Vec<f64> = scores.iter().map(|score| f64::from(*score)).collect();
-                each(index, usize::from(svm::best(&scores)), &scores)?;
-                index += 1;
-            }
+        let all: Vec<usize> = (0..samples.len()).collect();
+        let mut index = 0;
+        self.encoder.classify_on(samples, &all, |class, scores| {
+            each(index, usize::from(class), scores)?;
+            index += 1;
             Ok(())
         })
     }

@@ -30,10 +30,15 @@ impl Int8Scores {
         Ok(Self { isa, fields, scales: svm.scales().to_vec(), prepared })
     }
 
+    /// The number of classes: at least one.
+    pub(super) fn classes(&self) -> usize {
+        self.scales.len()
+    }
+
     /// The scores of so many samples, class by class. Some bytes follow their features
     /// ([`BEHIND`](wta_simd::int8::BEHIND)).
     pub(super) fn of(&self, samples: usize, features: &[u8]) -> Vec<f32> {
-        let classes = self.scales.len();
+        let classes = self.classes();
         let fields = ReceptiveFields { width: samples, step_right: self.fields.row_len, ..self.fields };
         let layout = OutputLayout { start: 0, row_stride: 0, step: classes };
         let mut sums = vec![0; samples * classes];

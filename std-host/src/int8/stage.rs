@@ -7,9 +7,10 @@ use wta_simd::int8::Int8Isa;
 use super::layer::Int8Layer;
 use super::pooled::pooled;
 use crate::error::{Error, Result};
+use crate::layout::planar;
 
-/// Samples that are computed together, if each is one receptive field.
-const TOGETHER: usize = 24;
+/// Samples that are computed together, if each is one receptive field; and that a task encodes.
+pub(crate) const TOGETHER: usize = 24;
 
 /// One network of a stack.
 pub(crate) struct Int8Stage {
@@ -48,21 +49,23 @@ impl Int8Stage {
         let Some(network) = model.int8() else {
             return Err(Error::Invalid("the model has no quantised network".to_owned()));
         };
-        let mut stage = Self::of(isa, &network, model.pool())?;
-        if model.is_stacked() {
-            stage.signed = None;
-        }
+        let mut stage = Self::of(isa, &network, model.pool(), !model.is_stacked())?;
         let root = |activation: usize| sqrt(activation as i16) as u8;
         stage.roots = model.sqrt_features().then(|| std::array::from_fn(root));
         stage.planar = model.is_planar();
         Ok(stage)
     }
 
-    /// A network alone.
-    pub(crate) fn of(isa: Int8Isa, network: &Int8Network<'_>, pool: Pool) -> Result<Self> {
+    /// A network alone, which takes samples or features.
+    pub(crate) fn of(
+        isa: Int8Isa,
+        network: &Int8Network<'_>,
+        pool: Pool,
+        takes_samples: bool,
+    ) -> Result<Self> {
         let layers: Result<Vec<Int8Layer>> =
             network.layers().map(|(layer, filters)| Int8Layer::new(isa, &layer, &filters)).collect();
-        let signed = network.layers().next();
+        let signed = network.layers().next().filter(|_| takes_samples);
         let signed = signed.map(|(layer, filters)| Int8Layer::signed(isa, &layer, &filters)).transpose()?;
         let (input, code) = (network.network().input(), network.network().code());
         Ok(Self { layers: layers?, signed, input, code, pool, roots: None, planar: false })
@@ -152,13 +155,9 @@ impl Int8Stage {
     fn of_features(&self, features: &[u8], shape: Shape, samples: usize, memory: &mut Memory) {
         let (Some(first), Some(map)) = (self.layers.first(), memory.maps.first_mut()) else { return };
         if self.planar {
-            let (positions, channels) = (shape.positions().max(1), shape.channels.max(1));
             let samples = map.chunks_exact_mut(shape.len().max(1)).zip(features.chunks_exact(shape.len()));
             for (to, sample) in samples {
-                for (channel, to) in to.chunks_exact_mut(positions).enumerate() {
-                    let from = sample.iter().skip(channel).step_by(channels);
-                    to.iter_mut().zip(from).for_each(|(to, feature)| *to = *feature);
-                }
+                to.iter_mut().zip(planar(shape, sample)).for_each(|(to, feature)| *to = feature);
             }
         } else {
             let row_len = self.input.width * self.input.channels;

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::error::Result;
+
 /// One value for each thread of the current rayon pool, and one for a caller outside the pool.
 pub(crate) struct PerThread<T> {
     values: Vec<Mutex<T>>,
@@ -20,5 +22,28 @@ impl<T> PerThread<T> {
         // first.
         let mut value = self.values[index].lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut value)
+    }
+}
+
+impl<T> PerThread<Option<T>> {
+    /// Values that are made when a thread first needs one.
+    pub(crate) fn empty() -> Self {
+        Self::new(|| None)
+    }
+
+    /// Runs `work` with this thread's value.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make` and of `work`.
+    pub(crate) fn with_made<R>(
+        &self,
+        make: impl FnOnce() -> Result<T>,
+        work: impl FnOnce(&mut T) -> Result<R>,
+    ) -> Result<R> {
+        self.with(|value| match value {
+            Some(value) => work(value),
+            None => work(value.insert(make()?)),
+        })
     }
 }

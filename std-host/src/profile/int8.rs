@@ -13,7 +13,7 @@ use wta_simd::int8::Int8Isa;
 use super::repeat::{Settings, repeat};
 use super::subject::Subject;
 use crate::error::Result;
-use crate::int8::{Given, Int8Stage, Memory};
+use crate::int8::{Given, Int8Stage, TOGETHER};
 use crate::memory::per_thread::PerThread;
 use crate::memory::reserve::zeros;
 use crate::observer::Observer;
@@ -23,9 +23,6 @@ const MOST: f32 = 127.0;
 
 /// Sums deviate by so many activations.
 const DEVIATION: f64 = 64.0;
-
-/// Images that a task encodes, at most: as many fully-connected layers compute together.
-const BLOCK: usize = 24;
 
 /// Measures encodings, in milliseconds each.
 pub(super) fn encodings(
@@ -37,25 +34,23 @@ pub(super) fn encodings(
     let (network, images) = (subject.network, subject.training.batch);
     let numbers = Numbers::new(network, parameters)?;
     let int8 = Int8Network::new(network, &numbers.weights, &numbers.biases, &numbers.multipliers)?;
-    let stage = Int8Stage::of(Int8Isa::of(settings.isa), &int8, Pool::NONE)?;
+    let stage = Int8Stage::of(Int8Isa::of(settings.isa), &int8, Pool::NONE, true)?;
     let (input, code) = (network.input().len(), network.code_len());
     let batch = bytes(subject, images * input)?;
     let mut codes: Vec<u8> = zeros(images * code, || "the codes in 8 bits".to_owned())?;
-    let memory = PerThread::<Option<Memory>>::new(|| None);
-    let block = BLOCK.min(images.div_ceil(rayon::current_num_threads())).max(1);
+    let memory = PerThread::empty();
+    let block = TOGETHER.min(images.div_ceil(rayon::current_num_threads())).max(1);
     repeat(settings, observer, || {
         let start = Instant::now();
         let blocks = codes.par_chunks_mut(block * code).zip(batch.par_chunks(block * input));
         blocks.try_for_each(|(codes, images)| {
-            memory.with(|memory| {
-                if memory.is_none() {
-                    *memory = Some(stage.memory()?);
-                }
-                if let Some(memory) = memory {
+            memory.with_made(
+                || stage.memory(),
+                |memory| {
                     stage.run(Given::Samples(images), memory, codes);
-                }
-                Result::Ok(())
-            })
+                    Ok(())
+                },
+            )
         })?;
         Ok(start.elapsed())
     })
@@ -118,7 +113,7 @@ mod tests {
             let numbers = Numbers::new(network, &parameters).unwrap();
             let Numbers { weights, biases, multipliers } = &numbers;
             let int8 = Int8Network::new(network, weights, biases, multipliers).unwrap();
-            let stage = Int8Stage::of(Int8Isa::Scalar, &int8, Pool::NONE).unwrap();
+            let stage = Int8Stage::of(Int8Isa::Scalar, &int8, Pool::NONE, true).unwrap();
             let images = bytes(&subject, 10 * network.input().len()).unwrap();
             let mut codes = vec![0; 10 * network.code_len()];
             stage.run(Given::Samples(&images), &mut stage.memory().unwrap(), &mut codes);

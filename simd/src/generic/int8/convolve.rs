@@ -38,10 +38,6 @@ pub(crate) fn fits(operands: &Operands<'_>, packing: Packing, out: usize) -> boo
 }
 
 /// The token of an instruction set: a value proves that the processor has it.
-#[cfg_attr(
-    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
-    allow(dead_code)
-)]
 pub(crate) trait OnSums: Copy {
     /// Its register.
     type Sums: Sums;

@@ -12,5 +12,5 @@ pub(crate) use convolve::{OnSums, Operands, convolve, fits};
 pub(crate) use output::Output;
 pub use pack::Int8Filter;
 pub(crate) use pack::Packing;
-pub(crate) use portable::Eight;
+pub(crate) use portable::PortableBytes;
 pub(crate) use sums::Sums;

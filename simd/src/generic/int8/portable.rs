@@ -2,8 +2,23 @@
 
 use wta_core::int8::requantise;
 
+use crate::generic::int8::convolve::{OnSums, Operands, convolve};
+use crate::generic::int8::output::Output;
 use crate::generic::int8::pack::Packing;
 use crate::generic::int8::sums::Sums;
+
+/// The token of every processor.
+#[derive(Clone, Copy)]
+pub(crate) struct PortableBytes;
+
+impl OnSums for PortableBytes {
+    type Sums = Eight;
+
+    unsafe fn run<O: Output>(self, operands: &Operands<'_>, out: &mut [O]) {
+        // SAFETY: the caller has checked that all fits.
+        unsafe { convolve::<Eight, O, 2, 2, 2>(operands, out) }
+    }
+}
 
 /// The sums of eight filters.
 pub(crate) type Eight = [i32; 8];
