@@ -84,7 +84,7 @@ pub(crate) struct Arguments {
     /// Instead of codes, write what the network makes of each sample from its winners.
     #[arg(long, conflicts_with = "sparse")]
     reconstruct: bool,
-    /// Encode in 8 bits, as a device does; with --inputs, --data is for its calibration.
+    /// In 8 bits: encode as a device does; with --inputs, --data is for the calibration.
     #[arg(long)]
     int8: bool,
     /// The .npy file to write, with --sparse .npz; `-` is standard output.

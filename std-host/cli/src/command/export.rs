@@ -70,7 +70,7 @@ pub(crate) struct Arguments {
     /// Leave out the decoder; only training, reconstruction and novelty need it.
     #[arg(long)]
     no_decoder: bool,
-    /// Quantise the encoder and the classifier to 8 bits, and leave out the numbers in f32.
+    /// In 8 bits: quantise the encoder and the classifier, and leave out the numbers in f32.
     #[arg(long)]
     int8: bool,
     /// With --int8, also keep the numbers in f32, for training and novelty.

@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// others).
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Classify in 8 bits, as a device does.
+    /// In 8 bits: classify as a device does.
     #[arg(long)]
     int8: bool,
     /// The folder that holds the recipe's training samples, for --int8; not needed for the bundled digits.
