@@ -22,6 +22,21 @@ impl Cut {
             && (value > self.threshold || (value == self.threshold && index < self.ties_below as usize))
     }
 
+    /// Puts the survivors of a row, in their order, into `values`, and where they are into `places`, as long
+    /// as there is room. Returns how many it has put there.
+    pub(crate) fn note(&self, row: &[f32], values: &mut [f32], places: &mut [u32]) -> u32 {
+        let mut count = 0;
+        let mut room = values.iter_mut().zip(places);
+        for (index, value) in row.iter().enumerate() {
+            if self.keeps(index, *value) {
+                let Some((to, place)) = room.next() else { break };
+                (*to, *place) = (*value, index as u32);
+                count += 1;
+            }
+        }
+        count
+    }
+
     /// Sets the candidates that do not survive to 0.
     pub(crate) fn apply<'v>(&self, candidates: impl Iterator<Item = &'v mut f32>) {
         for (index, value) in candidates.enumerate() {

@@ -175,6 +175,11 @@ impl ReceptiveFields {
         }
     }
 
+    /// A row of so many numbers, at any offset.
+    pub const fn row(len: usize) -> Self {
+        Self { rows: 1, row_len: len, row_stride: len, height: 1, width: 1, step_down: len, step_right: len }
+    }
+
     /// Numbers in a field, and in the filter or atom that goes with it.
     #[allow(clippy::len_without_is_empty, reason = "a kernel of a checked network is never empty")]
     pub const fn len(&self) -> usize {

@@ -53,7 +53,7 @@ impl Tiling {
 /// What a screening finds out about an image: see [`Kernels::screen`].
 #[derive(Debug)]
 pub struct Screened<'a> {
-    /// For each tile (row by row) and map, about the largest activation.
+    /// For each tile (row by row) and map, about the largest activation, before the ReLU.
     pub maxima: &'a mut [f32],
     /// For each map, the largest of those.
     pub best: &'a mut [f32],
@@ -158,8 +158,8 @@ pub trait Kernels: Copy + Send + Sync {
         self.convolve_both_signs(fields, filters, map, output_layout, out);
     }
 
-    /// The maxima of a layer's maps, tile by tile, without the maps: each within the map's slack of what
-    /// [`activations`](Self::activations) gives for the best position of the tile.
+    /// The maxima of a layer's maps before the ReLU, tile by tile, without the maps: each within the map's
+    /// slack of what [`field_dot`](Self::field_dot) and the bias give for the best position of the tile.
     fn screen(
         self,
         fields: &ReceptiveFields,
@@ -273,6 +273,18 @@ pub trait Kernels: Copy + Send + Sync {
         cut(values.iter().copied(), keep)
     }
 
+    /// The survivors of one row of candidates: of those above 0 the largest, as many as there is room for in
+    /// both `values` and `places`. Puts them into `values` in the order of the row, and their indices into
+    /// `places`. Returns how many they are. Of equal ones, those with the lowest indices survive.
+    ///
+    /// # Errors
+    ///
+    /// As of [`row_cut`](Self::row_cut); nothing has been written then.
+    fn row_survivors(self, row: &[f32], values: &mut [f32], places: &mut [u32]) -> Result<u32> {
+        let cut = self.row_cut(row, values.len().min(places.len()))?;
+        Ok(cut.note(row, values, places))
+    }
+
     /// Fully connected units on a batch of images: `max(0, bias + <weights, image>)` for each unit and each
     /// image. `out` has a row per unit, padded to whole [panels](Self::panel_maps).
     ///
@@ -295,6 +307,16 @@ pub trait Kernels: Copy + Send + Sync {
     /// `out += sum of scale * row`, over `rows` of a matrix, in their order. The matrix's rows are `stride`
     /// numbers apart; of each, as many numbers are taken as `out` has.
     fn weighted_row_sum(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
+
+    /// The products of a vector with rows of a matrix: `out[i] = <vector, row rows[i]>`, each computed as
+    /// [`field_dot`](Self::field_dot) is. The matrix's rows are `stride` numbers apart; of each, as many
+    /// numbers are taken as the vector has.
+    fn row_dots(self, vector: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+        let fields = ReceptiveFields::row(vector.len());
+        for (out, row) in out.iter_mut().zip(rows) {
+            *out = self.field_dot(&fields, (*row as usize).saturating_mul(stride), matrix, vector);
+        }
+    }
 
     /// `to = max(to, from)`, element by element: pooling.
     fn max(self, from: &[f32], to: &mut [f32]);

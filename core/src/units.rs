@@ -9,7 +9,6 @@
 //! Every number gets its terms in the order of [`Trainer`](crate::Trainer), so that the weights are the same
 //! to the bit.
 
-use crate::cut::Cut;
 use crate::error::{Error, Result, expect_len};
 use crate::kernels::Kernels;
 use crate::memory::part;
@@ -101,11 +100,10 @@ impl<'a, K: Kernels> Units<'a, K> {
         let rows = runs_mut(codes, width).zip(survivors.counts);
         let places = runs_mut(survivors.values, keep).zip(runs_mut(survivors.images, keep));
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
-            let cut = self
+            *count = self
                 .kernels
-                .row_cut(row, keep)
+                .row_survivors(row, values, images)
                 .map_err(|error| error.map_index(|image| image * network.code().channels + unit))?;
-            *count = note(&cut, row, values, images);
         }
         Ok(())
     }
@@ -143,24 +141,11 @@ impl<'a, K: Kernels> Units<'a, K> {
         Ok(())
     }
 
-    /// The delta of a survivor: the product of the unit's atom with its image's residual.
-    pub fn delta(&self, unit: usize, residual: &[f32]) -> f32 {
-        let fields = self.parameters.network_ref().decoder().receptive_fields();
-        let atom = part(self.parameters.atoms(), unit * fields.len(), fields.len());
-        self.kernels.field_dot(&fields, 0, residual, atom)
+    /// The deltas of a unit's survivors: the products of its atom with their images' residuals, which are
+    /// `rows` of `residuals`. There is a delta for each row.
+    pub fn deltas(&self, unit: usize, rows: &[u32], residuals: &[f32], deltas: &mut [f32]) {
+        let inputs = self.parameters.network_ref().input().len();
+        let atom = part(self.parameters.atoms(), unit * inputs, inputs);
+        self.kernels.row_dots(atom, rows, residuals, inputs, deltas);
     }
-}
-
-/// Notes the elements that a cut keeps, in their order.
-pub(crate) fn note(cut: &Cut, row: &[f32], values: &mut [f32], images: &mut [u32]) -> u32 {
-    let mut count = 0;
-    let mut places = values.iter_mut().zip(images);
-    for (image, value) in row.iter().enumerate() {
-        if cut.keeps(image, *value) {
-            let Some((to, place)) = places.next() else { break };
-            (*to, *place) = (*value, image as u32);
-            count += 1;
-        }
-    }
-    count
 }

@@ -163,7 +163,7 @@ fn subjects() -> Result<Vec<Subject>> {
         Subject::new("adam", "weight", WEIGHTS, adam),
         Subject::new("compete 784x64", "activation", 784 * 64, compete),
         Subject::new("lifetime cuts 100x128", "candidate", BATCH * 128, lifetime_cuts),
-        Subject::new("row cut 5 of 100", "candidate", BATCH, row_cut),
+        Subject::new("row survivors 5 of 100", "candidate", BATCH, row_survivors),
         Subject::new("max", "number", WEIGHTS, max),
     ]);
     let conv16 = paper(16)?;
@@ -413,7 +413,7 @@ impl Dense {
     fn step(mut self, times: u64) -> Result<()> {
         let (isa, inputs, units) = (self.isa, self.inputs, self.units);
         let atoms = numbers(units * inputs);
-        let fields = Network::fully_connected(inputs, &[units])?.decoder().receptive_fields();
+        let (mut values, mut places) = ([0.0; KEEP], [0; KEEP]);
         let survivors: Vec<u32> = (0..(units * KEEP / BATCH) as u32).map(|index| index * 20).collect();
         let scales = numbers(survivors.len().max(KEEP));
         let winners = scales.get(..KEEP).unwrap_or_default();
@@ -425,15 +425,14 @@ impl Dense {
             self.compute();
             let width = BATCH.next_multiple_of(isa.panel_maps());
             for row in self.codes.chunks_exact(width) {
-                black_box(isa.row_cut(row.get(..BATCH).unwrap_or_default(), KEEP)?);
+                let row = row.get(..BATCH).unwrap_or_default();
+                black_box(isa.row_survivors(row, &mut values, &mut places)?);
             }
             for _ in 0..BATCH {
                 isa.weighted_row_sum(&scales, &survivors, &atoms, inputs, &mut residual);
             }
             for unit in atoms.chunks_exact(inputs) {
-                for _ in 0..KEEP {
-                    black_box(isa.field_dot(&fields, 0, &residual, unit));
-                }
+                isa.row_dots(unit, &[3, 17, 40, 71, 99], &self.images, inputs, &mut values);
                 for _ in 0..2 {
                     isa.weighted_row_sum(winners, &[3, 17, 40, 71, 99], &self.images, inputs, &mut sum);
                 }
@@ -501,10 +500,10 @@ fn lifetime_cuts(times: u64) -> Result<()> {
     Ok(())
 }
 
-fn row_cut(times: u64) -> Result<()> {
-    let values = numbers(BATCH);
+fn row_survivors(times: u64) -> Result<()> {
+    let (row, mut values, mut places) = (numbers(BATCH), [0.0; KEEP], [0; KEEP]);
     for _ in 0..times {
-        black_box(Isa::detect().row_cut(black_box(&values), KEEP)?);
+        black_box(Isa::detect().row_survivors(black_box(&row), &mut values, &mut places)?);
     }
     Ok(())
 }

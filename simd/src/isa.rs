@@ -275,6 +275,10 @@ impl Kernels for Isa {
         on!(self, k => k.row_cut(values, keep))
     }
 
+    fn row_survivors(self, row: &[f32], values: &mut [f32], places: &mut [u32]) -> Result<u32> {
+        on!(self, k => k.row_survivors(row, values, places))
+    }
+
     fn unit_activations(
         self,
         weights: &[f32],
@@ -292,6 +296,10 @@ impl Kernels for Isa {
 
     fn weighted_row_sum(self, scales: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
         on!(self, k => k.weighted_row_sum(scales, rows, matrix, stride, out))
+    }
+
+    fn row_dots(self, vector: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]) {
+        on!(self, k => k.row_dots(vector, rows, matrix, stride, out))
     }
 
     fn max(self, from: &[f32], to: &mut [f32]) {

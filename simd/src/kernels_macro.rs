@@ -320,6 +320,13 @@ macro_rules! implement_kernels {
 
             kernel! {
                 $features,
+                fn row_survivors(row: &[f32], values: &mut [f32], places: &mut [u32]) -> Result<u32>;
+                where true;
+                $crate::generic::select::row_survivors::<$vector>(row, values, places)
+            }
+
+            kernel! {
+                $features,
                 fn unit_activations(
                     weights: &[f32],
                     bias: &[f32],
@@ -369,8 +376,15 @@ macro_rules! implement_kernels {
                     stride: usize,
                     out: &mut [f32],
                 );
-                where $crate::generic::units::rows_fit(scales, rows, matrix.len(), stride, out.len());
+                where $crate::generic::units::rows_fit(scales.len(), rows, matrix.len(), stride, out.len());
                 $crate::generic::units::weighted_row_sum::<$vector>(scales, rows, matrix, stride, out)
+            }
+
+            kernel! {
+                $features,
+                fn row_dots(vector: &[f32], rows: &[u32], matrix: &[f32], stride: usize, out: &mut [f32]);
+                where $crate::generic::units::rows_fit(out.len(), rows, matrix.len(), stride, vector.len());
+                $crate::generic::units::row_dots::<$vector>(vector, rows, matrix, stride, out)
             }
 
             kernel! {

@@ -74,6 +74,9 @@ pub(crate) unsafe trait Vector: Copy {
     /// The largest number below `bound` in so many vectors that lie one behind the other; 0 if none of these
     /// is positive.
     unsafe fn largest_below(from: *const f32, vectors: usize, bound: f32) -> f32;
+    /// A bit for each of the `LANES` numbers behind `from`, the first of them lowest: whether it is at least
+    /// `least`.
+    unsafe fn at_least(from: *const f32, least: f32) -> u32;
     /// Counts rows per lane: those in which the number is positive and its bits, as an integer, are at least
     /// those in `bits` (themselves at least 1). There are `rows` rows, `stride` numbers apart.
     unsafe fn count_at_least(

@@ -37,7 +37,7 @@ use crate::train::norm::{Norm, clip};
 use crate::train::optimizer::{Method, Update};
 use crate::train::state::{State, state_methods};
 use crate::train::timing::Stopwatch;
-use crate::units::{Units, note};
+use crate::units::Units;
 use crate::unrolled::{clear, copy_row};
 
 /// Units whose codes are computed together: an image is read once for all of them.
@@ -439,10 +439,9 @@ impl<'a> Memory<'a> {
         let counts = self.counts.get_mut(first..first + count).unwrap_or_default();
         let rows = runs(self.codes, self.batch).zip(counts);
         for ((unit, (row, count)), (values, images)) in (first..).zip(rows).zip(places) {
-            let cut = kernels
-                .row_cut(row, keep)
+            *count = kernels
+                .row_survivors(row, values, images)
                 .map_err(|error| error.map_index(|image| image * self.layout.units + unit))?;
-            *count = note(&cut, row, values, images);
         }
         Ok(())
     }

@@ -178,6 +178,16 @@ unsafe impl Vector for float32x4_t {
     }
 
     #[inline(always)]
+    unsafe fn at_least(from: *const f32, least: f32) -> u32 {
+        const BITS: [u32; 4] = [1, 2, 4, 8];
+        // SAFETY: the caller gives 4 numbers.
+        unsafe {
+            let at_least = vcgeq_f32(vld1q_f32(from), vdupq_n_f32(least));
+            vaddvq_u32(vandq_u32(at_least, vld1q_u32(BITS.as_ptr())))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,

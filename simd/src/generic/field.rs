@@ -29,7 +29,7 @@ pub(crate) unsafe fn dot<V: Vector>(fields: &ReceptiveFields, at: usize, map: &[
 ///
 /// The fields exist, the filter has their length, and `V`'s instruction set is enabled.
 #[inline(always)]
-unsafe fn dots<V: Vector, const N: usize>(
+pub(super) unsafe fn dots<V: Vector, const N: usize>(
     fields: &ReceptiveFields,
     at: [*const f32; N],
     filter: &[f32],

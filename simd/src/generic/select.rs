@@ -79,8 +79,7 @@ pub(crate) unsafe fn lifetime_cuts<V: Vector>(
 /// Of so many, the least survivor is found from the largest down; of more, by the bit search.
 const FEW: usize = 12;
 
-/// See [`Kernels::row_cut`](wta_core::Kernels::row_cut): the bit search with all lanes on the same row. A few
-/// survivors are found one by one, if no two are equal.
+/// See [`Kernels::row_cut`](wta_core::Kernels::row_cut): the search of [`Least`].
 ///
 /// # Errors
 ///
@@ -91,53 +90,130 @@ const FEW: usize = 12;
 /// `V`'s instruction set is enabled.
 #[inline(always)]
 pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<Cut> {
-    const INFINITY_BITS: u32 = f32::INFINITY.to_bits();
-    let (vectors, rest) = values.split_at(values.len() / V::LANES * V::LANES);
-    let infinite = values.iter().filter(|v| v.to_bits() & 0x7fff_ffff >= INFINITY_BITS).count();
-    if infinite > 0 || keep == 0 {
+    if keep == 0 || !are_finite(values) {
         return cut(values.iter().copied(), keep);
     }
+    let (vectors, rest) = values.split_at(values.len() / V::LANES * V::LANES);
     // SAFETY: the caller has the instruction set; so below.
-    let positive = unsafe { row_count::<V>(vectors, rest, 1) };
-    if positive <= keep {
+    if unsafe { row_count::<V>(vectors, rest, 1) } <= keep {
         return Ok(Cut { threshold: 0.0, ties_below: 0 });
     }
-    let mut threshold = 0;
-    if keep <= FEW {
-        let mut least = f32::INFINITY;
-        for _ in 0..keep {
-            // SAFETY: as above.
-            least = unsafe { row_below::<V>(vectors, rest, least) };
-        }
-        // SAFETY: as above.
-        if least > 0.0 && unsafe { row_count::<V>(vectors, rest, least.to_bits()) } == keep {
-            threshold = least.to_bits();
-        }
-    }
-    if threshold == 0 {
-        for bit in (0..31).rev() {
-            let candidate = threshold | 1 << bit;
-            // SAFETY: as above.
-            if unsafe { row_count::<V>(vectors, rest, candidate) } >= keep {
-                threshold = candidate;
-            }
-        }
-    }
     // SAFETY: as above.
-    let above = unsafe { row_count::<V>(vectors, rest, threshold + 1) };
-    let mut ties = keep.saturating_sub(above);
-    let threshold = f32::from_bits(threshold);
+    let Least { value: threshold, mut equal } = unsafe { Least::of::<V>(vectors, rest, keep) };
     let mut ties_below = 0;
     for (index, value) in (0u32..).zip(values) {
-        if ties == 0 {
+        if equal == 0 {
             break;
         }
         if *value == threshold {
-            ties -= 1;
+            equal -= 1;
             ties_below = index + 1;
         }
     }
     Ok(Cut { threshold, ties_below })
+}
+
+/// See [`Kernels::row_survivors`](wta_core::Kernels::row_survivors): those at least as large as the [`Least`],
+/// a vector at a time. Of most vectors there is none.
+///
+/// # Errors
+///
+/// As of [`row_cut`].
+///
+/// # Safety
+///
+/// `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn row_survivors<V: Vector>(
+    row: &[f32],
+    values: &mut [f32],
+    places: &mut [u32],
+) -> Result<u32> {
+    let keep = values.len().min(places.len());
+    if keep == 0 || !are_finite(row) {
+        return cut(row.iter().copied(), keep).map(|_| 0);
+    }
+    let (vectors, rest) = row.split_at(row.len() / V::LANES * V::LANES);
+    // SAFETY: the caller has the instruction set; so below.
+    let Least { value: least, mut equal } = unsafe { Least::of::<V>(vectors, rest, keep) };
+    let mut count = 0;
+    let mut room = values.iter_mut().zip(places);
+    let mut note = |index: usize, value: f32| {
+        if value == least {
+            if equal == 0 {
+                return;
+            }
+            equal -= 1;
+        }
+        if let Some((to, place)) = room.next() {
+            (*to, *place) = (value, index as u32);
+            count += 1;
+        }
+    };
+    for (index, vector) in vectors.chunks_exact(V::LANES).enumerate() {
+        // SAFETY: as above; a vector has as many numbers.
+        let mut lanes = unsafe { V::at_least(vector.as_ptr(), least) };
+        while lanes != 0 {
+            let lane = lanes.trailing_zeros() as usize;
+            note(index * V::LANES + lane, vector[lane]);
+            lanes &= lanes - 1;
+        }
+    }
+    for (index, value) in (vectors.len()..).zip(rest).filter(|(_, value)| **value >= least) {
+        note(index, *value);
+    }
+    Ok(count)
+}
+
+/// Whether no number is infinite, and none is not a number. Without a branch for each.
+#[inline(always)]
+fn are_finite(values: &[f32]) -> bool {
+    values.iter().fold(0, |largest: u32, v| largest.max(v.to_bits() & 0x7FFF_FFFF)) < f32::INFINITY.to_bits()
+}
+
+/// The least survivor of a row.
+struct Least {
+    /// Its value, above 0. What is larger survives.
+    value: f32,
+    /// How many of this value may survive: the first ones.
+    equal: usize,
+}
+
+impl Least {
+    /// Finds it, in whole vectors and a rest of finite numbers, of which `keep` (at least 1) may survive. A few
+    /// survivors are found one by one, if no two are equal; else it goes by the bit search of [`wta_core::cut`],
+    /// with all lanes on the same row.
+    ///
+    /// # Safety
+    ///
+    /// `V`'s instruction set is enabled.
+    #[inline(always)]
+    unsafe fn of<V: Vector>(vectors: &[f32], rest: &[f32], keep: usize) -> Self {
+        // SAFETY: the caller's promise. No closures, which could be compiled without the instruction set.
+        unsafe {
+            if keep <= FEW {
+                let mut least = f32::INFINITY;
+                for _ in 0..keep {
+                    least = row_below::<V>(vectors, rest, least);
+                }
+                if least > 0.0 && row_count::<V>(vectors, rest, least.to_bits()) == keep {
+                    return Self { value: least, equal: keep };
+                }
+            }
+            if row_count::<V>(vectors, rest, 1) <= keep {
+                return Self { value: f32::from_bits(1), equal: keep };
+            }
+            let mut threshold = 0;
+            for bit in (0..31).rev() {
+                let candidate = threshold | 1 << bit;
+                if row_count::<V>(vectors, rest, candidate) >= keep {
+                    threshold = candidate;
+                }
+            }
+            let above = row_count::<V>(vectors, rest, threshold + 1);
+            Self { value: f32::from_bits(threshold), equal: keep.saturating_sub(above) }
+        }
+    }
 }
 
 /// How many numbers of whole vectors and a rest are positive with at least these bits (at least 1).

@@ -1,5 +1,8 @@
-//! Fully-connected units, a vector of images at a time, and sums of scaled rows.
+//! Fully-connected units, a vector of images at a time, and sums and products of rows.
 
+use wta_core::ReceptiveFields;
+
+use super::field::dots;
 use crate::vector::Vector;
 
 /// How the operands of [`products`] lie.
@@ -182,8 +185,39 @@ unsafe fn strip<V: Vector, const N: usize>(
     }
 }
 
-/// Whether every row lies inside a matrix of `matrix` numbers.
-pub(crate) fn rows_fit(scales: &[f32], rows: &[u32], matrix: usize, stride: usize, len: usize) -> bool {
-    scales.len() == rows.len()
+/// See [`Kernels::row_dots`](wta_core::Kernels::row_dots): a few rows at a time, so that none waits for its own
+/// last sum, and the vector is read once for them.
+///
+/// # Safety
+///
+/// Each of `rows` has `vector.len()` numbers in the matrix, there is a number of `out` for each, and `V`'s
+/// instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn row_dots<V: Vector>(
+    vector: &[f32],
+    rows: &[u32],
+    matrix: &[f32],
+    stride: usize,
+    out: &mut [f32],
+) {
+    let row = |index: u32| matrix.as_ptr().wrapping_add(index as usize * stride);
+    let field = ReceptiveFields::row(vector.len());
+    for (rows, out) in rows.chunks(4).zip(out.chunks_mut(4)) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match *rows {
+                [a, b, c, d] => out.copy_from_slice(&dots::<V, 4>(&field, [a, b, c, d].map(row), vector)),
+                [a, b, c] => out.copy_from_slice(&dots::<V, 3>(&field, [a, b, c].map(row), vector)),
+                [a, b] => out.copy_from_slice(&dots::<V, 2>(&field, [a, b].map(row), vector)),
+                [a] => out.copy_from_slice(&dots::<V, 1>(&field, [row(a)], vector)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether there are so many rows, and every one lies inside a matrix of `matrix` numbers.
+pub(crate) fn rows_fit(count: usize, rows: &[u32], matrix: usize, stride: usize, len: usize) -> bool {
+    count == rows.len()
         && rows.iter().all(|row| (*row as usize).saturating_mul(stride).saturating_add(len) <= matrix)
 }

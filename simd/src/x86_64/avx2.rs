@@ -147,6 +147,15 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn at_least(from: *const f32, least: f32) -> u32 {
+        // SAFETY: the caller gives 8 numbers.
+        unsafe {
+            let at_least = _mm256_cmp_ps::<_CMP_GE_OQ>(_mm256_loadu_ps(from), _mm256_set1_ps(least));
+            _mm256_movemask_ps(at_least).cast_unsigned()
+        }
+    }
+
+    #[inline(always)]
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,

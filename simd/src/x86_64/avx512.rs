@@ -145,6 +145,12 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn at_least(from: *const f32, least: f32) -> u32 {
+        // SAFETY: the caller gives 16 numbers.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(_mm512_loadu_ps(from), _mm512_set1_ps(least)).into() }
+    }
+
+    #[inline(always)]
     unsafe fn count_at_least(
         from: *const f32,
         rows: usize,

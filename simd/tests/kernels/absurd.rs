@@ -264,6 +264,18 @@ fn absurd_matrices() {
             isa.weighted_row_sum(&scales, &rows, &values, width, &mut found);
             found.expect_fences();
             prop_assert_eq!(&*found, &*expected_out, "{}", isa);
+            let (mut found, mut places) = (out.clone(), vec![0; rows.len()]);
+            let count = isa.row_survivors(&values, &mut found, &mut places);
+            found.expect_fences();
+            let (mut expected_values, mut expected_places) = (out.to_vec(), vec![0; rows.len()]);
+            let of_scalar = Scalar.row_survivors(&values, &mut expected_values, &mut expected_places);
+            prop_assert_eq!((count, &*found, &places), (of_scalar, &expected_values[..], &expected_places));
+            let mut found = out.clone();
+            isa.row_dots(&scales, &rows, &values, width, &mut found);
+            found.expect_fences();
+            let mut expected_dots = out.to_vec();
+            Scalar.row_dots(&scales, &rows, &values, width, &mut expected_dots);
+            prop_assert_eq!(&*found, &*expected_dots, "{}", isa);
             let (mut best, mut winners) = (out.clone(), vec![0; out.len()]);
             isa.compete(&values, late, &mut best, &mut winners);
             best.expect_fences();

@@ -4,7 +4,9 @@
 //!
 //! An input decides sizes, which kernels, and the stream that numbers are drawn from.
 
-use wta_core::{AdamUpdate, Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields, Scalar, SgdUpdate};
+use wta_core::{
+    AdamUpdate, Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields, Result, Scalar, SgdUpdate,
+};
 use wta_simd::Isa;
 
 use super::choices::Choices;
@@ -323,6 +325,13 @@ fn cuts(choices: &mut Choices<'_>, random: &mut Random) {
         assert_eq!(isa.lifetime_cuts(&values, width, first, keep, &mut found), result, "{isa}");
         assert!(result.is_err() || found == expected, "{isa}");
         assert_eq!(isa.row_cut(row, keep), Scalar.row_cut(row, keep), "{isa}");
+        let survivors = |isa: &dyn Fn(&mut [f32], &mut [u32]) -> Result<u32>| {
+            let (mut values, mut places) = (vec![-1.0; keep], vec![u32::MAX; keep]);
+            (isa(&mut values, &mut places), values, places)
+        };
+        let found = survivors(&|values, places| isa.row_survivors(row, values, places));
+        let expected = survivors(&|values, places| Scalar.row_survivors(row, values, places));
+        assert_eq!(found, expected, "{isa}");
     }
 }
 
@@ -358,7 +367,7 @@ fn optimisers(choices: &mut Choices<'_>, random: &mut Random) {
 }
 
 fn units(choices: &mut Choices<'_>, kind: Kind, random: &mut Random) {
-    let (inputs, units, images) = (1 + choices.below(60), 1 + choices.below(40), 1 + choices.below(130));
+    let (inputs, units, images) = (1 + choices.below(300), 1 + choices.below(40), 1 + choices.below(130));
     let of_weights = if kind == Kind::Subnormal { Kind::Whole } else { kind };
     let weights = draw(of_weights, units * inputs, random);
     let (bias, batch) = (draw(kind, units, random), draw(kind, images * inputs, random));
@@ -395,6 +404,15 @@ fn rows(choices: &mut Choices<'_>, kind: Kind, random: &mut Random) {
     let mut terms = vec![0.0; len];
     Scalar.weighted_row_sum(&magnitudes(&scales), &list, &magnitudes(&matrix), stride, &mut terms);
     for isa in Isa::all_available() {
+        let mut dots = Fenced::new(&vec![f32::NAN; list.len()], random);
+        isa.row_dots(&before, &list, &matrix, stride, &mut dots);
+        dots.expect_fences();
+        let fields = ReceptiveFields::row(len);
+        let by = if list.iter().all(|row| (*row as usize) < rows) { isa } else { Isa::Scalar };
+        for (dot, row) in dots.iter().zip(&list) {
+            let alone = by.field_dot(&fields, *row as usize * stride, &matrix, &before);
+            assert_eq!(dot.to_bits(), alone.to_bits(), "{isa}");
+        }
         let mut found = before.clone();
         isa.weighted_row_sum(&scales, &list, &matrix, stride, &mut found);
         found.expect_fences();

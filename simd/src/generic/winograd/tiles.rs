@@ -100,7 +100,8 @@ impl Consumer for Keep<'_> {
         // SAFETY: the caller's promise; there is a maximum for each tile and map, and a best one for each
         // map.
         unsafe {
-            let mut largest = V::splat(0.0);
+            // Without the ReLU: what lies below 0 by more than the slack need not be evaluated.
+            let mut largest = V::splat(f32::NEG_INFINITY);
             for y in 0..place.rows {
                 for x in 0..place.columns {
                     let sum = V::load(outputs.as_ptr().add((y * side + x) * V::LANES));
@@ -136,8 +137,8 @@ impl TiledLayer<'_> {
         unsafe { self.run::<V, MAX, false>(&mut scratch, write) };
     }
 
-    /// The maximum of each tile and map, each map's largest, and how far each of these may be from what
-    /// [`convolve`](crate::generic::convolve::convolve) computes.
+    /// The maximum of each tile and map before the ReLU, each map's largest, and how far each of these may be
+    /// from what [`convolve`](crate::generic::convolve::convolve) computes.
     ///
     /// # Safety
     ///
@@ -153,7 +154,7 @@ impl TiledLayer<'_> {
     ) {
         let mut scratch = Scratch::new(self.plan, scratch);
         scratch.norms.fill(0.0);
-        best.fill(0.0);
+        best.fill(f32::NEG_INFINITY);
         // SAFETY: the caller's promise.
         unsafe {
             self.run::<V, MAX, true>(&mut scratch, Keep { filters: self.plan.filters, maxima, best });

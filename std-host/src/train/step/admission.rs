@@ -46,16 +46,17 @@ impl Admission {
             }
         };
         let own = portion.images_in_step();
-        let verdict = |(place, image)| match admits(own.start + place, image) {
+        let verdict = |(place, image): (usize, &[f32])| match admits(own.start + place, image) {
             Ok(true) => Verdict::Good,
             Ok(false) => Verdict::Bad,
             Err(_) => Verdict::Refused,
         };
         // All are collected before the first error is looked for, so that it does not depend on the threads.
-        let of_own: Vec<Verdict> = batch.par_chunks(image_len).enumerate().map(verdict).collect();
+        let look = |(place, image)| (verdict((place, image)), has_subnormal(image));
+        let of_own: Vec<(Verdict, bool)> = batch.par_chunks(image_len).enumerate().map(look).collect();
         let mut verdicts = vec![0; portion.batch()];
         let places = verdicts.iter_mut().skip(own.start);
-        places.zip(&of_own).for_each(|(to, verdict)| *to = *verdict as u8);
+        places.zip(&of_own).for_each(|(to, (verdict, _))| *to = *verdict as u8);
         if own.len() < verdicts.len() {
             portion.gather_images(Kind::Word, &mut verdicts)?;
         }
@@ -77,8 +78,8 @@ impl Admission {
         if self.skipped == 0 {
             self.bad.clear();
         }
-        let is_clean = || !batch.par_chunks(image_len).any(has_subnormal);
-        if self.skipped == 0 && guard.inputs.is_none() && is_clean() {
+        let is_clean = !of_own.iter().any(|(_, has_subnormal)| *has_subnormal);
+        if self.skipped == 0 && guard.inputs.is_none() && is_clean {
             return Ok((batch, &self.bad));
         }
         self.batch.resize(batch.len(), 0.0);

@@ -5,6 +5,15 @@ use rayon::prelude::*;
 /// The units of one task: a few of the matrix product's tiles of 6.
 pub(super) const UNITS_PER_TASK: usize = 24;
 
+/// A batch of so many numbers stays in a second-level cache beside the units of a task.
+const CACHED: usize = 1 << 18;
+
+/// The units whose codes one task computes. Each task reads the whole batch, so that of a large one, which
+/// comes from farther away, more units are to make use of it.
+pub(super) const fn units_per_product(batch: usize, inputs: usize) -> usize {
+    if batch.saturating_mul(inputs) > CACHED { 4 * UNITS_PER_TASK } else { UNITS_PER_TASK }
+}
+
 /// The survivors of each unit. A unit has so many places in the lists, of which the first are in use.
 #[derive(Default)]
 pub(super) struct Lists {
@@ -86,11 +95,16 @@ impl Lists {
 
     /// The lists, a task's units at a time.
     pub(super) fn tasks(&mut self) -> Vec<Task<'_>> {
+        self.tasks_of(UNITS_PER_TASK)
+    }
+
+    /// The lists, so many units at a time.
+    pub(super) fn tasks_of(&mut self, units: usize) -> Vec<Task<'_>> {
         let Self { starts, counts, values, rows, deltas } = self;
         let (mut values, mut rows, mut deltas) = (&mut values[..], &mut rows[..], &mut deltas[..]);
-        let mut tasks = Vec::with_capacity(counts.len().div_ceil(UNITS_PER_TASK));
-        for (task, counts) in counts.chunks_mut(UNITS_PER_TASK).enumerate() {
-            let first = task * UNITS_PER_TASK;
+        let mut tasks = Vec::with_capacity(counts.len().div_ceil(units));
+        for (task, counts) in counts.chunks_mut(units).enumerate() {
+            let first = task * units;
             let starts = starts.get(first..=first + counts.len()).unwrap_or_default();
             let len = starts.last().map_or(0, |end| end - starts[0]);
             tasks.push(Task {

@@ -26,27 +26,29 @@ mod winners;
 
 use rayon::prelude::*;
 use wta_core::{
-    Corruption, Error as CoreError, Kernels, Parameters, Selection, UnitSurvivors, Units, expect_finite,
-    survivors,
+    Corruption, Error as CoreError, Kernels, Parameters, Selection, UnitSurvivors, Units, survivors,
 };
 
 use super::admission::is_bad;
 use super::chain::{PIXELS, chain, pixel_pieces, place};
 use super::notes::{AtThreshold, DeadUnits, Notes};
 use super::portion::Portion;
-use super::shared::{Common, State};
+use super::shared::{Common, State, chunks_or_empty};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Kind, Ranks, spread};
 use crate::train::stopwatch::Phase;
 use auxiliary::Auxiliary;
-use lists::{ByImage, Lists, UNITS_PER_TASK};
+use lists::{ByImage, Lists, units_per_product};
 use update::Learning;
 use winners::Winners;
 
 /// The images of a piece of the reconstruction that goes from process to process: a larger batch has more
 /// pieces, so that the next process need not wait for all of it.
 const IMAGES_PER_PIECE: usize = 100;
+
+/// The images whose squared errors are summed at a time.
+const AT_ONCE: usize = 4;
 
 /// All buffers of a step, except parameters and moments. Units are this process's.
 pub(super) struct UnitsWorkspace {
@@ -117,7 +119,7 @@ impl UnitsWorkspace {
         notes: &Notes,
     ) -> Result<f32> {
         let Common { kernels, network, training } = state.common;
-        let (stopwatch, inputs) = (state.stopwatch, network.input().len());
+        let stopwatch = state.stopwatch;
         let own = network.code().channels;
         let units = Units::new(kernels, Parameters::new(network, state.parameters)?)?.without(state.bad);
         stopwatch.time(Phase::Prepare, || self.load(&state, batch))?;
@@ -132,7 +134,7 @@ impl UnitsWorkspace {
             largest = if learnt <= largest { largest } else { learnt };
         }
         stopwatch.time(Phase::Learn { layer: 0 }, || {
-            self.find_deltas(&units, inputs, training.corruption);
+            self.find_deltas(&units, training.corruption);
             self.centre(&state)
         })?;
         stopwatch.time(Phase::Update, || {
@@ -148,25 +150,26 @@ impl UnitsWorkspace {
     fn load<K: Kernels>(&mut self, state: &State<'_, K>, batch: &[f32]) -> Result<()> {
         let Common { kernels, network, training } = state.common;
         let inputs = network.input().len();
-        let images = training.batch * inputs;
-        let rows = self.rows.get_mut(images..2 * images).unwrap_or_default();
+        let images = training.batch;
+        let rows = self.rows.get_mut(images * inputs..2 * images * inputs).unwrap_or_default();
         let (layout, corruption) = (network.decoder().padded(), training.corruption);
         let parameters = Parameters::new(network, state.parameters)?;
         let centre = if training.dictionary.centred { parameters.decoder_bias() } else { &[] };
-        rows.par_chunks_mut(inputs).zip(batch.par_chunks(inputs)).enumerate().try_for_each(
-            |(index, (to, image))| {
+        let of_panel = kernels.panel_maps();
+        let len = kernels.prepared_len(of_panel, inputs);
+        // Kernels of no panels prepare nothing.
+        let prepared: Vec<_> =
+            chunks_or_empty(&mut self.prepared, len).take(images.div_ceil(of_panel)).collect();
+        let panels = rows.par_chunks_mut(of_panel * inputs).zip(batch.par_chunks(of_panel * inputs));
+        panels.zip(prepared).enumerate().for_each(|(panel, ((rows, batch), prepared))| {
+            let images = (panel * of_panel..).zip(batch.chunks_exact(inputs));
+            for (to, (index, image)) in rows.chunks_exact_mut(inputs).zip(images) {
                 to.copy_from_slice(image);
-                expect_finite("image", image)?;
                 corruption.corrupt_input(state.step, index, &layout, to);
                 to.iter_mut().zip(centre).for_each(|(pixel, bias)| *pixel -= bias);
-                wta_core::Result::Ok(())
-            },
-        )?;
-        let images = kernels.panel_maps();
-        let panels = self.prepared.par_chunks_mut(kernels.prepared_len(images, inputs).max(1));
-        panels
-            .zip(rows.par_chunks(images * inputs))
-            .for_each(|(panel, images)| kernels.prepare(images, inputs, panel));
+            }
+            kernels.prepare(rows, inputs, prepared);
+        });
         Ok(())
     }
 
@@ -194,10 +197,11 @@ impl UnitsWorkspace {
             error => error,
         };
         let width = Units::width(state.common.kernels, batch);
+        let per_task = units_per_product(batch, inputs);
         self.lists.set_places(own, keep);
-        let tasks = self.lists.tasks().into_par_iter().zip(self.found.par_chunks_mut(UNITS_PER_TASK));
+        let tasks = self.lists.tasks_of(per_task).into_par_iter().zip(self.found.par_chunks_mut(per_task));
         tasks.try_for_each_init(
-            || Aligned::zeros(UNITS_PER_TASK * width),
+            || Aligned::zeros(per_task * width),
             |codes, (mut task, found)| {
                 let codes = codes.get_mut(..task.counts.len() * width).unwrap_or_default();
                 let survivors = UnitSurvivors { values: task.values, images: task.rows, counts: task.counts };
@@ -307,25 +311,32 @@ impl UnitsWorkspace {
             .map(|(piece, gradient)| {
                 let (mut loss, mut largest) = (0.0f32, 0);
                 gradient.fill(0.0);
-                for (image, residual) in piece.runs.into_iter().enumerate() {
-                    if is_bad(state.bad, image) {
-                        residual.fill(0.0);
-                        continue;
+                let mut runs = piece.runs;
+                for (group, residuals) in runs.chunks_mut(AT_ONCE).enumerate() {
+                    let first = group * AT_ONCE;
+                    for (image, residual) in (first..).zip(&mut *residuals) {
+                        if is_bad(state.bad, image) {
+                            residual.fill(0.0);
+                            continue;
+                        }
+                        if is_alone {
+                            begin(piece.first, residual);
+                            add(image, piece.first, residual);
+                        }
+                        let pixels = images.get(image * inputs + piece.first..).unwrap_or_default();
+                        residual.iter_mut().zip(pixels).for_each(|(residual, pixel)| *residual -= pixel);
                     }
-                    if is_alone {
-                        begin(piece.first, residual);
-                        add(image, piece.first, residual);
-                    }
-                    let pixels = images.get(image * inputs + piece.first..).unwrap_or_default();
-                    residual.iter_mut().zip(pixels).for_each(|(residual, pixel)| *residual -= pixel);
-                    // One after the other: the loss has the same bits everywhere.
-                    loss += residual.iter().fold(0.0, |square: f32, error| square + error * error);
-                    // Apart from that, so that it is done some numbers at a time.
-                    for (residual, sum) in residual.iter_mut().zip(gradient.iter_mut()) {
-                        *residual *= scale;
-                        *sum += *residual;
-                        // What is not a number has larger bits than all others.
-                        largest = largest.max(residual.abs().to_bits());
+                    let squares = squares(residuals);
+                    let good = (first..).zip(residuals).zip(squares);
+                    for ((_, residual), square) in good.filter(|((image, _), _)| !is_bad(state.bad, *image)) {
+                        // One after the other: the loss has the same bits everywhere.
+                        loss += square;
+                        for (residual, sum) in residual.iter_mut().zip(gradient.iter_mut()) {
+                            *residual *= scale;
+                            *sum += *residual;
+                            // What is not a number has larger bits than all others.
+                            largest = largest.max(residual.abs().to_bits());
+                        }
                     }
                 }
                 (loss, f32::from_bits(largest))
@@ -336,14 +347,11 @@ impl UnitsWorkspace {
         Ok((0.5 * loss * scale, largest))
     }
 
-    fn find_deltas<K: Kernels>(&mut self, units: &Units<'_, K>, inputs: usize, corruption: Corruption) {
+    fn find_deltas<K: Kernels>(&mut self, units: &Units<'_, K>, corruption: Corruption) {
         let rows = &self.rows;
         self.lists.tasks().into_par_iter().for_each(|mut task| {
             for list in task.units() {
-                for (delta, row) in list.deltas.iter_mut().zip(&*list.rows) {
-                    let start = *row as usize * inputs;
-                    *delta = units.delta(list.unit, rows.get(start..start + inputs).unwrap_or_default());
-                }
+                units.deltas(list.unit, list.rows, rows, list.deltas);
                 corruption.scale_deltas(list.deltas);
             }
         });
@@ -382,6 +390,25 @@ impl UnitsWorkspace {
         }
         Ok(())
     }
+}
+
+/// The sums of squares of some runs, at most [`AT_ONCE`]. A run's squares are added one after the other, so
+/// that a sum has the same bits everywhere; the runs' sums do not wait for one another.
+fn squares(runs: &[&mut [f32]]) -> [f32; AT_ONCE] {
+    let mut sums = [0.0; AT_ONCE];
+    if let [a, b, c, d] = runs {
+        for ((a, b), (c, d)) in a.iter().zip(&**b).zip(c.iter().zip(&**d)) {
+            sums[0] += a * a;
+            sums[1] += b * b;
+            sums[2] += c * c;
+            sums[3] += d * d;
+        }
+    } else {
+        for (sum, run) in sums.iter_mut().zip(runs) {
+            *sum = run.iter().fold(0.0, |sum, error| sum + error * error);
+        }
+    }
+    sums
 }
 
 /// The number of images of a batch in which a unit can survive, if units do not compete with one another.

@@ -28,7 +28,9 @@ impl Learning<'_> {
         let (clip, limit) = (training.guard.gradient_norm, training.guard.gradient_limit());
         let images = training.batch * inputs;
         let images = self.rows.get(images..2 * images).unwrap_or_default();
-        let pixel = images.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+        // As bits, which have no order to wait for: what is not a number has larger ones than all others.
+        let pixel = images.iter().fold(0, |largest: u32, pixel| largest.max(pixel.abs().to_bits()));
+        let pixel = f32::from_bits(pixel);
         // No element of a unit's gradient exceeds the sum of its survivors' values times the largest residual
         // (or of their deltas times the largest pixel). NaN fails the comparison.
         let safe = clip.is_none()

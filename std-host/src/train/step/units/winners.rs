@@ -19,15 +19,18 @@
 use rayon::prelude::*;
 use wta_core::{Cut, Error as CoreError, Kernels, Selection, Units, cut, of_batch};
 
-use super::lists::{ByImage, UNITS_PER_TASK};
+use super::lists::{ByImage, UNITS_PER_TASK, units_per_product};
 use crate::error::Result;
 use crate::memory::aligned::Aligned;
 use crate::ranks::{Kind, Ranks, gathered};
 use crate::train::step::portion::Portion;
 use crate::train::step::shared::{Common, State};
 
-/// The units of which the largest activation is taken.
+/// The units of which the largest activation is taken: so many, or all of [`UNITS_PER_TASK`].
 const GROUP: usize = 8;
+
+/// Groups for each survivor, or more: then hardly more activations than survive reach the bound.
+const GROUPS: usize = 8;
 
 /// Images that are compared with their bounds at a time.
 const LANES: usize = 16;
@@ -39,6 +42,8 @@ pub(super) struct Winners {
     /// Of each group of units, the largest activation for each image; in rows of the same width.
     largest: Aligned,
     width: usize,
+    /// The units of a group.
+    group: usize,
     candidates: Vec<Vec<(u32, u32, f32)>>,
 }
 
@@ -47,10 +52,16 @@ impl Winners {
     pub(super) fn new<K: Kernels>(common: &Common<K>) -> Self {
         let units = common.network.code().channels;
         let width = Units::width(common.kernels, common.training.batch);
+        let wanted = match common.training.sparsity.selection {
+            Selection::PerSample { count } | Selection::Batch { count } => count.saturating_mul(GROUPS),
+            Selection::All | Selection::Lifetime { .. } => 0,
+        };
+        let group = if units / UNITS_PER_TASK > wanted { UNITS_PER_TASK } else { GROUP };
         Self {
             codes: Aligned::zeros(units * width),
-            largest: Aligned::zeros(units.div_ceil(GROUP) * width),
+            largest: Aligned::zeros(units.div_ceil(group) * width),
             width,
+            group,
             candidates: Vec::new(),
         }
     }
@@ -63,15 +74,16 @@ impl Winners {
         rows: &[f32],
         prepared: &[f32],
     ) -> Result<()> {
-        let (width, batch) = (self.width, state.common.training.batch);
+        let (width, group, batch) = (self.width, self.group, state.common.training.batch);
+        let per_task = units_per_product(batch, state.common.network.input().len());
         let (all, first) = (state.portion.whole().code().channels, state.portion.units().start);
-        let tasks = self.codes.par_chunks_mut(UNITS_PER_TASK * width);
-        let tasks = tasks.zip(self.largest.par_chunks_mut(UNITS_PER_TASK / GROUP * width));
+        let tasks = self.codes.par_chunks_mut(per_task * width);
+        let tasks = tasks.zip(self.largest.par_chunks_mut(per_task / group * width));
         let broken = tasks
             .enumerate()
             .map(|(task, (codes, largest))| {
-                units.activations(task * UNITS_PER_TASK, batch, rows, prepared, codes)?;
-                for (codes, largest) in codes.chunks(GROUP * width).zip(largest.chunks_mut(width)) {
+                units.activations(task * per_task, batch, rows, prepared, codes)?;
+                for (codes, largest) in codes.chunks(group * width).zip(largest.chunks_mut(width)) {
                     largest.fill(0.0);
                     for row in codes.chunks_exact(width) {
                         let places = largest.iter_mut().zip(row);
@@ -80,7 +92,7 @@ impl Winners {
                 }
                 let broken = codes.chunks_exact(width).enumerate().filter_map(|(unit, row)| {
                     let image = first_broken(row)?;
-                    Some(image * all + first + task * UNITS_PER_TASK + unit)
+                    Some(image * all + first + task * per_task + unit)
                 });
                 wta_core::Result::Ok(broken.min())
             })
@@ -132,11 +144,24 @@ impl Winners {
 
     /// For each image, what its `count`-th largest activation is not below.
     fn bounds<K: Kernels>(&self, kernels: K, count: usize, batch: usize) -> Result<Vec<f32>> {
-        let mut cuts = vec![Cut { threshold: 0.0, ties_below: 0 }; batch];
+        let none = Cut { threshold: 0.0, ties_below: 0 };
+        let mut cuts = vec![none; batch];
         if self.largest.len() / self.width > count {
             let pieces = cuts.par_chunks_mut(LANES).enumerate();
-            pieces.try_for_each(|(piece, cuts)| {
-                kernels.lifetime_cuts(&self.largest, self.width, piece * LANES, count, cuts)
+            pieces.try_for_each_init(Vec::new, |columns, (piece, cuts)| {
+                // Packed, as the search reads them many times: in rows of a power of two all would fall into a
+                // few places of the caches.
+                let start = piece * LANES;
+                let end = self.width.min(start + LANES);
+                columns.clear();
+                let rows = self.largest.chunks_exact(self.width);
+                rows.for_each(|row| columns.extend_from_slice(row.get(start..end).unwrap_or_default()));
+                // Those of the padding, too: by whole vectors.
+                let mut found = [none; LANES];
+                let found = found.get_mut(..end - start).unwrap_or_default();
+                kernels.lifetime_cuts(columns, end - start, 0, count, found)?;
+                cuts.iter_mut().zip(found).for_each(|(to, cut)| *to = *cut);
+                wta_core::Result::Ok(())
             })?;
         }
         Ok(cuts.into_iter().map(|cut| cut.threshold.max(SMALLEST)).collect())
