@@ -3,8 +3,8 @@
 //! Kernels that compute a layer by tiles ([`Kernels::tiling`]) find each tile's maximum with a sixth of the
 //! multiplications. They prove how far it can be from the exact one, that of [`Kernels::activations`]. Only
 //! the maxima are kept, and the maps are never written ([`Encoder::screen`]). What the bound cannot exclude
-//! is then evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), where that may be
-//! above 0: a map that is silent in an image is told by its maxima before the ReLU. With lifetime
+//! is then evaluated exactly: the tiles that may hold a map's maximum ([`Encoder::refine`]), where that may
+//! be above 0: a map that is silent in an image is told by its maxima before the ReLU. With lifetime
 //! sparsity, only images whose winner may survive are evaluated. The first round takes those with the largest
 //! estimates ([`Encoder::refine_promising`]). The second takes those that may reach what the first round
 //! found ([`thresholds`], [`Encoder::refine_open`]). Winners and their values are those of evaluating every

@@ -113,8 +113,8 @@ pub(crate) unsafe fn row_cut<V: Vector>(values: &[f32], keep: usize) -> Result<C
     Ok(Cut { threshold, ties_below })
 }
 
-/// See [`Kernels::row_survivors`](wta_core::Kernels::row_survivors): those at least as large as the [`Least`],
-/// a vector at a time. Of most vectors there is none.
+/// See [`Kernels::row_survivors`](wta_core::Kernels::row_survivors): those at least as large as the
+/// [`Least`], a vector at a time. Of most vectors there is none.
 ///
 /// # Errors
 ///
@@ -180,9 +180,9 @@ struct Least {
 }
 
 impl Least {
-    /// Finds it, in whole vectors and a rest of finite numbers, of which `keep` (at least 1) may survive. A few
-    /// survivors are found one by one, if no two are equal; else it goes by the bit search of [`wta_core::cut`],
-    /// with all lanes on the same row.
+    /// Finds it, in whole vectors and a rest of finite numbers, of which `keep` (at least 1) may survive. A
+    /// few survivors are found one by one, if no two are equal; else it goes by the bit search of
+    /// [`wta_core::cut`], with all lanes on the same row.
     ///
     /// # Safety
     ///

@@ -185,8 +185,8 @@ unsafe fn strip<V: Vector, const N: usize>(
     }
 }
 
-/// See [`Kernels::row_dots`](wta_core::Kernels::row_dots): a few rows at a time, so that none waits for its own
-/// last sum, and the vector is read once for them.
+/// See [`Kernels::row_dots`](wta_core::Kernels::row_dots): a few rows at a time, so that none waits for its
+/// own last sum, and the vector is read once for them.
 ///
 /// # Safety
 ///

@@ -182,8 +182,8 @@ proptest! {
         }
     }
 
-    /// Each product has the bits of the field's that lies there. Where a row is not there, all are those of the
-    /// scalar kernels.
+    /// Each product has the bits of the field's that lies there. Where a row is not there, all are those of
+    /// the scalar kernels.
     #[test]
     fn products_of_rows(
         (rows, len, gap, count) in (1usize..20, 0usize..200, 0usize..5, 0usize..12),

@@ -395,61 +395,7 @@ impl ImagesWorkspace {
         })?;
 
         let images = &self.images;
-        let clear = |piece: &mut Piece<'_>| piece.runs.iter_mut().for_each(|run| run.fill(0.0));
-        let mut gradients = Gradients::new(&network, &mut self.gradient)?;
-        let (hidden, top) = gradients.layers.split_at_mut(last);
-        if let Some(top) = top.first_mut() {
-            let mut pieces = map_pieces(top, network.top().filter_len());
-            if !network.is_tied() {
-                let atoms = gradients.atoms.chunks_mut(MAPS_PER_TASK * network.decoder().filter_len());
-                pieces.iter_mut().zip(atoms).for_each(|(piece, atoms)| piece.runs.push(atoms));
-            }
-            // After those of the maps, the piece of the decoder's biases.
-            pieces.push(Piece { first: network.code().channels, runs: vec![gradients.decoder_bias] });
-            let add = |piece: &mut Piece<'_>| -> Result<()> {
-                let mut none: [f32; 0] = [];
-                let (filters, bias, atoms): (_, _, &mut [f32]) = match &mut piece.runs[..] {
-                    [filters, bias, atoms] => (filters, bias, atoms),
-                    [filters, bias] => (filters, bias, &mut none),
-                    runs => {
-                        let biases = runs.iter_mut();
-                        let add = |to: &mut &mut [f32]| {
-                            for image in images {
-                                learner.decoder_bias_gradient(&image.residual, to);
-                            }
-                        };
-                        biases.for_each(add);
-                        return Ok(());
-                    }
-                };
-                let layer = LayerGradient { filters, bias };
-                let mut gradient = TopGradient { first: piece.first, layer, atoms };
-                for (index, image) in images.iter().enumerate() {
-                    let (deltas, residual) = (&image.deltas, &image.residual);
-                    let input = inputs.of(last, index)?;
-                    learner.top_gradient(batch.of(index), deltas, residual, input, &mut gradient);
-                }
-                Ok(())
-            };
-            stopwatch.time(Phase::Learn { layer: last }, || chain(state.portion, &mut pieces, clear, add))?;
-        }
-        for (index, layer) in hidden.iter_mut().enumerate() {
-            let filter_len = network.layer(index).map_or(1, |layer| layer.filter_len());
-            let mut pieces = map_pieces(layer, filter_len);
-            let add = |piece: &mut Piece<'_>| -> Result<()> {
-                let [filters, bias] = &mut piece.runs[..] else { return Ok(()) };
-                let (first, mut gradient) = (piece.first, LayerGradient { filters, bias });
-                for (image, state) in images.iter().enumerate() {
-                    let Some(deltas) = state.hidden.get(index) else { continue };
-                    let input = inputs.of(index, image)?;
-                    learner.hidden_gradient(index, first, deltas.used(), input, &mut gradient);
-                }
-                Ok(())
-            };
-            stopwatch
-                .time(Phase::Learn { layer: index }, || chain(state.portion, &mut pieces, clear, add))?;
-        }
-        drop(gradients);
+        find_gradients(state, &learner, &batch, &inputs, images, &mut self.gradient)?;
         let mut losses = vec![0.0; training.batch];
         let of_own = losses.iter_mut().skip(own.start).zip(images);
         of_own.for_each(|(loss, image)| *loss = image.loss);
@@ -574,12 +520,77 @@ fn input_layout(network: &Network) -> PaddedLayout {
     network.layer(0).map_or(network.decoder().padded(), |layer| layer.padded())
 }
 
-/// A layer's gradient in ranges of maps.
-fn map_pieces<'a>(gradient: &'a mut LayerGradient<'_>, filter_len: usize) -> Vec<Piece<'a>> {
+/// Adds up the gradients of all layers from what the images left, each range of maps by itself. All layers'
+/// ranges are one list: a layer of few maps has fewer of them than there are threads.
+fn find_gradients<K: Kernels>(
+    state: &State<'_, K>,
+    learner: &Learner<'_, K>,
+    batch: &BatchWinners<'_>,
+    inputs: &BatchInputs<'_>,
+    images: &[ImageState],
+    gradient: &mut [f32],
+) -> Result<()> {
+    let Common { network, .. } = state.common;
+    let (last, stopwatch) = (network.depth() - 1, state.stopwatch);
+    let mut gradients = Gradients::new(&network, gradient)?;
+    // Pieces count the maps of all layers; behind them come the decoder's biases.
+    let maps = |layers: usize| network.layers().take(layers).map(|layer| layer.conv.maps).sum::<usize>();
+    let mut pieces = Vec::new();
+    // A tied network has none.
+    let mut atoms = gradients.atoms.chunks_mut(MAPS_PER_TASK * network.decoder().filter_len());
+    for ((index, gradient), layer) in gradients.layers.iter_mut().enumerate().zip(network.layers()) {
+        let mut of_layer = map_pieces(gradient, maps(index), layer.filter_len());
+        if index == last {
+            of_layer.iter_mut().zip(&mut atoms).for_each(|(piece, atoms)| piece.runs.push(atoms));
+        }
+        pieces.append(&mut of_layer);
+    }
+    pieces.push(Piece { first: maps(network.depth()), runs: vec![gradients.decoder_bias] });
+
+    let clear = |piece: &mut Piece<'_>| piece.runs.iter_mut().for_each(|run| run.fill(0.0));
+    let add_of_layer = |index: usize, first: usize, runs: &mut [&mut [f32]]| -> Result<()> {
+        let mut none: [f32; 0] = [];
+        let (filters, bias, atoms): (_, _, &mut [f32]) = match runs {
+            [filters, bias, atoms] => (filters, bias, atoms),
+            [filters, bias] => (filters, bias, &mut none),
+            _ => return Ok(()),
+        };
+        let mut layer = LayerGradient { filters, bias };
+        if index < last {
+            for (image, state) in images.iter().enumerate() {
+                let Some(deltas) = state.hidden.get(index) else { continue };
+                learner.hidden_gradient(index, first, deltas.used(), inputs.of(index, image)?, &mut layer);
+            }
+            return Ok(());
+        }
+        let mut gradient = TopGradient { first, layer, atoms };
+        for (index, image) in images.iter().enumerate() {
+            let (deltas, residual) = (&image.deltas, &image.residual);
+            let input = inputs.of(last, index)?;
+            learner.top_gradient(batch.of(index), deltas, residual, input, &mut gradient);
+        }
+        Ok(())
+    };
+    chain(state.portion, &mut pieces, clear, |piece| {
+        let first = piece.first;
+        if let [biases] = &mut piece.runs[..] {
+            let add =
+                || images.iter().for_each(|image| learner.decoder_bias_gradient(&image.residual, biases));
+            stopwatch.time_task(Phase::Learn { layer: last }, add);
+            return Ok(());
+        }
+        let index = (0..last).find(|index| first < maps(index + 1)).unwrap_or(last);
+        let add = || add_of_layer(index, first - maps(index), &mut piece.runs);
+        stopwatch.time_task(Phase::Learn { layer: index }, add)
+    })
+}
+
+/// A layer's gradient in ranges of maps, counted from `first`.
+fn map_pieces<'a>(gradient: &'a mut LayerGradient<'_>, first: usize, filter_len: usize) -> Vec<Piece<'a>> {
     let filters = gradient.filters.chunks_mut(MAPS_PER_TASK * filter_len);
     let ranges = filters.zip(gradient.bias.chunks_mut(MAPS_PER_TASK)).enumerate();
     let piece = |(range, (filters, bias)): (usize, (_, _))| Piece {
-        first: range * MAPS_PER_TASK,
+        first: first + range * MAPS_PER_TASK,
         runs: vec![filters, bias],
     };
     ranges.map(piece).collect()

@@ -519,8 +519,11 @@ mod tests {
         let sample = |count| training(Selection::PerSample { count }, Size::ONE, Method::ADAM);
         let batch = |count| training(Selection::Batch { count }, Size::ONE, Method::ADAM);
         let momentum = training(Selection::Batch { count: 4 }, Size::ONE, Method::Sgd { momentum: 0.9 });
-        // Enough units for bounds, and so few that there are none; more winners than units.
+        // Enough units for bounds, of larger groups and of smaller ones, and so few that there are none; more
+        // winners than units.
         let dictionaries = [
+            (units(37, 700), sample(3)),
+            (units(37, 700), batch(3)),
             (units(37, 700), sample(5)),
             (units(37, 700), batch(5)),
             (units(37, 50), sample(7)),
@@ -582,9 +585,16 @@ mod tests {
         cases.into_iter().chain(guarded).collect()
     }
 
+    /// Batches that are larger than a second-level cache.
+    fn large_batches() -> [(Network, TrainingConfig); 2] {
+        let network = Network::fully_connected(8800, &[100]).unwrap();
+        [Selection::PerSample { count: 4 }, Selection::Lifetime { rate: 0.2 }]
+            .map(|selection| (network, training(selection, Size::ONE, Method::ADAM)))
+    }
+
     #[test]
     fn threads_do_not_change_a_bit_and_the_core_agrees() {
-        for (index, (network, training)) in cases().into_iter().enumerate() {
+        for (index, (network, training)) in cases().into_iter().chain(large_batches()).enumerate() {
             let (expected, expected_losses) = sequential(Scalar, network, training);
             let (scalar, losses) = parallel(Scalar, network, training, 3);
             assert!(scalar == expected, "case {index}: parallel scalar differs from the core");

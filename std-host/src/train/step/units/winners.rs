@@ -149,8 +149,8 @@ impl Winners {
         if self.largest.len() / self.width > count {
             let pieces = cuts.par_chunks_mut(LANES).enumerate();
             pieces.try_for_each_init(Vec::new, |columns, (piece, cuts)| {
-                // Packed, as the search reads them many times: in rows of a power of two all would fall into a
-                // few places of the caches.
+                // Packed, as the search reads them many times: in rows of a power of two all would fall
+                // into a few places of the caches.
                 let start = piece * LANES;
                 let end = self.width.min(start + LANES);
                 columns.clear();
