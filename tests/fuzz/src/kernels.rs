@@ -4,9 +4,7 @@
 //!
 //! An input decides sizes, which kernels, and the stream that numbers are drawn from.
 
-use wta_core::{
-    AdamUpdate, Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields, Result, Scalar, SgdUpdate,
-};
+use wta_core::{AdamUpdate, Cut, Filters, Kernels, OutputLayout, Random, ReceptiveFields, Scalar, SgdUpdate};
 use wta_simd::Isa;
 
 use super::choices::Choices;
@@ -325,13 +323,11 @@ fn cuts(choices: &mut Choices<'_>, random: &mut Random) {
         assert_eq!(isa.lifetime_cuts(&values, width, first, keep, &mut found), result, "{isa}");
         assert!(result.is_err() || found == expected, "{isa}");
         assert_eq!(isa.row_cut(row, keep), Scalar.row_cut(row, keep), "{isa}");
-        let survivors = |isa: &dyn Fn(&mut [f32], &mut [u32]) -> Result<u32>| {
-            let (mut values, mut places) = (vec![-1.0; keep], vec![u32::MAX; keep]);
-            (isa(&mut values, &mut places), values, places)
-        };
-        let found = survivors(&|values, places| isa.row_survivors(row, values, places));
-        let expected = survivors(&|values, places| Scalar.row_survivors(row, values, places));
-        assert_eq!(found, expected, "{isa}");
+        let (mut values, mut places) = (vec![-1.0; keep], vec![u32::MAX; keep]);
+        let count = isa.row_survivors(row, &mut values, &mut places);
+        let (mut expected, mut at) = (vec![-1.0; keep], vec![u32::MAX; keep]);
+        assert_eq!(count, Scalar.row_survivors(row, &mut expected, &mut at), "{isa}");
+        assert_eq!((values, places), (expected, at), "{isa}");
     }
 }
 
