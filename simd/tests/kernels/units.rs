@@ -11,9 +11,19 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-/// Numbers of inputs: one piece of a product, or several.
+/// Numbers of inputs, few and many.
 fn lengths() -> impl Strategy<Value = usize> {
     prop_oneof![1usize..60, 100usize..300]
+}
+
+/// So many of a matrix's rows; with `beyond`, two more that it does not have.
+fn listed(rows: usize, count: usize, beyond: bool, random: &mut Random) -> Vec<u32> {
+    let mut list: Vec<u32> = (0..count).map(|_| random.below(rows as u32)).collect();
+    if beyond {
+        list.push(rows as u32 + random.below(3));
+        list.push(u32::MAX);
+    }
+    list
 }
 
 /// Rows of candidates, with ties or hardly ever two equal ones.
@@ -111,11 +121,7 @@ proptest! {
         let mut random = Random::new(seed);
         let stride = len + gap;
         let matrix = kind.draw((rows * stride).saturating_sub(gap), &mut random);
-        let mut list: Vec<u32> = (0..count).map(|_| random.below(rows as u32)).collect();
-        if beyond {
-            list.push(rows as u32 + random.below(3));
-            list.push(u32::MAX);
-        }
+        let list = listed(rows, count, beyond, &mut random);
         let scales = kind.draw(list.len(), &mut random);
         let before = kind.draw(len, &mut random);
         let mut expected = before.to_vec();
@@ -194,11 +200,7 @@ proptest! {
         let stride = len + gap;
         let matrix = kind.draw((rows * stride).saturating_sub(gap), &mut random);
         let vector = kind.draw(len, &mut random);
-        let mut list: Vec<u32> = (0..count).map(|_| random.below(rows as u32)).collect();
-        if beyond {
-            list.push(rows as u32 + random.below(3));
-            list.push(u32::MAX);
-        }
+        let list = listed(rows, count, beyond, &mut random);
         let before = kind.draw(list.len(), &mut random);
         let fields = ReceptiveFields::row(len);
         for isa in isas() {

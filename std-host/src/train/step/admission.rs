@@ -46,13 +46,15 @@ impl Admission {
             }
         };
         let own = portion.images_in_step();
-        let verdict = |(place, image): (usize, &[f32])| match admits(own.start + place, image) {
-            Ok(true) => Verdict::Good,
-            Ok(false) => Verdict::Bad,
-            Err(_) => Verdict::Refused,
+        let look = |(place, image): (usize, &[f32])| {
+            let verdict = match admits(own.start + place, image) {
+                Ok(true) => Verdict::Good,
+                Ok(false) => Verdict::Bad,
+                Err(_) => Verdict::Refused,
+            };
+            (verdict, has_subnormal(image))
         };
         // All are collected before the first error is looked for, so that it does not depend on the threads.
-        let look = |(place, image)| (verdict((place, image)), has_subnormal(image));
         let of_own: Vec<(Verdict, bool)> = batch.par_chunks(image_len).enumerate().map(look).collect();
         let mut verdicts = vec![0; portion.batch()];
         let places = verdicts.iter_mut().skip(own.start);
